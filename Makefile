@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: Apache-2.0
+# A thin front: what to build is said by meson.build, how each step goes by tools/.
+.PHONY: all build run test check format bench soak fuzz install setup clean
+
+all: build
+
+setup:
+	@tools/setup.sh build test
+
+build:
+	@tools/build.sh build -Dtests=false
+
+run: build
+	@tools/run.sh
+
+test:
+	@tools/test.sh
+
+check:
+	@tools/setup.sh build test
+	@tools/check.sh
+
+format:
+	@tools/check-format.sh --fix
+
+bench: build
+	@tools/setup.sh bench
+	@bench/run.sh
+
+soak:
+	@tools/soak.sh
+
+fuzz:
+	@tools/fuzz.sh $(SECONDS_EACH)
+
+# Programs, module, library and headers, below DESTDIR and the prefix given to meson (default /usr/local).
+install: build
+	@meson install -C build --no-rebuild
+
+clean:
+	rm -rf build build-asan build-clang build-fuzz build-results

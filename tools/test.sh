@@ -1,0 +1,43 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# All tests: unit, property, golden, out-of-memory and fuzz corpora under AddressSanitizer and UBSan (build-asan/), then the
+# integration tests against the release build (build/) with a real nginx. Ends with one line: N passed, N failed.
+# Failures don't stop it. With RESULTS=FOLDER, set by .ci/run, everything is built already, the results go into that folder
+# and the caller adds them up.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+
+results=${RESULTS:-build-results}
+[ -n "${RESULTS-}" ] || rm -rf "$results"
+. tools/stages.sh
+
+meson_tests() {
+    local status
+    meson test -C build-asan --no-rebuild --print-errorlogs --num-processes "$(nproc)" </dev/null
+    status=$?
+    cp build-asan/meson-logs/testlog.json "$results/asan.testlog.json" || return 1
+    return "$status"
+}
+
+# Two ways, both optional: a script that ends with `N passed, N failed`, and pytest files.
+integration_tests() {
+    local status=0
+    export GUARD_BUILD=$PWD/build GUARD_BIN=$PWD/build/bin GUARD_MODULE=$PWD/build/modules/ngx_http_guard_module.so
+    if [ -x tests/integration/run.sh ]; then
+        tests/integration/run.sh </dev/null 2>&1 | tee "$results/integration.summary.log"
+        [ "${PIPESTATUS[0]}" = 0 ] || status=1
+    elif [ -n "$(find tests/integration -name 'test_*.py' -print -quit 2>/dev/null)" ]; then
+        /usr/bin/python3 -m pytest -q -p no:cacheprovider --junitxml="$results/integration.junit.xml" tests/integration </dev/null || status=1
+    fi
+    return "$status"
+}
+
+if [ -z "${RESULTS-}" ]; then
+    stage "setup" tools/setup.sh build test || exit 1
+    stage "build (release)" tools/build.sh build -Dtests=false
+    stage "build (sanitizers)" tools/build.sh build-asan -Db_sanitize=address,undefined
+fi
+counted_stage "tests (sanitizers)" meson_tests
+counted_stage "tests (integration)" integration_tests
+[ -z "${RESULTS-}" ] || exit 0
+exec tools/test_summary.py "$results"
