@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Any bytes as a json body: no crash, no leak, and the same reading however the body is cut. */
+#include "http_run.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    http_run_target(GUARD_BODY_JSON, gd_span(NULL, 0), data, size);
+    return 0;
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The Guardian of a service: the document that people write. This is its form in memory;
+ * common/guardian.h reads and writes YAML and JSON. */
+#ifndef GUARD_GUARDIAN_H
+#define GUARD_GUARDIAN_H
+
+#include <guard/verdict.h>
+
+enum { GUARD_GUARDIAN_ENDPOINTS_MAX = 256, GUARD_GUARDIAN_FIELDS_MAX = 256 };
+
+/* A criterion for one field; what isn't said stays learned. */
+struct guard_criterion {
+    enum guard_location location;
+    struct guard_span name; /* "username", "a.b[].c", "seg1" */
+    int32_t required;       /* -1 not said, 0, 1 */
+    uint32_t types;         /* allowed; 0 = not said */
+    bool classes_said;
+    uint64_t classes;          /* allowed when classes_said */
+    int64_t length_max;        /* -1 = not said */
+    int64_t length_min;        /* -1 = not said */
+    int64_t items_max;         /* -1 = not said */
+    struct guard_span *values; /* allowed values; count 0 = not said */
+    uint32_t value_count;
+    bool forbidden; /* the name must not be there */
+};
+
+struct guard_endpoint_rule {
+    struct guard_span template_text; /* "/users/{}"; "/static/{*}" = any rest */
+    struct guard_span *methods;      /* count 0: all */
+    uint32_t method_count;
+    int32_t mode;     /* enum guard_mode, -1 = the service's */
+    int64_t body_max; /* -1 = not said */
+    struct guard_span *media_types;
+    uint32_t media_count;
+    bool closed; /* fields not named by learning or here are violations */
+    struct guard_criterion *fields;
+    uint32_t field_count;
+};
+
+struct guard_guardian {
+    struct guard_span service;
+    enum guard_mode mode;         /* default alert */
+    enum guard_mode request_mode; /* the part's; default as mode */
+    bool learn;                   /* default on */
+    double false_alarm_budget;    /* alpha: false blocks per request; default 1e-4 */
+    uint32_t support;             /* D; default 4 */
+    bool fail_closed; /* default false; the gate's directive is the default, this refines it */
+    uint8_t pile_digest[GUARD_DIGEST_BYTES];
+    bool pile_named;
+    struct guard_endpoint_rule *endpoints; /* configured criteria */
+    uint32_t endpoint_count;
+    struct guard_criterion *headers; /* and cookies, for the whole service */
+    uint32_t header_count;
+};
+
+/* The built-in defaults: alert, learn on, alpha 1e-4, D 4. */
+GUARD_API void guard_guardian_default(struct guard_guardian *guardian, struct guard_span service);
+
+#endif

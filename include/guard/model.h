@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What was learned of a service, readable: folded from a pile by guard_learn. Programs show it, the
+ * policy is compiled from it. Plain arrays in one block of memory; immutable. */
+#ifndef GUARD_MODEL_H
+#define GUARD_MODEL_H
+
+#include <guard/pile.h>
+#include <guard/verdict.h>
+
+enum { GUARD_NO_INDEX = 0xffffffff };
+
+/* A field (named value) of an endpoint or of the service (headers, cookies). */
+struct guard_model_field {
+    enum guard_location location;
+    uint32_t parent; /* JSON: index of the parent in the same array, else GUARD_NO_INDEX; parents
+                        come first */
+    struct guard_span name; /* its own name: "b", "[]", "seg1"; "" for the document or the body */
+    struct guard_span path; /* for people: "a.b[].c" */
+    uint64_t values;        /* exchanges that had it */
+    uint32_t clients;       /* distinct units, estimated */
+    uint32_t epochs;
+    uint32_t support; /* in halves of a client */
+    bool trusted;     /* the name has its support: learned; others are pending */
+    bool required; /* every exchange of the endpoint (of its parent, for JSON) had it, and that is
+                      proved */
+    bool closed;   /* only values out of `literals` */
+    uint64_t classes;         /* bit per enum guard_class: all seen with support */
+    uint64_t pending_classes; /* seen, without support yet */
+    uint32_t types;           /* bit per enum guard_type, with support */
+    uint32_t pending_types;
+    uint64_t transitions[GUARD_CLASS_COUNT];         /* row from: bit to; with support */
+    uint64_t pending_transitions[GUARD_CLASS_COUNT]; /* without */
+    uint32_t length_min, length_max; /* bounds over what has support (a bucket's edges) */
+    uint32_t digits_max, specials_max, items_max;
+    uint64_t *literals; /* keyed hashes, sorted */
+    uint32_t literal_count;
+    uint16_t strength[GUARD_RULE_COUNT]; /* hundredths of -log10 p when the rule fires here; 0 = not
+                                            armed */
+};
+
+struct guard_model_endpoint {
+    struct guard_span method;
+    struct guard_span template_text; /* "/users/{}" */
+    uint32_t node;                   /* index into nodes */
+    uint64_t exchanges;
+    uint32_t clients;
+    uint32_t epochs;
+    uint32_t support;
+    bool trusted;
+    bool ready;              /* enough evidence for its rules to be proved at all */
+    struct guard_span lacks; /* why it isn't ready, for people: "3 of 4 clients"; "" when it is */
+    struct guard_span *media_types;
+    uint32_t media_count;
+    bool body_seen;
+    uint32_t body_max; /* bytes */
+    uint32_t depth_max;
+    uint64_t faults[GUARD_LOCATION_COUNT]; /* bit per enum guard_fault: normal here */
+    uint32_t first_field, field_count;     /* range of model->fields */
+    uint16_t strength[GUARD_RULE_COUNT];
+};
+
+/* The tree of templates. Node 0 is the root (before the first '/'). */
+struct guard_model_node {
+    struct guard_span text; /* literal segment; "{}" or "{int}"... for a collapsed one */
+    uint32_t parent;
+    bool wildcard;
+    uint32_t types; /* for wildcards: bit per enum guard_type of the typed segments it stands for; 0
+                       = any */
+    uint16_t strength[2]; /* PATH: evidence that an unknown child is a deviation; METHOD: an unknown
+                             method here */
+    uint64_t exchanges;
+    uint32_t pending; /* children that were seen but have no support yet; they are no nodes */
+};
+
+struct guard_model {
+    struct guard_alloc alloc;
+    struct guard_span service;
+    uint8_t key_id[8];
+    uint8_t literal_key[16]; /* under which literals are hashed */
+    uint8_t pile_digest[GUARD_DIGEST_BYTES];
+    uint64_t exchanges;
+    uint32_t clients;
+    uint32_t epochs;
+    uint64_t anonymous; /* exchanges without a client: "no poisoning claim" when these are all */
+    bool ready;
+    uint32_t progress; /* per mille, for people */
+    struct guard_model_node *nodes;
+    uint32_t node_count;
+    struct guard_model_endpoint *endpoints;
+    uint32_t endpoint_count;
+    struct guard_model_field *fields; /* those of endpoints, then those of the service */
+    uint32_t field_count;
+    uint32_t first_service_field, service_field_count; /* headers and cookies */
+    uint64_t service_faults[GUARD_LOCATION_COUNT];     /* outside of any endpoint */
+    uint16_t service_strength[GUARD_RULE_COUNT]; /* unknown names of headers and cookies, ... */
+    bool clients_closed;
+    uint32_t *client_prefixes; /* keyed hashes (low 32 bits), sorted, when closed */
+    uint32_t client_prefix_count;
+    uint8_t client_key[16];
+};
+
+struct guard_learn_cfg {
+    struct guard_alloc alloc;
+    uint32_t support;    /* D: distinct clients before anything is trusted; 0 = 4 (1..4) */
+    uint32_t epochs_min; /* 0 = 2 */
+};
+
+/* GUARD_E_NOMEM, GUARD_E_LIMIT. *out is owned by the caller. */
+GUARD_API GUARD_MUST_USE enum guard_rc guard_learn(struct guard_model **out,
+                                                   struct guard_pile *pile,
+                                                   const struct guard_learn_cfg *cfg,
+                                                   struct guard_err *err);
+GUARD_API void guard_model_free(struct guard_model *model);
+
+#endif

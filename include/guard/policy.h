@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Policies: what a gate enforces. Immutable position-independent bytes, compiled from a model and a
+ * Guardian, signed; opened without copying once they were validated. docs/internals/policy.md
+ * specifies the format. */
+#ifndef GUARD_POLICY_H
+#define GUARD_POLICY_H
+
+#include <guard/crypto.h>
+#include <guard/guardian.h>
+#include <guard/model.h>
+
+struct guard_policy; /* opaque, refcounted */
+
+struct guard_policy_cfg {
+    struct guard_alloc alloc;
+    uint64_t generation;
+    uint64_t created_ms;
+    double alpha; /* 0: the Guardian's budget */
+    bool configured_only;
+    /* A signed rollback: the newest generation (that in force) which this one may replace; 0 = no
+     * rollback. */
+    uint64_t replaces;
+};
+
+/* Compiles and, with a secret key, signs. model may be NULL (configured criteria only). *out comes
+ * from cfg->alloc. GUARD_E_LIMIT, GUARD_E_NOMEM, GUARD_E_FOREIGN (model of another service). */
+GUARD_API GUARD_MUST_USE enum guard_rc
+guard_policy_compile(uint8_t **out, size_t *len, const struct guard_model *model,
+                     const struct guard_guardian *guardian, const struct guard_policy_cfg *cfg,
+                     const uint8_t secret[64], struct guard_err *err);
+
+struct guard_policy_info {
+    struct guard_span service;
+    uint64_t generation;
+    uint64_t created_ms;
+    enum guard_mode mode;
+    double alpha;
+    bool fail_closed;
+    bool rollback;     /* signed to replace a newer generation: */
+    uint64_t replaces; /* up to this one. A host then asks of the next one replaces + 1 at least */
+    uint8_t digest[GUARD_DIGEST_BYTES];
+};
+
+/* Validation in slices, so that a gate's worker is never busy for long: feed bytes that stay where
+ * they are (aligned to 8), call step until it says done. Each step does a bounded amount of work
+ * (<= ~1 M instructions). */
+struct guard_policy_check; /* from alloc */
+GUARD_API GUARD_MUST_USE enum guard_rc
+guard_policy_check_begin(struct guard_policy_check **out, const struct guard_alloc *alloc,
+                         struct guard_span bytes,
+                         struct guard_span service, /* expected; empty = any */
+                         const uint8_t *public_key, /* NULL = not checked */
+                         uint64_t generation_min);  /* that in force; lower, and no
+                                                     * rollback from it = GUARD_E_REPLAY */
+/* *done is set when all is valid. GUARD_E_SYNTAX, _VERSION, _CHECKSUM, _SIGNATURE, _FOREIGN,
+ * _REPLAY, _LIMIT with the reason in err. */
+GUARD_API GUARD_MUST_USE enum guard_rc guard_policy_check_step(struct guard_policy_check *check,
+                                                               bool *done, struct guard_err *err);
+GUARD_API void guard_policy_check_free(struct guard_policy_check *check);
+
+/* Opens validated bytes (all steps done) which must outlive the policy. The policy is one small
+ * object from alloc. */
+GUARD_API GUARD_MUST_USE enum guard_rc guard_policy_open(struct guard_policy **out,
+                                                         const struct guard_alloc *alloc,
+                                                         struct guard_span bytes);
+/* Check and open in one go, for programs. Same errors. */
+GUARD_API GUARD_MUST_USE enum guard_rc
+guard_policy_load(struct guard_policy **out, const struct guard_alloc *alloc,
+                  struct guard_span bytes, struct guard_span service, const uint8_t *public_key,
+                  struct guard_err *err);
+/* Reference counting without atomics: one process, one thread. free runs at zero; bytes are the
+ * owner's. on_free may be NULL. */
+GUARD_API void guard_policy_ref(struct guard_policy *policy);
+GUARD_API void guard_policy_unref(struct guard_policy *policy);
+GUARD_API void guard_policy_on_free(struct guard_policy *policy, void (*on_free)(void *ctx),
+                                    void *ctx);
+GUARD_API void guard_policy_info(const struct guard_policy *policy, struct guard_policy_info *out);
+
+#endif

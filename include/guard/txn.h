@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One exchange, pushed in as it comes: request line, headers, body chunks, end, response head,
+ * record. The host owns all buffers; they are borrowed for the time of the call (names and short
+ * values that are needed later are copied into the arena). Malformed traffic never fails a call: it
+ * becomes findings. */
+#ifndef GUARD_TXN_H
+#define GUARD_TXN_H
+
+#include <guard/verdict.h>
+
+struct guard_policy;
+struct guard_txn;
+
+enum guard_unit {
+    GUARD_UNIT_ANONYMOUS = 0, /* nothing is known of the client */
+    GUARD_UNIT_SLICE = 1,   /* the caller's address, which may stand for many, in a slice of time */
+    GUARD_UNIT_PREFIX = 2,  /* the address prefix behind trusted hops: /24 or /56 */
+    GUARD_UNIT_SUBJECT = 3, /* verified by the host: certificate, auth_request, checked token */
+};
+
+struct guard_client {
+    enum guard_unit unit;
+    uint8_t address_len;       /* 0, 4 or 16 */
+    uint8_t address[16];       /* the client's address as the host trusts it */
+    struct guard_span subject; /* for GUARD_UNIT_SUBJECT; only its keyed hash leaves the process */
+};
+
+struct guard_txn_cfg {
+    const struct guard_policy *policy; /* NULL: only recorded. Must outlive the transaction */
+    struct guard_span service;         /* <= 128 bytes; must outlive the transaction */
+    uint64_t hash_seed; /* secret of this process, for tables on names that clients choose */
+    size_t body_limit;  /* bytes of body inspected; 0 = 1 MiB */
+    uint64_t time_ms;   /* when the request came, Unix time; 0 = unknown */
+};
+
+/* The transaction and all it needs live in the arena (limit 256 KiB); resetting the arena ends it.
+ */
+GUARD_API GUARD_MUST_USE enum guard_rc
+guard_txn_begin(struct guard_txn **out, const struct guard_txn_cfg *cfg, struct guard_arena *arena);
+GUARD_API void guard_txn_client(struct guard_txn *txn, const struct guard_client *client);
+/* target is as sent by the client, version 9, 10, 11, 20 or 30. */
+GUARD_API void guard_txn_request(struct guard_txn *txn, struct guard_span method,
+                                 struct guard_span target, uint32_t version);
+/* In order of arrival; name in any case. */
+GUARD_API void guard_txn_header(struct guard_txn *txn, struct guard_span name,
+                                struct guard_span value);
+/* After the last header. Tells how the body will be read. */
+GUARD_API enum guard_body_kind guard_txn_headers_end(struct guard_txn *txn);
+GUARD_API void guard_txn_body(struct guard_txn *txn, struct guard_span chunk);
+/* The request is complete: decides. The verdict lives as long as the arena. */
+GUARD_API const struct guard_verdict *guard_txn_request_end(struct guard_txn *txn);
+/* status 0: unknown. latency in microseconds, UINT32_MAX unknown. */
+GUARD_API void guard_txn_response(struct guard_txn *txn, uint32_t status, uint32_t latency_us);
+/* After request_end: the verdict again, the endpoint's template ("" without a policy that knows
+ * it). */
+GUARD_API const struct guard_verdict *guard_txn_verdict(const struct guard_txn *txn);
+GUARD_API struct guard_span guard_txn_method(const struct guard_txn *txn);
+GUARD_API struct guard_span guard_txn_template(const struct guard_txn *txn);
+
+enum { GUARD_RECORD_MAX = 16 * 1024 };
+/* The exchange as a record (lib/profile/record.h) of at most cap (GUARD_RECORD_MAX suffices) bytes;
+ * *len is set. Deterministic: the same traffic gives the same bytes, whatever the policy said; only
+ * the verdict field differs. */
+GUARD_API GUARD_MUST_USE enum guard_rc guard_txn_record(struct guard_txn *txn, uint8_t *out,
+                                                        size_t cap, size_t *len);
+
+/* The head of a record, for programs that route it. Spans point into the record. */
+struct guard_record_head {
+    struct guard_span service;
+    struct guard_span method;
+    uint64_t time_ms;
+    uint32_t status;
+    uint32_t latency_us;
+    uint32_t request_bytes; /* body */
+    enum guard_decision decision;
+    struct guard_client client; /* address reduced to its prefix */
+};
+/* GUARD_E_SYNTAX, GUARD_E_VERSION for anything but a record; checks only the head. */
+GUARD_API GUARD_MUST_USE enum guard_rc guard_record_head_read(struct guard_span record,
+                                                              struct guard_record_head *out);
+
+#endif
