@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The decision on one exchange: its profile against a policy. What deviates becomes a candidate;
+ * the strongest candidates become the verdict's findings. Nothing is written for people before
+ * that, so a request full of deviations costs little more than a benign one.
+ * docs/internals/decide.md */
+#ifndef GD_DECIDE_DECIDE_H
+#define GD_DECIDE_DECIDE_H
+
+#include "policy/policy.h"
+#include "profile/profile.h"
+
+enum {
+    GD_CANDIDATES = 32,
+    GD_GROUP_NONE = 0xffffffff,  /* depends on no other candidate */
+    GD_GROUP_FAULT = 0xffff0000, /* plus the location */
+};
+
+struct gd_candidate {
+    enum guard_rule rule;
+    enum guard_location location;
+    uint32_t field; /* of the profile, or GD_NO_FIELD */
+    uint32_t known; /* field of the policy, or GD_POLICY_NONE */
+    uint32_t group; /* candidates of one value depend on each other */
+    uint32_t detail;
+    uint32_t expected;
+    uint32_t values;
+    uint32_t clients;
+    uint16_t strength;
+    uint16_t weighted; /* strength with the rule's prior */
+    bool pending;      /* seen before, without support: never blocks alone */
+    bool configured;
+};
+
+/* One decision with its work space; lives in the arena and isn't zeroed. */
+struct gd_decision {
+    struct guard_verdict verdict;
+    struct guard_span template_text;
+
+    const struct guard_policy *policy;
+    const struct gd_profile *profile;
+    struct guard_arena *arena;
+    const struct gd_policy_endpoint *endpoint; /* NULL: none, or only a pending one */
+    uint32_t endpoint_index;
+    uint64_t wildcards; /* bit per path segment that a wildcard took */
+    uint32_t *known;    /* per field of the profile: field of the policy or GD_POLICY_NONE */
+    uint32_t required;  /* names that must be there */
+    uint32_t found;     /* of these */
+    uint32_t candidate_count;
+    struct gd_candidate candidates[GD_CANDIDATES];
+};
+
+/* Fills decision->verdict, its texts in the arena. policy NULL: PASS. */
+void gd_decide(struct gd_decision *decision, const struct guard_policy *policy,
+               const struct gd_profile *profile, struct guard_arena *arena);
+
+/* Called by the rules. strength 0: the rule isn't armed, nothing happens. Weights and pending are
+ * applied here. */
+void gd_candidate_add(struct gd_decision *decision, const struct gd_candidate *candidate);
+
+/* walk.c: finds the endpoint; PATH and METHOD. */
+void gd_walk(struct gd_decision *decision);
+/* rules_request.c: content type, size, depth, faults, client. */
+void gd_rules_request(struct gd_decision *decision);
+/* Faults (bits) at a location that are new here. */
+void gd_rules_faults(struct gd_decision *decision, uint32_t location, uint64_t found);
+/* rules_field.c: one known field. */
+void gd_rules_field(struct gd_decision *decision, uint32_t index, uint32_t known_index);
+/* fields.c: every field, unknown and missing names. */
+void gd_rules_fields(struct gd_decision *decision);
+
+/* score.c: candidates strongest first; hundredths of -log10 p. The one place that combines
+ * evidence. */
+uint16_t gd_rule_weighted(enum guard_rule rule, uint16_t strength);
+uint16_t gd_score(const struct gd_candidate *candidates, uint32_t count, uint16_t threshold);
+
+/* words.c: the classes of guard_class_is_syntax, as bits. */
+extern const uint64_t gd_syntax_classes;
+
+/* finding.c: the text of a candidate. */
+void gd_finding_fill(struct gd_decision *decision, const struct gd_candidate *candidate,
+                     struct guard_finding *out);
+
+#endif

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The way of benign values: a handful of mask tests and one table load per neighbourhood of
+ * characters, inlined into the loop over the fields. Only what fails here is looked at closely. */
+#ifndef GD_DECIDE_NORMAL_H
+#define GD_DECIDE_NORMAL_H
+
+#include "decide/decide.h"
+
+/* How often a name came, unless once; of JSON how much is in it. */
+static inline uint32_t gd_items_of(const struct gd_field *field)
+{
+    if (field->location == GUARD_LOCATION_JSON)
+        return field->summary.items_max;
+    return field->summary.count > 1 ? field->summary.count : 0;
+}
+
+static inline bool gd_transition_known(const struct gd_policy_field *known, const uint64_t *rows,
+                                       uint32_t transition)
+{
+    return rows[known->rank[transition >> 6]] >> (transition & 63) & 1;
+}
+
+static inline bool gd_transitions_known(const struct gd_policy_field *known, const uint64_t *rows,
+                                        const struct gd_summary *summary)
+{
+    const uint16_t *at = summary->transitions;
+    const uint16_t *end = at + summary->transition_count;
+    for (; end - at >= 4; at += 4) {
+        if (!gd_transition_known(known, rows, at[0]) || !gd_transition_known(known, rows, at[1]) ||
+            !gd_transition_known(known, rows, at[2]) || !gd_transition_known(known, rows, at[3]))
+            return false;
+    }
+    for (; at < end; at++) {
+        if (!gd_transition_known(known, rows, *at))
+            return false;
+    }
+    return true;
+}
+
+/* Nothing that a rule could find. */
+static inline bool gd_field_is_normal(const struct guard_policy *policy,
+                                      const struct gd_policy_field *known,
+                                      const struct gd_field *field)
+{
+    const struct gd_summary *summary = &field->summary;
+    uint64_t odd = (summary->classes & ~known->classes) | (summary->types & ~known->types) |
+                   (known->flags & (GD_FIELD_FORBIDDEN | GD_FIELD_PENDING | GD_FIELD_CLOSED));
+    return odd == 0 && summary->length_max <= known->length_max &&
+           summary->length_min >= known->length_min && summary->digits_max <= known->digits_max &&
+           summary->specials_max <= known->specials_max && gd_items_of(field) <= known->items_max &&
+           ((known->flags & GD_FIELD_PAIRS) != 0 ||
+            gd_transitions_known(known, policy->rows + known->row_first, summary));
+}
+
+#endif

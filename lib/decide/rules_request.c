@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Rules on the request as a whole. */
+#include "decide/decide.h"
+#include "profile/record.h"
+
+static void deviates(struct gd_decision *decision, enum guard_rule rule, uint32_t detail,
+                     uint32_t expected)
+{
+    const struct gd_policy_endpoint *endpoint = decision->endpoint;
+    bool body = rule == GUARD_RULE_SIZE || rule == GUARD_RULE_DEPTH;
+    struct gd_candidate candidate = {.rule = rule,
+                                     .location = body ? GUARD_LOCATION_BODY : GUARD_LOCATION_NONE,
+                                     .field = GD_NO_FIELD,
+                                     .known = GD_POLICY_NONE,
+                                     .group = GD_GROUP_NONE,
+                                     .detail = detail,
+                                     .expected = expected,
+                                     .values = endpoint->exchanges,
+                                     .clients = endpoint->clients,
+                                     .strength = endpoint->strength[rule],
+                                     .configured =
+                                         (endpoint->configured >> (unsigned)rule & 1) != 0};
+    gd_candidate_add(decision, &candidate);
+}
+
+static bool media_known(const struct gd_decision *decision)
+{
+    const struct gd_policy_endpoint *endpoint = decision->endpoint;
+    const struct gd_profile *profile = decision->profile;
+    /* No type is a deviation only beside a body, where there is one else. */
+    if (profile->media_type.len == 0 && (profile->request_bytes == 0 || endpoint->media.count == 0))
+        return true;
+    for (uint32_t i = 0; i < endpoint->media.count; i++) {
+        if (gd_span_equal(gd_policy_span(decision->policy,
+                                         decision->policy->media[endpoint->media.first + i]),
+                          profile->media_type))
+            return true;
+    }
+    return false;
+}
+
+void gd_rules_faults(struct gd_decision *decision, uint32_t location, uint64_t found)
+{
+    const struct gd_policy_header *header = decision->policy->header;
+    const struct gd_policy_endpoint *endpoint = decision->endpoint;
+    bool shared = location == GUARD_LOCATION_NONE || location == GUARD_LOCATION_HEADER ||
+                  location == GUARD_LOCATION_COOKIE || location == GUARD_LOCATION_CLIENT;
+    uint64_t known = endpoint == NULL ? header->faults[location] : endpoint->faults[location];
+    uint16_t strength = endpoint == NULL ? header->strength[GUARD_RULE_FAULT]
+                                         : endpoint->strength[GUARD_RULE_FAULT];
+    if (shared && endpoint != NULL) {
+        known |= header->faults[location];
+        if (header->strength[GUARD_RULE_FAULT] > strength)
+            strength = header->strength[GUARD_RULE_FAULT];
+    }
+    for (found &= ~known; found != 0; found &= found - 1) {
+        struct gd_candidate candidate = {
+            .rule = GUARD_RULE_FAULT,
+            .location = (enum guard_location)location,
+            .field = GD_NO_FIELD,
+            .known = GD_POLICY_NONE,
+            .group = GD_GROUP_FAULT + location,
+            .detail = (uint32_t)__builtin_ctzll(found),
+            .values = endpoint != NULL ? endpoint->exchanges : header->exchanges,
+            .clients = endpoint != NULL ? endpoint->clients : header->clients,
+            .strength = strength};
+        gd_candidate_add(decision, &candidate);
+    }
+}
+
+/* The client as the learner knows it: a subject is the head of its digest. */
+static uint32_t client_code(const struct gd_policy_header *header,
+                            const struct guard_client *client)
+{
+    uint8_t digest[GUARD_DIGEST_BYTES];
+    struct guard_client known = *client;
+    if (client->unit == GUARD_UNIT_SUBJECT && client->subject.len > 0) {
+        guard_digest(digest, client->subject);
+        known.subject = gd_span(digest, GD_SUBJECT_DIGEST);
+    }
+    return gd_policy_client(header->client_key, &known);
+}
+
+static void client(struct gd_decision *decision)
+{
+    const struct guard_policy *policy = decision->policy;
+    const struct gd_policy_header *header = policy->header;
+    const struct guard_client *who = &decision->profile->client;
+    if (who->unit == GUARD_UNIT_ANONYMOUS || (who->address_len == 0 && who->subject.len == 0))
+        return;
+    uint32_t code = client_code(header, who);
+    uint32_t low = 0;
+    uint32_t high = header->sections[GD_SECTION_CLIENTS].count;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (policy->clients[middle] < code)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    if (low < header->sections[GD_SECTION_CLIENTS].count && policy->clients[low] == code)
+        return;
+    struct gd_candidate candidate = {.rule = GUARD_RULE_CLIENT,
+                                     .location = GUARD_LOCATION_CLIENT,
+                                     .field = GD_NO_FIELD,
+                                     .known = GD_POLICY_NONE,
+                                     .group = GD_GROUP_NONE,
+                                     .expected = header->sections[GD_SECTION_CLIENTS].count,
+                                     .values = header->exchanges,
+                                     .clients = header->clients,
+                                     .strength = header->strength[GUARD_RULE_CLIENT]};
+    gd_candidate_add(decision, &candidate);
+}
+
+void gd_rules_request(struct gd_decision *decision)
+{
+    const struct gd_policy_endpoint *endpoint = decision->endpoint;
+    const struct gd_profile *profile = decision->profile;
+    if (endpoint != NULL) {
+        if (endpoint->flags & GD_ENDPOINT_FORBIDDEN)
+            deviates(decision, GUARD_RULE_METHOD, 0, 0);
+        if (endpoint->strength[GUARD_RULE_CONTENT_TYPE] != 0 && !media_known(decision))
+            deviates(decision, GUARD_RULE_CONTENT_TYPE, 0, 0);
+        if (profile->request_bytes > endpoint->body_max)
+            deviates(decision, GUARD_RULE_SIZE, profile->request_bytes, endpoint->body_max);
+        if (profile->depth > endpoint->depth_max)
+            deviates(decision, GUARD_RULE_DEPTH, profile->depth, endpoint->depth_max);
+    }
+    for (uint32_t i = 0; i < GUARD_LOCATION_COUNT; i++) {
+        if (profile->faults[i] != 0)
+            gd_rules_faults(decision, i, profile->faults[i]);
+    }
+    if (decision->policy->header->flags & GD_POLICY_CLIENTS_CLOSED)
+        client(decision);
+}

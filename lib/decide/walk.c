@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From path and method to the endpoint: literal segments first, then typed wildcards, then any,
+ * then a rest; a branch that leads nowhere is left again, within a budget. */
+#include "decide/decide.h"
+
+enum { VISITS_MAX = 128 };
+
+struct walk {
+    struct gd_decision *decision;
+    const struct guard_policy *policy;
+    const struct gd_profile *profile;
+    uint32_t visits;
+    uint64_t wildcards; /* on the way here */
+    uint32_t endpoint;  /* GD_POLICY_NONE: none so far */
+    uint32_t pending;   /* a pending endpoint */
+    uint32_t other;     /* node of the path with other methods */
+    bool methods_said;  /* a person listed the methods of one of them */
+    uint32_t stuck;     /* the node farthest on the way */
+    uint32_t stuck_at;  /* its number of segments */
+};
+
+static uint32_t segment_types(const struct gd_segment *segment)
+{
+    if (segment->text.len < 3)
+        return 0;
+    switch (segment->text.ptr[1]) {
+    case 'i':
+        return 1u << GUARD_TYPE_INT;
+    case 'u':
+        return 1u << GUARD_TYPE_UUID;
+    case 'h':
+        return 1u << GUARD_TYPE_HEX;
+    case 'd':
+        return 1u << GUARD_TYPE_DATE;
+    case 'e':
+        return 1u << GUARD_TYPE_EMAIL;
+    case 't':
+        return 1u << GUARD_TYPE_TOKEN;
+    default:
+        return 0;
+    }
+}
+
+static bool method_is(const struct gd_policy_endpoint *endpoint, struct guard_span method)
+{
+    if (endpoint->flags & GD_ENDPOINT_ANY_METHOD)
+        return true;
+    return gd_span_equal(gd_span(endpoint->method, endpoint->method_len), method);
+}
+
+/* The path ends here. True when the endpoint is found. */
+static bool arrive(struct walk *walk, uint32_t index)
+{
+    const struct gd_policy_node *node = &walk->policy->nodes[index];
+    for (uint32_t i = node->endpoint_first; i < node->endpoint_first + node->endpoint_count; i++) {
+        const struct gd_policy_endpoint *endpoint = &walk->policy->endpoints[i];
+        if (!method_is(endpoint, walk->profile->method))
+            continue;
+        if (!(endpoint->flags & GD_ENDPOINT_PENDING)) {
+            walk->endpoint = i;
+            walk->decision->wildcards = walk->wildcards;
+            return true;
+        }
+        if (walk->pending == GD_POLICY_NONE)
+            walk->pending = i;
+    }
+    walk->methods_said |= (node->flags & GD_NODE_METHODS_SAID) != 0;
+    if (node->endpoint_count > 0 && walk->other == GD_POLICY_NONE)
+        walk->other = index;
+    return false;
+}
+
+/* What the segment was before its type took its place: a person may have named it. */
+static struct guard_span literal_of(const struct walk *walk, uint32_t at)
+{
+    const struct gd_profile *profile = walk->profile;
+    const struct gd_segment *segment = &profile->segments[at];
+    if (!segment->typed || at >= profile->field_count ||
+        profile->fields[at].location != GUARD_LOCATION_PATH)
+        return segment->text;
+    return profile->fields[at].sample;
+}
+
+static bool visit(struct walk *walk, uint32_t index, uint32_t at)
+{
+    const struct gd_policy_node *node = &walk->policy->nodes[index];
+    if (walk->visits++ >= VISITS_MAX)
+        return false;
+    if (walk->stuck == GD_POLICY_NONE || at > walk->stuck_at) {
+        walk->stuck = index;
+        walk->stuck_at = at;
+    }
+    if (at == walk->profile->segment_count)
+        return arrive(walk, index);
+    if (node->literal_count > 0) {
+        uint32_t child = gd_policy_find(walk->policy, index, GD_KEY_NODE, literal_of(walk, at));
+        if (child != GD_POLICY_NONE && visit(walk, child, at + 1))
+            return true;
+    }
+    const struct gd_segment *segment = &walk->profile->segments[at];
+    for (uint32_t i = 0; i < node->wildcard_count; i++) {
+        uint32_t child = node->child_first + node->literal_count + i;
+        const struct gd_policy_node *wildcard = &walk->policy->nodes[child];
+        if (wildcard->types != 0 &&
+            (!segment->typed || (wildcard->types & segment_types(segment)) == 0))
+            continue;
+        uint64_t before = walk->wildcards;
+        bool rest = (wildcard->flags & GD_NODE_REST) != 0;
+        walk->wildcards |= rest ? ~UINT64_C(0) << at : UINT64_C(1) << at;
+        if (rest ? arrive(walk, child) : visit(walk, child, at + 1))
+            return true;
+        walk->wildcards = before;
+    }
+    return false;
+}
+
+static void path_unknown(struct walk *walk)
+{
+    struct gd_decision *decision = walk->decision;
+    const struct gd_policy_node *node = &walk->policy->nodes[walk->stuck];
+    struct gd_candidate candidate = {.rule = GUARD_RULE_PATH,
+                                     .location = GUARD_LOCATION_PATH,
+                                     .field = GD_NO_FIELD,
+                                     .known = GD_POLICY_NONE,
+                                     .group = GD_GROUP_NONE,
+                                     .detail = walk->stuck_at,
+                                     .values = node->exchanges,
+                                     .clients =
+                                         walk->stuck == 0 ? walk->policy->header->clients : 0,
+                                     .strength = node->strength_path};
+    if (walk->stuck_at < walk->profile->segment_count) {
+        if (walk->stuck_at < walk->profile->field_count &&
+            walk->profile->fields[walk->stuck_at].location == GUARD_LOCATION_PATH)
+            candidate.field = walk->stuck_at;
+    } else if (candidate.strength == 0) {
+        candidate.strength = node->strength_method;
+    }
+    gd_candidate_add(decision, &candidate);
+}
+
+/* So many at least. */
+static uint32_t clients_at(const struct guard_policy *policy, const struct gd_policy_node *node)
+{
+    uint32_t clients = 0;
+    for (uint32_t i = node->endpoint_first; i < node->endpoint_first + node->endpoint_count; i++)
+        clients = policy->endpoints[i].clients > clients ? policy->endpoints[i].clients : clients;
+    return clients;
+}
+
+static void method_unknown(struct walk *walk)
+{
+    const struct gd_policy_node *node = &walk->policy->nodes[walk->other];
+    struct gd_candidate candidate = {.rule = GUARD_RULE_METHOD,
+                                     .location = GUARD_LOCATION_NONE,
+                                     .field = GD_NO_FIELD,
+                                     .known = GD_POLICY_NONE,
+                                     .group = GD_GROUP_NONE,
+                                     .values = node->exchanges,
+                                     .clients = clients_at(walk->policy, node),
+                                     .strength = node->strength_method,
+                                     .configured = walk->methods_said};
+    if (walk->methods_said)
+        candidate.strength = GD_POLICY_CERTAIN;
+    walk->decision->template_text =
+        gd_policy_span(walk->policy, walk->policy->endpoints[node->endpoint_first].template_text);
+    gd_candidate_add(walk->decision, &candidate);
+}
+
+static void endpoint_pending(struct walk *walk)
+{
+    const struct gd_policy_endpoint *endpoint = &walk->policy->endpoints[walk->pending];
+    const struct gd_policy_node *node = &walk->policy->nodes[endpoint->node];
+    bool path = (node->flags & GD_NODE_PENDING) != 0 && node->parent != GD_POLICY_NONE;
+    if (path)
+        node = &walk->policy->nodes[node->parent];
+    struct gd_candidate candidate = {.rule = path ? GUARD_RULE_PATH : GUARD_RULE_METHOD,
+                                     .location = path ? GUARD_LOCATION_PATH : GUARD_LOCATION_NONE,
+                                     .field = GD_NO_FIELD,
+                                     .known = GD_POLICY_NONE,
+                                     .group = GD_GROUP_NONE,
+                                     .detail = walk->profile->segment_count,
+                                     .values = node->exchanges,
+                                     .clients = path ? 0 : clients_at(walk->policy, node),
+                                     .strength = path ? node->strength_path : node->strength_method,
+                                     .pending = true};
+    walk->decision->template_text = gd_policy_span(walk->policy, endpoint->template_text);
+    gd_candidate_add(walk->decision, &candidate);
+}
+
+void gd_walk(struct gd_decision *decision)
+{
+    struct walk walk = {.decision = decision,
+                        .policy = decision->policy,
+                        .profile = decision->profile,
+                        .endpoint = GD_POLICY_NONE,
+                        .pending = GD_POLICY_NONE,
+                        .other = GD_POLICY_NONE,
+                        .stuck = GD_POLICY_NONE};
+    if (visit(&walk, 0, 0)) {
+        decision->endpoint_index = walk.endpoint;
+        decision->endpoint = &walk.policy->endpoints[walk.endpoint];
+        decision->template_text = gd_policy_span(walk.policy, decision->endpoint->template_text);
+    } else if (walk.methods_said) {
+        method_unknown(&walk);
+    } else if (walk.pending != GD_POLICY_NONE) {
+        endpoint_pending(&walk);
+    } else if (walk.other != GD_POLICY_NONE) {
+        method_unknown(&walk);
+    } else {
+        path_unknown(&walk);
+    }
+}

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Pushes out what doesn't fit. The caps form a laminar family (tables of leaves within subtrees
+ * within the tree), and what stays is the greedy choice by one fixed order: so it doesn't matter in
+ * which order piles were merged. Inner sets are truncated before outer ones, which gives the same.
+ * docs/internals/pile.md has the argument. */
+#include "learn/pile_state.h"
+
+struct ranked {
+    struct gd_rank rank;
+    struct gd_cell *cell;
+};
+
+struct cut {
+    struct guard_pile *pile;
+    struct ranked *ranks;
+    uint32_t cells; /* cap of the whole tree */
+    struct gd_cut_outcome *outcome;
+};
+
+uint32_t gd_pile_leaf_cap(const struct guard_pile *pile, enum gd_kind kind)
+{
+    if (kind == GD_KIND_LITERAL)
+        return GD_LITERALS_MAX;
+    if (kind == GD_KIND_TRANSITION)
+        return GD_TRANSITIONS_KEPT;
+    if (kind == GD_KIND_MEDIA)
+        return GD_MEDIA_KEPT;
+    return kind == GD_KIND_CLIENT ? pile->clients_max : UINT32_MAX;
+}
+
+void gd_pile_drop(struct guard_pile *pile, struct gd_cell *parent, enum gd_kind kind)
+{
+    gd_cell_drop(parent, kind);
+    /* Every free text has more literals and transitions than are kept: no overflow that people
+     * should hear of. */
+    if (kind != GD_KIND_LITERAL && kind != GD_KIND_TRANSITION)
+        pile->overflowed = true;
+}
+
+/* The share of a subtree in the tree, its root not counted: no single endpoint and no single
+ * directory takes it all. */
+static uint32_t share(const struct cut *cut, const struct gd_cell *cell)
+{
+    if (cell->kind == GD_KIND_METHOD)
+        return cut->cells / 4;
+    uint32_t eighths = cell->depth < 6 ? 8 - (uint32_t)cell->depth : 2;
+    return cut->cells / 8 * eighths;
+}
+
+/* Only hostile piles hold cells of one hash: then the paths decide, so that the order is total. */
+static int compare_paths(const struct gd_cell *a, const struct gd_cell *b)
+{
+    while (a->parent != b->parent) {
+        a = a->parent;
+        b = b->parent;
+    }
+    if (a->kind != b->kind)
+        return a->kind < b->kind ? -1 : 1;
+    return (a->code > b->code) - (a->code < b->code);
+}
+
+int gd_rank_compare(const struct gd_rank *a, const struct gd_rank *b)
+{
+    if ((a->order >> 8) != (b->order >> 8))
+        return a->order < b->order ? -1 : 1;
+    if (a->priority != b->priority)
+        return a->priority < b->priority ? -1 : 1;
+    if (a->order != b->order)
+        return a->order < b->order ? -1 : 1;
+    return (a->hash > b->hash) - (a->hash < b->hash);
+}
+
+/* What is trusted, then new elements of what is trusted, then the rest. */
+static uint32_t order_of(const struct gd_cell *parent, bool trusted, bool scope, uint32_t depth)
+{
+    uint32_t class = trusted ? 0 : parent != NULL && parent->trusted && !scope ? 1 : 2;
+    return class << 8 | depth;
+}
+
+static struct gd_rank rank_of(const struct gd_cell *cell)
+{
+    const struct gd_scope *scope = cell->scope != NULL ? cell->scope : cell->parent->scope;
+    return (struct gd_rank){
+        .priority = scope->priority,
+        .hash = gd_cell_rank(cell),
+        .order = order_of(cell->parent, cell->trusted, cell->scope != NULL, cell->depth),
+    };
+}
+
+struct gd_rank gd_rank_new(const struct gd_cell *parent, enum gd_kind kind, uint64_t code)
+{
+    bool scope = gd_kind_scope(kind);
+    uint64_t above = parent->scope->priority;
+    uint64_t hash = scope ? gd_path_hash(parent, kind, code) : gd_leaf_rank(parent, kind, code);
+    return (struct gd_rank){
+        .priority = scope && hash > above ? hash : above,
+        .hash = hash,
+        .order = order_of(parent, false, scope, parent->depth + 1U),
+    };
+}
+
+static int compare(const struct ranked *a, const struct ranked *b)
+{
+    int order = gd_rank_compare(&a->rank, &b->rank);
+    return order != 0 || a->cell == b->cell ? order : compare_paths(a->cell, b->cell);
+}
+
+static void sift(struct ranked *ranks, size_t root, size_t count)
+{
+    struct ranked item = ranks[root];
+    for (size_t child; (child = 2 * root + 1) < count; root = child) {
+        if (child + 1 < count && compare(&ranks[child], &ranks[child + 1]) < 0)
+            child++;
+        if (compare(&item, &ranks[child]) >= 0)
+            break;
+        ranks[root] = ranks[child];
+    }
+    ranks[root] = item;
+}
+
+static void note_rank(struct cut *cut, uint32_t *count, struct gd_cell *cell)
+{
+    cut->ranks[(*count)++] = (struct ranked){rank_of(cell), cell};
+}
+
+/* Takes the `excess` last ones out of the tree: each before its parents, which are never later in
+ * the order. */
+static void remove_last(struct cut *cut, uint32_t count, uint32_t excess)
+{
+    for (size_t i = count / 2; i-- > 0;)
+        sift(cut->ranks, i, count);
+    for (; excess > 0 && count > 0; excess--) {
+        struct gd_cell *cell = cut->ranks[0].cell;
+        if (cell->trusted)
+            return;
+        cut->outcome->removed = true;
+        cut->outcome->last = cut->ranks[0].rank;
+        cut->ranks[0] = cut->ranks[--count];
+        if (count > 0)
+            sift(cut->ranks, 0, count);
+        gd_pile_drop(cut->pile, cell->parent, (enum gd_kind)cell->kind);
+        gd_tree_remove(&cut->pile->tree, cell);
+    }
+}
+
+static void cut_table(struct cut *cut, struct gd_cell *parent, enum gd_kind kind)
+{
+    uint32_t size = parent->scope->first[kind + 1] - parent->scope->first[kind];
+    uint32_t cap = gd_pile_leaf_cap(cut->pile, kind);
+    if (size <= cap)
+        return;
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < size; i++)
+        note_rank(cut, &count, parent->children[parent->scope->first[kind] + i]);
+    remove_last(cut, count, size - cap);
+}
+
+static void note_below(struct cut *cut, uint32_t *count, struct gd_cell *cell)
+{
+    for (uint32_t i = 0; i < cell->child_count; i++) {
+        note_rank(cut, count, cell->children[i]);
+        note_below(cut, count, cell->children[i]);
+    }
+}
+
+static void cut_names(struct cut *cut, struct gd_cell *root)
+{
+    uint32_t size = 0, count = 0;
+    uint32_t first = root->scope->first[GD_KIND_NAME], end = root->scope->first[GD_KIND_NAME + 1];
+    for (uint32_t i = first; i < end; i++)
+        size += gd_tree_size(root->children[i]);
+    if (size <= cut->cells / 4)
+        return;
+    for (uint32_t i = first; i < end; i++) {
+        note_rank(cut, &count, root->children[i]);
+        note_below(cut, &count, root->children[i]);
+    }
+    remove_last(cut, count, size - cut->cells / 4);
+}
+
+/* Returns the size of what is left below. */
+static uint32_t cut_below(struct cut *cut, struct gd_cell *cell)
+{
+    if (cell->scope == NULL)
+        return 0;
+    uint32_t size = 0;
+    for (uint32_t i = 0; i < cell->child_count; i++)
+        size += 1 + cut_below(cut, cell->children[i]);
+    uint32_t before = cut->pile->tree.cell_count;
+    cut_table(cut, cell, GD_KIND_LITERAL);
+    cut_table(cut, cell, GD_KIND_TRANSITION);
+    cut_table(cut, cell, GD_KIND_MEDIA);
+    cut_table(cut, cell, GD_KIND_CLIENT);
+    if (cell->kind == GD_KIND_SERVICE)
+        cut_names(cut, cell);
+    size -= before - cut->pile->tree.cell_count;
+    uint32_t cap = cell->kind == GD_KIND_SERVICE ? cut->cells - 1 : share(cut, cell);
+    if (cell->kind == GD_KIND_NAME || size <= cap)
+        return size;
+    uint32_t count = 0;
+    note_below(cut, &count, cell);
+    before = cut->pile->tree.cell_count;
+    remove_last(cut, count, size - cap);
+    cut->outcome->full = cell->kind == GD_KIND_SERVICE;
+    return size - (before - cut->pile->tree.cell_count);
+}
+
+enum guard_rc gd_pile_cut(struct guard_pile *pile, uint32_t cells, struct gd_cut_outcome *outcome)
+{
+    uint32_t count = pile->tree.cell_count;
+    struct cut cut = {.pile = pile, .cells = cells, .outcome = outcome};
+    *outcome = (struct gd_cut_outcome){.removed = false};
+    cut.ranks = gd_pool_get(&pile->tree.pool, count * sizeof(*cut.ranks));
+    if (cut.ranks == NULL)
+        return GUARD_E_NOMEM;
+    (void)cut_below(&cut, pile->tree.root);
+    gd_pool_put(&pile->tree.pool, cut.ranks, count * sizeof(*cut.ranks));
+    return GUARD_OK;
+}

@@ -1,0 +1,455 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Folding a pile: templates, their endpoints, the fields of these, and how often their rules would
+ * have fired. */
+#include "learn/draft.h"
+
+#include "base/arena.h"
+
+static enum guard_rc fold_kinds(struct gd_groups kinds[GD_KIND_COUNT], const struct gd_group *group,
+                                enum gd_kind from, enum gd_kind to, struct guard_arena *arena)
+{
+    for (uint32_t kind = from; kind <= to; kind++)
+        GUARD_TRY(gd_group_children(&kinds[kind], group, (enum gd_kind)kind, arena));
+    return GUARD_OK;
+}
+
+static void expose(struct gd_exposure *exposure, const struct gd_group *group)
+{
+    uint64_t epochs[GD_EPOCHS_MAX] = {0};
+    gd_group_epochs(group, epochs);
+    gd_exposure_init(exposure, epochs, gd_cells_clients(group->cells, group->cell_count));
+}
+
+static enum gd_family family_of_type(uint32_t type)
+{
+    if (type == GUARD_TYPE_OBJECT || type == GUARD_TYPE_ARRAY)
+        return GD_FAMILY_STRUCTURE;
+    if (type <= GUARD_TYPE_DECIMAL || type == GUARD_TYPE_DATE)
+        return GD_FAMILY_NUMBER;
+    if (type == GUARD_TYPE_TEXT || type == GUARD_TYPE_BYTES || type == GUARD_TYPE_URL)
+        return GD_FAMILY_TEXT;
+    if (type == GUARD_TYPE_WORD || type == GUARD_TYPE_TOKEN || type == GUARD_TYPE_EMAIL)
+        return GD_FAMILY_WORD;
+    return GD_FAMILY_ID;
+}
+
+/* By the type that most records have; "empty" and "null" say nothing of the others. */
+static uint32_t dominant_type(const struct gd_groups *types)
+{
+    uint32_t best = GUARD_TYPE_EMPTY;
+    uint64_t most = 0;
+    for (uint32_t i = 0; i < types->count; i++) {
+        const struct gd_cell *type = &types->items[i].sum;
+        if (type->code <= GUARD_TYPE_NULL || type->code >= GUARD_TYPE_STRING || type->count <= most)
+            continue;
+        most = type->count;
+        best = (uint32_t)type->code;
+    }
+    return best;
+}
+
+static enum gd_family family_of(const struct gd_draft_field *field)
+{
+    uint32_t family = family_of_type(dominant_type(&field->kinds[GD_KIND_TYPE]));
+    bool header = field->group.sum.location == GUARD_LOCATION_HEADER ||
+                  field->group.sum.location == GUARD_LOCATION_COOKIE;
+    return (enum gd_family)(header ? family + GD_FAMILY_VALUES : family);
+}
+
+bool gd_draft_lost(const struct gd_group *group, enum gd_kind kind)
+{
+    return (group->sum.dropped_kinds >> kind & 1) != 0;
+}
+
+static bool free_text(const struct gd_draft_field *field)
+{
+    enum { CLASSES_OF_PROSE = 12 };
+    return dominant_type(&field->kinds[GD_KIND_TYPE]) == GUARD_TYPE_TEXT &&
+           field->kinds[GD_KIND_CLASS].count >= CLASSES_OF_PROSE;
+}
+
+/* Trials, not records: one form that a client sends again and again doesn't make a closed set. */
+static bool literals_repeat(const struct gd_draft_field *field)
+{
+    enum { TRIALS_MIN = 50, REPEATS_MIN = 10, LITERALS_MAX = 64 };
+    const struct gd_groups *literals = &field->kinds[GD_KIND_LITERAL];
+    uint64_t trials = gd_exposure_trials(&field->place->exposure) / GD_TRIAL;
+    return literals->count > 0 && literals->count <= LITERALS_MAX && trials >= TRIALS_MIN &&
+           trials / literals->count >= REPEATS_MIN &&
+           !gd_draft_lost(&field->group, GD_KIND_LITERAL) && !free_text(field);
+}
+
+bool gd_draft_closed(const struct gd_draft_field *field, const struct gd_trust *trust)
+{
+    enum { LITERALS_MAX = 32, NEW_SHARE = 50, UNKNOWN_SHARE = 50 };
+    const struct gd_groups *literals = &field->kinds[GD_KIND_LITERAL];
+    if (!literals_repeat(field))
+        return false;
+    uint64_t single = 0, known = 0, trusted = 0;
+    for (uint32_t i = 0; i < literals->count; i++) {
+        const struct gd_cell *literal = &literals->items[i].sum;
+        known += literal->count;
+        single += literal->tag_count == 1;
+        trusted += gd_trusted(trust, literal);
+    }
+    uint64_t records = field->place->exposure.records;
+    uint64_t trials = gd_exposure_trials(&field->place->exposure) / GD_TRIAL;
+    return trusted > 0 && trusted <= LITERALS_MAX && single <= trials / NEW_SHARE &&
+           known + records / UNKNOWN_SHARE >= records;
+}
+
+static bool is_syntax(const struct gd_cell *element)
+{
+    return element->code < GUARD_CLASS_COUNT &&
+           guard_class_is_syntax((enum guard_class)element->code);
+}
+
+static bool is_harmless(const struct gd_cell *element)
+{
+    return !is_syntax(element);
+}
+
+static bool is_parameter(const struct gd_cell *element)
+{
+    return element->location != GUARD_LOCATION_PATH;
+}
+
+static enum guard_rc measure_sets(const struct gd_meter *meter, struct gd_draft_field *field)
+{
+    struct gd_place *place = field->place;
+    const struct gd_groups *kinds = field->kinds;
+    const struct gd_groups *classes = &kinds[GD_KIND_CLASS];
+    const struct gd_groups *transitions = &kinds[GD_KIND_TRANSITION];
+    GUARD_TRY(gd_measure_set(meter, place, GUARD_RULE_CHARACTER, classes, is_syntax, 1));
+    GUARD_TRY(gd_measure_set(meter, place, GUARD_RULE_ALPHABET, classes, is_harmless, 1));
+    if (!gd_draft_lost(&field->group, GD_KIND_TRANSITION)) {
+        GUARD_TRY(gd_measure_set(meter, place, GUARD_RULE_TRANSITION, transitions, NULL, 1));
+        GUARD_TRY(gd_measure_set(meter, place, GUARD_RULE_TRANSITIONS, transitions, NULL, 3));
+    }
+    GUARD_TRY(gd_measure_set(meter, place, GUARD_RULE_TYPE, &kinds[GD_KIND_TYPE], NULL, 1));
+    if (literals_repeat(field))
+        GUARD_TRY(
+            gd_measure_set(meter, place, GUARD_RULE_LITERAL, &kinds[GD_KIND_LITERAL], NULL, 1));
+    if (kinds[GD_KIND_NAME].count > 0)
+        GUARD_TRY(gd_measure_set(meter, place, GUARD_RULE_NAME, &kinds[GD_KIND_NAME], NULL, 1));
+    return GUARD_OK;
+}
+
+static enum guard_rc measure_tails(const struct gd_meter *meter, struct gd_draft_field *field)
+{
+    static const struct {
+        enum guard_rule rule;
+        enum gd_kind kind;
+        enum gd_end end;
+        uint32_t factor;
+    } tails[] = {
+        {GUARD_RULE_LENGTH, GD_KIND_LENGTH, GD_END_HIGH, 1},
+        {GUARD_RULE_LENGTH_FAR, GD_KIND_LENGTH, GD_END_HIGH, 2},
+        {GUARD_RULE_SHORT, GD_KIND_LENGTH_MIN, GD_END_LOW, 1},
+        {GUARD_RULE_DIGITS, GD_KIND_DIGITS, GD_END_HIGH, 1},
+        {GUARD_RULE_SPECIALS, GD_KIND_SPECIALS, GD_END_HIGH, 1},
+        {GUARD_RULE_ITEMS, GD_KIND_ITEMS, GD_END_HIGH, 1},
+    };
+    for (size_t i = 0; i < sizeof(tails) / sizeof(tails[0]); i++) {
+        const struct gd_groups *elements = &field->kinds[tails[i].kind];
+        if (elements->count > 0)
+            GUARD_TRY(gd_measure_tail(meter, field->place, tails[i].rule, elements, tails[i].end,
+                                      tails[i].factor));
+    }
+    return GUARD_OK;
+}
+
+static enum guard_rc measure_field(struct gd_draft *draft, struct gd_draft_field *field)
+{
+    field->place = gd_arena_get(draft->arena, sizeof(*field->place));
+    if (field->place == NULL)
+        return GUARD_E_NOMEM;
+    memset(field->place, 0, sizeof(*field->place));
+    expose(&field->place->exposure, &field->group);
+    field->place->family = family_of(field);
+    GUARD_TRY(measure_sets(&draft->meter, field));
+    GUARD_TRY(measure_tails(&draft->meter, field));
+    gd_measure_missing(&draft->meter, field->place, field->whole);
+    return GUARD_OK;
+}
+
+/* Where fields go, and what they are part of. */
+struct harvest {
+    struct gd_draft *draft;
+    struct gd_draft_fields *fields;
+    struct gd_exposure *whole;
+    const struct gd_template *node; /* NULL for the service */
+    struct gd_draft_field *parent;
+};
+
+static int order_names(const void *left, const void *right)
+{
+    const struct gd_cell *a = &((const struct gd_group *)left)->sum;
+    const struct gd_cell *b = &((const struct gd_group *)right)->sum;
+    if (a->location != b->location)
+        return a->location < b->location ? -1 : 1;
+    return gd_span_compare(a->text, b->text);
+}
+
+/* "seg0" is the value at the first segment; only where the template has a wildcard it is a value at
+ * all. */
+static bool is_wildcard_segment(const struct gd_template *node, struct guard_span name)
+{
+    uint32_t index = 0;
+    if (name.len < 4 || name.len > 6)
+        return false;
+    for (size_t i = 3; i < name.len; i++) {
+        if (name.ptr[i] < '0' || name.ptr[i] > '9')
+            return false;
+        index = index * 10 + (uint32_t)(name.ptr[i] - '0');
+    }
+    while (node != NULL && node->depth > index + 1)
+        node = node->parent;
+    return node != NULL && node->depth == index + 1 && node->wildcard;
+}
+
+static bool takes(const struct harvest *harvest, const struct gd_cell *name)
+{
+    if (harvest->node == NULL)
+        return name->location == GUARD_LOCATION_HEADER || name->location == GUARD_LOCATION_COOKIE;
+    return name->location != GUARD_LOCATION_PATH || is_wildcard_segment(harvest->node, name->text);
+}
+
+static enum guard_rc add_field(struct harvest *harvest, const struct gd_group *group, bool trusted)
+{
+    struct gd_draft *draft = harvest->draft;
+    struct gd_draft_field *field = gd_arena_get(draft->arena, sizeof(*field));
+    if (field == NULL)
+        return GUARD_E_NOMEM;
+    *field = (struct gd_draft_field){.group = *group, .parent = harvest->parent};
+    field->whole = harvest->whole;
+    field->trusted = trusted;
+    field->index = draft->field_count++;
+    if (harvest->fields->last == NULL)
+        harvest->fields->first = field;
+    else
+        harvest->fields->last->next = field;
+    harvest->fields->last = field;
+    harvest->fields->count++;
+    GUARD_TRY(fold_kinds(field->kinds, group, GD_KIND_NAME, GD_KIND_ITEMS, draft->arena));
+    return trusted ? measure_field(draft, field) : GUARD_OK;
+}
+
+/* Sorts the names in place; their order has no meaning but that it is the model's. */
+static enum guard_rc add_names(struct harvest *harvest, struct gd_groups *names, bool *cut)
+{
+    struct gd_draft *draft = harvest->draft;
+    gd_sort(names->items, sizeof(*names->items), names->count, order_names);
+    for (uint32_t i = 0; i < names->count; i++) {
+        const struct gd_group *name = &names->items[i];
+        bool trusted = gd_trusted(&draft->meter.trust, &name->sum);
+        if (!takes(harvest, &name->sum))
+            continue;
+        if (!trusted && (!gd_pending(&draft->meter.trust, &name->sum) ||
+                         draft->pending_count >= GD_MODEL_PENDING_MAX))
+            continue;
+        if (draft->field_count >= GD_MODEL_FIELDS_MAX) {
+            *cut = *cut || trusted;
+            continue;
+        }
+        draft->pending_count += !trusted;
+        GUARD_TRY(add_field(harvest, name, trusted));
+    }
+    return GUARD_OK;
+}
+
+static enum guard_rc add_tree(struct harvest *harvest, struct gd_groups *names)
+{
+    GUARD_TRY(add_names(harvest, names, &harvest->fields->cut));
+    for (struct gd_draft_field *field = harvest->fields->first; field != NULL;
+         field = field->next) {
+        if (!field->trusted || field->kinds[GD_KIND_NAME].count == 0)
+            continue;
+        harvest->parent = field;
+        harvest->whole = &field->place->exposure;
+        GUARD_TRY(add_names(harvest, &field->kinds[GD_KIND_NAME], &field->cut));
+    }
+    return GUARD_OK;
+}
+
+/* Each location is a place of its own: that nothing of a million queries was malformed is proved by
+ * a million, whatever the bodies were. elements are sorted by (location, fault). */
+static enum guard_rc measure_faults(const struct gd_meter *meter, struct gd_place *place,
+                                    const struct gd_groups *elements, uint32_t locations)
+{
+    for (uint32_t location = 0; location < GUARD_LOCATION_COUNT; location++) {
+        struct gd_groups here = {elements->items, 0};
+        for (uint32_t i = 0; i < elements->count; i++) {
+            if (elements->items[i].sum.code >> 8 != location)
+                continue;
+            if (here.count++ == 0)
+                here.items = &elements->items[i];
+        }
+        if (here.count > 0 || (locations >> location & 1) != 0)
+            GUARD_TRY(gd_measure_set(meter, place, GUARD_RULE_FAULT, &here, NULL, 1));
+    }
+    return GUARD_OK;
+}
+
+/* Where there are values with support, and could be malformed ones; the path always. */
+static uint32_t locations_of(const struct gd_groups *names, const struct gd_trust *trust)
+{
+    uint32_t locations = 1u << GUARD_LOCATION_PATH;
+    for (uint32_t i = 0; i < names->count; i++) {
+        if (names->items[i].sum.location < GUARD_LOCATION_COUNT &&
+            gd_trusted(trust, &names->items[i].sum))
+            locations |= 1u << names->items[i].sum.location;
+    }
+    return locations;
+}
+
+static enum guard_rc measure_endpoint(struct gd_draft *draft, struct gd_draft_endpoint *endpoint)
+{
+    const struct gd_meter *meter = &draft->meter;
+    struct gd_groups *kinds = endpoint->kinds;
+    struct gd_place *place = &endpoint->place;
+    GUARD_TRY(
+        gd_measure_set(meter, place, GUARD_RULE_CONTENT_TYPE, &kinds[GD_KIND_MEDIA], NULL, 1));
+    GUARD_TRY(gd_measure_set(meter, place, GUARD_RULE_NAME, &kinds[GD_KIND_NAME], is_parameter, 1));
+    GUARD_TRY(measure_faults(meter, place, &kinds[GD_KIND_FAULT],
+                             locations_of(&kinds[GD_KIND_NAME], &meter->trust)));
+    GUARD_TRY(gd_measure_tail(meter, place, GUARD_RULE_SIZE, &kinds[GD_KIND_SIZE], GD_END_HIGH, 1));
+    GUARD_TRY(
+        gd_measure_tail(meter, place, GUARD_RULE_DEPTH, &kinds[GD_KIND_DEPTH], GD_END_HIGH, 1));
+    struct harvest harvest = {.draft = draft, .fields = &endpoint->fields, .node = endpoint->node};
+    harvest.whole = &place->exposure;
+    return add_tree(&harvest, &kinds[GD_KIND_NAME]);
+}
+
+static enum guard_rc add_endpoint(struct gd_draft *draft, const struct gd_template *node,
+                                  const struct gd_group *method)
+{
+    struct gd_draft_endpoint *endpoint = gd_arena_get(draft->arena, sizeof(*endpoint));
+    if (endpoint == NULL)
+        return GUARD_E_NOMEM;
+    memset(endpoint, 0, sizeof(*endpoint));
+    endpoint->group = *method;
+    endpoint->node = node;
+    endpoint->trusted = gd_trusted(&draft->meter.trust, &method->sum);
+    expose(&endpoint->place.exposure, method);
+    if (draft->last_endpoint == NULL)
+        draft->endpoints = endpoint;
+    else
+        draft->last_endpoint->next = endpoint;
+    draft->last_endpoint = endpoint;
+    draft->endpoint_count++;
+    if (!endpoint->trusted)
+        return GUARD_OK;
+    GUARD_TRY(fold_kinds(endpoint->kinds, method, GD_KIND_MEDIA, GD_KIND_DEPTH, draft->arena));
+    return measure_endpoint(draft, endpoint);
+}
+
+static enum guard_rc measure_node(struct gd_draft *draft, struct gd_draft_node *entry)
+{
+    struct gd_template *node = entry->node;
+    struct gd_group traffic;
+    uint64_t epochs[GD_EPOCHS_MAX] = {0};
+    GUARD_TRY(gd_template_traffic(&traffic, node, draft->arena));
+    expose(&entry->below.exposure, &traffic);
+    for (uint32_t i = 0; i < node->methods.count; i++)
+        gd_group_epochs(&node->methods.items[i], epochs);
+    gd_exposure_init(&entry->here.exposure, epochs, entry->below.exposure.clients);
+    if (!node->open) {
+        /* The wildcard's segments are one element: any of them is known once one is. */
+        uint32_t total = node->known.count + node->pending.count;
+        struct gd_groups elements = {
+            gd_arena_get(draft->arena, (total + 1u) * sizeof(*elements.items)), 0};
+        if (elements.items == NULL)
+            return GUARD_E_NOMEM;
+        for (uint32_t i = 0; i < node->known.count; i++)
+            elements.items[elements.count++] = node->known.items[i];
+        for (uint32_t i = 0; i < node->pending.count; i++)
+            elements.items[elements.count++] = node->pending.items[i];
+        if (node->joined != NULL)
+            elements.items[elements.count++] = *node->joined;
+        GUARD_TRY(
+            gd_measure_set(&draft->meter, &entry->below, GUARD_RULE_PATH, &elements, NULL, 1));
+    }
+    if (entry->here.exposure.records == 0)
+        return GUARD_OK;
+    return gd_measure_set(&draft->meter, &entry->here, GUARD_RULE_METHOD, &node->methods, NULL, 1);
+}
+
+static enum guard_rc add_node(struct gd_draft *draft, struct gd_template *node)
+{
+    struct gd_draft_node *entry = gd_arena_get(draft->arena, sizeof(*entry));
+    if (entry == NULL)
+        return GUARD_E_NOMEM;
+    memset(entry, 0, sizeof(*entry));
+    entry->node = node;
+    if (draft->last_node == NULL)
+        draft->nodes = entry;
+    else
+        draft->last_node->next = entry;
+    draft->last_node = entry;
+    return measure_node(draft, entry);
+}
+
+/* What the service refused (4xx) isn't learned, but clients that do no harm send it: links to pages
+ * that are gone, what browsers and crawlers ask of any site. Unknown paths and methods fire at
+ * least as often as that. */
+static enum guard_rc measure_refused(struct gd_draft *draft)
+{
+    enum { REFUSED = 4 };
+    struct gd_groups classes;
+    struct gd_measure measure = {0, 0};
+    draft->refused_most = GD_STRENGTH_MAX;
+    GUARD_TRY(gd_group_children(&classes, &draft->service, GD_KIND_STATUS, draft->arena));
+    for (uint32_t i = 0; i < classes.count; i++) {
+        const struct gd_cell *status = &classes.items[i].sum;
+        uint64_t records = status->count < UINT32_MAX ? status->count : UINT32_MAX;
+        measure.trials += records * GD_TRIAL;
+        /* One client's scan is no habit of many. */
+        if (status->code == REFUSED && gd_trusted(&draft->meter.trust, status))
+            measure.fires = records;
+    }
+    if (measure.fires > 0)
+        draft->refused_most = gd_rate_strength(measure);
+    return GUARD_OK;
+}
+
+static enum guard_rc measure_service(struct gd_draft *draft)
+{
+    const struct gd_meter *meter = &draft->meter;
+    struct gd_groups *kinds = draft->service_kinds;
+    GUARD_TRY(gd_group_children(&kinds[GD_KIND_NAME], &draft->service, GD_KIND_NAME, draft->arena));
+    GUARD_TRY(
+        gd_group_children(&kinds[GD_KIND_FAULT], &draft->service, GD_KIND_FAULT, draft->arena));
+    GUARD_TRY(
+        gd_group_children(&kinds[GD_KIND_CLIENT], &draft->service, GD_KIND_CLIENT, draft->arena));
+    struct gd_place *place = &draft->service_place;
+    uint32_t locations =
+        locations_of(&kinds[GD_KIND_NAME], &meter->trust) & ~(1u << GUARD_LOCATION_PATH);
+    GUARD_TRY(measure_faults(meter, place, &kinds[GD_KIND_FAULT], locations));
+    GUARD_TRY(gd_measure_set(meter, place, GUARD_RULE_CLIENT, &kinds[GD_KIND_CLIENT], NULL, 1));
+    GUARD_TRY(gd_measure_set(meter, &draft->header_place, GUARD_RULE_NAME, &kinds[GD_KIND_NAME],
+                             NULL, 1));
+    struct harvest harvest = {.draft = draft, .fields = &draft->service_fields};
+    harvest.whole = &place->exposure;
+    return add_tree(&harvest, &kinds[GD_KIND_NAME]);
+}
+
+enum guard_rc gd_draft_make(struct gd_draft *draft, const struct gd_cell *service)
+{
+    GUARD_TRY(gd_group_init(&draft->service, service, draft->arena));
+    expose(&draft->service_place.exposure, &draft->service);
+    draft->header_place = draft->service_place;
+    draft->header_place.family = GD_FAMILY_VALUES;
+    GUARD_TRY(gd_templates_fold(&draft->templates, service, &draft->meter.trust, draft->arena));
+    for (struct gd_template *node = draft->templates.root; node != NULL; node = node->next) {
+        GUARD_TRY(add_node(draft, node));
+        for (uint32_t i = 0; i < node->methods.count; i++) {
+            if (draft->endpoint_count < GD_MODEL_ENDPOINTS_MAX)
+                GUARD_TRY(add_endpoint(draft, node, &node->methods.items[i]));
+            else
+                node->cut = true;
+        }
+    }
+    GUARD_TRY(measure_refused(draft));
+    return measure_service(draft);
+}

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The model on its way: what was folded out of the pile, in scratch memory, before it is counted
+ * and written down. */
+#ifndef GD_LEARN_DRAFT_H
+#define GD_LEARN_DRAFT_H
+
+#include "learn/measure.h"
+#include "learn/templates.h"
+
+enum {
+    GD_MODEL_ENDPOINTS_MAX = 4096,
+    GD_MODEL_FIELDS_MAX = 65536,
+    GD_MODEL_PENDING_MAX = 4096, /* fields without support; they are only shown */
+};
+
+struct gd_draft_field {
+    struct gd_group group;
+    struct gd_draft_field *parent;
+    struct gd_draft_field *next;
+    uint32_t index; /* in the model */
+    bool trusted;
+    bool cut; /* members with support were left out */
+    struct gd_groups kinds[GD_KIND_COUNT];
+    struct gd_exposure *whole; /* of what it is a part of */
+    struct gd_place *place;    /* NULL without support */
+};
+
+/* Fields of one endpoint or of the service. */
+struct gd_draft_fields {
+    struct gd_draft_field *first, *last;
+    uint32_t count;
+    bool cut;
+};
+
+struct gd_draft_endpoint {
+    struct gd_group group;
+    const struct gd_template *node;
+    struct gd_draft_endpoint *next;
+    bool trusted;
+    struct gd_groups kinds[GD_KIND_COUNT];
+    struct gd_place place;
+    struct gd_draft_fields fields;
+};
+
+/* A template's own measures: unknown segments below it, unknown methods at it. */
+struct gd_draft_node {
+    struct gd_template *node;
+    struct gd_draft_node *next;
+    struct gd_place below;
+    struct gd_place here;
+};
+
+struct gd_draft {
+    struct gd_meter meter;
+    bool keyed; /* of the source */
+    struct guard_arena *arena;
+    struct gd_templates templates;
+    struct gd_draft_node *nodes, *last_node; /* in the order of templates */
+    struct gd_draft_endpoint *endpoints, *last_endpoint;
+    uint32_t endpoint_count;
+    uint32_t field_count;
+    uint32_t pending_count;
+    struct gd_group service;
+    struct gd_groups service_kinds[GD_KIND_COUNT];
+    struct gd_place service_place;
+    struct gd_place header_place; /* the same exposure, for names of headers and cookies */
+    struct gd_draft_fields service_fields;
+    uint16_t
+        refused_most; /* that unknown paths and methods prove, by what the service refuses anyway */
+};
+
+/* Folds and measures everything below the service. GUARD_E_NOMEM. */
+GUARD_MUST_USE enum guard_rc gd_draft_make(struct gd_draft *draft, const struct gd_cell *service);
+/* Values of a closed set, so far as counts can tell: few, often, of no free text. */
+bool gd_draft_closed(const struct gd_draft_field *field, const struct gd_trust *trust);
+/* Children of the kind were pushed out of a full table, so that what is missing there isn't new. */
+bool gd_draft_lost(const struct gd_group *group, enum gd_kind kind);
+
+#endif

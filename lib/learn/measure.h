@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Measures how often each rule would have fired on the pile's own traffic, in both ways of
+ * calibrate.h. */
+#ifndef GD_LEARN_MEASURE_H
+#define GD_LEARN_MEASURE_H
+
+#include "learn/calibrate.h"
+#include "learn/trust.h"
+
+/* Records of a place by epoch, and how many independent trials one of them is worth. */
+struct gd_exposure {
+    uint64_t epochs[GD_EPOCHS_MAX];
+    uint64_t records;
+    uint32_t clients;
+    uint32_t worth; /* of one record, in 1/GD_TRIAL */
+};
+
+/* Records of one client resemble each other: m of them count as m / (1 + (m - 1) / 10) (Kish's
+ * design effect with an intra-client correlation of 0.1), so a client is never worth more than ten.
+ */
+void gd_exposure_init(struct gd_exposure *exposure, const uint64_t epochs[GD_EPOCHS_MAX],
+                      uint32_t clients);
+/* All trials, in 1/GD_TRIAL. */
+uint64_t gd_exposure_trials(const struct gd_exposure *exposure);
+
+/* A place where rules fire: what it was exposed to and what it measured. */
+struct gd_place {
+    struct gd_exposure exposure;
+    enum gd_family family;
+    struct gd_own own;
+};
+
+struct gd_meter {
+    struct gd_trust trust;
+    struct gd_pools *pools;
+    struct guard_arena *arena;
+};
+
+/* An element that was never seen fires: units that brought at least `least` new ones. Elements for
+ * which `applies` is false are left out (NULL: none). GUARD_E_NOMEM. */
+GUARD_MUST_USE enum guard_rc gd_measure_set(const struct gd_meter *meter, struct gd_place *place,
+                                            enum guard_rule rule, const struct gd_groups *elements,
+                                            bool (*applies)(const struct gd_cell *element),
+                                            uint32_t least);
+/* A number beyond all before fires; with `factor` 2 only one beyond twice the limit (buckets). */
+GUARD_MUST_USE enum guard_rc gd_measure_tail(const struct gd_meter *meter, struct gd_place *place,
+                                             enum guard_rule rule, const struct gd_groups *elements,
+                                             enum gd_end end, uint32_t factor);
+/* A record of `whole` without this place fires when all before had it; MISSING. */
+void gd_measure_missing(const struct gd_meter *meter, struct gd_place *place,
+                        const struct gd_exposure *whole);
+/* The place's strength for the rule, after everything was measured. */
+uint16_t gd_place_strength(const struct gd_meter *meter, const struct gd_place *place,
+                           enum guard_rule rule);
+
+enum { GD_REQUIRED_MIN = 30 }; /* records before a name can be called required */
+
+#endif

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From folded cells to the readable form of a field. */
+#include "learn/model_field.h"
+
+#include "base/arena.h"
+#include "sketch/bucket.h"
+
+enum {
+    /* What a rule is still worth when a table overflowed: seen by people, too weak to block at the
+       default budget. */
+    LOST_MAX = 200,
+    SHORT_MIN = 50,             /* records before a minimum means anything */
+    SERVICE_REQUIRED_MIN = 100, /* exchanges, for headers and cookies */
+};
+
+uint16_t gd_model_strength(const struct gd_draft *draft, const struct gd_place *place,
+                           enum guard_rule rule, bool lost)
+{
+    uint16_t strength = gd_place_strength(&draft->meter, place, rule);
+    return lost && strength > LOST_MAX ? LOST_MAX : strength;
+}
+
+/* The set of what is normal, of what is pending, or none. */
+static uint64_t *set_of(const struct gd_draft *draft, const struct gd_cell *sum, uint64_t *known,
+                        uint64_t *pending, uint64_t *none)
+{
+    if (gd_trusted(&draft->meter.trust, sum))
+        return known;
+    return gd_pending(&draft->meter.trust, sum) ? pending : none;
+}
+
+static void write_sets(struct guard_model_field *out, const struct gd_draft *draft,
+                       const struct gd_draft_field *field)
+{
+    const struct gd_groups *classes = &field->kinds[GD_KIND_CLASS];
+    const struct gd_groups *types = &field->kinds[GD_KIND_TYPE];
+    const struct gd_groups *transitions = &field->kinds[GD_KIND_TRANSITION];
+    uint64_t known_types = 0;
+    uint64_t pending_types = 0;
+    uint64_t none = 0;
+    for (uint32_t i = 0; i < classes->count; i++) {
+        const struct gd_cell *sum = &classes->items[i].sum;
+        if (sum->code < GUARD_CLASS_COUNT)
+            *set_of(draft, sum, &out->classes, &out->pending_classes, &none) |= UINT64_C(1)
+                                                                                << sum->code;
+    }
+    for (uint32_t i = 0; i < types->count; i++) {
+        const struct gd_cell *sum = &types->items[i].sum;
+        if (sum->code < GUARD_TYPE_COUNT)
+            *set_of(draft, sum, &known_types, &pending_types, &none) |= UINT64_C(1) << sum->code;
+    }
+    out->types = (uint32_t)known_types;
+    out->pending_types = (uint32_t)pending_types;
+    for (uint32_t i = 0; i < transitions->count; i++) {
+        const struct gd_cell *sum = &transitions->items[i].sum;
+        uint64_t from = sum->code >> 6, to = sum->code & 63;
+        if (from >= GUARD_CLASS_COUNT || to >= GUARD_CLASS_COUNT)
+            continue;
+        *set_of(draft, sum, &out->transitions[from], &out->pending_transitions[from], &none) |=
+            UINT64_C(1) << to;
+    }
+}
+
+static bool limit(uint32_t *out, const struct gd_draft *draft, const struct gd_draft_field *field,
+                  enum gd_kind kind, enum gd_end end)
+{
+    struct gd_tail tail = gd_tail(&draft->meter.trust, &field->kinds[kind], end);
+    if (tail.supported)
+        *out = end == GD_END_HIGH ? gd_bucket_upper(tail.limit) : gd_bucket_lower(tail.limit);
+    return tail.supported;
+}
+
+static void write_limits(struct guard_model_field *out, const struct gd_draft *draft,
+                         const struct gd_draft_field *field, bool armed)
+{
+    static const struct {
+        enum gd_kind kind;
+        enum gd_end end;
+        enum guard_rule rules[2];
+    } limits[] = {
+        {GD_KIND_LENGTH, GD_END_HIGH, {GUARD_RULE_LENGTH, GUARD_RULE_LENGTH_FAR}},
+        {GD_KIND_LENGTH_MIN, GD_END_LOW, {GUARD_RULE_SHORT, GUARD_RULE_SHORT}},
+        {GD_KIND_DIGITS, GD_END_HIGH, {GUARD_RULE_DIGITS, GUARD_RULE_DIGITS}},
+        {GD_KIND_SPECIALS, GD_END_HIGH, {GUARD_RULE_SPECIALS, GUARD_RULE_SPECIALS}},
+        {GD_KIND_ITEMS, GD_END_HIGH, {GUARD_RULE_ITEMS, GUARD_RULE_ITEMS}},
+    };
+    uint32_t *targets[] = {&out->length_max, &out->length_min, &out->digits_max, &out->specials_max,
+                           &out->items_max};
+    for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
+        bool known = limit(targets[i], draft, field, limits[i].kind, limits[i].end);
+        if (limits[i].kind == GD_KIND_LENGTH_MIN && field->group.sum.count < SHORT_MIN)
+            known = false;
+        for (size_t rule = 0; armed && known && rule < 2; rule++)
+            out->strength[limits[i].rules[rule]] =
+                gd_model_strength(draft, field->place, limits[i].rules[rule], false);
+    }
+}
+
+static int order_codes(const void *left, const void *right)
+{
+    uint64_t a = *(const uint64_t *)left;
+    uint64_t b = *(const uint64_t *)right;
+    return (a > b) - (a < b);
+}
+
+static enum guard_rc write_literals(struct guard_model_field *out, const struct gd_draft *draft,
+                                    const struct gd_draft_field *field, struct guard_arena *arena)
+{
+    const struct gd_groups *literals = &field->kinds[GD_KIND_LITERAL];
+    out->literals = gd_arena_get(arena, literals->count * sizeof(*out->literals));
+    if (out->literals == NULL)
+        return GUARD_E_NOMEM;
+    for (uint32_t i = 0; i < literals->count; i++) {
+        if (gd_trusted(&draft->meter.trust, &literals->items[i].sum))
+            out->literals[out->literal_count++] = literals->items[i].sum.code;
+    }
+    gd_sort(out->literals, sizeof(*out->literals), out->literal_count, order_codes);
+    out->closed = true;
+    out->strength[GUARD_RULE_LITERAL] =
+        gd_model_strength(draft, field->place, GUARD_RULE_LITERAL, false);
+    return GUARD_OK;
+}
+
+/* Values were seen here, not only an object or array around others. */
+static bool has_values(const struct guard_model_field *out, const struct gd_draft_field *field)
+{
+    uint32_t structure = 1u << GUARD_TYPE_OBJECT | 1u << GUARD_TYPE_ARRAY;
+    return (out->types & ~structure) != 0 || field->kinds[GD_KIND_CLASS].count > 0;
+}
+
+static void arm(struct guard_model_field *out, const struct gd_draft *draft,
+                const struct gd_draft_field *field)
+{
+    static const enum guard_rule value_rules[] = {GUARD_RULE_CHARACTER, GUARD_RULE_ALPHABET,
+                                                  GUARD_RULE_TRANSITION, GUARD_RULE_TRANSITIONS};
+    bool transitions_lost = gd_draft_lost(&field->group, GD_KIND_TRANSITION);
+    for (size_t i = 0; has_values(out, field) && i < sizeof(value_rules) / sizeof(value_rules[0]);
+         i++) {
+        bool of_pairs =
+            value_rules[i] == GUARD_RULE_TRANSITION || value_rules[i] == GUARD_RULE_TRANSITIONS;
+        if (!of_pairs || !transitions_lost)
+            out->strength[value_rules[i]] =
+                gd_model_strength(draft, field->place, value_rules[i], false);
+    }
+    if (out->types != 0)
+        out->strength[GUARD_RULE_TYPE] =
+            gd_model_strength(draft, field->place, GUARD_RULE_TYPE, false);
+    if (out->required)
+        out->strength[GUARD_RULE_MISSING] =
+            gd_model_strength(draft, field->place, GUARD_RULE_MISSING, false);
+    if ((out->types & 1u << GUARD_TYPE_OBJECT) != 0 && !field->cut)
+        out->strength[GUARD_RULE_NAME] = gd_model_strength(
+            draft, field->place, GUARD_RULE_NAME, gd_draft_lost(&field->group, GD_KIND_NAME));
+}
+
+enum guard_rc gd_model_field_write(struct guard_model_field *out, const struct gd_draft *draft,
+                                   const struct gd_draft_field *field, bool service,
+                                   struct guard_arena *arena)
+{
+    const struct gd_cell *sum = &field->group.sum;
+    out->location = (enum guard_location)sum->location;
+    out->values = sum->count;
+    out->clients = gd_cells_clients(field->group.cells, field->group.cell_count);
+    out->epochs = (uint32_t)__builtin_popcount(sum->epochs);
+    out->support = gd_cell_weight(sum);
+    out->trusted = field->trusted;
+    write_sets(out, draft, field);
+    write_limits(out, draft, field, field->trusted);
+    if (!field->trusted)
+        return GUARD_OK;
+    uint64_t least = service ? SERVICE_REQUIRED_MIN : GD_REQUIRED_MIN;
+    out->required =
+        field->whole->records >= least && field->place->exposure.records == field->whole->records;
+    arm(out, draft, field);
+    return draft->keyed && gd_draft_closed(field, &draft->meter.trust)
+               ? write_literals(out, draft, field, arena)
+               : GUARD_OK;
+}

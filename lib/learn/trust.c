@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Support by distinct units: one client, however loud, teaches nothing. */
+#include "learn/trust.h"
+
+/* As gd_cell_weight, which stops where trust begins, but of all tags. */
+static uint32_t full_weight(const struct gd_cell *sum)
+{
+    uint32_t weight = 0;
+    for (uint32_t i = 0; i < sum->tag_count; i++)
+        weight += (sum->tags[i] & 1) != 0 ? GD_WEIGHT_STRONG : GD_WEIGHT_WEAK;
+    return weight;
+}
+
+bool gd_trusted(const struct gd_trust *trust, const struct gd_cell *sum)
+{
+    return gd_cell_weight(sum) >= trust->weight &&
+           (uint32_t)__builtin_popcount(sum->epochs) >= trust->epochs_min;
+}
+
+bool gd_pending(const struct gd_trust *trust, const struct gd_cell *sum)
+{
+    return !gd_trusted(trust, sum) && full_weight(sum) > GD_WEIGHT_STRONG;
+}
+
+bool gd_borderline(const struct gd_trust *trust, const struct gd_cell *sum)
+{
+    /* A unit can't vouch for itself by others: it is known when it came back. */
+    if (sum->kind == GD_KIND_CLIENT)
+        return sum->count < 2 || (uint32_t)__builtin_popcount(sum->epochs) < trust->epochs_min;
+    if (!gd_trusted(trust, sum))
+        return true;
+    /* A full list of tags stands for more units than it names. */
+    bool complete = sum->tag_count < GD_TAGS_MAX || sum->count <= GD_TAGS_MAX;
+    return complete && full_weight(sum) <= trust->weight;
+}
+
+struct gd_tail gd_tail(const struct gd_trust *trust, const struct gd_groups *elements,
+                       enum gd_end end)
+{
+    struct gd_tail tail = {0};
+    struct gd_cell sum = {0};
+    for (uint32_t i = 0; i < elements->count; i++) {
+        uint32_t at = end == GD_END_HIGH ? elements->count - 1 - i : i;
+        const struct gd_cell *element = &elements->items[at].sum;
+        gd_sum_add(&sum, element);
+        if (!tail.supported && gd_trusted(trust, &sum)) {
+            tail.supported = true;
+            tail.limit = (uint32_t)element->code;
+            tail.pending = i;
+        }
+        if (!gd_borderline(trust, &sum))
+            break;
+        tail.borderline = i + 1;
+    }
+    return tail;
+}

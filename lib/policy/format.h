@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The bytes of a policy (docs/internals/policy.md): fixed-width little-endian structures in
+ * sections, every range an index into a section. A policy is validated once (check.c); after that
+ * what is here is read without further checks. */
+#ifndef GD_POLICY_FORMAT_H
+#define GD_POLICY_FORMAT_H
+
+#include <guard/policy.h>
+
+#if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "policies are little-endian: this host would have to swap a private copy before it opens it"
+#endif
+
+enum {
+    GD_POLICY_VERSION = 1,
+    GD_POLICY_BYTES_MAX = 32 * 1024 * 1024,
+    GD_POLICY_NONE = 0xffffffff,
+    GD_POLICY_PROBES = 8, /* slots that a lookup may look at */
+    GD_POLICY_NAME_MAX = 64,
+    GD_POLICY_WILDCARDS = 32,  /* wildcard children of one node */
+    GD_POLICY_DEPTH = 64,      /* nodes from the root to any other */
+    GD_POLICY_LITERALS = 4096, /* values of one closed set */
+    GD_POLICY_CERTAIN = 9999,  /* the strength of a rule that a person wrote */
+    GD_POLICY_TRAILER = GUARD_DIGEST_BYTES + GUARD_SIGNATURE_BYTES,
+};
+
+enum gd_policy_section {
+    GD_SECTION_NODES = 0,
+    GD_SECTION_ENDPOINTS = 1,
+    GD_SECTION_FIELDS = 2,
+    GD_SECTION_ROWS = 3,     /* uint64_t: transitions from one class, bit per class */
+    GD_SECTION_SLOTS = 4,    /* the table of names; a power of two */
+    GD_SECTION_REQUIRED = 5, /* uint32_t: fields that must be there, by owner */
+    GD_SECTION_MEDIA = 6,    /* struct gd_policy_text */
+    GD_SECTION_LITERALS = 7, /* uint64_t: keyed hashes, sorted per field */
+    GD_SECTION_CLIENTS = 8,  /* uint32_t: keyed hashes of client prefixes, sorted */
+    GD_SECTION_STRINGS = 9,  /* bytes */
+    GD_SECTION_COUNT = 10,
+};
+
+struct gd_policy_text {
+    uint32_t offset; /* in STRINGS */
+    uint32_t len;
+};
+
+struct gd_policy_range {
+    uint32_t first;
+    uint32_t count;
+};
+
+enum gd_policy_flag {
+    GD_POLICY_SIGNED = 1,
+    GD_POLICY_FAIL_CLOSED = 2,
+    GD_POLICY_CLIENTS_CLOSED = 4,
+    GD_POLICY_LEARNED = 8, /* compiled from a model: what isn't in it is unknown */
+};
+
+struct gd_policy_header {
+    uint8_t magic[4]; /* "GPOL" */
+    uint32_t version;
+    uint64_t length; /* of everything, digest and signature too */
+    uint64_t generation;
+    uint64_t replaces; /* a rollback: the newest generation it may replace; else 0 */
+    uint64_t created_ms;
+    uint64_t alpha; /* IEEE 754 */
+    uint64_t name_seed;
+    uint8_t literal_key[16];
+    uint8_t client_key[16];
+    uint8_t signer[8]; /* head of the digest of the public key */
+    uint64_t faults[GUARD_LOCATION_COUNT];
+    uint32_t flags;
+    uint16_t threshold;
+    uint8_t mode;
+    uint8_t request_mode;
+    uint16_t strength[GUARD_RULE_COUNT + 1];
+    uint32_t exchanges;
+    uint32_t clients;
+    struct gd_policy_text service;
+    struct gd_policy_range required;                   /* headers and cookies */
+    struct gd_policy_range sections[GD_SECTION_COUNT]; /* first: offset in the file, canonical */
+    uint32_t reserved;
+};
+
+enum gd_policy_node_flag {
+    GD_NODE_WILDCARD = 1,
+    GD_NODE_REST = 2,         /* a wildcard for one or more segments: the rest of the path */
+    GD_NODE_PENDING = 4,      /* seen without support */
+    GD_NODE_METHODS_SAID = 8, /* a person listed the methods */
+};
+
+/* Node 0 is the root. Children stand together: literal ones first, then wildcards, the most
+ * specific first. */
+struct gd_policy_node {
+    struct gd_policy_text text;
+    uint32_t parent;
+    uint32_t types; /* of a wildcard: bit per enum guard_type; 0 = any */
+    uint32_t child_first;
+    uint32_t literal_count;
+    uint32_t wildcard_count;
+    uint32_t endpoint_first;
+    uint32_t endpoint_count;
+    uint32_t exchanges;
+    uint32_t flags;
+    uint16_t strength_path;
+    uint16_t strength_method;
+};
+
+enum gd_policy_endpoint_flag {
+    GD_ENDPOINT_ANY_METHOD = 1,
+    GD_ENDPOINT_PENDING = 2,
+    GD_ENDPOINT_LEARNED = 4,
+    GD_ENDPOINT_CLOSED = 8,     /* unknown names violate what a person wrote */
+    GD_ENDPOINT_FORBIDDEN = 16, /* its method does */
+    GD_ENDPOINT_HEADERS = 32,   /* has headers or cookies of its own */
+};
+
+struct gd_policy_endpoint {
+    uint8_t method[16]; /* padded with zeros */
+    struct gd_policy_text template_text;
+    uint32_t node;
+    uint32_t flags;
+    uint64_t faults[GUARD_LOCATION_COUNT];
+    struct gd_policy_range media;
+    struct gd_policy_range required;
+    uint32_t body_max;
+    uint32_t depth_max;
+    uint32_t exchanges;
+    uint32_t clients;
+    uint32_t configured; /* bit per rule that a person wrote */
+    uint16_t strength[GUARD_RULE_COUNT + 1];
+    uint8_t method_len;
+    uint8_t mode;
+    uint8_t reserved[6];
+};
+
+enum gd_policy_field_flag {
+    GD_FIELD_REQUIRED = 1, /* the lowest bit: it is counted without a branch */
+    GD_FIELD_PENDING = 2,
+    GD_FIELD_CLOSED = 4, /* only the values of its literals */
+    GD_FIELD_FORBIDDEN = 8,
+    GD_FIELD_PENDING_ROWS = 16, /* a second bank of rows holds what has no support */
+    GD_FIELD_OPEN = 32,         /* not learned: its members aren't known */
+    GD_FIELD_MEMBER = 64,       /* owner is a field */
+    GD_FIELD_COUNTS = 128, /* members of it must be there, or it replaces the service's field */
+    GD_FIELD_PAIRS = 256,  /* its classes stand in any order: neighbourhoods needn't be tested */
+};
+
+struct gd_policy_field {
+    uint64_t classes;
+    uint64_t pending_classes;
+    uint32_t types;
+    uint32_t pending_types;
+    uint32_t length_min;
+    uint32_t length_max;
+    uint32_t digits_max;
+    uint32_t specials_max;
+    uint32_t items_max;
+    uint32_t row_first; /* the first row is empty: classes without a row have rank 0 */
+    struct gd_policy_range literals;
+    struct gd_policy_range required; /* members */
+    uint32_t owner;                  /* endpoint, parent field, or GD_POLICY_NONE: the service */
+    uint32_t shadow; /* the service's field that this one replaces, or GD_POLICY_NONE */
+    struct gd_policy_text name;
+    struct gd_policy_text path;
+    uint32_t values;
+    uint32_t clients;
+    uint32_t configured;
+    uint16_t flags;
+    uint8_t location;
+    uint8_t row_count; /* of one bank, the empty row too */
+    uint16_t strength[GUARD_RULE_COUNT + 1];
+    uint8_t rank[GUARD_CLASS_COUNT];
+    uint32_t reserved;
+};
+
+/* Names of up to 16 bytes are held whole in low and high; of longer ones high is a hash. tag:
+ * owner, kind << 32, length << 40; 0 = free. */
+struct gd_policy_slot {
+    uint64_t low;
+    uint64_t high;
+    uint64_t tag;
+    uint32_t value;  /* index of a node or field */
+    uint32_t offset; /* of the field's bytes in FIELDS; 0 for a node */
+};
+
+/* Kinds of names in the table: a location for a field of an endpoint or of the service, or: */
+enum { GD_KEY_MEMBER = 16, GD_KEY_NODE = 17 };
+
+_Static_assert(sizeof(struct gd_policy_header) == 336, "layout");
+_Static_assert(sizeof(struct gd_policy_node) == 48, "layout");
+_Static_assert(sizeof(struct gd_policy_endpoint) == 200, "layout");
+_Static_assert(sizeof(struct gd_policy_field) == 200, "layout");
+_Static_assert(sizeof(struct gd_policy_slot) == 32, "layout");
+
+#endif

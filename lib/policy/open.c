@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Opens validated policies: maps their sections, counts references. */
+#include "policy/policy.h"
+
+static const void *section(const struct gd_policy_header *header, enum gd_policy_section index)
+{
+    return (const uint8_t *)header + header->sections[index].first;
+}
+
+void gd_policy_map(struct guard_policy *policy, struct guard_span bytes)
+{
+    const struct gd_policy_header *header = (const void *)bytes.ptr;
+    policy->header = header;
+    policy->nodes = section(header, GD_SECTION_NODES);
+    policy->endpoints = section(header, GD_SECTION_ENDPOINTS);
+    policy->fields = section(header, GD_SECTION_FIELDS);
+    policy->rows = section(header, GD_SECTION_ROWS);
+    policy->slots = section(header, GD_SECTION_SLOTS);
+    policy->required = section(header, GD_SECTION_REQUIRED);
+    policy->media = section(header, GD_SECTION_MEDIA);
+    policy->literals = section(header, GD_SECTION_LITERALS);
+    policy->clients = section(header, GD_SECTION_CLIENTS);
+    policy->strings = section(header, GD_SECTION_STRINGS);
+    policy->name_seed = header->name_seed;
+    policy->slot_mask = header->sections[GD_SECTION_SLOTS].count - 1;
+    policy->field_count = header->sections[GD_SECTION_FIELDS].count;
+}
+
+enum guard_rc guard_policy_open(struct guard_policy **out, const struct guard_alloc *alloc,
+                                struct guard_span bytes)
+{
+    *out = NULL;
+    struct guard_policy *policy = alloc->alloc(alloc->ctx, sizeof(*policy));
+    if (policy == NULL)
+        return GUARD_E_NOMEM;
+    memset(policy, 0, sizeof(*policy));
+    policy->alloc = *alloc;
+    policy->references = 1;
+    gd_policy_map(policy, bytes);
+    *out = policy;
+    return GUARD_OK;
+}
+
+enum guard_rc guard_policy_load(struct guard_policy **out, const struct guard_alloc *alloc,
+                                struct guard_span bytes, struct guard_span service,
+                                const uint8_t *public_key, struct guard_err *err)
+{
+    *out = NULL;
+    struct guard_policy_check *check = NULL;
+    GUARD_TRY(guard_policy_check_begin(&check, alloc, bytes, service, public_key, 0));
+    enum guard_rc rc = GUARD_OK;
+    for (bool done = false; rc == GUARD_OK && !done;)
+        rc = guard_policy_check_step(check, &done, err);
+    guard_policy_check_free(check);
+    if (rc != GUARD_OK)
+        return rc;
+    rc = guard_policy_open(out, alloc, bytes);
+    return rc == GUARD_OK ? rc : guard_fail(err, rc, "no memory for the policy");
+}
+
+void guard_policy_ref(struct guard_policy *policy)
+{
+    policy->references++;
+}
+
+void guard_policy_unref(struct guard_policy *policy)
+{
+    if (policy == NULL || --policy->references != 0)
+        return;
+    void (*on_free)(void *ctx) = policy->on_free;
+    void *ctx = policy->on_free_ctx;
+    struct guard_alloc alloc = policy->alloc;
+    alloc.free(alloc.ctx, policy);
+    if (on_free != NULL)
+        on_free(ctx);
+}
+
+void guard_policy_on_free(struct guard_policy *policy, void (*on_free)(void *ctx), void *ctx)
+{
+    policy->on_free = on_free;
+    policy->on_free_ctx = ctx;
+}
+
+void guard_policy_info(const struct guard_policy *policy, struct guard_policy_info *out)
+{
+    const struct gd_policy_header *header = policy->header;
+    memset(out, 0, sizeof(*out));
+    out->service = gd_policy_span(policy, header->service);
+    out->generation = header->generation;
+    out->created_ms = header->created_ms;
+    out->mode = (enum guard_mode)header->request_mode;
+    memcpy(&out->alpha, &header->alpha, sizeof(out->alpha));
+    out->fail_closed = (header->flags & GD_POLICY_FAIL_CLOSED) != 0;
+    out->rollback = header->replaces != 0;
+    out->replaces = header->replaces;
+    memcpy(out->digest, (const uint8_t *)header + header->length - GD_POLICY_TRAILER,
+           GUARD_DIGEST_BYTES);
+}

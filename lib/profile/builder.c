@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Target, headers and cookies become fields here; bodies in builder_body.c and builder_json.c. */
+#include "profile/builder.h"
+
+#include "base/span.h"
+#include "http/target.h"
+#include "profile/field_table.h"
+#include "profile/segments.h"
+
+enum guard_rc gd_builder_begin(struct gd_builder **out, const struct guard_txn_cfg *cfg,
+                               struct guard_arena *arena)
+{
+    struct gd_builder *builder = gd_arena_get(arena, sizeof(*builder));
+    if (builder == NULL)
+        return GUARD_E_NOMEM;
+    memset(builder, 0, offsetof(struct gd_builder, segments));
+    struct gd_profile *profile = &builder->profile;
+    profile->fields = gd_arena_get(arena, GD_FIELDS_FIRST * sizeof(*profile->fields));
+    builder->links = gd_arena_get(arena, (GD_FIELDS_FIRST + 1) * sizeof(*builder->links));
+    if (profile->fields == NULL || builder->links == NULL)
+        return GUARD_E_NOMEM;
+    profile->field_cap = GD_FIELDS_FIRST;
+    profile->segments = builder->segments;
+    profile->service = cfg->service;
+    profile->time_ms = cfg->time_ms;
+    profile->latency_us = UINT32_MAX;
+    builder->links[0] = (struct gd_link){.hash = 0};
+    builder->table = builder->first_table;
+    builder->table_cap = GD_TABLE_FIRST;
+    memset(builder->first_table, 0, sizeof(builder->first_table));
+    builder->arena = arena;
+    builder->seed = cfg->hash_seed;
+    builder->limits = (struct gd_limits){GD_NAMES_MAX, GD_LEAVES_MAX, GD_DEPTH_MAX, GD_VALUE_MAX};
+    builder->body_limit = cfg->body_limit == 0 ? GD_BODY_MAX : cfg->body_limit;
+    builder->stream_field = GD_NO_FIELD;
+    builder->json_field = GD_NO_FIELD;
+    *out = builder;
+    return GUARD_OK;
+}
+
+void gd_builder_client(struct gd_builder *builder, const struct guard_client *client)
+{
+    struct guard_client *own = &builder->profile.client;
+    *own = *client;
+    own->subject = gd_span(NULL, 0);
+    if (own->address_len != 4 && own->address_len != 16)
+        own->address_len = 0;
+    if (client->unit != GUARD_UNIT_SUBJECT || client->subject.len == 0)
+        return;
+    own->subject = gd_builder_keep(builder, gd_span_head(client->subject, GD_SUBJECT_MAX));
+    if (own->subject.len == 0)
+        gd_builder_full(builder, GUARD_LOCATION_CLIENT);
+}
+
+/* "a[]" is a list by convention; of headers only some are meant to come once. */
+static bool may_repeat(enum guard_location location, struct guard_span name)
+{
+    if (location == GUARD_LOCATION_HEADER)
+        return !gd_span_equal(name, GUARD_SPAN_LITERAL("host")) &&
+               !gd_span_equal(name, GUARD_SPAN_LITERAL("content-type")) &&
+               !gd_span_equal(name, GUARD_SPAN_LITERAL("authorization"));
+    return name.len >= 2 && memcmp(name.ptr + name.len - 2, "[]", 2) == 0;
+}
+
+void gd_builder_pair(struct gd_builder *builder, enum guard_location location,
+                     struct guard_span name, struct guard_span value, enum gd_life life)
+{
+    uint32_t index = gd_builder_field(builder, location, GD_NO_FIELD, name, life);
+    if (index == GD_NO_FIELD)
+        return;
+    gd_builder_value(builder, index, value, 0, life);
+    if (builder->profile.fields[index].summary.count > 1 && !may_repeat(location, name))
+        gd_builder_fault(builder, location, GUARD_FAULT_DUPLICATE_NAME);
+}
+
+static void on_segment(void *ctx, uint32_t index, struct guard_span text)
+{
+    struct gd_builder *builder = ctx;
+    struct gd_profile *profile = &builder->profile;
+    bool rest = index >= GD_SEGMENTS_MAX;
+    uint32_t place = rest ? GD_SEGMENTS_MAX - 1 : index;
+    uint32_t field = gd_builder_field(builder, GUARD_LOCATION_PATH, GD_NO_FIELD,
+                                      gd_segment_name(place), GD_LIFE_EXCHANGE);
+    if (field == GD_NO_FIELD)
+        return;
+    gd_builder_value(builder, field, text, 0, GD_LIFE_EXCHANGE);
+    if (rest) {
+        profile->segments[place] = (struct gd_segment){GUARD_SPAN_LITERAL("{rest}"), true};
+        return;
+    }
+    profile->segments[place] = gd_segment_of(text, &profile->fields[field].summary);
+    profile->segment_count = place + 1;
+}
+
+static void on_value(void *ctx, enum guard_location location, struct guard_span name,
+                     struct guard_span value)
+{
+    enum gd_life life = location == GUARD_LOCATION_QUERY || location == GUARD_LOCATION_COOKIE
+                            ? GD_LIFE_EXCHANGE
+                            : GD_LIFE_CALL;
+    gd_builder_pair(ctx, location, name, value, life);
+}
+
+static void on_fault(void *ctx, enum guard_fault fault, enum guard_location location)
+{
+    struct gd_builder *builder = ctx;
+    /* Repeated names are told apart by pair; what is cut at our own limit isn't the sender's
+     * truncation. */
+    if (fault == GUARD_FAULT_DUPLICATE_NAME ||
+        (fault == GUARD_FAULT_TRUNCATED && builder->body_over))
+        return;
+    if (fault == GUARD_FAULT_MEMORY)
+        builder->profile.cut = true;
+    gd_builder_fault(builder, location, fault);
+}
+
+void gd_builder_view(struct gd_builder *builder, struct gd_view *out)
+{
+    *out = (struct gd_view){builder, on_segment, on_value, on_fault};
+}
+
+void gd_builder_request(struct gd_builder *builder, struct guard_span method,
+                        struct guard_span target, uint32_t version)
+{
+    struct gd_view view;
+    gd_builder_view(builder, &view);
+    builder->profile.method = gd_span_head(method, GD_METHOD_MAX);
+    builder->profile.version = version;
+    gd_target_view(target, &builder->limits, builder->arena, &view);
+}
+
+/* 0x20 in every byte that is an upper case letter. */
+static inline uint64_t upper_bits(uint64_t word)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101);
+    uint64_t low = word & (ones * 0x7f);
+    /* The top bit of a byte says "at least 'A'", then "not more than 'Z'". */
+    return (
+        ((low + ones * (0x80 - 'A')) & ~(low + ones * (0x80 - 'Z' - 1)) & ~word & (ones * 0x80)) >>
+        2);
+}
+
+static uint64_t load(struct guard_span text, size_t at)
+{
+    uint64_t word = 0;
+    if (text.len - at >= sizeof(word))
+        memcpy(&word, text.ptr + at, sizeof(word));
+    else
+        gd_copy_short((uint8_t *)&word, text.ptr + at, text.len - at);
+    return word;
+}
+
+/* The name in lower case: itself when it is already; a NULL pointer when the arena is full. */
+static struct guard_span lower_name(struct gd_builder *builder, struct guard_span name)
+{
+    uint64_t found = 0;
+    for (size_t i = 0; i < name.len; i += 8)
+        found |= upper_bits(load(name, i));
+    if (found == 0)
+        return name.ptr == NULL ? gd_span("", 0) : name;
+    size_t room = (name.len + 7) & ~(size_t)7;
+    uint8_t *out = name.len > GD_VALUE_MAX ? NULL : gd_arena_get(builder->arena, room);
+    if (out == NULL)
+        return gd_span(NULL, 0);
+    for (size_t i = 0; i < name.len; i += 8) {
+        uint64_t word = load(name, i);
+        word |= upper_bits(word);
+        memcpy(out + i, &word, sizeof(word));
+    }
+    return gd_span(out, name.len);
+}
+
+static void content_length(struct gd_builder *builder, struct guard_span value)
+{
+    uint64_t length = 0;
+    bool bad = value.len == 0 || builder->content_length_known;
+    for (size_t i = 0; i < value.len; i++) {
+        uint8_t byte = value.ptr[i];
+        bad = bad || byte < '0' || byte > '9' ||
+              __builtin_mul_overflow(length, (uint64_t)10, &length) ||
+              __builtin_add_overflow(length, (uint64_t)(byte - '0'), &length);
+    }
+    builder->content_length_known = true;
+    builder->content_length = bad ? 0 : length;
+    if (bad)
+        gd_builder_fault(builder, GUARD_LOCATION_HEADER, GUARD_FAULT_LENGTH_CONFLICT);
+}
+
+static void content_type(struct gd_builder *builder, struct guard_span value)
+{
+    struct gd_media_type media;
+    gd_media_type_parse(value, builder->arena, &media);
+    if (media.malformed || builder->typed)
+        gd_builder_fault(builder, GUARD_LOCATION_HEADER, GUARD_FAULT_CONTENT_TYPE);
+    if (!builder->typed)
+        builder->media = media;
+    builder->typed = true;
+}
+
+/* True when the header is a field as well. */
+static bool special_header(struct gd_builder *builder, struct guard_span name,
+                           struct guard_span value)
+{
+    if (name.len == 6 && memcmp(name.ptr, "cookie", 6) == 0) {
+        struct gd_view view;
+        gd_builder_view(builder, &view);
+        gd_cookie_view(value, &builder->limits, builder->arena, &view);
+        return false;
+    }
+    if (name.len == 14 && memcmp(name.ptr, "content-length", 14) == 0) {
+        content_length(builder, value);
+        return false;
+    }
+    if (name.len == 12 && memcmp(name.ptr, "content-type", 12) == 0)
+        content_type(builder, value);
+    else if (name.len == 16 && memcmp(name.ptr, "content-encoding", 16) == 0)
+        builder->encoded =
+            builder->encoded || !gd_span_equal_nocase(value, GUARD_SPAN_LITERAL("identity"));
+    else if (name.len == 17 && memcmp(name.ptr, "transfer-encoding", 17) == 0)
+        builder->chunked = true;
+    return true;
+}
+
+void gd_builder_header(struct gd_builder *builder, struct guard_span name, struct guard_span value)
+{
+    struct guard_span lower = lower_name(builder, name);
+    if (lower.ptr == NULL) {
+        gd_builder_full(builder, GUARD_LOCATION_HEADER);
+        return;
+    }
+    if (special_header(builder, lower, value))
+        gd_builder_pair(builder, GUARD_LOCATION_HEADER, lower, value, GD_LIFE_EXCHANGE);
+}
+
+enum guard_body_kind gd_builder_headers_end(struct gd_builder *builder)
+{
+    if (builder->content_length_known && builder->chunked)
+        gd_builder_fault(builder, GUARD_LOCATION_HEADER, GUARD_FAULT_LENGTH_CONFLICT);
+    builder->profile.media_type = builder->media.type;
+    builder->kind = gd_body_kind(&builder->media);
+    if (builder->encoded)
+        builder->kind = GUARD_BODY_BYTES;
+    return builder->kind;
+}
+
+struct gd_profile *gd_builder_profile(struct gd_builder *builder)
+{
+    return &builder->profile;
+}

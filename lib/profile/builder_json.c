@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* JSON members become fields: the hot path of JSON bodies. */
+#include "profile/field_table.h"
+#include "profile/segments.h"
+
+static uint32_t index_of(uint32_t node)
+{
+    return (node & GD_NODE_MASK) - 1;
+}
+
+/* Members of the document have no parent. */
+static uint32_t parent_of(uint32_t node)
+{
+    return node == GD_JSON_ROOT ? GD_NO_FIELD : index_of(node);
+}
+
+static inline uint32_t node_of(struct gd_builder *builder, uint32_t parent, struct guard_span name)
+{
+    uint32_t index = gd_builder_field(builder, GUARD_LOCATION_JSON, parent, name, GD_LIFE_CALL);
+    return index == GD_NO_FIELD ? GD_JSON_SKIP : index + 1;
+}
+
+static __attribute__((noinline)) uint32_t rare_node(struct gd_builder *builder, uint32_t parent,
+                                                    struct guard_span name)
+{
+    return node_of(builder, parent, name);
+}
+
+/* Keys that begin like identities are looked at closely; the others not. */
+static bool may_be_identity(struct guard_span key)
+{
+    enum { HEX_ID_MIN = 16 };
+    return key.len > 0 && ((key.ptr[0] >= '0' && key.ptr[0] <= '9') || key.len >= HEX_ID_MIN);
+}
+
+/* A member that wasn't expected: mostly the first of its name. */
+static __attribute__((noinline)) uint32_t new_member(struct gd_builder *builder, uint32_t object,
+                                                     struct guard_span key)
+{
+    uint32_t at = object & GD_NODE_MASK;
+    uint32_t shared = 0;
+    if (may_be_identity(key)) {
+        struct guard_span placeholder = gd_key_placeholder(key);
+        if (placeholder.len > 0) {
+            key = placeholder;
+            shared = GD_NODE_SHARED;
+        }
+    }
+    uint32_t node = node_of(builder, parent_of(object), key);
+    if (node == GD_JSON_SKIP)
+        return node;
+    struct gd_link *links = builder->links;
+    uint32_t last = links[at].last;
+    if (last != 0)
+        links[last].next = (uint16_t)node;
+    else
+        links[at].first = (uint16_t)node;
+    links[at].last = (uint16_t)node;
+    return node | shared;
+}
+
+static uint32_t on_member(void *ctx, uint32_t object, struct guard_span key)
+{
+    struct gd_builder *builder = ctx;
+    struct gd_link *link = &builder->links[object & GD_NODE_MASK];
+    uint32_t guess = link->last != 0 ? builder->links[link->last].next : link->first;
+    if (guess != 0 && gd_equal_short(builder->profile.fields[guess - 1].name, key)) {
+        link->last = (uint16_t)guess;
+        return guess;
+    }
+    return new_member(builder, object, key);
+}
+
+static uint32_t on_element(void *ctx, uint32_t array)
+{
+    return rare_node(ctx, parent_of(array), GUARD_SPAN_LITERAL("[]"));
+}
+
+/* The field of a node; that of the document is made when it is needed. */
+static inline uint32_t field_of(struct gd_builder *builder, uint32_t node)
+{
+    if (node != GD_JSON_ROOT)
+        return index_of(node);
+    if (builder->json_field == GD_NO_FIELD) {
+        /* There may be no room for it: the next value tries again. */
+        uint32_t made = rare_node(builder, GD_NO_FIELD, gd_span("", 0));
+        if (made != GD_JSON_SKIP)
+            builder->json_field = made - 1;
+    }
+    return builder->json_field;
+}
+
+static void on_scalar(void *ctx, uint32_t node, enum gd_json_type type, struct guard_span text)
+{
+    static const struct {
+        uint32_t bit;
+        struct guard_span text; /* for those that have none */
+    } kinds[] = {
+        [GD_JSON_NULL] = {1u << GUARD_TYPE_NULL, {(const uint8_t *)"null", 4}},
+        [GD_JSON_FALSE] = {1u << GUARD_TYPE_BOOL, {(const uint8_t *)"false", 5}},
+        [GD_JSON_TRUE] = {1u << GUARD_TYPE_BOOL, {(const uint8_t *)"true", 4}},
+        [GD_JSON_NUMBER] = {1u << GUARD_TYPE_INT, {NULL, 0}},
+        [GD_JSON_STRING] = {1u << GUARD_TYPE_STRING, {NULL, 0}},
+    };
+    struct gd_builder *builder = ctx;
+    uint32_t field = field_of(builder, node);
+    if (field != GD_NO_FIELD)
+        gd_builder_value(builder, field, type < GD_JSON_NUMBER ? kinds[type].text : text,
+                         kinds[type].bit, GD_LIFE_CALL);
+}
+
+static void on_open(void *ctx, uint32_t node, bool is_array)
+{
+    struct gd_builder *builder = ctx;
+    builder->links[node & GD_NODE_MASK].last = 0;
+    if (++builder->json_depth > builder->profile.depth)
+        builder->profile.depth = builder->json_depth;
+    uint32_t field = field_of(builder, node);
+    if (field != GD_NO_FIELD)
+        gd_summary_add(&builder->profile.fields[field].summary, gd_span(NULL, 0),
+                       1u << (is_array ? GUARD_TYPE_ARRAY : GUARD_TYPE_OBJECT), builder->arena);
+}
+
+static void on_close(void *ctx, uint32_t node, bool is_array, uint32_t items)
+{
+    struct gd_builder *builder = ctx;
+    (void)is_array;
+    builder->json_depth--;
+    uint32_t field = field_of(builder, node);
+    if (field != GD_NO_FIELD && items > builder->profile.fields[field].summary.items_max)
+        builder->profile.fields[field].summary.items_max = items;
+}
+
+static void on_fault(void *ctx, enum guard_fault fault)
+{
+    struct gd_builder *builder = ctx;
+    builder->sink.view.fault(ctx, fault, GUARD_LOCATION_JSON);
+}
+
+void gd_builder_json_sink(struct gd_builder *builder, struct gd_json_handler *out)
+{
+    *out = (struct gd_json_handler){builder, on_member, on_element, on_scalar,
+                                    on_open, on_close,  on_fault};
+}

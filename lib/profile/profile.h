@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The features of one exchange in memory: what the view fills, what the decision reads, what the
+ * record writes and the learner reads back. */
+#ifndef GD_PROFILE_PROFILE_H
+#define GD_PROFILE_PROFILE_H
+
+#include "profile/summary.h"
+
+#include <guard/txn.h>
+
+enum {
+    GD_FIELDS_MAX = 4096,
+    GD_NAME_MAX =
+        64, /* longer names are kept as their first 48 bytes, '~' and 15 hex digits of their hash */
+    GD_SEGMENTS_MAX = 32, /* path segments seen one by one; the rest is one segment */
+    GD_NO_FIELD = 0xffffffff,
+};
+
+/* One name at one place. JSON fields form a tree through parent (an index into fields, GD_NO_FIELD
+ * for members of the document); an array's elements share the child named "[]"; the document
+ * itself, when it is a scalar or array or to hold its items, is the field named "" with parent
+ * GD_NO_FIELD, and then its members' parent is still GD_NO_FIELD. PATH fields are named "seg0"..
+ * and stand in order; their text is in profile.segments. A header name is lower case. MULTIPART
+ * file parts have three fields: NAME (contents), "NAME.filename", "NAME.type". A TEXT or BYTES body
+ * is the field "" at GUARD_LOCATION_BODY. Every cookie is a field; the Cookie header itself is
+ * none. */
+struct gd_field {
+    enum guard_location location;
+    uint32_t parent;
+    struct guard_span name;
+    struct gd_summary summary;
+    struct guard_span sample; /* head of the last deviating or first value, <= 48 bytes, for
+                                 masking; not recorded */
+};
+
+struct gd_segment {
+    struct guard_span
+        text; /* decoded, <= GD_NAME_MAX; replaced by "{int}", "{uuid}", "{hex}", "{date}",
+               * "{email}", "{token}" (secret-like) when its type says so: ids never become names */
+    bool typed;
+};
+
+struct gd_profile {
+    struct guard_span service;
+    struct guard_span method; /* <= 16 bytes */
+    uint32_t version;
+    uint64_t time_ms;
+    struct guard_client client;
+    uint32_t status;
+    uint32_t latency_us;
+    uint32_t request_bytes; /* of body, decoded from transfer coding */
+    enum guard_body_kind body_kind;
+    struct guard_span media_type;          /* "" when there is none */
+    uint32_t depth;                        /* of JSON */
+    uint64_t faults[GUARD_LOCATION_COUNT]; /* bit per enum guard_fault, by location */
+    enum guard_decision decision;
+    uint32_t segment_count;
+    struct gd_segment *segments; /* GD_SEGMENTS_MAX */
+    uint32_t field_count;
+    uint32_t field_cap;
+    struct gd_field *fields; /* parents come before children */
+    bool cut; /* not all features are here (GUARD_FAULT_RECORD, GUARD_FAULT_MEMORY) */
+};
+
+#endif

@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Reads records, which may come from anybody: nothing in them is believed before it is checked. */
+#include "base/arena.h"
+#include "profile/record.h"
+#include "profile/record_layout.h"
+#include "profile/segments.h"
+
+static uint32_t get_u32(struct gd_reader *reader)
+{
+    uint64_t value = gd_get_varint(reader);
+    if (value > UINT32_MAX)
+        reader->failed = true;
+    return (uint32_t)value;
+}
+
+static uint64_t get_little(struct gd_reader *reader, size_t len)
+{
+    uint64_t value = 0;
+    for (size_t i = 0; i < len; i++)
+        value |= (uint64_t)gd_get_u8(reader) << (8 * i);
+    return value;
+}
+
+static void get_faults(struct gd_reader *reader, struct gd_profile *out)
+{
+    uint16_t mask = gd_get_u16(reader);
+    if (mask >> GUARD_LOCATION_COUNT)
+        reader->failed = true;
+    for (unsigned i = 0; i < GUARD_LOCATION_COUNT; i++) {
+        if (!(mask >> i & 1))
+            continue;
+        out->faults[i] = gd_get_varint(reader);
+        if (out->faults[i] == 0 || out->faults[i] >> GUARD_FAULT_COUNT)
+            reader->failed = true;
+    }
+}
+
+static enum guard_rc get_segments(struct gd_reader *reader, struct guard_arena *arena,
+                                  struct gd_profile *out)
+{
+    uint8_t count = gd_get_u8(reader);
+    if (reader->failed || count > GD_SEGMENTS_MAX)
+        return GUARD_E_SYNTAX;
+    out->segments = gd_arena_get(arena, (count > 0 ? count : 1u) * sizeof(*out->segments));
+    if (out->segments == NULL)
+        return GUARD_E_NOMEM;
+    for (uint32_t i = 0; i < count; i++) {
+        uint8_t head = gd_get_u8(reader);
+        if (head >> 1 > GD_NAME_MAX)
+            reader->failed = true;
+        out->segments[i].typed = head & 1;
+        out->segments[i].text = gd_get_bytes(reader, head >> 1);
+        if (reader->failed)
+            return GUARD_E_SYNTAX;
+    }
+    out->segment_count = count;
+    return GUARD_OK;
+}
+
+static bool add_transition(struct gd_summary *summary, uint64_t *rows, uint32_t transition)
+{
+    uint32_t from = transition >> 6;
+    uint32_t to = transition & 63;
+    if (from >= GUARD_CLASS_COUNT || to >= GUARD_CLASS_COUNT || (rows[from] >> to & 1))
+        return false;
+    rows[from] |= UINT64_C(1) << to;
+    summary->transitions[summary->transition_count++] = (uint16_t)transition;
+    return true;
+}
+
+static enum guard_rc get_transitions(struct gd_reader *reader, struct guard_arena *arena,
+                                     struct gd_summary *out)
+{
+    uint32_t count = get_u32(reader);
+    uint64_t rows[GUARD_CLASS_COUNT] = {0};
+    if (reader->failed || count == 0 || count > GD_TRANSITIONS_MAX)
+        return GUARD_E_SYNTAX;
+    if (count > GD_TRANSITIONS_INLINE) {
+        if ((size_t)(reader->end - reader->ptr) < count * 3u / 2)
+            return GUARD_E_SYNTAX;
+        out->transitions = gd_arena_get(arena, count * sizeof(*out->transitions));
+        if (out->transitions == NULL)
+            return GUARD_E_NOMEM;
+        out->transition_cap = (uint16_t)count;
+    }
+    for (uint32_t i = 0; i < count; i += 2) {
+        bool pair = i + 1 < count;
+        uint32_t bits = (uint32_t)get_little(reader, pair ? 3 : 2);
+        if (reader->failed || (!pair && bits >> 12))
+            return GUARD_E_SYNTAX;
+        if (!add_transition(out, rows, bits & 0xfff) ||
+            (pair && !add_transition(out, rows, bits >> 12)))
+            return GUARD_E_SYNTAX;
+    }
+    return GUARD_OK;
+}
+
+static void get_name(struct gd_reader *reader, uint8_t second, uint32_t *segments,
+                     struct gd_field *field)
+{
+    bool path = field->location == GUARD_LOCATION_PATH;
+    if (!(second & GD_FIELD_SEGMENT)) {
+        field->name = gd_get_string(reader, GD_NAME_MAX);
+    } else if (path && *segments < GD_SEGMENTS_MAX) {
+        field->name = gd_segment_name(*segments);
+    } else {
+        reader->failed = true;
+    }
+    *segments += path;
+}
+
+/* Only JSON has a tree. */
+static void get_parent(struct gd_reader *reader, uint8_t second, struct gd_field *fields,
+                       uint32_t index)
+{
+    struct gd_field *field = &fields[index];
+    field->parent = GD_NO_FIELD;
+    if ((second & GD_FIELD_PARENT) == GD_FIELD_PARENT_NONE)
+        return;
+    uint32_t parent = GD_NO_FIELD;
+    if ((second & GD_FIELD_PARENT) == GD_FIELD_PARENT_FAR)
+        parent = index - get_u32(reader);
+    else if (index > 0)
+        parent = (second & GD_FIELD_PARENT) == GD_FIELD_PARENT_LAST ? index - 1
+                                                                    : fields[index - 1].parent;
+    if (parent >= index || field->location != GUARD_LOCATION_JSON ||
+        fields[parent].location != GUARD_LOCATION_JSON) {
+        reader->failed = true;
+        return;
+    }
+    field->parent = parent;
+}
+
+static void get_types(struct gd_reader *reader, uint8_t first, struct gd_summary *out)
+{
+    if ((first & GD_FIELD_TYPES) == GD_FIELD_TYPE_MANY) {
+        out->types = (uint32_t)get_little(reader, 3);
+    } else {
+        uint8_t type = gd_get_u8(reader);
+        if (type >= GUARD_TYPE_STRING || (first & GD_FIELD_TYPES) == GD_FIELD_TYPES) {
+            reader->failed = true;
+            return;
+        }
+        out->types =
+            1u << type |
+            ((first & GD_FIELD_TYPES) == GD_FIELD_TYPE_STRING ? 1u << GUARD_TYPE_STRING : 0);
+    }
+    if (out->types >> GUARD_TYPE_COUNT)
+        reader->failed = true;
+}
+
+static void get_classes(struct gd_reader *reader, uint8_t second, struct gd_summary *out)
+{
+    if ((second & GD_FIELD_CLASSES) == GD_FIELD_CLASSES_ONE) {
+        uint8_t cls = gd_get_u8(reader);
+        if (cls >= GUARD_CLASS_COUNT)
+            reader->failed = true;
+        else
+            out->classes = UINT64_C(1) << cls;
+    } else if ((second & GD_FIELD_CLASSES) == GD_FIELD_CLASSES_MANY) {
+        out->classes = get_little(reader, GD_CLASS_BYTES);
+    } else if ((second & GD_FIELD_CLASSES) != GD_FIELD_CLASSES_NONE) {
+        reader->failed = true;
+    }
+}
+
+static void get_counts(struct gd_reader *reader, uint8_t first, struct gd_summary *out)
+{
+    if (first & GD_FIELD_PLAIN) {
+        out->count = 1;
+        out->length_min = get_u32(reader);
+        out->length_max = out->length_min;
+        return;
+    }
+    out->count = get_u32(reader);
+    out->length_min = get_u32(reader);
+    if (__builtin_add_overflow(out->length_min, get_u32(reader), &out->length_max))
+        reader->failed = true;
+    out->items_max = get_u32(reader);
+    uint8_t full = gd_get_u8(reader);
+    if (full > 1)
+        reader->failed = true;
+    out->transitions_full = full == 1;
+}
+
+static enum guard_rc get_field(struct gd_reader *reader, struct guard_arena *arena,
+                               struct gd_field *fields, uint32_t index, uint32_t *segments)
+{
+    struct gd_field *field = &fields[index];
+    struct gd_summary *summary = &field->summary;
+    uint8_t first = gd_get_u8(reader);
+    uint8_t second = gd_get_u8(reader);
+    unsigned location = first & GD_FIELD_LOCATION;
+    gd_summary_init(summary);
+    field->sample = gd_span(NULL, 0);
+    field->location = (enum guard_location)location;
+    if (location == GUARD_LOCATION_NONE || location >= GUARD_LOCATION_CLIENT)
+        return GUARD_E_SYNTAX;
+    get_name(reader, second, segments, field);
+    get_parent(reader, second, fields, index);
+    get_types(reader, first, summary);
+    get_classes(reader, second, summary);
+    get_counts(reader, first, summary);
+    if (second & GD_FIELD_DIGITS)
+        summary->digits_max = get_u32(reader);
+    if (second & GD_FIELD_SPECIALS)
+        summary->specials_max = get_u32(reader);
+    if (reader->failed)
+        return GUARD_E_SYNTAX;
+    if (second & GD_FIELD_TRANSITIONS)
+        GUARD_TRY(get_transitions(reader, arena, summary));
+    if ((second & GD_FIELD_CLASSES) == GD_FIELD_CLASSES_NONE)
+        summary->classes = gd_record_classes(summary);
+    /* One value has the classes of its transitions, or a single one. */
+    if ((first & GD_FIELD_PLAIN) && summary->classes != gd_record_classes(summary) &&
+        summary->transition_count > 0)
+        return GUARD_E_SYNTAX;
+    if ((first & GD_FIELD_PLAIN) && (second & GD_FIELD_CLASSES) == GD_FIELD_CLASSES_MANY)
+        return GUARD_E_SYNTAX;
+    if (first & GD_FIELD_LITERAL) {
+        summary->literal_known = true;
+        summary->literal = gd_get_u64(reader);
+    }
+    return reader->failed ? GUARD_E_SYNTAX : GUARD_OK;
+}
+
+static enum guard_rc get_fields(struct gd_reader *reader, struct guard_arena *arena,
+                                struct gd_profile *out)
+{
+    uint32_t count = gd_get_u16(reader);
+    if (reader->failed || count > GD_FIELDS_MAX ||
+        (size_t)(reader->end - reader->ptr) / GD_FIELD_BYTES_MIN < count)
+        return GUARD_E_SYNTAX;
+    out->fields = gd_arena_get(arena, (count > 0 ? count : 1u) * sizeof(*out->fields));
+    if (out->fields == NULL)
+        return GUARD_E_NOMEM;
+    uint32_t segments = 0;
+    for (uint32_t i = 0; i < count; i++)
+        GUARD_TRY(get_field(reader, arena, out->fields, i, &segments));
+    out->field_cap = count;
+    out->field_count = count;
+    return GUARD_OK;
+}
+
+enum guard_rc gd_record_decode(struct guard_span record, struct guard_arena *arena,
+                               struct gd_profile *out)
+{
+    struct gd_reader reader;
+    struct guard_record_head head;
+    uint8_t flags;
+    if (record.len > GUARD_RECORD_MAX)
+        return GUARD_E_SYNTAX;
+    gd_reader_init(&reader, record);
+    GUARD_TRY(gd_record_head(&reader, &flags, &head));
+    *out = (struct gd_profile){
+        .service = head.service,
+        .method = head.method,
+        .time_ms = head.time_ms,
+        .client = head.client,
+        .status = head.status,
+        .latency_us = head.latency_us,
+        .request_bytes = head.request_bytes,
+        .decision = head.decision,
+        .cut = (flags & GD_RECORD_CUT) != 0,
+    };
+    out->version = get_u32(&reader);
+    uint8_t kind = gd_get_u8(&reader);
+    out->body_kind = (enum guard_body_kind)kind;
+    out->media_type = gd_get_string(&reader, GD_MEDIA_MAX);
+    out->depth = get_u32(&reader);
+    get_faults(&reader, out);
+    if (reader.failed || kind > GUARD_BODY_BYTES)
+        return GUARD_E_SYNTAX;
+    GUARD_TRY(get_segments(&reader, arena, out));
+    GUARD_TRY(get_fields(&reader, arena, out));
+    if (flags & GD_RECORD_DROPPED)
+        out->faults[GUARD_LOCATION_NONE] |= UINT64_C(1) << GUARD_FAULT_RECORD;
+    return gd_reader_done(&reader) ? GUARD_OK : GUARD_E_SYNTAX;
+}

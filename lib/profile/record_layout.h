@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The bits of a record, shared by its writer and its reader. docs/internals/record.md says what
+ * they mean. */
+#ifndef GD_PROFILE_RECORD_LAYOUT_H
+#define GD_PROFILE_RECORD_LAYOUT_H
+
+#include "base/wire.h"
+#include "profile/record.h"
+
+enum { GD_RECORD_MAGIC = 0x47 };
+
+/* The byte `flags` of the head. */
+enum {
+    GD_RECORD_CUT = 1,     /* profile.cut */
+    GD_RECORD_DROPPED = 2, /* fields were left out: GUARD_FAULT_RECORD */
+    GD_RECORD_FLAGS = GD_RECORD_CUT | GD_RECORD_DROPPED,
+};
+
+/* First byte of a field: location in the low four bits. */
+enum {
+    GD_FIELD_LOCATION = 0x0f,
+    GD_FIELD_TYPES = 0x30,       /* one of: */
+    GD_FIELD_TYPE_ONE = 0x00,    /* a byte with the number of the only type */
+    GD_FIELD_TYPE_STRING = 0x10, /* the same, and STRING */
+    GD_FIELD_TYPE_MANY = 0x20,   /* three bytes of mask */
+    GD_FIELD_LITERAL = 0x40,     /* eight bytes at the end */
+    GD_FIELD_PLAIN = 0x80,       /* one value, no items: only a length */
+};
+
+/* Second byte. */
+enum {
+    GD_FIELD_PARENT = 0x03, /* one of: */
+    GD_FIELD_PARENT_NONE = 0x00,
+    GD_FIELD_PARENT_SAME = 0x01,  /* as the field before */
+    GD_FIELD_PARENT_LAST = 0x02,  /* the field before */
+    GD_FIELD_PARENT_FAR = 0x03,   /* varint: how many fields before this one */
+    GD_FIELD_CLASSES = 0x0c,      /* one of: */
+    GD_FIELD_CLASSES_NONE = 0x00, /* those of the transitions, which may be none */
+    GD_FIELD_CLASSES_ONE = 0x04,  /* a byte with the number */
+    GD_FIELD_CLASSES_MANY = 0x08, /* six bytes of mask */
+    GD_FIELD_DIGITS = 0x10,
+    GD_FIELD_SPECIALS = 0x20,
+    GD_FIELD_TRANSITIONS = 0x40,
+    GD_FIELD_SEGMENT = 0x80, /* the name is "seg" and the number of PATH fields before */
+};
+
+enum {
+    /* Bytes: two of flags, name, parent, types, classes, count, two lengths, items, full, digits,
+       specials, transitions, literal. */
+    GD_FIELD_BYTES_MAX =
+        2 + 1 + GD_NAME_MAX + 5 + 3 + 6 + 4 * 5 + 1 + 10 + 2 + GD_TRANSITIONS_MAX * 3 / 2 + 8,
+    GD_FIELD_BYTES_MIN = 4,
+    GD_CLASS_BYTES = 6,
+};
+
+/* Reads the head; the reader then stands behind it. */
+GUARD_MUST_USE enum guard_rc gd_record_head(struct gd_reader *reader, uint8_t *flags,
+                                            struct guard_record_head *out);
+
+/* The classes that a set of transitions names. */
+static inline uint64_t gd_record_classes(const struct gd_summary *summary)
+{
+    uint64_t classes = 0;
+    for (uint32_t i = 0; i < summary->transition_count; i++)
+        classes |= UINT64_C(1) << (summary->transitions[i] >> 6) |
+                   UINT64_C(1) << (summary->transitions[i] & 63);
+    return classes;
+}
+
+#endif

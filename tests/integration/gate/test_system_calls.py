@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The gate adds no system call to a request, whatever happens to guardd and its files."""
+
+import re
+import shutil
+import signal
+import subprocess
+
+import pytest
+
+from harness import wait_for
+
+from .conftest import ATTACK_QUERY
+
+LESS, MORE = 200, 1700
+
+
+def count_calls(nginx, path, number, out):
+    """System calls of the worker during `number` requests over one connection."""
+    worker, = nginx.workers()
+    tracer = subprocess.Popen(["strace", "-f", "-c", "-U", "calls,name", "-o", str(out), "-p", str(worker)],
+                              stderr=subprocess.PIPE, text=True)
+    try:
+        line = tracer.stderr.readline()
+        if "attached" not in line:
+            pytest.skip(f"strace can't attach: {line}")
+        done = subprocess.run(["h2load", "--h1", "-n", str(number), "-c", "1", nginx.url(path)], capture_output=True,
+                              text=True, timeout=300, check=True)
+        assert f"{number} succeeded" in done.stdout
+    finally:
+        tracer.send_signal(signal.SIGINT)
+        tracer.wait(30)
+    calls = {name: int(count) for count, name in re.findall(r"^\s*(\d+)\s+(\w+)\s*$", out.read_text(), re.M)}
+    return calls["total"]
+
+
+def per_request(nginx, path, out):
+    return (count_calls(nginx, path, MORE, out) - count_calls(nginx, path, LESS, out)) / (MORE - LESS)
+
+
+@pytest.mark.skipif(shutil.which("strace") is None, reason="strace is missing")
+def test_no_added_system_call(gate, tmp_path, fast_upstream):
+    nginx = gate(f"""
+    upstream fast {{ server 127.0.0.1:{fast_upstream.port}; keepalive 4; }}
+    server {{
+        listen 127.0.0.1:{{port}};
+        keepalive_requests 1000000;
+        proxy_http_version 1.1;
+        proxy_set_header Connection "";
+        location / {{ proxy_pass http://fast; }}
+        location /off {{ guard off; proxy_pass http://fast; }}
+    }}""", http="""
+    guard_state {state}; guard_policy_key {state}/keys/policy.pub; guard svc; access_log off;""")
+    out = tmp_path / "calls"
+    count_calls(nginx, "/a?q=tom", LESS, out)  # warm-up
+    plain = per_request(nginx, "/off?q=tom", out)
+    guarded = per_request(nginx, "/a?q=tom", out)
+    # The timer's few calls per second are all the difference there may be.
+    assert guarded - plain < 0.1, (plain, guarded)
+
+    def garble(folder):
+        for file in (gate.state.path / folder).iterdir():
+            file.write_bytes(b"garbage" * 1000)
+
+    garble("policies")
+    garble("rings")
+    wait_for(lambda: "policy refused" in nginx.log_text(), "the refusal")
+    assert per_request(nginx, "/a?q=tom", out) - plain < 0.1
+    assert nginx.curl(f"/a?{ATTACK_QUERY}").status == 403
+    shutil.rmtree(gate.state.path)
+    wait_for(lambda: "aren't handed out" in nginx.log_text(), "the notice")
+    assert per_request(nginx, "/a?q=tom", out) - plain < 0.1
+    assert nginx.curl(f"/a?{ATTACK_QUERY}").status == 403

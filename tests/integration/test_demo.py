@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`make run` as a newcomer runs it: the demo from start to end, with its words and attack drawn from a seed, and Guard in
+front of a service that isn't ours."""
+
+import os
+import random
+import signal
+import subprocess
+
+import pytest
+
+from harness import BIN, ROOT, accepts, curl, end_process, free_port, wait_for
+
+RUN = ROOT / "tools" / "run.sh"
+
+
+def environment(**settings):
+    return {**os.environ, "BIN": str(BIN), **{name: str(value) for name, value in settings.items()}}
+
+
+def demo(tmp_path, seed):
+    """The demo's output; its state stays in tmp_path for whoever looks for the cause of a failure."""
+    process = subprocess.Popen([str(RUN)], env=environment(ONCE=1, SEED=seed, STATE=tmp_path), stdin=subprocess.DEVNULL,
+                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    try:
+        output = process.communicate(timeout=300)[0]
+    finally:
+        end_process(process)  # run.sh then ends what it has started
+    print(output)
+    return process.returncode, output
+
+
+@pytest.mark.parametrize("seed", [0, random.SystemRandom().randrange(1, 1 << 31)])
+def test_the_demo_learns_and_blocks(tmp_path, seed):
+    tmp_path.chmod(0o755)
+    status, output = demo(tmp_path, seed)
+    assert status == 0 and "FAIL" not in output, f"SEED={seed}"
+    assert output.count("PASS") == 5, f"SEED={seed}"
+    assert "403 Forbidden" in output and " BLOCK GET " in output
+
+
+def test_a_service_of_ones_own_is_protected(tmp_path, echo):
+    tmp_path.chmod(0o755)
+    port = free_port()
+    process = subprocess.Popen([str(RUN)], env=environment(UPSTREAM=f"http://127.0.0.1:{echo.port}", LISTEN=f"127.0.0.1:{port}",
+                                                           STATE=tmp_path / "state"),
+                               stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        wait_for(lambda: accepts(port), "Guard to listen", 60)
+        assert curl(f"http://127.0.0.1:{port}/users?username=tom").json()["target"] == "/users?username=tom"
+        wait_for(lambda: " 1 exchanges " in guard_status(tmp_path / "state"), "the exchange to be learned", 60)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 143
+        assert not accepts(port)
+    finally:
+        end_process(process, timeout=60)
+
+
+def guard_status(state):
+    return subprocess.run([str(BIN / "guard"), "status", "--state", str(state)], capture_output=True, text=True,
+                          check=False).stdout
+
+
+def test_wrong_use_is_refused(tmp_path):
+    assert subprocess.run([str(RUN), "--nonsense"], capture_output=True, check=False).returncode == 2
+    result = subprocess.run([str(RUN)], env=environment(BIN=tmp_path / "nothing"), capture_output=True, text=True, check=False)
+    assert result.returncode == 1 and "make build" in result.stderr

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Every line that is written is a JSON text, whatever bytes a client sent, or is marked as
+ * overflowed. */
+#include "common/json_writer.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static void escapes_what_json_and_terminals_need(void **state)
+{
+    char text[256];
+    struct json_writer json;
+    (void)state;
+    json_writer_init(&json, text, sizeof(text));
+    json_open(&json, NULL, '{');
+    json_string(&json, "a", GUARD_SPAN_LITERAL("\"\\\n\x1b\x7f"));
+    json_string(&json, "b", GUARD_SPAN_LITERAL("\xc3\xa4\xff\xed\xa0\x80\xc0\xaf"));
+    json_open(&json, "c", '[');
+    json_integer(&json, NULL, -5);
+    json_bool(&json, NULL, true);
+    json_close(&json, ']');
+    json_number(&json, "d", 0.25);
+    json_close(&json, '}');
+    assert_false(json.overflow);
+    text[json.len] = '\0';
+    assert_string_equal(text,
+                        "{\"a\":\"\\\"\\\\\\u000a\\u001b\\u007f\",\"b\":\"\xc3\xa4\xef\xbf\xbd"
+                        "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\","
+                        "\"c\":[-5,true],\"d\":0.25}");
+}
+
+static void never_writes_beyond_its_room(void **state)
+{
+    (void)state;
+    for (size_t cap = 0; cap < 40; cap++) {
+        char text[64];
+        struct json_writer json;
+        memset(text, '#', sizeof(text));
+        json_writer_init(&json, text, cap);
+        json_open(&json, NULL, '{');
+        json_text(&json, "name", "a value \xc3\xa4 \n");
+        json_close(&json, '}');
+        assert_true(json.len <= cap);
+        assert_int_equal(text[cap], '#');
+        assert_int_equal(json.overflow,
+                         cap < sizeof("{\"name\":\"a value \xc3\xa4 \\u000a\"}") - 1);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(escapes_what_json_and_terminals_need),
+        cmocka_unit_test(never_writes_beyond_its_room),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Piles as bytes: the same pile comes back and goes on as if nothing had happened; everything else
+ * is refused by name. */
+#include "support/pile_traffic.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+
+struct encoded {
+    uint8_t *bytes;
+    size_t len;
+};
+
+static struct encoded encode(const struct guard_pile *pile)
+{
+    struct encoded encoded;
+    assert_int_equal(guard_pile_encode(pile, &encoded.bytes, &encoded.len, NULL), GUARD_OK);
+    return encoded;
+}
+
+static struct guard_pile *usual(uint32_t records)
+{
+    struct test_random random = {12345};
+    struct guard_pile_cfg cfg = traffic_cfg(&traffic_memory);
+    struct guard_pile *pile;
+    assert_int_equal(guard_pile_new(&pile, &cfg, NULL), GUARD_OK);
+    assert_int_equal(
+        traffic_learn(pile, &random, &traffic_usual, (struct guard_source){3, 1, 1}, records),
+        GUARD_OK);
+    return pile;
+}
+
+static enum guard_rc decode(struct guard_span bytes, struct guard_err *err)
+{
+    struct guard_pile_cfg cfg = traffic_cfg(&traffic_memory);
+    struct guard_pile *pile = NULL;
+    enum guard_rc rc = guard_pile_decode(&pile, &cfg, bytes, err);
+    if (rc == GUARD_OK)
+        guard_pile_free(pile);
+    else
+        assert_null(pile);
+    return rc;
+}
+
+static void repair(struct encoded *encoded)
+{
+    guard_digest(encoded->bytes + encoded->len - GUARD_DIGEST_BYTES,
+                 gd_span(encoded->bytes, encoded->len - GUARD_DIGEST_BYTES));
+}
+
+static void test_round_trip_goes_on(void **state)
+{
+    (void)state;
+    struct guard_pile *pile = usual(500), *back;
+    assert_int_equal(guard_pile_protect(pile, 2, NULL), GUARD_OK);
+    for (int keyless = 0; keyless < 2; keyless++) {
+        struct encoded first = encode(pile);
+        struct guard_pile_cfg cfg = traffic_cfg(&traffic_memory);
+        if (keyless == 1)
+            cfg.service.len = 0;
+        assert_int_equal(guard_pile_decode(&back, &cfg, gd_span(first.bytes, first.len), NULL),
+                         GUARD_OK);
+        struct encoded second = encode(back);
+        assert_int_equal(second.len, first.len);
+        assert_memory_equal(second.bytes, first.bytes, first.len);
+        free(first.bytes);
+        free(second.bytes);
+        struct guard_pile_stats stats, expected;
+        guard_pile_stats(back, &stats);
+        guard_pile_stats(pile, &expected);
+        stats.memory = expected.memory;
+        stats.service = expected.service;
+        assert_memory_equal(&stats, &expected, sizeof(stats));
+        struct test_random random = {777};
+        struct guard_source source = {3, 1, 501};
+        if (keyless == 1) {
+            assert_int_equal(traffic_learn(back, &random, &traffic_usual, source, 1),
+                             GUARD_E_STATE);
+        } else {
+            struct test_random again = {777};
+            assert_int_equal(traffic_learn(back, &random, &traffic_usual, source, 300), GUARD_OK);
+            assert_int_equal(traffic_learn(pile, &again, &traffic_usual, source, 300), GUARD_OK);
+            assert_true(traffic_equal(traffic_digest(back), traffic_digest(pile)));
+        }
+        guard_pile_free(back);
+    }
+    guard_pile_free(pile);
+}
+
+static void test_overflowed_piles_come_back(void **state)
+{
+    (void)state;
+    struct test_random random = test_random_start("pile codec");
+    struct guard_pile_cfg cfg = traffic_cfg(&traffic_memory);
+    struct traffic_shape shape = traffic_usual;
+    shape.paths = shape.names = shape.values = 5000;
+    cfg.cells_max = 400;
+    cfg.children_max = 20;
+    cfg.clients_max = 10;
+    struct guard_pile *pile, *back;
+    assert_int_equal(guard_pile_new(&pile, &cfg, NULL), GUARD_OK);
+    struct guard_source source = {3, 1, 1};
+    for (int i = 0; i < 40; i++) {
+        assert_int_equal(traffic_learn(pile, &random, &shape, source, 25), GUARD_OK);
+        source.sequence += 25;
+        struct encoded encoded = encode(pile);
+        assert_int_equal(guard_pile_decode(&back, &cfg, gd_span(encoded.bytes, encoded.len), NULL),
+                         GUARD_OK);
+        assert_true(traffic_equal(traffic_digest(pile), traffic_digest(back)));
+        free(encoded.bytes);
+        guard_pile_free(back);
+    }
+    guard_pile_free(pile);
+}
+
+static void test_empty_pile(void **state)
+{
+    (void)state;
+    struct guard_pile *pile = usual(0);
+    struct encoded encoded = encode(pile);
+    assert_int_equal(decode(gd_span(encoded.bytes, encoded.len), NULL), GUARD_OK);
+    free(encoded.bytes);
+    guard_pile_free(pile);
+}
+
+static void test_every_truncation_and_bit_is_refused(void **state)
+{
+    (void)state;
+    struct guard_pile *pile = usual(3);
+    struct encoded encoded = encode(pile);
+    struct guard_err err;
+    for (size_t len = 0; len < encoded.len; len++) {
+        enum guard_rc rc = decode(gd_span(encoded.bytes, len), &err);
+        assert_true(rc == GUARD_E_SYNTAX || rc == GUARD_E_CHECKSUM);
+    }
+    for (size_t bit = 0; bit < encoded.len * 8; bit += 3) {
+        encoded.bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
+        enum guard_rc rc = decode(gd_span(encoded.bytes, encoded.len), &err);
+        assert_true(rc == GUARD_E_SYNTAX || rc == GUARD_E_CHECKSUM || rc == GUARD_E_VERSION);
+        encoded.bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
+    }
+    free(encoded.bytes);
+    guard_pile_free(pile);
+}
+
+/* With a right checksum: refused, or a pile of the same canonical bytes. */
+static void test_forged_bytes(void **state)
+{
+    (void)state;
+    struct test_random random = test_random_start("pile codec, forged");
+    struct guard_pile *pile = usual(12);
+    struct encoded encoded = encode(pile);
+    struct guard_pile_cfg cfg = traffic_cfg(&traffic_memory);
+    cfg.service.len = 0;
+    uint32_t refused = 0, taken = 0;
+    uint8_t *original = malloc(encoded.len);
+    memcpy(original, encoded.bytes, encoded.len);
+    for (int i = 0; i < 20000; i++) {
+        size_t at = (size_t)test_random_between(&random, 5, encoded.len - GUARD_DIGEST_BYTES - 1);
+        encoded.bytes[at] = (uint8_t)test_random_next(&random);
+        repair(&encoded);
+        struct guard_pile *back;
+        struct guard_err err = {""};
+        if (guard_pile_decode(&back, &cfg, gd_span(encoded.bytes, encoded.len), &err) == GUARD_OK) {
+            struct encoded again = encode(back);
+            assert_int_equal(again.len, encoded.len);
+            assert_memory_equal(again.bytes, encoded.bytes, again.len);
+            free(again.bytes);
+            guard_pile_free(back);
+            taken++;
+        } else {
+            assert_true(err.text[0] != '\0');
+            refused++;
+        }
+        memcpy(encoded.bytes, original, encoded.len);
+    }
+    assert_true(refused > 1000 && taken > 100);
+    free(original);
+    free(encoded.bytes);
+    guard_pile_free(pile);
+}
+
+static void test_foreign_and_versions(void **state)
+{
+    (void)state;
+    struct guard_pile *pile = usual(20), *other;
+    struct encoded encoded = encode(pile);
+    struct guard_span bytes = gd_span(encoded.bytes, encoded.len);
+    struct guard_err err;
+    struct guard_pile_cfg cfg = traffic_cfg(&traffic_memory);
+    cfg.service = traffic_text("bank");
+    assert_int_equal(guard_pile_decode(&other, &cfg, bytes, &err), GUARD_E_FOREIGN);
+    assert_non_null(strstr(err.text, "bank"));
+    assert_int_equal(guard_pile_new(&other, &cfg, NULL), GUARD_OK);
+    assert_int_equal(guard_pile_merge(pile, other, NULL, &err), GUARD_E_FOREIGN);
+    guard_pile_free(other);
+    cfg = traffic_cfg(&traffic_memory);
+    cfg.key[31] ^= 1;
+    assert_int_equal(guard_pile_decode(&other, &cfg, bytes, &err), GUARD_E_FOREIGN);
+    assert_int_equal(guard_pile_new(&other, &cfg, NULL), GUARD_OK);
+    assert_int_equal(guard_pile_merge(pile, other, NULL, &err), GUARD_E_FOREIGN);
+    guard_pile_free(other);
+    cfg.key[31] ^= 1;
+    cfg.children_max = 9;
+    assert_int_equal(guard_pile_new(&other, &cfg, NULL), GUARD_OK);
+    assert_int_equal(guard_pile_merge(pile, other, NULL, &err), GUARD_E_VERSION);
+    guard_pile_free(other);
+    encoded.bytes[4] = 2;
+    repair(&encoded);
+    assert_int_equal(decode(bytes, &err), GUARD_E_VERSION);
+    assert_non_null(strstr(err.text, "version 2"));
+    struct traffic_digest before = traffic_digest(pile);
+    assert_int_equal(
+        guard_pile_observe(pile, &(struct guard_source){3, 1, 21}, traffic_text("no record"), &err),
+        GUARD_E_SYNTAX);
+    assert_true(traffic_equal(before, traffic_digest(pile)));
+    free(encoded.bytes);
+    guard_pile_free(pile);
+}
+
+/* A name under another name's code would stand beside the real one: the key finds it out. */
+static void test_forged_names(void **state)
+{
+    (void)state;
+    struct guard_pile *pile = usual(3);
+    struct encoded encoded = encode(pile);
+    struct guard_err err;
+    uint8_t *at = memmem(encoded.bytes, encoded.len, "name", 4);
+    assert_non_null(at);
+    at[0] = 'N';
+    repair(&encoded);
+    assert_int_equal(decode(gd_span(encoded.bytes, encoded.len), &err), GUARD_E_SYNTAX);
+    assert_non_null(strstr(err.text, "code"));
+    free(encoded.bytes);
+    guard_pile_free(pile);
+}
+
+static void test_records_as_bytes(void **state)
+{
+    (void)state;
+    struct test_random random = test_random_start("pile, records");
+    struct guard_pile_cfg cfg = traffic_cfg(&traffic_memory);
+    struct guard_pile *direct, *through;
+    struct guard_arena arena;
+    guard_arena_init(&arena, &traffic_memory, 1024 * 1024);
+    assert_int_equal(guard_pile_new(&direct, &cfg, NULL), GUARD_OK);
+    assert_int_equal(guard_pile_new(&through, &cfg, NULL), GUARD_OK);
+    struct guard_source source = {4, 4, 1};
+    for (int i = 0; i < 300; i++, source.sequence++) {
+        uint8_t record[GUARD_RECORD_MAX];
+        size_t len;
+        struct gd_profile profile = traffic_profile(&random, &traffic_usual, &arena);
+        profile.client.subject.len = 0; /* a record holds its digest, which is another unit */
+        if (profile.client.unit == GUARD_UNIT_SUBJECT)
+            profile.client.unit = GUARD_UNIT_PREFIX;
+        assert_int_equal(gd_record_encode(&profile, record, sizeof(record), &len), GUARD_OK);
+        assert_int_equal(gd_pile_observe_profile(direct, &source, &profile, NULL), GUARD_OK);
+        assert_int_equal(guard_pile_observe(through, &source, gd_span(record, len), NULL),
+                         GUARD_OK);
+        assert_int_equal(guard_pile_observe(through, &source, gd_span(record, len), NULL),
+                         GUARD_E_REPLAY);
+        guard_arena_reset(&arena);
+    }
+    assert_true(traffic_equal(traffic_digest(direct), traffic_digest(through)));
+    guard_pile_free(direct);
+    guard_pile_free(through);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_round_trip_goes_on),
+        cmocka_unit_test(test_overflowed_piles_come_back),
+        cmocka_unit_test(test_empty_pile),
+        cmocka_unit_test(test_every_truncation_and_bit_is_refused),
+        cmocka_unit_test(test_forged_bytes),
+        cmocka_unit_test(test_foreign_and_versions),
+        cmocka_unit_test(test_forged_names),
+        cmocka_unit_test(test_records_as_bytes),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

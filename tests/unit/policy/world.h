@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A small service as if it had been learned, made by hand: what policies are compiled from and
+ * requests are asked against in the tests of policy, decision, out-of-memory and golden verdicts.
+ */
+#ifndef GUARD_TEST_WORLD_H
+#define GUARD_TEST_WORLD_H
+
+#include <guard/policy.h>
+#include <guard/txn.h>
+
+enum { WORLD_STRENGTH = 450, WORLD_FIELDS = 96 };
+
+struct world {
+    struct guard_model model;
+    struct guard_guardian guardian;
+    struct guard_policy_cfg cfg;
+    struct guard_model_node nodes[32];
+    struct guard_model_endpoint endpoints[16];
+    struct guard_model_field fields[WORLD_FIELDS];
+    uint64_t literals[64];
+    uint32_t literal_count;
+    uint32_t prefixes[4];
+};
+
+/* Endpoints of the world, in this order. */
+enum {
+    WORLD_SEARCH,
+    WORLD_USER,
+    WORLD_ORDER,
+    WORLD_LOGIN,
+    WORLD_FILE,
+    WORLD_PENDING,
+    WORLD_ENDPOINTS
+};
+
+extern const struct guard_alloc world_heap;
+
+void world_init(struct world *world);
+struct guard_span world_span(const char *text);
+/* The field of an endpoint (or of the service, endpoint -1). Fails the test when there is none. */
+struct guard_model_field *world_field(struct world *world, int endpoint,
+                                      enum guard_location location, const char *path);
+/* Lets a field learn one more value. */
+void world_teach(struct guard_model_field *field, const char *value);
+
+/* Compiles, checks and opens; fails the test when that fails. bytes may be NULL. */
+struct guard_policy *world_policy(const struct world *world);
+void world_policy_free(struct guard_policy *policy);
+
+struct ask {
+    const char *method;
+    const char *target;
+    const char *headers; /* "name: value\n"...; NULL: those that every client sends */
+    const char *body;
+    const char *client; /* "192.0.2.7"; NULL: unknown */
+};
+
+struct answer {
+    struct guard_arena arena;
+    struct guard_txn *txn;
+    const struct guard_verdict *verdict;
+};
+
+/* Benign headers of the world. */
+extern const char world_headers[];
+void world_ask(struct answer *answer, const struct guard_policy *policy, const struct ask *ask);
+void world_answer_free(struct answer *answer);
+/* The finding of a rule at a name ("" for none), or NULL. name NULL: anywhere. */
+const struct guard_finding *world_finding(const struct answer *answer, enum guard_rule rule,
+                                          const char *name);
+
+#endif
