@@ -1,0 +1,396 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Measures instructions per request, throughput, memory and learning of Guard, beside plain nginx and ModSecurity."""
+import argparse
+import json
+import os
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+
+import gate
+import publish
+import workload
+from probes import probes
+from server import (BenchError, Connection, Server, cpu_nanoseconds, free_port, resident_bytes, wait_for, write_proxy,
+                    write_upstream)
+
+LIMITS = {"get5": 8000, "json2k": 55000, "json20k": 280000}  # instructions per request over plain nginx
+PARTS = ["instructions", "throughput", "memory", "learn", "publishing"]
+VARIANTS = ["nginx", "guard", "modsecurity"]
+# Requests of the two runs whose difference counts. ModSecurity needs up to 10^9 instructions for one.
+COUNTS = {"nginx": (80, 400), "guard": (80, 400), "modsecurity": (2, 10)}
+COUNTS_LONG = {"modsecurity": (1, 3)}  # json20k
+
+
+class Rig:
+    def __init__(self, arguments, work):
+        self.arguments, self.work, self.made = arguments, work, 0
+        self.failures = []
+        self.upstream_port = free_port()
+        prefix = self.folder("upstream")
+        write_upstream(prefix, self.upstream_port)
+        self.upstream = Server(prefix, self.upstream_port)
+        self.guard = None
+        try:
+            self.guard = gate.learned(arguments.build, f"{work}/guard", 9000)
+        except BenchError as error:
+            self.fail(f"guard is not measured: {error}")
+
+    def fail(self, text):
+        self.failures.append(text)
+        print(f"bench: {text}", file=sys.stderr, flush=True)
+
+    def miss(self, text):
+        """A figure that the clock made, which says nothing in a smoke run."""
+        if not self.arguments.smoke:
+            self.fail(text)
+
+    def folder(self, name):
+        self.made += 1
+        path = f"{self.work}/{self.made}-{name}"
+        os.mkdir(path)
+        return path
+
+    def variants(self):
+        without = {"guard": self.guard is None, "modsecurity": self.arguments.no_modsecurity or self.arguments.smoke}
+        return [variant for variant in VARIANTS if not without.get(variant)]
+
+    def serve(self, variant, workers=1, before=(), h2=False, guard=None, log="error"):
+        prefix, port, h2_port = self.folder(variant), free_port(), free_port() if h2 else None
+        settings = (guard or self.guard).directives(prefix) if variant == "guard" else None
+        write_proxy(prefix, port, self.upstream_port, workers, settings, variant == "modsecurity", h2_port, log)
+        server = Server(prefix, port, before, h2_port)
+        if variant == "guard":
+            try:
+                wait_for(lambda: gate.enforces(port), 120 if before else 30, "the gate to enforce the policy")
+            except BenchError as error:
+                server.stop()
+                raise BenchError(f"{error}; {server.errors()[-2000:]}") from error
+        return server
+
+
+def probe_all(rig, port):
+    """The kinds of deviation that the server let pass."""
+    missed = []
+    for kind, request in probes():
+        connection = Connection(port)
+        status = connection.status(request.raw())
+        connection.close()
+        if status != 403:
+            missed.append(f"{kind} ({status})")
+    return missed
+
+
+def count_run(rig, variant, name, count):
+    """All instructions of one server's life with this many requests; for Guard with the probes at its end."""
+    tool = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null"]
+    missed = []
+    with rig.serve(variant, workers=0, before=tool) as server:
+        raws = [request.raw() for request in workload.requests(name)]
+        connection = Connection(server.port)
+        for number in range(count):
+            status = connection.status(raws[number % len(raws)])
+            if status != 200:
+                raise BenchError(f"{variant} answered {status} to a benign {name}: {server.errors()[-600:]}")
+        connection.close()
+        if variant == "guard":
+            missed = probe_all(rig, server.port)
+        output = server.stop()
+    found = re.search(r"Collected : (\d+)", output)
+    if found is None:
+        raise BenchError("callgrind gave no count: " + output[-2000:])
+    return int(found.group(1)), missed
+
+
+def instructions(rig):
+    figures = {name: dict.fromkeys(VARIANTS) for name in workload.NAMES}
+    jobs = []
+    with ThreadPoolExecutor(2) as pool:
+        for variant in reversed(rig.variants()):  # the longest first
+            for name in reversed(workload.NAMES):
+                counts = COUNTS_LONG.get(variant, COUNTS[variant]) if name == "json20k" else COUNTS[variant]
+                if rig.arguments.smoke:
+                    counts = (16, 48)
+                jobs.append((variant, name, counts, [pool.submit(count_run, rig, variant, name, c) for c in counts]))
+        for variant, name, counts, runs in jobs:
+            try:
+                (first, _), (second, missed) = (run.result() for run in runs)
+            except BenchError as error:
+                rig.fail(f"{name} {variant}: {error}")
+                continue
+            if missed:
+                rig.fail(f"{name} {variant}: not counted, these probes were not blocked: " + ", ".join(missed))
+            else:
+                figures[name][variant] = round((second - first) / (counts[1] - counts[0]))
+    return figures
+
+
+def print_instructions(rig, figures):
+    print("\nInstructions per request (callgrind, worker only)")
+    print(f"{'':10}{'nginx':>12}{'guard':>12}{'over nginx':>12}{'allowed':>10}{'modsecurity':>16}")
+    for name, row in figures.items():
+        over = row["guard"] - row["nginx"] if row["guard"] and row["nginx"] else None
+        cells = [row["nginx"], row["guard"], over, LIMITS[name]]
+        print(f"{name:10}" + "".join(f"{'-' if c is None else format(c, ','):>{w}}" for c, w in
+                                     zip(cells + [row["modsecurity"]], (12, 12, 12, 10, 16))))
+        if over is not None and over > LIMITS[name] * (1.5 if rig.arguments.smoke else 1):
+            rig.fail(f"{name}: {over:,} instructions over nginx, {LIMITS[name]:,} are allowed")
+
+
+def wrk(rig, server, script, seconds):
+    run = subprocess.run(["wrk", "-t1", "-c4", f"-d{seconds}s", "--latency", "-s", script, f"http://127.0.0.1:{server.port}/"],
+                         capture_output=True, text=True, check=True).stdout
+    if "Non-2xx" in run or "Socket errors" in run:
+        raise BenchError("wrk met errors: " + run)
+    value, unit = re.search(r"99%\s+([\d.]+)(us|ms|s)\b", run).groups()
+    return {"requests": int(re.search(r"(\d+) requests in", run).group(1)),
+            "rps": float(re.search(r"Requests/sec:\s+([\d.]+)", run).group(1)),
+            "p99_ms": float(value) * {"us": 0.001, "ms": 1, "s": 1000}[unit]}
+
+
+def wrk_pairs(rig, name, rounds, seconds):
+    """Interleaved runs of all variants."""
+    script = f"{rig.work}/{name}.lua"
+    workload.write_lua(workload.requests(name), script)
+    results = {variant: [] for variant in rig.variants()}
+    servers = {}
+    try:
+        for variant in results:
+            servers[variant] = rig.serve(variant)
+        for number in range(rounds):
+            for variant, server in servers.items():
+                if variant == "modsecurity" and number > 0:
+                    continue
+                before = cpu_nanoseconds(server.worker())
+                result = wrk(rig, server, script, seconds)
+                result["cpu_us"] = (cpu_nanoseconds(server.worker()) - before) / 1000 / max(result["requests"], 1)
+                results[variant].append(result)
+    finally:
+        for server in servers.values():
+            server.stop()
+    return results
+
+
+def throughput(rig):
+    ratios = {}
+    rounds, seconds = (2, 1) if rig.arguments.smoke else (8, 2)
+    print(f"\nThroughput, one worker (wrk -t1 -c4, {rounds} interleaved runs of {seconds} s, medians; CPU also [minimum])")
+    for name in workload.NAMES:
+        results = wrk_pairs(rig, name, rounds, seconds)
+        for variant, runs in results.items():
+            cpu = [run["cpu_us"] for run in runs]
+            print(f"{name:10}{variant:12}{statistics.median(r['rps'] for r in runs):10,.0f} requests/s   p99 "
+                  f"{statistics.median(r['p99_ms'] for r in runs):8.2f} ms   CPU {statistics.median(cpu):8.1f} "
+                  f"[{min(cpu):.1f}] µs/request")
+        if "guard" in results:
+            ratio = statistics.median(g["rps"] / p["rps"] for g, p in zip(results["guard"], results["nginx"]))
+            least = {v: min(run["cpu_us"] for run in results[v]) for v in ("guard", "nginx")}
+            print(f"{name:10}guard/nginx {ratio:.3f} by the clock, {least['nginx'] / least['guard']:.3f} by CPU minima")
+            if name != "json20k":
+                ratios[name] = round(ratio, 3)
+        elif name != "json20k":
+            ratios[name] = None
+    return ratios
+
+
+def h2load(rig, server, name, seconds):
+    request = workload.requests(name)[0]
+    command = ["h2load", "-c4", "-m8", "-t1", f"-D{seconds}"]
+    for header, value in request.headers:
+        if header not in ("Host", "Content-Length"):
+            command += ["-H", f"{header}: {value}"]
+    if request.body is not None:
+        with open(f"{rig.work}/{name}.body", "wb") as out:
+            out.write(request.body)
+        command += ["-d", f"{rig.work}/{name}.body"]
+    command += ["-H", f":authority: {workload.HOST}", f"http://127.0.0.1:{server.h2_port}{request.target}"]
+    run = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    done, bad = re.search(r"status codes: (\d+) 2xx, (.*)", run).groups()
+    if int(done) == 0 or re.search(r"[1-9]", re.sub(r"\dxx", "", bad)):
+        raise BenchError("h2load met errors: " + run)
+    return float(re.search(r"finished in [\d.a-z]+, ([\d.]+) req/s", run).group(1))
+
+
+def throughput_h2(rig):
+    rounds, seconds = (1, 1) if rig.arguments.smoke else (4, 2)
+    variants = [v for v in rig.variants() if v != "modsecurity"]
+    print(f"\nHTTP/2 (h2load -c4 -m8, {rounds} interleaved runs of {seconds} s, medians)")
+    for name in workload.NAMES[:2]:
+        servers, results = {}, {variant: [] for variant in variants}
+        try:
+            for variant in variants:
+                servers[variant] = rig.serve(variant, h2=True)
+            for _ in range(rounds):
+                for variant in variants:
+                    results[variant].append(h2load(rig, servers[variant], name, seconds))
+        finally:
+            for server in servers.values():
+                server.stop()
+        line = "   ".join(f"{variant} {statistics.median(runs):,.0f} requests/s" for variant, runs in results.items())
+        if "guard" in results:
+            pairs = zip(results["guard"], results["nginx"])
+            line += f"   guard/nginx {statistics.median(g / p for g, p in pairs):.3f}"
+        print(f"{name:10}{line}")
+
+
+def memory_of(rig, variant, guard=None):
+    """RSS of the only worker after some traffic, without and with 64 open connections."""
+    raws = [request.raw() for name in workload.NAMES for request in workload.requests(name)]
+    with rig.serve(variant, guard=guard) as server:
+        connection = Connection(server.port)
+        for raw in raws * 4:
+            connection.status(raw)
+        connection.close()
+        idle = resident_bytes(server.worker())
+        connections = [Connection(server.port) for _ in range(64)]
+        for number, connection in enumerate(connections):
+            connection.status(raws[number % len(raws)])
+        loaded = resident_bytes(server.worker())
+        for connection in connections:
+            connection.close()
+    return idle, loaded
+
+
+def memory(rig):
+    print("\nMemory of a worker over plain nginx (RSS after traffic)")
+    plain = memory_of(rig, "nginx")
+    print(f"plain nginx: {plain[0] / 2**20:.2f} MiB idle, {plain[1] / 2**20:.2f} MiB with 64 connections")
+    if rig.guard is None:
+        return None
+    guard = memory_of(rig, "guard")
+    print(f"guard, 1 service: +{(guard[0] - plain[0]) / 2**20:.2f} MiB idle (8 allowed), "
+          f"+{(guard[1] - plain[1]) / 2**20:.2f} MiB with 64 connections")
+    if guard[0] - plain[0] > 8 * 2**20:
+        rig.fail("a worker with one service takes more than 8 MiB over plain nginx")
+    services = 20 if rig.arguments.smoke else 200
+    try:
+        many = memory_of(rig, "guard", rig.guard.with_services(services))
+        each = (many[0] - plain[0]) / services
+        print(f"guard, {services} services: +{(many[0] - plain[0]) / 2**20:.2f} MiB, {each / 2**20:.3f} MiB each (1 allowed)")
+        if each > 2**20:
+            rig.fail("a service takes more than 1 MiB in a worker")
+    except BenchError as error:
+        rig.fail(f"memory of {services} services: {error}")
+    return guard[0] - plain[0]
+
+
+def learn_instructions(program, path, rig):
+    """Per byte: steady where seconds are not."""
+    output = subprocess.run(["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", program, "learn", "--service",
+                             gate.SERVICE, "--pile", f"{rig.folder('learn')}/bench.pile", path],
+                            capture_output=True, text=True, check=True).stderr
+    return int(re.search(r"Collected : (\d+)", output).group(1)) / os.path.getsize(path)
+
+
+def loop_file(path, times):
+    """Copies that differ in their first line, so that none counts as held already. The first is the file itself."""
+    paths = [path]
+    with open(path, encoding="utf-8") as source:
+        text = source.read()
+    for number in range(1, times):
+        paths.append(f"{path}.{number}")
+        with open(paths[-1], "w", encoding="utf-8") as out:
+            out.write(json.dumps({"id": f"copy {number}", "request": {"method": "GET", "target": "/"}}) + "\n" + text)
+    return paths
+
+
+def learn(rig):
+    program = f"{rig.arguments.build}/bin/guard"
+    if not os.path.exists(program):
+        return None
+    path, short = f"{rig.work}/learn.jsonl", f"{rig.work}/short.jsonl"
+    count, times = (600, 2) if rig.arguments.smoke else (6000, 6)
+    size = workload.write_training(path, count)
+    workload.write_training(short, 600)
+    per_byte = learn_instructions(program, short, rig)
+    paths = loop_file(path, times)
+    once = gate.run_learn(program, paths[:1], rig.folder("learn"))
+    runs = [gate.run_learn(program, paths, rig.folder("learn")) for _ in range(1 if rig.arguments.smoke else 3)]
+    cpu = min(run["cpu_seconds"] for run in runs) / times
+    wall = min(run["seconds"] for run in runs) / times
+    peak = max(run["peak_bytes"] for run in runs)
+    figures = {"mb_per_s": round(size / 1e6 / cpu, 1), "exchanges_per_s": round(count / cpu)}
+    print(f"\nguard learn, one core: {figures['mb_per_s']} MB/s of CPU time (80 asked; {size / 1e6 / wall:.1f} MB/s of the clock), "
+          f"{figures['exchanges_per_s']:,} exchanges/s of {size / count / 1000:.1f} kB; {per_byte:.1f} instructions per byte\n"
+          f"  {size * times / 1e6:.0f} MB in {times} files; peak memory {once['peak_bytes'] / 2**20:.0f} MiB for the first, "
+          f"{peak / 2**20:.0f} MiB for all")
+    if figures["mb_per_s"] < 80:
+        rig.miss("guard learn is slower than 80 MB/s")
+    if peak > once["peak_bytes"] + (8 << 20):
+        rig.fail("guard learn needs more memory for a longer input")
+    return figures
+
+
+def measure(rig):
+    parts = rig.arguments.only or PARTS
+    results = {"instructions_per_request": {name: dict.fromkeys(VARIANTS) for name in workload.NAMES},
+               "throughput_ratio": {"get5": None, "json2k": None}, "worker_rss_over_nginx_bytes": None,
+               "learn": {"mb_per_s": None, "exchanges_per_s": None},
+               "publishing": {"client_errors": None, "longest_slice_instructions": None}}
+
+    def part(name, key, function):
+        if name in parts:
+            try:
+                value = function(rig)
+                if value is not None:
+                    results[key] = value
+            except (BenchError, subprocess.CalledProcessError) as error:
+                rig.fail(f"{name}: {error}")
+
+    def counted(rig):
+        figures = instructions(rig)
+        print_instructions(rig, figures)
+        return figures
+
+    part("instructions", "instructions_per_request", counted)
+    part("throughput", "throughput_ratio", throughput)
+    part("throughput", None, throughput_h2)
+    part("memory", "worker_rss_over_nginx_bytes", memory)
+    part("learn", "learn", learn)
+    part("publishing", "publishing", publish.publishing)
+    return results
+
+
+def parse():
+    root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    parser = argparse.ArgumentParser(prog="bench/run.sh", description=__doc__)
+    parser.add_argument("--build", default=f"{root}/build", help="where bin/ and modules/ are")
+    parser.add_argument("--out", help="the JSON file (default BUILD/bench.json; with --smoke BUILD/bench-smoke.json)")
+    parser.add_argument("--smoke", action="store_true", help="tiny counts, without ModSecurity: checks the rig; only instructions mean something")
+    parser.add_argument("--only", action="append", choices=PARTS)
+    parser.add_argument("--no-modsecurity", action="store_true")
+    parser.add_argument("--keep", action="store_true", help="keep the working directory")
+    return parser.parse_args()
+
+
+def main():
+    arguments = parse()
+    work = tempfile.mkdtemp(prefix="guard-bench.")
+    rig = None
+    try:
+        rig = Rig(arguments, work)
+        results = measure(rig)
+    finally:
+        if rig is not None:
+            rig.upstream.stop()
+        if arguments.keep:
+            print(f"kept: {work}")
+        else:
+            shutil.rmtree(work, ignore_errors=True)
+    out = arguments.out or f"{arguments.build}/{'bench-smoke' if arguments.smoke else 'bench'}.json"
+    os.makedirs(os.path.dirname(os.path.abspath(out)), exist_ok=True)
+    with open(out, "w", encoding="utf-8") as file:
+        json.dump(results, file, indent=2)
+        file.write("\n")
+    print(f"\nwritten: {out}")
+    for failure in rig.failures:
+        print(f"MISSED {failure}")
+    return 1 if rig.failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

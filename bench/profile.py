@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Says where the gate's instructions go: the functions of a worker by their own and by their whole cost, per request.
+
+usage: bench/profile.py [--build BUILD] [--variant guard|nginx] [--top N] [--lines] [WORKLOAD]..."""
+import argparse
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+import bench
+import workload
+from server import BenchError, Connection
+
+COUNT = 200
+
+
+def collect(rig, variant, name, out):
+    """Counts requests only: the start is over when counting is switched on."""
+    tool = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={out}", "--instr-atstart=no"]
+    with rig.serve(variant, workers=0, before=tool) as server:
+        raws = [request.raw() for request in workload.requests(name)]
+        connection = Connection(server.port)
+        for number in range(COUNT):
+            if number == len(raws):
+                subprocess.run(["callgrind_control", "-i", "on", str(server.process.pid)], check=True, capture_output=True)
+            if connection.status(raws[number % len(raws)]) != 200:
+                raise BenchError("a benign request was refused")
+        subprocess.run(["callgrind_control", "-i", "off", str(server.process.pid)], check=True, capture_output=True)
+        connection.close()
+    return COUNT - len(raws)
+
+
+def annotate(out, inclusive, requests, top):
+    """Inlined parts are listed by the file that they stand in: they belong to their function all the same."""
+    text = subprocess.run(["callgrind_annotate", f"--inclusive={inclusive}", "--threshold=99.9", "--auto=no", out],
+                          capture_output=True, text=True, check=True).stdout
+    costs, files = {}, {}
+    for count, place in re.findall(r"(?m)^ *([\d,]+) \([ \d.]+%\)  (\S.*)$", text):
+        file, _, function = re.sub(r" \[.*", "", place).rpartition(":")
+        count = int(count.replace(",", ""))
+        costs[function] = max(costs.get(function, 0), count) if inclusive == "yes" else costs.get(function, 0) + count
+        if file != "???":
+            files[function] = re.sub(r"^.*?(?=(lib|hosts|common)/)", "", file)
+    print(f"  {costs.pop('PROGRAM TOTALS') / requests:>12,.0f}  all")
+    named = [item for item in costs.items() if not item[0].startswith("0x")]  # nginx has no names for its own statics
+    for function, count in sorted(named, key=lambda item: -item[1])[:top]:
+        print(f"  {count / requests:>12,.0f}  {function}  {files.get(function, '')}")
+
+
+def main():
+    root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    parser = argparse.ArgumentParser(prog="bench/profile.py", description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("--build", default=f"{root}/build")
+    parser.add_argument("--variant", default="guard", choices=["guard", "nginx"])
+    parser.add_argument("--top", type=int, default=30)
+    parser.add_argument("--lines", action="store_true", help="the sources with the cost of each line")
+    parser.add_argument("workloads", nargs="*", default=workload.NAMES, metavar="WORKLOAD")
+    arguments = parser.parse_args()
+    work = tempfile.mkdtemp(prefix="guard-profile.")
+    rig = None
+    try:
+        rig = bench.Rig(arguments, work)
+        for name in arguments.workloads:
+            requests = collect(rig, arguments.variant, name, f"{work}/{name}.out")
+            for inclusive, title in (("no", "own"), ("yes", "whole")):
+                print(f"\n{name}, {arguments.variant}: instructions per request, {title} cost of each function")
+                annotate(f"{work}/{name}.out", inclusive, requests, arguments.top)
+            if arguments.lines:
+                subprocess.run(["callgrind_annotate", "--auto=yes", "--threshold=95", "--context=2", f"{work}/{name}.out"],
+                               check=True)
+    finally:
+        if rig is not None:
+            rig.upstream.stop()
+        shutil.rmtree(work, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Builds the tree from libyaml's events; JSON is read by the same parser, being a subset of YAML as
+ * far as documents of people go. */
+#include "common/document.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <yaml.h>
+
+struct building {
+    struct document *document;
+    yaml_parser_t parser;
+    struct document_node *stack[DOCUMENT_DEPTH_MAX];
+    struct document_node *last[DOCUMENT_DEPTH_MAX]; /* last child of each open node */
+    struct document_node *key[DOCUMENT_DEPTH_MAX];  /* pending key of each open mapping */
+    uint32_t depth;
+    uint32_t nodes;
+    struct guard_err *err;
+};
+
+enum guard_rc document_fail(const struct document *document, const struct document_node *node,
+                            enum guard_rc rc, struct guard_err *err, const char *format, ...)
+{
+    char text[200];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    return guard_fail(err, rc, "%s:%u:%u: %s", document->name, node->line, node->column, text);
+}
+
+static enum guard_rc fail_at(struct building *building, const yaml_mark_t *mark, enum guard_rc rc,
+                             const char *text)
+{
+    return guard_fail(building->err, rc, "%s:%zu:%zu: %s", building->document->name, mark->line + 1,
+                      mark->column + 1, text);
+}
+
+static struct document_node *node_new(struct building *building, enum document_kind kind,
+                                      const yaml_mark_t *mark)
+{
+    struct document_node *node = guard_arena_get(building->document->arena, sizeof(*node));
+    if (node != NULL)
+        *node = (struct document_node){
+            .kind = kind, .line = (uint32_t)mark->line + 1, .column = (uint32_t)mark->column + 1};
+    return node;
+}
+
+static enum guard_rc take_key(struct building *building, struct document_node *node,
+                              const yaml_mark_t *mark)
+{
+    uint32_t level = building->depth - 1;
+    if (node->kind != DOCUMENT_SCALAR)
+        return fail_at(building, mark, GUARD_E_SYNTAX, "a key must be a text");
+    for (const struct document_node *other = building->stack[level]->first; other != NULL;
+         other = other->next) {
+        if (other->key->text.len == node->text.len &&
+            memcmp(other->key->text.ptr, node->text.ptr, node->text.len) == 0)
+            return fail_at(building, mark, GUARD_E_SYNTAX, "this key stands here twice");
+    }
+    building->key[level] = node;
+    return GUARD_OK;
+}
+
+/* Hangs a node below the innermost open one, as key or as value. */
+static enum guard_rc attach(struct building *building, struct document_node *node,
+                            const yaml_mark_t *mark)
+{
+    if (building->depth == 0) {
+        if (building->document->root != NULL)
+            return fail_at(building, mark, GUARD_E_SYNTAX, "only one document is allowed");
+        building->document->root = node;
+        return GUARD_OK;
+    }
+    uint32_t level = building->depth - 1;
+    struct document_node *parent = building->stack[level];
+    if (parent->kind == DOCUMENT_MAPPING && building->key[level] == NULL)
+        return take_key(building, node, mark);
+    node->key = building->key[level];
+    building->key[level] = NULL;
+    if (building->last[level] == NULL)
+        parent->first = node;
+    else
+        building->last[level]->next = node;
+    building->last[level] = node;
+    parent->count++;
+    return GUARD_OK;
+}
+
+static enum guard_rc add_node(struct building *building, enum document_kind kind,
+                              const yaml_event_t *event)
+{
+    const yaml_mark_t *mark = &event->start_mark;
+    if (++building->nodes > DOCUMENT_NODES_MAX)
+        return fail_at(building, mark, GUARD_E_LIMIT, "the document is too large");
+    struct document_node *node = node_new(building, kind, mark);
+    if (node == NULL)
+        return fail_at(building, mark, GUARD_E_NOMEM, "no memory");
+    if (kind == DOCUMENT_SCALAR) {
+        size_t len = event->data.scalar.length;
+        uint8_t *text = guard_arena_get(building->document->arena, len + 1);
+        if (text == NULL)
+            return fail_at(building, mark, GUARD_E_NOMEM, "no memory");
+        memcpy(text, event->data.scalar.value, len);
+        text[len] = '\0';
+        node->text = (struct guard_span){text, len};
+        node->quoted = event->data.scalar.style != YAML_PLAIN_SCALAR_STYLE;
+    }
+    GUARD_TRY(attach(building, node, mark));
+    if (kind == DOCUMENT_SCALAR)
+        return GUARD_OK;
+    if (building->depth == DOCUMENT_DEPTH_MAX)
+        return fail_at(building, mark, GUARD_E_LIMIT, "nested too deeply");
+    building->stack[building->depth] = node;
+    building->last[building->depth] = NULL;
+    building->key[building->depth] = NULL;
+    building->depth++;
+    return GUARD_OK;
+}
+
+static bool decorated(const yaml_event_t *event)
+{
+    if (event->type == YAML_SCALAR_EVENT)
+        return event->data.scalar.anchor != NULL || event->data.scalar.tag != NULL;
+    if (event->type == YAML_SEQUENCE_START_EVENT)
+        return event->data.sequence_start.anchor != NULL || event->data.sequence_start.tag != NULL;
+    return event->type == YAML_MAPPING_START_EVENT &&
+           (event->data.mapping_start.anchor != NULL || event->data.mapping_start.tag != NULL);
+}
+
+static enum guard_rc take_event(struct building *building, const yaml_event_t *event)
+{
+    if (event->type == YAML_ALIAS_EVENT || decorated(event))
+        return fail_at(building, &event->start_mark, GUARD_E_SYNTAX,
+                       "anchors, aliases and tags are not allowed");
+    switch ((int)event->type) {
+    case YAML_SCALAR_EVENT:
+        return add_node(building, DOCUMENT_SCALAR, event);
+    case YAML_SEQUENCE_START_EVENT:
+        return add_node(building, DOCUMENT_SEQUENCE, event);
+    case YAML_MAPPING_START_EVENT:
+        return add_node(building, DOCUMENT_MAPPING, event);
+    case YAML_SEQUENCE_END_EVENT:
+    case YAML_MAPPING_END_EVENT:
+        building->depth--;
+        return GUARD_OK;
+    default:
+        return GUARD_OK;
+    }
+}
+
+static enum guard_rc parse_failure(struct building *building)
+{
+    const yaml_parser_t *parser = &building->parser;
+    const char *problem = parser->problem != NULL ? parser->problem : "unreadable";
+    if (parser->error == YAML_MEMORY_ERROR)
+        return guard_fail(building->err, GUARD_E_NOMEM, "%s: no memory", building->document->name);
+    return fail_at(building, &parser->problem_mark, GUARD_E_SYNTAX, problem);
+}
+
+static enum guard_rc parse_events(struct building *building)
+{
+    bool done = false;
+    while (!done) {
+        yaml_event_t event;
+        if (!yaml_parser_parse(&building->parser, &event))
+            return parse_failure(building);
+        enum guard_rc rc = take_event(building, &event);
+        done = event.type == YAML_STREAM_END_EVENT;
+        yaml_event_delete(&event);
+        GUARD_TRY(rc);
+    }
+    return GUARD_OK;
+}
+
+enum guard_rc document_parse(struct document *out, const char *name, struct guard_span bytes,
+                             struct guard_arena *arena, struct guard_err *err)
+{
+    *out = (struct document){.name = name, .arena = arena};
+    if (bytes.len > DOCUMENT_BYTES_MAX)
+        return guard_fail(err, GUARD_E_LIMIT, "%s: larger than %d bytes", name, DOCUMENT_BYTES_MAX);
+    struct building building = {.document = out, .err = err};
+    if (!yaml_parser_initialize(&building.parser))
+        return guard_fail(err, GUARD_E_NOMEM, "%s: no memory", name);
+    yaml_parser_set_input_string(&building.parser, bytes.ptr, bytes.len);
+    enum guard_rc rc = parse_events(&building);
+    yaml_parser_delete(&building.parser);
+    GUARD_TRY(rc);
+    if (out->root == NULL)
+        return guard_fail(err, GUARD_E_SYNTAX, "%s:1:1: the document is empty", name);
+    return GUARD_OK;
+}

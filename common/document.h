@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A small YAML or JSON document as a tree that knows where each thing stands, so that every
+ * complaint names line and column. Anchors, aliases, tags and several documents in one file are
+ * refused; size, depth and number of nodes are bounded. */
+#ifndef GUARD_COMMON_DOCUMENT_H
+#define GUARD_COMMON_DOCUMENT_H
+
+#include <guard/types.h>
+
+enum { DOCUMENT_BYTES_MAX = 1 << 20, DOCUMENT_NODES_MAX = 65536, DOCUMENT_DEPTH_MAX = 16 };
+
+enum document_kind { DOCUMENT_SCALAR, DOCUMENT_SEQUENCE, DOCUMENT_MAPPING };
+
+struct document_node {
+    enum document_kind kind;
+    uint32_t line; /* from 1 */
+    uint32_t column;
+    struct guard_span text;      /* scalars; NUL-terminated */
+    bool quoted;                 /* a text even if it looks like a number */
+    struct document_node *key;   /* in a mapping: the key of this value */
+    struct document_node *next;  /* the next element or value */
+    struct document_node *first; /* of sequences and mappings */
+    uint32_t count;
+};
+
+struct document {
+    struct document_node *root;
+    const char *name; /* for messages; borrowed */
+    struct guard_arena *arena;
+};
+
+/* All nodes live in the arena; bytes are borrowed for the call. GUARD_E_SYNTAX ("name:line:column:
+ * ..."), GUARD_E_LIMIT, GUARD_E_NOMEM. */
+GUARD_MUST_USE enum guard_rc document_parse(struct document *out, const char *name,
+                                            struct guard_span bytes, struct guard_arena *arena,
+                                            struct guard_err *err);
+/* Fails with "name:line:column: text". */
+enum guard_rc document_fail(const struct document *document, const struct document_node *node,
+                            enum guard_rc rc, struct guard_err *err, const char *format, ...)
+    GUARD_PRINTF(5, 6);
+
+#endif

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Reading and replacing whole files, the heap, the clock and randomness: the operating system as
+ * programs use it. */
+#include "common/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+static void *heap_get(void *ctx, size_t size)
+{
+    (void)ctx;
+    return malloc(size == 0 ? 1 : size);
+}
+
+static void heap_put(void *ctx, void *ptr)
+{
+    (void)ctx;
+    free(ptr);
+}
+
+struct guard_alloc heap_alloc(void)
+{
+    return (struct guard_alloc){.ctx = NULL, .alloc = heap_get, .free = heap_put};
+}
+
+static enum guard_rc system_failure(struct guard_err *err, const char *path, const char *what)
+{
+    int saved = errno;
+    enum guard_rc rc = guard_fail(err, GUARD_E_IO, "%s: %s: %s", path, what, strerror(saved));
+    errno = saved;
+    return rc;
+}
+
+static bool read_all(int fd, uint8_t *out, size_t len)
+{
+    size_t done = 0;
+    while (done < len) {
+        ssize_t n = read(fd, out + done, len - done);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return false;
+        if (n == 0) {
+            errno = EIO; /* it shrank between fstat and here */
+            return false;
+        }
+        done += (size_t)n;
+    }
+    return true;
+}
+
+static enum guard_rc read_open_file(int fd, const char *path, size_t max, uint8_t **out,
+                                    size_t *len, struct guard_err *err)
+{
+    struct stat info;
+    if (fstat(fd, &info) != 0)
+        return system_failure(err, path, "can't be examined");
+    if (!S_ISREG(info.st_mode))
+        return guard_fail(err, GUARD_E_IO, "%s: is not a regular file", path);
+    if ((uintmax_t)info.st_size > max)
+        return guard_fail(err, GUARD_E_LIMIT, "%s: larger than %zu bytes", path, max);
+    size_t size = (size_t)info.st_size;
+    uint8_t *bytes = malloc(size + 1);
+    if (bytes == NULL)
+        return guard_fail(err, GUARD_E_NOMEM, "%s: no memory for %zu bytes", path, size);
+    if (!read_all(fd, bytes, size)) {
+        free(bytes);
+        return system_failure(err, path, "can't be read");
+    }
+    bytes[size] = '\0';
+    *out = bytes;
+    *len = size;
+    return GUARD_OK;
+}
+
+enum guard_rc file_read(const char *path, size_t max, uint8_t **out, size_t *len,
+                        struct guard_err *err)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return system_failure(err, path, "can't be opened");
+    enum guard_rc rc = read_open_file(fd, path, max, out, len, err);
+    int saved = errno;
+    close(fd);
+    errno = saved;
+    return rc;
+}
+
+static bool write_all(int fd, struct guard_span bytes)
+{
+    size_t done = 0;
+    while (done < bytes.len) {
+        ssize_t n = write(fd, bytes.ptr + done, bytes.len - done);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return false;
+        done += (size_t)n;
+    }
+    return true;
+}
+
+enum guard_rc file_replace(const char *path, struct guard_span bytes, unsigned mode, bool durable,
+                           struct guard_err *err)
+{
+    char temporary[4096];
+    int len = snprintf(temporary, sizeof(temporary), "%s.%ld.tmp", path, (long)getpid());
+    if (len < 0 || (size_t)len >= sizeof(temporary))
+        return guard_fail(err, GUARD_E_LIMIT, "%s: the path is too long", path);
+    int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, (mode_t)mode);
+    if (fd < 0)
+        return system_failure(err, temporary, "can't be made");
+    bool good = write_all(fd, bytes) && (!durable || fsync(fd) == 0);
+    int saved = errno;
+    good = close(fd) == 0 && good;
+    if (good && rename(temporary, path) == 0)
+        return GUARD_OK;
+    if (good)
+        saved = errno;
+    unlink(temporary);
+    errno = saved;
+    return system_failure(err, path, "can't be replaced");
+}
+
+enum guard_rc file_append_line(const char *path, struct guard_span line, struct guard_err *err)
+{
+    uint8_t *copy = malloc(line.len + 1);
+    if (copy == NULL)
+        return guard_fail(err, GUARD_E_NOMEM, "%s: no memory for a line", path);
+    if (line.len > 0)
+        memcpy(copy, line.ptr, line.len);
+    copy[line.len] = '\n';
+    int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
+    bool good = fd >= 0 && write_all(fd, (struct guard_span){copy, line.len + 1});
+    int saved = errno;
+    if (fd >= 0)
+        close(fd);
+    free(copy);
+    errno = saved;
+    return good ? GUARD_OK : system_failure(err, path, "can't be appended to");
+}
+
+enum guard_rc random_bytes(void *out, size_t len)
+{
+    uint8_t *next = out;
+    while (len > 0) {
+        ssize_t n = getrandom(next, len, 0);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return GUARD_E_IO;
+        next += n;
+        len -= (size_t)n;
+    }
+    return GUARD_OK;
+}
+
+uint64_t clock_unix_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Whole files, safely: bounded reading, replacing by rename so that no reader ever sees a half. */
+#ifndef GUARD_COMMON_FILE_H
+#define GUARD_COMMON_FILE_H
+
+#include <guard/types.h>
+
+/* malloc and free as a guard_alloc. */
+struct guard_alloc heap_alloc(void);
+
+/* *out is malloc'd with a NUL behind *len bytes; the caller frees. GUARD_E_LIMIT above max;
+ * GUARD_E_IO with the path and the system's words in err (errno stays set). */
+GUARD_MUST_USE enum guard_rc file_read(const char *path, size_t max, uint8_t **out, size_t *len,
+                                       struct guard_err *err);
+/* Writes a temporary file beside it, fsyncs when durable, renames. */
+GUARD_MUST_USE enum guard_rc file_replace(const char *path, struct guard_span bytes, unsigned mode,
+                                          bool durable, struct guard_err *err);
+/* Appends one line (a '\n' is added) in one write. */
+GUARD_MUST_USE enum guard_rc file_append_line(const char *path, struct guard_span line,
+                                              struct guard_err *err);
+/* From the kernel; GUARD_E_IO when it has none. */
+GUARD_MUST_USE enum guard_rc random_bytes(void *out, size_t len);
+uint64_t clock_unix_ms(void);
+
+#endif

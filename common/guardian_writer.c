@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Writes Guardians as canonical YAML: members in one order, what isn't said left out, texts always
+ * quoted so that no word of a service is mistaken for a number or a truth value. */
+#include "common/guardian.h"
+
+#include "common/guardian_words.h"
+
+#include <stdio.h>
+#include <string.h>
+
+struct text {
+    char *ptr;
+    size_t len;
+    size_t cap;
+    bool overflow;
+};
+
+static void put(struct text *text, const char *format, ...) GUARD_PRINTF(2, 3);
+
+static void put(struct text *text, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    size_t room = text->cap - text->len;
+    int len = vsnprintf(text->ptr + text->len, room, format, args);
+    va_end(args);
+    if (len < 0 || (size_t)len >= room)
+        text->overflow = true;
+    else
+        text->len += (size_t)len;
+}
+
+/* A double-quoted YAML scalar; control bytes as \xNN. */
+static void put_quoted(struct text *text, struct guard_span value)
+{
+    put(text, "\"");
+    for (size_t i = 0; i < value.len; i++) {
+        uint8_t c = value.ptr[i];
+        if (c == '"' || c == '\\')
+            put(text, "\\%c", c);
+        else if (c < 0x20 || c == 0x7f)
+            put(text, "\\x%02x", c);
+        else
+            put(text, "%c", c);
+    }
+    put(text, "\"");
+}
+
+static void put_list(struct text *text, const char *indent, const char *name,
+                     const struct guard_span *values, uint32_t count)
+{
+    if (count == 0)
+        return;
+    put(text, "%s%s: [", indent, name);
+    for (uint32_t i = 0; i < count; i++) {
+        put(text, "%s", i == 0 ? "" : ", ");
+        put_quoted(text, values[i]);
+    }
+    put(text, "]\n");
+}
+
+static void put_limit(struct text *text, const char *indent, const char *name, int64_t value)
+{
+    if (value >= 0)
+        put(text, "%s%s: %lld\n", indent, name, (long long)value);
+}
+
+static void put_types(struct text *text, const char *indent, uint32_t types)
+{
+    if (types == 0)
+        return;
+    put(text, "%stypes: [", indent);
+    const char *comma = "";
+    for (int type = 0; type < GUARD_TYPE_COUNT; type++) {
+        if ((types >> type & 1) != 0) {
+            put(text, "%s%s", comma,
+                type == GUARD_TYPE_NULL ? "\"null\"" : guard_type_name((enum guard_type)type));
+            comma = ", ";
+        }
+    }
+    put(text, "]\n");
+}
+
+static void put_classes(struct text *text, const char *indent, uint64_t classes)
+{
+    put(text, "%scharacters: [", indent);
+    const char *comma = "";
+    for (int cls = 0; cls < GUARD_CLASS_COUNT; cls++) {
+        if ((classes >> cls & 1) != 0) {
+            char word[16];
+            guardian_class_word((enum guard_class)cls, word);
+            put(text, "%s", comma);
+            put_quoted(text, (struct guard_span){(const uint8_t *)word, strlen(word)});
+            comma = ", ";
+        }
+    }
+    put(text, "]\n");
+}
+
+static void put_criteria(struct text *text, const char *indent, const char *name,
+                         const struct guard_criterion *criteria, uint32_t count)
+{
+    if (count == 0)
+        return;
+    put(text, "%s%s:\n", indent, name);
+    char inner[32];
+    snprintf(inner, sizeof(inner), "%s    ", indent);
+    for (uint32_t i = 0; i < count; i++) {
+        const struct guard_criterion *criterion = &criteria[i];
+        put(text, "%s  - in: %s\n", indent, guard_location_name(criterion->location));
+        if (criterion->name.len > 0) {
+            put(text, "%sname: ", inner);
+            put_quoted(text, criterion->name);
+            put(text, "\n");
+        }
+        if (criterion->required >= 0)
+            put(text, "%srequired: %s\n", inner, criterion->required == 1 ? "true" : "false");
+        if (criterion->forbidden)
+            put(text, "%sforbidden: true\n", inner);
+        put_types(text, inner, criterion->types);
+        if (criterion->classes_said)
+            put_classes(text, inner, criterion->classes);
+        put_limit(text, inner, "minLength", criterion->length_min);
+        put_limit(text, inner, "maxLength", criterion->length_max);
+        put_limit(text, inner, "maxItems", criterion->items_max);
+        put_list(text, inner, "values", criterion->values, criterion->value_count);
+    }
+}
+
+static void put_endpoints(struct text *text, const struct guard_guardian *guardian)
+{
+    if (guardian->endpoint_count > 0)
+        put(text, "  endpoints:\n");
+    for (uint32_t i = 0; i < guardian->endpoint_count; i++) {
+        const struct guard_endpoint_rule *rule = &guardian->endpoints[i];
+        put(text, "    - path: ");
+        put_quoted(text, rule->template_text);
+        put(text, "\n");
+        put_list(text, "      ", "methods", rule->methods, rule->method_count);
+        if (rule->mode >= 0)
+            put(text, "      mode: %s\n", guard_mode_name((enum guard_mode)rule->mode));
+        put_limit(text, "      ", "maxBody", rule->body_max);
+        put_list(text, "      ", "contentTypes", rule->media_types, rule->media_count);
+        if (rule->closed)
+            put(text, "      closed: true\n");
+        put_criteria(text, "      ", "parameters", rule->fields, rule->field_count);
+    }
+}
+
+static void put_document(struct text *text, const struct guard_guardian *guardian)
+{
+    put(text, "apiVersion: %s\nkind: Guardian\nservice: ", GUARDIAN_VERSION);
+    put_quoted(text, guardian->service);
+    put(text, "\ncontrol:\n  mode: %s\n", guard_mode_name(guardian->mode));
+    if (guardian->request_mode != guardian->mode)
+        put(text, "  parts: {request: %s}\n", guard_mode_name(guardian->request_mode));
+    put(text, "  learn: %s\n  falseAlarmBudget: %.9g\n  support: %u\n  failure: %s\n",
+        guardian->learn ? "on" : "paused", guardian->false_alarm_budget, guardian->support,
+        guardian->fail_closed ? "closed" : "open");
+    if (guardian->pile_named) {
+        char digest[2 * GUARD_DIGEST_BYTES + 1];
+        guardian_digest_write(guardian->pile_digest, digest);
+        put(text, "learned:\n  pile: \"%s\"\n", digest);
+    }
+    if (guardian->endpoint_count > 0 || guardian->header_count > 0) {
+        put(text, "configured:\n");
+        put_endpoints(text, guardian);
+        put_criteria(text, "  ", "headers", guardian->headers, guardian->header_count);
+    }
+}
+
+enum guard_rc guardian_write(const struct guard_guardian *guardian, struct guard_arena *arena,
+                             struct guard_span *out, struct guard_err *err)
+{
+    for (size_t cap = 16 * 1024; cap <= (size_t)4 << 20; cap *= 4) {
+        struct text text = {.ptr = guard_arena_get(arena, cap), .cap = cap};
+        if (text.ptr == NULL)
+            return guard_fail(err, GUARD_E_NOMEM, "no memory for the Guardian document");
+        put_document(&text, guardian);
+        if (!text.overflow) {
+            *out = (struct guard_span){(const uint8_t *)text.ptr, text.len};
+            return GUARD_OK;
+        }
+    }
+    return guard_fail(err, GUARD_E_LIMIT, "the Guardian document is larger than 4 MiB");
+}

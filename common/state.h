@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The state directory that gates, guardd and the command line share, and the names in it:
+ *   rings/<producer>.ring    features of exchanges, one file per worker slot, written by the gate
+ * only rings/<producer>.alerts  findings, JSON texts in the same ring form
+ *   policies/<service>.policy  signed policies, written by guardd only
+ *   bypass/<service>.json      a bypass in force: {"until_ms":…,"reason":…,"by":…}; works without
+ * guardd guardians/<service>.yaml   Guardian documents, written by people and the command line
+ *   keys/policy.pub, keys/policy.key   Ed25519; the secret is readable by guardd only
+ *   piles/<service>.pile, guard.db, status.json, alerts.jsonl, audit.jsonl   written by guardd
+ * (audit: and the command line) */
+#ifndef GUARD_COMMON_STATE_H
+#define GUARD_COMMON_STATE_H
+
+#include <guard/types.h>
+
+enum { STATE_PATH_MAX = 1024, STATE_SERVICE_MAX = 64 };
+
+/* A service's name is a file's name: letters, digits, '.', '_', '-', not starting with '.', 1..64
+ * bytes. */
+bool state_service_valid(struct guard_span service);
+/* "<dir>/<folder>/<service><suffix>"; folder and suffix may be "". GUARD_E_RANGE for a bad service,
+ * GUARD_E_LIMIT when it doesn't fit. service.len == 0 leaves the name out. */
+GUARD_MUST_USE enum guard_rc state_path(char out[STATE_PATH_MAX], const char *dir,
+                                        const char *folder, struct guard_span service,
+                                        const char *suffix);
+/* Makes the directory and its folders (0750) as far as they don't exist. */
+GUARD_MUST_USE enum guard_rc state_prepare(const char *dir, struct guard_err *err);
+
+#endif

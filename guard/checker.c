@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `guard check`: recorded traffic through the policy that the gate would enforce in mode "block".
+ */
+#include "command.h"
+#include "common/file.h"
+#include "common/guardian.h"
+#include "service_files.h"
+#include "traffic_file.h"
+#include "verdict_json.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    CHECK_GUARDIAN,
+    CHECK_PILE,
+    CHECK_ALPHA,
+    CHECK_LIKENESS,
+    CHECK_SIGNATURES,
+    CHECK_FORMAT,
+    CHECK_CONFIGURED
+};
+
+static const struct option_spec options[] = {
+    {"guardian", "G.yaml", "the service's Guardian (required)"},
+    {"pile", "P.pile", "what was learned; without it the pile beside the Guardian that it names"},
+    {"alpha", "A", "false blocks per request that are accepted; without it the Guardian's budget"},
+    {"likeness", "on|off", "attack-likeness; not built yet: both are the same"},
+    {"signatures", "on|off", "exploit signatures; not built yet: both are the same"},
+    {"format", "text|jsonl", "one line for people or one JSON object per exchange (default text)"},
+    {"configured-only", NULL, "use the Guardian's configured criteria alone"},
+    {NULL, NULL, NULL},
+};
+
+struct checking {
+    struct guard_policy *policy;
+    struct guard_span service;
+    bool jsonl;
+    bool colour;
+    struct guard_arena arena;
+    char *line;
+    uint64_t counts[3];
+    uint64_t foreign;
+};
+
+static const char *colour_of(const struct checking *checking, enum guard_decision decision)
+{
+    if (!checking->colour || decision == GUARD_PASS)
+        return "";
+    return decision == GUARD_BLOCK ? "\033[31m" : "\033[33m";
+}
+
+static void print_text(const struct checking *checking, const struct guard_exchange *exchange,
+                       const struct guard_txn *txn)
+{
+    const struct guard_verdict *verdict = guard_txn_verdict(txn);
+    guard_explain(verdict, guard_txn_method(txn), guard_txn_template(txn), checking->line,
+                  VERDICT_JSON_MAX);
+    const char *colour = colour_of(checking, verdict->decision);
+    printf("%.*s\t%s%s%s\n", (int)(exchange->id.len < 256 ? exchange->id.len : 256),
+           exchange->id.len > 0 ? (const char *)exchange->id.ptr : "", colour, checking->line,
+           colour[0] != '\0' ? "\033[0m" : "");
+}
+
+static void print_verdict(const struct checking *checking, const struct guard_exchange *exchange,
+                          const struct guard_verdict *verdict)
+{
+    size_t len = verdict_json(exchange->id, verdict, checking->line);
+    fwrite(checking->line, 1, len, stdout);
+    fputc('\n', stdout);
+}
+
+static bool take(void *ctx, const struct guard_exchange *exchange,
+                 const struct traffic_place *place)
+{
+    struct checking *checking = ctx;
+    struct guard_txn_cfg cfg = {.policy = checking->policy,
+                                .service = checking->service,
+                                .hash_seed = 1,
+                                .time_ms = exchange->time_ms};
+    struct guard_client client = traffic_client(exchange);
+    struct guard_txn *txn = NULL;
+    guard_arena_reset(&checking->arena);
+    if (guard_txn_begin(&txn, &cfg, &checking->arena) != GUARD_OK)
+        return complain(0, "%s:%" PRIu64 ": no memory", place->path, place->line) != 0;
+    guard_exchange_play(exchange, &client, txn);
+    const struct guard_verdict *verdict = guard_txn_verdict(txn);
+    checking->counts[verdict->decision]++;
+    if (exchange->service.len > 0 &&
+        (exchange->service.len != checking->service.len ||
+         memcmp(exchange->service.ptr, checking->service.ptr, checking->service.len) != 0))
+        checking->foreign++;
+    if (checking->jsonl)
+        print_verdict(checking, exchange, verdict);
+    else
+        print_text(checking, exchange, txn);
+    return ferror(stdout) == 0;
+}
+
+static bool on_or_off(const char *text)
+{
+    return text == NULL || strcmp(text, "on") == 0 || strcmp(text, "off") == 0;
+}
+
+/* The policy as the gate would get it, in mode block; NULL after a message. *bytes is freed after
+ * the policy. */
+static struct guard_policy *compile(const struct guard_guardian *guardian,
+                                    const struct guard_model *model, double alpha, uint8_t **bytes)
+{
+    struct guard_alloc heap = heap_alloc();
+    struct guard_policy_cfg cfg = {
+        .alloc = heap, .generation = 1, .alpha = alpha, .configured_only = model == NULL};
+    struct guard_policy *policy = NULL;
+    struct guard_err err;
+    size_t len = 0;
+    if (guard_policy_compile(bytes, &len, model, guardian, &cfg, NULL, &err) != GUARD_OK ||
+        guard_policy_load(&policy, &heap, (struct guard_span){*bytes, len}, guardian->service, NULL,
+                          &err) != GUARD_OK) {
+        complain(0, "can't compile the policy: %s", err.text);
+        return NULL;
+    }
+    return policy;
+}
+
+static bool open_policy(struct checking *checking, const struct arguments *arguments,
+                        struct guard_guardian *guardian, double alpha, uint8_t **bytes)
+{
+    struct guard_model *model = NULL;
+    if (arguments->values[CHECK_CONFIGURED] == NULL) {
+        struct guard_pile *pile = guardian_pile(guardian, arguments->values[CHECK_GUARDIAN],
+                                                arguments->values[CHECK_PILE]);
+        if (pile == NULL)
+            return false;
+        model = pile_model(pile, guardian->support);
+        guard_pile_free(pile);
+        if (model == NULL)
+            return false;
+    }
+    checking->policy = compile(guardian, model, alpha, bytes);
+    guard_model_free(model);
+    return checking->policy != NULL;
+}
+
+static int check(struct checking *checking, const struct arguments *arguments)
+{
+    struct traffic traffic = {
+        .paths = arguments->operands, .count = arguments->count, .label = "checking"};
+    if (!traffic_read(&traffic, take, checking) || fflush(stdout) != 0)
+        return EXIT_FAILED;
+    if (!checking->jsonl)
+        printf("%" PRIu64 " exchanges: %" PRIu64 " pass, %" PRIu64 " alert, %" PRIu64 " block\n",
+               traffic.exchanges, checking->counts[GUARD_PASS], checking->counts[GUARD_ALERT],
+               checking->counts[GUARD_BLOCK]);
+    if (checking->foreign > 0)
+        complain(0,
+                 "note: %" PRIu64
+                 " exchanges name another service than \"%.*s\" and were judged by its policy",
+                 checking->foreign, (int)checking->service.len,
+                 (const char *)checking->service.ptr);
+    return EXIT_GOOD;
+}
+
+static int run(const struct arguments *arguments)
+{
+    const char *format = arguments->values[CHECK_FORMAT];
+    double alpha = 0;
+    if (arguments->values[CHECK_GUARDIAN] == NULL || arguments->count == 0)
+        return complain(EXIT_USAGE, "--guardian FILE and traffic are needed");
+    if (!on_or_off(arguments->values[CHECK_LIKENESS]) ||
+        !on_or_off(arguments->values[CHECK_SIGNATURES]))
+        return complain(EXIT_USAGE, "--likeness and --signatures are on or off");
+    if (format != NULL && strcmp(format, "text") != 0 && strcmp(format, "jsonl") != 0)
+        return complain(EXIT_USAGE, "--format is text or jsonl");
+    if (arguments->values[CHECK_ALPHA] != NULL) {
+        char *end = NULL;
+        alpha = strtod(arguments->values[CHECK_ALPHA], &end);
+        if (*end != '\0' || !(alpha >= 1e-9 && alpha <= 0.1))
+            return complain(EXIT_USAGE, "--alpha must be a number from 1e-9 to 0.1");
+    }
+    struct guard_alloc heap = heap_alloc();
+    struct guard_arena documents;
+    struct guard_guardian guardian;
+    struct guard_err err;
+    struct checking checking = {.jsonl = format != NULL && strcmp(format, "jsonl") == 0,
+                                .colour = terminal_colour(),
+                                .line = malloc(VERDICT_JSON_MAX)};
+    uint8_t *bytes = NULL;
+    int status = EXIT_FAILED;
+    guard_arena_init(&documents, &heap, (size_t)8 << 20);
+    guard_arena_init(&checking.arena, &heap, 256 * 1024);
+    if (guardian_load(&guardian, arguments->values[CHECK_GUARDIAN], &documents, &err) != GUARD_OK) {
+        complain(0, "%s", err.text);
+    } else {
+        checking.service = guardian.service;
+        guardian.mode = GUARD_MODE_BLOCK;
+        guardian.request_mode = GUARD_MODE_BLOCK;
+        if (checking.line != NULL && open_policy(&checking, arguments, &guardian, alpha, &bytes))
+            status = check(&checking, arguments);
+    }
+    if (checking.policy != NULL)
+        guard_policy_unref(checking.policy);
+    free(bytes);
+    free(checking.line);
+    guard_arena_reset(&checking.arena);
+    guard_arena_reset(&documents);
+    return status;
+}
+
+const struct command command_check = {
+    .name = "check",
+    .usage = "TRAFFIC...",
+    .summary = "judge recorded traffic by what was learned",
+    .details = "Prints one verdict per exchange, in order: what mode \"block\" would do at alpha. "
+               "Exit status 0 unless the input\n"
+               "or the files are unusable.",
+    .options = options,
+    .run = run,
+};

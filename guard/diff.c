@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `guard diff`: what one pile teaches that another doesn't, or teaches otherwise. */
+#include "command.h"
+#include "common/file.h"
+#include "model_text.h"
+#include "service_files.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const struct option_spec options[] = {
+    {NULL, NULL, NULL},
+};
+
+static bool same(struct guard_span a, struct guard_span b)
+{
+    return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
+}
+
+static const struct guard_model_endpoint *endpoint_of(const struct guard_model *model,
+                                                      const struct guard_model_endpoint *like)
+{
+    for (uint32_t i = 0; i < model->endpoint_count; i++) {
+        if (same(model->endpoints[i].method, like->method) &&
+            same(model->endpoints[i].template_text, like->template_text))
+            return &model->endpoints[i];
+    }
+    return NULL;
+}
+
+static const struct guard_model_field *field_of(const struct guard_model *model, uint32_t first,
+                                                uint32_t count,
+                                                const struct guard_model_field *like)
+{
+    for (uint32_t i = first; i < first + count; i++) {
+        if (model->fields[i].location == like->location && same(model->fields[i].path, like->path))
+            return &model->fields[i];
+    }
+    return NULL;
+}
+
+static void print_line(char sign, const char *scope, const struct guard_model_field *field,
+                       const char *norm)
+{
+    printf("%c %s%s %.*s: %s\n", sign, scope, guard_location_name(field->location),
+           (int)field->path.len, (const char *)field->path.ptr, norm);
+}
+
+struct range {
+    const struct guard_model *model;
+    uint32_t first;
+    uint32_t count;
+};
+
+/* Fields of a that b lacks (sign) and, once, those that differ. Returns how many lines were
+ * printed. */
+static int compare_fields(const char *scope, struct range a, struct range b, char sign)
+{
+    int lines = 0;
+    for (uint32_t i = a.first; i < a.first + a.count; i++) {
+        const struct guard_model_field *field = &a.model->fields[i];
+        const struct guard_model_field *other = field_of(b.model, b.first, b.count, field);
+        char norm[MODEL_TEXT_MAX];
+        char other_norm[MODEL_TEXT_MAX];
+        model_field_norm(field, norm);
+        if (other == NULL) {
+            print_line(sign, scope, field, norm);
+            lines++;
+            continue;
+        }
+        model_field_norm(other, other_norm);
+        if (sign == '-' && strcmp(norm, other_norm) != 0) {
+            print_line('-', scope, field, norm);
+            print_line('+', scope, other, other_norm);
+            lines += 2;
+        }
+    }
+    return lines;
+}
+
+static int compare_endpoints(const struct guard_model *a, const struct guard_model *b, char sign)
+{
+    int lines = 0;
+    for (uint32_t i = 0; i < a->endpoint_count; i++) {
+        const struct guard_model_endpoint *endpoint = &a->endpoints[i];
+        const struct guard_model_endpoint *other = endpoint_of(b, endpoint);
+        char scope[512];
+        snprintf(scope, sizeof(scope), "%.*s %.*s ", (int)endpoint->method.len,
+                 (const char *)endpoint->method.ptr,
+                 (int)(endpoint->template_text.len < 400 ? endpoint->template_text.len : 400),
+                 (const char *)endpoint->template_text.ptr);
+        if (other == NULL) {
+            printf("%c %s\n", sign, scope);
+            lines++;
+            continue;
+        }
+        lines +=
+            compare_fields(scope, (struct range){a, endpoint->first_field, endpoint->field_count},
+                           (struct range){b, other->first_field, other->field_count}, sign);
+    }
+    return lines +
+           compare_fields("", (struct range){a, a->first_service_field, a->service_field_count},
+                          (struct range){b, b->first_service_field, b->service_field_count}, sign);
+}
+
+static struct guard_model *model_of(const char *path)
+{
+    struct guard_pile_cfg cfg = {.alloc = heap_alloc()};
+    struct guard_pile *pile = pile_open(path, &cfg, NULL);
+    struct guard_model *model = pile != NULL ? pile_model(pile, 4) : NULL;
+    guard_pile_free(pile);
+    return model;
+}
+
+static int run(const struct arguments *arguments)
+{
+    if (arguments->count != 2)
+        return complain(EXIT_USAGE, "say `guard diff A.pile B.pile`");
+    struct guard_model *a = model_of(arguments->operands[0]);
+    struct guard_model *b = a != NULL ? model_of(arguments->operands[1]) : NULL;
+    int status = EXIT_FAILED;
+    if (b != NULL) {
+        int lines = compare_endpoints(a, b, '-') + compare_endpoints(b, a, '+');
+        if (lines == 0)
+            printf("no difference in what is normal\n");
+        status = EXIT_GOOD;
+    }
+    guard_model_free(a);
+    guard_model_free(b);
+    return status;
+}
+
+const struct command command_diff = {
+    .name = "diff",
+    .usage = "A.pile B.pile",
+    .summary = "compare what two piles teach",
+    .details = "Lines with - are of A only, with + of B only. Counts aren't compared.",
+    .options = options,
+    .run = run,
+};

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The command line: finds the subcommand, reads its options by its table, prints help from the same
+ * table. */
+#include "command.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#ifndef GUARD_VERSION
+#define GUARD_VERSION "development"
+#endif
+
+static const struct command *const commands[] = {
+    &command_run,    &command_status, &command_alerts, &command_mode,
+    &command_bypass, &command_learn,  &command_check,  &command_show,
+    &command_diff,   &command_pile,   &command_policy,
+};
+
+static const char *running = "";
+
+int complain(int rc, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    fprintf(stderr, "guard%s%s: ", running[0] != '\0' ? " " : "", running);
+    vfprintf(stderr, format, args);
+    fputc('\n', stderr);
+    va_end(args);
+    return rc;
+}
+
+bool terminal_progress(void)
+{
+    return isatty(STDERR_FILENO) == 1;
+}
+
+bool terminal_colour(void)
+{
+    return isatty(STDOUT_FILENO) == 1 && getenv("NO_COLOR") == NULL;
+}
+
+void progress_draw(const char *label, double fraction, bool done)
+{
+    enum { WIDTH = 30 };
+    if (!terminal_progress())
+        return;
+    int full = (int)(fraction * WIDTH);
+    full = full < 0 ? 0 : full > WIDTH ? WIDTH : full;
+    fprintf(stderr, "\r%s [%.*s%*s] %3d %%%s", label, full, "##############################",
+            WIDTH - full, "", (int)(fraction * 100), done ? "\n" : "");
+    fflush(stderr);
+}
+
+static void print_help(FILE *out)
+{
+    fputs("Usage: guard COMMAND [OPTION]... [ARGUMENT]...\n\n"
+          "Learns what is normal for an HTTP service and blocks what isn't.\n\nCommands:\n",
+          out);
+    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+        fprintf(out, "  %-8s %s\n", commands[i]->name, commands[i]->summary);
+    fputs("\n`guard COMMAND --help` tells more. Exit status: 0 done, 1 it could not be done, 2 "
+          "wrong use.\n",
+          out);
+}
+
+static void print_command_help(const struct command *command)
+{
+    printf("Usage: guard %s [OPTION]... %s\n\n%s\n", command->name, command->usage,
+           command->summary);
+    if (command->details != NULL)
+        printf("\n%s\n", command->details);
+    printf("\nOptions:\n");
+    for (const struct option_spec *option = command->options; option->name != NULL; option++) {
+        char left[64];
+        snprintf(left, sizeof(left), "--%s%s%s", option->name, option->argument != NULL ? " " : "",
+                 option->argument != NULL ? option->argument : "");
+        printf("  %-24s %s\n", left, option->help);
+    }
+    printf("  %-24s %s\n", "--help", "print this text");
+}
+
+/* -o is short for --output, as the contract writes it. */
+static int index_of_output(const struct command *command)
+{
+    for (int i = 0; command->options[i].name != NULL; i++) {
+        if (strcmp(command->options[i].name, "output") == 0)
+            return i;
+    }
+    return -1;
+}
+
+static int parse_and_run(const struct command *command, int argc, char **argv)
+{
+    struct option options[OPTIONS_MAX + 2];
+    struct arguments arguments = {.count = 0};
+    int count = 0;
+    memset(options, 0, sizeof(options));
+    for (; command->options[count].name != NULL && count < OPTIONS_MAX; count++) {
+        options[count].name = command->options[count].name;
+        options[count].has_arg =
+            command->options[count].argument != NULL ? required_argument : no_argument;
+        options[count].val = 256 + count;
+    }
+    options[count] = (struct option){.name = "help", .val = 'h'};
+    opterr = 0;
+    optind = 1;
+    int found;
+    while ((found = getopt_long(argc, argv, ":ho:", options, NULL)) != -1) {
+        if (found == 'h') {
+            print_command_help(command);
+            return EXIT_GOOD;
+        }
+        if (found == 'o' && index_of_output(command) >= 0)
+            found = 256 + index_of_output(command);
+        if (found == ':')
+            return complain(EXIT_USAGE, "option %s needs a value; see guard %s --help",
+                            argv[optind - 1], command->name);
+        if (found < 256)
+            return complain(EXIT_USAGE, "no option %s; see guard %s --help", argv[optind - 1],
+                            command->name);
+        arguments.values[found - 256] = optarg != NULL ? optarg : "";
+    }
+    arguments.count = argc - optind;
+    arguments.operands = argv + optind;
+    return command->run(&arguments);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 2) {
+        print_help(stderr);
+        return EXIT_USAGE;
+    }
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
+        strcmp(argv[1], "help") == 0) {
+        print_help(stdout);
+        return EXIT_GOOD;
+    }
+    if (strcmp(argv[1], "--version") == 0) {
+        printf("guard %s\n", GUARD_VERSION);
+        return EXIT_GOOD;
+    }
+    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+        if (strcmp(argv[1], commands[i]->name) == 0) {
+            running = commands[i]->name;
+            return parse_and_run(commands[i], argc - 1, argv + 1);
+        }
+    }
+    return complain(EXIT_USAGE, "no command \"%s\"; see guard --help", argv[1]);
+}

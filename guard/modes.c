@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `guard mode`: shows or changes what a service's gate may do, in its Guardian document, with an
+ * audit line. */
+#include "command.h"
+#include "common/file.h"
+#include "state_files.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { MODE_SERVICE, MODE_STATE, MODE_REASON };
+
+static const struct option_spec options[] = {
+    {"service", "NAME", "the service (required)"},
+    {"state", "DIR", "state directory (default $GUARD_STATE or /var/lib/guard)"},
+    {"reason", "TEXT", "why, for the audit log"},
+    {NULL, NULL, NULL},
+};
+
+static bool parse_mode(const char *text, enum guard_mode *out)
+{
+    for (int mode = GUARD_MODE_OBSERVE; mode <= GUARD_MODE_BLOCK; mode++) {
+        if (strcmp(text, guard_mode_name((enum guard_mode)mode)) == 0) {
+            *out = (enum guard_mode)mode;
+            return true;
+        }
+    }
+    return false;
+}
+
+static int change(const char *dir, struct guard_guardian *guardian, enum guard_mode mode,
+                  const char *reason, struct guard_arena *arena)
+{
+    const char *before = guard_mode_name(guardian->request_mode);
+    guardian->mode = mode;
+    guardian->request_mode = mode;
+    /* The audit line comes first: a change that can't be audited isn't made. */
+    if (!state_audit(dir, guardian->service, "mode", before, guard_mode_name(mode),
+                     reason != NULL ? reason : "") ||
+        !state_guardian_save(dir, guardian, arena))
+        return EXIT_FAILED;
+    printf("%.*s: %s -> %s\n", (int)guardian->service.len, (const char *)guardian->service.ptr,
+           before, guard_mode_name(mode));
+    return EXIT_GOOD;
+}
+
+static int run(const struct arguments *arguments)
+{
+    const char *name = arguments->values[MODE_SERVICE];
+    const char *dir = state_dir(arguments->values[MODE_STATE]);
+    enum guard_mode mode = GUARD_MODE_ALERT;
+    struct guard_alloc heap = heap_alloc();
+    struct guard_arena arena;
+    struct guard_guardian guardian;
+    if (name == NULL || arguments->count > 1)
+        return complain(EXIT_USAGE, "say `guard mode [observe|alert|block] --service NAME`");
+    if (arguments->count == 1 && !parse_mode(arguments->operands[0], &mode))
+        return complain(EXIT_USAGE, "a mode is observe, alert or block");
+    guard_arena_init(&arena, &heap, (size_t)16 << 20);
+    int status = EXIT_FAILED;
+    if (state_guardian(dir, (struct guard_span){(const uint8_t *)name, strlen(name)}, &arena,
+                       &guardian)) {
+        if (arguments->count == 1) {
+            status = change(dir, &guardian, mode, arguments->values[MODE_REASON], &arena);
+        } else {
+            printf("%s\n", guard_mode_name(guardian.request_mode));
+            status = EXIT_GOOD;
+        }
+    }
+    guard_arena_reset(&arena);
+    return status;
+}
+
+const struct command command_mode = {
+    .name = "mode",
+    .usage = "[observe|alert|block]",
+    .summary = "show or change a service's mode",
+    .details = "observe: nothing is blocked, nothing alerts. alert: deviations are reported. "
+               "block: they are refused.\n"
+               "guardd publishes the change within seconds; no gate is reloaded.",
+    .options = options,
+    .run = run,
+};

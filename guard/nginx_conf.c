@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The nginx configuration of `guard run`: one server in front of one upstream, everything below the
+ * state directory, nothing of a system nginx touched. */
+#include "run.h"
+
+#include "command.h"
+#include "common/file.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const char head[] =
+    "# Written by `guard run` at every start: changes are lost.\n"
+    "load_module %s;\n"
+    "%s%s%s"
+    "worker_processes %s;\n"
+    "daemon off;\n"
+    "pid %s/nginx.pid;\n"
+    "error_log %s/error.log notice;\n"
+    "events { worker_connections 4096; }\n"
+    "http {\n"
+    "    log_format guard '$remote_addr [$time_iso8601] \"$request_method "
+    "$uri\" $status $guard_verdict $guard_action '\n"
+    "                     'generation=$guard_generation $guard_id \"$guard_reason\"';\n"
+    "    access_log %s%s;\n"
+    "    client_body_temp_path %s/body;\n"
+    "    proxy_temp_path %s/proxy;\n"
+    "    fastcgi_temp_path %s/fastcgi;\n"
+    "    uwsgi_temp_path %s/uwsgi;\n"
+    "    scgi_temp_path %s/scgi;\n"
+    "    client_body_buffer_size 128k;\n"
+    "    client_max_body_size 64m;\n"
+    "    server_tokens off;\n"
+    "    guard_state %s;\n"
+    "    guard_policy_key %s/keys/policy.pub;\n";
+
+static const char tail[] =
+    "    upstream protected { server %s; keepalive 64; }\n"
+    "    server {\n"
+    "        listen %s;\n"
+    "        guard %s;\n"
+    "%s"
+    "        location / {\n"
+    "            proxy_pass %s://protected;\n"
+    "            proxy_http_version 1.1;\n"
+    "            proxy_set_header Connection \"\";\n"
+    "            proxy_set_header Host $http_host;\n"
+    "            proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;\n"
+    "            proxy_set_header X-Forwarded-Proto $scheme;\n"
+    "        }\n"
+    "    }\n"
+    "}\n";
+
+static int write_head(const struct run_settings *settings, const char *dir, char *out, size_t cap)
+{
+    bool root = geteuid() == 0;
+    const char *log = settings->access_log != NULL ? settings->access_log : "off";
+    return snprintf(out, cap, head, settings->module, root ? "user " : "",
+                    root ? settings->user : "", root ? ";\n" : "", settings->workers, dir, dir, log,
+                    settings->access_log != NULL ? " guard" : "", dir, dir, dir, dir, dir,
+                    settings->state, settings->state);
+}
+
+static int write_tail(const struct run_settings *settings, char *out, size_t cap)
+{
+    char trust[512] = "";
+    bool tls = strncmp(settings->upstream, "https://", 8) == 0;
+    if (settings->trust != NULL)
+        snprintf(trust, sizeof(trust),
+                 "        set_real_ip_from %s;\n        real_ip_header X-Forwarded-For;\n        "
+                 "real_ip_recursive on;\n",
+                 settings->trust);
+    return snprintf(out, cap, tail, settings->upstream + (tls ? 8 : 7), settings->listen,
+                    settings->service, trust, tls ? "https" : "http");
+}
+
+bool nginx_conf_write(const struct run_settings *settings, char path[STATE_PATH_MAX])
+{
+    char dir[STATE_PATH_MAX];
+    char text[16 * 1024];
+    struct guard_err err;
+    if (state_path(dir, settings->state, "nginx", (struct guard_span){NULL, 0}, "") != GUARD_OK ||
+        state_path(path, settings->state, "nginx", (struct guard_span){NULL, 0}, "nginx.conf") !=
+            GUARD_OK)
+        return complain(0, "%s: the path is too long", settings->state) != 0;
+    if (mkdir(dir, 0750) != 0 && errno != EEXIST)
+        return complain(0, "%s: %s", dir, strerror(errno)) != 0;
+    int len = write_head(settings, dir, text, sizeof(text));
+    if (len > 0 && (size_t)len < sizeof(text))
+        len += write_tail(settings, text + len, sizeof(text) - (size_t)len);
+    if (len <= 0 || (size_t)len >= sizeof(text))
+        return complain(0, "the configuration is too long") != 0;
+    if (file_replace(path, (struct guard_span){(const uint8_t *)text, (size_t)len}, 0640, false,
+                     &err) != GUARD_OK)
+        return complain(0, "%s", err.text) != 0;
+    return true;
+}

@@ -1,0 +1,426 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `guard run`: an nginx with the gate in front of a service, and guardd beside it, started,
+ * supervised and ended together. */
+#include "run.h"
+
+#include "command.h"
+#include "common/file.h"
+#include "common/log.h"
+#include "state_files.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <netdb.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+    RUN_UPSTREAM,
+    RUN_LISTEN,
+    RUN_STATE,
+    RUN_SERVICE,
+    RUN_MODE,
+    RUN_TRUST,
+    RUN_WORKERS,
+    RUN_USER,
+    RUN_LOG,
+    RUN_NGINX,
+    RUN_MODULE
+};
+enum { START_WAIT_MS = 15000, STOP_WAIT_MS = 10000, RETRY_MAX_MS = 30000, STABLE_MS = 60000 };
+
+static const struct option_spec options[] = {
+    {"upstream", "URL", "the service: http://host:port or https://host:port (required)"},
+    {"listen", "ADDR", "address:port to listen on (default 127.0.0.1:8080)"},
+    {"state", "DIR", "state directory (default $GUARD_STATE or /var/lib/guard)"},
+    {"service", "NAME", "name of the service (default \"service\")"},
+    {"mode", "MODE", "observe, alert or block; without it the Guardian's (alert at first)"},
+    {"trust", "CIDR", "proxies whose X-Forwarded-For names the client"},
+    {"workers", "N", "nginx workers (default auto)"},
+    {"user", "NAME", "account of nginx's workers when run by root (default www-data)"},
+    {"access-log", "FILE", "write one line per request with verdict and reason"},
+    {"nginx", "FILE", "the nginx program (default: found in PATH)"},
+    {"module", "FILE", "the gate's module (default: beside this program)"},
+    {NULL, NULL, NULL},
+};
+
+static volatile sig_atomic_t stop_requested;
+
+static void on_signal(int number)
+{
+    (void)number;
+    stop_requested = 1;
+}
+
+static void pause_ms(long ms)
+{
+    struct timespec pause = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L};
+    nanosleep(&pause, NULL);
+}
+
+/* What goes into a configuration file as it is must not end a directive. */
+static bool plain(const char *text)
+{
+    for (const char *c = text; *c != '\0'; c++) {
+        bool letter =
+            (*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') || (*c >= '0' && *c <= '9');
+        if (!letter && strchr(".:/-_[]%@~+,=", *c) == NULL)
+            return false;
+    }
+    return text[0] != '\0';
+}
+
+static bool first_executable(char out[STATE_PATH_MAX], const char *const *candidates)
+{
+    for (; *candidates != NULL; candidates++) {
+        if (access(*candidates, R_OK) == 0) {
+            int len = snprintf(out, STATE_PATH_MAX, "%s", *candidates);
+            return len > 0 && len < STATE_PATH_MAX;
+        }
+    }
+    return false;
+}
+
+/* The absolute name of what exists; false when there is none or it is too long. */
+static bool resolve(const char *path, char out[STATE_PATH_MAX])
+{
+    char full[PATH_MAX];
+    if (realpath(path, full) == NULL)
+        return false;
+    int len = snprintf(out, STATE_PATH_MAX, "%s", full);
+    return len > 0 && len < STATE_PATH_MAX;
+}
+
+static bool find_programs(struct run_settings *settings, const struct arguments *arguments)
+{
+    char own[STATE_PATH_MAX];
+    char guardd[STATE_PATH_MAX + 16];
+    char built[STATE_PATH_MAX + 64];
+    char installed[STATE_PATH_MAX + 64];
+    ssize_t len = readlink("/proc/self/exe", own, sizeof(own) - 1);
+    own[len > 0 ? len : 0] = '\0';
+    char *slash = strrchr(own, '/');
+    if (slash != NULL)
+        *slash = '\0';
+    snprintf(guardd, sizeof(guardd), "%s/guardd", own);
+    snprintf(built, sizeof(built), "%s/../modules/ngx_http_guard_module.so", own);
+    snprintf(installed, sizeof(installed), "%s/../lib/nginx/modules/ngx_http_guard_module.so", own);
+    const char *const nginxes[] = {
+        arguments->values[RUN_NGINX] != NULL ? arguments->values[RUN_NGINX] : "/usr/sbin/nginx",
+        arguments->values[RUN_NGINX] != NULL ? NULL : "/usr/local/sbin/nginx",
+        "/usr/local/nginx/sbin/nginx", NULL};
+    const char *const daemons[] = {guardd, "/usr/sbin/guardd", "/usr/bin/guardd",
+                                   "/usr/local/bin/guardd", NULL};
+    const char *const modules[] = {
+        arguments->values[RUN_MODULE] != NULL ? arguments->values[RUN_MODULE] : built,
+        arguments->values[RUN_MODULE] != NULL ? NULL
+                                              : "/usr/lib/nginx/modules/ngx_http_guard_module.so",
+        arguments->values[RUN_MODULE] != NULL ? NULL : installed, NULL};
+    if (!first_executable(settings->nginx, nginxes))
+        return complain(0, "no nginx program found; give --nginx FILE") != 0;
+    if (!first_executable(settings->guardd, daemons))
+        return complain(0, "guardd isn't beside this program") != 0;
+    char module[STATE_PATH_MAX];
+    if (!first_executable(module, modules) || !resolve(module, settings->module) ||
+        !plain(settings->module))
+        return complain(
+                   0,
+                   "the gate's module isn't found, or its path isn't plain; give --module FILE") !=
+               0;
+    return true;
+}
+
+static bool settings_plain(const struct run_settings *settings)
+{
+    const char *const texts[] = {settings->upstream,  settings->listen, settings->user,
+                                 settings->workers,   settings->state,  settings->trust,
+                                 settings->access_log};
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        if (texts[i] != NULL && !plain(texts[i]))
+            return complain(0, "\"%s\" can't stand in a configuration", texts[i]) != 0;
+    }
+    return true;
+}
+
+static bool read_settings(struct run_settings *settings, const struct arguments *arguments)
+{
+    static const char *const defaults[] = {[RUN_LISTEN] = "127.0.0.1:8080",
+                                           [RUN_SERVICE] = "service",
+                                           [RUN_WORKERS] = "auto",
+                                           [RUN_USER] = "www-data"};
+    const char *const *values = arguments->values;
+    struct guard_err err;
+    settings->upstream = values[RUN_UPSTREAM];
+    settings->listen = values[RUN_LISTEN] != NULL ? values[RUN_LISTEN] : defaults[RUN_LISTEN];
+    settings->service = values[RUN_SERVICE] != NULL ? values[RUN_SERVICE] : defaults[RUN_SERVICE];
+    settings->workers = values[RUN_WORKERS] != NULL ? values[RUN_WORKERS] : defaults[RUN_WORKERS];
+    settings->user = values[RUN_USER] != NULL ? values[RUN_USER] : defaults[RUN_USER];
+    settings->trust = values[RUN_TRUST];
+    settings->access_log = values[RUN_LOG];
+    if (settings->upstream == NULL ||
+        (strncmp(settings->upstream, "http://", 7) != 0 &&
+         strncmp(settings->upstream, "https://", 8) != 0) ||
+        strchr(strstr(settings->upstream, "//") + 2, '/') != NULL)
+        return complain(0, "--upstream must be http://host:port or https://host:port") != 0;
+    struct guard_span name = {(const uint8_t *)settings->service, strlen(settings->service)};
+    if (!state_service_valid(name))
+        return complain(0, "a service's name is 1 to 64 letters, digits, '.', '_' or '-'") != 0;
+    const char *dir = state_dir(values[RUN_STATE]);
+    if (state_prepare(dir, &err) != GUARD_OK)
+        return complain(0, "%s", err.text) != 0;
+    if (!resolve(dir, settings->state))
+        return complain(0, "%s: %s", dir, strerror(errno)) != 0;
+    return settings_plain(settings) && find_programs(settings, arguments);
+}
+
+/* As root, nginx's workers run under another account: they own the rings, and read policies and
+ * bypasses by their group. */
+static bool share_with_workers(const struct run_settings *settings)
+{
+    static const char *const read_folders[] = {"", "policies", "bypass"};
+    char path[STATE_PATH_MAX];
+    const struct guard_span none = {NULL, 0};
+    if (geteuid() != 0)
+        return true;
+    const struct passwd *account = getpwnam(settings->user);
+    if (account == NULL)
+        return complain(0, "no account \"%s\": give --user NAME", settings->user) != 0;
+    for (size_t i = 0; i < sizeof(read_folders) / sizeof(read_folders[0]); i++) {
+        if (state_path(path, settings->state, read_folders[i], none, "") != GUARD_OK ||
+            chown(path, 0, account->pw_gid) != 0 || chmod(path, 02750) != 0)
+            return complain(0, "%s: can't be shared with %s: %s", path, settings->user,
+                            strerror(errno)) != 0;
+    }
+    if (state_path(path, settings->state, "rings", none, "") != GUARD_OK ||
+        chown(path, account->pw_uid, account->pw_gid) != 0 || chmod(path, 0750) != 0)
+        return complain(0, "%s: can't be given to %s: %s", path, settings->user, strerror(errno)) !=
+               0;
+    return true;
+}
+
+/* Folders above ours may be closed to the account: found out now, not by a gate that never learns.
+ */
+static bool workers_reach_state(const struct run_settings *settings)
+{
+    char path[STATE_PATH_MAX];
+    int status = 0;
+    const struct passwd *account = geteuid() == 0 ? getpwnam(settings->user) : NULL;
+    if (account == NULL)
+        return true;
+    if (state_path(path, settings->state, "rings", (struct guard_span){NULL, 0}, "") != GUARD_OK)
+        return false;
+    pid_t pid = fork();
+    if (pid == 0)
+        _exit(setgid(account->pw_gid) == 0 && setuid(account->pw_uid) == 0 &&
+                      access(path, W_OK | X_OK) == 0
+                  ? 0
+                  : 1);
+    if (pid < 0 || waitpid(pid, &status, 0) != pid || status != 0)
+        return complain(0,
+                        "%s: account %s can't get there: open the folders above it, or give --user "
+                        "or --state",
+                        path, settings->user) != 0;
+    return true;
+}
+
+static bool set_mode(const struct run_settings *settings, const char *text)
+{
+    struct guard_alloc heap = heap_alloc();
+    struct guard_arena arena;
+    struct guard_guardian guardian;
+    struct guard_span name = {(const uint8_t *)settings->service, strlen(settings->service)};
+    int mode = GUARD_MODE_OBSERVE;
+    while (mode <= GUARD_MODE_BLOCK && strcmp(text, guard_mode_name((enum guard_mode)mode)) != 0)
+        mode++;
+    if (mode > GUARD_MODE_BLOCK)
+        return complain(0, "a mode is observe, alert or block") != 0;
+    guard_arena_init(&arena, &heap, (size_t)16 << 20);
+    bool good = state_guardian(settings->state, name, &arena, &guardian);
+    if (good) {
+        guardian.mode = (enum guard_mode)mode;
+        guardian.request_mode = (enum guard_mode)mode;
+        good = state_guardian_save(settings->state, &guardian, &arena);
+    }
+    guard_arena_reset(&arena);
+    return good;
+}
+
+/* An empty Guardian makes guardd publish a policy before the first request. */
+static bool ensure_guardian(const struct run_settings *settings, const char *mode)
+{
+    char path[STATE_PATH_MAX];
+    struct guard_span name = {(const uint8_t *)settings->service, strlen(settings->service)};
+    if (mode != NULL)
+        return set_mode(settings, mode);
+    if (state_path(path, settings->state, "guardians", name, ".yaml") == GUARD_OK &&
+        access(path, F_OK) == 0)
+        return true;
+    return set_mode(settings, guard_mode_name(GUARD_MODE_ALERT));
+}
+
+static bool answers(const char *listen)
+{
+    char host[256];
+    const char *colon = strrchr(listen, ':');
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
+    struct addrinfo *found = NULL;
+    size_t host_len = colon != NULL ? (size_t)(colon - listen) : 0;
+    snprintf(host, sizeof(host), "%.*s", (int)host_len, listen);
+    if (host[0] == '[' && host_len >= 2)
+        snprintf(host, sizeof(host), "%.*s", (int)host_len - 2, listen + 1);
+    if (host_len == 0 || strcmp(host, "0.0.0.0") == 0 || strcmp(host, "*") == 0)
+        snprintf(host, sizeof(host), "127.0.0.1");
+    if (getaddrinfo(host, colon != NULL ? colon + 1 : listen, &hints, &found) != 0)
+        return false;
+    int fd = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bool good = fd >= 0 && connect(fd, found->ai_addr, found->ai_addrlen) == 0;
+    if (fd >= 0)
+        close(fd);
+    freeaddrinfo(found);
+    return good;
+}
+
+struct running {
+    struct run_settings settings;
+    char conf[STATE_PATH_MAX];
+    char prefix[STATE_PATH_MAX];
+    struct child daemon;
+    struct child nginx;
+};
+
+static bool start_daemon(struct running *running)
+{
+    static char state[] = "--state";
+    char *argv[] = {running->settings.guardd, state, running->settings.state, NULL};
+    return child_start(&running->daemon, argv);
+}
+
+static bool start_nginx(struct running *running)
+{
+    static char prefix[] = "-p";
+    static char conf[] = "-c";
+    static char log[] = "-e";
+    char errors[STATE_PATH_MAX + 16];
+    snprintf(errors, sizeof(errors), "%s/error.log", running->prefix);
+    char *argv[] = {running->settings.nginx, prefix, running->prefix, conf,
+                    running->conf,           log,    errors,          NULL};
+    return child_start(&running->nginx, argv);
+}
+
+static bool has_ended(struct child *child)
+{
+    int status = 0;
+    if (child->pid == 0 || waitpid(child->pid, &status, WNOHANG) != child->pid)
+        return false;
+    log_event("alarm", "child-ended", (struct guard_span){NULL, 0}, "%s ended (%s %d)", child->name,
+              WIFSIGNALED(status) ? "signal" : "status",
+              WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+    child->pid = 0;
+    return true;
+}
+
+static bool wait_until(struct running *running, bool (*done)(const struct running *running),
+                       struct child *child, const char *what)
+{
+    uint64_t start = clock_unix_ms();
+    while (!stop_requested) {
+        if (done(running))
+            return true;
+        if (has_ended(child) || clock_unix_ms() - start > START_WAIT_MS)
+            return complain(0, "%s; see the messages above and %s/error.log", what,
+                            running->prefix) != 0;
+        pause_ms(20);
+    }
+    return false;
+}
+
+static bool key_is_there(const struct running *running)
+{
+    char path[STATE_PATH_MAX];
+    struct stat info;
+    return state_path(path, running->settings.state, "keys", (struct guard_span){NULL, 0},
+                      "policy.pub") == GUARD_OK &&
+           stat(path, &info) == 0 && info.st_size > 0;
+}
+
+static bool nginx_answers(const struct running *running)
+{
+    return answers(running->settings.listen);
+}
+
+/* Restarts what ended, slower with every failure in a row. */
+static void revive(struct running *running, struct child *child,
+                   bool (*start)(struct running *running))
+{
+    uint64_t now = clock_unix_ms();
+    if (has_ended(child)) {
+        child->failures = now - child->started_ms > STABLE_MS ? 0 : child->failures + 1;
+        uint64_t delay = (uint64_t)100 << (child->failures < 9 ? child->failures : 9);
+        child->retry_ms = now + (delay < RETRY_MAX_MS ? delay : RETRY_MAX_MS);
+    }
+    if (child->pid == 0 && now >= child->retry_ms)
+        (void)start(running);
+}
+
+static int supervise(struct running *running)
+{
+    if (!start_daemon(running) ||
+        !wait_until(running, key_is_there, &running->daemon, "guardd doesn't start"))
+        return EXIT_FAILED;
+    if (answers(running->settings.listen))
+        return complain(EXIT_FAILED, "%s is in use already", running->settings.listen);
+    if (!start_nginx(running) ||
+        !wait_until(running, nginx_answers, &running->nginx, "nginx doesn't start"))
+        return EXIT_FAILED;
+    printf("guard: listening on http://%s\n", running->settings.listen);
+    fflush(stdout);
+    while (!stop_requested) {
+        revive(running, &running->daemon, start_daemon);
+        revive(running, &running->nginx, start_nginx);
+        pause_ms(100);
+    }
+    return EXIT_GOOD;
+}
+
+static int run(const struct arguments *arguments)
+{
+    static struct running running = {.daemon = {.name = "guardd"}, .nginx = {.name = "nginx"}};
+    struct sigaction action = {.sa_handler = on_signal};
+    const char *mode = arguments->values[RUN_MODE];
+    if (arguments->count != 0)
+        return complain(EXIT_USAGE, "there are no operands; see guard run --help");
+    if (!read_settings(&running.settings, arguments))
+        return EXIT_USAGE;
+    if (!share_with_workers(&running.settings) || !workers_reach_state(&running.settings) ||
+        !ensure_guardian(&running.settings, mode) ||
+        state_path(running.prefix, running.settings.state, "nginx", (struct guard_span){NULL, 0},
+                   "") != GUARD_OK ||
+        !nginx_conf_write(&running.settings, running.conf))
+        return EXIT_FAILED;
+    sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGINT, &action, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    int status = supervise(&running);
+    child_stop(&running.nginx, SIGQUIT, STOP_WAIT_MS);
+    child_stop(&running.daemon, SIGTERM, STOP_WAIT_MS);
+    return status;
+}
+
+const struct command command_run = {
+    .name = "run",
+    .usage = "--upstream URL",
+    .summary = "protect a service: nginx with the gate, and guardd",
+    .details = "Starts both, supervises them, and ends them cleanly on SIGTERM or Ctrl-C. A system "
+               "nginx is never touched.\n"
+               "Change the mode with guard mode, see guard status and guard alerts.",
+    .options = options,
+    .run = run,
+};

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `guard show`: what was learned, as people read it: endpoints, their parameters, what is normal
+ * for each. */
+#include "command.h"
+#include "common/file.h"
+#include "common/guardian_words.h"
+#include "model_text.h"
+#include "service_files.h"
+#include "state_files.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SHOW_PILE, SHOW_SERVICE, SHOW_STATE, SHOW_SUPPORT };
+
+static const struct option_spec options[] = {
+    {"pile", "FILE", "show what this pile teaches"},
+    {"service", "NAME", "show a running service (its pile in the state directory)"},
+    {"state", "DIR", "state directory (default $GUARD_STATE or /var/lib/guard)"},
+    {"support", "N", "clients that must vouch for a thing: 1 to 4 (default 4)"},
+    {NULL, NULL, NULL},
+};
+
+static void print_field(const struct guard_model_field *field)
+{
+    char text[MODEL_TEXT_MAX];
+    model_field_text(field, text);
+    printf("    %-9s %-28.*s %s\n", guard_location_name(field->location), (int)field->path.len,
+           (const char *)field->path.ptr, text);
+}
+
+static void print_endpoint(const struct guard_model *model,
+                           const struct guard_model_endpoint *endpoint)
+{
+    printf("\n%.*s %.*s\n", (int)endpoint->method.len, (const char *)endpoint->method.ptr,
+           (int)endpoint->template_text.len, (const char *)endpoint->template_text.ptr);
+    printf("  %" PRIu64 " exchanges, %" PRIu32 " clients, %" PRIu32 " epochs: %s%.*s\n",
+           endpoint->exchanges, endpoint->clients, endpoint->epochs,
+           endpoint->ready ? "ready" : "learning, ", endpoint->ready ? 0 : (int)endpoint->lacks.len,
+           (const char *)endpoint->lacks.ptr);
+    for (uint32_t i = 0; i < endpoint->media_count; i++)
+        printf("  content type %.*s\n", (int)endpoint->media_types[i].len,
+               (const char *)endpoint->media_types[i].ptr);
+    if (endpoint->body_seen)
+        printf("  body up to %" PRIu32 " bytes\n", endpoint->body_max);
+    for (uint32_t i = 0; i < endpoint->field_count; i++)
+        print_field(&model->fields[endpoint->first_field + i]);
+}
+
+static void print_model(const struct guard_model *model)
+{
+    printf("%.*s: %" PRIu64 " exchanges, %" PRIu32 " clients, %" PRIu32 " epochs, %s\n",
+           (int)model->service.len, (const char *)model->service.ptr, model->exchanges,
+           model->clients, model->epochs, model->ready ? "ready" : "learning");
+    if (model->anonymous == model->exchanges)
+        printf("no exchange names a client: no poisoning claim\n");
+    for (uint32_t i = 0; i < model->endpoint_count; i++)
+        print_endpoint(model, &model->endpoints[i]);
+    if (model->service_field_count > 0)
+        printf("\nheaders and cookies\n");
+    for (uint32_t i = 0; i < model->service_field_count; i++)
+        print_field(&model->fields[model->first_service_field + i]);
+}
+
+static int run(const struct arguments *arguments)
+{
+    struct guard_pile_cfg cfg = {.alloc = heap_alloc()};
+    char path[STATE_PATH_MAX];
+    const char *file = arguments->values[SHOW_PILE];
+    const char *service = arguments->values[SHOW_SERVICE];
+    const char *support = arguments->values[SHOW_SUPPORT];
+    if ((file == NULL) == (service == NULL) || arguments->count != 0)
+        return complain(EXIT_USAGE, "say --pile FILE or --service NAME");
+    if (support != NULL && (strlen(support) != 1 || support[0] < '1' || support[0] > '4'))
+        return complain(EXIT_USAGE, "--support must be 1, 2, 3 or 4");
+    if (file == NULL) {
+        struct guard_span name = {(const uint8_t *)service, strlen(service)};
+        if (!state_service_valid(name) || state_path(path, state_dir(arguments->values[SHOW_STATE]),
+                                                     "piles", name, ".pile") != GUARD_OK)
+            return complain(EXIT_USAGE,
+                            "a service's name is 1 to 64 letters, digits, '.', '_' or '-'");
+        file = path;
+    }
+    struct guard_pile *pile = pile_open(file, &cfg, NULL);
+    struct guard_model *model =
+        pile != NULL ? pile_model(pile, support != NULL ? (uint32_t)(support[0] - '0') : 4) : NULL;
+    if (model != NULL)
+        print_model(model);
+    guard_model_free(model);
+    guard_pile_free(pile);
+    return model != NULL ? EXIT_GOOD : EXIT_FAILED;
+}
+
+const struct command command_show = {
+    .name = "show",
+    .usage = "",
+    .summary = "show what was learned of a service",
+    .details = "For each parameter: its types, characters, lengths, in how many values from how "
+               "many clients. What is seen but not yet\n"
+               "vouched for by enough clients is marked pending.",
+    .options = options,
+    .run = run,
+};

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The state directory as the operator's commands use it: without guardd and without any API. */
+#ifndef GUARD_CLI_STATE_FILES_H
+#define GUARD_CLI_STATE_FILES_H
+
+#include "common/document.h"
+#include "common/state.h"
+
+#include <guard/guardian.h>
+
+/* --state, else $GUARD_STATE, else /var/lib/guard. */
+const char *state_dir(const char *option);
+/* Parses a JSON file of the state directory into the arena. False after a message (none when it is
+ * absent and quiet is set). */
+bool state_document(const char *path, struct guard_arena *arena, struct document *out, bool quiet);
+/* A member of a mapping, NULL when absent. */
+const struct document_node *member_of(const struct document_node *mapping, const char *name);
+/* Its text, "" when absent or no scalar. */
+const char *text_of(const struct document_node *mapping, const char *name);
+double number_of(const struct document_node *mapping, const char *name);
+/* The service's Guardian; the built-in default when there is no document yet. False after a
+ * message. */
+bool state_guardian(const char *dir, struct guard_span service, struct guard_arena *arena,
+                    struct guard_guardian *out);
+bool state_guardian_save(const char *dir, const struct guard_guardian *guardian,
+                         struct guard_arena *arena);
+/* One line of audit.jsonl: who (the user's name), what, why. False after a message. */
+bool state_audit(const char *dir, struct guard_span service, const char *action, const char *before,
+                 const char *after, const char *reason);
+/* The user's name for audits: $SUDO_USER, else the account's, else its number. */
+void user_name(char *out, size_t cap);
+
+#endif

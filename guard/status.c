@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `guard status`: services, modes, readiness and what is missing, as guardd wrote them last. */
+#include "command.h"
+#include "common/file.h"
+#include "state_files.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { STATUS_STATE, STATUS_FORMAT };
+enum { STALE_MS = 10000 };
+
+static const struct option_spec options[] = {
+    {"state", "DIR", "state directory (default $GUARD_STATE or /var/lib/guard)"},
+    {"format", "text|json", "for people or programs (default text)"},
+    {NULL, NULL, NULL},
+};
+
+static void print_endpoint(const struct document_node *endpoint)
+{
+    const char *lacks = text_of(endpoint, "lacks");
+    printf("  %-7s %-40s %8s exchanges, %s clients: %s\n", text_of(endpoint, "method"),
+           text_of(endpoint, "template"), text_of(endpoint, "exchanges"),
+           text_of(endpoint, "clients"), lacks[0] != '\0' ? lacks : "ready");
+}
+
+static void print_bypass(const char *dir, const char *service, struct guard_arena *arena)
+{
+    char path[STATE_PATH_MAX];
+    struct document document;
+    if (state_path(path, dir, "bypass",
+                   (struct guard_span){(const uint8_t *)service, strlen(service)},
+                   ".json") != GUARD_OK ||
+        !state_document(path, arena, &document, true))
+        return;
+    double left = number_of(document.root, "until_ms") - (double)clock_unix_ms();
+    if (left > 0)
+        printf("  BYPASSED for %.0f s more by %s: %s\n", left / 1000, text_of(document.root, "by"),
+               text_of(document.root, "reason"));
+}
+
+static void print_service(const char *dir, const struct document_node *service,
+                          struct guard_arena *arena)
+{
+    const char *name = text_of(service, "service");
+    bool ready = strcmp(text_of(service, "ready"), "true") == 0;
+    printf("%s: mode %s, learning %s, generation %s, %s exchanges from %s clients in %s epochs "
+           "(unit: %s)\n",
+           name, text_of(service, "mode"), text_of(service, "learn"),
+           text_of(service, "generation"), text_of(service, "exchanges"),
+           text_of(service, "clients"), text_of(service, "epochs"), text_of(service, "unit"));
+    printf("  %s, %.0f %%\n", ready ? "ready" : "still learning",
+           number_of(service, "progress") * 100);
+    if (text_of(service, "guardian_error")[0] != '\0')
+        printf("  Guardian refused: %s\n", text_of(service, "guardian_error"));
+    print_bypass(dir, name, arena);
+    const struct document_node *endpoints = member_of(service, "endpoints");
+    for (const struct document_node *node = endpoints != NULL ? endpoints->first : NULL;
+         node != NULL; node = node->next)
+        print_endpoint(node);
+}
+
+static void print_text(const char *dir, const struct document *document, struct guard_arena *arena)
+{
+    const struct document_node *rings = member_of(document->root, "rings");
+    double age = (double)clock_unix_ms() - number_of(document->root, "time_ms");
+    if (age > STALE_MS)
+        printf("guardd isn't running: this is %.0f s old. The gates go on with what they have.\n",
+               age / 1000);
+    printf("rings: %s, %s records, %s lost, %s hostile\n", text_of(rings, "count"),
+           text_of(rings, "records"), text_of(rings, "lost"), text_of(rings, "hostile"));
+    const struct document_node *services = member_of(document->root, "services");
+    for (const struct document_node *node = services != NULL ? services->first : NULL; node != NULL;
+         node = node->next)
+        print_service(dir, node, arena);
+}
+
+static int print_json(const char *path)
+{
+    uint8_t *bytes = NULL;
+    size_t len = 0;
+    struct guard_err err;
+    if (file_read(path, DOCUMENT_BYTES_MAX, &bytes, &len, &err) != GUARD_OK)
+        return complain(EXIT_FAILED, "%s", err.text);
+    fwrite(bytes, 1, len, stdout);
+    fputc('\n', stdout);
+    free(bytes);
+    return EXIT_GOOD;
+}
+
+static int run(const struct arguments *arguments)
+{
+    const char *format = arguments->values[STATUS_FORMAT];
+    const char *dir = state_dir(arguments->values[STATUS_STATE]);
+    char path[STATE_PATH_MAX];
+    struct guard_alloc heap = heap_alloc();
+    struct guard_arena arena;
+    struct document document;
+    if (arguments->count != 0 ||
+        (format != NULL && strcmp(format, "text") != 0 && strcmp(format, "json") != 0))
+        return complain(EXIT_USAGE, "--format is text or json, and there are no operands");
+    if (state_path(path, dir, "", (struct guard_span){NULL, 0}, "status.json") != GUARD_OK)
+        return complain(EXIT_FAILED, "%s: the path is too long", dir);
+    if (format != NULL && strcmp(format, "json") == 0)
+        return print_json(path);
+    guard_arena_init(&arena, &heap, (size_t)64 << 20);
+    bool good = state_document(path, &arena, &document, false);
+    if (good)
+        print_text(dir, &document, &arena);
+    guard_arena_reset(&arena);
+    return good ? EXIT_GOOD : EXIT_FAILED;
+}
+
+const struct command command_status = {
+    .name = "status",
+    .usage = "",
+    .summary = "show services, modes and readiness",
+    .details = NULL,
+    .options = options,
+    .run = run,
+};

@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Alert texts are parsed and written anew from known members only: what a gate (or whoever wrote
+ * its ring) sends never reaches the file as it is. */
+#include "alerts.h"
+
+#include "common/document.h"
+#include "common/file.h"
+#include "common/json_writer.h"
+#include "common/log.h"
+
+#include <guard/crypto.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+enum { FINDINGS_MAX = 16, TEXT_MAX = 2048 };
+
+static const char *const top_texts[] = {"id",     "service",  "verdict", "action",
+                                        "method", "template", "client",  "explanation"};
+static const char *const top_numbers[] = {"time_ms", "generation", "status", "score", "suppressed"};
+static const char *const finding_texts[] = {"part", "location", "name",
+                                            "rule", "observed", "expected"};
+
+enum guard_rc alerts_open(struct alerts *alerts, const char *state, struct guard_err *err)
+{
+    memset(alerts, 0, sizeof(*alerts));
+    if (state_path(alerts->path, state, "", (struct guard_span){NULL, 0}, "alerts.jsonl") !=
+        GUARD_OK)
+        return guard_fail(err, GUARD_E_LIMIT, "%s: the path is too long", state);
+    return GUARD_OK;
+}
+
+static const struct document_node *member(const struct document_node *mapping, const char *name)
+{
+    for (const struct document_node *node = mapping->first; node != NULL; node = node->next) {
+        if (strcmp((const char *)node->key->text.ptr, name) == 0)
+            return node->kind == DOCUMENT_SCALAR || node->kind == DOCUMENT_SEQUENCE ? node : NULL;
+    }
+    return NULL;
+}
+
+static struct guard_span text_member(const struct document_node *mapping, const char *name)
+{
+    const struct document_node *node = member(mapping, name);
+    if (node == NULL || node->kind != DOCUMENT_SCALAR)
+        return (struct guard_span){NULL, 0};
+    return (struct guard_span){node->text.ptr,
+                               node->text.len < TEXT_MAX ? node->text.len : TEXT_MAX};
+}
+
+static void write_texts(struct json_writer *json, const struct document_node *mapping,
+                        const char *const *names, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        json_string(json, names[i], text_member(mapping, names[i]));
+}
+
+static void write_number(struct json_writer *json, const struct document_node *mapping,
+                         const char *name)
+{
+    const struct document_node *node = member(mapping, name);
+    double value = node != NULL && node->kind == DOCUMENT_SCALAR
+                       ? strtod((const char *)node->text.ptr, NULL)
+                       : 0;
+    if (value >= 0 && value < 9e15 && value == (double)(int64_t)value)
+        json_integer(json, name, (int64_t)value);
+    else
+        json_number(json, name, value);
+}
+
+static void write_findings(struct json_writer *json, const struct document_node *list)
+{
+    uint32_t written = 0;
+    json_open(json, "findings", '[');
+    const struct document_node *node =
+        list != NULL && list->kind == DOCUMENT_SEQUENCE ? list->first : NULL;
+    for (; node != NULL && written < FINDINGS_MAX; node = node->next) {
+        if (node->kind != DOCUMENT_MAPPING)
+            continue;
+        json_open(json, NULL, '{');
+        write_texts(json, node, finding_texts, sizeof(finding_texts) / sizeof(finding_texts[0]));
+        write_number(json, node, "p");
+        json_close(json, '}');
+        written++;
+    }
+    json_close(json, ']');
+}
+
+/* What makes two alerts the same: service, endpoint, verdict and the first finding's rule and
+ * place. */
+static uint64_t fold_key(const struct document_node *alert)
+{
+    static const char *const parts[] = {"service", "verdict", "action", "method", "template"};
+    const struct document_node *list = member(alert, "findings");
+    const struct document_node *first =
+        list != NULL && list->kind == DOCUMENT_SEQUENCE ? list->first : NULL;
+    struct guard_digest_state state;
+    uint8_t digest[GUARD_DIGEST_BYTES];
+    uint64_t key;
+    guard_digest_begin(&state);
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+        guard_digest_update(&state, text_member(alert, parts[i]));
+        guard_digest_update(&state, GUARD_SPAN_LITERAL("\n"));
+    }
+    for (size_t i = 1; first != NULL && first->kind == DOCUMENT_MAPPING && i <= 3; i++) {
+        guard_digest_update(&state, text_member(first, finding_texts[i]));
+        guard_digest_update(&state, GUARD_SPAN_LITERAL("\n"));
+    }
+    guard_digest_end(&state, digest);
+    memcpy(&key, digest, sizeof(key));
+    return key == 0 ? 1 : key;
+}
+
+static void rotate(const struct alerts *alerts)
+{
+    struct stat info;
+    if (stat(alerts->path, &info) != 0 || info.st_size < ALERT_FILE_MAX)
+        return;
+    for (int i = 4; i >= 1; i--) {
+        char from[STATE_PATH_MAX + 8];
+        char to[STATE_PATH_MAX + 8];
+        if (i == 1)
+            snprintf(from, sizeof(from), "%s", alerts->path);
+        else
+            snprintf(from, sizeof(from), "%s.%d", alerts->path, i - 1);
+        snprintf(to, sizeof(to), "%s.%d", alerts->path, i);
+        (void)rename(from, to);
+    }
+}
+
+static void write_line(struct alerts *alerts, struct alert_fold *fold)
+{
+    char line[ALERT_BYTES_MAX + 256];
+    struct guard_err err;
+    int tail =
+        snprintf(line, sizeof(line), "%.*s,\"count\":%llu,\"first_ms\":%llu,\"last_ms\":%llu}",
+                 (int)fold->len, fold->line, (unsigned long long)fold->count,
+                 (unsigned long long)fold->first_ms, (unsigned long long)fold->last_ms);
+    if (tail <= 0 || (size_t)tail >= sizeof(line))
+        return;
+    rotate(alerts);
+    if (file_append_line(alerts->path, (struct guard_span){(const uint8_t *)line, (size_t)tail},
+                         &err) == GUARD_OK) {
+        alerts->written++;
+        return;
+    }
+    if (alerts->failed++ == 0)
+        log_event("alarm", "alerts-not-written", (struct guard_span){NULL, 0}, "%s", err.text);
+}
+
+static void fold_end(struct alerts *alerts, struct alert_fold *fold)
+{
+    if (fold->count > 0)
+        write_line(alerts, fold);
+    free(fold->line);
+    memset(fold, 0, sizeof(*fold));
+}
+
+/* The open fold of the kind; else a free one; else the oldest, ended. */
+static struct alert_fold *fold_of(struct alerts *alerts, uint64_t key)
+{
+    struct alert_fold *best = &alerts->folds[0];
+    for (size_t i = 0; i < ALERT_FOLDS_MAX; i++) {
+        struct alert_fold *fold = &alerts->folds[i];
+        if (fold->key == key)
+            return fold;
+        if (best->key != 0 && (fold->key == 0 || fold->first_ms < best->first_ms))
+            best = fold;
+    }
+    fold_end(alerts, best);
+    return best;
+}
+
+static void fold_add(struct alerts *alerts, uint64_t key, const char *line, size_t len)
+{
+    uint64_t now = clock_unix_ms();
+    struct alert_fold *fold = fold_of(alerts, key);
+    char *copy = malloc(len);
+    if (copy == NULL) {
+        alerts->failed++;
+        return;
+    }
+    bool first = fold->key == 0;
+    memcpy(copy, line, len);
+    free(fold->line);
+    fold->line = copy;
+    fold->len = len;
+    fold->key = key;
+    fold->last_ms = now;
+    if (fold->count++ == 0)
+        fold->first_ms = now;
+    if (first) {
+        write_line(alerts, fold);
+        fold->count = 0;
+    } else {
+        alerts->folded++;
+    }
+}
+
+static void take_document(struct alerts *alerts, const struct document_node *alert)
+{
+    char line[ALERT_BYTES_MAX];
+    struct json_writer json;
+    json_writer_init(&json, line, sizeof(line));
+    json_open(&json, NULL, '{');
+    for (size_t i = 0; i < sizeof(top_numbers) / sizeof(top_numbers[0]); i++)
+        write_number(&json, alert, top_numbers[i]);
+    write_texts(&json, alert, top_texts, sizeof(top_texts) / sizeof(top_texts[0]));
+    write_findings(&json, member(alert, "findings"));
+    if (json.overflow || !state_service_valid(text_member(alert, "service"))) {
+        alerts->hostile++;
+        return;
+    }
+    fold_add(alerts, fold_key(alert), line, json.len);
+}
+
+void alerts_take(struct alerts *alerts, struct guard_span text)
+{
+    struct guard_alloc heap = heap_alloc();
+    struct guard_arena arena;
+    struct document document;
+    guard_arena_init(&arena, &heap, (size_t)4 << 20);
+    if (text.len <= ALERT_BYTES_MAX &&
+        document_parse(&document, "alert", text, &arena, NULL) == GUARD_OK &&
+        document.root->kind == DOCUMENT_MAPPING)
+        take_document(alerts, document.root);
+    else
+        alerts->hostile++;
+    guard_arena_reset(&arena);
+}
+
+void alerts_flush(struct alerts *alerts, uint64_t now_ms)
+{
+    for (size_t i = 0; i < ALERT_FOLDS_MAX; i++) {
+        struct alert_fold *fold = &alerts->folds[i];
+        if (fold->key == 0)
+            continue;
+        if (now_ms == UINT64_MAX || now_ms - fold->first_ms >= ALERT_WINDOW_MS)
+            fold_end(alerts, fold);
+    }
+}
+
+void alerts_close(struct alerts *alerts)
+{
+    alerts_flush(alerts, UINT64_MAX);
+}

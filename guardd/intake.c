@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Finds ring files, goes on where the stored position says, hands records to the services and
+ * alerts to their fold. */
+#include "intake.h"
+
+#include "common/log.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <string.h>
+
+static const struct guard_span no_service = {NULL, 0};
+
+static bool has_suffix(const char *text, const char *suffix)
+{
+    size_t len = strlen(text);
+    size_t suffix_len = strlen(suffix);
+    return len > suffix_len && strcmp(text + len - suffix_len, suffix) == 0;
+}
+
+static bool ring_path(const struct intake *intake, const char *name, char out[STATE_PATH_MAX])
+{
+    int len = snprintf(out, STATE_PATH_MAX, "%s/rings/%s", intake->state, name);
+    return len > 0 && len < STATE_PATH_MAX;
+}
+
+static bool known(const struct intake *intake, const char *name)
+{
+    for (uint32_t i = 0; i < intake->count; i++) {
+        if (strcmp(intake->list[i].name, name) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void open_ring(struct intake *intake, const char *name)
+{
+    char path[STATE_PATH_MAX];
+    struct guard_err err;
+    struct intake_ring *ring = &intake->list[intake->count];
+    if (intake->count == RINGS_MAX || strlen(name) >= RING_NAME_CAP ||
+        !ring_path(intake, name, path))
+        return;
+    memset(ring, 0, sizeof(*ring));
+    if (ring_reader_open(&ring->reader, path, &err) != GUARD_OK)
+        return; /* perhaps not yet initialised: tried again at the next scan */
+    snprintf(ring->name, sizeof(ring->name), "%s", name);
+    ring->alerts = has_suffix(name, ".alerts");
+    if (store_load_position(intake->store, name, &ring->incarnation, &ring->sequence, &err) !=
+        GUARD_OK)
+        log_event("warn", "position-unknown", no_service, "%s: %s", name, err.text);
+    ring_reader_seek(ring->reader, ring->incarnation, ring->sequence);
+    intake->count++;
+}
+
+static void close_ring(struct intake *intake, uint32_t index)
+{
+    ring_reader_close(intake->list[index].reader);
+    intake->list[index] = intake->list[--intake->count];
+}
+
+void intake_scan(struct intake *intake)
+{
+    char path[STATE_PATH_MAX];
+    for (uint32_t i = intake->count; i-- > 0;) {
+        /* Removed, or replaced by a new file of the same name, which is found below. */
+        if (ring_reader_gone(intake->list[i].reader) && !intake->list[i].dirty)
+            close_ring(intake, i);
+    }
+    if (!ring_path(intake, "", path))
+        return;
+    DIR *dir = opendir(path);
+    for (struct dirent *entry = NULL; dir != NULL && (entry = readdir(dir)) != NULL;) {
+        if ((has_suffix(entry->d_name, ".ring") || has_suffix(entry->d_name, ".alerts")) &&
+            !known(intake, entry->d_name))
+            open_ring(intake, entry->d_name);
+    }
+    if (dir != NULL)
+        closedir(dir);
+}
+
+static void take(struct intake *intake, struct intake_ring *ring, struct guard_span record,
+                 uint64_t sequence)
+{
+    uint64_t incarnation = ring_reader_incarnation(ring->reader);
+    if (ring->alerts)
+        alerts_take(intake->alerts, record);
+    else
+        services_observe(intake->services, ring_reader_producer(ring->reader), incarnation, record);
+    ring->incarnation = incarnation;
+    ring->sequence = sequence;
+    ring->dirty = true;
+}
+
+static uint32_t read_ring(struct intake *intake, struct intake_ring *ring, uint32_t max)
+{
+    uint32_t taken = 0;
+    struct guard_err err;
+    while (taken < max) {
+        struct guard_span record;
+        uint64_t sequence = 0;
+        enum guard_rc rc = ring_reader_next(ring->reader, &record, &sequence, &err);
+        if (rc == GUARD_OK)
+            take(intake, ring, record, sequence);
+        else if (rc != GUARD_E_SYNTAX)
+            break;
+        taken++;
+    }
+    return taken;
+}
+
+bool intake_read(struct intake *intake, uint32_t max)
+{
+    uint32_t share = intake->count > 0 ? max / intake->count + 1 : 0;
+    bool more = false;
+    for (uint32_t i = 0; i < intake->count; i++)
+        more = read_ring(intake, &intake->list[i], share) == share || more;
+    return more;
+}
+
+enum guard_rc intake_save(struct intake *intake, struct guard_err *err)
+{
+    for (uint32_t i = 0; i < intake->count; i++) {
+        struct intake_ring *ring = &intake->list[i];
+        if (ring->dirty)
+            GUARD_TRY(store_save_position(intake->store, ring->name, ring->incarnation,
+                                          ring->sequence, err));
+    }
+    return GUARD_OK;
+}
+
+void intake_saved(struct intake *intake)
+{
+    for (uint32_t i = 0; i < intake->count; i++)
+        intake->list[i].dirty = false;
+}
+
+void intake_stats(const struct intake *intake, struct ring_reader_stats *out)
+{
+    memset(out, 0, sizeof(*out));
+    for (uint32_t i = 0; i < intake->count; i++) {
+        struct ring_reader_stats one;
+        if (intake->list[i].alerts)
+            continue;
+        ring_reader_stats(intake->list[i].reader, &one);
+        out->records += one.records;
+        out->lost += one.lost;
+        out->hostile += one.hostile;
+    }
+}
+
+void intake_close(struct intake *intake)
+{
+    while (intake->count > 0)
+        close_ring(intake, intake->count - 1);
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The key with which guardd signs policies. */
+#ifndef GUARDD_KEYS_H
+#define GUARDD_KEYS_H
+
+#include <guard/crypto.h>
+
+struct signing_key {
+    uint8_t public_key[GUARD_KEY_BYTES];
+    uint8_t secret[64];
+};
+
+/* Reads keys/policy.key of the state directory, or makes it (0600) and keys/policy.pub (0644, 64
+ * hexadecimal digits). */
+GUARD_MUST_USE enum guard_rc signing_key_open(struct signing_key *out, const char *state,
+                                              struct guard_err *err);
+
+#endif

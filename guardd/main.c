@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* guardd, standalone role: one thread that reads rings, learns, saves, publishes and writes alerts,
+ * by a clock of its own. */
+#include "intake.h"
+#include "status.h"
+
+#include "common/file.h"
+#include "common/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+    TICK_MS = 100,
+    SCAN_MS = 500,
+    SAVE_MS = 2000,
+    STATUS_MS = 500,
+    RECORDS_PER_TICK = 20000,
+};
+
+static volatile sig_atomic_t stopping;
+
+static void on_signal(int number)
+{
+    (void)number;
+    stopping = 1;
+}
+
+struct daemon {
+    const char *state;
+    struct signing_key signing;
+    struct store *store;
+    struct services services;
+    struct alerts alerts;
+    struct intake intake;
+    uint64_t scanned_ms, saved_ms, status_ms;
+    bool save_failed;
+    int lock;
+};
+
+static const struct guard_span no_service = {NULL, 0};
+
+static int usage(FILE *out, int status)
+{
+    fputs("Usage: guardd --state DIR\n\n"
+          "Learns from the rings of gates, publishes signed policies, writes alerts.\n\n"
+          "  --state DIR   the directory shared with the gates (required)\n"
+          "  --help        print this text\n"
+          "  --version     print the version\n\n"
+          "SIGTERM ends it cleanly. Logs are JSON lines on standard error.\n",
+          out);
+    return status;
+}
+
+/* One guardd per state directory: two would publish against each other. */
+static enum guard_rc take_lock(struct daemon *daemon, struct guard_err *err)
+{
+    char path[STATE_PATH_MAX];
+    if (state_path(path, daemon->state, "", no_service, "guardd.lock") != GUARD_OK)
+        return guard_fail(err, GUARD_E_LIMIT, "%s: the path is too long", daemon->state);
+    daemon->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
+    if (daemon->lock < 0)
+        return guard_fail(err, GUARD_E_IO, "%s: %s", path, strerror(errno));
+    if (flock(daemon->lock, LOCK_EX | LOCK_NB) != 0)
+        return guard_fail(err, GUARD_E_STATE, "%s: another guardd uses this directory", path);
+    return GUARD_OK;
+}
+
+static enum guard_rc start(struct daemon *daemon, struct guard_err *err)
+{
+    char path[STATE_PATH_MAX];
+    bool damaged = false;
+    daemon->lock = -1;
+    GUARD_TRY(state_prepare(daemon->state, err));
+    GUARD_TRY(take_lock(daemon, err));
+    GUARD_TRY(signing_key_open(&daemon->signing, daemon->state, err));
+    if (state_path(path, daemon->state, "", no_service, "guard.db") != GUARD_OK)
+        return guard_fail(err, GUARD_E_LIMIT, "%s: the path is too long", daemon->state);
+    GUARD_TRY(store_open(&daemon->store, path, &damaged, err));
+    if (damaged)
+        log_event("alarm", "store-damaged", no_service, "%s was put aside; learning starts anew",
+                  path);
+    daemon->services.state = daemon->state;
+    daemon->services.signing = &daemon->signing;
+    daemon->services.store = daemon->store;
+    GUARD_TRY(services_load(&daemon->services, err));
+    GUARD_TRY(alerts_open(&daemon->alerts, daemon->state, err));
+    daemon->intake.state = daemon->state;
+    daemon->intake.store = daemon->store;
+    daemon->intake.services = &daemon->services;
+    daemon->intake.alerts = &daemon->alerts;
+    return GUARD_OK;
+}
+
+static enum guard_rc save_all(struct daemon *daemon, struct guard_err *err)
+{
+    GUARD_TRY(store_begin(daemon->store, err));
+    enum guard_rc rc = services_save(&daemon->services, err);
+    if (rc == GUARD_OK)
+        rc = intake_save(&daemon->intake, err);
+    if (rc == GUARD_OK)
+        rc = store_commit(daemon->store, err);
+    if (rc != GUARD_OK)
+        store_rollback(daemon->store);
+    return rc;
+}
+
+static void save(struct daemon *daemon)
+{
+    struct guard_err err;
+    if (save_all(daemon, &err) != GUARD_OK) {
+        if (!daemon->save_failed)
+            log_event("alarm", "not-saved", no_service, "%s; tried again", err.text);
+        daemon->save_failed = true;
+        return;
+    }
+    if (daemon->save_failed)
+        log_event("info", "saved-again", no_service, "%s", "");
+    daemon->save_failed = false;
+    services_saved(&daemon->services);
+    intake_saved(&daemon->intake);
+}
+
+static bool elapsed(uint64_t *last_ms, uint64_t now_ms, uint64_t period_ms)
+{
+    /* now < last: the clock was set back. */
+    if (now_ms >= *last_ms && now_ms - *last_ms < period_ms)
+        return false;
+    *last_ms = now_ms;
+    return true;
+}
+
+static void tick(struct daemon *daemon)
+{
+    uint64_t now = clock_unix_ms();
+    if (elapsed(&daemon->scanned_ms, now, SCAN_MS)) {
+        intake_scan(&daemon->intake);
+        services_watch_guardians(&daemon->services);
+    }
+    bool more = intake_read(&daemon->intake, RECORDS_PER_TICK);
+    services_publish(&daemon->services, now);
+    alerts_flush(&daemon->alerts, now);
+    if (elapsed(&daemon->saved_ms, now, SAVE_MS))
+        save(daemon);
+    if (elapsed(&daemon->status_ms, now, STATUS_MS))
+        status_write(daemon->state, &daemon->services, &daemon->intake);
+    if (!more) {
+        struct timespec pause = {.tv_nsec = TICK_MS * 1000000L};
+        nanosleep(&pause, NULL);
+    }
+}
+
+static void stop(struct daemon *daemon)
+{
+    intake_scan(&daemon->intake);
+    while (intake_read(&daemon->intake, RECORDS_PER_TICK))
+        continue;
+    services_publish(&daemon->services, clock_unix_ms());
+    alerts_close(&daemon->alerts);
+    save(daemon);
+    services_export(&daemon->services);
+    status_write(daemon->state, &daemon->services, &daemon->intake);
+}
+
+static void release(struct daemon *daemon)
+{
+    intake_close(&daemon->intake);
+    services_free(&daemon->services);
+    store_close(daemon->store);
+    if (daemon->lock >= 0)
+        close(daemon->lock);
+}
+
+static void catch_signals(void)
+{
+    struct sigaction action = {.sa_handler = on_signal};
+    sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGINT, &action, NULL);
+    signal(SIGPIPE, SIG_IGN);
+}
+
+int main(int argc, char **argv)
+{
+    static const struct option options[] = {{"state", required_argument, NULL, 's'},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {"version", no_argument, NULL, 'v'},
+                                            {0}};
+    static struct daemon daemon;
+    struct guard_err err;
+    int found;
+    catch_signals();
+    while ((found = getopt_long(argc, argv, "", options, NULL)) != -1) {
+        if (found == 's')
+            daemon.state = optarg;
+        else if (found == 'h')
+            return usage(stdout, 0);
+        else if (found == 'v')
+            return printf("guardd %s\n", GUARD_VERSION) > 0 ? 0 : 1;
+        else
+            return usage(stderr, 2);
+    }
+    if (daemon.state == NULL || optind != argc)
+        return usage(stderr, 2);
+    prctl(PR_SET_DUMPABLE, 0); /* it holds the signing key */
+    umask(027);
+    if (start(&daemon, &err) != GUARD_OK) {
+        log_event("alarm", "not-started", no_service, "%s", err.text);
+        release(&daemon);
+        return 1;
+    }
+    log_event("info", "started", no_service, "%u services", daemon.services.count);
+    while (!stopping)
+        tick(&daemon);
+    stop(&daemon);
+    log_event("info", "stopped", no_service, "%s", "");
+    release(&daemon);
+    return 0;
+}

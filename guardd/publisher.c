@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* When to learn and what to publish: soon while a service is young, seldom when it is settled, at
+ * once when people changed its Guardian. A policy file is replaced by rename; gates notice by
+ * themselves. */
+#include "service.h"
+
+#include "common/file.h"
+#include "common/log.h"
+
+#include <guard/policy.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    LEARN_MIN_MS = 1000,      /* between two learnings of one service */
+    LEARN_SHARE = 20,         /* learning takes at most one part in so many of the time */
+    PUBLISH_YOUNG_MS = 5000,  /* between publications while the service isn't ready */
+    PUBLISH_READY_MS = 60000, /* and when it is */
+};
+
+/* Protecting what is trusted matters before tables overflow, and costs the identity with piles made
+ * elsewhere: only when it gets close. Cells; the default maximum is 49,152. */
+enum { PROTECT_FROM_CELLS = 24576 };
+
+static bool learning_due(const struct service *service, uint64_t exchanges, uint64_t now_ms)
+{
+    uint64_t pause = service->learn_cost_ms * LEARN_SHARE;
+    if (service->urgent)
+        return true;
+    return exchanges != service->learned_exchanges &&
+           now_ms - service->learned_ms >= (pause > LEARN_MIN_MS ? pause : LEARN_MIN_MS);
+}
+
+static bool learn(struct service *service, const struct guard_pile_stats *stats, uint64_t now_ms)
+{
+    struct guard_learn_cfg cfg = {.alloc = heap_alloc(), .support = service->guardian.support};
+    struct guard_model *model = NULL;
+    struct guard_err err;
+    service->learned_ms = now_ms;
+    service->learned_exchanges = stats->exchanges;
+    if (stats->cells > PROTECT_FROM_CELLS && !stats->overflowed &&
+        guard_pile_protect(service->pile, service->guardian.support, &err) != GUARD_OK)
+        log_event("warn", "not-protected", service->name, "%s", err.text);
+    if (guard_learn(&model, service->pile, &cfg, &err) != GUARD_OK) {
+        log_event("alarm", "not-learned", service->name, "%s", err.text);
+        return false;
+    }
+    service->learn_cost_ms = clock_unix_ms() - now_ms;
+    guard_model_free(service->model);
+    service->model = model;
+    return true;
+}
+
+static bool publication_due(const struct service *service, uint64_t now_ms)
+{
+    if (service->urgent || service->generation == 0 || service->published_ms == 0)
+        return true;
+    bool ready = service->model->ready;
+    if (ready != service->published_ready)
+        return true;
+    uint64_t grown = service->learned_exchanges - service->published_exchanges;
+    if (!ready)
+        return grown > 0 && now_ms - service->published_ms >= PUBLISH_YOUNG_MS;
+    return grown * 100 >= service->published_exchanges && grown > 0 &&
+           now_ms - service->published_ms >= PUBLISH_READY_MS;
+}
+
+/* The generation counts up from what the store and the file in place know, so that no gate sees an
+ * older one after a loss of the store. */
+static uint64_t next_generation(const struct services *services, const struct service *service,
+                                const char *path)
+{
+    uint8_t *bytes = NULL;
+    size_t len = 0;
+    uint64_t generation = service->generation;
+    struct guard_alloc heap = heap_alloc();
+    struct guard_policy *policy = NULL;
+    struct guard_policy_info info;
+    if (service->published_ms == 0 &&
+        file_read(path, (size_t)64 << 20, &bytes, &len, NULL) == GUARD_OK &&
+        guard_policy_load(&policy, &heap, (struct guard_span){bytes, len}, service->name,
+                          services->signing->public_key, NULL) == GUARD_OK) {
+        guard_policy_info(policy, &info);
+        if (info.generation > generation)
+            generation = info.generation;
+        guard_policy_unref(policy);
+    }
+    free(bytes);
+    return generation + 1;
+}
+
+static bool write_policy(struct services *services, struct service *service, uint64_t now_ms)
+{
+    char path[STATE_PATH_MAX];
+    struct guard_err err;
+    uint8_t *bytes = NULL;
+    size_t len = 0;
+    if (state_path(path, services->state, "policies", service->name, ".policy") != GUARD_OK)
+        return false;
+    struct guard_policy_cfg cfg = {.alloc = heap_alloc(),
+                                   .generation = next_generation(services, service, path),
+                                   .created_ms = now_ms};
+    enum guard_rc rc = guard_policy_compile(&bytes, &len, service->model, &service->guardian, &cfg,
+                                            services->signing->secret, &err);
+    if (rc == GUARD_OK)
+        rc = file_replace(path, (struct guard_span){bytes, len}, 0640, true, &err);
+    free(bytes);
+    if (rc != GUARD_OK) {
+        log_event("alarm", "not-published", service->name, "%s", err.text);
+        return false;
+    }
+    service->generation = cfg.generation;
+    return true;
+}
+
+static void export_pile(struct services *services, struct service *service)
+{
+    char path[STATE_PATH_MAX];
+    struct guard_err err;
+    uint8_t *bytes = NULL;
+    size_t len = 0;
+    if (service->damaged ||
+        state_path(path, services->state, "piles", service->name, ".pile") != GUARD_OK)
+        return;
+    enum guard_rc rc = guard_pile_encode(service->pile, &bytes, &len, &err);
+    if (rc == GUARD_OK)
+        rc = file_replace(path, (struct guard_span){bytes, len}, 0640, false, &err);
+    free(bytes);
+    if (rc != GUARD_OK)
+        log_event("warn", "pile-not-exported", service->name, "%s", err.text);
+}
+
+static void publish(struct services *services, struct service *service, uint64_t now_ms)
+{
+    bool ready = service->model->ready;
+    bool first = service->published_ms == 0;
+    if (!write_policy(services, service, now_ms)) {
+        service->published_ms = now_ms; /* not again at every tick */
+        service->urgent = false;
+        return;
+    }
+    if (first || ready != service->published_ready || service->urgent)
+        log_event("info", "published", service->name, "generation %llu, mode %s, %s",
+                  (unsigned long long)service->generation,
+                  guard_mode_name(service->guardian.request_mode), ready ? "ready" : "learning");
+    service->published_ms = now_ms;
+    service->published_ready = ready;
+    service->published_exchanges = service->learned_exchanges;
+    service->urgent = false;
+    service->dirty = true; /* the generation */
+    export_pile(services, service);
+}
+
+void services_publish(struct services *services, uint64_t now_ms)
+{
+    for (uint32_t i = 0; i < services->count; i++) {
+        struct service *service = services->list[i];
+        struct guard_pile_stats stats;
+        if (service->damaged)
+            continue;
+        guard_pile_stats(service->pile, &stats);
+        if ((service->model == NULL || learning_due(service, stats.exchanges, now_ms)) &&
+            !learn(service, &stats, now_ms))
+            continue;
+        if (publication_due(service, now_ms))
+            publish(services, service, now_ms);
+    }
+}
+
+void services_export(struct services *services)
+{
+    for (uint32_t i = 0; i < services->count; i++)
+        export_pile(services, services->list[i]);
+}

@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The table of services: finding, making, loading, saving, and taking records in. */
+#include "service.h"
+
+#include "common/file.h"
+#include "common/guardian.h"
+#include "common/log.h"
+
+#include <guard/txn.h>
+
+#include <dirent.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static void service_free(struct service *service)
+{
+    guard_pile_free(service->pile);
+    guard_model_free(service->model);
+    guard_arena_reset(&service->guardian_arena);
+    free(service);
+}
+
+static struct service *service_new(struct guard_span name, const uint8_t key[GUARD_KEY_BYTES])
+{
+    struct service *service = calloc(1, sizeof(*service));
+    struct guard_alloc heap = heap_alloc();
+    if (service == NULL)
+        return NULL;
+    memcpy(service->name_text, name.ptr, name.len);
+    service->name = (struct guard_span){(const uint8_t *)service->name_text, name.len};
+    memcpy(service->key, key, GUARD_KEY_BYTES);
+    guard_arena_init(&service->guardian_arena, &heap, (size_t)8 << 20);
+    guard_guardian_default(&service->guardian, service->name);
+    return service;
+}
+
+static struct guard_pile_cfg pile_cfg(const struct service *service)
+{
+    struct guard_pile_cfg cfg = {.alloc = heap_alloc(), .service = service->name};
+    memcpy(cfg.key, service->key, GUARD_KEY_BYTES);
+    return cfg;
+}
+
+static enum guard_rc service_open_pile(struct service *service, struct guard_span bytes,
+                                       struct guard_err *err)
+{
+    struct guard_pile_cfg cfg = pile_cfg(service);
+    if (bytes.len > 0) {
+        enum guard_rc rc = guard_pile_decode(&service->pile, &cfg, bytes, err);
+        if (rc == GUARD_OK || rc == GUARD_E_NOMEM)
+            return rc;
+        log_event("alarm", "pile-damaged", service->name, "%s: learning starts anew", err->text);
+    }
+    return guard_pile_new(&service->pile, &cfg, err);
+}
+
+static enum guard_rc services_add(struct services *services, struct guard_span name,
+                                  const uint8_t key[GUARD_KEY_BYTES], struct guard_span pile,
+                                  struct service **out, struct guard_err *err)
+{
+    if (services->count == SERVICES_MAX || !state_service_valid(name))
+        return guard_fail(err, GUARD_E_LIMIT, "too many services, or a bad name");
+    struct service *service = service_new(name, key);
+    if (service == NULL)
+        return guard_fail(err, GUARD_E_NOMEM, "no memory for a service");
+    enum guard_rc rc = service_open_pile(service, pile, err);
+    if (rc != GUARD_OK) {
+        service_free(service);
+        return rc;
+    }
+    services->list[services->count++] = service;
+    *out = service;
+    return GUARD_OK;
+}
+
+static enum guard_rc take_stored(void *ctx, const struct store_service *stored)
+{
+    struct services *services = ctx;
+    struct service *service = NULL;
+    struct guard_err err;
+    enum guard_rc rc =
+        services_add(services, stored->name, stored->key, stored->pile, &service, &err);
+    if (rc == GUARD_E_NOMEM)
+        return rc;
+    if (rc != GUARD_OK) {
+        log_event("alarm", "service-skipped", stored->name, "%s", err.text);
+        return GUARD_OK;
+    }
+    service->generation = stored->generation;
+    return GUARD_OK;
+}
+
+enum guard_rc services_load(struct services *services, struct guard_err *err)
+{
+    return store_load_services(services->store, take_stored, services, err);
+}
+
+void services_free(struct services *services)
+{
+    for (uint32_t i = 0; i < services->count; i++)
+        service_free(services->list[i]);
+    services->count = 0;
+}
+
+static struct service *find(struct services *services, struct guard_span name)
+{
+    for (uint32_t i = 0; i < services->count; i++) {
+        struct service *service = services->list[i];
+        if (service->name.len == name.len && memcmp(service->name.ptr, name.ptr, name.len) == 0) {
+            /* The next record is likely to be of the same service. */
+            services->list[i] = services->list[0];
+            services->list[0] = service;
+            return service;
+        }
+    }
+    return NULL;
+}
+
+struct service *services_get(struct services *services, struct guard_span name)
+{
+    uint8_t key[GUARD_KEY_BYTES];
+    struct guard_err err;
+    struct service *service = find(services, name);
+    if (service != NULL)
+        return service;
+    if (random_bytes(key, sizeof(key)) != GUARD_OK ||
+        services_add(services, name, key, (struct guard_span){NULL, 0}, &service, &err) !=
+            GUARD_OK) {
+        services->rejected++;
+        return NULL;
+    }
+    service->dirty = true; /* its key must survive */
+    log_event("info", "service-found", service->name, "%s", "");
+    return service;
+}
+
+void services_observe(struct services *services, uint64_t producer, uint64_t incarnation,
+                      struct guard_span record)
+{
+    struct guard_record_head head;
+    struct guard_err err;
+    if (guard_record_head_read(record, &head) != GUARD_OK) {
+        services->rejected++;
+        return;
+    }
+    struct service *service = services_get(services, head.service);
+    if (service == NULL || service->damaged || !service->guardian.learn)
+        return;
+    /* One ring carries many services: each pile numbers what it got of the ring by itself.
+     * Positions of rings are saved with the piles, so that numbers come out the same when records
+     * are read again after a kill. */
+    struct guard_source source = {
+        .producer = producer,
+        .incarnation = incarnation,
+        .sequence = guard_pile_position(service->pile, producer, incarnation) + 1};
+    enum guard_rc rc = guard_pile_observe(service->pile, &source, record, &err);
+    if (rc == GUARD_OK) {
+        service->dirty = true;
+        return;
+    }
+    service->refused++;
+    if (rc == GUARD_E_NOMEM || rc == GUARD_E_STATE) {
+        service->damaged = true;
+        log_event("alarm", "learning-stopped", service->name, "%s", err.text);
+    }
+}
+
+static uint64_t stamp_of(const struct stat *info)
+{
+    return ((uint64_t)info->st_mtim.tv_sec * 1000000000U + (uint64_t)info->st_mtim.tv_nsec) ^
+           ((uint64_t)info->st_ino << 1) ^ (uint64_t)info->st_size;
+}
+
+static void read_guardian(struct service *service, const char *path, uint64_t stamp)
+{
+    struct guard_guardian guardian;
+    struct guard_arena arena;
+    struct guard_alloc heap = heap_alloc();
+    guard_arena_init(&arena, &heap, (size_t)8 << 20);
+    service->guardian_stamp = stamp;
+    service->guardian_err.text[0] = '\0';
+    enum guard_rc rc = guardian_load(&guardian, path, &arena, &service->guardian_err);
+    if (rc == GUARD_OK && (guardian.service.len != service->name.len ||
+                           memcmp(guardian.service.ptr, service->name.ptr, service->name.len) != 0))
+        rc = guard_fail(&service->guardian_err, GUARD_E_FOREIGN, "%s: names another service", path);
+    if (rc != GUARD_OK) {
+        guard_arena_reset(&arena);
+        log_event("alarm", "guardian-refused", service->name,
+                  "%s; the last good one stays in force", service->guardian_err.text);
+        return;
+    }
+    guard_arena_reset(&service->guardian_arena);
+    service->guardian_arena = arena;
+    service->guardian = guardian;
+    service->guardian.service = service->name;
+    service->urgent = true;
+    log_event("info", "guardian-read", service->name, "mode %s",
+              guard_mode_name(guardian.request_mode));
+}
+
+static void watch_guardian(struct services *services, struct service *service)
+{
+    char path[STATE_PATH_MAX];
+    struct stat info;
+    if (state_path(path, services->state, "guardians", service->name, ".yaml") != GUARD_OK)
+        return;
+    if (stat(path, &info) != 0) {
+        if (service->guardian_stamp != 0) {
+            log_event("alarm", "guardian-gone", service->name, "%s",
+                      "the last good one stays in force");
+            service->guardian_stamp = 0;
+        }
+        return;
+    }
+    if (stamp_of(&info) != service->guardian_stamp)
+        read_guardian(service, path, stamp_of(&info));
+}
+
+static void find_new_guardians(struct services *services)
+{
+    char path[STATE_PATH_MAX];
+    if (state_path(path, services->state, "guardians", (struct guard_span){NULL, 0}, "") !=
+        GUARD_OK)
+        return;
+    DIR *dir = opendir(path);
+    for (struct dirent *entry = NULL; dir != NULL && (entry = readdir(dir)) != NULL;) {
+        size_t len = strlen(entry->d_name);
+        if (len <= 5 || strcmp(entry->d_name + len - 5, ".yaml") != 0)
+            continue;
+        struct guard_span name = {(const uint8_t *)entry->d_name, len - 5};
+        if (state_service_valid(name) && services->count < SERVICES_MAX)
+            (void)services_get(services, name);
+    }
+    if (dir != NULL)
+        closedir(dir);
+}
+
+void services_watch_guardians(struct services *services)
+{
+    find_new_guardians(services);
+    for (uint32_t i = 0; i < services->count; i++)
+        watch_guardian(services, services->list[i]);
+}
+
+enum guard_rc services_save(struct services *services, struct guard_err *err)
+{
+    for (uint32_t i = 0; i < services->count; i++) {
+        struct service *service = services->list[i];
+        uint8_t *bytes = NULL;
+        size_t len = 0;
+        if (!service->dirty || service->damaged)
+            continue;
+        GUARD_TRY(guard_pile_encode(service->pile, &bytes, &len, err));
+        struct store_service stored = {
+            .name = service->name, .generation = service->generation, .pile = {bytes, len}};
+        memcpy(stored.key, service->key, GUARD_KEY_BYTES);
+        enum guard_rc rc = store_save_service(services->store, &stored, err);
+        free(bytes);
+        GUARD_TRY(rc);
+    }
+    return GUARD_OK;
+}
+
+void services_saved(struct services *services)
+{
+    for (uint32_t i = 0; i < services->count; i++)
+        services->list[i]->dirty = false;
+}

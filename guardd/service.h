@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One service as guardd knows it: its pile, its Guardian, the policy it published last. */
+#ifndef GUARDD_SERVICE_H
+#define GUARDD_SERVICE_H
+
+#include "keys.h"
+#include "store.h"
+
+#include "common/state.h"
+
+#include <guard/guardian.h>
+#include <guard/model.h>
+
+enum { SERVICES_MAX = 1024, SERVICE_NAME_CAP = STATE_SERVICE_MAX + 1 };
+
+struct service {
+    char name_text[SERVICE_NAME_CAP];
+    struct guard_span name;
+    uint8_t key[GUARD_KEY_BYTES];
+    struct guard_pile *pile;
+    struct guard_model *model; /* of the last learning; NULL before */
+    uint64_t generation;       /* of the last published policy; 0 = none */
+    uint64_t published_ms;
+    uint64_t learned_ms;
+    uint64_t learn_cost_ms;
+    uint64_t learned_exchanges;   /* pile's exchanges at the last learning */
+    uint64_t published_exchanges; /* at the last publication */
+    bool published_ready;
+    bool dirty;   /* the pile differs from the stored one */
+    bool urgent;  /* publish at the next tick: the Guardian changed */
+    bool damaged; /* out of memory inside the pile: not observed into any more */
+    struct guard_guardian guardian;
+    struct guard_arena guardian_arena;
+    uint64_t guardian_stamp;       /* of the file that was read; 0 = none */
+    struct guard_err guardian_err; /* why the newest document isn't in force; "" when it is */
+    uint64_t refused;              /* records that the pile refused */
+};
+
+struct services {
+    const char *state;
+    const struct signing_key *signing;
+    struct store *store;
+    struct service *list[SERVICES_MAX];
+    uint32_t count;
+    uint64_t rejected; /* records of services beyond the maximum or with bad names */
+};
+
+/* Loads all services of the store. */
+GUARD_MUST_USE enum guard_rc services_load(struct services *services, struct guard_err *err);
+void services_free(struct services *services);
+/* Finds the service or makes it (a fresh key); NULL when the name is bad, there are too many, or no
+ * memory: counted. */
+struct service *services_get(struct services *services, struct guard_span name);
+/* Takes in one record of a ring. */
+void services_observe(struct services *services, uint64_t producer, uint64_t incarnation,
+                      struct guard_span record);
+/* Services that have a Guardian document but no traffic yet become known; changed documents are
+ * read. */
+void services_watch_guardians(struct services *services);
+/* Learns and publishes what is due. */
+void services_publish(struct services *services, uint64_t now_ms);
+/* Saves dirty piles (inside the caller's transaction). */
+GUARD_MUST_USE enum guard_rc services_save(struct services *services, struct guard_err *err);
+/* Marks all as saved, after the commit. */
+void services_saved(struct services *services);
+/* Writes piles/<service>.pile of all that changed since they were published; at the end of the
+ * daemon's life. */
+void services_export(struct services *services);
+
+#endif

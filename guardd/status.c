@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The status document: services with their readiness and what they lack, endpoints with the most
+ * traffic first named. */
+#include "status.h"
+
+#include "common/file.h"
+#include "common/json_writer.h"
+#include "common/log.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { STATUS_BYTES_MAX = 1 << 20, ENDPOINTS_SHOWN = 64, SERVICE_ROOM = 32 * 1024 };
+
+static void write_endpoint(struct json_writer *json, const struct guard_model_endpoint *endpoint)
+{
+    json_open(json, NULL, '{');
+    json_string(json, "method", endpoint->method);
+    json_string(json, "template", endpoint->template_text);
+    json_integer(json, "exchanges", (int64_t)endpoint->exchanges);
+    json_integer(json, "clients", endpoint->clients);
+    json_integer(json, "epochs", endpoint->epochs);
+    json_bool(json, "ready", endpoint->ready);
+    json_string(json, "lacks", endpoint->lacks);
+    json_close(json, '}');
+}
+
+static void write_model(struct json_writer *json, const struct guard_model *model)
+{
+    json_bool(json, "ready", model->ready);
+    json_number(json, "progress", (double)model->progress / 1000.0);
+    json_integer(json, "clients", model->clients);
+    json_integer(json, "epochs", model->epochs);
+    json_text(json, "unit",
+              model->anonymous == model->exchanges ? "anonymous: no poisoning claim"
+                                                   : "client prefix");
+    json_open(json, "endpoints", '[');
+    for (uint32_t i = 0; i < model->endpoint_count && i < ENDPOINTS_SHOWN; i++) {
+        if (json->cap - json->len < SERVICE_ROOM / 8)
+            break;
+        write_endpoint(json, &model->endpoints[i]);
+    }
+    json_close(json, ']');
+    json_integer(json, "endpoint_count", model->endpoint_count);
+}
+
+static void write_service(struct json_writer *json, const struct service *service)
+{
+    struct guard_pile_stats stats;
+    guard_pile_stats(service->pile, &stats);
+    json_open(json, NULL, '{');
+    json_string(json, "service", service->name);
+    json_text(json, "mode", guard_mode_name(service->guardian.request_mode));
+    json_text(json, "learn",
+              service->damaged          ? "stopped"
+              : service->guardian.learn ? "on"
+                                        : "paused");
+    json_integer(json, "generation", (int64_t)service->generation);
+    json_integer(json, "exchanges", (int64_t)stats.exchanges);
+    json_integer(json, "refused", (int64_t)service->refused);
+    json_bool(json, "overflowed", stats.overflowed);
+    json_integer(json, "memory", (int64_t)stats.memory);
+    json_text(json, "guardian_error", service->guardian_err.text);
+    if (service->model != NULL) {
+        write_model(json, service->model);
+    } else {
+        json_bool(json, "ready", false);
+        json_number(json, "progress", 0);
+    }
+    json_close(json, '}');
+}
+
+static void write_all(struct json_writer *json, const struct services *services,
+                      const struct intake *intake)
+{
+    struct ring_reader_stats rings;
+    intake_stats(intake, &rings);
+    json_open(json, NULL, '{');
+    json_integer(json, "time_ms", (int64_t)clock_unix_ms());
+    json_integer(json, "pid", getpid());
+    json_open(json, "rings", '{');
+    json_integer(json, "count", intake->count);
+    json_integer(json, "records", (int64_t)rings.records);
+    json_integer(json, "lost", (int64_t)rings.lost);
+    json_integer(json, "hostile", (int64_t)rings.hostile);
+    json_integer(json, "rejected", (int64_t)services->rejected);
+    json_close(json, '}');
+    json_open(json, "alerts", '{');
+    json_integer(json, "written", (int64_t)intake->alerts->written);
+    json_integer(json, "folded", (int64_t)intake->alerts->folded);
+    json_integer(json, "hostile", (int64_t)intake->alerts->hostile);
+    json_integer(json, "failed", (int64_t)intake->alerts->failed);
+    json_close(json, '}');
+    json_open(json, "services", '[');
+    for (uint32_t i = 0; i < services->count && json->cap - json->len > SERVICE_ROOM; i++)
+        write_service(json, services->list[i]);
+    json_close(json, ']');
+    json_integer(json, "service_count", services->count);
+    json_close(json, '}');
+}
+
+void status_write(const char *state, const struct services *services, const struct intake *intake)
+{
+    static bool complained;
+    char path[STATE_PATH_MAX];
+    struct json_writer json;
+    struct guard_err err = {.text = "the status is too large"};
+    char *text = malloc(STATUS_BYTES_MAX);
+    bool good = false;
+    if (text == NULL)
+        return;
+    json_writer_init(&json, text, STATUS_BYTES_MAX);
+    write_all(&json, services, intake);
+    if (!json.overflow &&
+        state_path(path, state, "", (struct guard_span){NULL, 0}, "status.json") == GUARD_OK)
+        good = file_replace(path, (struct guard_span){(const uint8_t *)text, json.len}, 0640, false,
+                            &err) == GUARD_OK;
+    free(text);
+    if (!good && !complained)
+        log_event("alarm", "status-not-written", (struct guard_span){NULL, 0}, "%s", err.text);
+    complained = !good;
+}

@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The SQLite store. synchronous=NORMAL in WAL mode: a killed process loses nothing that was
+ * committed; a power cut may lose the last commits, never the database. */
+#include "store.h"
+
+#include <inttypes.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum { STORE_VERSION = 1 };
+
+enum statement { SAVE_SERVICE, LOAD_SERVICES, SAVE_POSITION, LOAD_POSITION, STATEMENT_COUNT };
+
+struct store {
+    sqlite3 *db;
+    sqlite3_stmt *statements[STATEMENT_COUNT];
+};
+
+static const char schema[] = "CREATE TABLE service (name TEXT PRIMARY KEY, key BLOB NOT NULL, "
+                             "generation INTEGER NOT NULL, pile BLOB) STRICT;"
+                             "CREATE TABLE position (ring TEXT PRIMARY KEY, incarnation INTEGER "
+                             "NOT NULL, sequence INTEGER NOT NULL) STRICT;";
+
+static const char *const texts[STATEMENT_COUNT] = {
+    [SAVE_SERVICE] = "INSERT INTO service (name, key, generation, pile) VALUES (?1, ?2, ?3, ?4) ON "
+                     "CONFLICT (name) DO UPDATE "
+                     "SET generation = excluded.generation, pile = excluded.pile",
+    [LOAD_SERVICES] = "SELECT name, key, generation, pile FROM service ORDER BY name",
+    [SAVE_POSITION] = "INSERT INTO position (ring, incarnation, sequence) VALUES (?1, ?2, ?3) ON "
+                      "CONFLICT (ring) DO UPDATE "
+                      "SET incarnation = excluded.incarnation, sequence = excluded.sequence",
+    [LOAD_POSITION] = "SELECT incarnation, sequence FROM position WHERE ring = ?1",
+};
+
+static enum guard_rc failure(const struct store *store, const char *what, struct guard_err *err)
+{
+    const char *text = store->db != NULL ? sqlite3_errmsg(store->db) : "no memory";
+    return guard_fail(err, GUARD_E_IO, "store: %s: %s", what, text);
+}
+
+static int scalar(sqlite3 *db, const char *sql, char *out, size_t cap)
+{
+    sqlite3_stmt *statement = NULL;
+    int rc = sqlite3_prepare_v2(db, sql, -1, &statement, NULL);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_step(statement);
+    if (rc == SQLITE_ROW) {
+        const unsigned char *text = sqlite3_column_text(statement, 0);
+        snprintf(out, cap, "%s", text != NULL ? (const char *)text : "");
+    }
+    sqlite3_finalize(statement);
+    return rc;
+}
+
+static enum guard_rc open_database(struct store *store, const char *path, struct guard_err *err)
+{
+    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
+    if (sqlite3_open_v2(path, &store->db, flags, NULL) != SQLITE_OK)
+        return failure(store, path, err);
+    sqlite3_busy_timeout(store->db, 2000);
+    return GUARD_OK;
+}
+
+/* GUARD_E_CHECKSUM when the file is no sound database. */
+static enum guard_rc prepare_database(struct store *store, struct guard_err *err)
+{
+    char text[64] = "";
+    int rc = scalar(store->db, "PRAGMA journal_mode=WAL", text, sizeof(text));
+    if (rc == SQLITE_ROW)
+        rc = scalar(store->db, "PRAGMA quick_check(1)", text, sizeof(text));
+    if (rc == SQLITE_NOTADB || rc == SQLITE_CORRUPT ||
+        (rc == SQLITE_ROW && strcmp(text, "ok") != 0))
+        return guard_fail(err, GUARD_E_CHECKSUM, "store: the database is damaged: %s", text);
+    if (rc != SQLITE_ROW)
+        return failure(store, "can't be checked", err);
+    if (scalar(store->db, "PRAGMA user_version", text, sizeof(text)) != SQLITE_ROW)
+        return failure(store, "has no version", err);
+    int version = (int)strtol(text, NULL, 10);
+    if (version > STORE_VERSION)
+        return guard_fail(err, GUARD_E_VERSION, "store: written by a newer guardd (version %d)",
+                          version);
+    if (version == 0 &&
+        (sqlite3_exec(store->db, schema, NULL, NULL, NULL) != SQLITE_OK ||
+         sqlite3_exec(store->db, "PRAGMA user_version=1", NULL, NULL, NULL) != SQLITE_OK))
+        return failure(store, "can't be set up", err);
+    if (sqlite3_exec(store->db, "PRAGMA synchronous=NORMAL", NULL, NULL, NULL) != SQLITE_OK)
+        return failure(store, "can't be set up", err);
+    for (int i = 0; i < STATEMENT_COUNT; i++) {
+        if (sqlite3_prepare_v3(store->db, texts[i], -1, SQLITE_PREPARE_PERSISTENT,
+                               &store->statements[i], NULL) != SQLITE_OK)
+            return guard_fail(err, GUARD_E_CHECKSUM, "store: the database is damaged: %s",
+                              sqlite3_errmsg(store->db));
+    }
+    return GUARD_OK;
+}
+
+static void close_database(struct store *store)
+{
+    for (int i = 0; i < STATEMENT_COUNT; i++) {
+        sqlite3_finalize(store->statements[i]);
+        store->statements[i] = NULL;
+    }
+    sqlite3_close_v2(store->db);
+    store->db = NULL;
+}
+
+static enum guard_rc put_aside(const char *path, struct guard_err *err)
+{
+    static const char *const suffixes[] = {"", "-wal", "-shm"};
+    for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
+        char from[2048];
+        char to[2048];
+        snprintf(from, sizeof(from), "%s%s", path, suffixes[i]);
+        snprintf(to, sizeof(to), "%s.damaged-%lld%s", path, (long long)time(NULL), suffixes[i]);
+        if (rename(from, to) != 0 && i == 0)
+            return guard_fail(err, GUARD_E_IO, "%s: damaged, and can't be put aside", path);
+    }
+    return GUARD_OK;
+}
+
+static enum guard_rc open_and_prepare(struct store *store, const char *path, struct guard_err *err)
+{
+    GUARD_TRY(open_database(store, path, err));
+    return prepare_database(store, err);
+}
+
+enum guard_rc store_open(struct store **out, const char *path, bool *damaged, struct guard_err *err)
+{
+    struct store *store = calloc(1, sizeof(*store));
+    *damaged = false;
+    if (store == NULL)
+        return guard_fail(err, GUARD_E_NOMEM, "store: no memory");
+    enum guard_rc rc = open_and_prepare(store, path, err);
+    if (rc == GUARD_E_CHECKSUM) {
+        *damaged = true;
+        close_database(store);
+        rc = put_aside(path, err);
+        if (rc == GUARD_OK)
+            rc = open_and_prepare(store, path, err);
+    }
+    if (rc != GUARD_OK) {
+        store_close(store);
+        return rc;
+    }
+    *out = store;
+    return GUARD_OK;
+}
+
+void store_close(struct store *store)
+{
+    if (store == NULL)
+        return;
+    close_database(store);
+    free(store);
+}
+
+enum guard_rc store_begin(struct store *store, struct guard_err *err)
+{
+    return sqlite3_exec(store->db, "BEGIN IMMEDIATE", NULL, NULL, NULL) == SQLITE_OK
+               ? GUARD_OK
+               : failure(store, "can't begin to save", err);
+}
+
+enum guard_rc store_commit(struct store *store, struct guard_err *err)
+{
+    return sqlite3_exec(store->db, "COMMIT", NULL, NULL, NULL) == SQLITE_OK
+               ? GUARD_OK
+               : failure(store, "can't save", err);
+}
+
+void store_rollback(struct store *store)
+{
+    sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
+}
+
+static enum guard_rc finish_step(struct store *store, sqlite3_stmt *statement, const char *what,
+                                 struct guard_err *err)
+{
+    int rc = sqlite3_step(statement);
+    enum guard_rc result = rc == SQLITE_DONE ? GUARD_OK : failure(store, what, err);
+    sqlite3_reset(statement);
+    sqlite3_clear_bindings(statement);
+    return result;
+}
+
+enum guard_rc store_save_service(struct store *store, const struct store_service *service,
+                                 struct guard_err *err)
+{
+    sqlite3_stmt *statement = store->statements[SAVE_SERVICE];
+    sqlite3_bind_text64(statement, 1, (const char *)service->name.ptr, service->name.len,
+                        SQLITE_STATIC, SQLITE_UTF8);
+    sqlite3_bind_blob64(statement, 2, service->key, GUARD_KEY_BYTES, SQLITE_STATIC);
+    sqlite3_bind_int64(statement, 3, (sqlite3_int64)service->generation);
+    if (service->pile.len > 0)
+        sqlite3_bind_blob64(statement, 4, service->pile.ptr, service->pile.len, SQLITE_STATIC);
+    return finish_step(store, statement, "a service can't be saved", err);
+}
+
+static bool read_service(sqlite3_stmt *statement, struct store_service *out)
+{
+    const void *key = sqlite3_column_blob(statement, 1);
+    if (key == NULL || sqlite3_column_bytes(statement, 1) != GUARD_KEY_BYTES)
+        return false;
+    *out = (struct store_service){
+        .name = {sqlite3_column_text(statement, 0), (size_t)sqlite3_column_bytes(statement, 0)},
+        .generation = (uint64_t)sqlite3_column_int64(statement, 2),
+        .pile = {sqlite3_column_blob(statement, 3), (size_t)sqlite3_column_bytes(statement, 3)}};
+    memcpy(out->key, key, GUARD_KEY_BYTES);
+    return out->name.ptr != NULL;
+}
+
+enum guard_rc store_load_services(struct store *store,
+                                  enum guard_rc (*take)(void *ctx,
+                                                        const struct store_service *service),
+                                  void *ctx, struct guard_err *err)
+{
+    sqlite3_stmt *statement = store->statements[LOAD_SERVICES];
+    enum guard_rc result = GUARD_OK;
+    int rc;
+    while (result == GUARD_OK && (rc = sqlite3_step(statement)) != SQLITE_DONE) {
+        struct store_service service;
+        if (rc != SQLITE_ROW)
+            result = failure(store, "services can't be read", err);
+        else if (read_service(statement, &service))
+            result = take(ctx, &service);
+    }
+    sqlite3_reset(statement);
+    return result;
+}
+
+enum guard_rc store_save_position(struct store *store, const char *ring, uint64_t incarnation,
+                                  uint64_t sequence, struct guard_err *err)
+{
+    sqlite3_stmt *statement = store->statements[SAVE_POSITION];
+    sqlite3_bind_text(statement, 1, ring, -1, SQLITE_STATIC);
+    sqlite3_bind_int64(statement, 2, (sqlite3_int64)incarnation);
+    sqlite3_bind_int64(statement, 3, (sqlite3_int64)sequence);
+    return finish_step(store, statement, "a position can't be saved", err);
+}
+
+enum guard_rc store_load_position(struct store *store, const char *ring, uint64_t *incarnation,
+                                  uint64_t *sequence, struct guard_err *err)
+{
+    sqlite3_stmt *statement = store->statements[LOAD_POSITION];
+    *incarnation = 0;
+    *sequence = 0;
+    sqlite3_bind_text(statement, 1, ring, -1, SQLITE_STATIC);
+    int rc = sqlite3_step(statement);
+    if (rc == SQLITE_ROW) {
+        *incarnation = (uint64_t)sqlite3_column_int64(statement, 0);
+        *sequence = (uint64_t)sqlite3_column_int64(statement, 1);
+    }
+    enum guard_rc result = rc == SQLITE_ROW || rc == SQLITE_DONE
+                               ? GUARD_OK
+                               : failure(store, "a position can't be read", err);
+    sqlite3_reset(statement);
+    sqlite3_clear_bindings(statement);
+    return result;
+}

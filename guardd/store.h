@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What survives: the services with their keys and piles, and how far each ring was read, saved
+ * together in one transaction so that nothing is lost or counted twice after a kill. SQLite behind
+ * an interface that knows nothing of SQL. */
+#ifndef GUARDD_STORE_H
+#define GUARDD_STORE_H
+
+#include <guard/types.h>
+
+struct store;
+
+/* Opens or makes the database (WAL, migrations, integrity check). A damaged one is put aside as
+ * PATH.damaged-TIME and a new one made: *damaged tells. GUARD_E_IO, GUARD_E_VERSION (written by a
+ * newer guardd). */
+GUARD_MUST_USE enum guard_rc store_open(struct store **out, const char *path, bool *damaged,
+                                        struct guard_err *err);
+void store_close(struct store *store);
+
+/* Saves between begin and commit happen together or not at all. */
+GUARD_MUST_USE enum guard_rc store_begin(struct store *store, struct guard_err *err);
+GUARD_MUST_USE enum guard_rc store_commit(struct store *store, struct guard_err *err);
+void store_rollback(struct store *store);
+
+struct store_service {
+    struct guard_span name;
+    uint8_t key[GUARD_KEY_BYTES];
+    uint64_t generation;
+    struct guard_span pile; /* encoded; empty while there is none */
+};
+GUARD_MUST_USE enum guard_rc
+store_save_service(struct store *store, const struct store_service *service, struct guard_err *err);
+/* Calls take for each service; its spans live until take returns. take's failure stops and is
+ * returned. */
+GUARD_MUST_USE enum guard_rc
+store_load_services(struct store *store,
+                    enum guard_rc (*take)(void *ctx, const struct store_service *service),
+                    void *ctx, struct guard_err *err);
+
+GUARD_MUST_USE enum guard_rc store_save_position(struct store *store, const char *ring,
+                                                 uint64_t incarnation, uint64_t sequence,
+                                                 struct guard_err *err);
+/* GUARD_OK with zeros when the ring is unknown. */
+GUARD_MUST_USE enum guard_rc store_load_position(struct store *store, const char *ring,
+                                                 uint64_t *incarnation, uint64_t *sequence,
+                                                 struct guard_err *err);
+
+#endif

@@ -1,0 +1,25 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# Makes what an nginx module needs beside nginx's headers: ngx_auto_config.h, ngx_auto_headers.h and the module's table.
+# nginx's own configure script does it, with the flags of the nginx that will load the module, once per build folder.
+set -eu
+
+[ $# = 5 ] || { echo "usage: configure.sh NGINX_SRC MODULE_DIR BUILD_DIR OUT_DIR COMPILER" >&2; exit 2; }
+nginx_src=$1
+module_dir=$(cd "$2" && pwd)
+mkdir -p "$3" "$4"
+build_dir=$(cd "$3" && pwd)
+out_dir=$(cd "$4" && pwd)
+
+# shellcheck source=/dev/null
+. "$nginx_src/conf_flags" # NGX_CONF_FLAGS, an array
+cd "$nginx_src"
+# NGX_CONFIGURE would put this machine's paths into the header.
+if ! bash ./configure "${NGX_CONF_FLAGS[@]}" --with-cc="$5" --with-cc-opt="-O2 -g -fPIC" --builddir="$build_dir" \
+    --add-dynamic-module="$module_dir" >"$build_dir/configure.log" 2>&1; then
+    tail -n 20 "$build_dir/configure.log" >&2
+    exit 1
+fi
+sed -i '/^#define NGX_CONFIGURE /c #define NGX_CONFIGURE ""' "$build_dir/ngx_auto_config.h"
+cp "$build_dir/ngx_auto_config.h" "$build_dir/ngx_auto_headers.h" "$out_dir/"
+cp "$build_dir/ngx_http_guard_module_modules.c" "$out_dir/"

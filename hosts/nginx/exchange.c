@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The life of an exchange: begun in the precontent phase, fed with what the client sent, judged
+ * when the request is complete, recorded in the log phase. */
+#include "module.h"
+
+static u_char record_buffer[GUARD_RECORD_MAX];
+
+ngx_http_request_body_filter_pt gate_next_request_body_filter;
+
+static void clean_up(void *data)
+{
+    gate_exchange_t *exchange = data;
+    struct guard_arena arena = exchange->arena; /* holds the exchange itself */
+    if (exchange->policy != NULL)
+        guard_policy_unref(exchange->policy);
+    guard_arena_reset(&arena);
+}
+
+gate_exchange_t *gate_exchange_find(ngx_http_request_t *r)
+{
+    gate_exchange_t *exchange = ngx_http_get_module_ctx(r, ngx_http_guard_module);
+    /* Only an internal redirect and a filter's finalization wipe the context. */
+    if (exchange != NULL || !(r->internal || r->filter_finalize))
+        return exchange;
+    for (ngx_pool_cleanup_t *cleanup = r->pool->cleanup; cleanup != NULL; cleanup = cleanup->next) {
+        if (cleanup->handler == clean_up) {
+            ngx_http_set_ctx(r, cleanup->data, ngx_http_guard_module);
+            return cleanup->data;
+        }
+    }
+    return NULL;
+}
+
+ngx_str_t gate_exchange_id(gate_exchange_t *exchange)
+{
+    if (!exchange->id_made) {
+        uint8_t random[GATE_ID_CHARS / 2];
+        gate_random_id(random);
+        ngx_hex_dump(exchange->id, random, sizeof(random));
+        exchange->id_made = true;
+    }
+    return (ngx_str_t){GATE_ID_CHARS, exchange->id};
+}
+
+/* The one place where a failure of ours is decided on: is the exchange served without inspection or
+ * refused? A Guardian can only make the configuration stricter. */
+static ngx_int_t not_inspected(ngx_http_request_t *r, const gate_loc_conf_t *conf,
+                               const struct gate_service *service)
+{
+    gate_worker.not_inspected++;
+    if (!gate_worker.failing) {
+        gate_worker.failing = true;
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                      "guard: no memory to inspect exchanges with; they are %s",
+                      conf->failure == GATE_FAILURE_CLOSED || service->fail_closed ? "refused"
+                                                                                   : "let through");
+    }
+    if (conf->failure != GATE_FAILURE_CLOSED && !service->fail_closed)
+        return NGX_DECLINED;
+    return NGX_HTTP_SERVICE_UNAVAILABLE;
+}
+
+static struct guard_span span(ngx_str_t text)
+{
+    return (struct guard_span){text.data, text.len};
+}
+
+static uint32_t version_of(const ngx_http_request_t *r)
+{
+    switch (r->http_version) {
+    case NGX_HTTP_VERSION_9:
+        return 9;
+    case NGX_HTTP_VERSION_10:
+        return 10;
+    case NGX_HTTP_VERSION_20:
+        return 20;
+    default:
+        return r->http_version > NGX_HTTP_VERSION_20 ? 30 : 11;
+    }
+}
+
+/* As realip and the proxy protocol left it: nothing that the client wrote is believed here. */
+static void feed_client(ngx_http_request_t *r, const gate_loc_conf_t *conf, struct guard_txn *txn)
+{
+    struct guard_client client = {.unit = GUARD_UNIT_ANONYMOUS};
+    const struct sockaddr *address = r->connection->sockaddr;
+    const void *bytes = NULL;
+    if (address->sa_family == AF_INET) {
+        bytes = &((const struct sockaddr_in *)address)->sin_addr;
+        client.address_len = 4;
+#if (NGX_HAVE_INET6)
+    } else if (address->sa_family == AF_INET6) {
+        const struct in6_addr *wide = &((const struct sockaddr_in6 *)address)->sin6_addr;
+        bool mapped = IN6_IS_ADDR_V4MAPPED(wide);
+        bytes = mapped ? &wide->s6_addr[12] : &wide->s6_addr[0];
+        client.address_len = mapped ? 4 : 16;
+#endif
+    }
+    if (bytes != NULL) {
+        ngx_memcpy(client.address, bytes, client.address_len);
+        client.unit = (enum guard_unit)conf->client;
+    }
+    ngx_str_t subject = ngx_null_string;
+    if (conf->subject != NULL && ngx_http_complex_value(r, conf->subject, &subject) == NGX_OK &&
+        subject.len > 0) {
+        client.unit = GUARD_UNIT_SUBJECT;
+        client.subject = span(subject);
+    }
+    guard_txn_client(txn, &client);
+}
+
+static void feed_headers(ngx_http_request_t *r, struct guard_txn *txn)
+{
+    for (ngx_list_part_t *part = &r->headers_in.headers.part; part != NULL; part = part->next) {
+        const ngx_table_elt_t *headers = part->elts;
+        for (ngx_uint_t i = 0; i < part->nelts; i++) {
+            if (headers[i].hash != 0)
+                guard_txn_header(txn, span(headers[i].key), span(headers[i].value));
+        }
+    }
+}
+
+static bool begin(ngx_http_request_t *r, const gate_loc_conf_t *conf, gate_exchange_t *exchange)
+{
+    struct gate_service *service = exchange->service;
+    const struct guard_txn_cfg cfg = {
+        .policy = service->policy,
+        .service = service->name,
+        .hash_seed = gate_worker.hash_seed,
+        .body_limit = conf->body_limit,
+        .time_ms = (uint64_t)r->start_sec * 1000 + r->start_msec,
+    };
+    if (guard_txn_begin(&exchange->txn, &cfg, &exchange->arena) != GUARD_OK) {
+        exchange->txn = NULL;
+        return false;
+    }
+    if (service->policy != NULL) {
+        exchange->policy = service->policy;
+        exchange->generation = service->generation;
+        guard_policy_ref(service->policy);
+    }
+    feed_client(r, conf, exchange->txn);
+    guard_txn_request(exchange->txn, span(r->method_name), span(r->unparsed_uri), version_of(r));
+    feed_headers(r, exchange->txn);
+    guard_txn_headers_end(exchange->txn);
+    return true;
+}
+
+/* In the arena and not in nginx's pool, which would often need another block for it. */
+static gate_exchange_t *hang_on(ngx_http_request_t *r, struct gate_service *service)
+{
+    struct guard_arena arena;
+    ngx_pool_cleanup_t *cleanup = ngx_pool_cleanup_add(r->pool, 0);
+    guard_arena_init(&arena, &gate_worker.chunks, GATE_ARENA_MAX);
+    gate_exchange_t *exchange = guard_arena_get(&arena, sizeof(*exchange));
+    if (cleanup == NULL || exchange == NULL) {
+        guard_arena_reset(&arena);
+        return NULL;
+    }
+    ngx_memzero(exchange, sizeof(*exchange));
+    exchange->service = service;
+    exchange->arena = arena;
+    cleanup->data = exchange;
+    cleanup->handler = clean_up;
+    ngx_http_set_ctx(r, exchange, ngx_http_guard_module);
+    return exchange;
+}
+
+static void judge(gate_exchange_t *exchange)
+{
+    exchange->reading = false;
+    exchange->verdict = guard_txn_request_end(exchange->txn);
+    exchange->action = exchange->verdict->action;
+    if (exchange->action == GUARD_BLOCK && exchange->service->bypass_until_ms > gate_unix_ms())
+        exchange->action = GUARD_PASS;
+}
+
+ngx_int_t gate_request_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
+{
+    gate_exchange_t *exchange = ngx_http_get_module_ctx(r, ngx_http_guard_module);
+    if (exchange != NULL && exchange->reading) {
+        for (const ngx_chain_t *link = in; link != NULL; link = link->next) {
+            const ngx_buf_t *buf = link->buf;
+            if (buf->last > buf->pos)
+                guard_txn_body(exchange->txn,
+                               (struct guard_span){buf->pos, (size_t)(buf->last - buf->pos)});
+        }
+    }
+    return gate_next_request_body_filter(r, in);
+}
+
+/* Another module wanted the body before us, so it didn't pass our filter: it is read from where
+ * nginx keeps it. */
+static void feed_kept_body(ngx_http_request_t *r, const gate_loc_conf_t *conf,
+                           struct guard_txn *txn)
+{
+    static u_char buffer[16 * 1024];
+    size_t fed = 0;
+    for (ngx_chain_t *link = r->request_body->bufs; link != NULL; link = link->next) {
+        ngx_buf_t *buf = link->buf;
+        if (!buf->in_file) {
+            if (buf->last > buf->pos)
+                guard_txn_body(txn, (struct guard_span){buf->pos, (size_t)(buf->last - buf->pos)});
+            continue;
+        }
+        off_t at = buf->file_pos;
+        while (at < buf->file_last && fed <= conf->body_limit) {
+            size_t want = ngx_min(sizeof(buffer), (size_t)(buf->file_last - at));
+            ssize_t n = ngx_read_file(buf->file, buffer, want, at);
+            if (n <= 0)
+                return;
+            guard_txn_body(txn, (struct guard_span){buffer, (size_t)n});
+            at += n;
+            fed += (size_t)n;
+        }
+    }
+}
+
+static void on_body_read(ngx_http_request_t *r)
+{
+    gate_exchange_t *exchange = ngx_http_get_module_ctx(r, ngx_http_guard_module);
+    judge(exchange);
+    r->write_event_handler = ngx_http_core_run_phases;
+    ngx_http_core_run_phases(r);
+}
+
+static bool body_follows(const ngx_http_request_t *r)
+{
+    if (r->http_version >= NGX_HTTP_VERSION_20)
+        return true; /* nginx knows whether the stream is closed */
+    return r->headers_in.content_length_n > 0 || r->headers_in.chunked;
+}
+
+static ngx_int_t carry_out(ngx_http_request_t *r, gate_exchange_t *exchange)
+{
+    if (exchange->action != GUARD_BLOCK || exchange->answered)
+        return NGX_DECLINED;
+    exchange->answered = true;
+    return gate_answer_block(r, exchange);
+}
+
+static ngx_int_t inspect(ngx_http_request_t *r, const gate_loc_conf_t *conf)
+{
+    struct gate_service *service = &gate_worker.services[conf->service];
+    gate_exchange_t *exchange = hang_on(r, service);
+    if (exchange == NULL || !begin(r, conf, exchange))
+        return not_inspected(r, conf, service);
+    if (r->request_body != NULL) {
+        feed_kept_body(r, conf, exchange->txn);
+    } else if (body_follows(r)) {
+        exchange->reading = true;
+        ngx_int_t rc = ngx_http_read_client_request_body(r, on_body_read);
+        if (rc >= NGX_HTTP_SPECIAL_RESPONSE)
+            return rc;
+        /* The phases go on from on_body_read, which may have run already. */
+        ngx_http_finalize_request(r, NGX_DONE);
+        return NGX_DONE;
+    }
+    judge(exchange);
+    return carry_out(r, exchange);
+}
+
+ngx_int_t gate_precontent_handler(ngx_http_request_t *r)
+{
+    if (r != r->main)
+        return NGX_DECLINED;
+    gate_exchange_t *exchange = gate_exchange_find(r);
+    if (exchange != NULL)
+        return exchange->verdict != NULL ? carry_out(r, exchange) : NGX_DECLINED;
+    const gate_loc_conf_t *conf = ngx_http_get_module_loc_conf(r, ngx_http_guard_module);
+    /* An error page isn't what the client asked for. */
+    if (conf->service < 0 || r->error_page)
+        return NGX_DECLINED;
+    return inspect(r, conf);
+}
+
+static uint32_t latency_us(const ngx_http_request_t *r)
+{
+    const ngx_time_t *now = ngx_timeofday();
+    ngx_msec_int_t ms = (ngx_msec_int_t)((now->sec - r->start_sec) * 1000) +
+                        (ngx_msec_int_t)(now->msec - r->start_msec);
+    ms = ngx_max(ms, 0);
+    return ms < UINT32_MAX / 1000 ? (uint32_t)ms * 1000 : UINT32_MAX - 1;
+}
+
+ngx_int_t gate_log_handler(ngx_http_request_t *r)
+{
+    if (r != r->main)
+        return NGX_OK;
+    gate_exchange_t *exchange = gate_exchange_find(r);
+    if (exchange == NULL || exchange->verdict == NULL || exchange->recorded)
+        return NGX_OK;
+    exchange->recorded = true;
+    ngx_uint_t status = r->err_status != 0 ? r->err_status : r->headers_out.status;
+    size_t len = 0;
+    guard_txn_response(exchange->txn, (uint32_t)status, latency_us(r));
+    if (gate_worker.records != NULL &&
+        guard_txn_record(exchange->txn, record_buffer, sizeof(record_buffer), &len) == GUARD_OK)
+        ring_writer_put(gate_worker.records, (struct guard_span){record_buffer, len});
+    if (exchange->verdict->decision != GUARD_PASS)
+        gate_alert_put(r, exchange, status);
+    return NGX_OK;
+}

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the gate's files share: configuration, the worker's state, and the exchange that hangs on a
+ * request. See docs/internals/gate.md for phases and lifetimes. */
+#ifndef NGX_HTTP_GUARD_MODULE_H
+#define NGX_HTTP_GUARD_MODULE_H
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include <guard/policy.h>
+#include <guard/txn.h>
+
+#include "common/ring.h"
+#include "common/state.h"
+
+enum {
+    GATE_SERVICE_OFF = -2, /* beside NGX_CONF_UNSET and indexes of services */
+    GATE_ARENA_MAX = 256 * 1024,
+    GATE_ID_CHARS = 32,
+};
+
+enum { GATE_FAILURE_OPEN = 0, GATE_FAILURE_CLOSED = 1 };
+
+typedef struct {
+    ngx_str_t state;      /* directory, NUL-terminated; empty: none */
+    ngx_array_t services; /* of ngx_str_t, each name once */
+    size_t ring_size;
+    ngx_str_t key_file;
+    ngx_flag_t key_known;
+    uint8_t key[GUARD_KEY_BYTES];
+} gate_main_conf_t;
+
+typedef struct {
+    ngx_int_t service; /* index, GATE_SERVICE_OFF or NGX_CONF_UNSET */
+    size_t body_limit; /* bytes */
+    ngx_uint_t failure;
+    ngx_uint_t client; /* GUARD_UNIT_PREFIX or GUARD_UNIT_SLICE */
+    ngx_http_complex_value_t *subject;
+} gate_loc_conf_t;
+
+/* Tells one version of a file from another. */
+struct gate_file_id {
+    bool exists;
+    ino_t inode;
+    off_t size;
+    struct timespec changed;
+};
+
+/* A configured service in one worker. */
+struct gate_service {
+    struct guard_span name;
+    struct guard_policy *policy; /* NULL: learn only */
+    const uint8_t *bytes;        /* the policy's */
+    size_t bytes_len;
+    uint64_t generation;      /* in force, 0 = none */
+    uint64_t generation_min;  /* what a next one must have */
+    bool fail_closed;         /* the Guardian's wish */
+    bool refused;             /* the file that is there isn't the one in force */
+    uint64_t bypass_until_ms; /* Unix time; nothing is blocked before */
+    struct gate_file_id policy_seen;
+    struct gate_file_id bypass_seen;
+};
+
+struct gate_chunk;
+
+/* One per process. nginx's workers are single-threaded, so nothing here is locked. */
+struct gate_worker {
+    const gate_main_conf_t *conf;
+    struct gate_service *services;
+    size_t service_count;
+    struct guard_alloc chunks; /* the source of every exchange's arena */
+    struct gate_chunk *free_chunks;
+    size_t free_chunk_count;
+    uint64_t hash_seed;
+    struct ring_writer *records;
+    struct ring_writer *alerts;
+    bool rings_failed; /* and that was logged */
+    uint64_t not_inspected;
+    uint64_t not_inspected_logged;
+    bool failing;
+};
+
+extern struct gate_worker gate_worker;
+extern ngx_module_t ngx_http_guard_module;
+
+/* An exchange that is inspected. Lives in its own arena, is found by the module context or,
+ * after an internal redirect has wiped that, by its pool cleanup. */
+typedef struct {
+    struct guard_arena arena;
+    struct guard_txn *txn; /* NULL: not inspected */
+    struct guard_policy *policy;
+    struct gate_service *service;
+    const struct guard_verdict *verdict; /* NULL until the request is complete */
+    uint64_t generation;
+    enum guard_decision action; /* what is done, after bypass */
+    bool reading;               /* the request body passes our filter */
+    bool answered;
+    bool recorded;
+    bool id_made;
+    u_char id[GATE_ID_CHARS];
+} gate_exchange_t;
+
+/* exchange.c */
+gate_exchange_t *gate_exchange_find(ngx_http_request_t *r);
+ngx_int_t gate_precontent_handler(ngx_http_request_t *r);
+ngx_int_t gate_log_handler(ngx_http_request_t *r);
+/* The random id, made when it is first asked for. */
+ngx_str_t gate_exchange_id(gate_exchange_t *exchange);
+extern ngx_http_request_body_filter_pt gate_next_request_body_filter;
+ngx_int_t gate_request_body_filter(ngx_http_request_t *r, ngx_chain_t *in);
+
+/* answer.c: 403 with a random id. Ends the request or leaves it to nginx's error_page. */
+ngx_int_t gate_answer_block(ngx_http_request_t *r, gate_exchange_t *exchange);
+
+/* alerts.c: the findings of one exchange, as JSON, into the alert ring, under the quota of its
+ * client. */
+void gate_alert_put(ngx_http_request_t *r, gate_exchange_t *exchange, ngx_uint_t status);
+/* Tells what quotas held back and no later alert of the client has told; `all`: before their time
+ * is over. */
+void gate_alerts_flush(bool all);
+
+/* policies.c: loads what is there before the first request, then follows changes in slices. */
+void gate_policies_load(ngx_cycle_t *cycle);
+/* One bounded slice of work; milliseconds until the next. */
+ngx_msec_t gate_policies_slice(ngx_log_t *log);
+void gate_policies_close(void);
+bool gate_file_examine(const char *path, struct gate_file_id *out);
+bool gate_file_same(const struct gate_file_id *a, const struct gate_file_id *b);
+
+/* bypass.c */
+void gate_bypass_follow(struct gate_service *service, ngx_log_t *log);
+/* Says when one has ended by itself. */
+void gate_bypass_expire(struct gate_service *service, ngx_log_t *log);
+
+/* variables.c */
+ngx_int_t gate_variables_add(ngx_conf_t *cf);
+
+/* worker.c */
+ngx_int_t gate_worker_init(ngx_cycle_t *cycle);
+void gate_worker_exit(ngx_cycle_t *cycle);
+uint64_t gate_unix_ms(void); /* nginx's cached clock */
+/* 16 random bytes from a buffer that the kernel fills now and then. */
+void gate_random_id(uint8_t out[16]);
+
+#endif
