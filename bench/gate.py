@@ -17,7 +17,7 @@ def command(program, *arguments):
     """Runs one of our programs to its end and gives its standard output."""
     run = subprocess.run([program, *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     if run.returncode != 0:
-        raise BenchError(f"{os.path.basename(program)} {arguments[0]} failed: {run.stderr[-2000:]}")
+        raise BenchError(f"{os.path.basename(program)} {arguments[0]} failed ({run.returncode}): {run.stderr[-2000:]}")
     return run.stdout
 
 

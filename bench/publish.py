@@ -45,6 +45,8 @@ def _load(rig, server, services):
 def _end_load(process):
     process.send_signal(2)  # wrk then prints what it has counted
     text = process.communicate(timeout=60)[0]
+    if "requests in" not in text:
+        raise BenchError(f"wrk ended ({process.returncode}): {text}")
     requests = int(re.search(r"(\d+) requests in", text).group(1))
     errors = sum(int(n) for line in re.findall(r"Socket errors: (.*)", text) for n in re.findall(r"\d+", line))
     errors += sum(int(n) for n in re.findall(r"Non-2xx or 3xx responses: (\d+)", text))

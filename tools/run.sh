@@ -13,7 +13,8 @@ Environment:
   ONCE=1                       end after the demo: status 0 when benign traffic passed and the attack was blocked
   SEED=n                       draw names, values and the attack from n (random: any)
   LISTEN=127.0.0.1:port        where Guard listens (default: a free port)
-  STATE=directory              what Guard keeps (default: temporary; with UPSTREAM build/run)
+  STATE=directory              what Guard keeps (default: temporary; with UPSTREAM build/run, or
+                               /var/tmp/guard-run when root's folders are closed to nginx)
   BIN=directory                the programs (default: build/bin)
   GUARD_OPTIONS=...            more options for `guard run`
   LEARN_SECONDS=n              how long the profile may take (default 300)
@@ -133,8 +134,16 @@ field() {
 LISTEN=${LISTEN:-127.0.0.1:$("$BIN/guard-demo-traffic" --free-port)}
 url=http://$LISTEN
 
+# As root, nginx's workers have an account that may not get into our folder.
+workers_enter() {
+    [ "$(id -u)" != 0 ] || setpriv --reuid www-data --regid www-data --clear-groups test -x "$1"
+}
+
 protect_upstream() {
-    STATE=${STATE:-$root/build/run}
+    local home=$root/build/run
+    mkdir -p "$home"
+    workers_enter "$home" || home=/var/tmp/guard-run
+    STATE=${STATE:-$home}
     mkdir -p "$STATE" || exit 1
     start_guard upstream "$UPSTREAM"
     title "Guard stands in front of $UPSTREAM"

@@ -39,7 +39,7 @@ static void draft_learned(struct gd_plan_draft *draft, const struct guard_model_
     field->classes = from->classes & all_classes;
     field->pending_classes = from->pending_classes & all_classes & ~from->classes;
     field->types = with_accidental(from->types & ALL_TYPES);
-    field->pending_types = from->pending_types & ALL_TYPES & ~from->types;
+    field->pending_types = from->pending_types & ALL_TYPES & ~field->types;
     field->length_min = from->length_min;
     field->length_max = from->length_max;
     field->digits_max = from->digits_max;

@@ -6,6 +6,7 @@ import os
 import random
 import signal
 import subprocess
+import tempfile
 
 import pytest
 
@@ -18,9 +19,16 @@ def environment(**settings):
     return {**os.environ, "BIN": str(BIN), **{name: str(value) for name, value in settings.items()}}
 
 
-def demo(tmp_path, seed):
-    """The demo's output; its state stays in tmp_path for whoever looks for the cause of a failure."""
-    process = subprocess.Popen([str(RUN)], env=environment(ONCE=1, SEED=seed, STATE=tmp_path), stdin=subprocess.DEVNULL,
+@pytest.fixture
+def state():
+    """Not below tmp_path: run by root, nginx's workers have another account, which may not enter that."""
+    with tempfile.TemporaryDirectory(prefix="guard-test.") as path:
+        os.chmod(path, 0o711)
+        yield os.path.join(path, "state")
+
+
+def demo(state, seed):
+    process = subprocess.Popen([str(RUN)], env=environment(ONCE=1, SEED=seed, STATE=state), stdin=subprocess.DEVNULL,
                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     try:
         output = process.communicate(timeout=300)[0]
@@ -31,24 +39,22 @@ def demo(tmp_path, seed):
 
 
 @pytest.mark.parametrize("seed", [0, random.SystemRandom().randrange(1, 1 << 31)])
-def test_the_demo_learns_and_blocks(tmp_path, seed):
-    tmp_path.chmod(0o755)
-    status, output = demo(tmp_path, seed)
+def test_the_demo_learns_and_blocks(state, seed):
+    status, output = demo(state, seed)
     assert status == 0 and "FAIL" not in output, f"SEED={seed}"
     assert output.count("PASS") == 5, f"SEED={seed}"
     assert "403 Forbidden" in output and " BLOCK GET " in output
 
 
-def test_a_service_of_ones_own_is_protected(tmp_path, echo):
-    tmp_path.chmod(0o755)
+def test_a_service_of_ones_own_is_protected(state, echo):
     port = free_port()
     process = subprocess.Popen([str(RUN)], env=environment(UPSTREAM=f"http://127.0.0.1:{echo.port}", LISTEN=f"127.0.0.1:{port}",
-                                                           STATE=tmp_path / "state"),
+                                                           STATE=state),
                                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         wait_for(lambda: accepts(port), "Guard to listen", 60)
         assert curl(f"http://127.0.0.1:{port}/users?username=tom").json()["target"] == "/users?username=tom"
-        wait_for(lambda: " 1 exchanges " in guard_status(tmp_path / "state"), "the exchange to be learned", 60)
+        wait_for(lambda: " 1 exchanges " in guard_status(state), "the exchange to be learned", 60)
         process.send_signal(signal.SIGTERM)
         assert process.wait(60) == 143
         assert not accepts(port)
@@ -57,7 +63,7 @@ def test_a_service_of_ones_own_is_protected(tmp_path, echo):
 
 
 def guard_status(state):
-    return subprocess.run([str(BIN / "guard"), "status", "--state", str(state)], capture_output=True, text=True,
+    return subprocess.run([str(BIN / "guard"), "status", "--state", state], capture_output=True, text=True,
                           check=False).stdout
 
 

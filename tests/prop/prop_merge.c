@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-enum { PRODUCERS = 32, LEAVES = 48, TREES = 12 };
+enum { PRODUCERS = 32, LEAVES = 48, TREES = 6 };
 
 struct world {
     struct test_random random;

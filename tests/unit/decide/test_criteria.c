@@ -256,6 +256,48 @@ static void test_precedence(void **state)
     world_policy_free(policy);
 }
 
+/* Methods are what the most special rule says, even beside one that says all. */
+static void test_method_precedence(void **state)
+{
+    (void)state;
+    static struct guard_endpoint_rule rules[2];
+    static struct guard_span methods[1];
+    methods[0] = GUARD_SPAN_LITERAL("GET");
+    begin("/users/{int}");
+    rules[0] = rules[1] = rule;
+    rules[0].methods = methods;
+    rules[0].method_count = 1;
+    rules[1].template_text = world_span("/users/{}");
+    world.guardian.endpoints = rules;
+    world.guardian.endpoint_count = 2;
+    get("/users/7", NOTHING, NULL);
+    world.endpoints[WORLD_USER].method = GUARD_SPAN_LITERAL("POST");
+    post("/users/7", NULL, GUARD_RULE_METHOD, "");
+}
+
+/* Values at one endpoint, where the service has a closed set of its own. */
+static void test_header_values(void **state)
+{
+    (void)state;
+    static struct guard_span said[1];
+    static uint64_t learned[] = {1, 2, 3};
+    said[0] = GUARD_SPAN_LITERAL("text/html");
+    begin("/search");
+    struct guard_model_field *accept = world_field(&world, -1, GUARD_LOCATION_HEADER, "accept");
+    accept->closed = true;
+    accept->literals = learned;
+    accept->literal_count = 3;
+    struct guard_criterion *criterion_of = criterion(GUARD_LOCATION_HEADER, "accept");
+    criterion_of->values = said;
+    criterion_of->value_count = 1;
+    struct ask allowed = {"GET", "/search?username=tom", "host: shop.test\naccept: text/html\n",
+                          NULL, NULL};
+    expect(&allowed, NOTHING, NULL);
+    struct ask other = {"GET", "/search?username=tom", "host: shop.test\naccept: */*\n", NULL,
+                        NULL};
+    expect(&other, GUARD_RULE_LITERAL, "accept");
+}
+
 static void test_headers(void **state)
 {
     (void)state;
@@ -347,6 +389,8 @@ int main(void)
         cmocka_unit_test(test_templates),
         cmocka_unit_test(test_precedence),
         cmocka_unit_test(test_headers),
+        cmocka_unit_test(test_method_precedence),
+        cmocka_unit_test(test_header_values),
         cmocka_unit_test(test_header_shadow),
         cmocka_unit_test(test_configured_only),
         cmocka_unit_test(test_mode_and_exemption),

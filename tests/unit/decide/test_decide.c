@@ -7,6 +7,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -198,6 +199,62 @@ static void test_size_and_depth(void **state)
     world_ask(&answer, policy, &deep);
     assert_non_null(world_finding(&answer, GUARD_RULE_DEPTH, ""));
     world_answer_free(&answer);
+    world_policy_free(policy);
+}
+
+/* A limit just below a benign value: that rule alone fires. */
+static void test_single_limits(void **state)
+{
+    (void)state;
+    static const struct {
+        size_t limit;
+        enum guard_rule rule;
+    } limits[] = {
+        {offsetof(struct guard_model_field, digits_max), GUARD_RULE_DIGITS},
+        {offsetof(struct guard_model_field, specials_max), GUARD_RULE_SPECIALS},
+        {offsetof(struct guard_model_field, length_max), GUARD_RULE_LENGTH},
+    };
+    struct ask ask = GET("/search?username=tom&note=a-1");
+    for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
+        for (uint32_t below = 0; below < 2; below++) {
+            world_init(&world);
+            struct guard_model_field *note =
+                world_field(&world, WORLD_SEARCH, GUARD_LOCATION_QUERY, "note");
+            world_teach(note, "a-1");
+            uint32_t value = limits[i].rule == GUARD_RULE_LENGTH ? 3 : 1;
+            *(uint32_t *)(void *)((char *)note + limits[i].limit) = value - below;
+            struct guard_policy *policy = world_policy(&world);
+            struct answer answer;
+            world_ask(&answer, policy, &ask);
+            assert_int_equal(answer.verdict->finding_count, below);
+            if (below)
+                assert_int_equal(answer.verdict->findings[0].rule, limits[i].rule);
+            world_answer_free(&answer);
+            world_policy_free(policy);
+        }
+    }
+}
+
+/* Who sends tokens sends one that is spelled like a hash by chance; who sends words doesn't. */
+static void test_accidental_types(void **state)
+{
+    (void)state;
+    world_init(&world);
+    world_teach(world_field(&world, WORLD_SEARCH, GUARD_LOCATION_QUERY, "note"), "xyzxyz98");
+    struct guard_model_field *name =
+        world_field(&world, WORLD_SEARCH, GUARD_LOCATION_QUERY, "username");
+    name->classes |= 1u << GUARD_CLASS_DIGIT;
+    name->transitions[GUARD_CLASS_LOWER] |= 1u << GUARD_CLASS_DIGIT;
+    name->digits_max = 8;
+    struct guard_policy *policy = world_policy(&world);
+    struct ask asks[] = {GET("/search?username=tom&note=abcdef12"),
+                         GET("/search?username=abcdef12")};
+    for (int i = 0; i < 2; i++) {
+        struct answer answer;
+        world_ask(&answer, policy, &asks[i]);
+        assert_int_equal(world_finding(&answer, GUARD_RULE_TYPE, NULL) != NULL, i);
+        world_answer_free(&answer);
+    }
     world_policy_free(policy);
 }
 
@@ -415,11 +472,18 @@ static void test_many_findings(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_rules),          cmocka_unit_test(test_disarmed),
-        cmocka_unit_test(test_size_and_depth), cmocka_unit_test(test_unknown_subtree),
-        cmocka_unit_test(test_client),         cmocka_unit_test(test_pending),
-        cmocka_unit_test(test_modes),          cmocka_unit_test(test_exempt),
-        cmocka_unit_test(test_threshold),      cmocka_unit_test(test_many_findings),
+        cmocka_unit_test(test_rules),
+        cmocka_unit_test(test_disarmed),
+        cmocka_unit_test(test_size_and_depth),
+        cmocka_unit_test(test_single_limits),
+        cmocka_unit_test(test_accidental_types),
+        cmocka_unit_test(test_unknown_subtree),
+        cmocka_unit_test(test_client),
+        cmocka_unit_test(test_pending),
+        cmocka_unit_test(test_modes),
+        cmocka_unit_test(test_exempt),
+        cmocka_unit_test(test_threshold),
+        cmocka_unit_test(test_many_findings),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

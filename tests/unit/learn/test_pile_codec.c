@@ -89,30 +89,78 @@ static void test_round_trip_goes_on(void **state)
     guard_pile_free(pile);
 }
 
-static void test_overflowed_piles_come_back(void **state)
+/* One pile lives on, the other is written and read again and again: both learn the same, however
+ * full they are. */
+static void test_overflowed_piles_go_on(void **state)
 {
     (void)state;
-    struct test_random random = test_random_start("pile codec");
+    struct test_random random = test_random_start("pile codec"), again = random;
     struct guard_pile_cfg cfg = traffic_cfg(&traffic_memory);
     struct traffic_shape shape = traffic_usual;
     shape.paths = shape.names = shape.values = 5000;
+    shape.clients = 400; /* so that none reaches its share, which isn't written */
     cfg.cells_max = 400;
     cfg.children_max = 20;
     cfg.clients_max = 10;
-    struct guard_pile *pile, *back;
+    struct guard_pile *pile, *copy;
     assert_int_equal(guard_pile_new(&pile, &cfg, NULL), GUARD_OK);
+    assert_int_equal(guard_pile_new(&copy, &cfg, NULL), GUARD_OK);
     struct guard_source source = {3, 1, 1};
-    for (int i = 0; i < 40; i++) {
+    for (int i = 0; i < 60; i++, source.sequence += 25) {
         assert_int_equal(traffic_learn(pile, &random, &shape, source, 25), GUARD_OK);
-        source.sequence += 25;
-        struct encoded encoded = encode(pile);
-        assert_int_equal(guard_pile_decode(&back, &cfg, gd_span(encoded.bytes, encoded.len), NULL),
+        assert_int_equal(traffic_learn(copy, &again, &shape, source, 25), GUARD_OK);
+        if (i % 20 == 10) {
+            assert_int_equal(guard_pile_protect(pile, 2, NULL), GUARD_OK);
+            assert_int_equal(guard_pile_protect(copy, 2, NULL), GUARD_OK);
+        }
+        struct encoded encoded = encode(copy);
+        guard_pile_free(copy);
+        assert_int_equal(guard_pile_decode(&copy, &cfg, gd_span(encoded.bytes, encoded.len), NULL),
                          GUARD_OK);
-        assert_true(traffic_equal(traffic_digest(pile), traffic_digest(back)));
+        assert_true(traffic_equal(traffic_digest(pile), traffic_digest(copy)));
         free(encoded.bytes);
-        guard_pile_free(back);
     }
+    assert_true(pile->bounded && pile->overflowed && pile->basis.generation > 0);
     guard_pile_free(pile);
+    guard_pile_free(copy);
+}
+
+/* An aggregator has no key: it merges to the same bytes. */
+static void test_merging_needs_no_key(void **state)
+{
+    (void)state;
+    struct traffic_digest digests[2];
+    for (int keyless = 0; keyless < 2; keyless++) {
+        struct guard_pile *merged = NULL;
+        for (uint64_t i = 0; i < 3; i++) {
+            struct test_random random = {i};
+            struct guard_pile_cfg cfg = traffic_cfg(&traffic_memory);
+            cfg.cells_max = 300;
+            struct guard_pile *pile, *back;
+            assert_int_equal(guard_pile_new(&pile, &cfg, NULL), GUARD_OK);
+            assert_int_equal(
+                traffic_learn(pile, &random, &traffic_usual, (struct guard_source){i, 1, 1}, 50),
+                GUARD_OK);
+            struct encoded encoded = encode(pile);
+            if (keyless == 1)
+                cfg.service.len = 0;
+            assert_int_equal(
+                guard_pile_decode(&back, &cfg, gd_span(encoded.bytes, encoded.len), NULL),
+                GUARD_OK);
+            free(encoded.bytes);
+            guard_pile_free(pile);
+            if (merged == NULL) {
+                merged = back;
+            } else {
+                assert_int_equal(guard_pile_merge(merged, back, NULL, NULL), GUARD_OK);
+                guard_pile_free(back);
+            }
+        }
+        assert_true(merged->cut);
+        digests[keyless] = traffic_digest(merged);
+        guard_pile_free(merged);
+    }
+    assert_true(traffic_equal(digests[0], digests[1]));
 }
 
 static void test_empty_pile(void **state)
@@ -272,7 +320,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_round_trip_goes_on),
-        cmocka_unit_test(test_overflowed_piles_come_back),
+        cmocka_unit_test(test_overflowed_piles_go_on),
+        cmocka_unit_test(test_merging_needs_no_key),
         cmocka_unit_test(test_empty_pile),
         cmocka_unit_test(test_every_truncation_and_bit_is_refused),
         cmocka_unit_test(test_forged_bytes),

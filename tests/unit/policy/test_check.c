@@ -239,6 +239,28 @@ static void test_structure_garbled(void **state)
     release(bytes);
 }
 
+/* A rank without a row would read beside the field's rows. */
+static void test_rank(void **state)
+{
+    (void)state;
+    struct guard_span bytes = compile(false);
+    uint8_t *garbled = malloc(bytes.len);
+    const struct gd_policy_header *header = (const void *)bytes.ptr;
+    for (uint32_t i = 0; i < header->sections[GD_SECTION_FIELDS].count; i++) {
+        memcpy(garbled, bytes.ptr, bytes.len);
+        struct gd_policy_field *field =
+            (struct gd_policy_field *)(void *)(garbled +
+                                               header->sections[GD_SECTION_FIELDS].first) +
+            i;
+        field->rank[GUARD_CLASS_COUNT - 1] = field->row_count;
+        gd_policy_seal(garbled, bytes.len, world.guardian.service, NULL);
+        assert_int_equal(check_as((struct guard_span){garbled, bytes.len}, "shop", NULL, 0),
+                         GUARD_E_SYNTAX);
+    }
+    free(garbled);
+    release(bytes);
+}
+
 static void test_misaligned(void **state)
 {
     (void)state;
@@ -277,11 +299,17 @@ static void test_references(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_accepted),          cmocka_unit_test(test_deterministic),
-        cmocka_unit_test(test_identity),          cmocka_unit_test(test_rollback),
-        cmocka_unit_test(test_resealed),          cmocka_unit_test(test_truncated),
-        cmocka_unit_test(test_each_byte_flipped), cmocka_unit_test(test_structure_garbled),
-        cmocka_unit_test(test_misaligned),        cmocka_unit_test(test_references),
+        cmocka_unit_test(test_accepted),
+        cmocka_unit_test(test_deterministic),
+        cmocka_unit_test(test_identity),
+        cmocka_unit_test(test_rollback),
+        cmocka_unit_test(test_resealed),
+        cmocka_unit_test(test_truncated),
+        cmocka_unit_test(test_each_byte_flipped),
+        cmocka_unit_test(test_structure_garbled),
+        cmocka_unit_test(test_rank),
+        cmocka_unit_test(test_misaligned),
+        cmocka_unit_test(test_references),
     };
     return cmocka_run_group_tests(tests, setup, NULL);
 }
