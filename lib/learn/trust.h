@@ -12,8 +12,8 @@ struct gd_trust {
 };
 
 bool gd_trusted(const struct gd_trust *trust, const struct gd_cell *sum);
-/* Not trusted, but vouched for by more than one client: what one client does, once or often,
- * weakens no rule. Records without a client count for half: three of them. */
+/* Not trusted, but vouched for by more than one client. What a single client did isn't pending, but
+ * it still counts as a firing of the rule. Records without a client count for half: three. */
 bool gd_pending(const struct gd_trust *trust, const struct gd_cell *sum);
 /* It has no support, or would have none without one of its units: what this unit would have met. */
 bool gd_borderline(const struct gd_trust *trust, const struct gd_cell *sum);
