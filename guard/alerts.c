@@ -30,6 +30,12 @@ struct printing {
     bool id_found;
 };
 
+static void print_text_of(const struct document_node *alert, const char *name)
+{
+    const char *text = text_of(alert, name);
+    print_clean(text, strlen(text));
+}
+
 static void print_text(const struct printing *printing, const struct document_node *alert)
 {
     char when[32] = "";
@@ -40,9 +46,14 @@ static void print_text(const struct printing *printing, const struct document_no
     bool blocked = strcmp(text_of(alert, "action"), "block") == 0;
     const char *colour = !printing->colour ? "" : blocked ? "\033[31m" : "\033[33m";
     double count = number_of(alert, "count");
-    printf("%s %s %s%s%s  client %s, id %s", when, text_of(alert, "service"), colour,
-           text_of(alert, "explanation"), colour[0] != '\0' ? "\033[0m" : "",
-           text_of(alert, "client"), text_of(alert, "id"));
+    printf("%s ", when);
+    print_text_of(alert, "service");
+    printf(" %s", colour);
+    print_text_of(alert, "explanation");
+    printf("%s  client ", colour[0] != '\0' ? "\033[0m" : "");
+    print_text_of(alert, "client");
+    printf(", id ");
+    print_text_of(alert, "id");
     if (!blocked && strcmp(text_of(alert, "verdict"), "block") == 0)
         printf(" (not blocked: mode)");
     if (count > 1)

@@ -59,9 +59,10 @@ static void print_text(const struct checking *checking, const struct guard_excha
     guard_explain(verdict, guard_txn_method(txn), guard_txn_template(txn), checking->line,
                   VERDICT_JSON_MAX);
     const char *colour = colour_of(checking, verdict->decision);
-    printf("%.*s\t%s%s%s\n", (int)(exchange->id.len < 256 ? exchange->id.len : 256),
-           exchange->id.len > 0 ? (const char *)exchange->id.ptr : "", colour, checking->line,
-           colour[0] != '\0' ? "\033[0m" : "");
+    if (exchange->id.len > 0)
+        print_clean((const char *)exchange->id.ptr,
+                    exchange->id.len < 256 ? exchange->id.len : 256);
+    printf("\t%s%s%s\n", colour, checking->line, colour[0] != '\0' ? "\033[0m" : "");
 }
 
 static void print_verdict(const struct checking *checking, const struct guard_exchange *exchange,

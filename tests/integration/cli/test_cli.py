@@ -63,6 +63,17 @@ def test_benign_passes_and_an_injection_is_blocked_with_its_place(learned, tmp_p
     assert "BLOCK GET /users param username" in text.splitlines()[0]
 
 
+def test_nothing_from_traffic_or_gates_reaches_the_terminal_raw(learned, tmp_path):
+    exchange = Shop(12).exchange("GET", "/users?username=tom")
+    exchange["id"] = "a\x1b]0;owned\x07b"
+    out = guard("check", "--guardian", learned / "shop.yaml", write(tmp_path / "x.jsonl", [exchange])).stdout
+    assert out.startswith(b"a?]0;owned?b\t")
+    hostile = {"time_ms": 1, "service": "s", "explanation": "x\x1b[2Jy", "client": "c\x9b\x1bc", "id": "i\r\n", "count": 1}
+    (tmp_path / "alerts.jsonl").write_text(json.dumps(hostile) + "\n")
+    out = guard("alerts", "--state", tmp_path).stdout
+    assert b"x?[2Jy" in out and b"\x1b" not in out and b"\r" not in out
+
+
 def test_learning_again_changes_nothing(learned, tmp_path):
     train = write(tmp_path / "t.jsonl", Shop(3).many(300))
     pile = tmp_path / "a.pile"
