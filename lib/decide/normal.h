@@ -5,6 +5,7 @@
 #define GD_DECIDE_NORMAL_H
 
 #include "decide/decide.h"
+#include "profile/transition.h"
 
 /* How often a name came, unless once; of JSON how much is in it. */
 static inline uint32_t gd_items_of(const struct gd_field *field)
@@ -43,7 +44,8 @@ static inline bool gd_field_is_normal(const struct guard_policy *policy,
                                       const struct gd_field *field)
 {
     const struct gd_summary *summary = &field->summary;
-    uint64_t odd = (summary->classes & ~known->classes) | (summary->types & ~known->types) |
+    uint64_t odd = (summary->classes & ~known->classes) | (summary->frequent & ~known->frequent) |
+                   (summary->types & ~known->types) |
                    (known->flags & (GD_FIELD_FORBIDDEN | GD_FIELD_PENDING | GD_FIELD_CLOSED));
     return odd == 0 && summary->length_max <= known->length_max &&
            summary->length_min >= known->length_min && summary->digits_max <= known->digits_max &&

@@ -50,8 +50,8 @@ static void transitions(const struct check *check)
     const uint64_t *rows = check->decision->policy->rows + known->row_first;
     bool banks = (known->flags & GD_FIELD_PENDING_ROWS) != 0;
     uint32_t fresh = 0, pending = 0, first_fresh = 0, first_pending = 0;
-    for (uint32_t i = 0; i < summary->transition_count; i++) {
-        uint32_t transition = summary->transitions[i];
+    struct gd_transition_walk walk = gd_transitions(summary);
+    for (uint32_t transition; gd_transition_next(&walk, &transition);) {
         uint32_t rank = known->rank[transition >> 6];
         if (rows[rank] >> (transition & 63) & 1)
             continue;

@@ -287,7 +287,7 @@ static inline const uint8_t *read_element(struct gd_json *json, const uint8_t *a
                                           const uint8_t *end)
 {
     if (json->depth > 0 && json->frame->stamp == 0) {
-        const uint8_t *stop = gd_json_run_elements(json, at, end);
+        const uint8_t *stop = json->handler.run_elements(json, at, end);
         if (stop != at)
             return stop;
     }
@@ -339,7 +339,7 @@ static inline const uint8_t *read_key(struct gd_json *json, const uint8_t *at, c
         die(json, GUARD_FAULT_JSON_SYNTAX);
         return at;
     }
-    const uint8_t *stop = gd_json_run_members(json, at + 1, end);
+    const uint8_t *stop = json->handler.run_members(json, at + 1, end);
     /* The run goes nowhere when this very key isn't plain. */
     return stop == at ? read_string(json, at + 1, end, true) : stop;
 }
@@ -504,6 +504,10 @@ enum guard_rc gd_json_begin(struct gd_json **out, const struct gd_json_handler *
     if (json->frames == NULL)
         return GUARD_E_NOMEM;
     json->handler = *handler;
+    if (handler->run_members == NULL)
+        json->handler.run_members = gd_json_any_members;
+    if (handler->run_elements == NULL)
+        json->handler.run_elements = gd_json_any_elements;
     json->arena = arena;
     json->depth_limit = limits->depth;
     json->leaves_left = limits->leaves;

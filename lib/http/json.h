@@ -13,6 +13,8 @@ enum gd_json_type { GD_JSON_NULL, GD_JSON_FALSE, GD_JSON_TRUE, GD_JSON_NUMBER, G
  * handler returns GD_JSON_SKIP the subtree is checked for syntax but not reported. */
 enum { GD_JSON_ROOT = 0, GD_JSON_SKIP = 0xffffffff };
 
+struct gd_json; /* lives in the arena */
+
 struct gd_json_handler {
     void *ctx;
     /* The node of a member, given its object's node and its decoded key. */
@@ -24,9 +26,15 @@ struct gd_json_handler {
     void (*open)(void *ctx, uint32_t node, bool is_array);
     void (*close)(void *ctx, uint32_t node, bool is_array, uint32_t items);
     void (*fault)(void *ctx, enum guard_fault fault);
+    /* Runs compiled for this receiver (json_run.h); NULL: those that call the above.
+     * Members: reads those that are plain scalars within the chunk, and the objects around and inside
+     * that hold such; `at` is behind the opening quote of a key. Stops before the first thing that
+     * isn't plain, in the state that is due there; returns at - 1 when that is the key itself.
+     * Elements: reads those that are plain scalars; `at`: where a value begins, and what is returned
+     * when that one isn't plain. */
+    const uint8_t *(*run_members)(struct gd_json *json, const uint8_t *at, const uint8_t *end);
+    const uint8_t *(*run_elements)(struct gd_json *json, const uint8_t *at, const uint8_t *end);
 };
-
-struct gd_json; /* lives in the arena */
 
 /* handler and limits are borrowed until gd_json_end. GUARD_E_NOMEM when the arena is full. */
 GUARD_MUST_USE enum guard_rc gd_json_begin(struct gd_json **out,

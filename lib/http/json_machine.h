@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The scanner's state, shared by the machine that can stop at any byte (json.c) and the runs
- * through plain members and elements that are most of every document (json_run.c). */
+ * through plain members and elements that are most of every document (json_run.h). */
 #ifndef GD_HTTP_JSON_MACHINE_H
 #define GD_HTTP_JSON_MACHINE_H
 
@@ -96,12 +96,8 @@ void gd_json_open(struct gd_json *json, bool is_array);
 /* The innermost container ends; state AFTER. */
 void gd_json_close(struct gd_json *json);
 
-/* Reads members that are plain scalars within the chunk, and the objects around and inside that
- * hold such; `at` is behind the opening quote of a key. Stops before the first thing that isn't
- * plain, in the state that is due there; returns at - 1 when that is the key itself. */
-const uint8_t *gd_json_run_members(struct gd_json *json, const uint8_t *at, const uint8_t *end);
-/* Reads elements that are plain scalars; at: where a value begins, and what it returns when that
- * one isn't plain. */
-const uint8_t *gd_json_run_elements(struct gd_json *json, const uint8_t *at, const uint8_t *end);
+/* The runs of receivers that have none of their own. */
+const uint8_t *gd_json_any_members(struct gd_json *json, const uint8_t *at, const uint8_t *end);
+const uint8_t *gd_json_any_elements(struct gd_json *json, const uint8_t *at, const uint8_t *end);
 
 #endif

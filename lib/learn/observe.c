@@ -6,6 +6,7 @@
 #include "base/arena.h"
 #include "policy/policy.h"
 #include "profile/record.h"
+#include "profile/transition.h"
 #include "sketch/bucket.h"
 #include "sketch/kmv.h"
 
@@ -237,8 +238,8 @@ static void touch_summary(struct touch *touch, struct gd_cell *cell,
 {
     const uint32_t containers = UINT32_C(1) << GUARD_TYPE_OBJECT | UINT32_C(1) << GUARD_TYPE_ARRAY;
     touch_bits(touch, cell, GD_KIND_CLASS, summary->classes & classes_mask, 0);
-    for (uint32_t i = 0; i < summary->transition_count; i++) {
-        uint32_t transition = summary->transitions[i];
+    struct gd_transition_walk walk = gd_transitions(summary);
+    for (uint32_t transition; gd_transition_next(&walk, &transition);) {
         if ((transition >> 6) < GUARD_CLASS_COUNT && (transition & 63) < GUARD_CLASS_COUNT)
             touch_number(touch, cell, GD_KIND_TRANSITION, transition);
     }

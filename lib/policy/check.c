@@ -4,6 +4,7 @@
  */
 #include "policy/policy.h"
 #include "policy/seal.h"
+#include "profile/transition.h"
 
 enum {
     HASH_SLICE = 48 * 1024, /* bytes */
@@ -248,7 +249,7 @@ static bool rows_ok(struct guard_policy_check *check, const struct gd_policy_fie
         if (field->rank[i] >= field->row_count)
             return false;
     }
-    return check->view.rows[field->row_first] == 0;
+    return check->view.rows[field->row_first] == 0 && (field->frequent & ~GD_FREQUENT_ALL) == 0;
 }
 
 static bool literals_ok(struct guard_policy_check *check, const struct gd_policy_field *field)

@@ -5,7 +5,7 @@
 #include "policy/policy.h"
 
 #include "base/arena.h"
-#include "profile/summary.h"
+#include "profile/transition.h"
 
 enum { ALL_TYPES = (1 << GUARD_TYPE_COUNT) - 1, SCRATCH = 64 * 1024 };
 #define BIT(type) (1u << GUARD_TYPE_##type)
@@ -91,8 +91,9 @@ static void take_features(struct gd_plan_draft *draft, const struct gd_summary *
     field->specials_max = summary->specials_max;
     memset(draft->rows, summary->transitions_full ? 0xff : 0, sizeof(draft->rows));
     memset(draft->pending_rows, 0, sizeof(draft->pending_rows));
-    for (uint32_t i = 0; i < summary->transition_count; i++)
-        draft->rows[summary->transitions[i] >> 6] |= UINT64_C(1) << (summary->transitions[i] & 63);
+    struct gd_transition_walk walk = gd_transitions(summary);
+    for (uint32_t transition; gd_transition_next(&walk, &transition);)
+        draft->rows[transition >> 6] |= UINT64_C(1) << (transition & 63);
     static const enum guard_rule rules[] = {
         GUARD_RULE_CHARACTER, GUARD_RULE_ALPHABET, GUARD_RULE_TRANSITION, GUARD_RULE_TRANSITIONS,
         GUARD_RULE_TYPE,      GUARD_RULE_LENGTH,   GUARD_RULE_LENGTH_FAR, GUARD_RULE_SHORT,

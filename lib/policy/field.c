@@ -3,6 +3,7 @@
  * objects on the way to them. */
 #include "policy/plan.h"
 #include "policy/policy.h"
+#include "profile/transition.h"
 
 enum { ALL_TYPES = (1 << GUARD_TYPE_COUNT) - 1 };
 static const uint64_t all_classes = (UINT64_C(1) << GUARD_CLASS_COUNT) - 1;
@@ -161,6 +162,17 @@ static uint8_t rank_of(const struct gd_plan_draft *draft, uint32_t class, uint32
     return (uint8_t)(*count)++;
 }
 
+static uint64_t frequent_of(const struct gd_plan_draft *draft)
+{
+    uint64_t known = 0;
+    for (uint64_t left = GD_FREQUENT_ALL; left != 0; left &= left - 1) {
+        uint32_t transition = gd_frequent_transition((uint32_t)__builtin_ctzll(left));
+        if (draft->rows[transition >> 6] >> (transition & 63) & 1)
+            known |= left & -left;
+    }
+    return known;
+}
+
 static enum guard_rc emit_rows(struct gd_plan *plan, struct gd_plan_draft *draft)
 {
     struct gd_vector *section = &plan->sections[GD_SECTION_ROWS];
@@ -177,8 +189,11 @@ static enum guard_rc emit_rows(struct gd_plan *plan, struct gd_plan_draft *draft
         return section->rc;
     if (pending)
         draft->field.flags |= GD_FIELD_PENDING_ROWS;
-    if (any_order(draft))
+    draft->field.frequent = frequent_of(draft);
+    if (any_order(draft)) {
         draft->field.flags |= GD_FIELD_PAIRS;
+        draft->field.frequent = GD_FREQUENT_ALL;
+    }
     for (uint32_t i = 0; i < GUARD_CLASS_COUNT; i++) {
         if (draft->field.rank[i] == 0)
             continue;

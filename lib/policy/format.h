@@ -12,7 +12,7 @@
 #endif
 
 enum {
-    GD_POLICY_VERSION = 1,
+    GD_POLICY_VERSION = 2,
     GD_POLICY_BYTES_MAX = 32 * 1024 * 1024,
     GD_POLICY_NONE = 0xffffffff,
     GD_POLICY_PROBES = 8, /* slots that a lookup may look at */
@@ -148,6 +148,7 @@ enum gd_policy_field_flag {
 struct gd_policy_field {
     uint64_t classes;
     uint64_t pending_classes;
+    uint64_t frequent; /* what the rows say of the bits of profile/transition.h */
     uint32_t types;
     uint32_t pending_types;
     uint32_t length_min;
@@ -189,7 +190,7 @@ enum { GD_KEY_MEMBER = 16, GD_KEY_NODE = 17 };
 _Static_assert(sizeof(struct gd_policy_header) == 336, "layout");
 _Static_assert(sizeof(struct gd_policy_node) == 48, "layout");
 _Static_assert(sizeof(struct gd_policy_endpoint) == 200, "layout");
-_Static_assert(sizeof(struct gd_policy_field) == 200, "layout");
+_Static_assert(sizeof(struct gd_policy_field) == 208, "layout");
 _Static_assert(sizeof(struct gd_policy_slot) == 32, "layout");
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* JSON members become fields: the hot path of JSON bodies. */
+#include "http/json_run.h"
 #include "profile/field_table.h"
 #include "profile/segments.h"
 
@@ -59,9 +60,8 @@ static __attribute__((noinline)) uint32_t new_member(struct gd_builder *builder,
     return node | shared;
 }
 
-static uint32_t on_member(void *ctx, uint32_t object, struct guard_span key)
+static inline uint32_t member(struct gd_builder *builder, uint32_t object, struct guard_span key)
 {
-    struct gd_builder *builder = ctx;
     struct gd_link *link = &builder->links[object & GD_NODE_MASK];
     uint32_t guess = link->last != 0 ? builder->links[link->last].next : link->first;
     if (guess != 0 && gd_equal_short(builder->profile.fields[guess - 1].name, key)) {
@@ -69,6 +69,11 @@ static uint32_t on_member(void *ctx, uint32_t object, struct guard_span key)
         return guess;
     }
     return new_member(builder, object, key);
+}
+
+static uint32_t on_member(void *ctx, uint32_t object, struct guard_span key)
+{
+    return member(ctx, object, key);
 }
 
 static uint32_t on_element(void *ctx, uint32_t array)
@@ -90,23 +95,41 @@ static inline uint32_t field_of(struct gd_builder *builder, uint32_t node)
     return builder->json_field;
 }
 
-static void on_scalar(void *ctx, uint32_t node, enum gd_json_type type, struct guard_span text)
+/* A value of a node without text: null, or an object or array that begins. */
+static inline void add_bare(struct gd_builder *builder, uint32_t node, enum guard_type type)
 {
-    static const struct {
-        uint32_t bit;
-        struct guard_span text; /* for those that have none */
-    } kinds[] = {
-        [GD_JSON_NULL] = {1u << GUARD_TYPE_NULL, {(const uint8_t *)"null", 4}},
-        [GD_JSON_FALSE] = {1u << GUARD_TYPE_BOOL, {(const uint8_t *)"false", 5}},
-        [GD_JSON_TRUE] = {1u << GUARD_TYPE_BOOL, {(const uint8_t *)"true", 4}},
-        [GD_JSON_NUMBER] = {1u << GUARD_TYPE_INT, {NULL, 0}},
-        [GD_JSON_STRING] = {1u << GUARD_TYPE_STRING, {NULL, 0}},
-    };
-    struct gd_builder *builder = ctx;
     uint32_t field = field_of(builder, node);
     if (field != GD_NO_FIELD)
-        gd_builder_value(builder, field, type < GD_JSON_NUMBER ? kinds[type].text : text,
-                         kinds[type].bit, GD_LIFE_CALL);
+        gd_summary_add_bare(&builder->profile.fields[field].summary, 1u << type);
+}
+
+static inline void add_literal(struct gd_builder *builder, uint32_t node, enum gd_json_type type)
+{
+    if (type == GD_JSON_NULL) {
+        add_bare(builder, node, GUARD_TYPE_NULL);
+        return;
+    }
+    struct guard_span text =
+        type == GD_JSON_TRUE ? GUARD_SPAN_LITERAL("true") : GUARD_SPAN_LITERAL("false");
+    uint32_t field = field_of(builder, node);
+    struct gd_features features;
+    gd_features_bool(&features, text.len);
+    if (field != GD_NO_FIELD)
+        gd_builder_features(builder, field, &features, text, false, GD_LIFE_CALL);
+}
+
+static void on_scalar(void *ctx, uint32_t node, enum gd_json_type type, struct guard_span text)
+{
+    struct gd_builder *builder = ctx;
+    if (type < GD_JSON_NUMBER) {
+        add_literal(builder, node, type);
+        return;
+    }
+    uint32_t field = field_of(builder, node);
+    if (field != GD_NO_FIELD)
+        gd_builder_value(builder, field, text,
+                         type == GD_JSON_NUMBER ? 1u << GUARD_TYPE_INT : 1u << GUARD_TYPE_STRING,
+                         GD_LIFE_CALL);
 }
 
 static void on_open(void *ctx, uint32_t node, bool is_array)
@@ -115,10 +138,7 @@ static void on_open(void *ctx, uint32_t node, bool is_array)
     builder->links[node & GD_NODE_MASK].last = 0;
     if (++builder->json_depth > builder->profile.depth)
         builder->profile.depth = builder->json_depth;
-    uint32_t field = field_of(builder, node);
-    if (field != GD_NO_FIELD)
-        gd_summary_add(&builder->profile.fields[field].summary, gd_span(NULL, 0),
-                       1u << (is_array ? GUARD_TYPE_ARRAY : GUARD_TYPE_OBJECT), builder->arena);
+    add_bare(builder, node, is_array ? GUARD_TYPE_ARRAY : GUARD_TYPE_OBJECT);
 }
 
 static void on_close(void *ctx, uint32_t node, bool is_array, uint32_t items)
@@ -137,8 +157,48 @@ static void on_fault(void *ctx, enum guard_fault fault)
     builder->sink.view.fault(ctx, fault, GUARD_LOCATION_JSON);
 }
 
+/* The calls of our own runs: what is plain there has the features of its form. */
+static GD_ALWAYS_INLINE uint32_t run_member(struct gd_json *json, uint32_t object,
+                                            struct guard_span key)
+{
+    return member(json->handler.ctx, object, key);
+}
+
+static GD_ALWAYS_INLINE void run_string(struct gd_json *json, uint32_t node, struct guard_span text)
+{
+    gd_builder_value(json->handler.ctx, index_of(node), text, 1u << GUARD_TYPE_STRING,
+                     GD_LIFE_CALL);
+}
+
+static GD_ALWAYS_INLINE void run_number(struct gd_json *json, uint32_t node,
+                                        const struct gd_json_plain_number *number)
+{
+    struct gd_features features GD_UNINITIALIZED;
+    gd_features_number(&features, number->text.len, number->minus, number->point);
+    gd_builder_features(json->handler.ctx, index_of(node), &features, number->text, false,
+                        GD_LIFE_CALL);
+}
+
+static GD_ALWAYS_INLINE void run_literal(struct gd_json *json, uint32_t node,
+                                         enum gd_json_type type)
+{
+    add_literal(json->handler.ctx, node, type);
+}
+
+static const struct gd_json_run_calls run_calls = {run_member, run_string, run_number, run_literal};
+
+static const uint8_t *run_members(struct gd_json *json, const uint8_t *at, const uint8_t *end)
+{
+    return gd_json_run_members(json, &run_calls, at, end);
+}
+
+static const uint8_t *run_elements(struct gd_json *json, const uint8_t *at, const uint8_t *end)
+{
+    return gd_json_run_elements(json, &run_calls, at, end);
+}
+
 void gd_builder_json_sink(struct gd_builder *builder, struct gd_json_handler *out)
 {
-    *out = (struct gd_json_handler){builder, on_member, on_element, on_scalar,
-                                    on_open, on_close,  on_fault};
+    *out = (struct gd_json_handler){builder,  on_member, on_element,  on_scalar,   on_open,
+                                    on_close, on_fault,  run_members, run_elements};
 }

@@ -152,7 +152,8 @@ void gd_builder_sample(struct gd_builder *builder, uint32_t index, struct guard_
     field->sample = kept;
 }
 
-void gd_builder_text_faults(struct gd_builder *builder, const struct gd_field *field)
+/* Characters that text shouldn't have. */
+static void text_faults(struct gd_builder *builder, const struct gd_field *field)
 {
     const uint64_t control = UINT64_C(1) << GUARD_CLASS_CONTROL;
     const uint64_t invalid = UINT64_C(1) << GUARD_CLASS_INVALID;
@@ -161,4 +162,29 @@ void gd_builder_text_faults(struct gd_builder *builder, const struct gd_field *f
     /* The decoders have named what they saw; headers have none. */
     if ((field->summary.classes & invalid) && field->location == GUARD_LOCATION_HEADER)
         gd_builder_fault(builder, field->location, GUARD_FAULT_INVALID_UTF8);
+}
+
+void gd_builder_scanned(struct gd_builder *builder, uint32_t index, struct guard_span value,
+                        uint32_t json, enum gd_life life)
+{
+    const uint64_t odd = UINT64_C(1) << GUARD_CLASS_CONTROL | UINT64_C(1) << GUARD_CLASS_INVALID;
+    struct gd_field *field = &builder->profile.fields[index];
+    struct gd_summary *summary = &field->summary;
+    uint64_t classes = summary->classes;
+    uint64_t frequent = summary->frequent;
+    uint32_t transitions = summary->transition_count;
+    if (__builtin_expect(value.len > GD_VALUE_MAX, 0)) {
+        gd_builder_fault(builder, field->location, GUARD_FAULT_VALUE_LENGTH);
+        value.len = GD_VALUE_MAX;
+    }
+    gd_summary_add(summary, value, json, builder->arena);
+    if (classes != summary->classes || frequent != summary->frequent ||
+        transitions != summary->transition_count) {
+        if (life == GD_LIFE_EXCHANGE)
+            field->sample = gd_span_head(value, GD_SAMPLE_MAX);
+        else
+            gd_builder_sample(builder, index, value);
+    }
+    if (__builtin_expect((summary->classes & odd) != 0, 0))
+        text_faults(builder, field);
 }

@@ -5,6 +5,7 @@
 #define GD_PROFILE_FIELD_TABLE_H
 
 #include "profile/builder_state.h"
+#include "profile/shape.h"
 
 /* New room for copies; false when the arena is full. */
 bool gd_builder_slab(struct gd_builder *builder, size_t len);
@@ -15,8 +16,9 @@ uint32_t gd_builder_shortened(struct gd_builder *builder, enum guard_location lo
                               uint32_t parent, struct guard_span name);
 /* Shows the value, which isn't empty and may be gone soon, as the field's sample. */
 void gd_builder_sample(struct gd_builder *builder, uint32_t field, struct guard_span value);
-/* Notes characters that text shouldn't have. */
-void gd_builder_text_faults(struct gd_builder *builder, const struct gd_field *field);
+/* gd_builder_value for whatever gd_shape doesn't know. */
+void gd_builder_scanned(struct gd_builder *builder, uint32_t field, struct guard_span value,
+                        uint32_t json, enum gd_life life);
 
 /* A copy that lives as long as the exchange; empty with a NULL pointer when the arena is full. */
 static inline struct guard_span gd_builder_keep(struct gd_builder *builder, struct guard_span text)
@@ -115,29 +117,32 @@ gd_builder_field(struct gd_builder *builder, enum guard_location location, uint3
     return index;
 }
 
+/* Adds a value whose features are known, of frequent classes only. */
+static inline void gd_builder_features(struct gd_builder *builder, uint32_t index,
+                                       const struct gd_features *features, struct guard_span value,
+                                       bool string, enum gd_life life)
+{
+    struct gd_field *field = &builder->profile.fields[index];
+    bool fresh = gd_features_are_new(features, &field->summary);
+    gd_summary_merge(&field->summary, features, value, string);
+    if (!fresh)
+        return;
+    /* What is shown is the last value that brought a character or neighbourhood. */
+    if (life == GD_LIFE_EXCHANGE)
+        field->sample = gd_span_head(value, GD_SAMPLE_MAX);
+    else
+        gd_builder_sample(builder, index, value);
+}
+
 /* Adds a value to a field. json as in gd_summary_add. */
 static inline void gd_builder_value(struct gd_builder *builder, uint32_t index,
                                     struct guard_span value, uint32_t json, enum gd_life life)
 {
-    const uint64_t odd = UINT64_C(1) << GUARD_CLASS_CONTROL | UINT64_C(1) << GUARD_CLASS_INVALID;
-    struct gd_field *field = &builder->profile.fields[index];
-    struct gd_summary *summary = &field->summary;
-    uint64_t classes = summary->classes;
-    uint32_t transitions = summary->transition_count;
-    if (__builtin_expect(value.len > GD_VALUE_MAX, 0)) {
-        gd_builder_fault(builder, field->location, GUARD_FAULT_VALUE_LENGTH);
-        value.len = GD_VALUE_MAX;
-    }
-    gd_summary_add(summary, value, json, builder->arena);
-    /* What is shown is the last value that brought a character or neighbourhood. */
-    if (classes != summary->classes || transitions != summary->transition_count) {
-        if (life == GD_LIFE_EXCHANGE)
-            field->sample = gd_span_head(value, GD_SAMPLE_MAX);
-        else
-            gd_builder_sample(builder, index, value);
-    }
-    if (__builtin_expect((summary->classes & odd) != 0, 0))
-        gd_builder_text_faults(builder, field);
+    struct gd_features features GD_UNINITIALIZED;
+    if ((json & ~(1u << GUARD_TYPE_STRING)) == 0 && value.len != 0 && gd_shape(value, &features))
+        gd_builder_features(builder, index, &features, value, json != 0, life);
+    else
+        gd_builder_scanned(builder, index, value, json, life);
 }
 
 #endif

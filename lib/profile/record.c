@@ -44,10 +44,18 @@ static inline uint8_t *put_u64(uint8_t *at, uint64_t value)
     return at + sizeof(bytes);
 }
 
+static inline bool has_transitions(const struct gd_summary *summary)
+{
+    return (summary->frequent | summary->transition_count) != 0;
+}
+
 static uint8_t *put_transitions(uint8_t *at, const struct gd_summary *summary)
 {
     uint32_t count = summary->transition_count;
     const uint16_t *list = summary->transitions;
+    at = put_varint(at, summary->frequent << 1 | (count > 0));
+    if (count == 0)
+        return at;
     at = put_varint(at, count);
     uint32_t i = 0;
     for (; i + 2 <= count; i += 2)
@@ -72,7 +80,7 @@ static inline uint8_t *put_types(uint8_t *at, uint32_t types, uint8_t *flags)
 static inline uint8_t *put_classes(uint8_t *at, const struct gd_summary *summary, uint8_t *flags)
 {
     uint64_t classes = summary->classes;
-    if (summary->transition_count == 0 && (classes & (classes - 1)) == 0) {
+    if (!has_transitions(summary) && (classes & (classes - 1)) == 0) {
         *at = (uint8_t)(classes == 0 ? 0 : __builtin_ctzll(classes));
         *flags |= classes == 0 ? 0 : GD_FIELD_CLASSES_ONE;
         return at + (classes != 0);
@@ -148,7 +156,7 @@ static inline uint8_t *put_field(uint8_t *at, const struct gd_profile *profile, 
         second |= GD_FIELD_SPECIALS;
         at = put_varint(at, summary->specials_max);
     }
-    if (summary->transition_count > 0) {
+    if (has_transitions(summary)) {
         second |= GD_FIELD_TRANSITIONS;
         at = put_transitions(at, summary);
     }

@@ -61,7 +61,8 @@ static bool add_transition(struct gd_summary *summary, uint64_t *rows, uint32_t 
 {
     uint32_t from = transition >> 6;
     uint32_t to = transition & 63;
-    if (from >= GUARD_CLASS_COUNT || to >= GUARD_CLASS_COUNT || (rows[from] >> to & 1))
+    if (from >= GUARD_CLASS_COUNT || to >= GUARD_CLASS_COUNT || (rows[from] >> to & 1) ||
+        gd_frequent_bit(from, to) != 0)
         return false;
     rows[from] |= UINT64_C(1) << to;
     summary->transitions[summary->transition_count++] = (uint16_t)transition;
@@ -71,6 +72,13 @@ static bool add_transition(struct gd_summary *summary, uint64_t *rows, uint32_t 
 static enum guard_rc get_transitions(struct gd_reader *reader, struct guard_arena *arena,
                                      struct gd_summary *out)
 {
+    uint64_t head = gd_get_varint(reader);
+    bool rare = (head & 1) != 0;
+    out->frequent = head >> 1;
+    if (reader->failed || head == 0 || (out->frequent & ~GD_FREQUENT_ALL) != 0)
+        return GUARD_E_SYNTAX;
+    if (!rare)
+        return GUARD_OK;
     uint32_t count = get_u32(reader);
     uint64_t rows[GUARD_CLASS_COUNT] = {0};
     if (reader->failed || count == 0 || count > GD_TRANSITIONS_MAX)
@@ -212,8 +220,8 @@ static enum guard_rc get_field(struct gd_reader *reader, struct guard_arena *are
     if ((second & GD_FIELD_CLASSES) == GD_FIELD_CLASSES_NONE)
         summary->classes = gd_record_classes(summary);
     /* One value has the classes of its transitions, or a single one. */
-    if ((first & GD_FIELD_PLAIN) && summary->classes != gd_record_classes(summary) &&
-        summary->transition_count > 0)
+    if ((first & GD_FIELD_PLAIN) && (second & GD_FIELD_TRANSITIONS) &&
+        summary->classes != gd_record_classes(summary))
         return GUARD_E_SYNTAX;
     if ((first & GD_FIELD_PLAIN) && (second & GD_FIELD_CLASSES) == GD_FIELD_CLASSES_MANY)
         return GUARD_E_SYNTAX;

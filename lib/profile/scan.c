@@ -4,7 +4,9 @@
 #include "profile/scan.h"
 
 #include "base/arena.h"
+#include "base/block.h"
 #include "base/utf8.h"
+#include "profile/transition.h"
 #include "profile/word_skip.h"
 
 /* The class of a byte, for those below 0x80. */
@@ -91,24 +93,33 @@ const uint64_t gd_count_of_byte[128] = {
     ['[' ... '`'] = SPECIAL, ['{' ... '~'] = SPECIAL,
 };
 
-const uint8_t gd_common_of_byte[256] = {
-    [0 ... 31] = GD_SCAN_OTHER,    [' '] = GD_SCAN_SPACE,         ['!' ... ','] = GD_SCAN_OTHER,
-    ['-'] = GD_SCAN_DASH,          ['.'] = GD_SCAN_POINT,         ['/'] = GD_SCAN_SLASH,
-    ['0' ... '9'] = GD_SCAN_DIGIT, [':' ... '@'] = GD_SCAN_OTHER, ['A' ... 'Z'] = GD_SCAN_UPPER,
-    ['[' ... '`'] = GD_SCAN_OTHER, ['a' ... 'z'] = GD_SCAN_LOWER, ['{' ... 255] = GD_SCAN_OTHER,
+const uint8_t gd_frequent_of_byte[256] = {
+    [0 ... 31] = GD_FREQUENT_NONE,    [' '] = GD_FREQUENT_SPACE,         ['!' ... ','] = GD_FREQUENT_NONE,
+    ['-'] = GD_FREQUENT_DASH,          ['.'] = GD_FREQUENT_POINT,         ['/'] = GD_FREQUENT_SLASH,
+    ['0' ... '9'] = GD_FREQUENT_DIGIT, [':' ... '@'] = GD_FREQUENT_NONE, ['A' ... 'Z'] = GD_FREQUENT_UPPER,
+    ['[' ... '`'] = GD_FREQUENT_NONE, ['a' ... 'z'] = GD_FREQUENT_LOWER, ['{' ... 255] = GD_FREQUENT_NONE,
 };
 
-/* By class, for what came before. */
-static const uint8_t common_of_class[GUARD_CLASS_COUNT] = {
-    GD_SCAN_LOWER,
-    GD_SCAN_UPPER,
-    GD_SCAN_DIGIT,
-    GD_SCAN_SPACE,
-    [4 ... 17] = GD_SCAN_OTHER,
-    GD_SCAN_DASH,
-    GD_SCAN_POINT,
-    GD_SCAN_SLASH,
-    [21 ... 47] = GD_SCAN_OTHER,
+const uint8_t gd_class_of_frequent[8] = {
+    GUARD_CLASS_LOWER,
+    GUARD_CLASS_UPPER,
+    GUARD_CLASS_DIGIT,
+    GUARD_CLASS_SPACE,
+    GUARD_CLASS_PUNCTUATION + '-' - '!',
+    GUARD_CLASS_PUNCTUATION + '.' - '!',
+    GUARD_CLASS_PUNCTUATION + '/' - '!',
+};
+
+const uint8_t gd_frequent_of_class[GUARD_CLASS_COUNT] = {
+    GD_FREQUENT_LOWER,
+    GD_FREQUENT_UPPER,
+    GD_FREQUENT_DIGIT,
+    GD_FREQUENT_SPACE,
+    [4 ... 17] = GD_FREQUENT_NONE,
+    GD_FREQUENT_DASH,
+    GD_FREQUENT_POINT,
+    GD_FREQUENT_SLASH,
+    [21 ... 47] = GD_FREQUENT_NONE,
 };
 
 static inline uint64_t bit(uint32_t cls)
@@ -118,7 +129,6 @@ static inline uint64_t bit(uint32_t cls)
 
 enum {
     FEW = GD_TRANSITIONS_INLINE, /* so many transitions are searched one by one */
-    PIECE = 16,                  /* bytes of a long value between two attempts to skip words */
 };
 
 static bool grow(struct gd_summary *summary, struct guard_arena *arena)
@@ -162,7 +172,8 @@ static inline void add_to_many(struct gd_scan *scan, uint32_t from, uint32_t to)
     summary->transitions[summary->transition_count++] = (uint16_t)(from << 6 | to);
 }
 
-static inline void add_transition(struct gd_scan *scan, uint32_t from, uint32_t to)
+/* Of other classes than the frequent ones. */
+static void add_rare(struct gd_scan *scan, uint32_t from, uint32_t to)
 {
     struct gd_summary *summary = scan->summary;
     uint32_t count = summary->transition_count;
@@ -182,18 +193,14 @@ static inline void add_transition(struct gd_scan *scan, uint32_t from, uint32_t 
     summary->transition_count = (uint16_t)(count + 1);
 }
 
-/* A transition that `common` doesn't know; returns what it knows now. */
-static __attribute__((noinline)) uint64_t change(struct gd_scan *scan, uint32_t from, uint32_t to,
-                                                 uint32_t pair, uint64_t common)
+static inline void add_transition(struct gd_scan *scan, uint32_t from, uint32_t to)
 {
-    if (pair >> 3 == GD_SCAN_OTHER || (pair & 7) == GD_SCAN_OTHER) {
-        add_transition(scan, from, to);
-        return common;
-    }
-    if (gd_summary_add_common(scan->summary, pair, &common))
-        return common;
-    add_transition(scan, from, to);
-    return scan->summary->transitions_full ? common : common | bit(pair);
+    uint32_t first = gd_frequent_of_class[from];
+    uint32_t second = gd_frequent_of_class[to];
+    if (first != GD_FREQUENT_NONE && second != GD_FREQUENT_NONE)
+        scan->summary->frequent |= GD_FREQUENT_PAIR(first, second) & GD_FREQUENT_ALL;
+    else
+        add_rare(scan, from, to);
 }
 
 /* Up to the first high byte or the end. */
@@ -201,7 +208,7 @@ static const uint8_t *scan_ascii(struct gd_scan *scan, const uint8_t *at, const 
 {
     uint64_t classes = scan->classes;
     uint64_t tally = scan->tally;
-    uint64_t common = scan->summary->common;
+    uint64_t frequent = scan->summary->frequent | GD_FREQUENT_RUNS;
     const uint8_t *begin = at;
     if (scan->previous == GD_SCAN_START) {
         if (at == end || *at >= 0x80)
@@ -211,16 +218,19 @@ static const uint8_t *scan_ascii(struct gd_scan *scan, const uint8_t *at, const 
         scan->previous = gd_class_of_byte[*at];
         begin = ++at;
     }
-    uint64_t from = common_of_class[scan->previous];
+    uint64_t from = gd_frequent_of_class[scan->previous];
     for (; at < end; at++) {
         uint64_t byte = *at;
-        uint64_t to = gd_common_of_byte[byte];
+        uint64_t to = gd_frequent_of_byte[byte];
         uint64_t pair = from * 8 + to;
-        if (__builtin_expect(!(common >> pair & 1), 0)) {
+        if (__builtin_expect(!(frequent >> pair & 1), 0)) {
             if (byte >= 0x80)
                 break;
-            uint32_t previous = at == begin ? scan->previous : gd_class_of_byte[at[-1]];
-            common = change(scan, previous, gd_class_of_byte[byte], (uint32_t)pair, common);
+            if (from != GD_FREQUENT_NONE && to != GD_FREQUENT_NONE)
+                frequent |= bit((uint32_t)pair);
+            else
+                add_rare(scan, at == begin ? scan->previous : gd_class_of_byte[at[-1]],
+                         gd_class_of_byte[byte]);
         }
         classes |= gd_class_bit[byte];
         tally += gd_count_of_byte[byte];
@@ -230,34 +240,72 @@ static const uint8_t *scan_ascii(struct gd_scan *scan, const uint8_t *at, const 
         scan->previous = gd_class_of_byte[at[-1]];
     scan->classes = classes;
     scan->tally = tally;
-    scan->summary->common = common;
+    scan->summary->frequent = frequent & GD_FREQUENT_ALL;
     return at;
 }
 
-/* Words of a long value: only when they bring nothing new. */
-static const uint8_t *skip_words(struct gd_scan *scan, const uint8_t *at, const uint8_t *end)
+/* One block of lower case letters and blanks, or its head; returns how many bytes of it are such. The
+ * byte before it is one too, or none. */
+static inline uint32_t scan_words_block(struct gd_scan *scan, const uint8_t *at, size_t len)
 {
+    struct gd_block block = gd_block_load(at, len);
+    uint32_t lower = GD_BLOCK_BETWEEN(&block, 'a', 'z');
+    uint32_t space = GD_BLOCK_BETWEEN(&block, ' ', ' ');
+    uint32_t count = (uint32_t)__builtin_ctz(~(lower | space));
+    uint32_t some = (1u << count) - 1;
+    if (count == 0)
+        return 0;
+    lower &= some;
+    space &= some;
+    uint32_t after_lower = lower << 1 | (scan->previous == GUARD_CLASS_LOWER);
+    uint32_t after_space = space << 1 | (scan->previous == GUARD_CLASS_SPACE);
+    uint64_t met = 0;
+    if (after_lower & space)
+        met |= GD_FREQUENT_PAIR(GD_FREQUENT_LOWER, GD_FREQUENT_SPACE);
+    if (after_space & lower)
+        met |= GD_FREQUENT_PAIR(GD_FREQUENT_SPACE, GD_FREQUENT_LOWER);
+    if (after_space & space)
+        met |= GD_FREQUENT_PAIR(GD_FREQUENT_SPACE, GD_FREQUENT_SPACE);
+    scan->summary->frequent |= met;
+    scan->classes |= (lower != 0 ? bit(GUARD_CLASS_LOWER) : 0) |
+                     (space != 0 ? bit(GUARD_CLASS_SPACE) : 0);
+    scan->previous = lower >> (count - 1) & 1 ? GUARD_CLASS_LOWER : GUARD_CLASS_SPACE;
+    return count;
+}
+
+/* Words, which long values mostly are. Once a value has shown both neighbourhoods of letters and
+ * blanks they bring nothing new and are skipped. */
+static const uint8_t *scan_words(struct gd_scan *scan, const uint8_t *at, const uint8_t *end)
+{
+    const uint64_t both = GD_FREQUENT_PAIR(GD_FREQUENT_LOWER, GD_FREQUENT_SPACE) |
+                          GD_FREQUENT_PAIR(GD_FREQUENT_SPACE, GD_FREQUENT_LOWER);
     const uint64_t classes = 1u << GUARD_CLASS_LOWER | 1u << GUARD_CLASS_SPACE;
-    const uint64_t pairs = UINT64_C(1) << (GD_SCAN_LOWER << 3 | GD_SCAN_SPACE) |
-                           UINT64_C(1) << (GD_SCAN_SPACE << 3 | GD_SCAN_LOWER);
-    if ((scan->classes & classes) != classes || (scan->summary->common & pairs) != pairs ||
-        (scan->previous != GUARD_CLASS_LOWER && scan->previous != GUARD_CLASS_SPACE))
+    if (scan->previous != GD_SCAN_START && scan->previous != GUARD_CLASS_LOWER &&
+        scan->previous != GUARD_CLASS_SPACE)
         return at;
-    bool blank = scan->previous == GUARD_CLASS_SPACE;
-    at = GD_WORD_SKIP(at, end, &blank);
-    scan->previous = blank ? GUARD_CLASS_SPACE : GUARD_CLASS_LOWER;
+    while (at < end) {
+        size_t len = end - at < GD_BLOCK ? (size_t)(end - at) : (size_t)GD_BLOCK;
+        uint32_t count = scan_words_block(scan, at, len);
+        at += count;
+        if (count < len)
+            break;
+        if ((scan->classes & classes) == classes && (scan->summary->frequent & both) == both) {
+            bool blank = scan->previous == GUARD_CLASS_SPACE;
+            at = GD_WORD_SKIP(at, end, &blank);
+            scan->previous = blank ? GUARD_CLASS_SPACE : GUARD_CLASS_LOWER;
+        }
+    }
     return at;
 }
 
-/* The same by pieces, between which words are skipped. */
+/* A long value by pieces, between which words are read as such. */
 static const uint8_t *scan_long(struct gd_scan *scan, const uint8_t *at, const uint8_t *end)
 {
-    while (at < end) {
-        const uint8_t *stop = end - at > PIECE ? at + PIECE : end;
+    while ((at = scan_words(scan, at, end)) < end) {
+        const uint8_t *stop = end - at > GD_BLOCK ? at + GD_BLOCK : end;
         at = scan_ascii(scan, at, stop);
         if (at < stop)
             return at;
-        at = skip_words(scan, at, end);
     }
     return at;
 }
@@ -355,7 +403,7 @@ size_t gd_scan_bytes(struct gd_scan *scan, struct guard_span bytes)
 {
     const uint8_t *at = bytes.ptr;
     const uint8_t *end = bytes.len == 0 ? at : at + bytes.len;
-    while ((at = end - at > 2 * PIECE ? scan_long(scan, at, end) : scan_ascii(scan, at, end)) <
+    while ((at = end - at > GD_BLOCK ? scan_long(scan, at, end) : scan_ascii(scan, at, end)) <
            end) {
         if (scan->utf8 == GD_SCAN_UTF8_UNKNOWN)
             scan->utf8 = gd_utf8_check(gd_span(at, (size_t)(end - at))) == GD_UTF8_VALID

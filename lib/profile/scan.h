@@ -6,18 +6,7 @@
 
 #include "profile/summary.h"
 
-/* Frequent classes have numbers of their own, so that a word of 64 bits tells which transitions
- * between them a summary has: bit 8 * from + to. All others are GD_SCAN_OTHER, which has no bits.
- */
 enum {
-    GD_SCAN_LOWER = 0,
-    GD_SCAN_UPPER = 1,
-    GD_SCAN_DIGIT = 2,
-    GD_SCAN_SPACE = 3,
-    GD_SCAN_DASH = 4,
-    GD_SCAN_POINT = 5,
-    GD_SCAN_SLASH = 6,
-    GD_SCAN_OTHER = 7,
     GD_SCAN_START = 0xff, /* as previous: no byte came yet */
     GD_SCAN_HIGH = 63,    /* in gd_class_of_byte: a part of UTF-8 */
 };
@@ -44,9 +33,9 @@ struct gd_scan {
 };
 
 extern const uint8_t gd_class_of_byte[256];
-extern const uint8_t gd_common_of_byte[256]; /* GD_SCAN_LOWER... */
-extern const uint64_t gd_class_bit[128];     /* the class of a byte, as a bit */
-extern const uint64_t gd_count_of_byte[128]; /* what it adds to tally */
+extern const uint8_t gd_frequent_of_byte[256]; /* enum gd_frequent */
+extern const uint64_t gd_class_bit[128];       /* the class of a byte, as a bit */
+extern const uint64_t gd_count_of_byte[128];   /* what it adds to tally */
 
 static inline void gd_scan_begin(struct gd_scan *scan, struct gd_summary *summary,
                                  struct guard_arena *arena)
@@ -63,30 +52,6 @@ static inline void gd_scan_begin(struct gd_scan *scan, struct gd_summary *summar
 size_t gd_scan_bytes(struct gd_scan *scan, struct guard_span bytes);
 /* What is left at the end of a stream. */
 void gd_scan_invalid(struct gd_scan *scan);
-
-/* Adds a transition between frequent classes that `common` doesn't know, so that the list can't
- * have it. False when the list is long. */
-static inline bool gd_summary_add_common(struct gd_summary *summary, uint64_t pair,
-                                         uint64_t *common)
-{
-    static const uint8_t classes[8] = {
-        GUARD_CLASS_LOWER,
-        GUARD_CLASS_UPPER,
-        GUARD_CLASS_DIGIT,
-        GUARD_CLASS_SPACE,
-        GUARD_CLASS_PUNCTUATION + '-' - '!',
-        GUARD_CLASS_PUNCTUATION + '.' - '!',
-        GUARD_CLASS_PUNCTUATION + '/' - '!',
-    };
-    uint32_t count = summary->transition_count;
-    if (count >= GD_TRANSITIONS_INLINE)
-        return false;
-    summary->inline_transitions[count] =
-        (uint16_t)((uint32_t)classes[pair >> 3] << 6 | classes[pair & 7]);
-    summary->transition_count = (uint16_t)(count + 1);
-    *common |= UINT64_C(1) << pair;
-    return true;
-}
 
 /* The length of the UTF-8 sequence at `at` (which is >= 0x80), with its code point; 0 when it is
  * broken, or -1 when the bytes end inside of it. */

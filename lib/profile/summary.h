@@ -34,18 +34,14 @@ struct gd_summary {
     bool literal_known; /* exactly one distinct value, short enough: literal is its hash */
     uint64_t literal; /* gd_hash_fast(0, value); stays in ring and process: piles and policies hash
                          it again, keyed */
-    /* (from << 6 | to), distinct, in order of first sight; points to inline_transitions first. Runs
-     * of one class of blanks, controls or punctuation are a transition to itself ("--" and ".." are
-     * neighbourhoods, "aa" is none). */
+    /* Transitions between frequent classes: bits of transition.h. */
+    uint64_t frequent;
+    /* The other ones (from << 6 | to), distinct, in order of first sight; points to
+     * inline_transitions first. Runs of one class of blanks, controls or punctuation are a transition
+     * to itself ("--" and ".." are neighbourhoods, "aa" is none). */
     uint16_t *transitions;
     uint16_t inline_transitions[GD_TRANSITIONS_INLINE];
-    /* Which transitions of frequent classes are in the list, see scan.h. Not in records: what was
-     * decoded takes no more values. */
-    uint64_t common;
 };
-
-/* Runs of letters and digits, which are no transitions. */
-#define GD_COMMON_RUNS (UINT64_C(1) << 0 | UINT64_C(1) << 9 | UINT64_C(1) << 18)
 
 static inline void gd_summary_init(struct gd_summary *summary)
 {
@@ -63,7 +59,7 @@ static inline void gd_summary_init(struct gd_summary *summary)
     summary->literal_known = false;
     summary->literal = 0;
     summary->transitions = summary->inline_transitions;
-    summary->common = GD_COMMON_RUNS;
+    summary->frequent = 0;
 }
 /* Adds one decoded value. json: 0 for plain text, else the bit of GUARD_TYPE_STRING, _NULL, _BOOL,
  * _INT... already known (a JSON number is INT or DECIMAL by its text). Uses the arena only when

@@ -261,6 +261,7 @@ static void check_field(const struct gd_field *a, const struct gd_field *b)
     assert_int_equal(x->specials_max, y->specials_max);
     assert_int_equal(x->items_max, y->items_max);
     assert_int_equal(x->count, y->count);
+    assert_int_equal(x->frequent, y->frequent);
     assert_int_equal(x->transition_count, y->transition_count);
     for (uint32_t i = 0; i < x->transition_count; i++)
         assert_int_equal(x->transitions[i], y->transitions[i]);

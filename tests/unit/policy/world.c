@@ -3,7 +3,7 @@
 #include "unit/policy/world.h"
 
 #include "policy/policy.h"
-#include "profile/summary.h"
+#include "profile/transition.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -88,9 +88,9 @@ static void teach(struct guard_model_field *field, const char *value, uint32_t j
     gd_summary_add(&summary, world_span(value), json, &arena);
     field->classes |= summary.classes;
     field->types |= summary.types;
-    for (uint32_t i = 0; i < summary.transition_count; i++)
-        field->transitions[summary.transitions[i] >> 6] |= UINT64_C(1)
-                                                           << (summary.transitions[i] & 63);
+    struct gd_transition_walk walk = gd_transitions(&summary);
+    for (uint32_t transition; gd_transition_next(&walk, &transition);)
+        field->transitions[transition >> 6] |= UINT64_C(1) << (transition & 63);
     if (field->values == 0 || summary.length_min < field->length_min)
         field->length_min = summary.length_min;
     if (summary.length_max > field->length_max)

@@ -51,6 +51,7 @@ static void check_summary(const struct gd_summary *a, const struct gd_summary *b
     assert_int_equal(a->items_max, b->items_max);
     assert_int_equal(a->count, b->count);
     assert_int_equal(a->transitions_full, b->transitions_full);
+    assert_int_equal(a->frequent, b->frequent);
     assert_int_equal(a->transition_count, b->transition_count);
     if (a->transition_count > 0)
         assert_memory_equal(a->transitions, b->transitions, 2u * a->transition_count);

@@ -103,6 +103,7 @@ static void test_words(void **state)
         assert_int_equal(whole.classes, scan.classes);
         assert_int_equal(whole.digits_max, (uint32_t)scan.tally);
         assert_int_equal(whole.specials_max, scan.tally >> 32);
+        assert_int_equal(whole.frequent, pieces.frequent);
         assert_int_equal(whole.transition_count, pieces.transition_count);
         assert_memory_equal(whole.transitions, pieces.transitions, 2u * whole.transition_count);
     }
