@@ -115,7 +115,8 @@ static void feed_headers(ngx_http_request_t *r, struct guard_txn *txn)
         const ngx_table_elt_t *headers = part->elts;
         for (ngx_uint_t i = 0; i < part->nelts; i++) {
             if (headers[i].hash != 0)
-                guard_txn_header(txn, span(headers[i].key), span(headers[i].value));
+                guard_txn_header(txn, (struct guard_span){headers[i].lowcase_key, headers[i].key.len},
+                                 span(headers[i].value));
         }
     }
 }
@@ -127,6 +128,7 @@ static bool begin(ngx_http_request_t *r, const gate_loc_conf_t *conf, gate_excha
         .policy = service->policy,
         .service = service->name,
         .hash_seed = gate_worker.hash_seed,
+        .memo = gate_worker.memo,
         .body_limit = conf->body_limit,
         .time_ms = (uint64_t)r->start_sec * 1000 + r->start_msec,
     };

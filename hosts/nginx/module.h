@@ -8,6 +8,7 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
+#include <guard/memo.h>
 #include <guard/policy.h>
 #include <guard/txn.h>
 
@@ -73,6 +74,7 @@ struct gate_worker {
     struct gate_chunk *free_chunks;
     size_t free_chunk_count;
     uint64_t hash_seed;
+    struct guard_memo *memo; /* NULL when there was no memory for it */
     struct ring_writer *records;
     struct ring_writer *alerts;
     bool rings_failed; /* and that was logged */

@@ -165,6 +165,8 @@ ngx_int_t gate_worker_init(ngx_cycle_t *cycle)
         return NGX_OK;
     gate_worker.conf = conf;
     gate_worker.chunks = (struct guard_alloc){NULL, chunk_get, chunk_put};
+    if (guard_memo_new(&gate_worker.memo, &gate_worker.chunks) != GUARD_OK)
+        gate_worker.memo = NULL; /* slower, that's all */
     if (init_services(conf) != NGX_OK)
         return NGX_ERROR;
     if (random_bytes(&gate_worker.hash_seed, sizeof(gate_worker.hash_seed)) != GUARD_OK)
@@ -191,6 +193,7 @@ void gate_worker_exit(ngx_cycle_t *cycle)
     ring_writer_close(gate_worker.records);
     ring_writer_close(gate_worker.alerts);
     gate_policies_close();
+    guard_memo_free(gate_worker.memo);
     while (gate_worker.free_chunks != NULL) {
         struct gate_chunk *chunk = gate_worker.free_chunks;
         gate_worker.free_chunks = chunk->next;

@@ -30,6 +30,7 @@ enum guard_rc gd_builder_begin(struct gd_builder **out, const struct guard_txn_c
     memset(builder->first_table, 0, sizeof(builder->first_table));
     builder->arena = arena;
     builder->seed = cfg->hash_seed;
+    builder->memo = cfg->memo;
     builder->limits = (struct gd_limits){GD_NAMES_MAX, GD_LEAVES_MAX, GD_DEPTH_MAX, GD_VALUE_MAX};
     builder->body_limit = cfg->body_limit == 0 ? GD_BODY_MAX : cfg->body_limit;
     builder->stream_field = GD_NO_FIELD;
@@ -221,6 +222,32 @@ static bool special_header(struct gd_builder *builder, struct guard_span name,
     return true;
 }
 
+/* As gd_builder_pair; features of headers that come again and again are taken from the memo. */
+static void add_header(struct gd_builder *builder, struct guard_span name, struct guard_span value)
+{
+    struct gd_memo_visit visit;
+    uint32_t index =
+        gd_builder_field(builder, GUARD_LOCATION_HEADER, GD_NO_FIELD, name, GD_LIFE_EXCHANGE);
+    if (index == GD_NO_FIELD)
+        return;
+    struct gd_field *field = &builder->profile.fields[index];
+    if (field->summary.count > 0) {
+        gd_builder_value(builder, index, value, 0, GD_LIFE_EXCHANGE);
+        if (!may_repeat(GUARD_LOCATION_HEADER, name))
+            gd_builder_fault(builder, GUARD_LOCATION_HEADER, GUARD_FAULT_DUPLICATE_NAME);
+        return;
+    }
+    gd_memo_look(&visit, builder->memo, builder->seed, name, value);
+    if (visit.found) {
+        field->summary = visit.place->summary;
+        gd_summary_moved(&field->summary, &visit.place->summary);
+        field->sample = gd_span_head(value, GD_SAMPLE_MAX);
+        return;
+    }
+    gd_builder_value(builder, index, value, 0, GD_LIFE_EXCHANGE);
+    gd_memo_keep(&visit, name, value, &field->summary);
+}
+
 void gd_builder_header(struct gd_builder *builder, struct guard_span name, struct guard_span value)
 {
     struct guard_span lower = lower_name(builder, name);
@@ -229,7 +256,7 @@ void gd_builder_header(struct gd_builder *builder, struct guard_span name, struc
         return;
     }
     if (special_header(builder, lower, value))
-        gd_builder_pair(builder, GUARD_LOCATION_HEADER, lower, value, GD_LIFE_EXCHANGE);
+        add_header(builder, lower, value);
 }
 
 enum guard_body_kind gd_builder_headers_end(struct gd_builder *builder)

@@ -5,6 +5,7 @@
 
 #include "base/arena.h"
 #include "profile/builder.h"
+#include "profile/memo.h"
 #include "profile/record.h"
 #include "profile/short.h"
 
@@ -54,6 +55,7 @@ struct gd_builder {
     uint8_t *text; /* room for copies of names and samples */
     uint8_t *text_end;
     uint64_t seed;
+    struct guard_memo *memo;
     struct gd_limits limits;
     uint32_t counts[GUARD_LOCATION_COUNT]; /* fields by location */
 

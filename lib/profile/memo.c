@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See memo.h. A header is kept when it comes for the second time, so that values that never come
+ * again cost little. */
+#include "profile/memo.h"
+
+#include "profile/features.h"
+#include "profile/short.h"
+
+enum guard_rc guard_memo_new(struct guard_memo **out, const struct guard_alloc *alloc)
+{
+    struct guard_memo *memo = alloc->alloc(alloc->ctx, sizeof(*memo));
+    *out = memo;
+    if (memo == NULL)
+        return GUARD_E_NOMEM;
+    memset(memo, 0, sizeof(*memo));
+    memo->alloc = *alloc;
+    return GUARD_OK;
+}
+
+void guard_memo_free(struct guard_memo *memo)
+{
+    if (memo != NULL)
+        memo->alloc.free(memo->alloc.ctx, memo);
+}
+
+void gd_memo_look(struct gd_memo_visit *visit, struct guard_memo *memo, uint64_t seed,
+                  struct guard_span name, struct guard_span value)
+{
+    visit->place = NULL;
+    visit->found = false;
+    if (memo == NULL || value.len == 0 || name.len + value.len > GD_MEMO_TEXT)
+        return;
+    uint64_t hash = gd_hash_fast(gd_hash_short(seed, 0, name), value) | 1;
+    struct gd_memo_header *place = &memo->headers[hash >> 32 & (GD_MEMO_HEADERS - 1)];
+    visit->place = place;
+    visit->hash = hash;
+    visit->found = place->hash == hash && place->name_len == name.len &&
+                   place->value_len == value.len &&
+                   memcmp(place->text, name.ptr, name.len) == 0 &&
+                   memcmp(place->text + name.len, value.ptr, value.len) == 0;
+}
+
+static bool may_keep(struct guard_span name, struct guard_span value,
+                     const struct gd_summary *summary)
+{
+    const uint64_t odd = UINT64_C(1) << GUARD_CLASS_CONTROL | UINT64_C(1) << GUARD_CLASS_INVALID;
+    return (summary->classes & odd) == 0 && !summary->transitions_full &&
+           summary->transitions == summary->inline_transitions && !gd_is_secret(name, value);
+}
+
+void gd_memo_keep(const struct gd_memo_visit *visit, struct guard_span name,
+                  struct guard_span value, const struct gd_summary *summary)
+{
+    struct gd_memo_header *place = visit->place;
+    if (place == NULL)
+        return;
+    if (place->candidate != visit->hash) {
+        place->candidate = visit->hash;
+        return;
+    }
+    place->candidate = 0;
+    if (!may_keep(name, value, summary))
+        return;
+    place->hash = visit->hash;
+    place->name_len = (uint16_t)name.len;
+    place->value_len = (uint16_t)value.len;
+    memcpy(place->text, name.ptr, name.len);
+    memcpy(place->text + name.len, value.ptr, value.len);
+    place->summary = *summary;
+    gd_summary_moved(&place->summary, summary);
+}
