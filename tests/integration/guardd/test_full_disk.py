@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A disk without room: guardd alarms once and goes on, gates don't notice, and nothing is lost once there is room again."""
 
+import json
 import sqlite3
 import subprocess
 import time
@@ -8,7 +9,7 @@ import time
 import pytest
 
 from conftest import BIN, wait_for
-from test_guardd import GATE, Guardd, drive
+from test_guardd import GATE, Guardd, drive, wait_in_force
 from traffic import Shop
 
 ROOM = "24m"  # two rings of 4 MiB, alerts, the store with its log
@@ -121,4 +122,30 @@ def test_a_kill_while_the_disk_is_full_loses_nothing(guardd, gate, disk):
     guardd.wait_exchanges(700)
     assert guardd.stop() == 0
     assert guardd.service()["exchanges"] == 700
+    guardd.start()
+
+
+def test_alerts_wait_for_room(guardd, gate, disk):
+    """Counted in full once they can be written, in whole lines, and said aloud once."""
+    names = [f"p{i}" for i in range(20)]  # their lines are more than fits into what the last block has left
+    (guardd.state / "guardians" / "shop.yaml").write_text(
+        "service: shop\nconfigured:\n  endpoints:\n    - path: /users\n      parameters:\n" +
+        "".join(f"        - {{in: query, name: {name}, maxLength: 1}}\n" for name in names))
+    shop = Shop(43)
+    wait_in_force(gate, shop)
+    kinds = [shop.exchange("GET", f"/users?{name}=12") for name in names]
+    drive(gate.port, kinds[:1])
+    wait_for(lambda: (guardd.state / "alerts.jsonl").exists(), "the first alert")
+    disk.fill()
+    drive(gate.port, kinds)
+    wait_for(lambda: alarms(guardd, "alerts-not-written") == 1, "the alarm")
+    drive(gate.port, kinds)
+    wait_for(lambda: alarms(guardd, "not-saved") == 1, "the next alarm")
+    disk.empty()
+    wait_for(lambda: alarms(guardd, "alerts-written-again") == 1, "the end of the alarm", 20)
+    assert guardd.stop() == 0  # ends the windows
+    assert alarms(guardd, "alerts-not-written") == 1
+    lines = [json.loads(line) for line in (guardd.state / "alerts.jsonl").read_text().splitlines()]
+    said = [line["findings"][0]["name"] for line in lines for _ in range(line["count"] + line["suppressed"])]
+    assert sorted(said) == sorted(names[:1] + 2 * names), lines
     guardd.start()
