@@ -129,6 +129,15 @@ enum guard_rc file_replace(const char *path, struct guard_span bytes, unsigned m
     return system_failure(err, path, "can't be replaced");
 }
 
+/* A part of a line would spoil the next one. What others appended meanwhile stays. */
+static void take_back(int fd, off_t before, size_t len)
+{
+    struct stat after;
+    if (fstat(fd, &after) == 0 && after.st_size > before &&
+        (uintmax_t)(after.st_size - before) <= len)
+        (void)!ftruncate(fd, before);
+}
+
 enum guard_rc file_append_line(const char *path, struct guard_span line, struct guard_err *err)
 {
     uint8_t *copy = malloc(line.len + 1);
@@ -137,9 +146,13 @@ enum guard_rc file_append_line(const char *path, struct guard_span line, struct 
     if (line.len > 0)
         memcpy(copy, line.ptr, line.len);
     copy[line.len] = '\n';
+    struct stat before;
     int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
-    bool good = fd >= 0 && write_all(fd, (struct guard_span){copy, line.len + 1});
+    bool sized = fd >= 0 && fstat(fd, &before) == 0;
+    bool good = sized && write_all(fd, (struct guard_span){copy, line.len + 1});
     int saved = errno;
+    if (sized && !good)
+        take_back(fd, before.st_size, line.len);
     if (fd >= 0)
         close(fd);
     free(copy);

@@ -9,6 +9,7 @@
 #include "state_files.h"
 
 #include <errno.h>
+#include <grp.h>
 #include <limits.h>
 #include <netdb.h>
 #include <pwd.h>
@@ -218,9 +219,10 @@ static bool workers_reach_state(const struct run_settings *settings)
     if (state_path(path, settings->state, "rings", (struct guard_span){NULL, 0}, "") != GUARD_OK)
         return false;
     pid_t pid = fork();
+    /* With the groups that nginx gives its workers: ours may open what theirs don't. */
     if (pid == 0)
-        _exit(setgid(account->pw_gid) == 0 && setuid(account->pw_uid) == 0 &&
-                      access(path, W_OK | X_OK) == 0
+        _exit(setgid(account->pw_gid) == 0 && initgroups(settings->user, account->pw_gid) == 0 &&
+                      setuid(account->pw_uid) == 0 && access(path, W_OK | X_OK) == 0
                   ? 0
                   : 1);
     if (pid < 0 || waitpid(pid, &status, 0) != pid || status != 0)

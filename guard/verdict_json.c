@@ -3,28 +3,7 @@
  * strongest finding first. */
 #include "verdict_json.h"
 
-#include "common/json_writer.h"
-
-#include <math.h>
-
-static void write_finding(struct json_writer *json, const struct guard_finding *finding)
-{
-    char observed[256];
-    char expected[256];
-    guard_finding_texts(finding, observed, sizeof(observed), expected, sizeof(expected));
-    json_open(json, NULL, '{');
-    json_text(json, "part", finding->location == GUARD_LOCATION_CLIENT ? "client" : "request");
-    json_text(json, "location", guard_location_name(finding->location));
-    json_string(json, "name", finding->name);
-    json_text(json, "rule", guard_rule_name(finding->rule));
-    json_text(json, "observed", observed);
-    json_text(json, "expected", expected);
-    json_number(json, "p",
-                finding->configured ? 0.0 : pow(10.0, -(double)finding->strength / 100.0));
-    if (finding->configured)
-        json_bool(json, "configured", true);
-    json_close(json, '}');
-}
+#include "common/finding_json.h"
 
 size_t verdict_json(struct guard_span id, const struct guard_verdict *verdict,
                     char out[VERDICT_JSON_MAX])
@@ -39,7 +18,7 @@ size_t verdict_json(struct guard_span id, const struct guard_verdict *verdict,
         json_number(&json, "score", (double)verdict->score / 100.0);
         json_open(&json, "findings", '[');
         for (uint32_t i = 0; i < shown; i++)
-            write_finding(&json, &verdict->findings[i]);
+            finding_json(&json, &verdict->findings[i], FINDING_OF_VERDICT);
         json_close(&json, ']');
         if (verdict->finding_total > shown)
             json_integer(&json, "findings_total", verdict->finding_total);

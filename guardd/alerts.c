@@ -17,6 +17,8 @@
 
 enum { FINDINGS_MAX = 16, TEXT_MAX = 2048 };
 
+static const struct guard_span no_service = {NULL, 0};
+
 static const char *const top_texts[] = {"id",     "service",  "verdict", "action",
                                         "method", "template", "client",  "explanation"};
 static const char *const top_numbers[] = {"time_ms", "generation", "status", "score", "suppressed"};
@@ -130,30 +132,39 @@ static void rotate(const struct alerts *alerts)
     }
 }
 
-static void write_line(struct alerts *alerts, struct alert_fold *fold)
+/* Writes what the fold counted since its last line. False: there was no room, it still holds it. */
+static bool write_fold(struct alerts *alerts, struct alert_fold *fold)
 {
     char line[ALERT_BYTES_MAX + 256];
     struct guard_err err;
+    if (fold->count == 0)
+        return true;
     int tail =
         snprintf(line, sizeof(line), "%.*s,\"count\":%llu,\"first_ms\":%llu,\"last_ms\":%llu}",
                  (int)fold->len, fold->line, (unsigned long long)fold->count,
                  (unsigned long long)fold->first_ms, (unsigned long long)fold->last_ms);
-    if (tail <= 0 || (size_t)tail >= sizeof(line))
-        return;
-    rotate(alerts);
-    if (file_append_line(alerts->path, (struct guard_span){(const uint8_t *)line, (size_t)tail},
-                         &err) == GUARD_OK) {
+    if (tail > 0 && (size_t)tail < sizeof(line)) {
+        rotate(alerts);
+        if (file_append_line(alerts->path, (struct guard_span){(const uint8_t *)line, (size_t)tail},
+                             &err) != GUARD_OK) {
+            if (!alerts->failing)
+                log_event("alarm", "alerts-not-written", no_service, "%s; tried again", err.text);
+            alerts->failing = true;
+            return false;
+        }
+        if (alerts->failing)
+            log_event("info", "alerts-written-again", no_service, "%s", "");
+        alerts->failing = false;
         alerts->written++;
-        return;
     }
-    if (alerts->failed++ == 0)
-        log_event("alarm", "alerts-not-written", (struct guard_span){NULL, 0}, "%s", err.text);
+    fold->count = 0;
+    return true;
 }
 
 static void fold_end(struct alerts *alerts, struct alert_fold *fold)
 {
-    if (fold->count > 0)
-        write_line(alerts, fold);
+    if (!write_fold(alerts, fold))
+        alerts->failed++;
     free(fold->line);
     memset(fold, 0, sizeof(*fold));
 }
@@ -191,12 +202,10 @@ static void fold_add(struct alerts *alerts, uint64_t key, const char *line, size
     fold->last_ms = now;
     if (fold->count++ == 0)
         fold->first_ms = now;
-    if (first) {
-        write_line(alerts, fold);
-        fold->count = 0;
-    } else {
+    if (first)
+        (void)write_fold(alerts, fold);
+    else
         alerts->folded++;
-    }
 }
 
 static void take_document(struct alerts *alerts, const struct document_node *alert)
@@ -233,11 +242,16 @@ void alerts_take(struct alerts *alerts, struct guard_span text)
 
 void alerts_flush(struct alerts *alerts, uint64_t now_ms)
 {
+    bool all = now_ms == UINT64_MAX;
+    bool behind = alerts->failing;
     for (size_t i = 0; i < ALERT_FOLDS_MAX; i++) {
         struct alert_fold *fold = &alerts->folds[i];
-        if (fold->key == 0)
+        bool ended = all || now_ms - fold->first_ms >= ALERT_WINDOW_MS;
+        if (fold->key == 0 || (!ended && !behind))
             continue;
-        if (now_ms == UINT64_MAX || now_ms - fold->first_ms >= ALERT_WINDOW_MS)
+        if (!write_fold(alerts, fold) && !all)
+            return; /* nor is there room for the others */
+        if (ended)
             fold_end(alerts, fold);
     }
 }

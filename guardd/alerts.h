@@ -28,7 +28,8 @@ struct alerts {
     uint64_t written;
     uint64_t folded;
     uint64_t hostile;
-    uint64_t failed; /* lines that couldn't be written */
+    uint64_t failed; /* lines that couldn't be written and are lost */
+    bool failing;    /* the last one couldn't be written: what is folded waits */
 };
 
 GUARD_MUST_USE enum guard_rc alerts_open(struct alerts *alerts, const char *state,

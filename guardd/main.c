@@ -149,7 +149,8 @@ static void tick(struct daemon *daemon)
     }
     bool more = intake_read(&daemon->intake, RECORDS_PER_TICK);
     services_publish(&daemon->services, now);
-    alerts_flush(&daemon->alerts, now);
+    /* Not before the alerts that were just read. */
+    alerts_flush(&daemon->alerts, clock_unix_ms());
     if (elapsed(&daemon->saved_ms, now, SAVE_MS))
         save(daemon);
     if (elapsed(&daemon->status_ms, now, STATUS_MS))

@@ -17,6 +17,7 @@ enum {
     LEARN_SHARE = 20,         /* learning takes at most one part in so many of the time */
     PUBLISH_YOUNG_MS = 5000,  /* between publications while the service isn't ready */
     PUBLISH_READY_MS = 60000, /* and when it is */
+    PUBLISH_AGAIN_MS = 5000,  /* after one that failed */
 };
 
 /* Protecting what is trusted matters before tables overflow, and costs the identity with piles made
@@ -26,7 +27,7 @@ enum { PROTECT_FROM_CELLS = 24576 };
 static bool learning_due(const struct service *service, uint64_t exchanges, uint64_t now_ms)
 {
     uint64_t pause = service->learn_cost_ms * LEARN_SHARE;
-    if (service->urgent)
+    if (service->urgent && !service->unpublished)
         return true;
     return exchanges != service->learned_exchanges &&
            now_ms - service->learned_ms >= (pause > LEARN_MIN_MS ? pause : LEARN_MIN_MS);
@@ -54,6 +55,8 @@ static bool learn(struct service *service, const struct guard_pile_stats *stats,
 
 static bool publication_due(const struct service *service, uint64_t now_ms)
 {
+    if (service->unpublished)
+        return now_ms - service->tried_ms >= PUBLISH_AGAIN_MS;
     if (service->urgent || service->generation == 0 || service->published_ms == 0)
         return true;
     bool ready = service->model->ready;
@@ -107,7 +110,8 @@ static bool write_policy(struct services *services, struct service *service, uin
         rc = file_replace(path, (struct guard_span){bytes, len}, 0640, true, &err);
     free(bytes);
     if (rc != GUARD_OK) {
-        log_event("alarm", "not-published", service->name, "%s", err.text);
+        if (!service->unpublished)
+            log_event("alarm", "not-published", service->name, "%s; tried again", err.text);
         return false;
     }
     service->generation = cfg.generation;
@@ -136,11 +140,11 @@ static void publish(struct services *services, struct service *service, uint64_t
     bool ready = service->model->ready;
     bool first = service->published_ms == 0;
     if (!write_policy(services, service, now_ms)) {
-        service->published_ms = now_ms; /* not again at every tick */
-        service->urgent = false;
+        service->unpublished = true;
+        service->tried_ms = now_ms;
         return;
     }
-    if (first || ready != service->published_ready || service->urgent)
+    if (first || ready != service->published_ready || service->urgent || service->unpublished)
         log_event("info", "published", service->name, "generation %llu, mode %s, %s",
                   (unsigned long long)service->generation,
                   guard_mode_name(service->guardian.request_mode), ready ? "ready" : "learning");
@@ -148,6 +152,7 @@ static void publish(struct services *services, struct service *service, uint64_t
     service->published_ready = ready;
     service->published_exchanges = service->learned_exchanges;
     service->urgent = false;
+    service->unpublished = false;
     service->dirty = true; /* the generation */
     export_pile(services, service);
 }

@@ -195,6 +195,7 @@ static void read_guardian(struct service *service, const char *path, uint64_t st
     service->guardian = guardian;
     service->guardian.service = service->name;
     service->urgent = true;
+    service->unpublished = false;
     log_event("info", "guardian-read", service->name, "mode %s",
               guard_mode_name(guardian.request_mode));
 }

@@ -26,9 +26,11 @@ struct service {
     uint64_t learned_exchanges;   /* pile's exchanges at the last learning */
     uint64_t published_exchanges; /* at the last publication */
     bool published_ready;
-    bool dirty;   /* the pile differs from the stored one */
-    bool urgent;  /* publish at the next tick: the Guardian changed */
-    bool damaged; /* out of memory inside the pile: not observed into any more */
+    bool dirty;        /* the pile differs from the stored one */
+    bool urgent;       /* publish at the next tick: the Guardian changed */
+    bool unpublished;  /* the policy couldn't be written: tried again */
+    uint64_t tried_ms; /* when */
+    bool damaged;      /* out of memory inside the pile: not observed into any more */
     struct guard_guardian guardian;
     struct guard_arena guardian_arena;
     uint64_t guardian_stamp;       /* of the file that was read; 0 = none */

@@ -17,7 +17,7 @@ def files(root, *suffixes):
     """Paths relative to root of the files that belong to the repository; without suffixes all of them."""
     listed = subprocess.run(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
                             cwd=root, capture_output=True, check=False)
-    if listed.returncode == 0 and os.path.isdir(os.path.join(root, ".git")):
+    if listed.returncode == 0 and os.path.exists(os.path.join(root, ".git")):
         found = [path for path in listed.stdout.decode().split("\0") if path]
     else:
         found = []

@@ -4,9 +4,7 @@
  * and told. */
 #include "module.h"
 
-#include "common/json_writer.h"
-
-#include <math.h>
+#include "common/finding_json.h"
 
 enum {
     QUOTA_ALERTS = 16,
@@ -15,7 +13,6 @@ enum {
     QUOTA_WAYS = 4,
     ALERT_BYTES_MAX = 16 * 1024,
     EXPLANATION_MAX = 512,
-    TEXT_MAX = 256,
 };
 
 struct quota {
@@ -91,23 +88,6 @@ static struct quota *admit(ngx_http_request_t *r, struct gate_service *service, 
     return quota;
 }
 
-static void write_finding(struct json_writer *json, const struct guard_finding *finding)
-{
-    char observed[TEXT_MAX];
-    char expected[TEXT_MAX];
-    guard_finding_texts(finding, observed, sizeof(observed), expected, sizeof(expected));
-    json_open(json, NULL, '{');
-    json_text(json, "part", finding->location == GUARD_LOCATION_CLIENT ? "client" : "request");
-    json_text(json, "location", guard_location_name(finding->location));
-    json_string(json, "name", finding->name);
-    json_text(json, "rule", guard_rule_name(finding->rule));
-    json_text(json, "observed", observed);
-    json_text(json, "expected", expected);
-    json_number(json, "p", pow(10.0, -(double)finding->strength / 100.0));
-    json_bool(json, "configured", finding->configured);
-    json_close(json, '}');
-}
-
 static void write_alert(struct json_writer *json, ngx_http_request_t *r, gate_exchange_t *exchange,
                         ngx_uint_t status, uint32_t findings, uint64_t suppressed)
 {
@@ -135,7 +115,7 @@ static void write_alert(struct json_writer *json, ngx_http_request_t *r, gate_ex
     json_text(json, "explanation", explanation);
     json_open(json, "findings", '[');
     for (uint32_t i = 0; i < findings; i++)
-        write_finding(json, &verdict->findings[i]);
+        finding_json(json, &verdict->findings[i], FINDING_OF_ALERT);
     json_close(json, ']');
     json_integer(json, "findings_total", (int64_t)verdict->finding_total);
     json_integer(json, "suppressed", (int64_t)suppressed);

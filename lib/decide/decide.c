@@ -15,6 +15,11 @@ static void slot_put(struct gd_candidate *slot, const struct gd_candidate *candi
 void gd_candidate_add(struct gd_decision *decision, const struct gd_candidate *candidate)
 {
     uint16_t threshold = decision->verdict.threshold;
+    struct gd_candidate limited;
+    if (decision->misfit_limit != UINT16_MAX) {
+        limited = gd_misfit_limited(decision, candidate);
+        candidate = &limited;
+    }
     uint16_t strength = candidate->strength;
     if (strength == 0)
         return;
@@ -120,6 +125,7 @@ void gd_decide(struct gd_decision *decision, const struct guard_policy *policy,
     decision->profile = profile;
     decision->arena = arena;
     decision->endpoint = NULL;
+    decision->misfit_limit = UINT16_MAX;
     decision->candidate_count = 0;
     gd_walk(decision);
     gd_rules_request(decision);

@@ -41,10 +41,11 @@ struct gd_decision {
     struct guard_arena *arena;
     const struct gd_policy_endpoint *endpoint; /* NULL: none, or only a pending one */
     uint32_t endpoint_index;
-    uint64_t wildcards; /* bit per path segment that a wildcard took */
-    uint32_t *known;    /* per field of the profile: field of the policy or GD_POLICY_NONE */
-    uint32_t required;  /* names that must be there */
-    uint32_t found;     /* of these */
+    uint64_t wildcards;    /* bit per path segment that a wildcard took */
+    uint16_t misfit_limit; /* no rule of the endpoint is stronger; UINT16_MAX: the path fits */
+    uint32_t *known;       /* per field of the profile: field of the policy or GD_POLICY_NONE */
+    uint32_t required;     /* names that must be there */
+    uint32_t found;        /* of these */
     uint32_t candidate_count;
     struct gd_candidate candidates[GD_CANDIDATES];
 };
@@ -59,6 +60,14 @@ void gd_candidate_add(struct gd_decision *decision, const struct gd_candidate *c
 
 /* walk.c: finds the endpoint; PATH and METHOD. */
 void gd_walk(struct gd_decision *decision);
+/* misfit.c: bit per segment that can be a value only, as no route is named by syntax. */
+uint64_t gd_misfit_segments(const struct gd_profile *profile);
+/* How strong a rule may be at an endpoint whose wildcard the path doesn't fit. strength_path: of a
+ * new segment at that place. */
+uint16_t gd_misfit_limit(uint16_t strength_path);
+/* What remains of a candidate then. */
+struct gd_candidate gd_misfit_limited(const struct gd_decision *decision,
+                                      const struct gd_candidate *candidate);
 /* rules_request.c: content type, size, depth, faults, client. */
 void gd_rules_request(struct gd_decision *decision);
 /* Faults (bits) at a location that are new here. */

@@ -42,7 +42,9 @@ static bool media_known(const struct gd_decision *decision)
 void gd_rules_faults(struct gd_decision *decision, uint32_t location, uint64_t found)
 {
     const struct gd_policy_header *header = decision->policy->header;
-    const struct gd_policy_endpoint *endpoint = decision->endpoint;
+    /* Where the path doesn't fit, as if there were no endpoint: what is known in the service. */
+    const struct gd_policy_endpoint *endpoint =
+        decision->misfit_limit == UINT16_MAX ? decision->endpoint : NULL;
     bool shared = location == GUARD_LOCATION_NONE || location == GUARD_LOCATION_HEADER ||
                   location == GUARD_LOCATION_COOKIE || location == GUARD_LOCATION_CLIENT;
     uint64_t known = endpoint == NULL ? header->faults[location] : endpoint->faults[location];

@@ -1,22 +1,31 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* From path and method to the endpoint: literal segments first, then typed wildcards, then any,
- * then a rest; a branch that leads nowhere is left again, within a budget. */
+ * then a rest; a branch that leads nowhere is left again, within a budget. When none leads
+ * anywhere, once more with typed wildcards open to values that no route is named by. */
 #include "decide/decide.h"
 
 enum { VISITS_MAX = 128 };
+
+/* On the way here. */
+struct way {
+    uint64_t wildcards; /* bit per segment that a wildcard took */
+    uint64_t misfits;   /* of these, those whose type the segment isn't of */
+    uint32_t left_at;   /* the node whose children the first of them isn't among */
+};
 
 struct walk {
     struct gd_decision *decision;
     const struct guard_policy *policy;
     const struct gd_profile *profile;
     uint32_t visits;
-    uint64_t wildcards; /* on the way here */
-    uint32_t endpoint;  /* GD_POLICY_NONE: none so far */
-    uint32_t pending;   /* a pending endpoint */
-    uint32_t other;     /* node of the path with other methods */
-    bool methods_said;  /* a person listed the methods of one of them */
-    uint32_t stuck;     /* the node farthest on the way */
-    uint32_t stuck_at;  /* its number of segments */
+    uint64_t values; /* bit per segment that may be a misfit */
+    struct way way;
+    uint32_t endpoint; /* GD_POLICY_NONE: none so far */
+    uint32_t pending;  /* a pending endpoint */
+    uint32_t other;    /* node of the path with other methods */
+    bool methods_said; /* a person listed the methods of one of them */
+    uint32_t stuck;    /* the node farthest on the way */
+    uint32_t stuck_at; /* its number of segments */
 };
 
 static uint32_t segment_types(const struct gd_segment *segment)
@@ -58,7 +67,6 @@ static bool arrive(struct walk *walk, uint32_t index)
             continue;
         if (!(endpoint->flags & GD_ENDPOINT_PENDING)) {
             walk->endpoint = i;
-            walk->decision->wildcards = walk->wildcards;
             return true;
         }
         if (walk->pending == GD_POLICY_NONE)
@@ -81,6 +89,27 @@ static struct guard_span literal_of(const struct walk *walk, uint32_t at)
     return profile->fields[at].sample;
 }
 
+/* Whether the wildcard, a child of node, takes the segment. */
+static bool take(struct walk *walk, uint32_t index, uint32_t at,
+                 const struct gd_policy_node *wildcard)
+{
+    const struct gd_segment *segment = &walk->profile->segments[at];
+    if ((wildcard->flags & GD_NODE_REST) != 0) {
+        walk->way.wildcards |= ~UINT64_C(0) << at;
+        return true;
+    }
+    bool fits =
+        wildcard->types == 0 || (segment->typed && (wildcard->types & segment_types(segment)) != 0);
+    /* Where new segments prove nothing, neither does this one. */
+    if (!fits && ((walk->values >> at & 1) == 0 || walk->policy->nodes[index].strength_path == 0))
+        return false;
+    if (!fits && walk->way.misfits == 0)
+        walk->way.left_at = index;
+    walk->way.misfits |= (uint64_t)!fits << at;
+    walk->way.wildcards |= UINT64_C(1) << at;
+    return true;
+}
+
 static bool visit(struct walk *walk, uint32_t index, uint32_t at)
 {
     const struct gd_policy_node *node = &walk->policy->nodes[index];
@@ -97,19 +126,15 @@ static bool visit(struct walk *walk, uint32_t index, uint32_t at)
         if (child != GD_POLICY_NONE && visit(walk, child, at + 1))
             return true;
     }
-    const struct gd_segment *segment = &walk->profile->segments[at];
     for (uint32_t i = 0; i < node->wildcard_count; i++) {
         uint32_t child = node->child_first + node->literal_count + i;
         const struct gd_policy_node *wildcard = &walk->policy->nodes[child];
-        if (wildcard->types != 0 &&
-            (!segment->typed || (wildcard->types & segment_types(segment)) == 0))
-            continue;
-        uint64_t before = walk->wildcards;
-        bool rest = (wildcard->flags & GD_NODE_REST) != 0;
-        walk->wildcards |= rest ? ~UINT64_C(0) << at : UINT64_C(1) << at;
-        if (rest ? arrive(walk, child) : visit(walk, child, at + 1))
+        struct way before = walk->way;
+        if (take(walk, index, at, wildcard) &&
+            ((wildcard->flags & GD_NODE_REST) != 0 ? arrive(walk, child)
+                                                   : visit(walk, child, at + 1)))
             return true;
-        walk->wildcards = before;
+        walk->way = before;
     }
     return false;
 }
@@ -136,6 +161,23 @@ static void path_unknown(struct walk *walk)
         candidate.strength = node->strength_method;
     }
     gd_candidate_add(decision, &candidate);
+}
+
+/* The segment is a value, but in none of those places that were learned it is known. */
+static void misfit(const struct walk *walk)
+{
+    const struct gd_policy_node *node = &walk->policy->nodes[walk->way.left_at];
+    uint32_t at = (uint32_t)__builtin_ctzll(walk->way.misfits);
+    struct gd_candidate candidate = {.rule = GUARD_RULE_PATH,
+                                     .location = GUARD_LOCATION_PATH,
+                                     .field = at,
+                                     .known = GD_POLICY_NONE,
+                                     .group = at,
+                                     .detail = at,
+                                     .values = node->exchanges,
+                                     .strength = node->strength_path};
+    walk->decision->misfit_limit = gd_misfit_limit(node->strength_path);
+    gd_candidate_add(walk->decision, &candidate);
 }
 
 /* So many at least. */
@@ -187,6 +229,34 @@ static void endpoint_pending(struct walk *walk)
     gd_candidate_add(walk->decision, &candidate);
 }
 
+static void found(const struct walk *walk)
+{
+    struct gd_decision *decision = walk->decision;
+    decision->endpoint_index = walk->endpoint;
+    decision->endpoint = &walk->policy->endpoints[walk->endpoint];
+    decision->template_text = gd_policy_span(walk->policy, decision->endpoint->template_text);
+    decision->wildcards = walk->way.wildcards;
+    if (walk->way.misfits != 0)
+        misfit(walk);
+}
+
+/* The second walk, open to misfits, which leaves no trace when it leads nowhere either. */
+static bool found_misfit(const struct walk *walk)
+{
+    struct walk again = {.decision = walk->decision,
+                         .policy = walk->policy,
+                         .profile = walk->profile,
+                         .values = gd_misfit_segments(walk->profile),
+                         .endpoint = GD_POLICY_NONE,
+                         .pending = GD_POLICY_NONE,
+                         .other = GD_POLICY_NONE,
+                         .stuck = GD_POLICY_NONE};
+    if (again.values == 0 || !visit(&again, 0, 0))
+        return false;
+    found(&again);
+    return true;
+}
+
 void gd_walk(struct gd_decision *decision)
 {
     struct walk walk = {.decision = decision,
@@ -196,17 +266,14 @@ void gd_walk(struct gd_decision *decision)
                         .pending = GD_POLICY_NONE,
                         .other = GD_POLICY_NONE,
                         .stuck = GD_POLICY_NONE};
-    if (visit(&walk, 0, 0)) {
-        decision->endpoint_index = walk.endpoint;
-        decision->endpoint = &walk.policy->endpoints[walk.endpoint];
-        decision->template_text = gd_policy_span(walk.policy, decision->endpoint->template_text);
-    } else if (walk.methods_said) {
+    if (visit(&walk, 0, 0))
+        found(&walk);
+    else if (walk.methods_said)
         method_unknown(&walk);
-    } else if (walk.pending != GD_POLICY_NONE) {
+    else if (walk.pending != GD_POLICY_NONE)
         endpoint_pending(&walk);
-    } else if (walk.other != GD_POLICY_NONE) {
+    else if (walk.other != GD_POLICY_NONE)
         method_unknown(&walk);
-    } else {
+    else if (!found_misfit(&walk))
         path_unknown(&walk);
-    }
 }

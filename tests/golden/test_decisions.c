@@ -84,6 +84,7 @@ static const struct ask asks[] = {
     {"GET", "/search?username=%ff%27", NULL, NULL, NULL},
     {"GET", "/users/7", NULL, NULL, NULL},
     {"GET", "/users/7%20or%201%3D1", NULL, NULL, NULL},
+    {"GET", "/users/export", NULL, NULL, NULL},
     {"GET", "/users/../admin", NULL, NULL, NULL},
     {"GET", "/.git/config", NULL, NULL, NULL},
     {"DELETE", "/users/7", NULL, NULL, NULL},

@@ -6,6 +6,8 @@ import hashlib
 import json
 import os
 import random
+import re
+import struct
 import subprocess
 import sys
 import pathlib
@@ -72,6 +74,35 @@ def test_nothing_from_traffic_or_gates_reaches_the_terminal_raw(learned, tmp_pat
     (tmp_path / "alerts.jsonl").write_text(json.dumps(hostile) + "\n")
     out = guard("alerts", "--state", tmp_path).stdout
     assert b"x?[2Jy" in out and b"\x1b" not in out and b"\r" not in out
+
+
+def closed_values(policy):
+    """How many values the closed sets of a policy hold (docs/internals/policy.md): the count of its section LITERALS."""
+    return struct.unpack_from("<I", policy.read_bytes(), 252 + 7 * 8 + 4)[0]
+
+
+def test_closed_sets_are_known_wherever_a_pile_is_opened(learned, tmp_path):
+    """A pile without a secret is keyed by its service's name. Opened without that key its values can't be compared, and
+    check, show and policy compile judged by looks alone: 21 looks like 20."""
+    shown = guard("show", "--pile", learned / "shop.pile").out
+    assert re.search(r"limit .*; one of 3 values", shown), shown
+    shop = Shop(13)
+    asked = write(tmp_path / "asked.jsonl", [shop.exchange("GET", f"/search?q=hat&limit={limit}") for limit in (20, 50, 21)])
+    judged = verdicts("--guardian", learned / "shop.yaml", asked)
+    assert [[f["rule"] for f in v["findings"]] for v in judged] == [[], [], ["literal"]]
+    policy = tmp_path / "shop.policy"
+    guard("policy", "key", "--output", tmp_path / "key")
+    guard("policy", "compile", "--guardian", learned / "shop.yaml", "--key", tmp_path / "key", "--output", policy)
+    assert closed_values(policy) == sum(map(int, re.findall(r"; one of (\d+) values", shown))) > 0
+
+
+def test_closed_sets_of_a_pile_with_a_secret_of_its_own_stay_closed_to_who_lacks_it(tmp_path):
+    """The opposite: no key is made up for such a pile."""
+    (tmp_path / "secret").write_text("5c" * 32 + "\n")
+    train = write(tmp_path / "train.jsonl", Shop(14).many(3000))
+    guard("learn", "--key", tmp_path / "secret", "--pile", tmp_path / "p.pile", train)
+    shown = guard("show", "--pile", tmp_path / "p.pile").out
+    assert "limit" in shown and "one of" not in shown
 
 
 def test_learning_again_changes_nothing(learned, tmp_path):

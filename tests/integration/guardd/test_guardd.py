@@ -36,23 +36,24 @@ GATE = """
 
 
 class Guardd:
-    def __init__(self, state):
+    def __init__(self, state, log=None):
         self.state = state
+        self.log_path = log or state.parent / "guardd.log"
         self.process = None
 
     def start(self):
         before = self.started()
-        with open(self.state.parent / "guardd.log", "ab") as log:
+        with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen([BIN / "guardd", "--state", self.state], stderr=log)
         wait_for(lambda: self.started() > before or self.process.poll() is not None, "guardd to start")
         assert self.process.poll() is None, self.log()
         return self
 
     def started(self):
-        return self.log().count('"event":"started"') if (self.state.parent / "guardd.log").exists() else 0
+        return self.log().count('"event":"started"') if self.log_path.exists() else 0
 
     def log(self):
-        return (self.state.parent / "guardd.log").read_text()
+        return self.log_path.read_text()
 
     def status(self):
         try:
@@ -135,7 +136,8 @@ def wait_in_force(gate, shop):
     """Until the gate judges by a policy: an attack before that would be learned as traffic of its client."""
     def in_force():
         drive(gate.port, [shop.exchange("GET", "/users?username=tom")])
-        return (gate.prefix / "count.log").read_text().splitlines()[-1].split()[-1] not in ("-", "0")
+        lines = (gate.prefix / "count.log").read_text().splitlines()  # written after the answer
+        return lines and lines[-1].split()[-1] not in ("-", "0")
     wait_for(in_force, "the gate to take a policy", 20)
 
 

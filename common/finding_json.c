@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See finding_json.h. */
+#include "common/finding_json.h"
+
+#include <math.h>
+
+enum { TEXT_MAX = 256 };
+
+void finding_json(struct json_writer *json, const struct guard_finding *finding,
+                  enum finding_form form)
+{
+    char observed[TEXT_MAX];
+    char expected[TEXT_MAX];
+    bool alert = form == FINDING_OF_ALERT;
+    double p = pow(10.0, -(double)finding->strength / 100.0);
+    guard_finding_texts(finding, observed, sizeof(observed), expected, sizeof(expected));
+    json_open(json, NULL, '{');
+    json_text(json, "part", finding->location == GUARD_LOCATION_CLIENT ? "client" : "request");
+    json_text(json, "location", guard_location_name(finding->location));
+    json_string(json, "name", finding->name);
+    json_text(json, "rule", guard_rule_name(finding->rule));
+    json_text(json, "observed", observed);
+    json_text(json, "expected", expected);
+    json_number(json, "p", finding->configured && !alert ? 0.0 : p);
+    if (finding->configured || alert)
+        json_bool(json, "configured", finding->configured);
+    json_close(json, '}');
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A path segment that isn't of the type that the wildcard at its place stands for: "1' or 1=1" at
+ * {int}. Who wrote it meant the wildcard, not a route, so it is judged as the wildcard's value; but
+ * the learner put every segment of another type elsewhere before it measured that value, so what it
+ * measured there mustn't prove more than how often new segments come. */
+#include "decide/decide.h"
+
+enum {
+    /* -100 log10 0.02: how many of the new segments hold syntax isn't measured; this is what the
+     * learner assumes of a service of which it knows nothing (GUARD_RULE_CHARACTER). */
+    SYNTAX_PRIOR = 170,
+};
+
+uint64_t gd_misfit_segments(const struct gd_profile *profile)
+{
+    uint64_t segments = 0;
+    uint32_t count = profile->segment_count < profile->field_count ? profile->segment_count
+                                                                   : profile->field_count;
+    for (uint32_t i = 0; i < count && i < 64; i++) {
+        const struct gd_field *field = &profile->fields[i];
+        if (field->location == GUARD_LOCATION_PATH &&
+            (field->summary.classes & gd_syntax_classes) != 0)
+            segments |= UINT64_C(1) << i;
+    }
+    return segments;
+}
+
+uint16_t gd_misfit_limit(uint16_t strength_path)
+{
+    return (uint16_t)(strength_path < UINT16_MAX - SYNTAX_PRIOR ? strength_path + SYNTAX_PRIOR
+                                                                : UINT16_MAX);
+}
+
+struct gd_candidate gd_misfit_limited(const struct gd_decision *decision,
+                                      const struct gd_candidate *candidate)
+{
+    /* Measured in the whole service; and the new segment itself. */
+    const uint32_t shared =
+        1u << GUARD_LOCATION_HEADER | 1u << GUARD_LOCATION_COOKIE | 1u << GUARD_LOCATION_CLIENT;
+    struct gd_candidate limited = *candidate;
+    if ((shared >> (unsigned)candidate->location & 1) != 0 || candidate->rule == GUARD_RULE_PATH ||
+        candidate->rule == GUARD_RULE_FAULT)
+        return limited;
+    /* A person's template doesn't stand for this path, so what it says isn't violated. */
+    limited.configured = false;
+    if (limited.strength > decision->misfit_limit)
+        limited.strength = decision->misfit_limit;
+    return limited;
+}
