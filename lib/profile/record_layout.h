@@ -50,7 +50,6 @@ enum {
     GD_FIELD_BYTES_MAX =
         2 + 1 + GD_NAME_MAX + 5 + 3 + 6 + 4 * 5 + 1 + 10 + 2 + GD_TRANSITIONS_MAX * 3 / 2 + 8,
     GD_FIELD_BYTES_MIN = 4,
-    GD_CLASS_BYTES = 6,
 };
 
 /* Reads the head; the reader then stands behind it. */
