@@ -4,6 +4,7 @@ import os
 import re
 import resource
 import shutil
+import signal
 import subprocess
 import time
 
@@ -13,11 +14,22 @@ from server import BenchError, Connection
 SERVICE = "bench"
 
 
+def ending(status):
+    """How a program ended, for people: one that is killed says nothing itself."""
+    if status >= 0:
+        return f"status {status}"
+    try:
+        return f"killed by {signal.Signals(-status).name}"
+    except ValueError:
+        return f"killed by signal {-status}"
+
+
 def command(program, *arguments):
     """Runs one of our programs to its end and gives its standard output."""
     run = subprocess.run([program, *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     if run.returncode != 0:
-        raise BenchError(f"{os.path.basename(program)} {arguments[0]} failed ({run.returncode}): {run.stderr[-2000:]}")
+        said = run.stderr[-2000:].strip() or "no message; it printed last: " + run.stdout[-200:].strip()
+        raise BenchError(f"{os.path.basename(program)} {' '.join(arguments)}: {ending(run.returncode)}: {said}")
     return run.stdout
 
 
@@ -118,7 +130,7 @@ def run_learn(program, files, folder):
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode != 0:
-        raise BenchError("guard learn failed: " + text[-2000:])
+        raise BenchError(f"guard learn: {ending(process.returncode)}: {text[-2000:]}")
     assert isinstance(usage, resource.struct_rusage)
     return {"seconds": time.monotonic() - start, "cpu_seconds": usage.ru_utime + usage.ru_stime,
             "peak_bytes": usage.ru_maxrss * 1024}

@@ -26,6 +26,7 @@ class Request:
         if body is not None:
             self.headers.append(("Content-Length", str(len(body))))
         self.headers += list(headers)
+        self.answer = ()  # further headers of the answer in a traffic file
 
     def raw(self):
         head = f"{self.method} {self.target} HTTP/1.1\r\n" + "".join(f"{n}: {v}\r\n" for n, v in self.headers)
@@ -38,7 +39,7 @@ class Request:
                 request["body"] = self.body.decode()
             except UnicodeDecodeError:
                 request["body_b64"] = base64.b64encode(self.body).decode()
-        response = {"status": 200, "headers": [("Content-Type", "application/json")], "latency_ms": 3}
+        response = {"status": 200, "headers": [("Content-Type", "application/json"), *self.answer], "latency_ms": 3}
         return {"id": str(number), "time": time, "client": client, "request": request,
                 "response": response}
 
@@ -56,6 +57,20 @@ def get5(rng):
     return Request("GET", "/catalog/search?q=" + _text(rng, 1, 4).replace(" ", "+") +
                    f"&category={rng.choice(['kitchen', 'garden', 'office', 'travel'])}&page={rng.randint(1, 40)}"
                    f"&limit={rng.choice([10, 20, 50])}&session={_uuid(rng)}")
+
+
+def browse(rng):
+    """What a browser sends: much head, no body. For learning only: with its client, time and answer a line of 1 kB."""
+    request = Request("GET", get5(rng).target, agent=AGENTS[-1])
+    request.headers = [("Host", HOST), ("User-Agent", AGENTS[-1]), ("Accept", "text/html,application/xhtml+xml,*/*;q=0.8"),
+                       ("Accept-Language", rng.choice(["en-GB,en;q=0.5", "de-DE,de;q=0.8,en;q=0.5", "fr,en;q=0.3"])),
+                       ("Accept-Encoding", "gzip, deflate, br"), ("Connection", "keep-alive"),
+                       ("Referer", f"https://{HOST}/catalog/{rng.choice(WORDS)}-{rng.choice(WORDS)}/{rng.randint(1, 9000)}"),
+                       ("Cookie", f"session={_uuid(rng)}; theme={rng.choice(['dark', 'light'])}; basket={rng.randint(0, 30)}"),
+                       ("Sec-Fetch-Dest", "document"), ("Sec-Fetch-Mode", "navigate"), ("Sec-Fetch-Site", "same-origin")]
+    request.answer = [("Server", "nginx"), ("Date", "Thu, 01 Jan 2026 00:00:00 GMT"), ("Content-Length", "4821"),
+                      ("Cache-Control", "private, max-age=0, no-store"), ("Vary", "Accept-Encoding, Cookie")]
+    return request
 
 
 def _body(document):
@@ -100,7 +115,7 @@ def json20k(rng):
     return Request("POST", "/import/products", _body(_filled(import_document(rng), 20700)), "application/json")
 
 
-MAKERS = {"get5": get5, "json2k": json2k, "json20k": json20k}
+MAKERS = {"get5": get5, "json2k": json2k, "json20k": json20k, "browse": browse}
 
 
 def requests(name):
@@ -120,6 +135,8 @@ def leaves(document):
 def _varied(name, rng):
     """A workload's request as real clients send it: lists, notes and bodies of any length, several programs."""
     agent = rng.choice(AGENTS)
+    if name == "browse":
+        return browse(rng)
     if name == "get5":
         request = get5(rng)
         return Request("GET", request.target, agent=agent)

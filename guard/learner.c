@@ -8,6 +8,8 @@
 #include "service_files.h"
 #include "traffic_file.h"
 
+#include <guard/crypto.h>
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,7 +39,8 @@ struct learning {
     const char *pile_path;
     struct guard_source source;
     bool source_given;
-    uint64_t *fingerprints;
+    uint64_t producer; /* of the file that is being read */
+    int named;         /* files that had their turn, that one included */
     uint64_t foreign;  /* exchanges of other services */
     uint64_t replayed; /* held already */
     uint64_t learned;
@@ -92,6 +95,24 @@ static enum guard_rc observe(struct learning *learning, const struct guard_excha
                               err);
 }
 
+/* A file is a producer of its own, named by its content: so learning it twice changes nothing. What
+ * has no content to name it by (a pipe) is a new producer each time. */
+static bool name_producer(struct learning *learning, const struct traffic_place *place)
+{
+    static const char purpose[] = "traffic file";
+    uint8_t seed[GUARD_KEY_BYTES];
+    if (learning->named > place->file)
+        return true;
+    learning->named = place->file + 1;
+    guard_key_derive(seed, learning->pile_cfg.key,
+                     (struct guard_span){(const uint8_t *)purpose, sizeof(purpose) - 1});
+    memcpy(&learning->producer, seed, sizeof(learning->producer));
+    if (traffic_fingerprint(place->path, &learning->producer) ||
+        random_bytes(&learning->producer, sizeof(learning->producer)) == GUARD_OK)
+        return true;
+    return complain(0, "no randomness") != 0;
+}
+
 static bool take(void *ctx, const struct guard_exchange *exchange,
                  const struct traffic_place *place)
 {
@@ -109,7 +130,9 @@ static bool take(void *ctx, const struct guard_exchange *exchange,
     if (learning->source_given) {
         learning->source.sequence++;
     } else {
-        source.producer = learning->fingerprints[place->file];
+        if (!name_producer(learning, place))
+            return false;
+        source.producer = learning->producer;
         source.sequence = place->ordinal;
     }
     enum guard_rc rc = observe(learning, exchange, &source, &err);
@@ -139,19 +162,12 @@ static bool prepare(struct learning *learning, const struct arguments *arguments
     learning->key_path = arguments->values[LEARN_KEY];
     learning->pile_path = arguments->values[LEARN_PILE];
     learning->record = malloc(GUARD_RECORD_MAX);
-    learning->fingerprints = calloc((size_t)arguments->count, sizeof(*learning->fingerprints));
-    if (learning->record == NULL || learning->fingerprints == NULL)
+    if (learning->record == NULL)
         return complain(0, "no memory") != 0;
     if (arguments->values[LEARN_AS] != NULL) {
         learning->source_given = parse_source(arguments->values[LEARN_AS], &learning->source);
         if (!learning->source_given)
             return complain(0, "--as must be PRODUCER:INCARNATION:SEQUENCE") != 0;
-    }
-    for (int i = 0; i < arguments->count; i++) {
-        /* What has no content to name it by (a pipe) is a producer of its own. */
-        if (!traffic_fingerprint(arguments->operands[i], &learning->fingerprints[i]) &&
-            random_bytes(&learning->fingerprints[i], sizeof(learning->fingerprints[i])) != GUARD_OK)
-            return complain(0, "no randomness") != 0;
     }
     const char *service = arguments->values[LEARN_SERVICE];
     return service == NULL ||
@@ -256,7 +272,6 @@ static int run(const struct arguments *arguments)
     guard_arena_reset(&learning.arena);
     guard_pile_free(learning.pile);
     free(learning.record);
-    free(learning.fingerprints);
     return status;
 }
 

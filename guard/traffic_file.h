@@ -34,8 +34,11 @@ bool traffic_read(struct traffic *traffic,
 /* The client as a transaction wants it: an address gives PREFIX, another text SUBJECT, nothing
  * ANONYMOUS. */
 struct guard_client traffic_client(const struct guard_exchange *exchange);
-/* A number for a file's content: equal files give equal numbers. False when it can't be read or is
- * no regular file. */
-bool traffic_fingerprint(const char *path, uint64_t *out);
+/* Makes of a seed a number for a file's content: equal files give equal numbers. False when it
+ * can't be read or is no regular file. It only keeps a file from being learned twice, so the fast
+ * checksum does: who wanted another file to count as held already would have to write all of its
+ * bytes, ids and times of other clients included, and know the seed, which comes from the service's
+ * key. */
+bool traffic_fingerprint(const char *path, uint64_t *number);
 
 #endif

@@ -3,6 +3,7 @@
  * alerts to their fold. */
 #include "intake.h"
 
+#include "common/file.h"
 #include "common/log.h"
 
 #include <dirent.h>
@@ -92,29 +93,50 @@ static void take(struct intake *intake, struct intake_ring *ring, struct guard_s
     ring->dirty = true;
 }
 
-static uint32_t read_ring(struct intake *intake, struct intake_ring *ring, uint32_t max)
+struct budget {
+    uint64_t begin_ms;
+    uint32_t ms;
+};
+
+static bool spent(const struct budget *budget)
 {
-    uint32_t taken = 0;
+    uint64_t now = clock_unix_ms();
+    return now < budget->begin_ms || now - budget->begin_ms >= budget->ms; /* or set back */
+}
+
+/* True when there may be more. */
+static bool read_ring(struct intake *intake, struct intake_ring *ring, uint32_t max,
+                      const struct budget *budget)
+{
+    enum { BETWEEN_LOOKS = 32 }; /* records */
     struct guard_err err;
-    while (taken < max) {
+    for (uint32_t taken = 0; taken < max; taken++) {
         struct guard_span record;
         uint64_t sequence = 0;
+        if (taken % BETWEEN_LOOKS == BETWEEN_LOOKS - 1 && spent(budget))
+            return true;
         enum guard_rc rc = ring_reader_next(ring->reader, &record, &sequence, &err);
         if (rc == GUARD_OK)
             take(intake, ring, record, sequence);
         else if (rc != GUARD_E_SYNTAX)
-            break;
-        taken++;
+            return false;
     }
-    return taken;
+    return true;
 }
 
-bool intake_read(struct intake *intake, uint32_t max)
+bool intake_read(struct intake *intake, uint32_t max, uint32_t budget_ms)
 {
+    const struct budget budget = {clock_unix_ms(), budget_ms};
     uint32_t share = intake->count > 0 ? max / intake->count + 1 : 0;
     bool more = false;
-    for (uint32_t i = 0; i < intake->count; i++)
-        more = read_ring(intake, &intake->list[i], share) == share || more;
+    for (uint32_t i = 0; i < intake->count; i++) {
+        uint32_t at = (intake->first + i) % intake->count;
+        more = read_ring(intake, &intake->list[at], share, &budget) || more;
+        if (more && spent(&budget)) {
+            intake->first = at + 1; /* the others have their turn first next time */
+            break;
+        }
+    }
     return more;
 }
 

@@ -26,12 +26,14 @@ struct intake {
     struct alerts *alerts;
     struct intake_ring list[RINGS_MAX];
     uint32_t count;
+    uint32_t first; /* where reading goes on when time ran out */
 };
 
 /* Opens rings that appeared, closes those that are gone. */
 void intake_scan(struct intake *intake);
-/* Takes in what is there, at most max records; true when there may be more. */
-bool intake_read(struct intake *intake, uint32_t max);
+/* Takes in what is there, at most max records and for about so long; true when there may be more.
+ */
+bool intake_read(struct intake *intake, uint32_t max, uint32_t budget_ms);
 /* Saves the positions (inside the caller's transaction). */
 GUARD_MUST_USE enum guard_rc intake_save(struct intake *intake, struct guard_err *err);
 void intake_saved(struct intake *intake);

@@ -26,6 +26,7 @@ enum {
     SAVE_MS = 2000,
     STATUS_MS = 500,
     RECORDS_PER_TICK = 20000,
+    INTAKE_MS = 100, /* at most for them: costly ones must not keep piles from being saved */
 };
 
 static volatile sig_atomic_t stopping;
@@ -147,7 +148,7 @@ static void tick(struct daemon *daemon)
         intake_scan(&daemon->intake);
         services_watch_guardians(&daemon->services);
     }
-    bool more = intake_read(&daemon->intake, RECORDS_PER_TICK);
+    bool more = intake_read(&daemon->intake, RECORDS_PER_TICK, INTAKE_MS);
     services_publish(&daemon->services, now);
     /* Not before the alerts that were just read. */
     alerts_flush(&daemon->alerts, clock_unix_ms());
@@ -164,7 +165,7 @@ static void tick(struct daemon *daemon)
 static void stop(struct daemon *daemon)
 {
     intake_scan(&daemon->intake);
-    while (intake_read(&daemon->intake, RECORDS_PER_TICK))
+    while (intake_read(&daemon->intake, RECORDS_PER_TICK, INTAKE_MS))
         continue;
     services_publish(&daemon->services, clock_unix_ms());
     alerts_close(&daemon->alerts);

@@ -1,7 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# What takes too long for every change: integration tests at full length, property tests with ROUNDS fresh seeds, and each
-# fuzz target for FUZZ_SECONDS. Ends with one line: N passed, N failed.
+# `make soak`: what takes too long for every change. All tests with guardd killed a hundred times in a hundred thousand
+# exchanges, property tests with ROUNDS fresh seeds and more trees of merges, policies published under load, the demo with
+# SEEDS seeds, fuzzing for FUZZ_SECONDS. A failing part doesn't hide the later ones. Ends with one line: N passed, N failed.
+# SOAK_PARTS="kill publish" runs some of them; kill is the one test of guardd, which tests has too.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 
@@ -9,19 +11,51 @@ results=build-results
 rm -rf "$results"
 . tools/stages.sh
 
+wanted() {
+    case " ${SOAK_PARTS:-tests seeds publish demo fuzz} " in *" $1 "*) ;; *) return 1 ;; esac
+}
+
+kills() {
+    /usr/bin/python3 -m pytest -q -s -p no:cacheprovider -k kill tests/integration/guardd </dev/null
+}
+
 seeded_round() {
     local seed=$(($(date +%s%N) + $1))
     GUARD_TEST_SEED=$seed meson test -C build-asan --no-rebuild --print-errorlogs --suite prop --suite oom </dev/null ||
         { echo "soak: failed with GUARD_TEST_SEED=$seed" >&2 && false; }
 }
 
-export GUARD_SOAK=1 GUARD_KILLS=100 GUARD_EXCHANGES=100000
+publish() {
+    bench/run.sh --build "$PWD/build" --only publishing --out "$PWD/build/bench-publishing.json" </dev/null
+}
+
+demos() {
+    local seed bad=0
+    for seed in $(seq "${SEEDS:-100}"); do
+        BIN=$PWD/build/bin ONCE=1 SEED=$seed tools/run.sh >"$results/demo.log" 2>&1 </dev/null && continue
+        cat "$results/demo.log"
+        echo "soak: the demo failed with SEED=$seed" >&2
+        bad=$((bad + 1))
+    done
+    [ "$bad" = 0 ]
+}
+
+export GUARD_SOAK=1 GUARD_KILLS=${GUARD_KILLS:-100} GUARD_EXCHANGES=${GUARD_EXCHANGES:-100000}
+export GUARD_TEST_TREES=${GUARD_TEST_TREES:-24}
+export GUARD_BUILD=$PWD/build GUARD_BIN=$PWD/build/bin GUARD_MODULE=$PWD/build/modules/ngx_http_guard_module.so
 stage "setup" tools/setup.sh build test bench || exit 1
 stage "build (release)" tools/build.sh build -Dtests=false
-stage "build (sanitizers)" tools/build.sh build-asan -Db_sanitize=address,undefined
-RESULTS=$results tools/test.sh
-for round in $(seq "${ROUNDS:-200}"); do
-    stage "seeds, round $round" seeded_round "$round"
-done
-stage "fuzz" tools/fuzz.sh "${FUZZ_SECONDS:-1800}"
+if wanted tests || wanted seeds; then
+    stage "build (sanitizers)" tools/build.sh build-asan -Db_sanitize=address,undefined
+fi
+if wanted tests; then RESULTS=$results tools/test.sh; fi
+if wanted kill; then stage "kill" kills; fi
+if wanted seeds; then
+    for round in $(seq "${ROUNDS:-200}"); do
+        stage "seeds, round $round" seeded_round "$round"
+    done
+fi
+if wanted publish; then stage "publish" publish; fi
+if wanted demo; then stage "demo" demos; fi
+if wanted fuzz; then stage "fuzz" tools/fuzz.sh "${FUZZ_SECONDS:-1800}"; fi
 exec tools/test_summary.py "$results"

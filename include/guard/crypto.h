@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The few cryptographic operations that Guard needs: digests that name piles and policies, and
- * Ed25519 signatures of policies. Implemented by libsodium. Randomness is always an argument. */
+ * Ed25519 signatures of policies, implemented by libsodium; and a checksum. Randomness is always an
+ * argument. */
 #ifndef GUARD_CRYPTO_H
 #define GUARD_CRYPTO_H
 
@@ -16,6 +17,10 @@ GUARD_API void guard_digest(uint8_t out[GUARD_DIGEST_BYTES], struct guard_span b
 GUARD_API void guard_digest_begin(struct guard_digest_state *state);
 GUARD_API void guard_digest_update(struct guard_digest_state *state, struct guard_span bytes);
 GUARD_API void guard_digest_end(struct guard_digest_state *state, uint8_t out[GUARD_DIGEST_BYTES]);
+
+/* XXH3: fast, for telling contents apart that nobody profits from confusing. Of a long content
+ * block by block: the result for one is the seed for the next. */
+GUARD_API uint64_t guard_checksum(uint64_t seed, struct guard_span bytes);
 
 /* Derive a sub-key for a purpose ("literal", "client", ...) from a secret; source: keyed BLAKE2b.
  */

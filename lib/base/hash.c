@@ -3,10 +3,17 @@
  * implements it. */
 #include "base/hash.h"
 
+#include <guard/crypto.h>
+
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
 uint64_t gd_hash_fast(uint64_t seed, struct guard_span bytes)
 {
     return XXH3_64bits_withSeed(bytes.len == 0 ? (const uint8_t *)"" : bytes.ptr, bytes.len, seed);
+}
+
+uint64_t guard_checksum(uint64_t seed, struct guard_span bytes)
+{
+    return gd_hash_fast(seed, bytes);
 }

@@ -76,52 +76,17 @@ void gd_reader_init(struct gd_reader *reader, struct guard_span bytes)
     reader->end = bytes.len == 0 ? bytes.ptr : bytes.ptr + bytes.len;
 }
 
-/* The next len bytes, or NULL: then the reader has failed. */
-static const uint8_t *take(struct gd_reader *reader, size_t len)
-{
-    if (reader->failed || len > (size_t)(reader->end - reader->ptr)) {
-        reader->failed = true;
-        return NULL;
-    }
-    const uint8_t *at = reader->ptr;
-    reader->ptr += len;
-    return at;
-}
-
-static uint64_t get_little(struct gd_reader *reader, size_t len)
-{
-    const uint8_t *at = take(reader, len);
-    uint64_t value = 0;
-    for (size_t i = 0; at != NULL && i < len; i++)
-        value |= (uint64_t)at[i] << (8 * i);
-    return value;
-}
-
-uint8_t gd_get_u8(struct gd_reader *reader)
-{
-    return (uint8_t)get_little(reader, 1);
-}
-
-uint16_t gd_get_u16(struct gd_reader *reader)
-{
-    return (uint16_t)get_little(reader, 2);
-}
-
 uint32_t gd_get_u32(struct gd_reader *reader)
 {
-    return (uint32_t)get_little(reader, 4);
+    uint32_t low = gd_get_u16(reader);
+    return low | (uint32_t)gd_get_u16(reader) << 16;
 }
 
-uint64_t gd_get_u64(struct gd_reader *reader)
-{
-    return get_little(reader, 8);
-}
-
-uint64_t gd_get_varint(struct gd_reader *reader)
+uint64_t gd_get_varint_long(struct gd_reader *reader)
 {
     uint64_t value = 0;
     for (unsigned shift = 0; shift < 70; shift += 7) {
-        const uint8_t *at = take(reader, 1);
+        const uint8_t *at = gd_take(reader, 1);
         if (at == NULL)
             return 0;
         /* The tenth byte holds one bit; a last byte of zero means that a shorter form exists. */
@@ -133,14 +98,6 @@ uint64_t gd_get_varint(struct gd_reader *reader)
     }
     reader->failed = true;
     return 0;
-}
-
-struct guard_span gd_get_bytes(struct gd_reader *reader, size_t len)
-{
-    if (len == 0)
-        return gd_span(NULL, 0);
-    const uint8_t *at = take(reader, len);
-    return gd_span(at, at == NULL ? 0 : len);
 }
 
 struct guard_span gd_get_string(struct gd_reader *reader, size_t max)

@@ -95,10 +95,17 @@ static struct guard_span keep(struct reading *reading, struct guard_span text)
 static uint32_t on_member(void *ctx, uint32_t object, struct guard_span key)
 {
     (void)ctx;
+    if (key.len == 0)
+        return GD_JSON_SKIP;
     for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
-        if ((uint32_t)members[i].parent == object && members[i].key_len == key.len &&
-            memcmp(members[i].key, key.ptr, key.len) == 0)
-            return (uint32_t)members[i].node;
+        const struct member *member = &members[i];
+        /* Two letters, so that few are compared whole: this is called for every member of a line.
+         */
+        if ((uint32_t)member->parent == object && member->key_len == key.len &&
+            (uint8_t)member->key[0] == key.ptr[0] &&
+            (uint8_t)member->key[key.len - 1] == key.ptr[key.len - 1] &&
+            memcmp(member->key, key.ptr, key.len) == 0)
+            return (uint32_t)member->node;
     }
     return GD_JSON_SKIP;
 }
@@ -140,12 +147,14 @@ static bool thousandths(struct guard_span text, uint64_t *out)
 static uint32_t version_of(struct guard_span text)
 {
     static const struct {
-        const char *text;
-        uint32_t version;
-    } versions[] = {{"HTTP/0.9", 9},  {"HTTP/1.0", 10}, {"HTTP/1.1", 11}, {"HTTP/2", 20},
-                    {"HTTP/2.0", 20}, {"HTTP/3", 30},   {"HTTP/3.0", 30}};
+        const char text[9];
+        uint8_t len;
+        uint8_t version;
+    } versions[] = {{"HTTP/1.1", 8, 11}, {"HTTP/2", 6, 20}, {"HTTP/2.0", 8, 20},
+                    {"HTTP/1.0", 8, 10}, {"HTTP/3", 6, 30}, {"HTTP/3.0", 8, 30},
+                    {"HTTP/0.9", 8, 9}};
     for (size_t i = 0; i < sizeof(versions) / sizeof(versions[0]); i++) {
-        if (gd_span_equal(text, gd_span(versions[i].text, strlen(versions[i].text))))
+        if (gd_span_equal(text, gd_span(versions[i].text, versions[i].len)))
             return versions[i].version;
     }
     return 11;

@@ -51,27 +51,28 @@ enum {
 
 struct gd_scope;
 
-/* A tag is a keyed hash of the unit whose lowest bit says that it is strong. */
+/* A tag is a keyed hash of the unit whose lowest bit says that it is strong. What every record
+ * touches stands first, in 64 bytes. */
 struct gd_cell {
     uint8_t kind;     /* enum gd_kind */
     uint8_t location; /* enum guard_location, NAME cells only */
     uint8_t tag_count;
-    bool trusted;           /* named by the basis: never pushed out */
-    bool dropped;           /* children were pushed out of a full table: dropped_kinds says which */
-    uint8_t depth;          /* 0 for SERVICE */
+    bool trusted;    /* named by the basis: never pushed out */
+    bool dropped;    /* children were pushed out of a full table: dropped_kinds says which */
+    uint8_t depth;   /* 0 for SERVICE */
+    uint32_t stamp;  /* of the record that touched it last; not a part of the pile's content */
+    uint32_t epochs; /* bit per index of the pile's epoch table */
+    uint64_t count;  /* records in which it was seen */
+    uint32_t tags[GD_TAGS_MAX]; /* the lowest, sorted, distinct; 0 behind them */
+    uint64_t code;
     uint32_t dropped_kinds; /* bit per enum gd_kind. Full tables of literals (free text) and
                                transitions are usual */
-    uint32_t epochs;        /* bit per index of the pile's epoch table */
-    uint64_t code;
-    uint64_t count;             /* records in which it was seen */
-    uint32_t tags[GD_TAGS_MAX]; /* the lowest, sorted, distinct */
+    uint32_t client_count;
     struct guard_span text; /* named kinds, <= 64 bytes (128 for the service); empty for LITERAL */
     uint64_t *epoch_counts; /* SERVICE, METHOD, NAME cells: records per epoch index (GD_EPOCHS_MAX),
                                else NULL */
     uint32_t *client_tags;  /* SERVICE, METHOD, NAME cells: KMV sketch, the lowest GD_KMV distinct
                                tags, sorted */
-    uint32_t client_count;
-    uint32_t stamp; /* of the record that touched it last; not a part of the pile's content */
     struct gd_cell *parent;
     struct gd_cell **children; /* sorted by (kind, code); a NAME's code tells its location too */
     uint32_t child_count;

@@ -78,8 +78,11 @@ static void unite_counters(struct guard_pile *into, const struct guard_pile *oth
 
 static void forget_trust(struct guard_pile *pile)
 {
-    for (struct gd_cell *cell = pile->tree.root; cell != NULL; cell = gd_tree_next(cell))
+    for (struct gd_cell *cell = pile->tree.root; cell != NULL; cell = gd_tree_next(cell)) {
         cell->trusted = false;
+        if (cell->scope != NULL)
+            gd_tree_ceilings_forget(cell->scope);
+    }
 }
 
 static enum guard_rc add(struct guard_pile *into, const struct guard_pile *other, int basis_order)

@@ -6,6 +6,7 @@
 #include "base/arena.h"
 #include "policy/policy.h"
 #include "profile/record.h"
+#include "profile/short.h"
 #include "profile/transition.h"
 #include "sketch/bucket.h"
 #include "sketch/kmv.h"
@@ -25,6 +26,16 @@ struct touch {
     bool anonymous;
     bool nomem;
 };
+
+static inline void store_u64(uint8_t *at, uint64_t value)
+{
+    const uint8_t bytes[8] = {
+        (uint8_t)value,         (uint8_t)(value >> 8),  (uint8_t)(value >> 16),
+        (uint8_t)(value >> 24), (uint8_t)(value >> 32), (uint8_t)(value >> 40),
+        (uint8_t)(value >> 48), (uint8_t)(value >> 56),
+    };
+    memcpy(at, bytes, sizeof(bytes));
+}
 
 /* The unit of evidence, as bytes, each kind by itself. */
 static uint64_t unit_hash(const struct guard_pile *pile, const struct guard_source *source,
@@ -46,8 +57,8 @@ static uint64_t unit_hash(const struct guard_pile *pile, const struct guard_sour
         numbers[3] = client->unit == GUARD_UNIT_SLICE ? profile->time_ms / SLICE_MS : 0;
     }
     uint8_t bytes[sizeof(numbers)];
-    for (size_t i = 0; i < sizeof(bytes); i++)
-        bytes[i] = (uint8_t)(numbers[i / 8] >> (8 * (i % 8)));
+    for (size_t i = 0; i < 4; i++)
+        store_u64(bytes + 8 * i, numbers[i]);
     return gd_hash_keyed(&pile->unit_key, gd_span(bytes, sizeof(bytes)));
 }
 
@@ -57,8 +68,8 @@ static uint64_t name_code(struct guard_pile *pile, enum gd_kind kind, uint8_t lo
     if (text.len > GD_TEXT_MAX || pile->memo == NULL)
         return gd_pile_code(&pile->name_key, kind, location, text);
     uint16_t place = (uint16_t)((uint32_t)kind << 8 | location);
-    struct gd_name_memo *memo = &pile->memo->names[gd_hash_fast(place, text) % GD_MEMO_NAMES];
-    if (memo->place == place && gd_span_equal(gd_span(memo->text, memo->len), text))
+    struct gd_name_memo *memo = &pile->memo->names[gd_hash_short(0, place, text) % GD_MEMO_NAMES];
+    if (memo->place == place && gd_equal_short(gd_span(memo->text, memo->len), text))
         return memo->code;
     memo->place = place;
     memo->len = (uint8_t)text.len;
@@ -81,29 +92,38 @@ static uint64_t literal_code(struct guard_pile *pile, uint64_t literal)
     return pile->memo->literals[at].code;
 }
 
-static inline void touch_leaf(const struct touch *touch, struct gd_cell *cell)
+static __attribute__((noinline)) void add_tag(struct gd_cell *cell, uint32_t tag)
+{
+    /* A unit that comes again is the usual case. */
+    uint32_t held = 0;
+    for (uint32_t i = 0; i < GD_TAGS_MAX; i++)
+        held |= (uint32_t)(cell->tags[i] == tag);
+    if (held == 0 || tag == 0)
+        cell->tag_count = (uint8_t)gd_bottom_add(cell->tags, cell->tag_count, GD_TAGS_MAX, tag);
+}
+
+/* False when the record has touched it before. */
+static inline bool touch_leaf(const struct touch *touch, struct gd_cell *cell)
 {
     if (cell->stamp == touch->stamp)
-        return;
+        return false;
     cell->stamp = touch->stamp;
     cell->count += touch->count;
     cell->epochs |= touch->epoch_bit;
     /* A full list whose last tag is lower needs no look. */
     if (cell->tag_count < GD_TAGS_MAX || touch->tag < cell->tags[GD_TAGS_MAX - 1])
-        cell->tag_count =
-            (uint8_t)gd_bottom_add(cell->tags, cell->tag_count, GD_TAGS_MAX, touch->tag);
+        add_tag(cell, touch->tag);
+    return true;
 }
 
 static void touch_cell(const struct touch *touch, struct gd_cell *cell)
 {
-    if (cell->stamp == touch->stamp)
+    if (!touch_leaf(touch, cell) || cell->epoch_counts == NULL)
         return;
-    touch_leaf(touch, cell);
-    if (cell->epoch_counts != NULL) {
-        cell->epoch_counts[touch->epoch] += touch->count;
+    cell->epoch_counts[touch->epoch] += touch->count;
+    if (cell->client_count < GD_KMV || touch->tag < cell->client_tags[GD_KMV - 1])
         cell->client_count =
             gd_bottom_add(cell->client_tags, cell->client_count, GD_KMV, touch->tag);
-    }
 }
 
 /* What a unit may still create; no single one fills the tables. */
@@ -126,34 +146,72 @@ static uint32_t table_cap(const struct guard_pile *pile, enum gd_kind kind)
     return gd_kind_scope(kind) ? pile->children_max : gd_pile_leaf_cap(pile, kind);
 }
 
+/* 0 when there is no such number. */
+static inline uint64_t above(uint64_t ceiling, uint64_t rank)
+{
+    return ceiling == 0 || rank < ceiling ? ceiling : rank + 1;
+}
+
 /* The last cell of a full table that may go: not trusted, and no scope that this record works in.
- */
+ * The table's ceiling is known afterwards. */
 static struct gd_cell *last_of_table(const struct gd_cell *parent, enum gd_kind kind,
                                      uint32_t stamp)
 {
     struct gd_cell *last = NULL;
+    struct gd_ceiling found = {.all = 1, .idle = 1, .stamp = stamp};
     uint64_t last_rank = 0;
     bool sorted = kind == GD_KIND_LITERAL || kind == GD_KIND_CLIENT || kind == GD_KIND_MEDIA;
     for (uint32_t i = parent->scope->first[kind + 1]; i-- > parent->scope->first[kind];) {
         struct gd_cell *cell = parent->children[i];
-        if (cell->trusted || (cell->scope != NULL && cell->stamp == stamp))
+        if (cell->trusted)
             continue;
-        if (sorted)
-            return cell;
         uint64_t rank = gd_cell_rank(cell);
+        found.all = above(found.all, rank);
+        if (cell->scope != NULL && cell->stamp == stamp)
+            continue;
+        found.idle = above(found.idle, rank);
         if (last == NULL || rank > last_rank) {
             last = cell;
             last_rank = rank;
         }
+        if (sorted)
+            break;
     }
+    struct gd_ceiling *ceiling = gd_tree_ceiling(parent->scope, kind);
+    if (ceiling != NULL)
+        *ceiling = found;
     return last;
 }
 
-/* Room in the parent's table for one more: the lowest ranks stay. False: the new one is refused. */
+/* Nothing in the full table lies behind this rank and may go. */
+static bool all_before(const struct gd_ceiling *ceiling, uint64_t rank, uint32_t stamp)
+{
+    if (ceiling == NULL)
+        return false;
+    return (ceiling->all != 0 && rank >= ceiling->all - 1) ||
+           (ceiling->stamp == stamp && ceiling->idle != 0 && rank >= ceiling->idle - 1);
+}
+
+/* A place in a full table for one more: the lowest ranks stay. False: the new one is refused. */
+static bool take_place(struct guard_pile *pile, struct gd_cell *parent, enum gd_kind kind,
+                       uint64_t code)
+{
+    uint64_t rank = gd_rank_new(parent, kind, code).hash;
+    gd_pile_drop(pile, parent, kind);
+    if (all_before(gd_tree_ceiling(parent->scope, kind), rank, pile->stamp))
+        return false;
+    struct gd_cell *last = last_of_table(parent, kind, pile->stamp);
+    if (last == NULL || gd_cell_rank(last) <= rank)
+        return false;
+    gd_tree_remove(&pile->tree, last);
+    return true;
+}
+
+/* Room for one more in the parent's table and in the tree. */
 static bool make_room(struct touch *touch, struct gd_cell *parent, enum gd_kind kind, uint64_t code)
 {
     struct guard_pile *pile = touch->pile;
-    struct gd_scope *scope = parent->scope;
+    const struct gd_scope *scope = parent->scope;
     if (pile->bounded) {
         struct gd_rank rank = gd_rank_new(parent, kind, code);
         if (gd_rank_compare(&rank, &pile->bound) >= 0) {
@@ -161,19 +219,9 @@ static bool make_room(struct touch *touch, struct gd_cell *parent, enum gd_kind 
             return false;
         }
     }
-    if (scope->first[kind + 1] - scope->first[kind] >= table_cap(pile, kind)) {
-        uint64_t rank = gd_rank_new(parent, kind, code).hash;
-        gd_pile_drop(pile, parent, kind);
-        if (kind == GD_KIND_TRANSITION && scope->transition_bound != 0 &&
-            rank >= scope->transition_bound)
-            return false;
-        struct gd_cell *last = last_of_table(parent, kind, pile->stamp);
-        if (last != NULL && kind == GD_KIND_TRANSITION)
-            scope->transition_bound = gd_cell_rank(last);
-        if (last == NULL || gd_cell_rank(last) <= rank)
-            return false;
-        gd_tree_remove(&pile->tree, last);
-    }
+    if (scope->first[kind + 1] - scope->first[kind] >= table_cap(pile, kind) &&
+        !take_place(pile, parent, kind, code))
+        return false;
     if (pile->tree.cell_count < pile->cells_max && parent->depth + 1 < GD_DEPTH_MAX)
         return true;
     gd_pile_drop(pile, parent, kind);
@@ -199,14 +247,20 @@ static struct gd_cell *make_child(struct touch *touch, struct gd_cell *parent, e
     return cell;
 }
 
-static void touch_number(struct touch *touch, struct gd_cell *parent, enum gd_kind kind,
-                         uint64_t code)
+static __attribute__((noinline)) void make_number(struct touch *touch, struct gd_cell *parent,
+                                                  enum gd_kind kind, uint64_t code)
+{
+    (void)make_child(touch, parent, kind, code, 0, gd_span(NULL, 0));
+}
+
+static inline void touch_number(struct touch *touch, struct gd_cell *parent, enum gd_kind kind,
+                                uint64_t code)
 {
     struct gd_cell *cell = gd_tree_recall(parent, kind, code);
-    if (cell != NULL)
-        touch_leaf(touch, cell);
+    if (__builtin_expect(cell != NULL, 1))
+        (void)touch_leaf(touch, cell);
     else
-        (void)make_child(touch, parent, kind, code, 0, gd_span(NULL, 0));
+        make_number(touch, parent, kind, code);
 }
 
 static struct gd_cell *touch_name(struct touch *touch, struct gd_cell *parent, enum gd_kind kind,
@@ -215,7 +269,8 @@ static struct gd_cell *touch_name(struct touch *touch, struct gd_cell *parent, e
     text = gd_span_head(text, GD_TEXT_MAX);
     uint64_t code = name_code(touch->pile, kind, location, text);
     uint32_t at;
-    struct gd_cell *cell = gd_tree_find(parent, kind, code, &at);
+    struct gd_cell *cell = parent->epoch_counts != NULL ? gd_tree_recall(parent, kind, code)
+                                                        : gd_tree_find(parent, kind, code, &at);
     if (cell == NULL)
         return make_child(touch, parent, kind, code, location, text);
     touch_cell(touch, cell);
@@ -376,16 +431,21 @@ static enum guard_rc keep_below(struct guard_pile *pile)
     return GUARD_OK;
 }
 
-uint32_t gd_pile_epoch(struct guard_pile *pile, uint64_t time_ms)
+static __attribute__((noinline)) uint32_t open_epoch(struct guard_pile *pile,
+                                                     const struct gd_epoch *epoch)
 {
     struct gd_epochs one = {.count = 1};
-    one.items[0] = gd_epoch_of(&pile->epochs, pile->tree.root, time_ms);
-    uint32_t index = gd_epochs_find(&pile->epochs, &one.items[0]);
-    if (index < GD_EPOCHS_MAX)
-        return index;
     uint8_t map[GD_EPOCHS_MAX];
+    one.items[0] = *epoch;
     gd_pile_epochs_unite(pile, &one, map);
     return map[0];
+}
+
+uint32_t gd_pile_epoch(struct guard_pile *pile, uint64_t time_ms)
+{
+    struct gd_epoch epoch = gd_epoch_of(&pile->epochs, pile->tree.root, time_ms);
+    uint32_t index = gd_epochs_find(&pile->epochs, &epoch);
+    return index < GD_EPOCHS_MAX ? index : open_epoch(pile, &epoch);
 }
 
 /* A record counts in full until its unit had its share of the epoch; support has no such bound. */
@@ -400,8 +460,11 @@ static void next_stamp(struct guard_pile *pile)
 {
     if (++pile->stamp != 0)
         return;
-    for (struct gd_cell *cell = pile->tree.root; cell != NULL; cell = gd_tree_next(cell))
+    for (struct gd_cell *cell = pile->tree.root; cell != NULL; cell = gd_tree_next(cell)) {
         cell->stamp = 0;
+        if (cell->scope != NULL)
+            gd_tree_ceilings_forget(cell->scope);
+    }
     pile->stamp = 1;
 }
 

@@ -270,7 +270,7 @@ enum guard_rc guard_pile_protect(struct guard_pile *pile, uint32_t support, stru
              cell->trusted && above != NULL && !above->trusted; above = above->parent)
             above->trusted = true;
         if (cell->scope != NULL)
-            cell->scope->transition_bound = 0;
+            gd_tree_ceilings_forget(cell->scope);
     }
     gd_pile_count_trusted(pile);
     struct gd_basis basis = {.generation = pile->basis.generation + 1};

@@ -223,9 +223,15 @@ struct gd_cell *gd_tree_insert(struct gd_tree *tree, struct gd_cell *parent, enu
     parent->child_count++;
     for (uint32_t other = (uint32_t)kind + 1; other <= GD_KIND_COUNT; other++)
         scope->first[other]++;
-    if (kind == GD_KIND_TRANSITION)
-        scope->transition_bound = 0;
+    struct gd_ceiling *ceiling = gd_tree_ceiling(scope, kind);
+    if (ceiling != NULL && ceiling->all != 0 && gd_cell_rank(cell) >= ceiling->all)
+        ceiling->all = 0;
     return cell;
+}
+
+void gd_tree_ceilings_forget(struct gd_scope *scope)
+{
+    memset(scope->ceilings, 0, sizeof(scope->ceilings));
 }
 
 void gd_cell_drop(struct gd_cell *parent, enum gd_kind kind)
@@ -254,7 +260,6 @@ void gd_tree_remove(struct gd_tree *tree, struct gd_cell *cell)
     parent->child_count--;
     for (uint32_t other = (uint32_t)cell->kind + 1; other <= GD_KIND_COUNT; other++)
         scope->first[other]--;
-    scope->transition_bound = 0;
     free_subtree(tree, cell);
 }
 

@@ -15,13 +15,22 @@ enum {
     GD_PILE_SERVICE_MAX = 128,
 };
 
+/* What all ranks of a table's children lie below that aren't trusted; 0 = not known. What a full
+ * table would refuse anyhow is so refused without looking at them all. */
+struct gd_ceiling {
+    uint64_t all;
+    uint64_t idle; /* of those that the record `stamp` hasn't touched */
+    uint32_t stamp;
+};
+enum { GD_CEILINGS = 3 };
+
 /* SERVICE, SEGMENT, METHOD and NAME cells: those that have cells below them. */
 struct gd_scope {
     uint64_t hash;     /* of the path from the root */
     uint64_t priority; /* max(parent's, hash): the lowest stay when the tree is full */
     uint64_t *codes;   /* of the children, in their order: searched without touching the cells */
     uint32_t first[GD_KIND_COUNT + 1]; /* children of a kind: first[kind] .. first[kind + 1] - 1 */
-    uint64_t transition_bound; /* rank hash of the last TRANSITION of a full table, 0 = not known */
+    struct gd_ceiling ceilings[GD_CEILINGS]; /* see gd_tree_ceiling */
 };
 
 /* Behind the scope in one block. */
@@ -64,6 +73,26 @@ struct gd_cell *gd_tree_insert(struct gd_tree *tree, struct gd_cell *parent, enu
 void gd_tree_remove(struct gd_tree *tree, struct gd_cell *cell);
 /* The parent notes that a child of the kind was pushed out or refused. */
 void gd_cell_drop(struct gd_cell *parent, enum gd_kind kind);
+/* NULL for tables without a cap. */
+static inline struct gd_ceiling *gd_tree_ceiling(struct gd_scope *scope, enum gd_kind kind)
+{
+    switch ((int)kind) {
+    case GD_KIND_SEGMENT:
+    case GD_KIND_MEDIA:
+    case GD_KIND_TRANSITION:
+        return &scope->ceilings[0];
+    case GD_KIND_METHOD:
+    case GD_KIND_NAME:
+        return &scope->ceilings[1];
+    case GD_KIND_LITERAL:
+    case GD_KIND_CLIENT:
+        return &scope->ceilings[2];
+    default:
+        return NULL;
+    }
+}
+/* To be called when children lost their trust or their stamp. */
+void gd_tree_ceilings_forget(struct gd_scope *scope);
 /* Cells of the subtree, with its root. */
 uint32_t gd_tree_size(const struct gd_cell *cell);
 /* Total order of what stays first when a table of leaves is full: position within (parent, kind).

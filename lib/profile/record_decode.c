@@ -5,20 +5,12 @@
 #include "profile/record_layout.h"
 #include "profile/segments.h"
 
-static uint32_t get_u32(struct gd_reader *reader)
+static inline uint32_t get_u32(struct gd_reader *reader)
 {
     uint64_t value = gd_get_varint(reader);
     if (value > UINT32_MAX)
         reader->failed = true;
     return (uint32_t)value;
-}
-
-static uint64_t get_little(struct gd_reader *reader, size_t len)
-{
-    uint64_t value = 0;
-    for (size_t i = 0; i < len; i++)
-        value |= (uint64_t)gd_get_u8(reader) << (8 * i);
-    return value;
 }
 
 static void get_faults(struct gd_reader *reader, struct gd_profile *out)
@@ -57,20 +49,40 @@ static enum guard_rc get_segments(struct gd_reader *reader, struct guard_arena *
     return GUARD_OK;
 }
 
-static bool add_transition(struct gd_summary *summary, uint64_t *rows, uint32_t transition)
+/* Which transitions a field has named: a bit each, in rows by the class that they come from. The
+ * rows are clear between fields, so that a field pays only for those that it uses. */
+struct transition_set {
+    uint64_t rows[GUARD_CLASS_COUNT];
+    uint64_t from; /* a bit per row in use */
+    uint64_t to;
+};
+
+static inline bool add_transition(struct transition_set *set, uint32_t transition)
 {
     uint32_t from = transition >> 6;
     uint32_t to = transition & 63;
-    if (from >= GUARD_CLASS_COUNT || to >= GUARD_CLASS_COUNT || (rows[from] >> to & 1) ||
+    uint64_t bit = UINT64_C(1) << to;
+    if (from >= GUARD_CLASS_COUNT || to >= GUARD_CLASS_COUNT || (set->rows[from] & bit) != 0 ||
         gd_frequent_bit(from, to) != 0)
         return false;
-    rows[from] |= UINT64_C(1) << to;
-    summary->transitions[summary->transition_count++] = (uint16_t)transition;
+    set->rows[from] |= bit;
+    set->from |= UINT64_C(1) << from;
+    set->to |= bit;
     return true;
 }
 
+/* The classes that they name; empties the set. */
+static uint64_t take_classes(struct transition_set *set)
+{
+    uint64_t classes = set->from | set->to;
+    for (uint64_t from = set->from; from != 0; from &= from - 1)
+        set->rows[__builtin_ctzll(from)] = 0;
+    set->from = set->to = 0;
+    return classes;
+}
+
 static enum guard_rc get_transitions(struct gd_reader *reader, struct guard_arena *arena,
-                                     struct gd_summary *out)
+                                     struct transition_set *set, struct gd_summary *out)
 {
     uint64_t head = gd_get_varint(reader);
     bool rare = (head & 1) != 0;
@@ -80,31 +92,36 @@ static enum guard_rc get_transitions(struct gd_reader *reader, struct guard_aren
     if (!rare)
         return GUARD_OK;
     uint32_t count = get_u32(reader);
-    uint64_t rows[GUARD_CLASS_COUNT] = {0};
     if (reader->failed || count == 0 || count > GD_TRANSITIONS_MAX)
         return GUARD_E_SYNTAX;
+    const uint8_t *at = gd_take(reader, count / 2 * 3 + count % 2 * 2);
+    if (at == NULL)
+        return GUARD_E_SYNTAX;
     if (count > GD_TRANSITIONS_INLINE) {
-        if ((size_t)(reader->end - reader->ptr) < count * 3u / 2)
-            return GUARD_E_SYNTAX;
         out->transitions = gd_arena_get(arena, count * sizeof(*out->transitions));
         if (out->transitions == NULL)
             return GUARD_E_NOMEM;
         out->transition_cap = (uint16_t)count;
     }
-    for (uint32_t i = 0; i < count; i += 2) {
-        bool pair = i + 1 < count;
-        uint32_t bits = (uint32_t)get_little(reader, pair ? 3 : 2);
-        if (reader->failed || (!pair && bits >> 12))
-            return GUARD_E_SYNTAX;
-        if (!add_transition(out, rows, bits & 0xfff) ||
-            (pair && !add_transition(out, rows, bits >> 12)))
+    uint16_t *transitions = out->transitions;
+    for (uint32_t i = 0; i + 1 < count; i += 2, at += 3) {
+        transitions[i] = (uint16_t)(at[0] | (at[1] & 15) << 8);
+        transitions[i + 1] = (uint16_t)(at[1] >> 4 | at[2] << 4);
+        if (!add_transition(set, transitions[i]) || !add_transition(set, transitions[i + 1]))
             return GUARD_E_SYNTAX;
     }
+    if (count % 2 != 0) {
+        uint32_t last = (uint32_t)at[0] | (uint32_t)at[1] << 8;
+        transitions[count - 1] = (uint16_t)last;
+        if (last >> 12 != 0 || !add_transition(set, last))
+            return GUARD_E_SYNTAX;
+    }
+    out->transition_count = (uint16_t)count;
     return GUARD_OK;
 }
 
-static void get_name(struct gd_reader *reader, uint8_t second, uint32_t *segments,
-                     struct gd_field *field)
+static inline void get_name(struct gd_reader *reader, uint8_t second, uint32_t *segments,
+                            struct gd_field *field)
 {
     bool path = field->location == GUARD_LOCATION_PATH;
     if (!(second & GD_FIELD_SEGMENT)) {
@@ -118,8 +135,8 @@ static void get_name(struct gd_reader *reader, uint8_t second, uint32_t *segment
 }
 
 /* Only JSON has a tree. */
-static void get_parent(struct gd_reader *reader, uint8_t second, struct gd_field *fields,
-                       uint32_t index)
+static inline void get_parent(struct gd_reader *reader, uint8_t second, struct gd_field *fields,
+                              uint32_t index)
 {
     struct gd_field *field = &fields[index];
     field->parent = GD_NO_FIELD;
@@ -139,10 +156,10 @@ static void get_parent(struct gd_reader *reader, uint8_t second, struct gd_field
     field->parent = parent;
 }
 
-static void get_types(struct gd_reader *reader, uint8_t first, struct gd_summary *out)
+static inline void get_types(struct gd_reader *reader, uint8_t first, struct gd_summary *out)
 {
     if ((first & GD_FIELD_TYPES) == GD_FIELD_TYPE_MANY) {
-        out->types = (uint32_t)get_little(reader, 3);
+        out->types = gd_get_u24(reader);
     } else {
         uint8_t type = gd_get_u8(reader);
         if (type >= GUARD_TYPE_STRING || (first & GD_FIELD_TYPES) == GD_FIELD_TYPES) {
@@ -157,7 +174,7 @@ static void get_types(struct gd_reader *reader, uint8_t first, struct gd_summary
         reader->failed = true;
 }
 
-static void get_classes(struct gd_reader *reader, uint8_t second, struct gd_summary *out)
+static inline void get_classes(struct gd_reader *reader, uint8_t second, struct gd_summary *out)
 {
     if ((second & GD_FIELD_CLASSES) == GD_FIELD_CLASSES_ONE) {
         uint8_t cls = gd_get_u8(reader);
@@ -166,13 +183,14 @@ static void get_classes(struct gd_reader *reader, uint8_t second, struct gd_summ
         else
             out->classes = UINT64_C(1) << cls;
     } else if ((second & GD_FIELD_CLASSES) == GD_FIELD_CLASSES_MANY) {
-        out->classes = get_little(reader, GD_CLASS_BYTES);
+        out->classes = gd_get_u24(reader);
+        out->classes |= (uint64_t)gd_get_u24(reader) << 24;
     } else if ((second & GD_FIELD_CLASSES) != GD_FIELD_CLASSES_NONE) {
         reader->failed = true;
     }
 }
 
-static void get_counts(struct gd_reader *reader, uint8_t first, struct gd_summary *out)
+static inline void get_counts(struct gd_reader *reader, uint8_t first, struct gd_summary *out)
 {
     if (first & GD_FIELD_PLAIN) {
         out->count = 1;
@@ -192,7 +210,8 @@ static void get_counts(struct gd_reader *reader, uint8_t first, struct gd_summar
 }
 
 static enum guard_rc get_field(struct gd_reader *reader, struct guard_arena *arena,
-                               struct gd_field *fields, uint32_t index, uint32_t *segments)
+                               struct transition_set *set, struct gd_field *fields, uint32_t index,
+                               uint32_t *segments)
 {
     struct gd_field *field = &fields[index];
     struct gd_summary *summary = &field->summary;
@@ -215,13 +234,15 @@ static enum guard_rc get_field(struct gd_reader *reader, struct guard_arena *are
         summary->specials_max = get_u32(reader);
     if (reader->failed)
         return GUARD_E_SYNTAX;
-    if (second & GD_FIELD_TRANSITIONS)
-        GUARD_TRY(get_transitions(reader, arena, summary));
+    uint64_t named = 0; /* classes, by transitions */
+    if (second & GD_FIELD_TRANSITIONS) {
+        GUARD_TRY(get_transitions(reader, arena, set, summary));
+        named = take_classes(set) | gd_frequent_classes(summary->frequent);
+    }
     if ((second & GD_FIELD_CLASSES) == GD_FIELD_CLASSES_NONE)
-        summary->classes = gd_record_classes(summary);
+        summary->classes = named;
     /* One value has the classes of its transitions, or a single one. */
-    if ((first & GD_FIELD_PLAIN) && (second & GD_FIELD_TRANSITIONS) &&
-        summary->classes != gd_record_classes(summary))
+    if ((first & GD_FIELD_PLAIN) && (second & GD_FIELD_TRANSITIONS) && summary->classes != named)
         return GUARD_E_SYNTAX;
     if ((first & GD_FIELD_PLAIN) && (second & GD_FIELD_CLASSES) == GD_FIELD_CLASSES_MANY)
         return GUARD_E_SYNTAX;
@@ -243,8 +264,9 @@ static enum guard_rc get_fields(struct gd_reader *reader, struct guard_arena *ar
     if (out->fields == NULL)
         return GUARD_E_NOMEM;
     uint32_t segments = 0;
+    struct transition_set set = {.from = 0};
     for (uint32_t i = 0; i < count; i++)
-        GUARD_TRY(get_field(reader, arena, out->fields, i, &segments));
+        GUARD_TRY(get_field(reader, arena, &set, out->fields, i, &segments));
     out->field_cap = count;
     out->field_count = count;
     return GUARD_OK;

@@ -51,7 +51,6 @@ enum {
     GD_FIELD_BYTES_MAX =
         2 + 1 + GD_NAME_MAX + 5 + 3 + 6 + 4 * 5 + 1 + 10 + 9 + 2 + GD_TRANSITIONS_MAX * 3 / 2 + 8,
     GD_FIELD_BYTES_MIN = 4,
-    GD_CLASS_BYTES = 6,
 };
 
 /* Reads the head; the reader then stands behind it. */
@@ -61,10 +60,10 @@ GUARD_MUST_USE enum guard_rc gd_record_head(struct gd_reader *reader, uint8_t *f
 /* The classes that a set of transitions names. */
 static inline uint64_t gd_record_classes(const struct gd_summary *summary)
 {
-    uint64_t classes = 0;
-    struct gd_transition_walk walk = gd_transitions(summary);
-    for (uint32_t transition; gd_transition_next(&walk, &transition);)
-        classes |= UINT64_C(1) << (transition >> 6) | UINT64_C(1) << (transition & 63);
+    uint64_t classes = gd_frequent_classes(summary->frequent);
+    for (uint32_t i = 0; i < summary->transition_count; i++)
+        classes |= UINT64_C(1) << (summary->transitions[i] >> 6) |
+                   UINT64_C(1) << (summary->transitions[i] & 63);
     return classes;
 }
 

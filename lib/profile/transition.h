@@ -25,6 +25,8 @@ enum gd_frequent {
 /* All that can be: seven by seven, but those. */
 #define GD_FREQUENT_ALL (UINT64_C(0x007f7f7f7f7f7f7f) & ~GD_FREQUENT_RUNS)
 
+enum { GD_MARK_CLASS_FIRST = GUARD_CLASS_PUNCTUATION + '-' - '!' }; /* then '.' and '/' */
+
 extern const uint8_t gd_frequent_of_class[GUARD_CLASS_COUNT];
 extern const uint8_t gd_class_of_frequent[8];
 
@@ -38,6 +40,21 @@ static inline uint32_t gd_frequent_transition(uint32_t bit)
 static inline uint64_t gd_frequent_bit(uint32_t from, uint32_t to)
 {
     return GD_FREQUENT_PAIR(gd_frequent_of_class[from], gd_frequent_of_class[to]) & GD_FREQUENT_ALL;
+}
+
+/* The classes that frequent transitions name. */
+static inline uint64_t gd_frequent_classes(uint64_t frequent)
+{
+    const uint64_t tops = UINT64_C(0x0080808080808080);
+    uint64_t to = frequent | frequent >> 32;
+    to |= to >> 16;
+    to |= to >> 8;
+    /* A byte that isn't 0 carries into its top bit. */
+    uint64_t rows = ((frequent + (tops - (tops >> 7))) & tops) >> 7;
+    uint64_t set = to & 0x7f;
+    for (unsigned row = 0; row < GD_FREQUENT_NONE; row++)
+        set |= rows >> (7 * row) & UINT64_C(1) << row;
+    return (set & 0x0f) | (set & 0x70) << (GD_MARK_CLASS_FIRST - GD_FREQUENT_DASH);
 }
 
 /* All transitions of a summary, those that tell people most first: the rare ones in order of first

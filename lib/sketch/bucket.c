@@ -4,15 +4,6 @@
 
 enum { EXACT = 16, EXACT_BITS = 4 };
 
-uint32_t gd_bucket(uint32_t value)
-{
-    if (value < EXACT)
-        return value;
-    uint32_t octave = 31 - (uint32_t)__builtin_clz(value);
-    uint32_t quarter = (value >> (octave - 2)) & 3;
-    return EXACT + (octave - EXACT_BITS) * 4 + quarter;
-}
-
 uint32_t gd_bucket_lower(uint32_t bucket)
 {
     if (bucket < EXACT)

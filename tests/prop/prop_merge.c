@@ -9,7 +9,16 @@
 
 #include <cmocka.h>
 
-enum { PRODUCERS = 32, LEAVES = 48, TREES = 6 };
+enum { PRODUCERS = 32, LEAVES = 48 };
+
+/* How many random trees are tried of each world: few under sanitizers, more in a soak. */
+static uint32_t tree_count(void)
+{
+    enum { USUAL = 6, MOST = 1000 };
+    const char *text = getenv("GUARD_TEST_TREES");
+    unsigned long count = text == NULL ? 0 : strtoul(text, NULL, 10);
+    return count >= 1 && count <= MOST ? (uint32_t)count : USUAL;
+}
 
 struct world {
     struct test_random random;
@@ -160,7 +169,7 @@ static void test_tiny_caps(void **state)
         world.random.state += round;
         world.cells_max = 300 + 400 * round;
         make_leaves(&world, 40);
-        check_trees(&world, TREES, false);
+        check_trees(&world, tree_count(), false);
         struct guard_pile_stats stats;
         uint32_t refusals = 0;
         struct guard_pile *pile = merge_all(&world, &refusals);
@@ -217,7 +226,7 @@ static void test_bases(void **state)
         make_leaves(&world, 150);
         for (uint32_t i = 0; i < world.leaf_count; i += 1 + round * 4)
             assert_int_equal(guard_pile_protect(world.leaves[i], 1 + i % 4, NULL), GUARD_OK);
-        check_trees(&world, TREES, true);
+        check_trees(&world, tree_count(), true);
         free_leaves(&world);
     }
 }
@@ -247,7 +256,7 @@ static void test_same_basis(void **state)
         assert_int_equal(leaf->trusted_count, base->trusted_count);
         world.leaves[world.leaf_count++] = leaf;
     }
-    check_trees(&world, TREES, false);
+    check_trees(&world, tree_count(), false);
     uint32_t refusals = 0;
     struct guard_pile *pile = merge_all(&world, &refusals);
     assert_int_equal(pile->trusted_count, base->trusted_count);

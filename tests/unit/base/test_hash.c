@@ -2,6 +2,8 @@
 /* The keyed hash against its published vectors; the fast one for being what it was. */
 #include "base/hash.h"
 
+#include <guard/crypto.h>
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -36,8 +38,20 @@ static void test_fast(void **state)
                 gd_hash_fast(0, GUARD_SPAN_LITERAL("b")));
 }
 
+/* Piles name traffic files by it. */
+static void test_checksum(void **state)
+{
+    (void)state;
+    assert_true(guard_checksum(7, GUARD_SPAN_LITERAL("a")) ==
+                gd_hash_fast(7, GUARD_SPAN_LITERAL("a")));
+    assert_true(
+        guard_checksum(guard_checksum(0, GUARD_SPAN_LITERAL("a")), GUARD_SPAN_LITERAL("b")) !=
+        guard_checksum(guard_checksum(0, GUARD_SPAN_LITERAL("b")), GUARD_SPAN_LITERAL("a")));
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_keyed), cmocka_unit_test(test_fast)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_keyed), cmocka_unit_test(test_fast),
+                                       cmocka_unit_test(test_checksum)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
