@@ -111,7 +111,8 @@ static void judge(struct gd_decision *decision)
 }
 
 void gd_decide(struct gd_decision *decision, const struct guard_policy *policy,
-               const struct gd_profile *profile, struct guard_arena *arena)
+               const struct gd_profile *profile, struct gd_hash_memo *memo,
+               struct guard_arena *arena)
 {
     struct guard_verdict *verdict = &decision->verdict;
     verdict->decision = verdict->action = GUARD_PASS;
@@ -124,6 +125,7 @@ void gd_decide(struct gd_decision *decision, const struct guard_policy *policy,
     decision->policy = policy;
     decision->profile = profile;
     decision->arena = arena;
+    decision->memo = memo;
     decision->endpoint = NULL;
     decision->misfit_limit = UINT16_MAX;
     decision->candidate_count = 0;

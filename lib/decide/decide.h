@@ -39,6 +39,7 @@ struct gd_decision {
     const struct guard_policy *policy;
     const struct gd_profile *profile;
     struct guard_arena *arena;
+    struct gd_hash_memo *memo; /* of literals, or NULL */
     const struct gd_policy_endpoint *endpoint; /* NULL: none, or only a pending one */
     uint32_t endpoint_index;
     uint64_t wildcards;    /* bit per path segment that a wildcard took */
@@ -50,9 +51,10 @@ struct gd_decision {
     struct gd_candidate candidates[GD_CANDIDATES];
 };
 
-/* Fills decision->verdict, its texts in the arena. policy NULL: PASS. */
+/* Fills decision->verdict, its texts in the arena. policy NULL: PASS. memo may be NULL. */
 void gd_decide(struct gd_decision *decision, const struct guard_policy *policy,
-               const struct gd_profile *profile, struct guard_arena *arena);
+               const struct gd_profile *profile, struct gd_hash_memo *memo,
+               struct guard_arena *arena);
 
 /* Called by the rules. strength 0: the rule isn't armed, nothing happens. Weights and pending are
  * applied here. */

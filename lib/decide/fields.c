@@ -188,7 +188,7 @@ void gd_rules_fields(struct gd_decision *decision)
         found += known->flags & GD_FIELD_REQUIRED;
         if (known->flags & GD_FIELD_COUNTS)
             count_members(decision, field, known);
-        if (!gd_field_is_normal(scope.policy, known, field))
+        if (!gd_field_is_normal(scope.policy, known, field, decision->memo))
             gd_rules_field(decision, (uint32_t)(field - profile->fields), slot->value);
     }
     decision->found += found;

@@ -38,20 +38,41 @@ static inline bool gd_transitions_known(const struct gd_policy_field *known, con
     return true;
 }
 
+/* Is the value, which is known, one of the field's closed set? */
+static inline bool gd_literal_known(const struct guard_policy *policy,
+                                    const struct gd_policy_field *known, uint64_t literal,
+                                    struct gd_hash_memo *memo)
+{
+    uint64_t code = gd_policy_literal(policy->header->literal_key, literal, memo);
+    const uint64_t *literals = policy->literals + known->literals.first;
+    uint32_t low = 0, high = known->literals.count;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (literals[middle] < code)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < known->literals.count && literals[low] == code;
+}
+
 /* Nothing that a rule could find. */
 static inline bool gd_field_is_normal(const struct guard_policy *policy,
                                       const struct gd_policy_field *known,
-                                      const struct gd_field *field)
+                                      const struct gd_field *field, struct gd_hash_memo *memo)
 {
     const struct gd_summary *summary = &field->summary;
     uint64_t odd = (summary->classes & ~known->classes) | (summary->frequent & ~known->frequent) |
                    (summary->types & ~known->types) |
-                   (known->flags & (GD_FIELD_FORBIDDEN | GD_FIELD_PENDING | GD_FIELD_CLOSED));
+                   (known->flags & (GD_FIELD_FORBIDDEN | GD_FIELD_PENDING));
     return odd == 0 && summary->length_max <= known->length_max &&
            summary->length_min >= known->length_min && summary->digits_max <= known->digits_max &&
            summary->specials_max <= known->specials_max && gd_items_of(field) <= known->items_max &&
            ((known->flags & GD_FIELD_PAIRS) != 0 ||
-            gd_transitions_known(known, policy->rows + known->row_first, summary));
+            gd_transitions_known(known, policy->rows + known->row_first, summary)) &&
+           ((known->flags & GD_FIELD_CLOSED) == 0 ||
+            (summary->literal_known &&
+             gd_literal_known(policy, known, summary->literal, memo)));
 }
 
 #endif

@@ -111,17 +111,9 @@ static enum closed literal(const struct check *check)
     /* Several values can't be compared one by one: their features are. */
     if (!summary->literal_known)
         return summary->count > 1 ? CLOSED_UNKNOWN : CLOSED_BROKEN;
-    uint64_t code = gd_policy_literal(policy->header->literal_key, summary->literal);
-    const uint64_t *literals = policy->literals + known->literals.first;
-    uint32_t low = 0, high = known->literals.count;
-    while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
-        if (literals[middle] < code)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low < known->literals.count && literals[low] == code ? CLOSED_HOLDS : CLOSED_BROKEN;
+    return gd_literal_known(policy, known, summary->literal, check->decision->memo)
+               ? CLOSED_HOLDS
+               : CLOSED_BROKEN;
 }
 
 void gd_rules_field(struct gd_decision *decision, uint32_t index, uint32_t known_index)
@@ -140,9 +132,9 @@ void gd_rules_field(struct gd_decision *decision, uint32_t index, uint32_t known
         enum closed closed = literal(check);
         if (closed == CLOSED_BROKEN)
             deviates(check, GUARD_RULE_LITERAL, 0, known->literals.count, false);
-        /* The other rules are only features of the same set. */
-        if (closed == CLOSED_HOLDS ||
-            (closed == CLOSED_BROKEN && (known->configured >> (unsigned)GUARD_RULE_LITERAL & 1)))
+        /* The other rules are only features of the same set. They are asked all the same when it
+         * holds: another value of the same hash can be made. */
+        if (closed == CLOSED_BROKEN && (known->configured >> (unsigned)GUARD_RULE_LITERAL & 1))
             return;
     }
     classes(check);

@@ -6,6 +6,7 @@
 #include "base/arena.h"
 #include "decide/decide.h"
 #include "profile/builder.h"
+#include "profile/memo.h"
 #include "profile/record.h"
 
 struct guard_txn {
@@ -13,6 +14,7 @@ struct guard_txn {
     struct gd_profile *profile; /* NULL until the request is complete */
     const struct guard_policy *policy;
     struct guard_arena *arena;
+    struct gd_hash_memo *memo; /* of literals */
     struct gd_decision decision;
 };
 
@@ -26,7 +28,8 @@ enum guard_rc guard_txn_begin(struct guard_txn **out, const struct guard_txn_cfg
     txn->profile = NULL;
     txn->policy = cfg->policy;
     txn->arena = arena;
-    gd_decide(&txn->decision, NULL, NULL, arena);
+    txn->memo = cfg->memo != NULL ? &cfg->memo->literals : NULL;
+    gd_decide(&txn->decision, NULL, NULL, NULL, arena);
     GUARD_TRY(gd_builder_begin(&txn->builder, cfg, arena));
     *out = txn;
     return GUARD_OK;
@@ -64,7 +67,7 @@ const struct guard_verdict *guard_txn_request_end(struct guard_txn *txn)
         return &txn->decision.verdict;
     gd_builder_end(txn->builder);
     txn->profile = gd_builder_profile(txn->builder);
-    gd_decide(&txn->decision, txn->policy, txn->profile, txn->arena);
+    gd_decide(&txn->decision, txn->policy, txn->profile, txn->memo, txn->arena);
     txn->profile->decision = txn->decision.verdict.decision;
     return &txn->decision.verdict;
 }

@@ -81,15 +81,8 @@ static uint64_t name_code(struct guard_pile *pile, enum gd_kind kind, uint8_t lo
 
 static uint64_t literal_code(struct guard_pile *pile, uint64_t literal)
 {
-    if (pile->memo == NULL)
-        return gd_policy_literal(pile->literal_key, literal);
-    uint32_t at = (uint32_t)literal % GD_MEMO_LITERALS;
-    if (!pile->memo->literals[at].used || pile->memo->literals[at].literal != literal) {
-        pile->memo->literals[at].used = true;
-        pile->memo->literals[at].literal = literal;
-        pile->memo->literals[at].code = gd_policy_literal(pile->literal_key, literal);
-    }
-    return pile->memo->literals[at].code;
+    return gd_policy_literal(pile->literal_key, literal,
+                             pile->memo == NULL ? NULL : &pile->memo->literals);
 }
 
 static __attribute__((noinline)) void add_tag(struct gd_cell *cell, uint32_t tag)

@@ -3,7 +3,7 @@
 #ifndef GD_LEARN_PILE_STATE_H
 #define GD_LEARN_PILE_STATE_H
 
-#include "base/hash.h"
+#include "base/hash_memo.h"
 #include "learn/epochs.h"
 #include "learn/intervals.h"
 #include "learn/ledger.h"
@@ -36,14 +36,10 @@ struct gd_name_memo {
 };
 
 /* Codes of recent names and literals: saves a SipHash for what comes again and again. */
-enum { GD_MEMO_NAMES = 256, GD_MEMO_LITERALS = 512 };
+enum { GD_MEMO_NAMES = 256 };
 struct gd_memo {
     struct gd_name_memo names[GD_MEMO_NAMES];
-    struct {
-        uint64_t literal;
-        uint64_t code;
-        bool used;
-    } literals[GD_MEMO_LITERALS];
+    struct gd_hash_memo literals;
 };
 
 /* Blocks that the arena of records takes and gives back for each record. */

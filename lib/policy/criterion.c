@@ -128,7 +128,7 @@ static enum guard_rc apply_values(struct gd_plan *plan, struct gd_plan_draft *dr
         gd_summary_init(&one);
         gd_summary_add(&one, criterion->values[i], 0, &arena);
         gd_summary_add(&all, criterion->values[i], 0, &arena);
-        literals[i] = gd_policy_literal(plan->literal_key, one.literal);
+        literals[i] = gd_policy_literal(plan->literal_key, one.literal, NULL);
         if (one.transitions_full ||
             (all.transitions_full && all.transition_count < GD_TRANSITIONS_MAX))
             rc = GUARD_E_NOMEM;

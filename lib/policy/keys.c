@@ -10,9 +10,9 @@ static uint64_t keyed(const uint8_t key[16], struct guard_span bytes)
     return gd_hash_keyed(&hash_key, bytes);
 }
 
-uint64_t gd_policy_literal(const uint8_t key[16], uint64_t literal)
+uint64_t gd_policy_literal(const uint8_t key[16], uint64_t literal, struct gd_hash_memo *memo)
 {
-    return keyed(key, gd_span(&literal, sizeof(literal)));
+    return gd_hash_memo(memo, key, literal);
 }
 
 uint32_t gd_policy_client(const uint8_t key[16], const struct guard_client *client)

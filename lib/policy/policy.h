@@ -4,7 +4,7 @@
 #ifndef GD_POLICY_POLICY_H
 #define GD_POLICY_POLICY_H
 
-#include "base/hash.h"
+#include "base/hash_memo.h"
 #include "policy/format.h"
 
 #include <guard/txn.h>
@@ -129,7 +129,7 @@ static inline uint32_t gd_policy_find(const struct guard_policy *policy, uint32_
 /* Hashes as policies and piles hold them: of a value's hash (struct gd_summary.literal), and of a
  * client as far as its prefix (/24, /56) or, of a verified subject, the digest that records hold.
  */
-uint64_t gd_policy_literal(const uint8_t key[16], uint64_t literal);
+uint64_t gd_policy_literal(const uint8_t key[16], uint64_t literal, struct gd_hash_memo *memo);
 uint32_t gd_policy_client(const uint8_t key[16], const struct guard_client *client);
 
 #endif

@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The inside of a memo: headers with their features, and keyed hashes of literals. Both are small
- * tables in which a newcomer takes the place of what was there. */
+/* The inside of a memo: headers with their features, and keyed hashes of literals. */
 #ifndef GD_PROFILE_MEMO_H
 #define GD_PROFILE_MEMO_H
 
+#include "base/hash_memo.h"
 #include "profile/summary.h"
 
 #include <guard/memo.h>
 
 enum {
     GD_MEMO_HEADERS = 256,
-    GD_MEMO_LITERALS = 512,
     GD_MEMO_TEXT = 240, /* longer headers aren't remembered */
 };
 
@@ -23,16 +22,10 @@ struct gd_memo_header {
     struct gd_summary summary;  /* of one value, its transitions inside */
 };
 
-struct gd_memo_literal {
-    uint64_t key; /* head of the key */
-    uint64_t literal;
-    uint64_t code;
-};
-
 struct guard_memo {
     struct guard_alloc alloc;
-    struct gd_memo_header headers[GD_MEMO_HEADERS];
-    struct gd_memo_literal literals[GD_MEMO_LITERALS];
+    struct gd_memo_header headers[GD_MEMO_HEADERS]; /* a newcomer takes the place of another */
+    struct gd_hash_memo literals;
 };
 
 /* One header on its way through the memo. */

@@ -137,7 +137,7 @@ static void test_what_a_record_touches(void **state)
     uint8_t literal[16], clients[16];
     assert_true(gd_pile_keys(f.pile, literal, clients));
     assert_non_null(number(name, GD_KIND_LITERAL,
-                           gd_policy_literal(literal, f.profile.fields[0].summary.literal)));
+                           gd_policy_literal(literal, f.profile.fields[0].summary.literal, NULL)));
     assert_non_null(number(root, GD_KIND_CLIENT, gd_policy_client(clients, &f.profile.client)));
     end(&f);
 }
@@ -405,7 +405,7 @@ static void test_full_tables_keep_the_lowest(void **state)
     uint8_t key[16], clients[16];
     assert_true(gd_pile_keys(f.pile, key, clients));
     for (uint32_t i = 0; i < 1000; i++) {
-        uint64_t code = gd_policy_literal(key, i);
+        uint64_t code = gd_policy_literal(key, i, NULL);
         assert_int_equal(number(header, GD_KIND_LITERAL, code) != NULL,
                          code <= literals[count - 1]->code);
     }

@@ -149,7 +149,7 @@ static void closed(struct world *world, struct guard_model_field *field, const c
     for (; *values != NULL; values++) {
         uint64_t code = 0;
         teach(field, *values, 0, &code);
-        literal(world, field, gd_policy_literal(world->model.literal_key, code));
+        literal(world, field, gd_policy_literal(world->model.literal_key, code, NULL));
     }
     field->values = 48211;
 }
