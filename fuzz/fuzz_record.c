@@ -41,8 +41,8 @@ static bool same_field(const struct gd_field *a, const struct gd_field *b)
            x->digits_max == y->digits_max && x->specials_max == y->specials_max &&
            x->items_max == y->items_max && x->count == y->count &&
            x->transitions_full == y->transitions_full && x->literal_known == y->literal_known &&
-           (!x->literal_known || x->literal == y->literal) &&
-           x->frequent == y->frequent && x->transition_count == y->transition_count &&
+           (!x->literal_known || x->literal == y->literal) && x->frequent == y->frequent &&
+           x->transition_count == y->transition_count &&
            memcmp(x->transitions, y->transitions, x->transition_count * sizeof(*x->transitions)) ==
                0;
 }

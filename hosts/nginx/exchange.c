@@ -115,7 +115,8 @@ static void feed_headers(ngx_http_request_t *r, struct guard_txn *txn)
         const ngx_table_elt_t *headers = part->elts;
         for (ngx_uint_t i = 0; i < part->nelts; i++) {
             if (headers[i].hash != 0)
-                guard_txn_header(txn, (struct guard_span){headers[i].lowcase_key, headers[i].key.len},
+                guard_txn_header(txn,
+                                 (struct guard_span){headers[i].lowcase_key, headers[i].key.len},
                                  span(headers[i].value));
         }
     }

@@ -29,10 +29,10 @@ struct guard_client {
 struct guard_txn_cfg {
     const struct guard_policy *policy; /* NULL: only recorded. Must outlive the transaction */
     struct guard_span service;         /* <= 128 bytes; must outlive the transaction */
-    uint64_t hash_seed; /* secret of this process, for tables on names that clients choose */
+    uint64_t hash_seed;      /* secret of this process, for tables on names that clients choose */
     struct guard_memo *memo; /* of this thread, or NULL; must outlive the transaction */
-    size_t body_limit;  /* bytes of body inspected; 0 = 1 MiB */
-    uint64_t time_ms;   /* when the request came, Unix time; 0 = unknown */
+    size_t body_limit;       /* bytes of body inspected; 0 = 1 MiB */
+    uint64_t time_ms;        /* when the request came, Unix time; 0 = unknown */
 };
 
 /* The transaction and all it needs live in the arena (limit 256 KiB); resetting the arena ends it.

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Keyed hashes of numbers, remembered: values of closed sets come again and again, and SipHash costs
- * twenty times as much as to find one that is known. */
+/* Keyed hashes of numbers, remembered: values of closed sets come again and again, and SipHash
+ * costs twenty times as much as to find one that is known. */
 #ifndef GD_BASE_HASH_MEMO_H
 #define GD_BASE_HASH_MEMO_H
 

@@ -39,7 +39,7 @@ struct gd_decision {
     const struct guard_policy *policy;
     const struct gd_profile *profile;
     struct guard_arena *arena;
-    struct gd_hash_memo *memo; /* of literals, or NULL */
+    struct gd_hash_memo *memo;                 /* of literals, or NULL */
     const struct gd_policy_endpoint *endpoint; /* NULL: none, or only a pending one */
     uint32_t endpoint_index;
     uint64_t wildcards;    /* bit per path segment that a wildcard took */

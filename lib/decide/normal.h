@@ -71,8 +71,7 @@ static inline bool gd_field_is_normal(const struct guard_policy *policy,
            ((known->flags & GD_FIELD_PAIRS) != 0 ||
             gd_transitions_known(known, policy->rows + known->row_first, summary)) &&
            ((known->flags & GD_FIELD_CLOSED) == 0 ||
-            (summary->literal_known &&
-             gd_literal_known(policy, known, summary->literal, memo)));
+            (summary->literal_known && gd_literal_known(policy, known, summary->literal, memo)));
 }
 
 #endif

@@ -111,9 +111,8 @@ static enum closed literal(const struct check *check)
     /* Several values can't be compared one by one: their features are. */
     if (!summary->literal_known)
         return summary->count > 1 ? CLOSED_UNKNOWN : CLOSED_BROKEN;
-    return gd_literal_known(policy, known, summary->literal, check->decision->memo)
-               ? CLOSED_HOLDS
-               : CLOSED_BROKEN;
+    return gd_literal_known(policy, known, summary->literal, check->decision->memo) ? CLOSED_HOLDS
+                                                                                    : CLOSED_BROKEN;
 }
 
 void gd_rules_field(struct gd_decision *decision, uint32_t index, uint32_t known_index)

@@ -88,37 +88,29 @@ static inline void leaf_seen(struct gd_json *json, enum gd_json_type type, struc
         json->handler.scalar(json->handler.ctx, json->node, type, text);
 }
 
-void gd_json_open(struct gd_json *json, bool is_array)
+void gd_json_refuse(struct gd_json *json)
 {
-    if (json->depth >= json->depth_limit) {
-        fault(json, GUARD_FAULT_DEPTH);
-        json->state = GD_JSON_AT_DEEP;
-        json->over = 0;
-        json->deep_string = false;
-        json->deep_backslash = false;
-        return;
-    }
-    if (json->containers >= json->container_limit) {
+    if (json->depth < json->depth_limit) {
         die(json, GUARD_FAULT_LEAVES);
         return;
     }
-    json->containers++;
-    if (json->depth > 0)
-        json->frame->items++;
-    struct gd_json_frame *frame = &json->frames[json->depth++];
-    json->frame = frame;
-    *frame = (struct gd_json_frame){.node = json->node, .stamp = is_array ? 0 : json->containers};
-    json->state = is_array ? GD_JSON_AT_FIRST_ELEMENT : GD_JSON_AT_FIRST_KEY;
-    if (frame->node != GD_JSON_SKIP)
+    fault(json, GUARD_FAULT_DEPTH);
+    json->state = GD_JSON_AT_DEEP;
+    json->over = 0;
+    json->deep_string = false;
+    json->deep_backslash = false;
+}
+
+static void open_container(struct gd_json *json, bool is_array)
+{
+    const struct gd_json_frame *frame = gd_json_push(json, is_array);
+    if (frame != NULL && frame->node != GD_JSON_SKIP)
         json->handler.open(json->handler.ctx, frame->node, is_array);
 }
 
-void gd_json_close(struct gd_json *json)
+static void close_container(struct gd_json *json)
 {
-    const struct gd_json_frame *frame = json->frame;
-    json->depth--;
-    json->frame = json->depth > 0 ? json->frame - 1 : NULL;
-    json->state = GD_JSON_AT_AFTER;
+    const struct gd_json_frame *frame = gd_json_pop(json);
     if (frame->node != GD_JSON_SKIP)
         json->handler.close(json->handler.ctx, frame->node, frame->stamp == 0, frame->items);
 }
@@ -276,7 +268,7 @@ static inline const uint8_t *read_value(struct gd_json *json, const uint8_t *at,
     if (gd_json_classes[byte] & GD_JSON_TOKEN)
         return read_token(json, at, end);
     if (byte == '{' || byte == '[')
-        gd_json_open(json, byte == '[');
+        open_container(json, byte == '[');
     else
         die(json, GUARD_FAULT_JSON_SYNTAX);
     return at + 1;
@@ -307,7 +299,7 @@ static inline void read_after(struct gd_json *json, uint8_t byte)
         json->node = frame->child;
         json->state = is_array ? GD_JSON_AT_VALUE : GD_JSON_AT_KEY;
     } else if (byte == (is_array ? ']' : '}')) {
-        gd_json_close(json);
+        close_container(json);
     } else {
         die(json, GUARD_FAULT_JSON_SYNTAX);
     }
@@ -317,7 +309,7 @@ static const uint8_t *read_first_element(struct gd_json *json, const uint8_t *at
                                          const uint8_t *end)
 {
     if (*at == ']') {
-        gd_json_close(json);
+        close_container(json);
         return at + 1;
     }
     struct gd_json_frame *frame = json->frame;
@@ -332,7 +324,7 @@ static const uint8_t *read_first_element(struct gd_json *json, const uint8_t *at
 static inline const uint8_t *read_key(struct gd_json *json, const uint8_t *at, const uint8_t *end)
 {
     if (*at == '}' && json->state == GD_JSON_AT_FIRST_KEY) {
-        gd_json_close(json);
+        close_container(json);
         return at + 1;
     }
     if (*at != '"') {
@@ -488,7 +480,7 @@ void gd_json_end(struct gd_json *json)
     if (json->state != GD_JSON_AT_DEAD && (json->state != GD_JSON_AT_AFTER || json->depth > 0))
         fault(json, GUARD_FAULT_TRUNCATED);
     while (json->depth > 0)
-        gd_json_close(json);
+        close_container(json);
     json->state = GD_JSON_AT_DEAD;
 }
 

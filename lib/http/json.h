@@ -27,11 +27,11 @@ struct gd_json_handler {
     void (*close)(void *ctx, uint32_t node, bool is_array, uint32_t items);
     void (*fault)(void *ctx, enum guard_fault fault);
     /* Runs compiled for this receiver (json_run.h); NULL: those that call the above.
-     * Members: reads those that are plain scalars within the chunk, and the objects around and inside
-     * that hold such; `at` is behind the opening quote of a key. Stops before the first thing that
-     * isn't plain, in the state that is due there; returns at - 1 when that is the key itself.
-     * Elements: reads those that are plain scalars; `at`: where a value begins, and what is returned
-     * when that one isn't plain. */
+     * Members: reads those that are plain scalars within the chunk, and the objects around and
+     * inside that hold such; `at` is behind the opening quote of a key. Stops before the first
+     * thing that isn't plain, in the state that is due there; returns at - 1 when that is the key
+     * itself. Elements: reads those that are plain scalars; `at`: where a value begins, and what is
+     * returned when that one isn't plain. */
     const uint8_t *(*run_members)(struct gd_json *json, const uint8_t *at, const uint8_t *end);
     const uint8_t *(*run_elements)(struct gd_json *json, const uint8_t *at, const uint8_t *end);
 };

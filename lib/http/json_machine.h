@@ -90,11 +90,37 @@ static inline const uint8_t *gd_json_skip_blanks(const uint8_t *at, const uint8_
     return at < end && *at <= ' ' ? gd_json_skip_blanks_slow(at, end) : at;
 }
 
-/* The container that begins here: a frame and state FIRST_KEY or FIRST_ELEMENT; or another state
- * when it is too much. */
-void gd_json_open(struct gd_json *json, bool is_array);
-/* The innermost container ends; state AFTER. */
-void gd_json_close(struct gd_json *json);
+/* The container that begins here is too much: a fault, and the state that follows from it. */
+void gd_json_refuse(struct gd_json *json);
+
+/* A frame for the container that begins here, and state FIRST_KEY or FIRST_ELEMENT; NULL when it is
+ * too much. The handler is to be told. */
+static inline struct gd_json_frame *gd_json_push(struct gd_json *json, bool is_array)
+{
+    if (__builtin_expect(
+            json->depth >= json->depth_limit || json->containers >= json->container_limit, 0)) {
+        gd_json_refuse(json);
+        return NULL;
+    }
+    json->containers++;
+    if (json->depth > 0)
+        json->frame->items++;
+    struct gd_json_frame *frame = &json->frames[json->depth++];
+    json->frame = frame;
+    *frame = (struct gd_json_frame){.node = json->node, .stamp = is_array ? 0 : json->containers};
+    json->state = is_array ? GD_JSON_AT_FIRST_ELEMENT : GD_JSON_AT_FIRST_KEY;
+    return frame;
+}
+
+/* The innermost container ends; state AFTER. Returns its frame: the handler is to be told. */
+static inline const struct gd_json_frame *gd_json_pop(struct gd_json *json)
+{
+    const struct gd_json_frame *frame = json->frame;
+    json->depth--;
+    json->frame = json->depth > 0 ? json->frame - 1 : NULL;
+    json->state = GD_JSON_AT_AFTER;
+    return frame;
+}
 
 /* The runs of receivers that have none of their own. */
 const uint8_t *gd_json_any_members(struct gd_json *json, const uint8_t *at, const uint8_t *end);

@@ -11,19 +11,9 @@ const uint8_t *gd_json_plain_string_slow(const struct gd_json *json, const uint8
     const uint8_t *stop = GD_SCAN_TEXT(at, end, &high);
     if (stop == end || *stop != '"' || (size_t)(stop - at) > json->value_limit)
         return NULL;
-    if (high != 0 &&
-        gd_utf8_check((struct guard_span){at, (size_t)(stop - at)}) != GD_UTF8_VALID)
+    if (high != 0 && gd_utf8_check((struct guard_span){at, (size_t)(stop - at)}) != GD_UTF8_VALID)
         return NULL;
     return stop;
-}
-
-const uint8_t *gd_json_run_open(struct gd_json *json, const uint8_t *at, const uint8_t *end)
-{
-    gd_json_open(json, false);
-    at = gd_json_skip_blanks(at + 1, end);
-    if (json->state != GD_JSON_AT_FIRST_KEY || at == end || *at != '"')
-        return gd_json_run_leave(json, (enum gd_json_state)json->state, at);
-    return at + 1;
 }
 
 static uint32_t member(struct gd_json *json, uint32_t object, struct guard_span key)
@@ -46,7 +36,18 @@ static void literal(struct gd_json *json, uint32_t node, enum gd_json_type type)
     json->handler.scalar(json->handler.ctx, node, type, (struct guard_span){NULL, 0});
 }
 
-static const struct gd_json_run_calls calls = {member, string, number, literal};
+static void open_object(struct gd_json *json, uint32_t node)
+{
+    json->handler.open(json->handler.ctx, node, false);
+}
+
+static void close_object(struct gd_json *json, uint32_t node, uint32_t items)
+{
+    json->handler.close(json->handler.ctx, node, false, items);
+}
+
+static const struct gd_json_run_calls calls = {member,  string,      number,
+                                               literal, open_object, close_object};
 
 const uint8_t *gd_json_any_members(struct gd_json *json, const uint8_t *at, const uint8_t *end)
 {

@@ -27,18 +27,17 @@ struct gd_json_run_calls {
     void (*string)(struct gd_json *json, uint32_t node, struct guard_span text);
     void (*number)(struct gd_json *json, uint32_t node, const struct gd_json_plain_number *number);
     void (*literal)(struct gd_json *json, uint32_t node, enum gd_json_type type);
+    void (*open)(struct gd_json *json, uint32_t node); /* an object */
+    void (*close)(struct gd_json *json, uint32_t node, uint32_t items);
 };
 
 /* Strings that are long, not ASCII, or close to the chunk's end. */
 const uint8_t *gd_json_plain_string_slow(const struct gd_json *json, const uint8_t *at,
                                          const uint8_t *end);
-/* A '{'. Returns what is behind the quote of its first key; NULL: the run ends. */
-const uint8_t *gd_json_run_open(struct gd_json *json, const uint8_t *at, const uint8_t *end);
-
 /* The closing quote of a string without escapes and faults that starts at `at`; NULL for any other.
  */
-static GD_ALWAYS_INLINE const uint8_t *
-gd_json_plain_string(const struct gd_json *json, const uint8_t *at, const uint8_t *end)
+static GD_ALWAYS_INLINE const uint8_t *gd_json_plain_string(const struct gd_json *json,
+                                                            const uint8_t *at, const uint8_t *end)
 {
     if (GD_LIKELY(end - at >= GD_BLOCK)) {
         const uint8_t *stop = gd_scan_short(at);
@@ -95,10 +94,11 @@ static GD_ALWAYS_INLINE void gd_json_count_leaf(struct gd_json *json, struct gd_
 
 /* Hands over the scalar at `at` (which is below end) and returns what is behind it; NULL when it
  * isn't plain: then nothing has happened. */
-static GD_ALWAYS_INLINE const uint8_t *
-gd_json_plain_scalar(struct gd_json *json, const struct gd_json_run_calls *calls,
-                     struct gd_json_frame *frame, uint32_t node, const uint8_t *at,
-                     const uint8_t *end)
+static GD_ALWAYS_INLINE const uint8_t *gd_json_plain_scalar(struct gd_json *json,
+                                                            const struct gd_json_run_calls *calls,
+                                                            struct gd_json_frame *frame,
+                                                            uint32_t node, const uint8_t *at,
+                                                            const uint8_t *end)
 {
     if (GD_UNLIKELY(json->leaves_left == 0))
         return NULL;
@@ -136,16 +136,30 @@ gd_json_run_leave(struct gd_json *json, enum gd_json_state state, const uint8_t 
     return NULL;
 }
 
+/* A '{'. Returns what is behind the quote of its first key; NULL: the run ends. */
+static GD_ALWAYS_INLINE const uint8_t *gd_json_run_open(struct gd_json *json,
+                                                        const struct gd_json_run_calls *calls,
+                                                        const uint8_t *at, const uint8_t *end)
+{
+    const struct gd_json_frame *frame = gd_json_push(json, false);
+    if (frame != NULL)
+        calls->open(json, frame->node); /* runs have no nodes to skip */
+    at = gd_json_skip_blanks(at + 1, end);
+    if (GD_UNLIKELY(json->state != GD_JSON_AT_FIRST_KEY || at == end || *at != '"'))
+        return gd_json_run_leave(json, (enum gd_json_state)json->state, at);
+    return at + 1;
+}
+
 /* A key (behind its quote), colon and scalar. Returns what is behind them; NULL: the run ends. */
-static GD_ALWAYS_INLINE const uint8_t *
-gd_json_run_member(struct gd_json *json, const struct gd_json_run_calls *calls,
-                   struct gd_json_frame *frame, const uint8_t *at, const uint8_t *end)
+static GD_ALWAYS_INLINE const uint8_t *gd_json_run_member(struct gd_json *json,
+                                                          const struct gd_json_run_calls *calls,
+                                                          struct gd_json_frame *frame,
+                                                          const uint8_t *at, const uint8_t *end)
 {
     const uint8_t *stop = gd_json_plain_string(json, at, end);
     if (GD_UNLIKELY(stop == NULL))
         return gd_json_run_leave(json, GD_JSON_AT_KEY, at - 1);
-    uint32_t node =
-        calls->member(json, frame->node, (struct guard_span){at, (size_t)(stop - at)});
+    uint32_t node = calls->member(json, frame->node, (struct guard_span){at, (size_t)(stop - at)});
     json->node = node;
     at = stop + 1;
     if (GD_UNLIKELY(node == GD_JSON_SKIP))
@@ -169,6 +183,7 @@ gd_json_run_member(struct gd_json *json, const struct gd_json_run_calls *calls,
 /* Behind a value: on to the next member of this object or of one around it. Returns what is behind
  * the quote of its key; NULL: the run ends. */
 static GD_ALWAYS_INLINE const uint8_t *gd_json_run_next(struct gd_json *json,
+                                                        const struct gd_json_run_calls *calls,
                                                         const struct gd_json_frame *frame,
                                                         const uint8_t *at, const uint8_t *end)
 {
@@ -184,13 +199,12 @@ static GD_ALWAYS_INLINE const uint8_t *gd_json_run_next(struct gd_json *json,
                 return gd_json_run_leave(json, GD_JSON_AT_KEY, at);
             }
             json->node = frame->child;
-            if (at < end && *at == '{' && frame->child != GD_JSON_SKIP)
-                return gd_json_run_open(json, at, end);
             return gd_json_run_leave(json, GD_JSON_AT_VALUE, at);
         }
         if (*at != '}' || frame->stamp == 0)
             return gd_json_run_leave(json, GD_JSON_AT_AFTER, at);
-        gd_json_close(json);
+        (void)gd_json_pop(json);
+        calls->close(json, frame->node, frame->items);
         at++;
         frame = json->frame;
         if (frame == NULL)
@@ -199,9 +213,9 @@ static GD_ALWAYS_INLINE const uint8_t *gd_json_run_next(struct gd_json *json,
 }
 
 /* What json->handler.run_members and run_elements do. */
-static GD_ALWAYS_INLINE const uint8_t *
-gd_json_run_members(struct gd_json *json, const struct gd_json_run_calls *calls, const uint8_t *at,
-                    const uint8_t *end)
+static GD_ALWAYS_INLINE const uint8_t *gd_json_run_members(struct gd_json *json,
+                                                           const struct gd_json_run_calls *calls,
+                                                           const uint8_t *at, const uint8_t *end)
 {
     struct gd_json_frame *frame = json->frame;
     if (frame->node == GD_JSON_SKIP || json->value_limit < GD_BLOCK)
@@ -209,17 +223,19 @@ gd_json_run_members(struct gd_json *json, const struct gd_json_run_calls *calls,
     do {
         at = gd_json_run_member(json, calls, frame, at, end);
         if (GD_LIKELY(at != NULL))
-            at = gd_json_run_next(json, frame, at, end);
-        else if (json->state == GD_JSON_AT_VALUE && json->place < end && *json->place == '{')
-            at = gd_json_run_open(json, json->place, end);
+            at = gd_json_run_next(json, calls, frame, at, end);
+        /* An object as a member or an element. */
+        if (at == NULL && json->state == GD_JSON_AT_VALUE && json->place < end &&
+            *json->place == '{' && json->node != GD_JSON_SKIP)
+            at = gd_json_run_open(json, calls, json->place, end);
         frame = json->frame;
     } while (GD_LIKELY(at != NULL));
     return json->place;
 }
 
-static GD_ALWAYS_INLINE const uint8_t *
-gd_json_run_elements(struct gd_json *json, const struct gd_json_run_calls *calls, const uint8_t *at,
-                     const uint8_t *end)
+static GD_ALWAYS_INLINE const uint8_t *gd_json_run_elements(struct gd_json *json,
+                                                            const struct gd_json_run_calls *calls,
+                                                            const uint8_t *at, const uint8_t *end)
 {
     struct gd_json_frame *frame = json->frame;
     uint32_t node = frame->child;

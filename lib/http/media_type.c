@@ -14,11 +14,24 @@ static bool is_blank(uint8_t byte)
     return byte == ' ' || byte == '\t';
 }
 
-static bool is_token_byte(uint8_t byte)
+/* The lower case of bytes that tokens may hold, else 0. */
+static const uint8_t token_bytes[256] = {
+    ['!'] = '!', ['#'] = '#', ['$'] = '$', ['%'] = '%', ['&'] = '&', ['\''] = '\'', ['*'] = '*',
+    ['+'] = '+', ['-'] = '-', ['.'] = '.', ['0'] = '0', ['1'] = '1', ['2'] = '2',   ['3'] = '3',
+    ['4'] = '4', ['5'] = '5', ['6'] = '6', ['7'] = '7', ['8'] = '8', ['9'] = '9',   ['A'] = 'a',
+    ['B'] = 'b', ['C'] = 'c', ['D'] = 'd', ['E'] = 'e', ['F'] = 'f', ['G'] = 'g',   ['H'] = 'h',
+    ['I'] = 'i', ['J'] = 'j', ['K'] = 'k', ['L'] = 'l', ['M'] = 'm', ['N'] = 'n',   ['O'] = 'o',
+    ['P'] = 'p', ['Q'] = 'q', ['R'] = 'r', ['S'] = 's', ['T'] = 't', ['U'] = 'u',   ['V'] = 'v',
+    ['W'] = 'w', ['X'] = 'x', ['Y'] = 'y', ['Z'] = 'z', ['^'] = '^', ['_'] = '_',   ['`'] = '`',
+    ['a'] = 'a', ['b'] = 'b', ['c'] = 'c', ['d'] = 'd', ['e'] = 'e', ['f'] = 'f',   ['g'] = 'g',
+    ['h'] = 'h', ['i'] = 'i', ['j'] = 'j', ['k'] = 'k', ['l'] = 'l', ['m'] = 'm',   ['n'] = 'n',
+    ['o'] = 'o', ['p'] = 'p', ['q'] = 'q', ['r'] = 'r', ['s'] = 's', ['t'] = 't',   ['u'] = 'u',
+    ['v'] = 'v', ['w'] = 'w', ['x'] = 'x', ['y'] = 'y', ['z'] = 'z', ['|'] = '|',   ['~'] = '~',
+};
+
+static inline bool is_token_byte(uint8_t byte)
 {
-    uint8_t letter = byte | 0x20;
-    return (letter >= 'a' && letter <= 'z') || (byte >= '0' && byte <= '9') ||
-           (byte > 0x20 && byte < 0x7f && strchr("!#$%&'*+-.^_`|~", byte) != NULL);
+    return token_bytes[byte] != 0;
 }
 
 bool gd_is_token(struct guard_span text)
@@ -147,13 +160,12 @@ void gd_media_type_parse(struct guard_span value, struct guard_arena *arena,
     if (gd_is_token(gd_span_head(type, slash)) && gd_is_token(gd_span_from(type, slash + 1)))
         lower = gd_arena_get(arena, type.len);
     out->malformed = lower == NULL;
-    for (size_t i = 0; lower != NULL && i < type.len; i++) {
-        uint8_t byte = type.ptr[i];
-        lower[i] = byte >= 'A' && byte <= 'Z' ? (uint8_t)(byte | 0x20) : byte;
-    }
+    for (size_t i = 0; lower != NULL && i < type.len; i++)
+        lower[i] = i == slash ? '/' : token_bytes[type.ptr[i]];
     if (lower != NULL)
         out->type = gd_span(lower, type.len);
-    parse_parameters(gd_span_from(value, end), arena, out);
+    if (end < value.len)
+        parse_parameters(gd_span_from(value, end), arena, out);
 }
 
 static bool is_type(struct guard_span type, const char *name)

@@ -4,6 +4,7 @@
 #ifndef GD_HTTP_PERCENT_H
 #define GD_HTTP_PERCENT_H
 
+#include "base/block.h"
 #include "http/view.h"
 
 static inline uint64_t gd_fault_bit(enum guard_fault fault)
@@ -39,6 +40,21 @@ static inline unsigned gd_marks_until(struct guard_span text, size_t *at, uint8_
 {
     unsigned found = 0;
     size_t i = *at;
+    for (; text.len - i >= GD_BLOCK; i += GD_BLOCK) {
+        struct gd_block block = gd_block_load(text.ptr + i, GD_BLOCK);
+        uint32_t others =
+            ~(GD_BLOCK_BETWEEN(&block, 'a', 'z') | GD_BLOCK_BETWEEN(&block, 'A', 'Z') |
+              GD_BLOCK_BETWEEN(&block, '0', '9')) &
+            0xffff;
+        for (; others != 0; others &= others - 1) {
+            size_t place = i + (size_t)__builtin_ctz(others);
+            if (text.ptr[place] == stop || text.ptr[place] == other) {
+                *at = place;
+                return found;
+            }
+            found |= gd_marks[text.ptr[place]];
+        }
+    }
     for (; i < text.len; i++) {
         uint8_t mark = gd_marks[text.ptr[i]];
         if (__builtin_expect(mark == 0, 1))

@@ -124,12 +124,13 @@ void gd_builder_body(struct gd_builder *builder, struct guard_span chunk)
     gd_body_feed(builder->body, chunk);
 }
 
-/* A hash of a password is a password to whoever can guess; names say what values don't. */
+/* A hash of a password is a password to whoever can guess; names say what values don't. Headers
+ * were looked at when they came. */
 static void drop_secret_literals(struct gd_profile *profile)
 {
     for (uint32_t i = 0; i < profile->field_count; i++) {
         struct gd_field *field = &profile->fields[i];
-        if (!field->summary.literal_known)
+        if (!field->summary.literal_known || field->location == GUARD_LOCATION_HEADER)
             continue;
         const struct gd_field *named = field;
         while (named->parent != GD_NO_FIELD && gd_span_equal(named->name, GUARD_SPAN_LITERAL("[]")))

@@ -132,23 +132,31 @@ static void on_scalar(void *ctx, uint32_t node, enum gd_json_type type, struct g
                          GD_LIFE_CALL);
 }
 
-static void on_open(void *ctx, uint32_t node, bool is_array)
+static inline void open_node(struct gd_builder *builder, uint32_t node, bool is_array)
 {
-    struct gd_builder *builder = ctx;
     builder->links[node & GD_NODE_MASK].last = 0;
     if (++builder->json_depth > builder->profile.depth)
         builder->profile.depth = builder->json_depth;
     add_bare(builder, node, is_array ? GUARD_TYPE_ARRAY : GUARD_TYPE_OBJECT);
 }
 
-static void on_close(void *ctx, uint32_t node, bool is_array, uint32_t items)
+static void on_open(void *ctx, uint32_t node, bool is_array)
 {
-    struct gd_builder *builder = ctx;
-    (void)is_array;
+    open_node(ctx, node, is_array);
+}
+
+static inline void close_node(struct gd_builder *builder, uint32_t node, uint32_t items)
+{
     builder->json_depth--;
     uint32_t field = field_of(builder, node);
     if (field != GD_NO_FIELD && items > builder->profile.fields[field].summary.items_max)
         builder->profile.fields[field].summary.items_max = items;
+}
+
+static void on_close(void *ctx, uint32_t node, bool is_array, uint32_t items)
+{
+    (void)is_array;
+    close_node(ctx, node, items);
 }
 
 static void on_fault(void *ctx, enum guard_fault fault)
@@ -185,7 +193,18 @@ static GD_ALWAYS_INLINE void run_literal(struct gd_json *json, uint32_t node,
     add_literal(json->handler.ctx, node, type);
 }
 
-static const struct gd_json_run_calls run_calls = {run_member, run_string, run_number, run_literal};
+static GD_ALWAYS_INLINE void run_open(struct gd_json *json, uint32_t node)
+{
+    open_node(json->handler.ctx, node, false);
+}
+
+static GD_ALWAYS_INLINE void run_close(struct gd_json *json, uint32_t node, uint32_t items)
+{
+    close_node(json->handler.ctx, node, items);
+}
+
+static const struct gd_json_run_calls run_calls = {run_member,  run_string, run_number,
+                                                   run_literal, run_open,   run_close};
 
 static const uint8_t *run_members(struct gd_json *json, const uint8_t *at, const uint8_t *end)
 {

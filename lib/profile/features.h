@@ -25,8 +25,8 @@ struct gd_features {
 #define GD_UNINITIALIZED
 #endif
 
-/* Can a value of this type be one of a closed set? Numbers of more than a few digits are measures and
- * identities, no enumerations; other identities and secrets can't either. */
+/* Can a value of this type be one of a closed set? Numbers of more than a few digits are measures
+ * and identities, no enumerations; other identities and secrets can't either. */
 static inline bool gd_is_literal(enum guard_type type, size_t len)
 {
     enum { NUMBER_MAX = 4, HEX_MAX = 15 };
@@ -82,7 +82,8 @@ static inline void gd_summary_add_bare(struct gd_summary *summary, uint32_t type
     summary->literal_known = false;
 }
 
-/* Will the summary have more classes or transitions with this value? (The rare transitions aside.) */
+/* Will the summary have more classes or transitions with this value? (The rare transitions aside.)
+ */
 static inline bool gd_features_are_new(const struct gd_features *features,
                                        const struct gd_summary *summary)
 {

@@ -23,6 +23,18 @@ void guard_memo_free(struct guard_memo *memo)
         memo->alloc.free(memo->alloc.ctx, memo);
 }
 
+/* Of both ends of both: who makes headers for one place only gets none remembered. */
+static inline uint64_t mix(uint64_t seed, struct guard_span name, struct guard_span value)
+{
+    uint64_t words[4];
+    gd_load_short(name, &words[0], &words[1]);
+    gd_load_short(value, &words[2], &words[3]);
+    gd_uint128 product =
+        (gd_uint128)(words[0] ^ words[3] ^ seed) *
+        (words[1] ^ words[2] * UINT64_C(0x9e3779b97f4a7c15) ^ (name.len << 8 | value.len));
+    return (uint64_t)(product >> 64) ^ (uint64_t)product;
+}
+
 void gd_memo_look(struct gd_memo_visit *visit, struct guard_memo *memo, uint64_t seed,
                   struct guard_span name, struct guard_span value)
 {
@@ -30,13 +42,12 @@ void gd_memo_look(struct gd_memo_visit *visit, struct guard_memo *memo, uint64_t
     visit->found = false;
     if (memo == NULL || value.len == 0 || name.len + value.len > GD_MEMO_TEXT)
         return;
-    uint64_t hash = gd_hash_fast(gd_hash_short(seed, 0, name), value) | 1;
+    uint64_t hash = mix(seed, name, value) | 1;
     struct gd_memo_header *place = &memo->headers[hash >> 32 & (GD_MEMO_HEADERS - 1)];
     visit->place = place;
     visit->hash = hash;
     visit->found = place->hash == hash && place->name_len == name.len &&
-                   place->value_len == value.len &&
-                   memcmp(place->text, name.ptr, name.len) == 0 &&
+                   place->value_len == value.len && memcmp(place->text, name.ptr, name.len) == 0 &&
                    memcmp(place->text + name.len, value.ptr, value.len) == 0;
 }
 

@@ -53,7 +53,10 @@ static uint8_t *put_transitions(uint8_t *at, const struct gd_summary *summary)
 {
     uint32_t count = summary->transition_count;
     const uint16_t *list = summary->transitions;
-    at = put_varint(at, summary->frequent << 1 | (count > 0));
+    uint32_t bytes = gd_frequent_bytes(summary->frequent);
+    *at++ = (uint8_t)(bytes | (count > 0 ? GD_TRANSITIONS_RARE : 0u));
+    (void)put_u64(at, summary->frequent); /* the rest is written over */
+    at += bytes;
     if (count == 0)
         return at;
     at = put_varint(at, count);

@@ -84,12 +84,17 @@ static uint64_t take_classes(struct transition_set *set)
 static enum guard_rc get_transitions(struct gd_reader *reader, struct guard_arena *arena,
                                      struct transition_set *set, struct gd_summary *out)
 {
-    uint64_t head = gd_get_varint(reader);
-    bool rare = (head & 1) != 0;
-    out->frequent = head >> 1;
-    if (reader->failed || head == 0 || (out->frequent & ~GD_FREQUENT_ALL) != 0)
+    uint8_t head = gd_get_u8(reader);
+    uint32_t bytes = head & ~(uint32_t)GD_TRANSITIONS_RARE;
+    if (reader->failed || head == 0 || bytes > sizeof(out->frequent))
         return GUARD_E_SYNTAX;
-    if (!rare)
+    const uint8_t *low = gd_take(reader, bytes);
+    for (uint32_t i = 0; low != NULL && i < bytes; i++)
+        out->frequent |= (uint64_t)low[i] << (8 * i);
+    if (reader->failed || (out->frequent & ~GD_FREQUENT_ALL) != 0 ||
+        gd_frequent_bytes(out->frequent) != bytes)
+        return GUARD_E_SYNTAX;
+    if ((head & GD_TRANSITIONS_RARE) == 0)
         return GUARD_OK;
     uint32_t count = get_u32(reader);
     if (reader->failed || count == 0 || count > GD_TRANSITIONS_MAX)

@@ -53,6 +53,15 @@ enum {
     GD_FIELD_BYTES_MIN = 4,
 };
 
+/* The byte before transitions: how many bytes of frequent ones follow, up to 7, and: */
+enum { GD_TRANSITIONS_RARE = 8 };
+
+/* Without the zeros at its end. */
+static inline uint32_t gd_frequent_bytes(uint64_t frequent)
+{
+    return frequent == 0 ? 0 : (71 - (uint32_t)__builtin_clzll(frequent)) / 8;
+}
+
 /* Reads the head; the reader then stands behind it. */
 GUARD_MUST_USE enum guard_rc gd_record_head(struct gd_reader *reader, uint8_t *flags,
                                             struct guard_record_head *out);

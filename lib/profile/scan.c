@@ -94,10 +94,12 @@ const uint64_t gd_count_of_byte[128] = {
 };
 
 const uint8_t gd_frequent_of_byte[256] = {
-    [0 ... 31] = GD_FREQUENT_NONE,    [' '] = GD_FREQUENT_SPACE,         ['!' ... ','] = GD_FREQUENT_NONE,
-    ['-'] = GD_FREQUENT_DASH,          ['.'] = GD_FREQUENT_POINT,         ['/'] = GD_FREQUENT_SLASH,
-    ['0' ... '9'] = GD_FREQUENT_DIGIT, [':' ... '@'] = GD_FREQUENT_NONE, ['A' ... 'Z'] = GD_FREQUENT_UPPER,
-    ['[' ... '`'] = GD_FREQUENT_NONE, ['a' ... 'z'] = GD_FREQUENT_LOWER, ['{' ... 255] = GD_FREQUENT_NONE,
+    [0 ... 31] = GD_FREQUENT_NONE,     [' '] = GD_FREQUENT_SPACE,
+    ['!' ... ','] = GD_FREQUENT_NONE,  ['-'] = GD_FREQUENT_DASH,
+    ['.'] = GD_FREQUENT_POINT,         ['/'] = GD_FREQUENT_SLASH,
+    ['0' ... '9'] = GD_FREQUENT_DIGIT, [':' ... '@'] = GD_FREQUENT_NONE,
+    ['A' ... 'Z'] = GD_FREQUENT_UPPER, ['[' ... '`'] = GD_FREQUENT_NONE,
+    ['a' ... 'z'] = GD_FREQUENT_LOWER, ['{' ... 255] = GD_FREQUENT_NONE,
 };
 
 const uint8_t gd_class_of_frequent[8] = {
@@ -244,8 +246,8 @@ static const uint8_t *scan_ascii(struct gd_scan *scan, const uint8_t *at, const 
     return at;
 }
 
-/* One block of lower case letters and blanks, or its head; returns how many bytes of it are such. The
- * byte before it is one too, or none. */
+/* One block of lower case letters and blanks, or its head; returns how many bytes of it are such.
+ * The byte before it is one too, or none. */
 static inline uint32_t scan_words_block(struct gd_scan *scan, const uint8_t *at, size_t len)
 {
     struct gd_block block = gd_block_load(at, len);
@@ -267,8 +269,8 @@ static inline uint32_t scan_words_block(struct gd_scan *scan, const uint8_t *at,
     if (after_space & space)
         met |= GD_FREQUENT_PAIR(GD_FREQUENT_SPACE, GD_FREQUENT_SPACE);
     scan->summary->frequent |= met;
-    scan->classes |= (lower != 0 ? bit(GUARD_CLASS_LOWER) : 0) |
-                     (space != 0 ? bit(GUARD_CLASS_SPACE) : 0);
+    scan->classes |=
+        (lower != 0 ? bit(GUARD_CLASS_LOWER) : 0) | (space != 0 ? bit(GUARD_CLASS_SPACE) : 0);
     scan->previous = lower >> (count - 1) & 1 ? GUARD_CLASS_LOWER : GUARD_CLASS_SPACE;
     return count;
 }

@@ -17,8 +17,8 @@ enum { GD_DAY_BYTES = 10, GD_UUID_BYTES = 36 };
 /* Digits, maybe with a minus before them and a point between them. */
 static inline void gd_features_number(struct gd_features *out, size_t len, bool minus, bool point)
 {
-    out->classes = GD_CLASS_BIT(DIGIT) | (minus ? GD_CLASS_MARK('-') : 0) |
-                   (point ? GD_CLASS_MARK('.') : 0);
+    out->classes =
+        GD_CLASS_BIT(DIGIT) | (minus ? GD_CLASS_MARK('-') : 0) | (point ? GD_CLASS_MARK('.') : 0);
     out->frequent = (minus ? GD_PAIR_OF(DASH, DIGIT) : 0) |
                     (point ? GD_PAIR_OF(DIGIT, POINT) | GD_PAIR_OF(POINT, DIGIT) : 0);
     out->specials = (uint32_t)minus + point;
@@ -120,12 +120,15 @@ static inline void gd_shape_token(const uint8_t *at, size_t len, const struct gd
     uint32_t digit = masks->digit & all;
     out->classes = (lower != 0 ? GD_CLASS_BIT(LOWER) : 0) | (upper != 0 ? GD_CLASS_BIT(UPPER) : 0) |
                    (digit != 0 ? GD_CLASS_BIT(DIGIT) : 0);
-    out->frequent = gd_pair_when(lower << 1 & upper, GD_PAIR_OF(LOWER, UPPER)) |
-                    gd_pair_when(lower << 1 & digit, GD_PAIR_OF(LOWER, DIGIT)) |
-                    gd_pair_when(upper << 1 & lower, GD_PAIR_OF(UPPER, LOWER)) |
-                    gd_pair_when(upper << 1 & digit, GD_PAIR_OF(UPPER, DIGIT)) |
-                    gd_pair_when(digit << 1 & lower, GD_PAIR_OF(DIGIT, LOWER)) |
-                    gd_pair_when(digit << 1 & upper, GD_PAIR_OF(DIGIT, UPPER));
+    out->frequent = 0;
+    if (lower != 0)
+        out->frequent |= gd_pair_when(lower << 1 & upper, GD_PAIR_OF(LOWER, UPPER)) |
+                         gd_pair_when(lower << 1 & digit, GD_PAIR_OF(LOWER, DIGIT)) |
+                         gd_pair_when(digit << 1 & lower, GD_PAIR_OF(DIGIT, LOWER));
+    if (upper != 0)
+        out->frequent |= gd_pair_when(upper << 1 & lower, GD_PAIR_OF(UPPER, LOWER)) |
+                         gd_pair_when(upper << 1 & digit, GD_PAIR_OF(UPPER, DIGIT)) |
+                         gd_pair_when(digit << 1 & upper, GD_PAIR_OF(DIGIT, UPPER));
     out->digits = digit == 0 ? 0 : gd_block_count(digit);
     out->specials = 0;
     out->len = (uint32_t)len;

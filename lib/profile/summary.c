@@ -89,7 +89,8 @@ void gd_summary_add(struct gd_summary *summary, struct guard_span value, uint32_
     } else if (value.len == 0) {
         features = (struct gd_features){.type = GUARD_TYPE_EMPTY};
         gd_summary_merge(summary, &features, value, string);
-    } else if (gd_shape(value, &features) && (!(json & NUMBERS) || (1u << features.type & NUMBERS))) {
+    } else if (gd_shape(value, &features) &&
+               (!(json & NUMBERS) || (1u << features.type & NUMBERS))) {
         gd_summary_merge(summary, &features, value, string);
     } else {
         add_frequent(summary, value, json, arena);

@@ -37,8 +37,8 @@ struct gd_summary {
     /* Transitions between frequent classes: bits of transition.h. */
     uint64_t frequent;
     /* The other ones (from << 6 | to), distinct, in order of first sight; points to
-     * inline_transitions first. Runs of one class of blanks, controls or punctuation are a transition
-     * to itself ("--" and ".." are neighbourhoods, "aa" is none). */
+     * inline_transitions first. Runs of one class of blanks, controls or punctuation are a
+     * transition to itself ("--" and ".." are neighbourhoods, "aa" is none). */
     uint16_t *transitions;
     uint16_t inline_transitions[GD_TRANSITIONS_INLINE];
 };
