@@ -2,6 +2,7 @@
 /* Every learned rule fires just beyond its border and is silent on it. */
 #include "unit/policy/world.h"
 
+#include "policy/plan.h"
 #include "policy/policy.h"
 #include "profile/record.h"
 
@@ -258,6 +259,35 @@ static void test_accidental_types(void **state)
     world_policy_free(policy);
 }
 
+/* Hashes of values can be forged: a value that isn't like those of a closed set is judged although
+ * its hash is one of the set's. */
+static void test_forged_literal(void **state)
+{
+    (void)state;
+    const struct guard_span forged = GUARD_SPAN_LITERAL("asc'--");
+    world_init(&world);
+    struct guard_model_field *sort =
+        world_field(&world, WORLD_SEARCH, GUARD_LOCATION_QUERY, "sort");
+    uint64_t literals[3] = {
+        gd_policy_literal(world.model.literal_key, gd_hash_fast(0, forged), NULL)};
+    memcpy(literals + 1, sort->literals, 2 * sizeof(*literals));
+    gd_sort_u64(literals, 3);
+    sort->literals = literals;
+    sort->literal_count = 3;
+    struct guard_policy *policy = world_policy(&world);
+    struct ask asks[] = {GET("/search?username=tom&sort=asc\'--"),
+                         GET("/search?username=tom&sort=asc")};
+    for (int i = 0; i < 2; i++) {
+        struct answer answer;
+        world_ask(&answer, policy, &asks[i]);
+        assert_int_equal(world_finding(&answer, GUARD_RULE_CHARACTER, "sort") != NULL, i == 0);
+        assert_int_equal(answer.verdict->decision, i == 0 ? GUARD_BLOCK : GUARD_PASS);
+        assert_null(world_finding(&answer, GUARD_RULE_LITERAL, NULL));
+        world_answer_free(&answer);
+    }
+    world_policy_free(policy);
+}
+
 /* Only the topmost unknown name is reported. */
 static void test_unknown_subtree(void **state)
 {
@@ -477,6 +507,7 @@ int main(void)
         cmocka_unit_test(test_size_and_depth),
         cmocka_unit_test(test_single_limits),
         cmocka_unit_test(test_accidental_types),
+        cmocka_unit_test(test_forged_literal),
         cmocka_unit_test(test_unknown_subtree),
         cmocka_unit_test(test_client),
         cmocka_unit_test(test_pending),
