@@ -3,4 +3,4 @@
 # `make bench`: measures Guard beside plain nginx and ModSecurity, prints a table and writes build/bench.json.
 # Options are those of bench.py (--help); --smoke checks the rig itself in less than a minute.
 set -eu
-exec python3 -B "$(dirname "$0")/bench.py" "$@"
+exec python3 -Bu "$(dirname "$0")/bench.py" "$@"

@@ -60,6 +60,7 @@ struct gd_cell {
     bool trusted;    /* named by the basis: never pushed out */
     bool dropped;    /* children were pushed out of a full table: dropped_kinds says which */
     uint8_t depth;   /* 0 for SERVICE */
+    bool going;      /* gd_tree_sweep takes it */
     uint32_t stamp;  /* of the record that touched it last; not a part of the pile's content */
     uint32_t epochs; /* bit per index of the pile's epoch table */
     uint64_t count;  /* records in which it was seen */

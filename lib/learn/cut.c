@@ -59,7 +59,7 @@ static int compare_paths(const struct gd_cell *a, const struct gd_cell *b)
     return (a->code > b->code) - (a->code < b->code);
 }
 
-int gd_rank_compare(const struct gd_rank *a, const struct gd_rank *b)
+static inline int compare_ranks(const struct gd_rank *a, const struct gd_rank *b)
 {
     if ((a->order >> 8) != (b->order >> 8))
         return a->order < b->order ? -1 : 1;
@@ -68,6 +68,11 @@ int gd_rank_compare(const struct gd_rank *a, const struct gd_rank *b)
     if (a->order != b->order)
         return a->order < b->order ? -1 : 1;
     return (a->hash > b->hash) - (a->hash < b->hash);
+}
+
+int gd_rank_compare(const struct gd_rank *a, const struct gd_rank *b)
+{
+    return compare_ranks(a, b);
 }
 
 /* What is trusted, then new elements of what is trusted, then the rest. */
@@ -99,9 +104,9 @@ struct gd_rank gd_rank_new(const struct gd_cell *parent, enum gd_kind kind, uint
     };
 }
 
-static int compare(const struct ranked *a, const struct ranked *b)
+static inline int compare(const struct ranked *a, const struct ranked *b)
 {
-    int order = gd_rank_compare(&a->rank, &b->rank);
+    int order = compare_ranks(&a->rank, &b->rank);
     return order != 0 || a->cell == b->cell ? order : compare_paths(a->cell, b->cell);
 }
 
@@ -123,24 +128,96 @@ static void note_rank(struct cut *cut, uint32_t *count, struct gd_cell *cell)
     cut->ranks[(*count)++] = (struct ranked){rank_of(cell), cell};
 }
 
-/* Takes the `excess` last ones out of the tree: each before its parents, which are never later in
- * the order. */
-static void remove_last(struct cut *cut, uint32_t count, uint32_t excess)
+static void swap(struct ranked *ranks, size_t a, size_t b)
+{
+    struct ranked item = ranks[a];
+    ranks[a] = ranks[b];
+    ranks[b] = item;
+}
+
+/* Puts the `last` last ones of count to the end, by a heap. */
+static void heap_last(struct ranked *ranks, size_t count, size_t last)
 {
     for (size_t i = count / 2; i-- > 0;)
-        sift(cut->ranks, i, count);
-    for (; excess > 0 && count > 0; excess--) {
-        struct gd_cell *cell = cut->ranks[0].cell;
-        if (cell->trusted)
-            return;
-        cut->outcome->removed = true;
-        cut->outcome->last = cut->ranks[0].rank;
-        cut->ranks[0] = cut->ranks[--count];
-        if (count > 0)
-            sift(cut->ranks, 0, count);
-        gd_pile_drop(cut->pile, cell->parent, (enum gd_kind)cell->kind);
-        gd_tree_remove(&cut->pile->tree, cell);
+        sift(ranks, i, count);
+    for (; last > 0; last--) {
+        swap(ranks, 0, --count);
+        sift(ranks, 0, count);
     }
+}
+
+/* Of three, which stands between the others: to the front. */
+static void choose_pivot(struct ranked *ranks, size_t count)
+{
+    size_t middle = count / 2, end = count - 1;
+    if (compare(&ranks[middle], &ranks[end]) > 0)
+        swap(ranks, middle, end);
+    if (compare(&ranks[0], &ranks[end]) > 0)
+        swap(ranks, 0, end);
+    else if (compare(&ranks[middle], &ranks[0]) > 0)
+        swap(ranks, middle, 0);
+}
+
+/* Where the first one belongs: those before it stand before, the others behind. */
+static size_t partition(struct ranked *ranks, size_t count)
+{
+    size_t at = 0;
+    for (size_t i = 1; i < count; i++) {
+        if (compare(&ranks[i], &ranks[0]) < 0)
+            swap(ranks, ++at, i);
+    }
+    swap(ranks, 0, at);
+    return at;
+}
+
+/* Puts the `last` last ones of count to the end. Nobody without the key can make the pivots bad;
+ * for who has it the heap bounds the time. */
+static void select_last(struct ranked *ranks, size_t count, size_t last)
+{
+    enum { SMALL = 16, ROUNDS = 48 };
+    for (unsigned round = 0; last > 0 && last < count; round++) {
+        if (count <= SMALL || round == ROUNDS) {
+            heap_last(ranks, count, last);
+            return;
+        }
+        choose_pivot(ranks, count);
+        size_t at = partition(ranks, count);
+        size_t behind = count - at - 1;
+        if (behind >= last) {
+            ranks += at + 1;
+            count = behind;
+        } else if (behind + 1 == last) {
+            return;
+        } else {
+            last -= behind + 1;
+            count = at;
+        }
+    }
+}
+
+/* Takes the `excess` last ones out of what is below `root`; trusted ones stay, which are the first.
+ * A cell's children are behind it in the order: they go with it. */
+static void remove_last(struct cut *cut, struct gd_cell *root, uint32_t count, uint32_t excess,
+                        bool children_only)
+{
+    uint32_t free = 0;
+    for (uint32_t i = 0; i < count; i++)
+        free += !cut->ranks[i].cell->trusted;
+    uint32_t last = excess < free ? excess : free;
+    if (last == 0)
+        return;
+    select_last(cut->ranks, count, last);
+    const struct ranked *first = &cut->ranks[count - last];
+    for (uint32_t i = count - last; i < count; i++) {
+        struct gd_cell *cell = cut->ranks[i].cell;
+        cell->going = true;
+        gd_pile_drop(cut->pile, cell->parent, (enum gd_kind)cell->kind);
+        if (compare(&cut->ranks[i], first) < 0)
+            first = &cut->ranks[i];
+    }
+    cut->outcome->removed = true;
+    cut->outcome->last = first->rank;
+    gd_tree_sweep(&cut->pile->tree, root, children_only);
 }
 
 static void cut_table(struct cut *cut, struct gd_cell *parent, enum gd_kind kind)
@@ -152,7 +229,7 @@ static void cut_table(struct cut *cut, struct gd_cell *parent, enum gd_kind kind
     uint32_t count = 0;
     for (uint32_t i = 0; i < size; i++)
         note_rank(cut, &count, parent->children[parent->scope->first[kind] + i]);
-    remove_last(cut, count, size - cap);
+    remove_last(cut, parent, count, size - cap, true);
 }
 
 static void note_below(struct cut *cut, uint32_t *count, struct gd_cell *cell)
@@ -175,7 +252,7 @@ static void cut_names(struct cut *cut, struct gd_cell *root)
         note_rank(cut, &count, root->children[i]);
         note_below(cut, &count, root->children[i]);
     }
-    remove_last(cut, count, size - cut->cells / 4);
+    remove_last(cut, root, count, size - cut->cells / 4, false);
 }
 
 /* Returns the size of what is left below. */
@@ -200,7 +277,7 @@ static uint32_t cut_below(struct cut *cut, struct gd_cell *cell)
     uint32_t count = 0;
     note_below(cut, &count, cell);
     before = cut->pile->tree.cell_count;
-    remove_last(cut, count, size - cap);
+    remove_last(cut, cell, count, size - cap, false);
     cut->outcome->full = cell->kind == GD_KIND_SERVICE;
     return size - (before - cut->pile->tree.cell_count);
 }

@@ -263,6 +263,33 @@ void gd_tree_remove(struct gd_tree *tree, struct gd_cell *cell)
     free_subtree(tree, cell);
 }
 
+void gd_tree_sweep(struct gd_tree *tree, struct gd_cell *cell, bool children_only)
+{
+    struct gd_scope *scope = cell->scope;
+    uint32_t gone[GD_KIND_COUNT] = {0};
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < cell->child_count; i++) {
+        struct gd_cell *child = cell->children[i];
+        if (child->going) {
+            gone[child->kind]++;
+            free_subtree(tree, child);
+            continue;
+        }
+        if (child->child_count > 0 && !children_only)
+            gd_tree_sweep(tree, child, false);
+        cell->children[kept] = child;
+        scope->codes[kept++] = scope->codes[i];
+    }
+    if (kept == cell->child_count)
+        return;
+    cell->child_count = kept;
+    uint32_t before = 0;
+    for (uint32_t kind = 0; kind < GD_KIND_COUNT; kind++) {
+        before += gone[kind];
+        scope->first[kind + 1] -= before;
+    }
+}
+
 uint32_t gd_tree_size(const struct gd_cell *cell)
 {
     uint32_t size = 1;

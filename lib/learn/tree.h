@@ -71,6 +71,9 @@ struct gd_cell *gd_tree_insert(struct gd_tree *tree, struct gd_cell *parent, enu
                                struct guard_span text);
 /* The cell and all below it; not the root. */
 void gd_tree_remove(struct gd_tree *tree, struct gd_cell *cell);
+/* All cells below that are marked as going, in one walk; what is below a going cell goes with it.
+ */
+void gd_tree_sweep(struct gd_tree *tree, struct gd_cell *cell, bool children_only);
 /* The parent notes that a child of the kind was pushed out or refused. */
 void gd_cell_drop(struct gd_cell *parent, enum gd_kind kind);
 /* NULL for tables without a cap. */
