@@ -222,17 +222,6 @@ static bool special_header(struct gd_builder *builder, struct guard_span name,
     return true;
 }
 
-static void add_header_again(struct gd_builder *builder, uint32_t index, struct guard_span name,
-                             struct guard_span value)
-{
-    struct gd_summary *summary = &builder->profile.fields[index].summary;
-    bool literal = summary->literal_known;
-    gd_builder_value(builder, index, value, 0, GD_LIFE_EXCHANGE);
-    summary->literal_known = summary->literal_known && literal;
-    if (!may_repeat(GUARD_LOCATION_HEADER, name))
-        gd_builder_fault(builder, GUARD_LOCATION_HEADER, GUARD_FAULT_DUPLICATE_NAME);
-}
-
 /* As gd_builder_pair; the features of headers that come again and again are taken from the memo. */
 static void add_header(struct gd_builder *builder, struct guard_span name, struct guard_span value)
 {
@@ -243,7 +232,9 @@ static void add_header(struct gd_builder *builder, struct guard_span name, struc
         return;
     struct gd_field *field = &builder->profile.fields[index];
     if (field->summary.count > 0) {
-        add_header_again(builder, index, name, value);
+        gd_builder_value(builder, index, value, 0, GD_LIFE_EXCHANGE);
+        if (!may_repeat(GUARD_LOCATION_HEADER, name))
+            gd_builder_fault(builder, GUARD_LOCATION_HEADER, GUARD_FAULT_DUPLICATE_NAME);
         return;
     }
     gd_memo_look(&visit, builder->memo, builder->seed, name, value);
