@@ -208,13 +208,14 @@ start_demo() {
 
 learn() {
     local end=$((SECONDS + ${LEARN_SECONDS:-300})) ready=0 traffic_pid status
-    title "Benign traffic: look-ups and orders of 200 clients, until Guard knows what is normal"
-    start traffic "$BIN/guard-demo-traffic" --url "$url" --names-from-seed "$SEED" --exchanges 0 --clients 200 --seed "$SEED"
+    title "Benign traffic: look-ups and orders of 40 clients, until Guard knows what is normal; an attack is among it"
+    start traffic "$BIN/guard-demo-traffic" --url "$url" --names-from-seed "$SEED" --exchanges 0 --clients 40 --seed "$SEED"
     traffic_pid=${pids[-1]}
     while [ "$SECONDS" -lt "$end" ] && kill -0 "$traffic_pid" 2>/dev/null; do
         fetch_status
         progress_bar "$(field progress)" "$(field exchanges)"
-        if [ "$(field ready)" = true ]; then
+        ask "$lookup=$WORD_PAYLOAD_ENCODED" >/dev/null # learned as its client's traffic, and excuses nothing
+        if [ "$(field ready)" = true ] && [ "$(field exchanges)" -ge 2000 ]; then
             ready=1
             break
         fi
@@ -264,7 +265,6 @@ reason_known() {
     [ -s "$work/reason" ]
 }
 
-# An attack before the gate judges would be learned as traffic of its client.
 policy_in_force() {
     ask "$lookup=$WORD_BENIGN" >/dev/null
     tail -n 1 "$work/access.log" | grep -q 'generation=[1-9]'
