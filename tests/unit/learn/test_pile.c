@@ -445,10 +445,15 @@ static void test_few_clients_overflow_nothing(void **state)
         send_literal(&f, (uint8_t)(201 + i % 3), 10000 + i, false);
     for (uint32_t i = 0; i < 40 * 5; i++)
         send_literal(&f, (uint8_t)(1 + i % 5), i / 5, false);
+    for (uint32_t i = 0; i < 90; i++)
+        send_literal(&f, (uint8_t)(201 + i % 3), 20000 + i, false);
     assert_true(gd_pile_keys(f.pile, key, clients));
     const struct gd_cell *header = child(gd_pile_root(f.pile), GD_KIND_NAME, "x");
-    for (uint32_t i = 0; i < 40; i++)
-        assert_int_equal(number(header, GD_KIND_LITERAL, gd_policy_literal(key, i))->tag_count, 5);
+    for (uint32_t i = 0; i < 40; i++) {
+        const struct gd_cell *common = number(header, GD_KIND_LITERAL, gd_policy_literal(key, i));
+        assert_non_null(common);
+        assert_int_equal(common->tag_count, 5);
+    }
     assert_false(lost(&f, GD_KIND_LITERAL));
     end(&f);
 }
