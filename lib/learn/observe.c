@@ -164,8 +164,10 @@ static bool make_room(struct touch *touch, struct gd_cell *parent, enum gd_kind 
     bool refused = false;
     bool full = scope->first[kind + 1] - scope->first[kind] >= table_cap(pile, kind);
     if (full && !gd_share_room(&pile->tree, parent, kind, touch->tag, touch->stamp, &refused)) {
-        if (refused)
+        if (refused) {
+            unit_made(touch, kind); /* that it tried: floods end early */
             return false;
+        }
         uint64_t rank = gd_rank_new(parent, kind, code).hash;
         gd_pile_drop(pile, parent, kind);
         if (kind == GD_KIND_TRANSITION && scope->transition_bound != 0 &&
