@@ -1,19 +1,34 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* See share.h. At most SHARES clients can have an eighth of a table each, so that counters for as
- * many find them all (Misra and Gries 1982). */
+/* See share.h. A cell counts for each of its clients, fewer than D, so that at most HOLDERS of them
+ * have an eighth of a table; counters for as many find them all (Misra and Gries 1982). */
 #include "learn/share.h"
 
-enum { SHARES = 8, CLIENTS_OVERFLOW = GD_TAGS_MAX / GD_WEIGHT_STRONG };
+enum {
+    SHARES = 8,
+    CLIENTS_OVERFLOW = GD_TAGS_MAX / GD_WEIGHT_STRONG,
+    HOLDERS = SHARES * (CLIENTS_OVERFLOW - 1)
+};
 
 struct holder {
     uint32_t tag;
     uint32_t cells;
 };
 
-/* The client that alone vouches for the cell; 0 when others do, or a weak unit. */
-static uint32_t sole(const struct gd_cell *cell)
+/* Fewer than D clients vouch for the cell, and nobody else. */
+static bool held_by_few(const struct gd_cell *cell)
 {
-    return cell->tag_count == 1 && (cell->tags[0] & 1) != 0 ? cell->tags[0] : 0;
+    bool strong = cell->tag_count < CLIENTS_OVERFLOW;
+    for (uint32_t i = 0; strong && i < cell->tag_count; i++)
+        strong = (cell->tags[i] & 1) != 0;
+    return strong;
+}
+
+static bool held_by(const struct gd_cell *cell, uint32_t tag)
+{
+    bool found = false;
+    for (uint32_t i = 0; i < cell->tag_count && i < CLIENTS_OVERFLOW - 1; i++)
+        found = found || cell->tags[i] == tag;
+    return found && held_by_few(cell);
 }
 
 static uint32_t table_size(const struct gd_cell *parent, enum gd_kind kind)
@@ -26,18 +41,18 @@ static struct gd_cell *const *table(const struct gd_cell *parent, enum gd_kind k
     return parent->children + parent->scope->first[kind];
 }
 
-static uint32_t count_sole(const struct gd_cell *parent, enum gd_kind kind, uint32_t tag)
+static uint32_t count_held(const struct gd_cell *parent, enum gd_kind kind, uint32_t tag)
 {
     uint32_t count = 0, size = table_size(parent, kind);
     for (uint32_t i = 0; i < size; i++)
-        count += sole(table(parent, kind)[i]) == tag;
+        count += held_by(table(parent, kind)[i], tag);
     return count;
 }
 
-static void note(struct holder holders[SHARES], uint32_t tag)
+static void note(struct holder holders[HOLDERS], uint32_t tag)
 {
     struct holder *unused = NULL;
-    for (uint32_t i = 0; i < SHARES; i++) {
+    for (uint32_t i = 0; i < HOLDERS; i++) {
         if (holders[i].cells > 0 && holders[i].tag == tag) {
             holders[i].cells++;
             return;
@@ -49,7 +64,7 @@ static void note(struct holder holders[SHARES], uint32_t tag)
         *unused = (struct holder){tag, 1};
         return;
     }
-    for (uint32_t i = 0; i < SHARES; i++)
+    for (uint32_t i = 0; i < HOLDERS; i++)
         holders[i].cells--;
 }
 
@@ -58,21 +73,21 @@ static uint32_t share_of(uint32_t size)
     return size / SHARES > 0 ? size / SHARES : 1;
 }
 
-/* The client with most cells of its own; *count says how many clients have their share. */
+/* The client that holds most cells; *count says how many clients have their share. */
 static struct holder largest(const struct gd_cell *parent, enum gd_kind kind, uint32_t *count)
 {
-    struct holder holders[SHARES] = {{0, 0}}, most = {0, 0};
+    struct holder holders[HOLDERS] = {{0, 0}}, most = {0, 0};
     uint32_t size = table_size(parent, kind);
     for (uint32_t i = 0; i < size; i++) {
-        uint32_t tag = sole(table(parent, kind)[i]);
-        if (tag != 0)
-            note(holders, tag);
+        const struct gd_cell *cell = table(parent, kind)[i];
+        for (uint32_t j = 0; held_by_few(cell) && j < cell->tag_count; j++)
+            note(holders, cell->tags[j]);
     }
     *count = 0;
-    for (uint32_t i = 0; i < SHARES; i++) {
+    for (uint32_t i = 0; i < HOLDERS; i++) {
         if (holders[i].cells == 0)
             continue;
-        holders[i].cells = count_sole(parent, kind, holders[i].tag);
+        holders[i].cells = count_held(parent, kind, holders[i].tag);
         *count += holders[i].cells >= share_of(size);
         if (holders[i].cells > most.cells)
             most = holders[i];
@@ -82,7 +97,7 @@ static struct holder largest(const struct gd_cell *parent, enum gd_kind kind, ui
 
 bool gd_share_exceeded(const struct gd_cell *parent, enum gd_kind kind, uint32_t tag)
 {
-    return (tag & 1) != 0 && count_sole(parent, kind, tag) >= share_of(table_size(parent, kind));
+    return (tag & 1) != 0 && count_held(parent, kind, tag) >= share_of(table_size(parent, kind));
 }
 
 bool gd_share_room(struct gd_tree *tree, struct gd_cell *parent, enum gd_kind kind, uint32_t tag,
@@ -100,7 +115,7 @@ bool gd_share_room(struct gd_tree *tree, struct gd_cell *parent, enum gd_kind ki
         return false;
     for (uint32_t i = size; i-- > 0;) {
         struct gd_cell *cell = table(parent, kind)[i];
-        if (sole(cell) != most.tag || cell->trusted ||
+        if (!held_by(cell, most.tag) || cell->trusted ||
             (cell->scope != NULL && cell->stamp == stamp))
             continue;
         gd_tree_remove(tree, cell);

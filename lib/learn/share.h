@@ -6,7 +6,8 @@
 
 #include "learn/tree.h"
 
-/* The client alone vouches for its share of the table, an eighth, or more. Weak units have none. */
+/* A cell is held by few when fewer than D clients vouch for it and no weak unit. The client holds
+ * its share of the table so, an eighth, or more. */
 bool gd_share_exceeded(const struct gd_cell *parent, enum gd_kind kind, uint32_t tag);
 /* Room in a full table for a new cell of the unit `tag`, by taking a cell out of the largest share
  * that is exceeded. False when there is none to take, or D clients have theirs: the table overflows

@@ -447,6 +447,8 @@ static void test_few_clients_overflow_nothing(void **state)
         send_literal(&f, (uint8_t)(1 + i % 5), i / 5, false);
     for (uint32_t i = 0; i < 90; i++)
         send_literal(&f, (uint8_t)(201 + i % 3), 20000 + i, false);
+    for (uint32_t i = 0; i < 90 * 3; i++) /* together, too */
+        send_literal(&f, (uint8_t)(201 + i % 3), 30000 + i / 3, false);
     assert_true(gd_pile_keys(f.pile, key, clients));
     const struct gd_cell *header = child(gd_pile_root(f.pile), GD_KIND_NAME, "x");
     for (uint32_t i = 0; i < 40; i++) {
