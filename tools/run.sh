@@ -184,6 +184,10 @@ users_in_answer() {
     sed -n 's/.*"count":\([0-9]*\).*/\1/p' "$work/answer"
 }
 
+exchanges() { # of the service, which stand before those of its endpoints
+    grep -o '"exchanges":[0-9]*' "$work/status" | head -n 1 | cut -d : -f 2
+}
+
 progress_bar() { # FRACTION EXCHANGES
     [ -t 1 ] || return 0
     local filled
@@ -207,15 +211,18 @@ start_demo() {
 }
 
 learn() {
-    local end=$((SECONDS + ${LEARN_SECONDS:-300})) ready=0 traffic_pid status
+    local end=$((SECONDS + ${LEARN_SECONDS:-300})) ready=0 attacked=0 traffic_pid status
     title "Benign traffic: look-ups and orders of 40 clients, until Guard knows what is normal; an attack is among it"
     start traffic "$BIN/guard-demo-traffic" --url "$url" --names-from-seed "$SEED" --exchanges 0 --clients 40 --seed "$SEED"
     traffic_pid=${pids[-1]}
     while [ "$SECONDS" -lt "$end" ] && kill -0 "$traffic_pid" 2>/dev/null; do
         fetch_status
         progress_bar "$(field progress)" "$(field exchanges)"
-        ask "$lookup=$WORD_PAYLOAD_ENCODED" >/dev/null # learned as its client's traffic, and excuses nothing
-        if [ "$(field ready)" = true ] && [ "$(field exchanges)" -ge 2000 ]; then
+        if [ "$attacked" = 0 ] && [ "$(exchanges)0" -ge 5000 ]; then
+            ask "$lookup=$WORD_PAYLOAD_ENCODED" >/dev/null # learned as its client's traffic, and excuses nothing
+            attacked=1
+        fi
+        if [ "$(field ready)" = true ] && [ "$(exchanges)0" -ge 30000 ]; then
             ready=1
             break
         fi
