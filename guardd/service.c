@@ -13,6 +13,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#define DAY_MS UINT64_C(86400000)
+
 static void service_free(struct service *service)
 {
     guard_pile_free(service->pile);
@@ -69,6 +71,9 @@ static enum guard_rc services_add(struct services *services, struct guard_span n
         service_free(service);
         return rc;
     }
+    struct guard_pile_stats stats;
+    guard_pile_stats(service->pile, &stats);
+    service->day = stats.last_ms / DAY_MS;
     services->list[services->count++] = service;
     *out = service;
     return GUARD_OK;
@@ -135,6 +140,19 @@ struct service *services_get(struct services *services, struct guard_span name)
     return service;
 }
 
+/* The first record of each day of traffic drops what nobody did since the epochs that the pile
+ * tells apart. Days are those of records, not of the clock here: records that are read again after
+ * a kill give the same pile. GUARD_E_STATE. */
+static enum guard_rc forget_daily(struct service *service, uint64_t time_ms, struct guard_err *err)
+{
+    uint64_t day = time_ms / DAY_MS;
+    if (day <= service->day)
+        return GUARD_OK;
+    bool first = service->day == 0;
+    service->day = day;
+    return first ? GUARD_OK : guard_pile_forget(service->pile, err);
+}
+
 void services_observe(struct services *services, uint64_t producer, uint64_t incarnation,
                       struct guard_span record)
 {
@@ -155,6 +173,8 @@ void services_observe(struct services *services, uint64_t producer, uint64_t inc
         .incarnation = incarnation,
         .sequence = guard_pile_position(service->pile, producer, incarnation) + 1};
     enum guard_rc rc = guard_pile_observe(service->pile, &source, record, &err);
+    if (rc == GUARD_OK)
+        rc = forget_daily(service, head.time_ms, &err);
     if (rc == GUARD_OK) {
         service->dirty = true;
         return;

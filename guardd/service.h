@@ -36,6 +36,7 @@ struct service {
     uint64_t guardian_stamp;       /* of the file that was read; 0 = none */
     struct guard_err guardian_err; /* why the newest document isn't in force; "" when it is */
     uint64_t refused;              /* records that the pile refused */
+    uint64_t day;                  /* of the newest record, since 1970; 0 = none had a time */
 };
 
 struct services {

@@ -184,6 +184,10 @@ users_in_answer() {
     sed -n 's/.*"count":\([0-9]*\).*/\1/p' "$work/answer"
 }
 
+exchanges() { # of the service, which stand before those of its endpoints
+    grep -o '"exchanges":[0-9]*' "$work/status" | head -n 1 | cut -d : -f 2
+}
+
 progress_bar() { # FRACTION EXCHANGES
     [ -t 1 ] || return 0
     local filled
@@ -207,14 +211,18 @@ start_demo() {
 }
 
 learn() {
-    local end=$((SECONDS + ${LEARN_SECONDS:-300})) ready=0 traffic_pid status
-    title "Benign traffic: look-ups and orders of 200 clients, until Guard knows what is normal"
-    start traffic "$BIN/guard-demo-traffic" --url "$url" --names-from-seed "$SEED" --exchanges 0 --clients 200 --seed "$SEED"
+    local end=$((SECONDS + ${LEARN_SECONDS:-300})) ready=0 attacked=0 traffic_pid status
+    title "Benign traffic: look-ups and orders of 40 clients, until Guard knows what is normal; an attack is among it"
+    start traffic "$BIN/guard-demo-traffic" --url "$url" --names-from-seed "$SEED" --exchanges 0 --clients 40 --seed "$SEED"
     traffic_pid=${pids[-1]}
     while [ "$SECONDS" -lt "$end" ] && kill -0 "$traffic_pid" 2>/dev/null; do
         fetch_status
         progress_bar "$(field progress)" "$(field exchanges)"
-        if [ "$(field ready)" = true ]; then
+        if [ "$attacked" = 0 ] && [ "$(exchanges)0" -ge 5000 ]; then
+            ask "$lookup=$WORD_PAYLOAD_ENCODED" >/dev/null # learned as its client's traffic, and excuses nothing
+            attacked=1
+        fi
+        if [ "$(field ready)" = true ] && [ "$(exchanges)0" -ge 30000 ]; then
             ready=1
             break
         fi
@@ -264,7 +272,6 @@ reason_known() {
     [ -s "$work/reason" ]
 }
 
-# An attack before the gate judges would be learned as traffic of its client.
 policy_in_force() {
     ask "$lookup=$WORD_BENIGN" >/dev/null
     tail -n 1 "$work/access.log" | grep -q 'generation=[1-9]'

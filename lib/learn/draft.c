@@ -33,16 +33,18 @@ static enum gd_family family_of_type(uint32_t type)
     return GD_FAMILY_ID;
 }
 
-/* By the type that most records have; "empty" and "null" say nothing of the others. */
+/* By the type that most records have, those of a loud unit capped; "empty" and "null" say nothing
+ * of the others. */
 static uint32_t dominant_type(const struct gd_groups *types)
 {
     uint32_t best = GUARD_TYPE_EMPTY;
     uint64_t most = 0;
     for (uint32_t i = 0; i < types->count; i++) {
         const struct gd_cell *type = &types->items[i].sum;
-        if (type->code <= GUARD_TYPE_NULL || type->code >= GUARD_TYPE_STRING || type->count <= most)
+        uint64_t records = gd_records(type);
+        if (type->code <= GUARD_TYPE_NULL || type->code >= GUARD_TYPE_STRING || records <= most)
             continue;
-        most = type->count;
+        most = records;
         best = (uint32_t)type->code;
     }
     return best;
@@ -61,40 +63,75 @@ bool gd_draft_lost(const struct gd_group *group, enum gd_kind kind)
     return (group->sum.dropped_kinds >> kind & 1) != 0;
 }
 
-static bool free_text(const struct gd_draft_field *field)
+static bool free_text(const struct gd_draft_field *field, const struct gd_trust *trust)
 {
     enum { CLASSES_OF_PROSE = 12 };
-    return dominant_type(&field->kinds[GD_KIND_TYPE]) == GUARD_TYPE_TEXT &&
-           field->kinds[GD_KIND_CLASS].count >= CLASSES_OF_PROSE;
+    const struct gd_groups *classes = &field->kinds[GD_KIND_CLASS];
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < classes->count; i++)
+        count += trust->anonymous || gd_trusted(trust, &classes->items[i].sum);
+    return count >= CLASSES_OF_PROSE &&
+           dominant_type(&field->kinds[GD_KIND_TYPE]) == GUARD_TYPE_TEXT;
+}
+
+/* Tags of the units behind literals without support; of all, or of those that one unit alone sent.
+ */
+static uint64_t fresh_literals(const struct gd_draft_field *field, const struct gd_trust *trust,
+                               uint32_t *tags, bool single)
+{
+    const struct gd_groups *literals = &field->kinds[GD_KIND_LITERAL];
+    size_t count = 0;
+    for (uint32_t i = 0; i < literals->count; i++) {
+        const struct gd_cell *literal = &literals->items[i].sum;
+        if (single ? literal->tag_count != 1 : gd_trusted(trust, literal))
+            continue;
+        memcpy(tags + count, literal->tags, literal->tag_count * sizeof(*tags));
+        count += literal->tag_count;
+    }
+    return gd_firings_counted(trust, tags, count);
+}
+
+/* Literals with support, and those of the others that don't come from fewer than D units. */
+static enum guard_rc count_literals(struct gd_draft *draft, struct gd_draft_field *field)
+{
+    const struct gd_groups *literals = &field->kinds[GD_KIND_LITERAL];
+    const struct gd_trust *trust = &draft->meter.trust;
+    uint32_t *tags =
+        gd_arena_get(draft->arena, ((size_t)literals->count * GD_TAGS_MAX + 1) * sizeof(*tags));
+    if (tags == NULL)
+        return GUARD_E_NOMEM;
+    for (uint32_t i = 0; i < literals->count; i++)
+        field->literals.trusted += gd_trusted(trust, &literals->items[i].sum);
+    uint64_t others = literals->count - field->literals.trusted;
+    uint64_t fresh = fresh_literals(field, trust, tags, false);
+    field->literals.count = field->literals.trusted + (fresh < others ? fresh : others);
+    field->literals.single = fresh_literals(field, trust, tags, true);
+    return GUARD_OK;
 }
 
 /* Trials, not records: one form that a client sends again and again doesn't make a closed set. */
-static bool literals_repeat(const struct gd_draft_field *field)
+static bool literals_repeat(const struct gd_draft_field *field, const struct gd_trust *trust)
 {
     enum { TRIALS_MIN = 50, REPEATS_MIN = 10, LITERALS_MAX = 64 };
-    const struct gd_groups *literals = &field->kinds[GD_KIND_LITERAL];
+    uint64_t count = field->literals.count;
     uint64_t trials = gd_exposure_trials(&field->place->exposure) / GD_TRIAL;
-    return literals->count > 0 && literals->count <= LITERALS_MAX && trials >= TRIALS_MIN &&
-           trials / literals->count >= REPEATS_MIN &&
-           !gd_draft_lost(&field->group, GD_KIND_LITERAL) && !free_text(field);
+    return count > 0 && count <= LITERALS_MAX && trials >= TRIALS_MIN &&
+           trials / count >= REPEATS_MIN && !gd_draft_lost(&field->group, GD_KIND_LITERAL) &&
+           !free_text(field, trust);
 }
 
 bool gd_draft_closed(const struct gd_draft_field *field, const struct gd_trust *trust)
 {
     enum { LITERALS_MAX = 32, NEW_SHARE = 50, UNKNOWN_SHARE = 50 };
     const struct gd_groups *literals = &field->kinds[GD_KIND_LITERAL];
-    if (!literals_repeat(field))
+    if (!literals_repeat(field, trust))
         return false;
-    uint64_t single = 0, known = 0, trusted = 0;
-    for (uint32_t i = 0; i < literals->count; i++) {
-        const struct gd_cell *literal = &literals->items[i].sum;
-        known += literal->count;
-        single += literal->tag_count == 1;
-        trusted += gd_trusted(trust, literal);
-    }
+    uint64_t known = 0, trusted = field->literals.trusted;
+    for (uint32_t i = 0; i < literals->count; i++)
+        known += literals->items[i].sum.count;
     uint64_t records = field->place->exposure.records;
     uint64_t trials = gd_exposure_trials(&field->place->exposure) / GD_TRIAL;
-    return trusted > 0 && trusted <= LITERALS_MAX && single <= trials / NEW_SHARE &&
+    return trusted > 0 && trusted <= LITERALS_MAX && field->literals.single <= trials / NEW_SHARE &&
            known + records / UNKNOWN_SHARE >= records;
 }
 
@@ -127,7 +164,7 @@ static enum guard_rc measure_sets(const struct gd_meter *meter, struct gd_draft_
         GUARD_TRY(gd_measure_set(meter, place, GUARD_RULE_TRANSITIONS, transitions, NULL, 3));
     }
     GUARD_TRY(gd_measure_set(meter, place, GUARD_RULE_TYPE, &kinds[GD_KIND_TYPE], NULL, 1));
-    if (literals_repeat(field))
+    if (literals_repeat(field, &meter->trust))
         GUARD_TRY(
             gd_measure_set(meter, place, GUARD_RULE_LITERAL, &kinds[GD_KIND_LITERAL], NULL, 1));
     if (kinds[GD_KIND_NAME].count > 0)
@@ -167,6 +204,7 @@ static enum guard_rc measure_field(struct gd_draft *draft, struct gd_draft_field
     memset(field->place, 0, sizeof(*field->place));
     expose(&field->place->exposure, &field->group);
     field->place->family = family_of(field);
+    GUARD_TRY(count_literals(draft, field));
     GUARD_TRY(measure_sets(&draft->meter, field));
     GUARD_TRY(measure_tails(&draft->meter, field));
     gd_measure_missing(&draft->meter, field->place, field->whole);
@@ -390,23 +428,42 @@ static enum guard_rc add_node(struct gd_draft *draft, struct gd_template *node)
     return measure_node(draft, entry);
 }
 
+/* Hostile piles hold any count; sums of what is kept here don't overflow. */
+static uint64_t at_most_records(uint64_t count)
+{
+    return count < UINT32_MAX ? count : UINT32_MAX;
+}
+
+/* Of the units that were refused only those count that D - 1 could not have made up, each once; of
+ * records without a client each. */
+static struct gd_measure refused(const struct gd_draft *draft, const struct gd_cell *status,
+                                 uint64_t records)
+{
+    const struct gd_trust *trust = &draft->meter.trust;
+    uint64_t units = gd_units(status), least = trust->weight / GD_WEIGHT_STRONG - 1;
+    if (trust->anonymous)
+        return (struct gd_measure){records * GD_TRIAL, at_most_records(status->count)};
+    return (struct gd_measure){gd_exposure_trials(&draft->service_place.exposure),
+                               units > least ? units - least : 0};
+}
+
 /* What the service refused (4xx) isn't learned, but clients that do no harm send it: links to pages
  * that are gone, what browsers and crawlers ask of any site. Unknown paths and methods fire at
- * least as often as that. */
+ * least as often as that. One client's scan is no habit of many. */
 static enum guard_rc measure_refused(struct gd_draft *draft)
 {
     enum { REFUSED = 4 };
     struct gd_groups classes;
     struct gd_measure measure = {0, 0};
+    uint64_t records = 0;
     draft->refused_most = GD_STRENGTH_MAX;
     GUARD_TRY(gd_group_children(&classes, &draft->service, GD_KIND_STATUS, draft->arena));
+    for (uint32_t i = 0; i < classes.count; i++)
+        records += at_most_records(classes.items[i].sum.count);
     for (uint32_t i = 0; i < classes.count; i++) {
         const struct gd_cell *status = &classes.items[i].sum;
-        uint64_t records = status->count < UINT32_MAX ? status->count : UINT32_MAX;
-        measure.trials += records * GD_TRIAL;
-        /* One client's scan is no habit of many. */
         if (status->code == REFUSED && gd_trusted(&draft->meter.trust, status))
-            measure.fires = records;
+            measure = refused(draft, status, records);
     }
     if (measure.fires > 0)
         draft->refused_most = gd_rate_strength(measure);

@@ -23,6 +23,11 @@ struct gd_draft_field {
     struct gd_groups kinds[GD_KIND_COUNT];
     struct gd_exposure *whole; /* of what it is a part of */
     struct gd_place *place;    /* NULL without support */
+    struct {
+        uint64_t trusted;
+        uint64_t count;  /* with those of the others that count */
+        uint64_t single; /* of these, by one unit alone */
+    } literals;
 };
 
 /* Fields of one endpoint or of the service. */

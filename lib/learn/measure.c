@@ -8,8 +8,12 @@
 
 enum {
     BEFORE_MIN = 8, /* records before an epoch can be judged */
-    RECORDS_PER_CLIENT = 10,
 };
+
+static uint64_t at_most(uint64_t value, uint64_t most)
+{
+    return value < most ? value : most;
+}
 
 void gd_exposure_init(struct gd_exposure *exposure, const uint64_t epochs[GD_EPOCHS_MAX],
                       uint32_t clients)
@@ -17,57 +21,71 @@ void gd_exposure_init(struct gd_exposure *exposure, const uint64_t epochs[GD_EPO
     *exposure = (struct gd_exposure){.clients = clients};
     for (uint32_t i = 0; i < GD_EPOCHS_MAX; i++) {
         /* Hostile piles hold any count; sums of what is kept here don't overflow. */
-        exposure->epochs[i] = epochs[i] < UINT32_MAX ? epochs[i] : UINT32_MAX;
+        exposure->epochs[i] = at_most(epochs[i], UINT32_MAX);
         exposure->records += exposure->epochs[i];
     }
-    uint64_t units = clients == 0 || clients > exposure->records ? exposure->records : clients;
+    uint64_t units = clients == 0 ? exposure->records : at_most(clients, exposure->records);
     if (units == 0)
         units = 1;
-    uint64_t full = units * RECORDS_PER_CLIENT;
-    exposure->worth = (uint32_t)(GD_TRIAL * full /
-                                 (full + exposure->records - (exposure->records > 0 ? units : 0)));
+    uint64_t full = units * GD_UNIT_WORTH;
+    exposure->epoch_most = full;
+    for (uint32_t i = 0; i < GD_EPOCHS_MAX; i++)
+        exposure->counted += at_most(exposure->epochs[i], full);
+    uint64_t rest = exposure->counted > units ? exposure->counted - units : 0;
+    exposure->worth = (uint32_t)(GD_TRIAL * full / (full + rest));
 }
 
 uint64_t gd_exposure_trials(const struct gd_exposure *exposure)
 {
-    return exposure->records * exposure->worth;
+    return exposure->counted * exposure->worth;
+}
+
+/* Trials of one epoch. */
+static uint64_t epoch_trials(const struct gd_exposure *exposure, uint32_t epoch)
+{
+    return at_most(exposure->epochs[epoch], exposure->epoch_most) * exposure->worth;
 }
 
 /* Tags of the units behind some elements; a unit counts once. */
 struct tally {
     uint32_t *tags;
     uint32_t count;
+    uint32_t *own; /* units whose firings the place holds against itself, of all epochs */
+    uint32_t own_count;
 };
 
 static enum guard_rc tally_init(struct tally *tally, uint32_t elements, struct guard_arena *arena)
 {
-    tally->count = 0;
-    tally->tags = gd_arena_get(arena, ((size_t)elements * GD_TAGS_MAX + 1) * sizeof(*tally->tags));
-    return tally->tags == NULL ? GUARD_E_NOMEM : GUARD_OK;
+    size_t most = (size_t)elements * GD_TAGS_MAX + 1;
+    tally->count = tally->own_count = 0;
+    tally->tags = gd_arena_get(arena, most * sizeof(*tally->tags));
+    tally->own = gd_arena_get(arena, most * sizeof(*tally->own));
+    return tally->tags == NULL || tally->own == NULL ? GUARD_E_NOMEM : GUARD_OK;
 }
 
 static void tally_add(struct tally *tally, const struct gd_cell *element)
 {
+    /* A known client stands for itself, and is one. */
     if (element->kind == GD_KIND_CLIENT) {
-        tally->tags[tally->count++] = (uint32_t)element->code;
+        tally->tags[tally->count++] = (uint32_t)element->code | 1;
         return;
     }
     memcpy(tally->tags + tally->count, element->tags, element->tag_count * sizeof(*tally->tags));
     tally->count += element->tag_count;
 }
 
-/* Units that brought at least `least` of the elements; empties the tally. */
-static uint64_t tally_units(struct tally *tally, uint32_t least)
+/* Leaves each unit that brought at least `least` of the elements once, `most` of them. */
+static void tally_units(struct tally *tally, uint32_t least, uint64_t most)
 {
-    uint64_t units = 0;
+    uint32_t units = 0;
     gd_sort_tags(tally->tags, tally->count);
     for (uint32_t i = 0, end; i < tally->count; i = end) {
         for (end = i + 1; end < tally->count && tally->tags[end] == tally->tags[i]; end++)
             continue;
-        units += end - i >= least;
+        if (end - i >= least && units < most)
+            tally->tags[units++] = tally->tags[i];
     }
-    tally->count = 0;
-    return units;
+    tally->count = units;
 }
 
 static uint32_t first_epoch(const struct gd_cell *element)
@@ -75,26 +93,55 @@ static uint32_t first_epoch(const struct gd_cell *element)
     return element->epochs == 0 ? GD_EPOCHS_MAX : (uint32_t)__builtin_ctz(element->epochs);
 }
 
-/* One more firing than trials can't be; what was measured goes to the pool, and to the place when
- * it had nearly as many records then as now: how it began says nothing of it. */
-static void note(const struct gd_meter *meter, struct gd_place *place, enum gd_estimate estimate,
-                 enum guard_rule rule, uint64_t before, struct gd_measure measure)
+/* What was measured goes to the pool, and to the place when it had nearly as many records then as
+ * now: how it began says nothing of it. True when it goes to the place. */
+static bool note_trials(const struct gd_meter *meter, struct gd_place *place,
+                        enum gd_estimate estimate, enum guard_rule rule, uint64_t before,
+                        struct gd_measure measure)
 {
     uint32_t size = gd_size_of(before);
-    uint64_t most = measure.trials / GD_TRIAL + 1;
-    measure.fires = measure.fires < most ? measure.fires : most;
     gd_pools_add(meter->pools, estimate, rule, place->family, size, measure);
-    if (size + 2 >= gd_size_of(gd_exposure_trials(&place->exposure))) {
-        place->own.measures[estimate][rule].trials += measure.trials;
-        place->own.measures[estimate][rule].fires += measure.fires;
+    if (size + 2 < gd_size_of(gd_exposure_trials(&place->exposure)))
+        return false;
+    place->own.measures[estimate][rule].trials += measure.trials;
+    place->own.measures[estimate][rule].fires += measure.fires;
+    return true;
+}
+
+/* One more firing than trials can't be. Empties the tally. */
+static enum guard_rc note(const struct gd_meter *meter, struct gd_place *place,
+                          enum gd_estimate estimate, enum guard_rule rule, uint64_t before,
+                          uint64_t trials, struct tally *tally, uint32_t least)
+{
+    struct gd_measure measure = {trials, 0};
+    bool own = note_trials(meter, place, estimate, rule, before, measure);
+    tally_units(tally, least, trials / GD_TRIAL + 1);
+    for (uint32_t i = 0; i < tally->count; i++) {
+        GUARD_TRY(gd_firings_add(meter->firings, estimate, rule, place->family, gd_size_of(before),
+                                 tally->tags[i], meter->arena));
+        if (own)
+            tally->own[tally->own_count++] = tally->tags[i];
     }
+    tally->count = 0;
+    return GUARD_OK;
+}
+
+/* What the place holds against itself, of one estimate, `least` in any case. Empties the tally. */
+static void note_own(const struct gd_meter *meter, struct gd_place *place,
+                     enum gd_estimate estimate, enum guard_rule rule, struct tally *tally,
+                     uint32_t least)
+{
+    uint64_t counted = gd_firings_counted(&meter->trust, tally->own, tally->own_count);
+    place->own.measures[estimate][rule].fires += counted > least ? counted : least;
+    tally->own_count = 0;
 }
 
 /* Walks through the epochs that can be judged: false at the end. */
 struct stroll {
     const struct gd_exposure *exposure;
     uint32_t epoch;
-    uint64_t before; /* records */
+    uint64_t before;  /* records */
+    uint64_t counted; /* their trials */
 };
 
 static bool stroll_next(struct stroll *stroll)
@@ -102,6 +149,7 @@ static bool stroll_next(struct stroll *stroll)
     const struct gd_exposure *exposure = stroll->exposure;
     for (;;) {
         stroll->before += exposure->epochs[stroll->epoch];
+        stroll->counted += epoch_trials(exposure, stroll->epoch);
         if (++stroll->epoch >= GD_EPOCHS_MAX)
             return false;
         if (stroll->before >= BEFORE_MIN && exposure->epochs[stroll->epoch] > 0)
@@ -109,19 +157,23 @@ static bool stroll_next(struct stroll *stroll)
     }
 }
 
-static void note_epoch(const struct gd_meter *meter, struct gd_place *place, enum guard_rule rule,
-                       const struct stroll *stroll, uint64_t fires)
+static enum guard_rc note_epoch(const struct gd_meter *meter, struct gd_place *place,
+                                enum guard_rule rule, const struct stroll *stroll,
+                                struct tally *tally, uint32_t least)
 {
-    uint32_t worth = place->exposure.worth;
-    struct gd_measure measure = {place->exposure.epochs[stroll->epoch] * worth, fires};
-    note(meter, place, GD_ESTIMATE_ORDERED, rule, stroll->before * worth, measure);
+    return note(meter, place, GD_ESTIMATE_ORDERED, rule, stroll->counted,
+                epoch_trials(&place->exposure, stroll->epoch), tally, least);
 }
 
-static void note_left_out(const struct gd_meter *meter, struct gd_place *place,
-                          enum guard_rule rule, uint64_t fires)
+static enum guard_rc note_left_out(const struct gd_meter *meter, struct gd_place *place,
+                                   enum guard_rule rule, struct tally *tally, uint32_t least,
+                                   uint32_t least_own)
 {
     uint64_t trials = gd_exposure_trials(&place->exposure);
-    note(meter, place, GD_ESTIMATE_LEFT_OUT, rule, trials, (struct gd_measure){trials, fires});
+    note_own(meter, place, GD_ESTIMATE_ORDERED, rule, tally, 0);
+    GUARD_TRY(note(meter, place, GD_ESTIMATE_LEFT_OUT, rule, trials, trials, tally, least));
+    note_own(meter, place, GD_ESTIMATE_LEFT_OUT, rule, tally, least_own);
+    return GUARD_OK;
 }
 
 enum guard_rc gd_measure_set(const struct gd_meter *meter, struct gd_place *place,
@@ -130,21 +182,20 @@ enum guard_rc gd_measure_set(const struct gd_meter *meter, struct gd_place *plac
 {
     struct tally tally;
     GUARD_TRY(tally_init(&tally, elements->count, meter->arena));
-    for (struct stroll stroll = {&place->exposure, 0, 0}; stroll_next(&stroll);) {
+    for (struct stroll stroll = {.exposure = &place->exposure}; stroll_next(&stroll);) {
         for (uint32_t i = 0; i < elements->count; i++) {
             const struct gd_cell *element = &elements->items[i].sum;
             if ((applies == NULL || applies(element)) && first_epoch(element) == stroll.epoch)
                 tally_add(&tally, element);
         }
-        note_epoch(meter, place, rule, &stroll, tally_units(&tally, least));
+        GUARD_TRY(note_epoch(meter, place, rule, &stroll, &tally, least));
     }
     for (uint32_t i = 0; i < elements->count; i++) {
         const struct gd_cell *element = &elements->items[i].sum;
         if ((applies == NULL || applies(element)) && gd_borderline(&meter->trust, element))
             tally_add(&tally, element);
     }
-    note_left_out(meter, place, rule, tally_units(&tally, least));
-    return GUARD_OK;
+    return note_left_out(meter, place, rule, &tally, least, 0);
 }
 
 static bool beyond(uint32_t code, uint32_t limit, enum gd_end end, uint32_t factor)
@@ -187,9 +238,9 @@ enum guard_rc gd_measure_tail(const struct gd_meter *meter, struct gd_place *pla
 {
     struct tally tally;
     GUARD_TRY(tally_init(&tally, elements->count, meter->arena));
-    for (struct stroll stroll = {&place->exposure, 0, 0}; stroll_next(&stroll);) {
+    for (struct stroll stroll = {.exposure = &place->exposure}; stroll_next(&stroll);) {
         tally_beyond(&tally, elements, stroll.epoch, end, factor);
-        note_epoch(meter, place, rule, &stroll, tally_units(&tally, 1));
+        GUARD_TRY(note_epoch(meter, place, rule, &stroll, &tally, 1));
     }
     struct gd_tail tail = gd_tail(&meter->trust, elements, end);
     for (uint32_t i = 0; i < tail.borderline; i++) {
@@ -199,14 +250,17 @@ enum guard_rc gd_measure_tail(const struct gd_meter *meter, struct gd_place *pla
             (tail.supported && beyond((uint32_t)element->code, tail.limit, end, factor)))
             tally_add(&tally, element);
     }
-    note_left_out(meter, place, rule, tally_units(&tally, 1));
-    return GUARD_OK;
+    /* D units out of n reach or cross the limit, wherever it is: the chance of a new client to join
+       them is D of n + 1, whatever few units show of it. */
+    uint32_t least_own =
+        factor > 1 || meter->trust.anonymous ? 0 : meter->trust.weight / GD_WEIGHT_STRONG;
+    return note_left_out(meter, place, rule, &tally, 1, least_own);
 }
 
 void gd_measure_missing(const struct gd_meter *meter, struct gd_place *place,
                         const struct gd_exposure *whole)
 {
-    for (struct stroll stroll = {whole, 0, 0}; stroll_next(&stroll);) {
+    for (struct stroll stroll = {.exposure = whole}; stroll_next(&stroll);) {
         uint64_t had = 0;
         for (uint32_t i = 0; i < stroll.epoch; i++)
             had += place->exposure.epochs[i];
@@ -214,16 +268,18 @@ void gd_measure_missing(const struct gd_meter *meter, struct gd_place *place,
             continue;
         uint64_t all = whole->epochs[stroll.epoch];
         uint64_t present = place->exposure.epochs[stroll.epoch];
+        struct gd_measure measure = {epoch_trials(whole, stroll.epoch), 0};
         uint64_t missing = present < all ? (all - present) * whole->worth / GD_TRIAL : 0;
-        struct gd_measure measure = {all * whole->worth, missing + (present < all && missing == 0)};
-        note(meter, place, GD_ESTIMATE_ORDERED, GUARD_RULE_MISSING, stroll.before * whole->worth,
-             measure);
+        measure.fires =
+            at_most(missing + (present < all && missing == 0), measure.trials / GD_TRIAL + 1);
+        (void)note_trials(meter, place, GD_ESTIMATE_ORDERED, GUARD_RULE_MISSING, stroll.counted,
+                          measure);
     }
     if (whole->records < GD_REQUIRED_MIN || place->exposure.records + 1 < whole->records)
         return;
     uint64_t trials = gd_exposure_trials(whole);
-    note(meter, place, GD_ESTIMATE_LEFT_OUT, GUARD_RULE_MISSING, trials,
-         (struct gd_measure){trials, place->exposure.records < whole->records});
+    struct gd_measure measure = {trials, place->exposure.records < whole->records};
+    (void)note_trials(meter, place, GD_ESTIMATE_LEFT_OUT, GUARD_RULE_MISSING, trials, measure);
 }
 
 uint16_t gd_place_strength(const struct gd_meter *meter, const struct gd_place *place,

@@ -4,15 +4,16 @@
 #ifndef GD_LEARN_MEASURE_H
 #define GD_LEARN_MEASURE_H
 
-#include "learn/calibrate.h"
-#include "learn/trust.h"
+#include "learn/firings.h"
 
 /* Records of a place by epoch, and how many independent trials one of them is worth. */
 struct gd_exposure {
     uint64_t epochs[GD_EPOCHS_MAX];
     uint64_t records;
+    uint64_t counted;    /* records, of an epoch at most epoch_most */
+    uint64_t epoch_most; /* ten for each client: more prove nothing */
     uint32_t clients;
-    uint32_t worth; /* of one record, in 1/GD_TRIAL */
+    uint32_t worth; /* of one counted record, in 1/GD_TRIAL */
 };
 
 /* Records of one client resemble each other: m of them count as m / (1 + (m - 1) / 10) (Kish's
@@ -32,7 +33,8 @@ struct gd_place {
 
 struct gd_meter {
     struct gd_trust trust;
-    struct gd_pools *pools;
+    struct gd_pools *pools;     /* trials, and the firings that no unit is known of */
+    struct gd_firings *firings; /* all others, until they are settled */
     struct guard_arena *arena;
 };
 

@@ -231,27 +231,38 @@ static enum guard_rc write_endpoints(struct writing *writing)
     return GUARD_OK;
 }
 
-/* Clients are a closed set when they are few and all of them came back in several epochs. */
+/* Clients that came back in several epochs. */
+static uint32_t known_clients(uint32_t *out, const struct gd_groups *clients,
+                              const struct gd_trust *trust)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < clients->count; i++) {
+        if (gd_borderline(trust, &clients->items[i].sum))
+            continue;
+        if (out != NULL && count < CLIENTS_MAX)
+            out[count] = (uint32_t)clients->items[i].sum.code;
+        count++;
+    }
+    return count;
+}
+
+/* Clients are a closed set when they are few and all but fewer than D came back in several epochs.
+ */
 static enum guard_rc write_clients(struct writing *writing)
 {
     struct guard_model *model = writing->model;
+    const struct gd_trust *trust = &writing->draft->meter.trust;
     const struct gd_groups *clients = &writing->draft->service_kinds[GD_KIND_CLIENT];
-    if (clients->count == 0 || clients->count > CLIENTS_MAX ||
-        model->exchanges < CLIENTS_RECORDS_MIN || model->anonymous > 0 ||
+    uint32_t known = known_clients(NULL, clients, trust);
+    if (known == 0 || known > CLIENTS_MAX || model->exchanges < CLIENTS_RECORDS_MIN ||
+        clients->count - known >= trust->weight / GD_WEIGHT_STRONG || model->anonymous > 0 ||
         gd_draft_lost(&writing->draft->service, GD_KIND_CLIENT) || !writing->draft->keyed)
         return GUARD_OK;
-    for (uint32_t i = 0; i < clients->count; i++) {
-        if (gd_borderline(&writing->draft->meter.trust, &clients->items[i].sum))
-            return GUARD_OK;
-    }
-    model->client_prefixes =
-        zeroed(writing->arena, clients->count, sizeof(*model->client_prefixes));
+    model->client_prefixes = zeroed(writing->arena, known, sizeof(*model->client_prefixes));
     if (model->client_prefixes == NULL)
         return GUARD_E_NOMEM;
-    for (uint32_t i = 0; i < clients->count; i++)
-        model->client_prefixes[i] = (uint32_t)clients->items[i].sum.code;
-    model->client_prefix_count = clients->count;
-    gd_sort_tags(model->client_prefixes, clients->count);
+    model->client_prefix_count = known_clients(model->client_prefixes, clients, trust);
+    gd_sort_tags(model->client_prefixes, known);
     model->clients_closed = true;
     model->service_strength[GUARD_RULE_CLIENT] =
         gd_model_strength(writing->draft, &writing->draft->service_place, GUARD_RULE_CLIENT, false);
@@ -293,10 +304,13 @@ static enum guard_rc make(struct writing *writing, const struct gd_model_source 
 {
     struct gd_draft *draft = writing->draft;
     draft->meter.pools = zeroed(draft->arena, 1, sizeof(*draft->meter.pools));
-    if (draft->meter.pools == NULL)
+    draft->meter.firings = zeroed(draft->arena, 1, sizeof(*draft->meter.firings));
+    if (draft->meter.pools == NULL || draft->meter.firings == NULL)
         return GUARD_E_NOMEM;
     draft->meter.arena = draft->arena;
     GUARD_TRY(gd_draft_make(draft, source->root));
+    GUARD_TRY(gd_firings_settle(draft->meter.firings, &draft->meter.trust, draft->meter.pools,
+                                draft->arena));
     GUARD_TRY(write_head(writing, source));
     GUARD_TRY(write_nodes(writing));
     GUARD_TRY(write_endpoints(writing));
@@ -323,6 +337,7 @@ enum guard_rc gd_model_build(struct guard_model **out, const struct gd_model_sou
     struct gd_draft draft = {.arena = &scratch, .keyed = source->keyed};
     draft.meter.trust.weight = support * GD_WEIGHT_STRONG;
     draft.meter.trust.epochs_min = cfg->epochs_min == 0 ? EPOCHS_DEFAULT : cfg->epochs_min;
+    draft.meter.trust.anonymous = source->anonymous > 0;
     struct writing writing = {.model = &owner->model, .draft = &draft, .arena = &owner->arena};
     enum guard_rc rc = make(&writing, source);
     guard_arena_reset(&scratch);

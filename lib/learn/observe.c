@@ -2,6 +2,7 @@
 /* Puts one record into a pile: finds the cells that it touches, makes those that are new as far as
  * the caps of tables and clients allow, and counts each of them once. */
 #include "learn/pile_state.h"
+#include "learn/share.h"
 
 #include "base/arena.h"
 #include "policy/policy.h"
@@ -212,9 +213,14 @@ static bool make_room(struct touch *touch, struct gd_cell *parent, enum gd_kind 
             return false;
         }
     }
-    if (scope->first[kind + 1] - scope->first[kind] >= table_cap(pile, kind) &&
-        !take_place(pile, parent, kind, code))
-        return false;
+    bool refused = false;
+    bool full = scope->first[kind + 1] - scope->first[kind] >= table_cap(pile, kind);
+    if (full && !gd_share_room(&pile->tree, parent, kind, touch->tag, touch->stamp, &refused)) {
+        if (refused)
+            unit_made(touch, kind); /* that it tried: floods end early */
+        if (refused || !take_place(pile, parent, kind, code))
+            return false;
+    }
     if (pile->tree.cell_count < pile->cells_max && parent->depth + 1 < GD_DEPTH_MAX)
         return true;
     gd_pile_drop(pile, parent, kind);
@@ -291,7 +297,8 @@ static void touch_summary(struct touch *touch, struct gd_cell *cell,
         if ((transition >> 6) < GUARD_CLASS_COUNT && (transition & 63) < GUARD_CLASS_COUNT)
             touch_number(touch, cell, GD_KIND_TRANSITION, transition);
     }
-    if (summary->transitions_full)
+    /* One client's value of everything at once isn't the free text of many. */
+    if (summary->transitions_full && !gd_share_exceeded(cell, GD_KIND_TRANSITION, touch->tag))
         gd_cell_drop(cell, GD_KIND_TRANSITION);
     touch_bits(touch, cell, GD_KIND_TYPE, summary->types & types_mask, 0);
     touch_number(touch, cell, GD_KIND_LENGTH, gd_bucket(summary->length_max));

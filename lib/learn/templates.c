@@ -68,7 +68,7 @@ static int order_singles(const void *left, const void *right)
  */
 static uint64_t visits(const struct gd_cell *child)
 {
-    return child->tag_count < GD_TAGS_MAX ? child->tag_count : child->count;
+    return child->tag_count < GD_TAGS_MAX ? child->tag_count : gd_records(child);
 }
 
 /* Turns sorted tags into (tag, how often), most frequent first. */
@@ -141,7 +141,7 @@ static uint64_t traffic_of(const struct gd_groups *groups)
 {
     uint64_t total = 0;
     for (uint32_t i = 0; i < groups->count; i++)
-        total += groups->items[i].sum.count;
+        total += gd_records(&groups->items[i].sum);
     return total;
 }
 
@@ -165,7 +165,7 @@ static void sort_out(struct choice *choice)
         struct gd_group *child = &choice->children.items[i];
         bool trusted = gd_trusted(choice->trust, &child->sum);
         bool typed = gd_segment_types(child->sum.text) != 0;
-        bool route = trusted && child->sum.count > total / LITERAL_SHARE;
+        bool route = trusted && gd_records(&child->sum) > total / LITERAL_SHARE;
         if (typed || (choice->open && !route))
             choice->joined[choice->joined_count++] = child;
         else if (trusted)

@@ -2,6 +2,8 @@
 /* Support by distinct units: one client, however loud, teaches nothing. */
 #include "learn/trust.h"
 
+#include "sketch/kmv.h"
+
 /* As gd_cell_weight, which stops where trust begins, but of all tags. */
 static uint32_t full_weight(const struct gd_cell *sum)
 {
@@ -9,6 +11,25 @@ static uint32_t full_weight(const struct gd_cell *sum)
     for (uint32_t i = 0; i < sum->tag_count; i++)
         weight += (sum->tags[i] & 1) != 0 ? GD_WEIGHT_STRONG : GD_WEIGHT_WEAK;
     return weight;
+}
+
+static uint32_t weak_units(const struct gd_cell *sum)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < sum->tag_count; i++)
+        count += (sum->tags[i] & 1) == 0;
+    return count;
+}
+
+uint32_t gd_units(const struct gd_cell *sum)
+{
+    return gd_bottom_estimate(sum->tags, sum->tag_count, GD_TAGS_MAX);
+}
+
+uint64_t gd_records(const struct gd_cell *sum)
+{
+    uint64_t most = (uint64_t)gd_units(sum) * GD_UNIT_WORTH;
+    return sum->count < most ? sum->count : most;
 }
 
 bool gd_trusted(const struct gd_trust *trust, const struct gd_cell *sum)
@@ -19,7 +40,11 @@ bool gd_trusted(const struct gd_trust *trust, const struct gd_cell *sum)
 
 bool gd_pending(const struct gd_trust *trust, const struct gd_cell *sum)
 {
-    return !gd_trusted(trust, sum) && full_weight(sum) > GD_WEIGHT_STRONG;
+    enum { RECORDS_PENDING = 3 };
+    if (gd_trusted(trust, sum))
+        return false;
+    return gd_cell_weight(sum) >= trust->weight ||
+           (trust->anonymous && weak_units(sum) >= RECORDS_PENDING);
 }
 
 bool gd_borderline(const struct gd_trust *trust, const struct gd_cell *sum)

@@ -9,14 +9,22 @@
 struct gd_trust {
     uint32_t weight; /* 2 * D, in halves of a client */
     uint32_t epochs_min;
+    bool anonymous; /* there are records without a client: weak units may be anybody's, so that
+                       nothing is claimed for what few of them did */
 };
 
 bool gd_trusted(const struct gd_trust *trust, const struct gd_cell *sum);
-/* Not trusted, but vouched for by more than one client. What a single client did isn't pending, but
- * it still counts as a firing of the rule. Records without a client count for half: three. */
+/* Not trusted, but vouched for by D units in too few epochs, or by three records without a client.
+ * What fewer than D units did is as if it had never been: were it pending it would excuse them. */
 bool gd_pending(const struct gd_trust *trust, const struct gd_cell *sum);
 /* It has no support, or would have none without one of its units: what this unit would have met. */
 bool gd_borderline(const struct gd_trust *trust, const struct gd_cell *sum);
+/* Distinct units; exact below GD_TAGS_MAX. */
+uint32_t gd_units(const struct gd_cell *sum);
+/* Records, of each unit ten at most: one that is loud outweighs no others. */
+uint64_t gd_records(const struct gd_cell *sum);
+
+enum { GD_UNIT_WORTH = 10 }; /* records of one unit, at most, where records are weighed */
 
 enum gd_end { GD_END_HIGH, GD_END_LOW };
 struct gd_tail {

@@ -10,7 +10,7 @@ static void grow(struct tree *tree)
     for (uint32_t i = 0; i < 400; i++) {
         snprintf(text, sizeof(text), "users/name%u/orders", i);
         struct gd_cell *get =
-            tree_request(tree, i % 4, 1 + i % 30, "GET", i % 2 != 0 ? text : "search");
+            tree_request(tree, i % 4, 1 + i % 37, "GET", i % 2 != 0 ? text : "search");
         snprintf(text, sizeof(text), "f%u", i % 50);
         (void)tree_value(tree, get, GUARD_LOCATION_QUERY, text, "tom");
         (void)tree_value(tree, get, GUARD_LOCATION_QUERY, "country", i % 3 != 0 ? "de" : "fr");

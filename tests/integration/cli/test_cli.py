@@ -65,6 +65,26 @@ def test_benign_passes_and_an_injection_is_blocked_with_its_place(learned, tmp_p
     assert "BLOCK GET /users param username" in text.splitlines()[0]
 
 
+@pytest.mark.parametrize("times, attackers", [(0, 1), (1, 1), (10, 1), (1000, 1), (3, 3), (1000, 3)])
+def test_what_fewer_than_four_clients_do_while_learning_excuses_nothing(tmp_path, times, attackers):
+    """A young service of 24 clients, and an injection among its traffic, spread over the epochs."""
+    attacks = ["/users?username=tom%20or%201=1", "/search?q=%3Cscript%3E&limit=10"]
+    shop = Shop(21, clients=24)
+    train = shop.many(800)
+    times_of = [exchange["time"] for exchange in train]
+    for i in range(times):
+        attack = shop.exchange("GET", attacks[i % 2] if times > 1 else attacks[0], client=f"192.0.{2 + i % attackers}.9")
+        train.append({**attack, "time": times_of[i * len(times_of) // times]})
+    train.sort(key=lambda exchange: exchange["time"])
+    guard("learn", "--pile", tmp_path / "shop.pile", "--guardian", tmp_path / "shop.yaml", write(tmp_path / "t.jsonl", train))
+    later = Shop(22, clients=24)
+    again = write(tmp_path / "again.jsonl", [later.exchange("GET", target) for target in attacks])
+    judged = verdicts("--guardian", tmp_path / "shop.yaml", "--alpha", "1e-4", again)
+    assert [v["verdict"] for v in judged] == ["block", "block"], [v["score"] for v in judged]
+    benign = verdicts("--guardian", tmp_path / "shop.yaml", "--alpha", "1e-4", write(tmp_path / "b.jsonl", later.many(300)))
+    assert sum(v["verdict"] == "block" for v in benign) == 0
+
+
 def test_nothing_from_traffic_or_gates_reaches_the_terminal_raw(learned, tmp_path):
     exchange = Shop(12).exchange("GET", "/users?username=tom")
     exchange["id"] = "a\x1b]0;owned\x07b"

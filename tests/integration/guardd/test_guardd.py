@@ -288,6 +288,33 @@ def test_offline_and_gate_piles_are_byte_identical(guardd, nginx, fast_upstream,
     guardd.start()
 
 
+def test_what_nobody_does_any_more_is_forgotten_with_the_days(guardd, gate, tmp_path):
+    """A pile of 40 days, where /legacy was used on the first one only, in the store of a guardd that then sees a record of today."""
+    shop = Shop(27, start=time.time() - 42 * 86400)
+    traffic = [shop.exchange("GET", "/legacy?old=1") for _ in range(20)]
+    for _ in range(40):
+        shop.time += 86400
+        traffic += shop.many(3)
+    drive(gate.port, Shop(28).many(1))
+    guardd.wait_exchanges(1)
+    assert guardd.stop() == 0
+    with sqlite3.connect(guardd.state / "guard.db") as database:
+        (tmp_path / "key").write_text(database.execute("SELECT key FROM service WHERE name = 'shop'").fetchone()[0].hex())
+        pile = tmp_path / "old.pile"
+        subprocess.run([BIN / "guard", "learn", "--service", "shop", "--key", tmp_path / "key", "--pile", pile,
+                        write(tmp_path / "t.jsonl", traffic)], check=True, timeout=60, stdout=subprocess.DEVNULL)
+        assert b"legacy" in pile.read_bytes()
+        database.execute("UPDATE service SET pile = ? WHERE name = 'shop'", (pile.read_bytes(),))
+    database.close()
+    guardd.start()
+    drive(gate.port, Shop(29).many(5))
+    guardd.wait_exchanges(len(traffic) + 5)
+    assert guardd.stop() == 0
+    kept = (guardd.state / "piles" / "shop.pile").read_bytes()
+    assert b"legacy" not in kept and b"users" in kept
+    guardd.start()
+
+
 def load(port, total, failures, connections=8):
     """total exchanges over several connections, in threads; every answer must be 200."""
     def work(index, count):

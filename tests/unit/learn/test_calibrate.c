@@ -155,7 +155,7 @@ static void test_exposure(void **state)
     gd_exposure_init(&exposure, epochs, 100);
     assert_in_range(gd_exposure_trials(&exposure) / GD_TRIAL, 520, 530);
     gd_exposure_init(&exposure, epochs, 4);
-    assert_in_range(gd_exposure_trials(&exposure) / GD_TRIAL, 37, 40);
+    assert_in_range(gd_exposure_trials(&exposure) / GD_TRIAL, 26, 28); /* 40 of each epoch */
     uint64_t hostile[GD_EPOCHS_MAX];
     memset(hostile, 0xff, sizeof(hostile));
     gd_exposure_init(&exposure, hostile, 0);

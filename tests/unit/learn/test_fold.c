@@ -97,6 +97,41 @@ static void test_trust_and_its_border(void **state)
     assert_false(gd_trusted(&trust, &weak));
 }
 
+/* A loud unit's records weigh ten. */
+static void test_records_by_units(void **state)
+{
+    (void)state;
+    struct gd_cell sum = {.count = 100000, .tag_count = 3, .tags = {1, 3, 5}};
+    assert_int_equal(gd_units(&sum), 3);
+    assert_int_equal(gd_records(&sum), 30);
+    sum.count = 12;
+    assert_int_equal(gd_records(&sum), 12);
+    sum = (struct gd_cell){.count = UINT64_MAX, .tag_count = 8};
+    for (uint32_t i = 0; i < 8; i++)
+        sum.tags[i] = (i + 1) << 25 | 1; /* the lowest 8 of about 110 */
+    assert_in_range(gd_units(&sum), 100, 120);
+    assert_int_equal(gd_records(&sum), 10 * gd_units(&sum));
+}
+
+/* Pending halves the evidence, so it takes the units that trust takes. */
+static void test_pending(void **state)
+{
+    (void)state;
+    struct gd_trust trust = {.weight = 8, .epochs_min = 2};
+    struct gd_cell sum = {.count = 90, .epochs = 3, .tag_count = 3, .tags = {1, 3, 5}};
+    assert_false(gd_pending(&trust, &sum));
+    sum = (struct gd_cell){.count = 90, .epochs = 1, .tag_count = 4, .tags = {1, 3, 5, 7}};
+    assert_true(gd_pending(&trust, &sum));
+    sum.epochs = 3;
+    assert_false(gd_pending(&trust, &sum)); /* trusted */
+    sum = (struct gd_cell){.count = 3, .epochs = 3, .tag_count = 3, .tags = {2, 4, 6}};
+    assert_false(gd_pending(&trust, &sum));
+    trust.anonymous = true;
+    assert_true(gd_pending(&trust, &sum));
+    sum.tag_count = 2;
+    assert_false(gd_pending(&trust, &sum));
+}
+
 static void test_tail(void **state)
 {
     (void)state;
@@ -153,6 +188,8 @@ int main(void)
         cmocka_unit_test(test_children_of_several_cells_unite),
         cmocka_unit_test(test_tags_stay_the_lowest),
         cmocka_unit_test(test_trust_and_its_border),
+        cmocka_unit_test(test_records_by_units),
+        cmocka_unit_test(test_pending),
         cmocka_unit_test(test_tail),
         cmocka_unit_test(test_sort),
     };

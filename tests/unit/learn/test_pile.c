@@ -394,7 +394,7 @@ static void test_full_tables_keep_the_lowest(void **state)
     /* One name with thousands of values: 64 literals stay, those of the lowest code. */
     for (uint32_t i = 0; i < 1000; i++) {
         f.profile.field_count = 0;
-        client(&f, GUARD_UNIT_PREFIX, (uint8_t)(i / 200));
+        client(&f, GUARD_UNIT_PREFIX, (uint8_t)(i % 200));
         field(&f, GUARD_LOCATION_HEADER, "x", "1");
         f.profile.fields[0].summary.literal = i;
         observe(&f);
@@ -409,6 +409,72 @@ static void test_full_tables_keep_the_lowest(void **state)
         assert_int_equal(number(header, GD_KIND_LITERAL, code) != NULL,
                          code <= literals[count - 1]->code);
     }
+    end(&f);
+}
+
+/* The header "x" with this literal, from a client. */
+static void send_literal(struct fixture *f, uint8_t who, uint64_t literal, bool full)
+{
+    f->profile.field_count = 0;
+    client(f, GUARD_UNIT_PREFIX, who);
+    field(f, GUARD_LOCATION_HEADER, "x", "1");
+    f->profile.fields[0].summary.literal = literal;
+    f->profile.fields[0].summary.transitions_full = full;
+    observe(f);
+}
+
+static bool lost(const struct fixture *f, enum gd_kind kind)
+{
+    return (child(gd_pile_root(f->pile), GD_KIND_NAME, "x")->dropped_kinds >> kind & 1) != 0;
+}
+
+/* Three clients can't overflow a table, nor push out what the others have in common; four can. */
+static void test_few_clients_overflow_nothing(void **state)
+{
+    (void)state;
+    struct fixture f = usual();
+    uint8_t key[16], clients[16];
+    for (uint32_t i = 0; i < 64; i++)
+        send_literal(&f, 200, 5000 + i, false);
+    for (uint32_t i = 0; i < 3 * 500; i++)
+        send_literal(&f, (uint8_t)(201 + i % 3), 10000 + i, false);
+    assert_true(lost(&f, GD_KIND_LITERAL)); /* 200 to 203 are four */
+    end(&f);
+    f = usual();
+    for (uint32_t i = 0; i < 3 * 500; i++)
+        send_literal(&f, (uint8_t)(201 + i % 3), 10000 + i, false);
+    for (uint32_t i = 0; i < 40 * 5; i++)
+        send_literal(&f, (uint8_t)(1 + i % 5), i / 5, false);
+    for (uint32_t i = 0; i < 90; i++)
+        send_literal(&f, (uint8_t)(201 + i % 3), 20000 + i, false);
+    for (uint32_t i = 0; i < 90 * 3; i++) /* together, too */
+        send_literal(&f, (uint8_t)(201 + i % 3), 30000 + i / 3, false);
+    assert_true(gd_pile_keys(f.pile, key, clients));
+    const struct gd_cell *header = child(gd_pile_root(f.pile), GD_KIND_NAME, "x");
+    for (uint32_t i = 0; i < 40; i++) {
+        const struct gd_cell *common = number(header, GD_KIND_LITERAL, gd_policy_literal(key, i, NULL));
+        assert_non_null(common);
+        assert_int_equal(common->tag_count, 5);
+    }
+    assert_false(lost(&f, GD_KIND_LITERAL));
+    end(&f);
+}
+
+/* Free text of a client that adds little of its own; a value of all at once. */
+static void test_truncated_neighbourhoods(void **state)
+{
+    (void)state;
+    struct fixture f = usual();
+    send_literal(&f, 1, 1, true);
+    assert_true(lost(&f, GD_KIND_TRANSITION));
+    end(&f);
+    f = usual();
+    client(&f, GUARD_UNIT_PREFIX, 1);
+    f.profile.field_count = 0;
+    field(&f, GUARD_LOCATION_HEADER, "x", "a1'b\"c(d)e=f;g,h.i/j:k");
+    f.profile.fields[0].summary.transitions_full = true;
+    observe(&f);
+    assert_false(lost(&f, GD_KIND_TRANSITION));
     end(&f);
 }
 
@@ -571,6 +637,8 @@ int main(void)
         cmocka_unit_test(test_one_client_fills_nothing),
         cmocka_unit_test(test_full_tables_keep_the_lowest),
         cmocka_unit_test(test_ceilings_change_nothing),
+        cmocka_unit_test(test_few_clients_overflow_nothing),
+        cmocka_unit_test(test_truncated_neighbourhoods),
         cmocka_unit_test(test_full_pile_keeps_what_is_protected),
         cmocka_unit_test(test_hostile_shapes),
         cmocka_unit_test(test_parts_make_the_whole),
