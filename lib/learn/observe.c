@@ -407,10 +407,25 @@ static enum guard_rc touch_all(struct touch *touch, const struct gd_profile *pro
     return touch->nomem ? GUARD_E_NOMEM : GUARD_OK;
 }
 
-static bool learned(const struct gd_profile *profile)
+/* A client by an address or subject of its own, learned from in an earlier epoch. */
+static bool tenured(const struct touch *touch, const struct gd_profile *profile)
 {
-    return (profile->status == 0 || (profile->status >= 200 && profile->status < 400)) &&
-           profile->decision != GUARD_BLOCK;
+    if ((touch->tag & 1) == 0)
+        return false;
+    const struct gd_cell *client =
+        gd_tree_recall(touch->pile->tree.root, GD_KIND_CLIENT,
+                       gd_policy_client(touch->pile->client_key, &profile->client));
+    return client != NULL && (client->epochs & ~touch->epoch_bit) != 0;
+}
+
+/* What the service refused teaches nothing. What a policy would have blocked, though the mode let
+ * it pass, teaches when a tenured client sent it: else the first policy, which can't know what is
+ * rare, would keep it unknown for ever. */
+static bool learned(const struct touch *touch, const struct gd_profile *profile)
+{
+    if (profile->status != 0 && (profile->status < 200 || profile->status >= 400))
+        return false;
+    return profile->decision != GUARD_BLOCK || tenured(touch, profile);
 }
 
 /* A full tree is cut well below its cap, so that it isn't cut again with each record, and from then
@@ -517,7 +532,7 @@ enum guard_rc gd_pile_learn(struct guard_pile *pile, const struct guard_source *
         pile->last_ms = profile->time_ms;
     if (profile->status >= 100 && profile->status < 600)
         touch_number(&touch, pile->tree.root, GD_KIND_STATUS, profile->status / 100);
-    if (!learned(profile)) {
+    if (!learned(&touch, profile)) {
         pile->unlearned++;
         return touch.nomem ? GUARD_E_NOMEM : GUARD_OK;
     }

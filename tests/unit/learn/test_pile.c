@@ -183,6 +183,37 @@ static void test_what_is_not_learned(void **state)
     end(&f);
 }
 
+/* Would-be blocks that the mode let pass teach when clients of an earlier epoch send them. */
+static void test_tenured_clients(void **state)
+{
+    (void)state;
+    enum { HOURS_3 = 3 * 60 * 60 * 1000 };
+    static const struct {
+        enum guard_unit unit;
+        uint8_t number;
+        bool later, learned;
+    } senders[] = {
+        {GUARD_UNIT_PREFIX, 1, false, false}, /* the first epoch isn't over */
+        {GUARD_UNIT_PREFIX, 1, true, true},   {GUARD_UNIT_PREFIX, 2, true, false},
+        {GUARD_UNIT_SLICE, 1, true, false},   {GUARD_UNIT_ANONYMOUS, 1, true, false},
+    };
+    for (size_t i = 0; i < sizeof(senders) / sizeof(senders[0]); i++) {
+        struct fixture f = usual();
+        client(&f, GUARD_UNIT_PREFIX, 1);
+        observe(&f);
+        client(&f, senders[i].unit, senders[i].number);
+        f.profile.time_ms += senders[i].later ? HOURS_3 : 0;
+        f.profile.decision = GUARD_BLOCK;
+        observe(&f);
+        assert_int_equal(gd_pile_root(f.pile)->count, senders[i].learned ? 2 : 1);
+        /* The service's own refusal is believed, whoever asked. */
+        f.profile.status = 403;
+        observe(&f);
+        assert_int_equal(gd_pile_root(f.pile)->count, senders[i].learned ? 2 : 1);
+        end(&f);
+    }
+}
+
 static void test_units(void **state)
 {
     (void)state;
@@ -452,7 +483,8 @@ static void test_few_clients_overflow_nothing(void **state)
     assert_true(gd_pile_keys(f.pile, key, clients));
     const struct gd_cell *header = child(gd_pile_root(f.pile), GD_KIND_NAME, "x");
     for (uint32_t i = 0; i < 40; i++) {
-        const struct gd_cell *common = number(header, GD_KIND_LITERAL, gd_policy_literal(key, i, NULL));
+        const struct gd_cell *common =
+            number(header, GD_KIND_LITERAL, gd_policy_literal(key, i, NULL));
         assert_non_null(common);
         assert_int_equal(common->tag_count, 5);
     }
@@ -628,6 +660,7 @@ int main(void)
         cmocka_unit_test(test_what_a_record_touches),
         cmocka_unit_test(test_a_cell_counts_a_record_once),
         cmocka_unit_test(test_what_is_not_learned),
+        cmocka_unit_test(test_tenured_clients),
         cmocka_unit_test(test_units),
         cmocka_unit_test(test_positions_and_replays),
         cmocka_unit_test(test_too_many_sources),
