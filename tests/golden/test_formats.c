@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The bytes of records and policies, which gates and guardds of different age exchange: a change of
+ * a format shows here and wants another version number. The same files are the fuzzers' seeds. */
+#include "unit/policy/world.h"
+
+#include "profile/builder.h"
+#include "profile/record.h"
+#include "unit/profile/exchange.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static const char *corpus; /* the folder of all corpora */
+static bool update;
+static int failures;
+
+static void agree(const char *name, struct guard_span bytes)
+{
+    char path[4096];
+    uint8_t *held = malloc(bytes.len + 1);
+    (void)snprintf(path, sizeof(path), "%s/%s", corpus, name);
+    FILE *file = fopen(path, update ? "wb" : "rb");
+    size_t done = 0;
+    if (file != NULL && held != NULL)
+        done = update ? fwrite(bytes.ptr, 1, bytes.len, file) : fread(held, 1, bytes.len + 1, file);
+    if (file != NULL)
+        (void)fclose(file);
+    if (done != bytes.len || (!update && memcmp(held, bytes.ptr, bytes.len) != 0)) {
+        fprintf(stderr, "%s isn't what this build writes (%zu bytes)\n", path, bytes.len);
+        failures++;
+    }
+    free(held);
+}
+
+static void record(const char *name, const char *target, const char *const *headers,
+                   const char *type, const char *body, size_t cap)
+{
+    uint8_t bytes[GUARD_RECORD_MAX];
+    size_t len = 0;
+    struct exchange exchange;
+    struct guard_client client = {
+        .unit = GUARD_UNIT_PREFIX, .address_len = 4, .address = {192, 0, 2, 7}};
+    struct gd_profile *profile =
+        exchange_run(&exchange, body == NULL ? "GET" : "POST", target, headers, type, body);
+    profile->client = client;
+    profile->status = 200;
+    profile->latency_us = 1500;
+    assert_int_equal(gd_record_encode(profile, bytes, cap, &len), GUARD_OK);
+    agree(name, gd_span(bytes, len));
+    exchange_fini(&exchange);
+}
+
+static void records(void)
+{
+    static const char *const headers[] = {"Host: shop.test", "Accept: text/html;q=0.8, */*",
+                                          "Cookie: session=0123456789abcdef; theme=dark", NULL};
+    record("record/record-get", "/users/4711?sort=asc&q=blue+mug&tag[]=a&tag[]=b", headers, NULL,
+           NULL, GUARD_RECORD_MAX);
+    record("record/record-json", "/orders", headers, "application/json",
+           "{\"id\":\"f81d4fae-7dec-11d0-a765-00a0c91e6bf6\",\"price\":-1.5,\"tags\":[\"new\","
+           "\"sale!\"],\"address\":{\"zip\":\"12345\",\"12\":null},\"ok\":true}",
+           GUARD_RECORD_MAX);
+    record("record/record-transitions", "/a", NULL, "text/plain",
+           "a!b\"c#d$e%f&g'h(i)j*k+l,m:n;o<p=q>r?s@t[u\\v]w^x_y`z{0|1}2~", GUARD_RECORD_MAX);
+    record("record/record-cut", "/a?one=1&two=2&three=3&four=4&five=5", headers, NULL, NULL, 250);
+    agree("record/record-head", gd_span("G\2\0\0", 4));
+    agree("record/record-version", gd_span("G\3", 2));
+}
+
+static void policy(const char *name, const struct world *world, bool learned)
+{
+    uint8_t *bytes = NULL;
+    size_t len = 0;
+    struct guard_err err = {""};
+    enum guard_rc rc = guard_policy_compile(&bytes, &len, learned ? &world->model : NULL,
+                                            &world->guardian, &world->cfg, NULL, &err);
+    if (rc != GUARD_OK)
+        fail_msg("%s: %s", name, err.text);
+    agree(name, gd_span(bytes, len));
+    free(bytes);
+}
+
+static struct guard_criterion unsaid(enum guard_location location, const char *name)
+{
+    return (struct guard_criterion){.location = location,
+                                    .name = world_span(name),
+                                    .required = -1,
+                                    .length_max = -1,
+                                    .length_min = -1,
+                                    .items_max = -1};
+}
+
+static void policies(void)
+{
+    static struct world world;
+    static struct guard_span values[2];
+    static struct guard_criterion criteria[4];
+    static struct guard_endpoint_rule rule;
+    values[0] = GUARD_SPAN_LITERAL("asc");
+    values[1] = GUARD_SPAN_LITERAL("desc");
+    for (size_t i = 0; i < 4; i++) {
+        static const char *const names[] = {"username", "id", "sort", "never"};
+        criteria[i] = unsaid(GUARD_LOCATION_QUERY, names[i]);
+    }
+    criteria[0].length_max = 20;
+    criteria[1].types = 1u << GUARD_TYPE_INT;
+    criteria[2].values = values;
+    criteria[2].value_count = 2;
+    criteria[3].forbidden = true;
+    rule = (struct guard_endpoint_rule){.template_text = world_span("/search"),
+                                        .mode = -1,
+                                        .body_max = -1,
+                                        .fields = criteria,
+                                        .field_count = 4};
+    world_init(&world);
+    policy("policy/learned", &world, true);
+    policy("policy/empty", &world, false);
+    struct guard_model_field *name =
+        world_field(&world, WORLD_SEARCH, GUARD_LOCATION_QUERY, "username");
+    name->pending_classes = UINT64_C(1) << GUARD_CLASS_DIGIT;
+    name->pending_transitions[GUARD_CLASS_LOWER] = UINT64_C(1) << GUARD_CLASS_DIGIT;
+    world_field(&world, WORLD_SEARCH, GUARD_LOCATION_QUERY, "note")->trusted = false;
+    policy("policy/pending", &world, true);
+    world_init(&world);
+    world.guardian.endpoints = &rule;
+    world.guardian.endpoint_count = 1;
+    policy("policy/configured", &world, true);
+    policy("policy/configured-only", &world, false);
+}
+
+int main(int argc, char **argv)
+{
+    update = argc == 3 && strcmp(argv[1], "--update") == 0;
+    if (argc != (update ? 3 : 2)) {
+        fprintf(stderr, "usage: %s [--update] fuzz/corpus\n", argv[0]);
+        return 2;
+    }
+    corpus = argv[argc - 1];
+    records();
+    policies();
+    return failures == 0 ? 0 : 1;
+}
