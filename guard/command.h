@@ -51,8 +51,11 @@ extern const struct command command_alerts;
 /* Prints "guard NAME: text" on standard error and returns rc. */
 int complain(int rc, const char *format, ...) GUARD_PRINTF(2, 3);
 /* Text that came from traffic or from a gate, at most len bytes, on standard output: control
- * characters become '?', so that nobody writes to the operator's terminal. */
+ * characters, marks of direction and what isn't UTF-8 become '?', so that nobody writes to the
+ * operator's terminal. */
 void print_clean(const char *text, size_t len);
+/* The same into out, cut to its room and terminated. Returns out. */
+const char *clean(char *out, size_t cap, const char *text, size_t len);
 /* True when standard error is a terminal and progress may be drawn. */
 bool terminal_progress(void);
 /* True when standard output is a terminal that shows colours (NO_COLOR respected). */

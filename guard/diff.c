@@ -42,8 +42,9 @@ static const struct guard_model_field *field_of(const struct guard_model *model,
 static void print_line(char sign, const char *scope, const struct guard_model_field *field,
                        const char *norm)
 {
-    printf("%c %s%s %.*s: %s\n", sign, scope, guard_location_name(field->location),
-           (int)field->path.len, (const char *)field->path.ptr, norm);
+    char name[1024];
+    printf("%c %s%s %s: %s\n", sign, scope, guard_location_name(field->location),
+           clean(name, sizeof(name), (const char *)field->path.ptr, field->path.len), norm);
 }
 
 struct range {
@@ -85,10 +86,13 @@ static int compare_endpoints(const struct guard_model *a, const struct guard_mod
         const struct guard_model_endpoint *endpoint = &a->endpoints[i];
         const struct guard_model_endpoint *other = endpoint_of(b, endpoint);
         char scope[512];
-        snprintf(scope, sizeof(scope), "%.*s %.*s ", (int)endpoint->method.len,
-                 (const char *)endpoint->method.ptr,
-                 (int)(endpoint->template_text.len < 400 ? endpoint->template_text.len : 400),
-                 (const char *)endpoint->template_text.ptr);
+        char method[32];
+        char path[400];
+        struct guard_span template_text = endpoint->template_text;
+        snprintf(
+            scope, sizeof(scope), "%s %s ",
+            clean(method, sizeof(method), (const char *)endpoint->method.ptr, endpoint->method.len),
+            clean(path, sizeof(path), (const char *)template_text.ptr, template_text.len));
         if (other == NULL) {
             printf("%c %s\n", sign, scope);
             lines++;

@@ -32,14 +32,6 @@ int complain(int rc, const char *format, ...)
     return rc;
 }
 
-void print_clean(const char *text, size_t len)
-{
-    for (size_t i = 0; i < len; i++) {
-        unsigned char c = (unsigned char)text[i];
-        putchar(c < 0x20 || c == 0x7f ? '?' : c);
-    }
-}
-
 bool terminal_progress(void)
 {
     return isatty(STDERR_FILENO) == 1;

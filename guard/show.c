@@ -14,6 +14,7 @@
 #include <string.h>
 
 enum { SHOW_PILE, SHOW_SERVICE, SHOW_STATE, SHOW_SUPPORT };
+enum { NAME_CAP = 2560 }; /* the longest template */
 
 static const struct option_spec options[] = {
     {"pile", "FILE", "show what this pile teaches"},
@@ -23,26 +24,32 @@ static const struct option_spec options[] = {
     {NULL, NULL, NULL},
 };
 
+static const char *clean_span(char out[NAME_CAP], struct guard_span text)
+{
+    return clean(out, NAME_CAP, (const char *)text.ptr, text.len);
+}
+
 static void print_field(const struct guard_model_field *field)
 {
     char text[MODEL_TEXT_MAX];
+    char name[NAME_CAP];
     model_field_text(field, text);
-    printf("    %-9s %-28.*s %s\n", guard_location_name(field->location), (int)field->path.len,
-           (const char *)field->path.ptr, text);
+    printf("    %-9s %-28s %s\n", guard_location_name(field->location),
+           clean_span(name, field->path), text);
 }
 
 static void print_endpoint(const struct guard_model *model,
                            const struct guard_model_endpoint *endpoint)
 {
-    printf("\n%.*s %.*s\n", (int)endpoint->method.len, (const char *)endpoint->method.ptr,
-           (int)endpoint->template_text.len, (const char *)endpoint->template_text.ptr);
+    char name[NAME_CAP];
+    printf("\n%s", clean_span(name, endpoint->method));
+    printf(" %s\n", clean_span(name, endpoint->template_text));
     printf("  %" PRIu64 " exchanges, %" PRIu32 " clients, %" PRIu32 " epochs: %s%.*s\n",
            endpoint->exchanges, endpoint->clients, endpoint->epochs,
            endpoint->ready ? "ready" : "learning, ", endpoint->ready ? 0 : (int)endpoint->lacks.len,
            (const char *)endpoint->lacks.ptr);
     for (uint32_t i = 0; i < endpoint->media_count; i++)
-        printf("  content type %.*s\n", (int)endpoint->media_types[i].len,
-               (const char *)endpoint->media_types[i].ptr);
+        printf("  content type %s\n", clean_span(name, endpoint->media_types[i]));
     if (endpoint->body_seen)
         printf("  body up to %" PRIu32 " bytes\n", endpoint->body_max);
     for (uint32_t i = 0; i < endpoint->field_count; i++)
@@ -51,9 +58,10 @@ static void print_endpoint(const struct guard_model *model,
 
 static void print_model(const struct guard_model *model)
 {
-    printf("%.*s: %" PRIu64 " exchanges, %" PRIu32 " clients, %" PRIu32 " epochs, %s\n",
-           (int)model->service.len, (const char *)model->service.ptr, model->exchanges,
-           model->clients, model->epochs, model->ready ? "ready" : "learning");
+    char name[NAME_CAP];
+    printf("%s: %" PRIu64 " exchanges, %" PRIu32 " clients, %" PRIu32 " epochs, %s\n",
+           clean_span(name, model->service), model->exchanges, model->clients, model->epochs,
+           model->ready ? "ready" : "learning");
     if (model->anonymous == model->exchanges)
         printf("no exchange names a client: no poisoning claim\n");
     for (uint32_t i = 0; i < model->endpoint_count; i++)

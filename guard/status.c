@@ -19,10 +19,16 @@ static const struct option_spec options[] = {
 
 static void print_endpoint(const struct document_node *endpoint)
 {
+    char method[32];
+    char path[2560];
     const char *lacks = text_of(endpoint, "lacks");
-    printf("  %-7s %-40s %8s exchanges, %s clients: %s\n", text_of(endpoint, "method"),
-           text_of(endpoint, "template"), text_of(endpoint, "exchanges"),
-           text_of(endpoint, "clients"), lacks[0] != '\0' ? lacks : "ready");
+    const char *text = text_of(endpoint, "method");
+    clean(method, sizeof(method), text, strlen(text));
+    text = text_of(endpoint, "template");
+    clean(path, sizeof(path), text, strlen(text));
+    printf("  %-7s %-40s %8s exchanges, %s clients: %s\n", method, path,
+           text_of(endpoint, "exchanges"), text_of(endpoint, "clients"),
+           lacks[0] != '\0' ? lacks : "ready");
 }
 
 static void print_bypass(const char *dir, const char *service, struct guard_arena *arena)
@@ -35,9 +41,14 @@ static void print_bypass(const char *dir, const char *service, struct guard_aren
         !state_document(path, arena, &document, true))
         return;
     double left = number_of(document.root, "until_ms") - (double)clock_unix_ms();
+    char by[128];
+    char reason[2048];
+    const char *text = text_of(document.root, "by");
+    clean(by, sizeof(by), text, strlen(text));
+    text = text_of(document.root, "reason");
     if (left > 0)
-        printf("  BYPASSED for %.0f s more by %s: %s\n", left / 1000, text_of(document.root, "by"),
-               text_of(document.root, "reason"));
+        printf("  BYPASSED for %.0f s more by %s: %s\n", left / 1000, by,
+               clean(reason, sizeof(reason), text, strlen(text)));
 }
 
 static void print_service(const char *dir, const struct document_node *service,

@@ -96,6 +96,33 @@ def test_nothing_from_traffic_or_gates_reaches_the_terminal_raw(learned, tmp_pat
     assert b"x?[2Jy" in out and b"\x1b" not in out and b"\r" not in out
 
 
+def test_no_name_that_clients_chose_steers_the_terminal(tmp_path):
+    """Names and paths are kept as they were sent: a parameter that nobody vouches for is shown, too."""
+    shop = Shop(14)
+
+    def sent(*targets):
+        found = []
+        for number in range(64):
+            for target in targets:
+                found.append(dict(shop.exchange("GET", target), client=f"10.1.{number % 16}.1",
+                                  time=1700000000 + number // 16 * 20000 + number))
+        return found
+
+    names = "%1b]0;owned%07=1&%c2%9b31m=2&%e2%80%aeabc=3&%9b=4&%e4%bd%a0=5"
+    guard("learn", "--pile", tmp_path / "first.pile", write(tmp_path / "first.jsonl", sent("/users?username=tom")))
+    guard("learn", "--pile", tmp_path / "second.pile",
+          write(tmp_path / "second.jsonl", sent("/users?username=tom", "/users?username=tom&" + names, "/%1b[2J")))
+    for out in (guard("show", "--support", "1", "--pile", tmp_path / "second.pile").stdout,
+                guard("diff", tmp_path / "first.pile", tmp_path / "second.pile").stdout):
+        assert b"?]0;owned?" in out and b"?31m" in out and b"?abc" in out and "\u4f60".encode() in out
+        assert not re.search(rb"[\x00-\x08\x0b-\x1f\x7f]|\xc2[\x80-\x9f]|\xe2\x80\xae", out)
+    endpoint = {"method": "GET", "template": "/\x1b[2J\u009b", "exchanges": 1, "clients": 1, "lacks": ""}
+    (tmp_path / "status.json").write_text(json.dumps(
+        {"time_ms": 1, "services": [{"service": "shop", "endpoints": [endpoint]}]}))
+    out = guard("status", "--state", tmp_path).stdout
+    assert b"/?[2J?" in out and b"\x1b" not in out and b"\xc2\x9b" not in out
+
+
 def closed_values(policy):
     """How many values the closed sets of a policy hold (docs/internals/policy.md): the count of its section LITERALS."""
     return struct.unpack_from("<I", policy.read_bytes(), 252 + 7 * 8 + 4)[0]
