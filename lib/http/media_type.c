@@ -135,6 +135,10 @@ static void parse_parameters(struct guard_span rest, struct guard_arena *arena,
         if (!parameter.quoted && !gd_is_token(parameter.value) &&
             gd_span_find(parameter.value, '/') == parameter.value.len)
             out->malformed = true;
+        /* Forms of RFC 2231 ("boundary*=utf-8''a", "boundary*0=a"): who puts them together takes
+         * another boundary than who doesn't. */
+        if (gd_span_find(parameter.name, '*') < parameter.name.len)
+            out->malformed = true;
         if (!gd_span_equal_nocase(parameter.name, GUARD_SPAN_LITERAL("boundary")))
             continue;
         struct guard_span boundary = gd_parameter_text(&parameter, arena);

@@ -55,6 +55,10 @@ static void test_parameters(void **state)
     check(TEXT("multipart/form-data; "
                "boundary=01234567890123456789012345678901234567890123456789012345678901234567890"),
           "multipart/form-data", "", true, GUARD_BODY_BYTES);
+    check(TEXT("multipart/form-data; boundary=a; boundary*=utf-8''b"), "multipart/form-data", "a",
+          true, GUARD_BODY_MULTIPART);
+    check(TEXT("multipart/form-data; boundary=a; Boundary*0=b; boundary*1=c"),
+          "multipart/form-data", "a", true, GUARD_BODY_MULTIPART);
     check(TEXT("multipart/mixed; boundary=a"), "multipart/mixed", "a", false, GUARD_BODY_BYTES);
     check(TEXT("application/json;"), "application/json", "", false, GUARD_BODY_JSON);
     check(TEXT("application/json; ; ;charset=a"), "application/json", "", false, GUARD_BODY_JSON);
