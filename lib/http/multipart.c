@@ -244,6 +244,8 @@ static void feed_line(struct gd_multipart *multipart, uint8_t byte)
     } else if ((state == STATE_LINE || state == STATE_PADDING) && byte == '\r') {
         multipart->state = STATE_RETURN;
     } else if ((state == STATE_LINE || state == STATE_PADDING) && (byte == ' ' || byte == '\t')) {
+        /* Allowed, but no form has it, and for many parsers such a line is content. */
+        irregular(multipart);
         multipart->state = STATE_PADDING;
     } else {
         irregular(multipart);

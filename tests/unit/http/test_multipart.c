@@ -23,7 +23,7 @@ static void test_parts(void **state)
         "multipart a=1\nblob "
         "f|x.png|image/png|\\x89PNG\\x0D\\x0A\\x0D\\x0D\\x0A-\\x0D\\x0A--\\x0D\\x0A--c\\x0A|\n");
     multipart(
-        TEXT("\r\n--b \t\r\ncontent-disposition:form-data;name=a\r\nX-Other: y\r\n\r\n\r\n--b--"),
+        TEXT("\r\n--b\r\ncontent-disposition:form-data;name=a\r\nX-Other: y\r\n\r\n\r\n--b--"),
         &trace_limits, "multipart a=\n");
     multipart(TEXT("--b\r\n" CD "name=\"a\\\"\\\\\\n\"; filename=\"\"\r\n\r\n\r\n--b--\r\n"),
               &trace_limits, "blob a\"\\\\n|||\x7c\n");
@@ -53,6 +53,8 @@ static void test_irregular(void **state)
          "! multipart multipart-syntax\nmultipart a=1\\x0D\\x0A--b-x\n"},
         {LITERAL("--b\r\n" CD "name=a\r\n\r\n1\r\n--b\rx\r\n--b--"),
          "! multipart multipart-syntax\nmultipart a=1\\x0D\\x0A--b\\x0Dx\n"},
+        {LITERAL("--b\r\n" CD "name=a\r\n\r\n1\r\n--b \t\r\n" CD "name=c\r\n\r\n2\r\n--b--"),
+         "! multipart multipart-syntax\nmultipart a=1\nmultipart c=2\n"},
         {LITERAL("--b\r\n" CD "name=a\r\n\r\n--b--"),
          "! multipart multipart-syntax\nmultipart a=\n"},
         {LITERAL("--b\r\n" CD "name=a\r\n\r\n1\r\n--b--\r\nmore"),
