@@ -156,6 +156,13 @@ static struct guard_span skip_authority(struct guard_span target)
     return gd_span_from(target, at);
 }
 
+struct guard_span gd_target_authority(struct guard_span target)
+{
+    struct guard_span rest = skip_authority(target);
+    struct guard_span head = gd_span_head(target, target.len - rest.len);
+    return head.len == 0 ? head : gd_span_from(head, find(head, ':') + 3);
+}
+
 void gd_target_view(struct guard_span target, const struct gd_limits *limits,
                     struct guard_arena *arena, const struct gd_view *view)
 {

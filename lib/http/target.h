@@ -11,6 +11,8 @@
  * decoded; "a" without '=' has an empty value. */
 void gd_target_view(struct guard_span target, const struct gd_limits *limits,
                     struct guard_arena *arena, const struct gd_view *view);
+/* The authority of a target in absolute form ("shop.example:8080"); empty in any other. */
+struct guard_span gd_target_authority(struct guard_span target);
 /* One Cookie header: name=value pairs, surrounding quotes stripped, values percent-decoded. */
 void gd_cookie_view(struct guard_span value, const struct gd_limits *limits,
                     struct guard_arena *arena, const struct gd_view *view);

@@ -127,6 +127,8 @@ void gd_builder_request(struct gd_builder *builder, struct guard_span method,
     gd_builder_view(builder, &view);
     builder->profile.method = gd_span_head(method, GD_METHOD_MAX);
     builder->profile.version = version;
+    if (target.len > 0 && target.ptr[0] != '/')
+        builder->authority = gd_target_authority(target);
     gd_target_view(target, &builder->limits, builder->arena, &view);
 }
 
@@ -212,6 +214,10 @@ static bool special_header(struct gd_builder *builder, struct guard_span name,
         content_length(builder, value);
         return false;
     }
+    /* Who is asked is said twice, and servers disagree on which of the two it is. */
+    if (builder->authority.len > 0 && gd_span_equal(name, GUARD_SPAN_LITERAL("host")) &&
+        !gd_span_equal_nocase(value, builder->authority))
+        gd_builder_fault(builder, GUARD_LOCATION_HEADER, GUARD_FAULT_DUPLICATE_NAME);
     if (name.len == 12 && memcmp(name.ptr, "content-type", 12) == 0)
         content_type(builder, value);
     else if (name.len == 16 && memcmp(name.ptr, "content-encoding", 16) == 0)

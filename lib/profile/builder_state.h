@@ -59,6 +59,7 @@ struct gd_builder {
     struct gd_limits limits;
     uint32_t counts[GUARD_LOCATION_COUNT]; /* fields by location */
 
+    struct guard_span authority; /* of a target in absolute form */
     uint64_t content_length;
     bool content_length_known;
     bool chunked;

@@ -62,6 +62,12 @@ static void test_path(void **state)
     target(TEXT("/a%20b/%C3%A9"), "seg0=a b\nseg1=\\xC3\\xA9\n");
     target(TEXT("/a+b"), "seg0=a+b\n");
     target(TEXT("http://host:80/a?b=1"), "seg0=a\nquery b=1\n");
+    assert_true(gd_span_equal(gd_target_authority(TEXT("http://host:80/a?b=1")), TEXT("host:80")));
+    assert_true(gd_span_equal(gd_target_authority(TEXT("h+2://a@b?x://y")), TEXT("a@b")));
+    assert_int_equal(gd_target_authority(TEXT("http:///a")).len, 0);
+    assert_int_equal(gd_target_authority(TEXT("/a://b/c")).len, 0);
+    assert_int_equal(gd_target_authority(TEXT("*")).len, 0);
+    assert_int_equal(gd_target_authority(TEXT("")).len, 0);
     target(TEXT("HTTP://host"), "seg0=\n");
     target(TEXT("http://host?b=1"), "seg0=\nquery b=1\n");
     target(TEXT("*"), "seg0=*\n");

@@ -96,6 +96,34 @@ static void test_repeated(void **state)
     exchange_fini(&exchange);
 }
 
+/* Some servers go by the target's authority, some by Host: they must say the same. */
+static void test_authority(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *target;
+        const char *host;
+        bool conflict;
+    } cases[] = {
+        {"/a", "Host: shop", false},
+        {"http://shop/a", "Host: shop", false},
+        {"HTTP://Shop:80", "Host: shop:80", false},
+        {"http://evil/a", "Host: shop", true},
+        {"http://shop@evil/a", "Host: shop", true},
+        {"http://shop/a", "Host: ", true},
+        {"/http://evil/a", "Host: shop", false},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        const char *const headers[] = {cases[i].host, NULL};
+        struct exchange exchange;
+        struct gd_profile *profile =
+            exchange_run(&exchange, "GET", cases[i].target, headers, NULL, NULL);
+        assert_int_equal(has_fault(profile, GUARD_LOCATION_HEADER, GUARD_FAULT_DUPLICATE_NAME),
+                         cases[i].conflict);
+        exchange_fini(&exchange);
+    }
+}
+
 static void test_header_names(void **state)
 {
     (void)state;
@@ -449,14 +477,15 @@ static void test_client(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_get),         cmocka_unit_test(test_secret_literals),
-        cmocka_unit_test(test_repeated),    cmocka_unit_test(test_header_names),
-        cmocka_unit_test(test_lengths),     cmocka_unit_test(test_json),
-        cmocka_unit_test(test_json_faults), cmocka_unit_test(test_samples),
-        cmocka_unit_test(test_form),        cmocka_unit_test(test_multipart),
-        cmocka_unit_test(test_blobs),       cmocka_unit_test(test_body_limit),
-        cmocka_unit_test(test_deep_path),   cmocka_unit_test(test_floods),
-        cmocka_unit_test(test_oom),         cmocka_unit_test(test_client),
+        cmocka_unit_test(test_get),          cmocka_unit_test(test_secret_literals),
+        cmocka_unit_test(test_repeated),     cmocka_unit_test(test_authority),
+        cmocka_unit_test(test_header_names), cmocka_unit_test(test_lengths),
+        cmocka_unit_test(test_json),         cmocka_unit_test(test_json_faults),
+        cmocka_unit_test(test_samples),      cmocka_unit_test(test_form),
+        cmocka_unit_test(test_multipart),    cmocka_unit_test(test_blobs),
+        cmocka_unit_test(test_body_limit),   cmocka_unit_test(test_deep_path),
+        cmocka_unit_test(test_floods),       cmocka_unit_test(test_oom),
+        cmocka_unit_test(test_client),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
