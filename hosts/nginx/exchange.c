@@ -263,6 +263,14 @@ static ngx_int_t inspect(ngx_http_request_t *r, const gate_loc_conf_t *conf)
     return carry_out(r, exchange);
 }
 
+/* An error page isn't what the client asked for. A named location is no page, though: it serves the
+ * request as it came, as in "error_page 418 = @other; return 418". */
+static bool is_error_page(ngx_http_request_t *r)
+{
+    const ngx_http_core_loc_conf_t *core = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+    return r->error_page && !core->named;
+}
+
 ngx_int_t gate_precontent_handler(ngx_http_request_t *r)
 {
     if (r != r->main)
@@ -271,8 +279,7 @@ ngx_int_t gate_precontent_handler(ngx_http_request_t *r)
     if (exchange != NULL)
         return exchange->verdict != NULL ? carry_out(r, exchange) : NGX_DECLINED;
     const gate_loc_conf_t *conf = ngx_http_get_module_loc_conf(r, ngx_http_guard_module);
-    /* An error page isn't what the client asked for. */
-    if (conf->service < 0 || r->error_page)
+    if (conf->service < 0 || is_error_page(r))
         return NGX_DECLINED;
     return inspect(r, conf);
 }

@@ -2,6 +2,8 @@
 """Where in the life of a request the gate stands: after rewrite, realip, limits and access control, before content; once per
 exchange, whatever way nginx takes inside."""
 
+import socket
+
 from .conftest import ATTACK_QUERY
 from .test_config import FORMAT, access_log
 
@@ -101,6 +103,28 @@ def test_a_guarded_redirect_of_an_unguarded_location_is_judged(gate, tmp_path):
     }}""")
     assert nginx.curl("/front?q=tom").status == 200
     assert nginx.curl(f"/front?{ATTACK_QUERY}").status == 403
+
+
+def test_a_named_location_serves_the_request_as_it_came(gate):
+    """"error_page 418 = @other; return 418" is how nginx chooses between services: no page of errors."""
+    nginx = gate(FORMAT + """
+    server {
+        listen 127.0.0.1:{port};
+        location /picked { error_page 418 = @picked; return 418; }
+        location @picked { proxy_pass http://{echo}; }
+        error_page 400 = @picked;
+    }""")
+    assert nginx.curl("/picked?q=tom", "-d", "q=tom").json()["length"] == 5
+    seen = len(gate.echo.seen)
+    assert nginx.curl(f"/picked?{ATTACK_QUERY}").status == 403
+    assert nginx.curl("/picked", "-d", ATTACK_QUERY).status == 403
+    assert len(gate.echo.seen) == seen
+    # What nginx couldn't read, it couldn't read for us either.
+    with socket.create_connection(("127.0.0.1", nginx.port)) as sock:
+        sock.sendall(b"GET /picked?q=tom HTTP/1.1\r\n\r\n")
+        assert sock.recv(100).startswith(b"HTTP/1.1 ")
+    nginx.stop()
+    assert [line[3] for line in access_log(nginx)][:3] == ["pass", "block", "block"]
 
 
 def test_subrequests_are_not_exchanges(gate):
