@@ -122,6 +122,18 @@ static void feed_headers(ngx_http_request_t *r, struct guard_txn *txn)
     }
 }
 
+/* As sent: unparsed_uri has lost scheme and authority of the absolute form. */
+static struct guard_span target_of(const ngx_http_request_t *r)
+{
+    if (r->schema_start == NULL || r->http_version >= NGX_HTTP_VERSION_20)
+        return span(r->unparsed_uri);
+    const u_char *end = r->request_line.data + r->request_line.len;
+    const u_char *stop = r->schema_start;
+    while (stop < end && *stop != ' ')
+        stop++;
+    return (struct guard_span){r->schema_start, (size_t)(stop - r->schema_start)};
+}
+
 static bool begin(ngx_http_request_t *r, const gate_loc_conf_t *conf, gate_exchange_t *exchange)
 {
     struct gate_service *service = exchange->service;
@@ -143,7 +155,7 @@ static bool begin(ngx_http_request_t *r, const gate_loc_conf_t *conf, gate_excha
         guard_policy_ref(service->policy);
     }
     feed_client(r, conf, exchange->txn);
-    guard_txn_request(exchange->txn, span(r->method_name), span(r->unparsed_uri), version_of(r));
+    guard_txn_request(exchange->txn, span(r->method_name), target_of(r), version_of(r));
     feed_headers(r, exchange->txn);
     guard_txn_headers_end(exchange->txn);
     return true;
