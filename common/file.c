@@ -83,7 +83,8 @@ static enum guard_rc read_open_file(int fd, const char *path, size_t max, uint8_
 enum guard_rc file_read(const char *path, size_t max, uint8_t **out, size_t *len,
                         struct guard_err *err)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    /* Without waiting: the name may have become a pipe. */
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0)
         return system_failure(err, path, "can't be opened");
     enum guard_rc rc = read_open_file(fd, path, max, out, len, err);
@@ -107,6 +108,31 @@ static bool write_all(int fd, struct guard_span bytes)
     return true;
 }
 
+/* A new file of our own: what lies under its name, perhaps a link that somebody laid out or a file
+ * that others may read, isn't written to. */
+static int open_new(const char *path, unsigned mode)
+{
+    const int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
+    int fd = open(path, flags, (mode_t)mode);
+    if (fd < 0 && errno == EEXIST && unlink(path) == 0)
+        fd = open(path, flags, (mode_t)mode);
+    return fd;
+}
+
+/* A rename survives a power cut when its folder is on the disk. Not all file systems can do it. */
+static void sync_folder(const char *path)
+{
+    char folder[4096];
+    const char *slash = strrchr(path, '/');
+    size_t len = slash == NULL ? 0 : (size_t)(slash - path);
+    snprintf(folder, sizeof(folder), "%.*s", len == 0 ? 1 : (int)len, slash == NULL ? "." : path);
+    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return;
+    (void)fsync(fd);
+    close(fd);
+}
+
 enum guard_rc file_replace(const char *path, struct guard_span bytes, unsigned mode, bool durable,
                            struct guard_err *err)
 {
@@ -114,14 +140,17 @@ enum guard_rc file_replace(const char *path, struct guard_span bytes, unsigned m
     int len = snprintf(temporary, sizeof(temporary), "%s.%ld.tmp", path, (long)getpid());
     if (len < 0 || (size_t)len >= sizeof(temporary))
         return guard_fail(err, GUARD_E_LIMIT, "%s: the path is too long", path);
-    int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, (mode_t)mode);
+    int fd = open_new(temporary, mode);
     if (fd < 0)
         return system_failure(err, temporary, "can't be made");
     bool good = write_all(fd, bytes) && (!durable || fsync(fd) == 0);
     int saved = errno;
     good = close(fd) == 0 && good;
-    if (good && rename(temporary, path) == 0)
+    if (good && rename(temporary, path) == 0) {
+        if (durable)
+            sync_folder(path);
         return GUARD_OK;
+    }
     if (good)
         saved = errno;
     unlink(temporary);

@@ -12,7 +12,7 @@ struct guard_alloc heap_alloc(void);
  * GUARD_E_IO with the path and the system's words in err (errno stays set). */
 GUARD_MUST_USE enum guard_rc file_read(const char *path, size_t max, uint8_t **out, size_t *len,
                                        struct guard_err *err);
-/* Writes a temporary file beside it, fsyncs when durable, renames. */
+/* Writes a new temporary file beside it, fsyncs it and the folder when durable, renames. */
 GUARD_MUST_USE enum guard_rc file_replace(const char *path, struct guard_span bytes, unsigned mode,
                                           bool durable, struct guard_err *err);
 /* Appends one line (a '\n' is added) in one write. */
