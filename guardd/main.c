@@ -27,6 +27,7 @@ enum {
     STATUS_MS = 500,
     RECORDS_PER_TICK = 20000,
     INTAKE_MS = 100, /* at most for them: costly ones must not keep piles from being saved */
+    STOP_MS = 2000,  /* at most for what still lies in the rings: their writers go on */
 };
 
 static volatile sig_atomic_t stopping;
@@ -165,8 +166,9 @@ static void tick(struct daemon *daemon)
 static void stop(struct daemon *daemon)
 {
     intake_scan(&daemon->intake);
-    while (intake_read(&daemon->intake, RECORDS_PER_TICK, INTAKE_MS))
-        continue;
+    for (uint32_t ms = 0;
+         ms < STOP_MS && intake_read(&daemon->intake, RECORDS_PER_TICK, INTAKE_MS);)
+        ms += INTAKE_MS;
     services_publish(&daemon->services, clock_unix_ms());
     alerts_close(&daemon->alerts);
     save(daemon);

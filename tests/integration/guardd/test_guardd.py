@@ -19,6 +19,7 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 from conftest import BIN, end_process, wait_for  # noqa: E402
+from harness import BUILD, ROOT  # noqa: E402
 from traffic import Shop, write  # noqa: E402
 
 GATE = """
@@ -396,6 +397,24 @@ def test_hostile_rings_are_counted_and_hurt_nobody(guardd, gate):
     drive(gate.port, Shop(30).many(100))
     guardd.wait_exchanges(200)
     assert guardd.process.poll() is None, guardd.log()
+
+
+def test_a_ring_that_never_ends_doesnt_keep_guardd_from_ending(guardd, gate, tmp_path):
+    """Records come faster than they can be read: what is left stays in the ring."""
+    drive(gate.port, Shop(32).many(50))
+    guardd.wait_exchanges(50)
+    flood = tmp_path / "flood"
+    subprocess.run([os.environ.get("CC", "cc"), "-std=gnu17", "-I", ROOT / "include", "-I", ROOT, "-o", flood,
+                    pathlib.Path(__file__).with_name("flood.c"), BUILD / "common" / "libcommon.a",
+                    BUILD / "lib" / "libguard.a", "-lsodium", "-lyaml", "-lm"], check=True)
+    writer = subprocess.Popen([flood, guardd.state / "rings"])
+    try:
+        wait_for(lambda: guardd.status()["rings"]["rejected"] > 10000, "the flood to be read")
+        guardd.process.send_signal(signal.SIGTERM)
+        assert guardd.process.wait(20) == 0
+        assert guardd.service()["exchanges"] == 50
+    finally:
+        end_process(writer)
 
 
 def test_sigterm_saves_everything_at_once(guardd, gate):
