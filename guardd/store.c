@@ -19,10 +19,15 @@ struct store {
     sqlite3_stmt *statements[STATEMENT_COUNT];
 };
 
-static const char schema[] = "CREATE TABLE service (name TEXT PRIMARY KEY, key BLOB NOT NULL, "
-                             "generation INTEGER NOT NULL, pile BLOB) STRICT;"
-                             "CREATE TABLE position (ring TEXT PRIMARY KEY, incarnation INTEGER "
-                             "NOT NULL, sequence INTEGER NOT NULL) STRICT;";
+/* At once or not at all; tables without a version are those of one that was killed here. */
+static const char schema[] =
+    "BEGIN IMMEDIATE;"
+    "CREATE TABLE IF NOT EXISTS service (name TEXT PRIMARY KEY, key BLOB NOT NULL, "
+    "generation INTEGER NOT NULL, pile BLOB) STRICT;"
+    "CREATE TABLE IF NOT EXISTS position (ring TEXT PRIMARY KEY, incarnation INTEGER "
+    "NOT NULL, sequence INTEGER NOT NULL) STRICT;"
+    "PRAGMA user_version=1;"
+    "COMMIT;";
 
 static const char *const texts[STATEMENT_COUNT] = {
     [SAVE_SERVICE] = "INSERT INTO service (name, key, generation, pile) VALUES (?1, ?2, ?3, ?4) ON "
@@ -82,9 +87,7 @@ static enum guard_rc prepare_database(struct store *store, struct guard_err *err
     if (version > STORE_VERSION)
         return guard_fail(err, GUARD_E_VERSION, "store: written by a newer guardd (version %d)",
                           version);
-    if (version == 0 &&
-        (sqlite3_exec(store->db, schema, NULL, NULL, NULL) != SQLITE_OK ||
-         sqlite3_exec(store->db, "PRAGMA user_version=1", NULL, NULL, NULL) != SQLITE_OK))
+    if (version == 0 && sqlite3_exec(store->db, schema, NULL, NULL, NULL) != SQLITE_OK)
         return failure(store, "can't be set up", err);
     if (sqlite3_exec(store->db, "PRAGMA synchronous=NORMAL", NULL, NULL, NULL) != SQLITE_OK)
         return failure(store, "can't be set up", err);

@@ -227,6 +227,25 @@ def test_a_damaged_store_is_put_aside_and_generations_go_on(guardd, gate):
     wait_for(lambda: guardd.service()["generation"] > before, "a later generation", 30)
 
 
+@pytest.mark.parametrize("tables", ["service", "service, position"])
+def test_a_store_that_was_never_finished_is_set_up_again(guardd, tables):
+    """As one that was killed between its tables and their version left it."""
+    guardd.stop()
+    columns = {"service": "name TEXT PRIMARY KEY, key BLOB NOT NULL, generation INTEGER NOT NULL, pile BLOB",
+               "position": "ring TEXT PRIMARY KEY, incarnation INTEGER NOT NULL, sequence INTEGER NOT NULL"}
+    for file in guardd.state.glob("guard.db*"):
+        file.unlink()
+    with sqlite3.connect(guardd.state / "guard.db") as database:
+        for table in tables.split(", "):
+            database.execute(f"CREATE TABLE {table} ({columns[table]}) STRICT")
+    guardd.start()
+    guardd.stop()
+    with sqlite3.connect(guardd.state / "guard.db") as database:
+        assert database.execute("PRAGMA user_version").fetchone() == (1,)
+        assert database.execute("SELECT count(*) FROM position").fetchone() == (0,)
+    assert "damaged" not in guardd.log()
+
+
 def test_only_one_guardd_per_directory(guardd):
     second = subprocess.run([BIN / "guardd", "--state", guardd.state], capture_output=True, text=True, timeout=20, check=False)
     assert second.returncode == 1 and "another guardd" in second.stderr
