@@ -121,6 +121,23 @@ struct guard_span gd_parameter_text(const struct gd_parameter *parameter, struct
     return gd_span(out, len);
 }
 
+bool gd_charset_holds_ascii(struct guard_span charset)
+{
+    static const struct {
+        const char text[13];
+        uint8_t len;
+        bool family; /* all that begin so */
+    } known[] = {{"utf-8", 5, false},      {"utf8", 4, false},     {"us-ascii", 8, false},
+                 {"ascii", 5, false},      {"iso-8859-", 9, true}, {"latin1", 6, false},
+                 {"windows-125", 11, true}};
+    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+        struct guard_span head = known[i].family ? gd_span_head(charset, known[i].len) : charset;
+        if (gd_span_equal_nocase(head, gd_span(known[i].text, known[i].len)))
+            return true;
+    }
+    return false;
+}
+
 static void parse_parameters(struct guard_span rest, struct guard_arena *arena,
                              struct gd_media_type *out)
 {
@@ -138,6 +155,10 @@ static void parse_parameters(struct guard_span rest, struct guard_arena *arena,
         /* Forms of RFC 2231 ("boundary*=utf-8''a", "boundary*0=a"): who puts them together takes
          * another boundary than who doesn't. */
         if (gd_span_find(parameter.name, '*') < parameter.name.len)
+            out->malformed = true;
+        /* JSON has its own rules; XML and other texts say it themselves. */
+        if (gd_span_equal_nocase(parameter.name, GUARD_SPAN_LITERAL("charset")) &&
+            gd_body_kind(out) == GUARD_BODY_FORM && !gd_charset_holds_ascii(parameter.value))
             out->malformed = true;
         if (!gd_span_equal_nocase(parameter.name, GUARD_SPAN_LITERAL("boundary")))
             continue;

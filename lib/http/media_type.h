@@ -24,6 +24,9 @@ struct guard_span gd_parameter_text(const struct gd_parameter *parameter,
 struct guard_span gd_span_trim(struct guard_span text);
 /* The first place of the byte; text.len when it isn't there. */
 size_t gd_span_find(struct guard_span text, uint8_t byte);
+/* Is text in this charset read as we read it, as far as it is ASCII? Not so UTF-7, UTF-16, EBCDIC
+ * and the multi-byte sets whose second bytes may be ASCII. */
+bool gd_charset_holds_ascii(struct guard_span charset);
 /* RFC 9110 token, at least one character. */
 bool gd_is_token(struct guard_span text);
 

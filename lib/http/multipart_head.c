@@ -86,6 +86,20 @@ static void read_disposition(struct parse *parse, struct guard_span value)
     }
 }
 
+/* Servers decode fields by it. */
+static void read_charset(struct parse *parse, struct guard_span type)
+{
+    struct guard_span rest = gd_span_from(type, gd_span_find(type, ';'));
+    struct gd_parameter parameter;
+    enum gd_parameter_result result;
+    while ((result = gd_parameter_next(&rest, &parameter)) != GD_PARAMETER_END) {
+        if (result == GD_PARAMETER_FOUND &&
+            gd_span_equal_nocase(parameter.name, GUARD_SPAN_LITERAL("charset")) &&
+            !gd_charset_holds_ascii(parameter.value))
+            irregular(parse);
+    }
+}
+
 static void read_line(struct parse *parse, struct guard_span line)
 {
     size_t colon = gd_span_find(line, ':');
@@ -142,5 +156,7 @@ void gd_part_head_parse(struct gd_part_head *out, uint8_t *block, size_t len,
     }
     if (!parse.has_name)
         irregular(&parse);
+    if (!out->is_file)
+        read_charset(&parse, out->content_type);
     out->faults |= gd_text_faults(out->name, false) | gd_text_faults(out->file_name, false);
 }

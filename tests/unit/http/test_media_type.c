@@ -59,6 +59,21 @@ static void test_parameters(void **state)
           true, GUARD_BODY_MULTIPART);
     check(TEXT("multipart/form-data; boundary=a; Boundary*0=b; boundary*1=c"),
           "multipart/form-data", "a", true, GUARD_BODY_MULTIPART);
+    const char form[] = "application/x-www-form-urlencoded";
+    check(TEXT("application/x-www-form-urlencoded; charset=UTF-8"), form, "", false,
+          GUARD_BODY_FORM);
+    check(TEXT("application/x-www-form-urlencoded;charset=\"iso-8859-15\""), form, "", false,
+          GUARD_BODY_FORM);
+    check(TEXT("application/x-www-form-urlencoded; Charset=ibm037"), form, "", true,
+          GUARD_BODY_FORM);
+    check(TEXT("application/x-www-form-urlencoded; charset=utf-7"), form, "", true,
+          GUARD_BODY_FORM);
+    check(TEXT("application/x-www-form-urlencoded; charset=utf-16"), form, "", true,
+          GUARD_BODY_FORM);
+    check(TEXT("application/x-www-form-urlencoded; charset=iso-885"), form, "", true,
+          GUARD_BODY_FORM);
+    check(TEXT("application/x-www-form-urlencoded; charset="), form, "", true, GUARD_BODY_FORM);
+    check(TEXT("text/plain; charset=utf-16"), "text/plain", "", false, GUARD_BODY_TEXT);
     check(TEXT("multipart/mixed; boundary=a"), "multipart/mixed", "a", false, GUARD_BODY_BYTES);
     check(TEXT("application/json;"), "application/json", "", false, GUARD_BODY_JSON);
     check(TEXT("application/json; ; ;charset=a"), "application/json", "", false, GUARD_BODY_JSON);

@@ -82,6 +82,15 @@ static void test_irregular(void **state)
          "! multipart multipart-syntax\nmultipart a=1\n"},
         {LITERAL("--b\r\n" CD "name=a\r\nContent-Transfer-Encoding: 8BIT\r\n\r\n1\r\n--b--"),
          "multipart a=1\n"},
+        {LITERAL("--b\r\nContent-Type: text/plain; charset=utf-8\r\n" CD
+                 "name=a\r\n\r\n1\r\n--b--"),
+         "multipart a=1\n"},
+        {LITERAL("--b\r\nContent-Type: text/plain; charset=UTF-7\r\n" CD
+                 "name=a\r\n\r\n+ACc-\r\n--b--"),
+         "! multipart multipart-syntax\nmultipart a=+ACc-\n"},
+        {LITERAL("--b\r\n" CD "name=a; filename=b\r\nContent-Type: text/csv; charset=utf-16\r\n"
+                 "\r\n1\r\n--b--"),
+         "blob a|b|text/csv; charset=utf-16|1|\n"},
         {LITERAL("--b\r\n" CD "name=a\r\nno colon\r\n\r\n1\r\n--b--"),
          "! multipart multipart-syntax\nmultipart a=1\n"},
         {LITERAL("--b\r\n" CD "name=a\r\nContent-Type: a\r\nContent-Type: b\r\n\r\n1\r\n--b--"),
