@@ -30,18 +30,35 @@ static void put(struct text *text, const char *format, ...)
         text->len += (size_t)len;
 }
 
-/* A double-quoted YAML scalar; control bytes as \xNN. */
+/* Characters that YAML doesn't allow in a text or takes for the end of a line, by their UTF-8. */
+static size_t put_unprintable(struct text *text, const uint8_t *at, size_t left)
+{
+    if (left >= 2 && at[0] == 0xc2 && at[1] < 0xa0) {
+        put(text, "\\x%02x", at[1]);
+        return 2;
+    }
+    unsigned code = left < 3 ? 0 : (at[0] & 0x0fu) << 12 | (at[1] & 0x3fu) << 6 | (at[2] & 0x3fu);
+    if (left < 3 || (at[0] & 0xf0) != 0xe0 ||
+        (code != 0x2028 && code != 0x2029 && code != 0xfeff && code < 0xfffe))
+        return 0;
+    put(text, "\\u%04x", code);
+    return 3;
+}
+
+/* A double-quoted YAML scalar. */
 static void put_quoted(struct text *text, struct guard_span value)
 {
     put(text, "\"");
-    for (size_t i = 0; i < value.len; i++) {
+    for (size_t i = 0; i < value.len;) {
         uint8_t c = value.ptr[i];
-        if (c == '"' || c == '\\')
+        size_t len = c < 0x80 ? 0 : put_unprintable(text, value.ptr + i, value.len - i);
+        if (len == 0 && (c == '"' || c == '\\'))
             put(text, "\\%c", c);
-        else if (c < 0x20 || c == 0x7f)
+        else if (len == 0 && (c < 0x20 || c == 0x7f))
             put(text, "\\x%02x", c);
-        else
+        else if (len == 0)
             put(text, "%c", c);
+        i += len == 0 ? 1 : len;
     }
     put(text, "\"");
 }

@@ -188,6 +188,29 @@ static void writing_reads_back_equal(void **state)
     assert_memory_equal(second.pile_digest, first.pile_digest, sizeof(first.pile_digest));
 }
 
+/* YAML knows more ends of lines than the line feed, and characters that it refuses. */
+static void names_come_back_as_they_were(void **state)
+{
+    static const char document[] =
+        "{\"service\":\"a\",\"configured\":{\"headers\":[{\"in\":\"cookie\",\"name\":"
+        "\"a\\u0001\\n\\r\\u007f\\u0080\\u0085\\u009f\\u00a0\\u2028\\u2029\\u202a\\ufeff\\ufffe\\uf"
+        "fff\"}]}}";
+    static const char name[] =
+        "a\x01\n\r\x7f\xc2\x80\xc2\x85\xc2\x9f\xc2\xa0\xe2\x80\xa8\xe2\x80\xa9\xe2\x80\xaa"
+        "\xef\xbb\xbf\xef\xbf\xbe\xef\xbf\xbf";
+    struct guard_guardian first;
+    struct guard_guardian second;
+    struct guard_span text;
+    struct guard_err err = {""};
+    (void)state;
+    assert_int_equal(parse(&first, document, &err), GUARD_OK);
+    assert_int_equal(guardian_write(&first, &arena, &text, &err), GUARD_OK);
+    if (guardian_parse(&second, "w.yaml", text, &arena, &err) != GUARD_OK)
+        fail_msg("%s\n%.*s", err.text, (int)text.len, (const char *)text.ptr);
+    assert_int_equal(second.headers[0].name.len, sizeof(name) - 1);
+    assert_memory_equal(second.headers[0].name.ptr, name, sizeof(name) - 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -196,6 +219,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(refuses_with_the_place, set_up, tear_down),
         cmocka_unit_test_setup_teardown(refuses_depth_and_size, set_up, tear_down),
         cmocka_unit_test_setup_teardown(writing_reads_back_equal, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(names_come_back_as_they_were, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
