@@ -52,6 +52,8 @@ static enum guard_rc take_key(struct building *building, struct document_node *n
     uint32_t level = building->depth - 1;
     if (node->kind != DOCUMENT_SCALAR)
         return fail_at(building, mark, GUARD_E_SYNTAX, "a key must be a text");
+    if (building->stack[level]->count == DOCUMENT_MEMBERS_MAX)
+        return fail_at(building, mark, GUARD_E_LIMIT, "a mapping with too many members");
     for (const struct document_node *other = building->stack[level]->first; other != NULL;
          other = other->next) {
         if (other->key->text.len == node->text.len &&
@@ -173,15 +175,28 @@ static enum guard_rc parse_events(struct building *building)
     return GUARD_OK;
 }
 
+/* What may be a directive for tags, which we don't allow: libyaml compares each with all before it.
+ */
+static size_t directives(struct guard_span bytes)
+{
+    size_t count = 0;
+    for (size_t i = 0; i + 4 <= bytes.len; i++)
+        count += bytes.ptr[i] == '%' && memcmp(bytes.ptr + i, "%TAG", 4) == 0;
+    return count;
+}
+
 enum guard_rc document_parse(struct document *out, const char *name, struct guard_span bytes,
                              struct guard_arena *arena, struct guard_err *err)
 {
     *out = (struct document){.name = name, .arena = arena};
     if (bytes.len > DOCUMENT_BYTES_MAX)
         return guard_fail(err, GUARD_E_LIMIT, "%s: larger than %d bytes", name, DOCUMENT_BYTES_MAX);
+    if (directives(bytes) > DOCUMENT_DIRECTIVES_MAX)
+        return guard_fail(err, GUARD_E_LIMIT, "%s: too many directives", name);
     struct building building = {.document = out, .err = err};
     if (!yaml_parser_initialize(&building.parser))
         return guard_fail(err, GUARD_E_NOMEM, "%s: no memory", name);
+    yaml_parser_set_encoding(&building.parser, YAML_UTF8_ENCODING);
     yaml_parser_set_input_string(&building.parser, bytes.ptr, bytes.len);
     enum guard_rc rc = parse_events(&building);
     yaml_parser_delete(&building.parser);

@@ -8,6 +8,10 @@
 #include <guard/types.h>
 
 enum { DOCUMENT_BYTES_MAX = 1 << 20, DOCUMENT_NODES_MAX = 65536, DOCUMENT_DEPTH_MAX = 16 };
+enum {
+    DOCUMENT_MEMBERS_MAX = 1024,
+    DOCUMENT_DIRECTIVES_MAX = 16
+}; /* each is held against all before */
 
 enum document_kind { DOCUMENT_SCALAR, DOCUMENT_SEQUENCE, DOCUMENT_MAPPING };
 

@@ -165,6 +165,15 @@ static void refuses_depth_and_size(void **state)
     static char large[(1 << 20) + 2];
     memset(large, '#', sizeof(large) - 1);
     assert_int_equal(parse(&guardian, large, &err), GUARD_E_LIMIT);
+    /* What costs a comparison with all before it. */
+    size_t len = (size_t)snprintf(large, sizeof(large), "{");
+    for (int i = 0; i < 30000; i++)
+        len += (size_t)snprintf(large + len, sizeof(large) - len, "\"%x\":1,", i);
+    assert_int_equal(parse(&guardian, large, &err), GUARD_E_LIMIT);
+    len = 0;
+    for (int i = 0; i < 60000; i++)
+        len += (size_t)snprintf(large + len, sizeof(large) - len, "%%TAG !%x! b\r", i);
+    assert_int_equal(parse(&guardian, large, &err), GUARD_E_LIMIT);
 }
 
 static void writing_reads_back_equal(void **state)
