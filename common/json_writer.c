@@ -41,6 +41,17 @@ static size_t utf8_len(const uint8_t *text, size_t len)
     return overlong || outside ? 0 : need;
 }
 
+/* JSON allows these as they are, but terminals obey some of them and YAML, by which documents are
+ * read, refuses them or takes them for ends of lines. */
+static unsigned unprintable(const uint8_t *text, size_t len)
+{
+    if (len == 2 && text[0] == 0xc2 && text[1] < 0xa0)
+        return text[1];
+    unsigned code =
+        len == 3 ? (text[0] & 0x0fu) << 12 | (text[1] & 0x3fu) << 6 | (text[2] & 0x3fu) : 0;
+    return code == 0x2028 || code == 0x2029 || code == 0xfeff || code >= 0xfffe ? code : 0;
+}
+
 static size_t put_special(struct json_writer *json, const uint8_t *text, size_t len)
 {
     char escape[8];
@@ -60,6 +71,12 @@ static size_t put_special(struct json_writer *json, const uint8_t *text, size_t 
     if (n == 0) {
         put(json, "\xef\xbf\xbd", 3);
         return 1;
+    }
+    unsigned code = unprintable(text, n);
+    if (code != 0) {
+        snprintf(escape, sizeof(escape), "\\u%04x", code);
+        put(json, escape, 6);
+        return n;
     }
     put(json, (const char *)text, n);
     return n;

@@ -179,6 +179,23 @@ def test_repeated_alerts_are_folded_with_counts(guardd, gate):
     assert sum(line["count"] + line["suppressed"] for line in same) >= 20
 
 
+@pytest.mark.parametrize("odd", ["%c2%80", "%ef%bf%bf", "%e2%80%a8", "%00%1b%ff"])
+def test_no_name_keeps_its_alert_from_being_told(guardd, gate, odd):
+    """Alerts are read as documents: what these refuse must not stand in them raw."""
+    shop = Shop(33)
+    drive(gate.port, shop.many(1200))
+    wait_for(lambda: guardd.service().get("ready"), "readiness", 30)
+    wait_in_force(gate, shop)
+    attack = shop.exchange("GET", f"/users?username=tom%27%20or%20%27a%27=%27a&x{odd}=1")
+    drive(gate.port, [attack])
+    wait_for(lambda: (guardd.state / "alerts.jsonl").exists() or guardd.status()["alerts"]["hostile"], "the alert", 20)
+    assert guardd.status()["alerts"]["hostile"] == 0
+    found = [json.loads(line) for line in (guardd.state / "alerts.jsonl").read_text().splitlines()]
+    assert any(finding["name"].startswith("x") for line in found for finding in line["findings"])
+    assert "param username" in guard(guardd.state, "alerts")
+    assert guard(guardd.state, "status")
+
+
 def test_a_bad_guardian_leaves_the_last_good_one_in_force(guardd, gate):
     drive(gate.port, Shop(23).many(50))
     guardd.wait_exchanges(50)

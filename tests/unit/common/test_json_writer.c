@@ -33,6 +33,22 @@ static void escapes_what_json_and_terminals_need(void **state)
                         "\"c\":[-5,true],\"d\":0.25}");
 }
 
+/* Raw, an alert with one of them was refused where alerts are read. */
+static void escapes_what_yaml_refuses(void **state)
+{
+    char text[256];
+    struct json_writer json;
+    (void)state;
+    json_writer_init(&json, text, sizeof(text));
+    json_string(
+        &json, NULL,
+        GUARD_SPAN_LITERAL("\xc2\x80\xc2\x9b\xc2\xa0\xe2\x80\xa8\xe2\x80\xa9\xe2\x80\xaa"
+                           "\xef\xbb\xbf\xef\xbf\xbd\xef\xbf\xbe\xef\xbf\xbf\xf0\x9f\xbf\xbf"));
+    text[json.len] = '\0';
+    assert_string_equal(text, "\"\\u0080\\u009b\xc2\xa0\\u2028\\u2029\xe2\x80\xaa"
+                              "\\ufeff\xef\xbf\xbd\\ufffe\\uffff\xf0\x9f\xbf\xbf\"");
+}
+
 static void never_writes_beyond_its_room(void **state)
 {
     (void)state;
@@ -55,6 +71,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(escapes_what_json_and_terminals_need),
+        cmocka_unit_test(escapes_what_yaml_refuses),
         cmocka_unit_test(never_writes_beyond_its_room),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
