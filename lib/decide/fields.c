@@ -133,8 +133,10 @@ static void find_missing(struct gd_decision *decision)
     const struct gd_profile *profile = decision->profile;
     size_t words = policy->field_count / 64 + 1;
     uint64_t *seen = gd_arena_get(decision->arena, words * sizeof(*seen));
-    if (seen == NULL)
+    if (seen == NULL) {
+        gd_rules_faults(decision, GUARD_LOCATION_NONE, UINT64_C(1) << GUARD_FAULT_MEMORY);
         return;
+    }
     memset(seen, 0, words * sizeof(*seen));
     for (uint32_t i = 0; i < profile->field_count; i++) {
         uint32_t known = decision->known[i];

@@ -8,6 +8,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include <cmocka.h>
 
@@ -109,6 +110,45 @@ static void test_small_arena(void **state)
     world_policy_free(policy);
 }
 
+static bool dry;
+
+static void *dry_get(void *ctx, size_t size)
+{
+    (void)ctx;
+    return dry ? NULL : malloc(size);
+}
+
+static void dry_put(void *ctx, void *ptr)
+{
+    (void)ctx;
+    free(ptr);
+}
+
+/* Whatever the room that is left for the decision, a required name isn't forgotten. */
+static void test_no_room_for_what_is_missing(void **state)
+{
+    (void)state;
+    const struct guard_alloc source = {NULL, dry_get, dry_put};
+    world_init(&world);
+    struct guard_policy *policy = world_policy(&world);
+    for (size_t used = 0; used < 16 * 1024; used += 4) {
+        struct guard_arena arena;
+        dry = false;
+        guard_arena_init(&arena, &source, 256 * 1024);
+        struct guard_txn_cfg cfg = {.policy = policy, .service = GUARD_SPAN_LITERAL("shop")};
+        struct guard_txn *txn = NULL;
+        assert_int_equal(guard_txn_begin(&txn, &cfg, &arena), GUARD_OK);
+        guard_txn_request(txn, world_span("GET"), world_span("/search"), 11);
+        guard_txn_header(txn, world_span("host"), world_span("shop.test"));
+        (void)guard_txn_headers_end(txn);
+        dry = true;
+        (void)guard_arena_get(&arena, used);
+        assert_int_not_equal(guard_txn_request_end(txn)->decision, GUARD_PASS);
+        guard_arena_reset(&arena);
+    }
+    world_policy_free(policy);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -116,6 +156,7 @@ int main(void)
         cmocka_unit_test(test_record),
         cmocka_unit_test(test_order),
         cmocka_unit_test(test_small_arena),
+        cmocka_unit_test(test_no_room_for_what_is_missing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
