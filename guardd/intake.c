@@ -60,13 +60,27 @@ static void close_ring(struct intake *intake, uint32_t index)
     intake->list[index] = intake->list[--intake->count];
 }
 
+static bool forget(struct intake *intake, const char *name)
+{
+    struct guard_err err;
+    if (store_forget_position(intake->store, name, &err) == GUARD_OK)
+        return true;
+    log_event("warn", "position-kept", no_service, "%s: %s", name, err.text);
+    return false;
+}
+
 void intake_scan(struct intake *intake)
 {
     char path[STATE_PATH_MAX];
+    bool forgetting = true;
     for (uint32_t i = intake->count; i-- > 0;) {
         /* Removed, or replaced by a new file of the same name, which is found below. */
-        if (ring_reader_gone(intake->list[i].reader) && !intake->list[i].dirty)
-            close_ring(intake, i);
+        if (!ring_reader_gone(intake->list[i].reader) || intake->list[i].dirty)
+            continue;
+        /* Each failure may take as long as a lock is waited for: one is enough. */
+        if (forgetting)
+            forgetting = forget(intake, intake->list[i].name);
+        close_ring(intake, i);
     }
     if (!ring_path(intake, "", path))
         return;

@@ -12,7 +12,14 @@
 
 enum { STORE_VERSION = 1 };
 
-enum statement { SAVE_SERVICE, LOAD_SERVICES, SAVE_POSITION, LOAD_POSITION, STATEMENT_COUNT };
+enum statement {
+    SAVE_SERVICE,
+    LOAD_SERVICES,
+    SAVE_POSITION,
+    LOAD_POSITION,
+    FORGET_POSITION,
+    STATEMENT_COUNT
+};
 
 struct store {
     sqlite3 *db;
@@ -38,6 +45,7 @@ static const char *const texts[STATEMENT_COUNT] = {
                       "CONFLICT (ring) DO UPDATE "
                       "SET incarnation = excluded.incarnation, sequence = excluded.sequence",
     [LOAD_POSITION] = "SELECT incarnation, sequence FROM position WHERE ring = ?1",
+    [FORGET_POSITION] = "DELETE FROM position WHERE ring = ?1",
 };
 
 static enum guard_rc failure(const struct store *store, const char *what, struct guard_err *err)
@@ -242,6 +250,13 @@ enum guard_rc store_save_position(struct store *store, const char *ring, uint64_
     sqlite3_bind_int64(statement, 2, (sqlite3_int64)incarnation);
     sqlite3_bind_int64(statement, 3, (sqlite3_int64)sequence);
     return finish_step(store, statement, "a position can't be saved", err);
+}
+
+enum guard_rc store_forget_position(struct store *store, const char *ring, struct guard_err *err)
+{
+    sqlite3_stmt *statement = store->statements[FORGET_POSITION];
+    sqlite3_bind_text(statement, 1, ring, -1, SQLITE_STATIC);
+    return finish_step(store, statement, "a position can't be forgotten", err);
 }
 
 enum guard_rc store_load_position(struct store *store, const char *ring, uint64_t *incarnation,

@@ -39,6 +39,9 @@ store_load_services(struct store *store,
 GUARD_MUST_USE enum guard_rc store_save_position(struct store *store, const char *ring,
                                                  uint64_t incarnation, uint64_t sequence,
                                                  struct guard_err *err);
+/* Of a ring whose file is gone: what comes under its name is another ring. */
+GUARD_MUST_USE enum guard_rc store_forget_position(struct store *store, const char *ring,
+                                                   struct guard_err *err);
 /* GUARD_OK with zeros when the ring is unknown. */
 GUARD_MUST_USE enum guard_rc store_load_position(struct store *store, const char *ring,
                                                  uint64_t *incarnation, uint64_t *sequence,

@@ -453,6 +453,27 @@ def test_a_ring_that_never_ends_doesnt_keep_guardd_from_ending(guardd, gate, tmp
         end_process(writer)
 
 
+def test_positions_of_rings_that_are_gone_are_forgotten(guardd, gate):
+    """Whoever may make rings could else fill the store with their names."""
+    drive(gate.port, Shop(34).many(50))
+    guardd.wait_exchanges(50)
+    good = next((guardd.state / "rings").glob("*.ring")).read_bytes()
+    rings = [guardd.state / "rings" / f"short-lived-{i}.ring" for i in range(20)]
+
+    def positions():
+        with sqlite3.connect(f"file:{guardd.state}/guard.db?mode=ro", uri=True) as database:
+            return [name for (name,) in database.execute("SELECT ring FROM position") if name.startswith("short")]
+
+    for ring in rings:
+        ring.write_bytes(good)
+    wait_for(lambda: len(positions()) == 20, "their positions")
+    for ring in rings:
+        ring.unlink()
+    wait_for(lambda: not positions(), "them to be forgotten")
+    drive(gate.port, Shop(35).many(50))
+    wait_for(lambda: guardd.service()["exchanges"] >= 100, "the gate's own ring to be read")
+
+
 def test_sigterm_saves_everything_at_once(guardd, gate):
     drive(gate.port, Shop(31).many(321))
     guardd.process.send_signal(signal.SIGTERM)
