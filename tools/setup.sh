@@ -1,13 +1,14 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # Installs the Debian packages that are missing for the named groups of packages.txt; says what to install when it may not.
-# Debian's nginx would start a server when it is installed: a policy forbids it for that time, unless there is one already.
+# Debian's nginx would start a server when it is installed and at every boot. Guard needs the program alone: a policy forbids
+# the first, and the service of an nginx that wasn't there before is left disabled. One that was there isn't touched.
 set -eu
 
 groups=${*:-build}
 here=$(cd "$(dirname "$0")" && pwd)
 pattern=$(printf '%s' "$groups" | tr ' ' '|')
-policy=/usr/sbin/policy-rc.d
+policy=${POLICY_RC_D:-/usr/sbin/policy-rc.d} # a test says another
 
 mapfile -t wanted < <(sed -nE "s/^($pattern) +([a-z0-9][a-z0-9.+-]*)$/\2/p" "$here/packages.txt" | sort -u)
 if [ "${#wanted[@]}" = 0 ]; then
@@ -35,14 +36,33 @@ if [ "$(id -u)" != 0 ]; then
     as_root=(sudo -n)
 fi
 
+# A policy of the administrator's that forbids starts as well stays as it is; another one is put aside meanwhile.
+mark='# for the time that tools/setup.sh of Guard installs packages'
 own_policy=0
-remove_policy() {
-    [ "$own_policy" = 0 ] || "${as_root[@]}" rm -f "$policy"
+restore_policy() {
+    [ "$own_policy" = 1 ] || return 0
+    if [ -e "$policy.before-guard" ]; then
+        "${as_root[@]}" mv -f "$policy.before-guard" "$policy"
+    else
+        "${as_root[@]}" rm -f "$policy"
+    fi
 }
-trap remove_policy EXIT
-if [ ! -e "$policy" ]; then
-    printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" tee "$policy" >/dev/null
+starts_forbidden() {
+    local status=0
+    [ -x "$policy" ] || return 1
+    "${as_root[@]}" "$policy" nginx start >/dev/null 2>&1 || status=$?
+    [ "$status" = 101 ]
+}
+trap restore_policy EXIT
+trap 'exit 129' HUP
+trap 'exit 130' INT
+trap 'exit 143' TERM
+if grep -qsF "$mark" "$policy"; then
+    own_policy=1 # left by one of us that was killed
+elif ! starts_forbidden; then
     own_policy=1
+    [ ! -e "$policy" ] || "${as_root[@]}" mv "$policy" "$policy.before-guard"
+    printf '#!/bin/sh\n%s\nexit 101\n' "$mark" | "${as_root[@]}" tee "$policy" >/dev/null
     "${as_root[@]}" chmod 755 "$policy"
 fi
 
@@ -58,5 +78,12 @@ if ! apt install --no-install-recommends --no-upgrade "${missing[@]}"; then
     echo "setup: the installation failed" >&2
     rm -f "$log"
     exit 1
+fi
+if printf '%s\n' "${missing[@]}" | grep -qx nginx; then
+    if "${as_root[@]}" update-rc.d nginx disable >"$log" 2>&1; then
+        echo "setup: the service nginx stays off (update-rc.d nginx enable)"
+    else
+        cat "$log" >&2
+    fi
 fi
 rm -f "$log"
