@@ -8,16 +8,23 @@ set -eu
 nginx_src=$1
 module_dir=$(cd "$2" && pwd)
 mkdir -p "$3" "$4"
-build_dir=$(cd "$3" && pwd)
+log=$(cd "$3" && pwd)/configure.log
 out_dir=$(cd "$4" && pwd)
+
+# nginx's script can't do with blanks in a path, so that it gets to see short ones.
+work=$(mktemp -d /tmp/guard-configure.XXXXXX)
+trap 'rm -rf "$work"' EXIT
+ln -s "$module_dir" "$work/module"
+build_dir=$work/objs
+mkdir "$build_dir"
 
 # shellcheck source=/dev/null
 . "$nginx_src/conf_flags" # NGX_CONF_FLAGS, an array
 cd "$nginx_src"
 # NGX_CONFIGURE would put this machine's paths into the header.
 if ! bash ./configure "${NGX_CONF_FLAGS[@]}" --with-cc="$5" --with-cc-opt="-O2 -g -fPIC" --builddir="$build_dir" \
-    --add-dynamic-module="$module_dir" >"$build_dir/configure.log" 2>&1; then
-    tail -n 20 "$build_dir/configure.log" >&2
+    --add-dynamic-module="$work/module" >"$log" 2>&1; then
+    tail -n 20 "$log" >&2
     exit 1
 fi
 sed -i '/^#define NGX_CONFIGURE /c #define NGX_CONFIGURE ""' "$build_dir/ngx_auto_config.h"
