@@ -9,6 +9,7 @@
 #include "state_files.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <limits.h>
 #include <netdb.h>
@@ -17,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -36,7 +38,13 @@ enum {
     RUN_NGINX,
     RUN_MODULE
 };
-enum { START_WAIT_MS = 15000, STOP_WAIT_MS = 10000, RETRY_MAX_MS = 30000, STABLE_MS = 60000 };
+enum {
+    START_WAIT_MS = 15000,
+    STOP_WAIT_MS = 10000,
+    LOCK_WAIT_MS = 5000,
+    RETRY_MAX_MS = 30000,
+    STABLE_MS = 60000
+};
 
 static const struct option_spec options[] = {
     {"upstream", "URL", "the service: http://host:port or https://host:port (required)"},
@@ -77,6 +85,16 @@ static bool plain(const char *text)
             return false;
     }
     return text[0] != '\0';
+}
+
+/* A path stands there in quotes: only what ends or changes a quoted text is refused. */
+static bool quotable(const char *path)
+{
+    for (const char *c = path; *c != '\0'; c++) {
+        if ((unsigned char)*c < 0x20 || *c == 0x7f || strchr("\"\\$", *c) != NULL)
+            return false;
+    }
+    return path[0] != '\0';
 }
 
 static bool first_executable(char out[STATE_PATH_MAX], const char *const *candidates)
@@ -130,23 +148,23 @@ static bool find_programs(struct run_settings *settings, const struct arguments 
     if (!first_executable(settings->guardd, daemons))
         return complain(0, "guardd isn't beside this program") != 0;
     char module[STATE_PATH_MAX];
-    if (!first_executable(module, modules) || !resolve(module, settings->module) ||
-        !plain(settings->module))
-        return complain(
-                   0,
-                   "the gate's module isn't found, or its path isn't plain; give --module FILE") !=
-               0;
+    if (!first_executable(module, modules) || !resolve(module, settings->module))
+        return complain(0, "the gate's module isn't found; give --module FILE") != 0;
     return true;
 }
 
-static bool settings_plain(const struct run_settings *settings)
+static bool settings_fit(const struct run_settings *settings)
 {
-    const char *const texts[] = {settings->upstream,  settings->listen, settings->user,
-                                 settings->workers,   settings->state,  settings->trust,
-                                 settings->access_log};
+    const char *const texts[] = {settings->upstream, settings->listen, settings->user,
+                                 settings->workers, settings->trust};
+    const char *const paths[] = {settings->state, settings->module, settings->access_log};
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
         if (texts[i] != NULL && !plain(texts[i]))
             return complain(0, "\"%s\" can't stand in a configuration", texts[i]) != 0;
+    }
+    for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+        if (paths[i] != NULL && !quotable(paths[i]))
+            return complain(0, "\"%s\" can't stand in a configuration", paths[i]) != 0;
     }
     return true;
 }
@@ -179,7 +197,7 @@ static bool read_settings(struct run_settings *settings, const struct arguments 
         return complain(0, "%s", err.text) != 0;
     if (!resolve(dir, settings->state))
         return complain(0, "%s: %s", dir, strerror(errno)) != 0;
-    return settings_plain(settings) && find_programs(settings, arguments);
+    return find_programs(settings, arguments) && settings_fit(settings);
 }
 
 /* As root, nginx's workers run under another account: they own the rings, and read policies and
@@ -230,6 +248,45 @@ static bool workers_reach_state(const struct run_settings *settings)
                         "%s: account %s can't get there: open the folders above it, or give --user "
                         "or --state",
                         path, settings->user) != 0;
+    return true;
+}
+
+/* Waits for who ends just now: children of a killed `guard run` do. */
+static int lock_within(const char *path, uint64_t wait_ms)
+{
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
+    for (uint64_t start = clock_unix_ms(); fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) != 0;) {
+        if (errno != EINTR && (errno != EWOULDBLOCK || clock_unix_ms() - start > wait_ms)) {
+            int reason = errno;
+            close(fd);
+            errno = reason;
+            return -1;
+        }
+        pause_ms(50);
+    }
+    return fd;
+}
+
+/* One `guard run` per state directory, and none beside a guardd: it would overwrite the other's
+ * nginx.conf, and its guardd would never start. Our lock is held until the end; guardd takes its
+ * own. */
+static bool take_state(const struct run_settings *settings)
+{
+    static const char *const names[] = {"run.lock", "guardd.lock"};
+    char path[STATE_PATH_MAX];
+    int fd = -1;
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (state_path(path, settings->state, "", (struct guard_span){NULL, 0}, names[i]) !=
+            GUARD_OK)
+            return complain(0, "%s: the path is too long", settings->state) != 0;
+        fd = lock_within(path, LOCK_WAIT_MS);
+        if (fd < 0 && errno == EWOULDBLOCK)
+            return complain(0, "%s: another `guard run` or guardd uses this directory",
+                            settings->state) != 0;
+        if (fd < 0)
+            return complain(0, "%s: %s", path, strerror(errno)) != 0;
+    }
+    close(fd);
     return true;
 }
 
@@ -401,8 +458,8 @@ static int run(const struct arguments *arguments)
         return complain(EXIT_USAGE, "there are no operands; see guard run --help");
     if (!read_settings(&running.settings, arguments))
         return EXIT_USAGE;
-    if (!share_with_workers(&running.settings) || !workers_reach_state(&running.settings) ||
-        !ensure_guardian(&running.settings, mode) ||
+    if (!take_state(&running.settings) || !share_with_workers(&running.settings) ||
+        !workers_reach_state(&running.settings) || !ensure_guardian(&running.settings, mode) ||
         state_path(running.prefix, running.settings.state, "nginx", (struct guard_span){NULL, 0},
                    "") != GUARD_OK ||
         !nginx_conf_write(&running.settings, running.conf))

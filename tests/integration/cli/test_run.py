@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What `guard run` refuses before it starts anything, with the reason that helps."""
+"""What `guard run` refuses before it starts anything, with the reason that helps, and what it takes."""
 
 import os
 import pathlib
+import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -10,7 +12,7 @@ import tempfile
 import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
-from conftest import BIN, accepts, end_process, free_port, wait_for  # noqa: E402
+from conftest import BIN, MODULE, accepts, end_process, free_port, wait_for  # noqa: E402
 
 ACCOUNT = "www-data"  # of nginx's workers, by default
 
@@ -18,8 +20,6 @@ ACCOUNT = "www-data"  # of nginx's workers, by default
 @pytest.fixture
 def folder():
     """A folder that every account may enter; not below tmp_path, which is root's alone."""
-    if os.geteuid() != 0:
-        pytest.skip("only root starts workers under another account; run the tests as root to see this")
     with tempfile.TemporaryDirectory(prefix="guard-test.") as path:
         os.chmod(path, 0o711)
         yield pathlib.Path(path)
@@ -34,6 +34,8 @@ def run(state, port, *arguments, **options):
 # 0750 root:root is open to who is of root's group: that of `guard run`, not of the workers.
 @pytest.mark.parametrize("mode", [0o700, 0o750])
 def test_a_state_folder_that_workers_cannot_enter_is_refused_by_name(folder, mode):
+    if os.geteuid() != 0:
+        pytest.skip("only root starts workers under another account; run the tests as root to see this")
     closed = folder / "closed"
     closed.mkdir()
     os.chown(closed, 0, 0)
@@ -62,3 +64,70 @@ def test_the_same_folder_is_taken_once_it_is_open(folder):
     finally:
         end_process(process, timeout=30)
     assert process.returncode == 0
+
+
+def listens(process, port):
+    return process.stdout.readline() == f"guard: listening on http://127.0.0.1:{port}\n"
+
+
+def test_paths_may_have_blanks_and_what_else_nginx_would_take_for_syntax(folder):
+    odd = folder / "a folder; it's {here} #1 é"
+    odd.mkdir()
+    odd.chmod(0o711)
+    module = odd / "gate of mine.so"
+    shutil.copy(MODULE, module)
+    port = free_port()
+    process = run(odd / "state", port, "--module", module, "--access-log", odd / "access log")
+    try:
+        assert listens(process, port), process.communicate()
+        accepts(port)
+        wait_for(lambda: list((odd / "state" / "rings").glob("*.ring")), "a ring that the worker made", 30)
+        assert (odd / "access log").exists()
+    finally:
+        end_process(process, timeout=30)
+    assert process.returncode == 0
+
+
+@pytest.mark.parametrize("sign", ['"', "\\", "$", "\n"])
+def test_paths_that_would_end_or_change_a_quoted_text_are_refused(folder, sign):
+    process = run(folder / f"a{sign}b", free_port())
+    output, errors = process.communicate(timeout=30)
+    assert process.returncode == 2 and output == "" and "can't stand in a configuration" in errors
+
+
+@pytest.mark.parametrize("first", ["run", "guardd"])
+def test_a_state_directory_in_use_is_refused_and_its_user_goes_on(folder, first):
+    state = folder / "state"
+    ports = free_port(), free_port()
+    if first == "run":
+        owner = run(state, ports[0])
+        assert listens(owner, ports[0]), owner.communicate()
+        conf = (state / "nginx" / "nginx.conf").read_text()
+    else:
+        owner = subprocess.Popen([BIN / "guardd", "--state", state], stderr=subprocess.DEVNULL)
+        wait_for(lambda: (state / "status.json").exists(), "guardd to start", 30)
+    second = run(state, ports[1])
+    try:
+        output, errors = second.communicate(timeout=30)
+        assert second.returncode == 1 and output == "" and "another `guard run` or guardd uses this directory" in errors
+        assert owner.poll() is None
+        if first == "run":
+            assert accepts(ports[0]) and (state / "nginx" / "nginx.conf").read_text() == conf
+    finally:
+        end_process(second, timeout=30)
+        end_process(owner, timeout=30)
+
+
+def test_it_starts_again_at_once_after_it_was_killed(folder):
+    ports = free_port(), free_port()
+    first = run(folder / "state", ports[0])
+    second = None
+    try:
+        assert listens(first, ports[0]), first.communicate()
+        end_process(first, signal.SIGKILL)
+        second = run(folder / "state", ports[1])
+        assert listens(second, ports[1]), second.communicate()
+    finally:
+        end_process(first)
+        if second is not None:
+            end_process(second, timeout=30)
