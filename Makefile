@@ -2,13 +2,17 @@
 # A thin front: what to build is said by meson.build, how each step goes by tools/.
 .PHONY: all build run test check format bench soak fuzz install setup clean
 
+# Another build folder, when the clone can't be written.
+GUARD_BUILD ?= build
+export GUARD_BUILD
+
 all: build
 
 setup:
 	@tools/setup.sh build test
 
 build:
-	@tools/build.sh build -Dtests=false
+	@tools/build.sh "$(GUARD_BUILD)" -Dtests=false
 
 run: build
 	@tools/run.sh
@@ -35,7 +39,7 @@ fuzz:
 
 # Programs, module, library and headers, below DESTDIR and the prefix given to meson (default /usr/local).
 install: build
-	@meson install -C build --no-rebuild
+	@meson install -C "$(GUARD_BUILD)" --no-rebuild
 
 clean:
 	rm -rf build build-asan build-clang build-fuzz build-results

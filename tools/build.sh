@@ -8,13 +8,25 @@ cd "$(dirname "$0")/.."
 folder=$1
 shift
 tools/setup.sh build
+mkdir -p "$folder" 2>/dev/null || true
+[ -w "$folder" ] || {
+    echo "build.sh: $folder can't be written; another build folder: GUARD_BUILD=/somewhere make run" >&2
+    exit 1
+}
+folder=$(cd "$folder" && pwd -P)
+made_for_another() {
+    [ -f "$folder/meson-info/meson-info.json" ] && ! python3 -c 'import json, sys
+sys.exit(json.load(open(sys.argv[1]))["directories"]["source"] != sys.argv[2])' "$folder/meson-info/meson-info.json" "$(pwd -P)"
+}
+# In a clone that was moved or copied the folder would go on with the old one's sources. What else lies there (run/) stays.
+if made_for_another; then
+    rm -rf "$folder"/build.ninja "$folder"/meson-*
+fi
 if [ ! -f "$folder/build.ninja" ]; then
-    meson setup "$folder" "$@" >"$folder.setup.log" 2>&1 || {
-        cat "$folder.setup.log" >&2
-        rm -f "$folder.setup.log"
+    meson setup "$folder" "$@" >"$folder/setup.log" 2>&1 || {
+        cat "$folder/setup.log" >&2
         exit 1
     }
-    mv "$folder.setup.log" "$folder/setup.log"
 fi
 read -ra targets <<<"${BUILD_TARGETS-}" # default: everything
 if [ -t 1 ]; then

@@ -14,7 +14,8 @@ Environment:
   SEED=n                       draw names, values and the attack from n (random: any)
   LISTEN=127.0.0.1:port        where Guard listens (default: a free port)
   STATE=directory              what Guard keeps (default: temporary; with UPSTREAM build/run, or
-                               /var/tmp/guard-run when root's folders are closed to nginx)
+                               /var/lib/guard-run when root's folders are closed to nginx)
+  GUARD_BUILD=directory        the build folder (default: build), when the clone can't be written
   BIN=directory                the programs (default: build/bin)
   GUARD_OPTIONS=...            more options for `guard run`
   LEARN_SECONDS=n              how long the profile may take (default 300)
@@ -28,9 +29,23 @@ case "${1-}" in
 esac
 
 root=$(cd "$(dirname "$0")/.." && pwd)
-BIN=$(cd "${BIN:-$root/build/bin}" 2>/dev/null && pwd) || { echo "run.sh: there are no programs; say: make build" >&2; exit 1; }
-work=$(mktemp -d "${TMPDIR:-/tmp}/guard-run.XXXXXX") || exit 1
-chmod 711 "$work" # run by root, nginx's workers have another account
+build=$(cd "$root" && realpath -m "${GUARD_BUILD:-build}")
+BIN=$(cd "${BIN:-$build/bin}" 2>/dev/null && pwd) || { echo "run.sh: there are no programs; say: make build" >&2; exit 1; }
+
+# As root, nginx's workers have an account that may not get into our folder.
+workers_enter() {
+    [ "$(id -u)" != 0 ] || setpriv --reuid www-data --regid www-data --clear-groups test -x "$1"
+}
+
+make_work() {
+    work=$(mktemp -d "$1/guard-run.XXXXXX") && chmod 711 "$work"
+}
+
+make_work "${TMPDIR:-/tmp}" || exit 1
+if ! workers_enter "$work"; then
+    rmdir "$work"
+    make_work /tmp || exit 1
+fi
 pids=()
 failed=0
 bold='' plain='' green='' red=''
@@ -59,14 +74,16 @@ stop() {
 
 clean_up() {
     local i
-    trap '' INT TERM
+    trap '' HUP INT QUIT TERM
     for ((i = ${#pids[@]} - 1; i >= 0; i--)); do # the last started goes first
         stop "${pids[i]}"
     done
     rm -rf "$work"
 }
 trap clean_up EXIT
+trap 'exit 129' HUP # the terminal is closed
 trap 'exit 130' INT
+trap 'exit 131' QUIT
 trap 'exit 143' TERM
 
 # start NAME COMMAND...: in the background, with its output in a file; a group of its own keeps Ctrl-C to us.
@@ -90,6 +107,9 @@ await() {
 give_up() {
     say "run.sh: $1" >&2
     [ -f "$work/$2.log" ] && tail -n 20 "$work/$2.log" >&2
+    if [ "$2" = guard ] && grep -E '\[(emerg|alert|crit)\]' "$STATE/nginx/error.log" 2>/dev/null | tail -n 3 >&2; then
+        say "If $build was configured otherwise (sanitizers, no gate), say: make clean" >&2
+    fi
     exit 1
 }
 
@@ -134,15 +154,10 @@ field() {
 LISTEN=${LISTEN:-127.0.0.1:$("$BIN/guard-demo-traffic" --free-port)}
 url=http://$LISTEN
 
-# As root, nginx's workers have an account that may not get into our folder.
-workers_enter() {
-    [ "$(id -u)" != 0 ] || setpriv --reuid www-data --regid www-data --clear-groups test -x "$1"
-}
-
 protect_upstream() {
-    local home=$root/build/run
+    local home=$build/run
     mkdir -p "$home"
-    workers_enter "$home" || home=/var/tmp/guard-run
+    workers_enter "$home" || home=/var/lib/guard-run # not in a folder where others may have been first
     STATE=${STATE:-$home}
     mkdir -p "$STATE" || exit 1
     start_guard upstream "$UPSTREAM"

@@ -3,6 +3,7 @@
 front of a service that isn't ours."""
 
 import os
+import pathlib
 import random
 import signal
 import subprocess
@@ -46,7 +47,32 @@ def test_the_demo_learns_and_blocks(state, seed):
     assert "403 Forbidden" in output and " BLOCK GET " in output
 
 
-def test_a_service_of_ones_own_is_protected(state, echo):
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root's temporary folder can be closed to nginx's workers")
+def test_a_temporary_folder_that_workers_cannot_enter_does_no_harm(tmp_path, echo):
+    tmp_path.chmod(0o700)
+    port = free_port()
+    process = subprocess.Popen([str(RUN)], env=environment(LISTEN=f"127.0.0.1:{port}", TMPDIR=tmp_path), stdin=subprocess.DEVNULL,
+                               stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    try:
+        wait_for(lambda: accepts(port), "Guard to listen", 60)
+    finally:
+        end_process(process, timeout=60)
+    assert not list(tmp_path.iterdir())
+
+
+def processes_with(text):
+    found = []
+    for entry in pathlib.Path("/proc").iterdir():
+        try:
+            if entry.name.isdigit() and text.encode() in (entry / "cmdline").read_bytes():
+                found.append(entry.name)
+        except OSError:
+            pass
+    return found
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT])
+def test_a_service_of_ones_own_is_protected(state, echo, number):
     port = free_port()
     process = subprocess.Popen([str(RUN)], env=environment(UPSTREAM=f"http://127.0.0.1:{echo.port}", LISTEN=f"127.0.0.1:{port}",
                                                            STATE=state),
@@ -55,9 +81,10 @@ def test_a_service_of_ones_own_is_protected(state, echo):
         wait_for(lambda: accepts(port), "Guard to listen", 60)
         assert curl(f"http://127.0.0.1:{port}/users?username=tom").json()["target"] == "/users?username=tom"
         wait_for(lambda: " 1 exchanges " in guard_status(state), "the exchange to be learned", 60)
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(60) == 143
-        assert not accepts(port)
+        assert len(processes_with(state)) >= 3, "guard run, guardd, nginx"
+        process.send_signal(number)
+        assert process.wait(60) == 128 + number
+        assert not accepts(port) and not processes_with(state)
     finally:
         end_process(process, timeout=60)
 
