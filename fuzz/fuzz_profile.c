@@ -263,7 +263,7 @@ static void whole(const uint8_t *data, size_t size)
     need(guard_memo_new(&memo, &heap) == GUARD_OK);
     size_t len = play(&request, NULL, 0, expected);
     for (size_t round = 0; round < 4; round++) {
-        size_t step = round == 0 ? 0 : round == 1 ? 1 + data[0] / 4 : 17 * round;
+        size_t step = round == 0 ? 0 : round == 1 ? 1 + (size_t)data[0] / 4 : 17 * round;
         size_t again = play(&request, memo, step, found);
         need(again == len && memcmp(expected, found, len) == 0);
     }

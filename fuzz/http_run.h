@@ -149,7 +149,7 @@ static inline void http_run_body(struct http_run *run, enum guard_body_kind kind
     struct guard_alloc source = {run, http_run_get, http_run_put};
     struct gd_body_sink sink = {http_run_view(run),
                                 {run, http_run_member, http_run_element, http_run_scalar,
-                                 http_run_open, http_run_close, http_run_json_fault},
+                                 http_run_open, http_run_close, http_run_json_fault, NULL, NULL},
                                 http_run_blob};
     struct guard_arena arena;
     struct gd_body *body;

@@ -71,7 +71,7 @@ static inline uint8_t gd_get_u8(struct gd_reader *reader)
 static inline uint16_t gd_get_u16(struct gd_reader *reader)
 {
     const uint8_t *at = gd_take(reader, 2);
-    return at == NULL ? 0 : (uint16_t)(at[0] | at[1] << 8);
+    return (uint16_t)(at == NULL ? 0 : at[0] | at[1] << 8);
 }
 
 static inline uint32_t gd_get_u24(struct gd_reader *reader)

@@ -297,8 +297,8 @@ static void scan(struct seen *seen, const struct text *text, struct test_random 
     static const struct gd_limits limits = {
         .names = 512, .leaves = 1000000, .depth = 500, .value = 1 << 16};
     const struct guard_alloc source = {NULL, get_memory, put_memory};
-    const struct gd_json_handler handler = {seen,    on_member, on_element, on_scalar,
-                                            on_open, on_close,  on_fault};
+    const struct gd_json_handler handler = {seen,     on_member, on_element, on_scalar, on_open,
+                                            on_close, on_fault,  NULL,       NULL};
     struct guard_arena arena;
     struct gd_json *json;
     guard_arena_init(&arena, &source, 1 << 20);

@@ -198,8 +198,8 @@ static void on_json_fault(void *ctx, enum guard_fault fault)
 
 struct gd_json_handler trace_json(struct trace *trace)
 {
-    return (struct gd_json_handler){trace,   on_member, on_element,   on_scalar,
-                                    on_open, on_close,  on_json_fault};
+    return (struct gd_json_handler){trace,    on_member,     on_element, on_scalar, on_open,
+                                    on_close, on_json_fault, NULL,       NULL};
 }
 
 static void on_blob(void *ctx, struct guard_span name, struct guard_span file_name,
