@@ -16,8 +16,8 @@ enum { BYPASS_FOR, BYPASS_REASON, BYPASS_END, BYPASS_STATE };
 enum { BYPASS_SECONDS_MAX = 24 * 3600 };
 
 static const struct option_spec options[] = {
-    {"for", "TIME", "how long: 30s, 10m, 2h; at most 24h (required)"},
-    {"reason", "TEXT", "why, for the audit log (required)"},
+    {"for", "TIME", "how long: 30s, 10m, 2h; at most 24h (required to begin)"},
+    {"reason", "TEXT", "why, for the audit log (required to begin)"},
     {"end", NULL, "end the bypass now"},
     {"state", "DIR", "state directory (default $GUARD_STATE or /var/lib/guard)"},
     {NULL, NULL, NULL},
@@ -86,6 +86,7 @@ static int run(const struct arguments *arguments)
     if (!state_service_valid(service) ||
         state_path(path, dir, "bypass", service, ".json") != GUARD_OK)
         return complain(EXIT_USAGE, "a service's name is 1 to 64 letters, digits, '.', '_' or '-'");
+    state_share();
     if (arguments->values[BYPASS_END] != NULL)
         return end(dir, service, path);
     const char *reason = arguments->values[BYPASS_REASON];

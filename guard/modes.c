@@ -56,6 +56,7 @@ static int run(const struct arguments *arguments)
         return complain(EXIT_USAGE, "say `guard mode [observe|alert|block] --service NAME`");
     if (arguments->count == 1 && !parse_mode(arguments->operands[0], &mode))
         return complain(EXIT_USAGE, "a mode is observe, alert or block");
+    state_share();
     guard_arena_init(&arena, &heap, (size_t)16 << 20);
     int status = EXIT_FAILED;
     if (state_guardian(dir, (struct guard_span){(const uint8_t *)name, strlen(name)}, &arena,

@@ -56,7 +56,7 @@ static const struct option_spec options[] = {
     {"workers", "N", "nginx workers (default auto)"},
     {"user", "NAME", "account of nginx's workers when run by root (default www-data)"},
     {"access-log", "FILE", "write one line per request with verdict and reason"},
-    {"nginx", "FILE", "the nginx program (default: found in PATH)"},
+    {"nginx", "FILE", "the nginx program (default: /usr/sbin/nginx or below /usr/local)"},
     {"module", "FILE", "the gate's module (default: beside this program)"},
     {NULL, NULL, NULL},
 };
@@ -456,6 +456,7 @@ static int run(const struct arguments *arguments)
     const char *mode = arguments->values[RUN_MODE];
     if (arguments->count != 0)
         return complain(EXIT_USAGE, "there are no operands; see guard run --help");
+    state_share();
     if (!read_settings(&running.settings, arguments))
         return EXIT_USAGE;
     if (!take_state(&running.settings) || !share_with_workers(&running.settings) ||

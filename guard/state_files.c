@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 const char *state_dir(const char *option)
@@ -84,6 +85,11 @@ bool state_guardian_save(const char *dir, const struct guard_guardian *guardian,
         file_replace(path, text, 0640, true, &err) != GUARD_OK)
         return complain(0, "%s", err.text) != 0;
     return true;
+}
+
+void state_share(void)
+{
+    umask(027);
 }
 
 void user_name(char *out, size_t cap)

@@ -27,6 +27,9 @@ bool state_guardian_save(const char *dir, const struct guard_guardian *guardian,
 /* One line of audit.jsonl: who (the user's name), what, why. False after a message. */
 bool state_audit(const char *dir, struct guard_span service, const char *action, const char *before,
                  const char *after, const char *reason);
+/* Whatever the caller's umask is: workers and guardd read by their group what is written from here
+ * on, and nobody else does. */
+void state_share(void);
 /* The user's name for audits: $SUDO_USER, else the account's, else its number. */
 void user_name(char *out, size_t cap);
 

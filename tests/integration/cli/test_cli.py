@@ -298,6 +298,13 @@ def test_mode_and_bypass_without_guardd_are_audited(tmp_path):
     assert audit[0]["before"] == "alert" and audit[0]["after"] == "block" and audit[0]["reason"] == "ready"
 
 
+def test_gates_can_read_a_bypass_whatever_the_umask(tmp_path):
+    (tmp_path / "bypass").mkdir()
+    subprocess.run([BIN / "guard", "bypass", "a", "--for", "10m", "--reason", "x", "--state", tmp_path], umask=0o077, check=True,
+                   stdout=subprocess.DEVNULL)
+    assert (tmp_path / "bypass" / "a.json").stat().st_mode & 0o777 == 0o640
+
+
 @pytest.mark.parametrize("arguments", [
     [], ["nonsense"], ["learn"], ["learn", "--nonsense", "x"], ["check", "x"], ["pile"], ["pile", "merge"], ["mode", "loud", "--service", "a"],
     ["mode"], ["bypass", "a"], ["bypass", "../a", "--for", "1m", "--reason", "x"], ["bypass", "a", "--for", "99h", "--reason", "x"],
