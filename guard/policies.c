@@ -21,7 +21,6 @@ enum {
     POLICY_MODE,
     POLICY_CONFIGURED
 };
-enum { POLICY_BYTES_MAX = 64 << 20 };
 
 static const struct option_spec options[] = {
     {"guardian", "G.yaml", "compile: the service's Guardian"},
@@ -169,7 +168,7 @@ static int show(const struct arguments *arguments, const char *path)
     bool checked = arguments->values[POLICY_KEY] != NULL;
     if (checked && !read_key(arguments->values[POLICY_KEY], key))
         return EXIT_FAILED;
-    if (file_read(path, POLICY_BYTES_MAX, &bytes, &len, &err) != GUARD_OK)
+    if (file_read(path, GUARD_POLICY_BYTES_MAX, &bytes, &len, &err) != GUARD_OK)
         return complain(EXIT_FAILED, "%s", err.text);
     enum guard_rc rc = guard_policy_load(&policy, &heap, (struct guard_span){bytes, len},
                                          (struct guard_span){NULL, 0}, checked ? key : NULL, &err);

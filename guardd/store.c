@@ -3,12 +3,15 @@
  * committed; a power cut may lose the last commits, never the database. */
 #include "store.h"
 
+#include <fcntl.h>
 #include <inttypes.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 enum { STORE_VERSION = 1 };
 
@@ -68,8 +71,20 @@ static int scalar(sqlite3 *db, const char *sql, char *out, size_t cap)
     return rc;
 }
 
+/* It holds the keys of services: nobody else reads it, whatever umask and folder say. The files
+ * that SQLite lays beside it get its mode. */
+static void keep_private(const char *path)
+{
+    int fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return; /* SQLite will say why */
+    (void)fchmod(fd, 0600);
+    close(fd);
+}
+
 static enum guard_rc open_database(struct store *store, const char *path, struct guard_err *err)
 {
+    keep_private(path);
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
     if (sqlite3_open_v2(path, &store->db, flags, NULL) != SQLITE_OK)
         return failure(store, path, err);

@@ -15,7 +15,6 @@ enum {
     SLICE_BYTES = 64 * 1024,
     SLICE_SERVICES = 16,     /* files examined at a time after the directory changed */
     BACKGROUND_SERVICES = 4, /* and when it didn't: what was written in place is seen in the end */
-    POLICY_BYTES_MAX = 16 * 1024 * 1024,
 };
 
 /* The one file that is being taken in. */
@@ -124,7 +123,7 @@ static void load_begin(struct gate_service *service, const char *path,
         return;
     }
     identify(&info, &loader.id);
-    if (!S_ISREG(info.st_mode) || info.st_size <= 0 || info.st_size > POLICY_BYTES_MAX) {
+    if (!S_ISREG(info.st_mode) || info.st_size <= 0 || info.st_size > GUARD_POLICY_BYTES_MAX) {
         refuse(log, GUARD_E_LIMIT, "not a file of 1 byte to 16 MiB");
         return;
     }

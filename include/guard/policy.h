@@ -11,6 +11,9 @@
 
 struct guard_policy; /* opaque, refcounted */
 
+/* None is compiled that is longer, and no gate reads one. */
+enum { GUARD_POLICY_BYTES_MAX = 16 * 1024 * 1024 };
+
 struct guard_policy_cfg {
     struct guard_alloc alloc;
     uint64_t generation;

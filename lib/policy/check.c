@@ -100,9 +100,9 @@ static enum guard_rc check_header(struct guard_policy_check *check, struct guard
                           header->version, (unsigned)GD_POLICY_VERSION);
     if (bytes.len < sizeof(*header) + GD_POLICY_TRAILER || header->length != bytes.len)
         return guard_fail(err, GUARD_E_SYNTAX, "the policy is truncated: %zu bytes", bytes.len);
-    if (bytes.len > GD_POLICY_BYTES_MAX)
+    if (bytes.len > GUARD_POLICY_BYTES_MAX)
         return guard_fail(err, GUARD_E_LIMIT, "the policy has more than %d bytes",
-                          (int)GD_POLICY_BYTES_MAX);
+                          (int)GUARD_POLICY_BYTES_MAX);
     guard_digest_begin(&check->digest);
     return GUARD_OK;
 }

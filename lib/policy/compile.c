@@ -174,7 +174,7 @@ static enum guard_rc write(uint8_t **out, size_t *len, const struct gd_plan *pla
                            const uint8_t *secret)
 {
     uint64_t length = layout(header, plan);
-    if (length > GD_POLICY_BYTES_MAX)
+    if (length > GUARD_POLICY_BYTES_MAX)
         return GUARD_E_LIMIT;
     uint8_t *bytes = cfg->alloc.alloc(cfg->alloc.ctx, (size_t)length);
     if (bytes == NULL)

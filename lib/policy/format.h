@@ -13,7 +13,6 @@
 
 enum {
     GD_POLICY_VERSION = 2,
-    GD_POLICY_BYTES_MAX = 32 * 1024 * 1024,
     GD_POLICY_NONE = 0xffffffff,
     GD_POLICY_PROBES = 8, /* slots that a lookup may look at */
     GD_POLICY_NAME_MAX = 64,

@@ -244,6 +244,19 @@ def test_a_damaged_store_is_put_aside_and_generations_go_on(guardd, gate):
     wait_for(lambda: guardd.service()["generation"] > before, "a later generation", 30)
 
 
+def test_nobody_else_reads_the_store(guardd, gate):
+    """It holds the keys of services; the folder is the gate's, too, and passes its group on."""
+    guardd.stop()
+    for file in guardd.state.glob("guard.db*"):
+        file.chmod(0o644)
+    guardd.state.chmod(0o2775)
+    guardd.start()
+    drive(gate.port, Shop(26).many(50))
+    guardd.wait_exchanges(50)
+    modes = {file.name: oct(file.stat().st_mode & 0o777) for file in guardd.state.glob("guard.db*")}
+    assert "guard.db-wal" in modes and set(modes.values()) == {"0o600"}, modes
+
+
 @pytest.mark.parametrize("tables", ["service", "service, position"])
 def test_a_store_that_was_never_finished_is_set_up_again(guardd, tables):
     """As one that was killed between its tables and their version left it."""
