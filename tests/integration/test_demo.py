@@ -76,7 +76,9 @@ def test_a_service_of_ones_own_is_protected(state, echo, number):
     port = free_port()
     process = subprocess.Popen([str(RUN)], env=environment(UPSTREAM=f"http://127.0.0.1:{echo.port}", LISTEN=f"127.0.0.1:{port}",
                                                            STATE=state),
-                               stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                               stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                               # ignored when the tests run in the background, and what is ignored can't be trapped
+                               preexec_fn=lambda: signal.signal(number, signal.SIG_DFL))
     try:
         wait_for(lambda: accepts(port), "Guard to listen", 60)
         assert curl(f"http://127.0.0.1:{port}/users?username=tom").json()["target"] == "/users?username=tom"
