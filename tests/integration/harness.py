@@ -115,7 +115,7 @@ class Nginx:
             f"    {kind}_temp_path {self.prefix}/temp_{kind};"
             for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
         )
-        load = f"load_module {self.module};\n" if self.module else ""
+        load = f'load_module "{self.module}";\n' if self.module else ""
         user = "user root;\n" if os.geteuid() == 0 and "user " not in self.main else ""
         quiet = "" if "access_log" in self.http else "    access_log off;\n"
         conf = self.prefix / "nginx.conf"
