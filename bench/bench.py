@@ -18,7 +18,7 @@ import publish
 import workload
 from probes import probes
 from server import (BenchError, Connection, Server, cpu_nanoseconds, free_port, resident_bytes, wait_for, write_proxy,
-                    write_upstream)
+                    unpack_modsecurity, write_upstream)
 
 LIMITS = {"get5": 8000, "json2k": 55000, "json20k": 280000}  # instructions per request over plain nginx
 # What CI holds: the aims, and for the one that is missed half as much again. To be lowered with every gain.
@@ -38,6 +38,7 @@ class Rig:
         prefix = self.folder("upstream")
         write_upstream(prefix, self.upstream_port)
         self.upstream = Server(prefix, self.upstream_port)
+        self.modsecurity = f"{os.path.abspath(arguments.build)}/modsecurity"
         self.guard = None
         try:
             self.guard = gate.learned(arguments.build, f"{work}/guard", 9000)
@@ -66,7 +67,7 @@ class Rig:
     def serve(self, variant, workers=1, before=(), h2=False, guard=None, log="error"):
         prefix, port, h2_port = self.folder(variant), free_port(), free_port() if h2 else None
         settings = (guard or self.guard).directives(prefix) if variant == "guard" else None
-        write_proxy(prefix, port, self.upstream_port, workers, settings, variant == "modsecurity", h2_port, log)
+        write_proxy(prefix, port, self.upstream_port, workers, settings, self.modsecurity if variant == "modsecurity" else None, h2_port, log)
         server = Server(prefix, port, before, h2_port)
         if variant == "guard":
             try:
@@ -343,6 +344,12 @@ def learn(rig):
 
 def measure(rig):
     parts = rig.arguments.only or PARTS
+    if "modsecurity" in rig.variants() and set(parts) & {"instructions", "throughput"}:
+        try:
+            unpack_modsecurity(rig.modsecurity)
+        except BenchError as error:
+            rig.fail(f"modsecurity is not measured: {error}")
+            rig.arguments.no_modsecurity = True
     results = {"instructions_per_request": {name: dict.fromkeys(VARIANTS) for name in workload.NAMES},
                "throughput_ratio": {"get5": None, "json2k": None}, "worker_rss_over_nginx_bytes": None,
                "learn": {"mb_per_s": None, "exchanges_per_s": None, "small": None},

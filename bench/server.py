@@ -1,16 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """Private nginx processes for the benchmark: an upstream, and the variants in front of it."""
+import glob
 import os
 import re
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 
 NGINX = "/usr/sbin/nginx"
 ANSWER = '{"status":"ok","id":48211,"items":[{"name":"blue mug","price":12.5},{"name":"desk lamp","price":40}],' \
          '"total":2,"page":1,"next":null}'
-MODSECURITY_MODULE = "/usr/lib/nginx/modules/ngx_http_modsecurity_module.so"
+MODSECURITY_PACKAGE = "libnginx-mod-http-modsecurity"
 
 
 class BenchError(Exception):
@@ -101,13 +103,27 @@ def write_upstream(prefix, port):
                   f"server {{ listen 127.0.0.1:{port}; default_type application/json; return 200 '{ANSWER}'; }} }}\n")
 
 
-def write_modsecurity(prefix):
-    with open("/etc/nginx/modsecurity.conf", encoding="utf-8") as source:
+def unpack_modsecurity(folder):
+    """Debian's module, unpacked below the folder: installed, it would enable itself in a system nginx."""
+    if os.path.exists(f"{folder}/usr/lib/nginx/modules/ngx_http_modsecurity_module.so"):
+        return
+    with tempfile.TemporaryDirectory(prefix="guard-bench-package.") as cache:
+        os.chmod(cache, 0o755)  # apt gets packages under an account of its own
+        run = subprocess.run(["apt-get", "-q", "download", MODSECURITY_PACKAGE], cwd=cache, stdin=subprocess.DEVNULL,
+                             capture_output=True, text=True, check=False)
+        packages = glob.glob(f"{cache}/*.deb")
+        if run.returncode != 0 or len(packages) != 1:
+            raise BenchError(f"{MODSECURITY_PACKAGE} can't be had: {(run.stderr or run.stdout)[-500:]}")
+        subprocess.run(["dpkg-deb", "-x", packages[0], folder], check=True)
+
+
+def write_modsecurity(prefix, folder):
+    with open(f"{folder}/etc/nginx/modsecurity.conf", encoding="utf-8") as source:
         text = source.read()
     text = re.sub(r"(?m)^SecRuleEngine .*", "SecRuleEngine On", text)
     text = re.sub(r"(?m)^SecStatusEngine .*", "SecStatusEngine Off", text)
     text = re.sub(r"(?m)^SecAuditLog .*", f"SecAuditLog {prefix}/audit.log", text)
-    text = text.replace("unicode.mapping", "/etc/nginx/unicode.mapping")
+    text = text.replace("unicode.mapping", f"{folder}/etc/nginx/unicode.mapping")
     text += "\nInclude /etc/modsecurity/crs/crs-setup.conf\nInclude /usr/share/modsecurity-crs/rules/*.conf\n"
     with open(f"{prefix}/modsecurity.conf", "w", encoding="utf-8") as out:
         out.write(text)
@@ -129,16 +145,16 @@ server {{
 }}"""
 
 
-def write_proxy(prefix, port, upstream, workers, guard=None, modsecurity=False, h2_port=None, log="error"):
-    """guard: None or {'module', directives for 'http' and 'location', those of further 'servers' by name}; workers 0: one
-    process without a master; h2_port: one more, for HTTP/2."""
+def write_proxy(prefix, port, upstream, workers, guard=None, modsecurity=None, h2_port=None, log="error"):
+    """guard: None or {'module', directives for 'http' and 'location', those of further 'servers' by name}; modsecurity: None or
+    where its package was unpacked; workers 0: one process without a master; h2_port: one more, for HTTP/2."""
     load, http, location, servers = "", "", "", {}
     if guard is not None:
-        load, http, location = f"load_module {guard['module']};", guard["http"], guard["location"]
+        load, http, location = f"load_module \"{guard['module']}\";", guard["http"], guard["location"]
         servers = guard["servers"]
-    if modsecurity:
-        write_modsecurity(prefix)
-        load = f"load_module {MODSECURITY_MODULE};"
+    if modsecurity is not None:
+        write_modsecurity(prefix, modsecurity)
+        load = f"load_module \"{modsecurity}/usr/lib/nginx/modules/ngx_http_modsecurity_module.so\";"
         http = f"modsecurity on; modsecurity_rules_file {prefix}/modsecurity.conf;"
     with open(f"{prefix}/nginx.conf", "w", encoding="ascii") as out:
         out.write(load + _common(prefix, workers, log) + "http {" + _http(prefix) + http + f"""
