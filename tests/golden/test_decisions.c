@@ -27,27 +27,17 @@ static void strict(void)
     world.guardian.request_mode = GUARD_MODE_ALERT;
 }
 
-static struct guard_criterion unsaid(enum guard_location location, const char *name)
-{
-    return (struct guard_criterion){.location = location,
-                                    .name = world_span(name),
-                                    .required = -1,
-                                    .length_max = -1,
-                                    .length_min = -1,
-                                    .items_max = -1};
-}
-
 static void with_criteria(void)
 {
     world_init(&world);
     values[0] = GUARD_SPAN_LITERAL("asc");
     values[1] = GUARD_SPAN_LITERAL("random");
-    criteria[0] = unsaid(GUARD_LOCATION_QUERY, "sort");
+    criteria[0] = world_criterion(GUARD_LOCATION_QUERY, "sort");
     criteria[0].values = values;
     criteria[0].value_count = 2;
-    criteria[1] = unsaid(GUARD_LOCATION_QUERY, "username");
+    criteria[1] = world_criterion(GUARD_LOCATION_QUERY, "username");
     criteria[1].length_max = 8;
-    criteria[2] = unsaid(GUARD_LOCATION_QUERY, "x");
+    criteria[2] = world_criterion(GUARD_LOCATION_QUERY, "x");
     criteria[2].types = 1u << GUARD_TYPE_INT;
     rules[0] = (struct guard_endpoint_rule){.template_text = world_span("/search"),
                                             .mode = -1,

@@ -80,16 +80,6 @@ static void policy(const char *name, const struct world *world, bool learned)
     free(bytes);
 }
 
-static struct guard_criterion unsaid(enum guard_location location, const char *name)
-{
-    return (struct guard_criterion){.location = location,
-                                    .name = world_span(name),
-                                    .required = -1,
-                                    .length_max = -1,
-                                    .length_min = -1,
-                                    .items_max = -1};
-}
-
 static void policies(void)
 {
     static struct world world;
@@ -100,7 +90,7 @@ static void policies(void)
     values[1] = GUARD_SPAN_LITERAL("desc");
     for (size_t i = 0; i < 4; i++) {
         static const char *const names[] = {"username", "id", "sort", "never"};
-        criteria[i] = unsaid(GUARD_LOCATION_QUERY, names[i]);
+        criteria[i] = world_criterion(GUARD_LOCATION_QUERY, names[i]);
     }
     criteria[0].length_max = 20;
     criteria[1].types = 1u << GUARD_TYPE_INT;

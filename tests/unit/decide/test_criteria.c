@@ -13,16 +13,6 @@ static struct world world;
 static struct guard_endpoint_rule rule;
 static struct guard_criterion criteria[4];
 
-static struct guard_criterion unsaid(enum guard_location location, const char *name)
-{
-    return (struct guard_criterion){.location = location,
-                                    .name = world_span(name),
-                                    .required = -1,
-                                    .length_max = -1,
-                                    .length_min = -1,
-                                    .items_max = -1};
-}
-
 /* One endpoint rule with up to four criteria. */
 static void begin(const char *template_text)
 {
@@ -35,7 +25,7 @@ static void begin(const char *template_text)
 
 static struct guard_criterion *criterion(enum guard_location location, const char *name)
 {
-    criteria[rule.field_count] = unsaid(location, name);
+    criteria[rule.field_count] = world_criterion(location, name);
     return &criteria[rule.field_count++];
 }
 
@@ -303,9 +293,9 @@ static void test_headers(void **state)
     (void)state;
     static struct guard_criterion service[2];
     begin("/search");
-    service[0] = unsaid(GUARD_LOCATION_HEADER, "X-Trace");
+    service[0] = world_criterion(GUARD_LOCATION_HEADER, "X-Trace");
     service[0].length_max = 4;
-    service[1] = unsaid(GUARD_LOCATION_HEADER, "Host");
+    service[1] = world_criterion(GUARD_LOCATION_HEADER, "Host");
     service[1].required = 0;
     world.guardian.headers = service;
     world.guardian.header_count = 2;

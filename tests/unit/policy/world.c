@@ -267,6 +267,16 @@ void world_init(struct world *world)
         .alloc = world_heap, .generation = 5, .created_ms = 1700000000000, .alpha = 1e-3};
 }
 
+struct guard_criterion world_criterion(enum guard_location location, const char *name)
+{
+    return (struct guard_criterion){.location = location,
+                                    .name = world_span(name),
+                                    .required = -1,
+                                    .length_max = -1,
+                                    .length_min = -1,
+                                    .items_max = -1};
+}
+
 struct guard_model_field *world_field(struct world *world, int endpoint,
                                       enum guard_location location, const char *path)
 {

@@ -40,6 +40,8 @@ struct guard_span world_span(const char *text);
 /* The field of an endpoint (or of the service, endpoint -1). Fails the test when there is none. */
 struct guard_model_field *world_field(struct world *world, int endpoint,
                                       enum guard_location location, const char *path);
+/* A criterion that says nothing yet. */
+struct guard_criterion world_criterion(enum guard_location location, const char *name);
 /* Lets a field learn one more value. */
 void world_teach(struct guard_model_field *field, const char *value);
 
