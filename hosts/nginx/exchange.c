@@ -109,15 +109,20 @@ static void feed_client(ngx_http_request_t *r, const gate_loc_conf_t *conf, stru
     guard_txn_client(txn, &client);
 }
 
+/* nginx's parser makes a copy in lower case; other modules add headers and may leave it out. */
+static struct guard_span name_of(const ngx_table_elt_t *header)
+{
+    return (struct guard_span){header->lowcase_key != NULL ? header->lowcase_key : header->key.data,
+                               header->key.len};
+}
+
 static void feed_headers(ngx_http_request_t *r, struct guard_txn *txn)
 {
     for (ngx_list_part_t *part = &r->headers_in.headers.part; part != NULL; part = part->next) {
         const ngx_table_elt_t *headers = part->elts;
         for (ngx_uint_t i = 0; i < part->nelts; i++) {
             if (headers[i].hash != 0)
-                guard_txn_header(txn,
-                                 (struct guard_span){headers[i].lowcase_key, headers[i].key.len},
-                                 span(headers[i].value));
+                guard_txn_header(txn, name_of(&headers[i]), span(headers[i].value));
         }
     }
 }
