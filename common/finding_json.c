@@ -15,7 +15,7 @@ void finding_json(struct json_writer *json, const struct guard_finding *finding,
     double p = pow(10.0, -(double)finding->strength / 100.0);
     guard_finding_texts(finding, observed, sizeof(observed), expected, sizeof(expected));
     json_open(json, NULL, '{');
-    json_text(json, "part", finding->location == GUARD_LOCATION_CLIENT ? "client" : "request");
+    json_text(json, "part", guard_part_name(finding->part));
     json_text(json, "location", guard_location_name(finding->location));
     json_string(json, "name", finding->name);
     json_text(json, "rule", guard_rule_name(finding->rule));

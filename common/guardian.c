@@ -396,10 +396,23 @@ static enum guard_rc parts_request(struct reading *reading, const struct documen
     return read_mode(reading, node, &((struct guard_guardian *)target)->request_mode);
 }
 
+static enum guard_rc parts_response(struct reading *reading, const struct document_node *node,
+                                    void *target)
+{
+    return read_mode(reading, node, &((struct guard_guardian *)target)->response_mode);
+}
+
+static enum guard_rc parts_time(struct reading *reading, const struct document_node *node,
+                                void *target)
+{
+    return read_mode(reading, node, &((struct guard_guardian *)target)->time_mode);
+}
+
 static enum guard_rc control_parts(struct reading *reading, const struct document_node *node,
                                    void *target)
 {
-    static const struct member members[] = {{"request", parts_request}};
+    static const struct member members[] = {
+        {"request", parts_request}, {"response", parts_response}, {"time", parts_time}};
     return read_members(reading, node, members, 1, target);
 }
 
@@ -461,10 +474,15 @@ static enum guard_rc read_control(struct reading *reading, const struct document
         {"failure", control_failure}, {"falseAlarmBudget", control_budget},
     };
     struct guard_guardian *guardian = target;
-    guardian->request_mode = (enum guard_mode) - 1;
+    const enum guard_mode unsaid = (enum guard_mode) - 1;
+    guardian->request_mode = guardian->response_mode = guardian->time_mode = unsaid;
     GUARD_TRY(read_members(reading, node, members, sizeof(members) / sizeof(members[0]), guardian));
-    if (guardian->request_mode == (enum guard_mode) - 1)
+    if (guardian->request_mode == unsaid)
         guardian->request_mode = guardian->mode;
+    if (guardian->response_mode == unsaid)
+        guardian->response_mode = guardian->mode;
+    if (guardian->time_mode == unsaid)
+        guardian->time_mode = guard_time_mode_default(guardian->mode);
     return GUARD_OK;
 }
 

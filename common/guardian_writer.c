@@ -164,13 +164,36 @@ static void put_endpoints(struct text *text, const struct guard_guardian *guardi
     }
 }
 
+/* Only what differs from what the mode says. */
+static void put_parts(struct text *text, const struct guard_guardian *guardian)
+{
+    const struct {
+        const char *name;
+        enum guard_mode mode, usual;
+    } parts[] = {
+        {"request", guardian->request_mode, guardian->mode},
+        {"response", guardian->response_mode, guardian->mode},
+        {"time", guardian->time_mode, guard_time_mode_default(guardian->mode)},
+    };
+    const char *before = "  parts: {";
+    bool any = false;
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+        if (parts[i].mode == parts[i].usual)
+            continue;
+        put(text, "%s%s: %s", before, parts[i].name, guard_mode_name(parts[i].mode));
+        before = ", ";
+        any = true;
+    }
+    if (any)
+        put(text, "}\n");
+}
+
 static void put_document(struct text *text, const struct guard_guardian *guardian)
 {
     put(text, "apiVersion: %s\nkind: Guardian\nservice: ", GUARDIAN_VERSION);
     put_quoted(text, guardian->service);
     put(text, "\ncontrol:\n  mode: %s\n", guard_mode_name(guardian->mode));
-    if (guardian->request_mode != guardian->mode)
-        put(text, "  parts: {request: %s}\n", guard_mode_name(guardian->request_mode));
+    put_parts(text, guardian);
     put(text, "  learn: %s\n  falseAlarmBudget: %.9g\n  support: %u\n  failure: %s\n",
         guardian->learn ? "on" : "paused", guardian->false_alarm_budget, guardian->support,
         guardian->fail_closed ? "closed" : "open");

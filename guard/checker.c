@@ -195,8 +195,8 @@ static int run(const struct arguments *arguments)
         complain(0, "%s", err.text);
     } else {
         checking.service = guardian.service;
-        guardian.mode = GUARD_MODE_BLOCK;
-        guardian.request_mode = GUARD_MODE_BLOCK;
+        guard_guardian_set_mode(&guardian, GUARD_MODE_BLOCK);
+        guardian.time_mode = GUARD_MODE_BLOCK;
         if (checking.line != NULL && open_policy(&checking, arguments, &guardian, alpha, &bytes))
             status = check(&checking, arguments);
     }

@@ -32,8 +32,7 @@ static int change(const char *dir, struct guard_guardian *guardian, enum guard_m
                   const char *reason, struct guard_arena *arena)
 {
     const char *before = guard_mode_name(guardian->request_mode);
-    guardian->mode = mode;
-    guardian->request_mode = mode;
+    guard_guardian_set_mode(guardian, mode);
     /* The audit line comes first: a change that can't be audited isn't made. */
     if (!state_audit(dir, guardian->service, "mode", before, guard_mode_name(mode),
                      reason != NULL ? reason : "") ||

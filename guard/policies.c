@@ -71,8 +71,7 @@ static bool set_mode(struct guard_guardian *guardian, const char *text)
 {
     for (int mode = GUARD_MODE_OBSERVE; text != NULL && mode <= GUARD_MODE_BLOCK; mode++) {
         if (strcmp(text, guard_mode_name((enum guard_mode)mode)) == 0) {
-            guardian->mode = (enum guard_mode)mode;
-            guardian->request_mode = (enum guard_mode)mode;
+            guard_guardian_set_mode(guardian, (enum guard_mode)mode);
             return true;
         }
     }

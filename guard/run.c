@@ -304,8 +304,7 @@ static bool set_mode(const struct run_settings *settings, const char *text)
     guard_arena_init(&arena, &heap, (size_t)16 << 20);
     bool good = state_guardian(settings->state, name, &arena, &guardian);
     if (good) {
-        guardian.mode = (enum guard_mode)mode;
-        guardian.request_mode = (enum guard_mode)mode;
+        guard_guardian_set_mode(&guardian, (enum guard_mode)mode);
         good = state_guardian_save(settings->state, &guardian, &arena);
     }
     guard_arena_reset(&arena);

@@ -4,12 +4,13 @@
 # nginx's own configure script does it, with the flags of the nginx that will load the module, once per build folder.
 set -eu
 
-[ $# = 5 ] || { echo "usage: configure.sh NGINX_SRC MODULE_DIR BUILD_DIR OUT_DIR COMPILER" >&2; exit 2; }
+[ $# -ge 5 ] || { echo "usage: configure.sh NGINX_SRC MODULE_DIR BUILD_DIR OUT_DIR COMPILER [WORDS]" >&2; exit 2; }
 nginx_src=$1
 module_dir=$(cd "$2" && pwd)
 mkdir -p "$3" "$4"
 log=$(cd "$3" && pwd)/configure.log
 out_dir=$(cd "$4" && pwd)
+compiler=${*:5} # "ccache cc" are two words
 
 # nginx's script can't do with blanks in a path, so that it gets to see short ones.
 work=$(mktemp -d /tmp/guard-configure.XXXXXX)
@@ -22,7 +23,7 @@ mkdir "$build_dir"
 . "$nginx_src/conf_flags" # NGX_CONF_FLAGS, an array
 cd "$nginx_src"
 # NGX_CONFIGURE would put this machine's paths into the header.
-if ! bash ./configure "${NGX_CONF_FLAGS[@]}" --with-cc="$5" --with-cc-opt="-O2 -g -fPIC" --builddir="$build_dir" \
+if ! bash ./configure "${NGX_CONF_FLAGS[@]}" --with-cc="$compiler" --with-cc-opt="-O2 -g -fPIC" --builddir="$build_dir" \
     --add-dynamic-module="$work/module" >"$log" 2>&1; then
     tail -n 20 "$log" >&2
     exit 1

@@ -27,6 +27,11 @@ struct guard_exchange {
     uint32_t header_count;
     bool body_known;
     struct guard_span body; /* decoded */
+    bool response_known;    /* more than status and latency is: headers or a body */
+    struct guard_header *response_headers;
+    uint32_t response_header_count;
+    bool response_body_known;
+    struct guard_span response_body; /* decoded */
     uint32_t status;
     uint32_t latency_us; /* UINT32_MAX unknown */
 };

@@ -40,10 +40,13 @@ struct guard_endpoint_rule {
 struct guard_guardian {
     struct guard_span service;
     enum guard_mode mode;         /* default alert */
-    enum guard_mode request_mode; /* the part's; default as mode */
-    bool learn;                   /* default on */
-    double false_alarm_budget;    /* alpha: false blocks per request; default 1e-4 */
-    uint32_t support;             /* D; default 4 */
+    enum guard_mode request_mode; /* the parts'; default as mode */
+    enum guard_mode response_mode;
+    enum guard_mode
+        time_mode; /* BLOCK cuts a response that is late; default: not more than ALERT */
+    bool learn;    /* default on */
+    double false_alarm_budget; /* alpha: false blocks per request; default 1e-4 */
+    uint32_t support;          /* D; default 4 */
     bool fail_closed; /* default false; the gate's directive is the default, this refines it */
     uint8_t pile_digest[GUARD_DIGEST_BYTES];
     bool pile_named;
@@ -55,5 +58,9 @@ struct guard_guardian {
 
 /* The built-in defaults: alert, learn on, alpha 1e-4, D 4. */
 GUARD_API void guard_guardian_default(struct guard_guardian *guardian, struct guard_span service);
+/* The mode, and those of the parts that follow from it. */
+GUARD_API void guard_guardian_set_mode(struct guard_guardian *guardian, enum guard_mode mode);
+/* Slow is no proof: what is late is cut only where a person says so. */
+GUARD_API enum guard_mode guard_time_mode_default(enum guard_mode mode);
 
 #endif

@@ -38,7 +38,10 @@ struct guard_model_field {
                                             armed */
 };
 
+/* An endpoint, or what it answers with: its response of one class of status, or the service's. */
 struct guard_model_endpoint {
+    uint32_t status;    /* class 2..5 of a response; 0: a request */
+    uint32_t answer_of; /* of a response: index of the endpoint, GUARD_NO_INDEX for the service */
     struct guard_span method;
     struct guard_span template_text; /* "/users/{}" */
     uint32_t node;                   /* index into nodes */
@@ -52,7 +55,10 @@ struct guard_model_endpoint {
     struct guard_span *media_types;
     uint32_t media_count;
     bool body_seen;
-    uint32_t body_max; /* bytes */
+    uint32_t body_max;    /* bytes */
+    uint32_t latency_max; /* milliseconds; 0: not known, or without bound as of streams */
+    uint32_t leaks;       /* of a response: bit per enum guard_leak: normal here */
+    uint32_t statuses;    /* of a request: bit per class of status that it was answered with */
     uint32_t depth_max;
     uint64_t faults[GUARD_LOCATION_COUNT]; /* bit per enum guard_fault: normal here */
     uint32_t first_field, field_count;     /* range of model->fields */
@@ -86,9 +92,10 @@ struct guard_model {
     uint32_t progress; /* per mille, for people */
     struct guard_model_node *nodes;
     uint32_t node_count;
-    struct guard_model_endpoint *endpoints;
-    uint32_t endpoint_count;
-    struct guard_model_field *fields; /* those of endpoints, then those of the service */
+    struct guard_model_endpoint *endpoints; /* the responses' stand behind the requests' */
+    uint32_t endpoint_count;                /* of requests */
+    uint32_t answer_count;                  /* of responses */
+    struct guard_model_field *fields;       /* those of endpoints, then those of the service */
     uint32_t field_count;
     uint32_t first_service_field, service_field_count; /* headers and cookies */
     uint64_t service_faults[GUARD_LOCATION_COUNT];     /* outside of any endpoint */

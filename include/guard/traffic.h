@@ -38,7 +38,11 @@ enum guard_fault {
     GUARD_FAULT_CONTROL = 26,          /* control characters where text is due */
     GUARD_FAULT_RECORD = 27,           /* features beyond the record's 16 KiB were dropped */
     GUARD_FAULT_MEMORY = 28,           /* the exchange's arena was full: the rest isn't inspected */
-    GUARD_FAULT_COUNT = 29,
+    GUARD_FAULT_PROTOBUF_SYNTAX = 29,  /* no gRPC frame, or no fields in it */
+    GUARD_FAULT_GRAPHQL_SYNTAX = 30,
+    GUARD_FAULT_WEBSOCKET_SYNTAX = 31,
+    GUARD_FAULT_DECODING = 32, /* compressed, and not as it says; or far larger than it looks */
+    GUARD_FAULT_COUNT = 33,
 };
 GUARD_API const char *guard_fault_name(enum guard_fault fault); /* "bad-escape", ... */
 
@@ -101,6 +105,33 @@ enum guard_body_kind {
     GUARD_BODY_MULTIPART = 3,
     GUARD_BODY_TEXT = 4, /* text/..., XML and whatever else is text */
     GUARD_BODY_BYTES = 5,
+    GUARD_BODY_GRPC = 6,      /* length-prefixed protobuf messages */
+    GUARD_BODY_WEBSOCKET = 7, /* frames, after an upgrade */
+    GUARD_BODY_EVENTS = 8,    /* text/event-stream: never ends, never held */
 };
+
+/* How a body is compressed, by its Content-Encoding. */
+enum guard_coding {
+    GUARD_CODING_IDENTITY = 0,
+    GUARD_CODING_GZIP = 1,
+    GUARD_CODING_DEFLATE = 2,
+    GUARD_CODING_BROTLI = 3,
+    GUARD_CODING_ZSTD = 4,
+    GUARD_CODING_OTHER = 5, /* several, or unknown */
+};
+
+/* What a response shows that shouldn't leave a service. */
+enum guard_leak {
+    GUARD_LEAK_STACK_TRACE = 0, /* of a runtime: Java, Python, .NET, PHP, Go, Node.js, Ruby */
+    GUARD_LEAK_SQL_ERROR = 1,   /* a database's message */
+    GUARD_LEAK_SOURCE_CODE = 2, /* <?php, <%, #!/ */
+    GUARD_LEAK_PRIVATE_KEY = 3, /* PEM */
+    GUARD_LEAK_CREDENTIAL = 4,  /* a cloud's or a forge's access key, by its own prefix */
+    GUARD_LEAK_CARD = 5,        /* a payment card's number: length, issuer, check digit */
+    GUARD_LEAK_PASSWD = 6,      /* lines of /etc/passwd or /etc/shadow */
+    GUARD_LEAK_DIRECTORY = 7,   /* a listing made by a web server */
+    GUARD_LEAK_COUNT = 8,
+};
+GUARD_API const char *guard_leak_name(enum guard_leak leak); /* "stack-trace", ... */
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One exchange, pushed in as it comes: request line, headers, body chunks, end, response head,
- * record. The host owns all buffers; they are borrowed for the time of the call (names and short
- * values that are needed later are copied into the arena). Malformed traffic never fails a call: it
- * becomes findings. */
+/* One exchange, pushed in as it comes: request line, headers, body chunks, end; response status,
+ * headers, body chunks, end; record. Request and response may overlap, as streams do. The host owns
+ * all buffers; they are borrowed for the time of the call (names and short values that are needed
+ * later are copied into the arena). Malformed traffic never fails a call: it becomes findings. */
 #ifndef GUARD_TXN_H
 #define GUARD_TXN_H
 
@@ -31,8 +31,10 @@ struct guard_txn_cfg {
     struct guard_span service;         /* <= 128 bytes; must outlive the transaction */
     uint64_t hash_seed;      /* secret of this process, for tables on names that clients choose */
     struct guard_memo *memo; /* of this thread, or NULL; must outlive the transaction */
-    size_t body_limit;       /* bytes of body inspected; 0 = 1 MiB */
+    size_t body_limit;       /* bytes of request body inspected; 0 = 1 MiB */
+    size_t response_limit;   /* bytes of response body inspected; 0 = 256 KiB */
     uint64_t time_ms;        /* when the request came, Unix time; 0 = unknown */
+    bool outbound; /* a call that the service makes: its destination is the first path segment */
 };
 
 /* The transaction and all it needs live in the arena (limit 256 KiB); resetting the arena ends it.
@@ -48,11 +50,51 @@ GUARD_API void guard_txn_header(struct guard_txn *txn, struct guard_span name,
                                 struct guard_span value);
 /* After the last header. Tells how the body will be read. */
 GUARD_API enum guard_body_kind guard_txn_headers_end(struct guard_txn *txn);
+/* After headers_end and before the first chunk: how the body is compressed; a host that can undo
+ * it says so and feeds what it decoded. Otherwise the body is bytes, and that a fault. */
+GUARD_API enum guard_coding guard_txn_coding(const struct guard_txn *txn);
+GUARD_API enum guard_body_kind guard_txn_decoded(struct guard_txn *txn);
 GUARD_API void guard_txn_body(struct guard_txn *txn, struct guard_span chunk);
+/* The host couldn't decode it to its end; what was fed counts. */
+GUARD_API void guard_txn_decoding_failed(struct guard_txn *txn);
+/* Header fields behind the body. name in any case. */
+GUARD_API void guard_txn_trailer(struct guard_txn *txn, struct guard_span name,
+                                 struct guard_span value);
+/* Decides on what came so far: nothing is missing yet. For requests that are streamed; may be
+ * called again and again, each time at the cost of a decision. policy: that in force now, which
+ * long streams follow; as in guard_txn_cfg. */
+GUARD_API const struct guard_verdict *guard_txn_request_check(struct guard_txn *txn,
+                                                              const struct guard_policy *policy);
 /* The request is complete: decides. The verdict lives as long as the arena. */
 GUARD_API const struct guard_verdict *guard_txn_request_end(struct guard_txn *txn);
-/* status 0: unknown. latency in microseconds, UINT32_MAX unknown. */
+/* After the verdict on the request: how many milliseconds its response may take until that alone is
+ * a deviation; UINT32_MAX: any. When they are over and the response isn't complete, the host calls
+ * guard_txn_late, which gives the verdict on the time (action BLOCK: cut it). */
+GUARD_API uint32_t guard_txn_deadline_ms(const struct guard_txn *txn);
+GUARD_API const struct guard_verdict *guard_txn_late(struct guard_txn *txn, uint32_t waited_ms);
+
+/* The response. Without these calls it isn't viewed. Those of a request belong to it by the
+ * endpoint that was found for it. GUARD_E_NOMEM: it isn't viewed, and that is a fault. */
+GUARD_API GUARD_MUST_USE enum guard_rc guard_txn_response_begin(struct guard_txn *txn,
+                                                                uint32_t status);
+GUARD_API void guard_txn_response_header(struct guard_txn *txn, struct guard_span name,
+                                         struct guard_span value);
+GUARD_API enum guard_body_kind guard_txn_response_headers_end(struct guard_txn *txn);
+GUARD_API enum guard_coding guard_txn_response_coding(const struct guard_txn *txn);
+GUARD_API enum guard_body_kind guard_txn_response_decoded(struct guard_txn *txn);
+GUARD_API void guard_txn_response_body(struct guard_txn *txn, struct guard_span chunk);
+GUARD_API void guard_txn_response_decoding_failed(struct guard_txn *txn);
+GUARD_API void guard_txn_response_trailer(struct guard_txn *txn, struct guard_span name,
+                                          struct guard_span value);
+GUARD_API const struct guard_verdict *guard_txn_response_check(struct guard_txn *txn,
+                                                               const struct guard_policy *policy);
+GUARD_API const struct guard_verdict *guard_txn_response_end(struct guard_txn *txn);
+/* For the record. status 0: unknown. latency of the service in microseconds, UINT32_MAX unknown. */
 GUARD_API void guard_txn_response(struct guard_txn *txn, uint32_t status, uint32_t latency_us);
+
+/* The verdict on all parts together, so far: their strongest decision and action, the score that
+ * belongs to it, the findings of all. */
+GUARD_API const struct guard_verdict *guard_txn_whole(struct guard_txn *txn);
 /* After request_end: the verdict again, the endpoint's template ("" without a policy that knows
  * it). */
 GUARD_API const struct guard_verdict *guard_txn_verdict(const struct guard_txn *txn);

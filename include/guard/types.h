@@ -62,7 +62,10 @@ enum guard_location {
     GUARD_LOCATION_MULTIPART = 7,
     GUARD_LOCATION_BODY = 8, /* a body that has no names: text or bytes */
     GUARD_LOCATION_CLIENT = 9,
-    GUARD_LOCATION_COUNT = 10,
+    GUARD_LOCATION_GRAPHQL = 10,   /* selections and arguments of an operation */
+    GUARD_LOCATION_PROTOBUF = 11,  /* a message's fields, named by their numbers */
+    GUARD_LOCATION_WEBSOCKET = 12, /* messages of a connection */
+    GUARD_LOCATION_COUNT = 13,
 };
 
 /* "query", "header", ... as the programs' contract spells them; "" for NONE. */

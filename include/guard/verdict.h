@@ -33,20 +33,34 @@ enum guard_rule {
     GUARD_RULE_LITERAL = 15,    /* not one of a closed set of values */
     GUARD_RULE_ITEMS =
         16, /* more items in an array or members in an object, or repeats of a name */
-    GUARD_RULE_DEPTH = 17,  /* nested deeper than any before */
-    GUARD_RULE_FAULT = 18,  /* malformed in a way never seen here */
-    GUARD_RULE_SIZE = 19,   /* body larger than any before */
-    GUARD_RULE_CLIENT = 20, /* an address outside a closed set of clients */
-    GUARD_RULE_COUNT = 21,
+    GUARD_RULE_DEPTH = 17,       /* nested deeper than any before */
+    GUARD_RULE_FAULT = 18,       /* malformed in a way never seen here */
+    GUARD_RULE_SIZE = 19,        /* body larger than any before */
+    GUARD_RULE_CLIENT = 20,      /* an address outside a closed set of clients */
+    GUARD_RULE_STATUS = 21,      /* a class of status that this endpoint never answered with */
+    GUARD_RULE_LATENCY = 22,     /* more than twice as long as ever before */
+    GUARD_RULE_LEAK = 23,        /* a kind of leak that this endpoint never showed */
+    GUARD_RULE_DESTINATION = 24, /* outbound: a host that this service never called */
+    GUARD_RULE_COUNT = 25,
 };
 GUARD_API const char *guard_rule_name(enum guard_rule rule); /* "path", "content-type", ... */
 /* Quotes, brackets, separators, operators: what the syntaxes of interpreters are made of
  * (" ' ` < > ( ) [ ] { } ; = | & $ \ % * # ! ^ ~ , and controls); not . - _ : / @ + ? blank. */
 GUARD_API bool guard_class_is_syntax(enum guard_class cls);
 
+/* Whose deviation it is. */
+enum guard_part {
+    GUARD_PART_REQUEST = 0,
+    GUARD_PART_RESPONSE = 1,
+    GUARD_PART_CLIENT = 2,
+    GUARD_PART_OUTBOUND = 3, /* of a call that the service makes: request and response of it */
+};
+GUARD_API const char *guard_part_name(enum guard_part part); /* "request", ... */
+
 /* One deviation. Spans point into the transaction's arena or the policy; valid as long as both. */
 struct guard_finding {
     enum guard_rule rule;
+    enum guard_part part;
     enum guard_location location;
     struct guard_span
         name; /* of the parameter, JSON path as a.b[].c, segment as seg0; empty for the request */

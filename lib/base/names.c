@@ -6,7 +6,8 @@
 #include <string.h>
 
 static const char *const location_names[GUARD_LOCATION_COUNT] = {
-    "", "path", "query", "header", "cookie", "form", "json", "multipart", "body", "client",
+    "",          "path", "query",  "header",  "cookie",   "form",      "json",
+    "multipart", "body", "client", "graphql", "protobuf", "websocket",
 };
 
 static const char *const fault_names[GUARD_FAULT_COUNT] = {
@@ -39,6 +40,17 @@ static const char *const fault_names[GUARD_FAULT_COUNT] = {
     [GUARD_FAULT_CONTROL] = "control",
     [GUARD_FAULT_RECORD] = "record",
     [GUARD_FAULT_MEMORY] = "memory",
+    [GUARD_FAULT_PROTOBUF_SYNTAX] = "protobuf-syntax",
+    [GUARD_FAULT_GRAPHQL_SYNTAX] = "graphql-syntax",
+    [GUARD_FAULT_WEBSOCKET_SYNTAX] = "websocket-syntax",
+    [GUARD_FAULT_DECODING] = "decoding",
+};
+
+static const char *const leak_names[GUARD_LEAK_COUNT] = {
+    [GUARD_LEAK_STACK_TRACE] = "stack-trace", [GUARD_LEAK_SQL_ERROR] = "sql-error",
+    [GUARD_LEAK_SOURCE_CODE] = "source-code", [GUARD_LEAK_PRIVATE_KEY] = "private-key",
+    [GUARD_LEAK_CREDENTIAL] = "credential",   [GUARD_LEAK_CARD] = "card-number",
+    [GUARD_LEAK_PASSWD] = "password-file",    [GUARD_LEAK_DIRECTORY] = "directory-listing",
 };
 
 static const char *const type_names[GUARD_TYPE_COUNT] = {
@@ -82,6 +94,11 @@ const char *guard_location_name(enum guard_location location)
 const char *guard_fault_name(enum guard_fault fault)
 {
     return name_at(fault_names, (unsigned)fault, GUARD_FAULT_COUNT);
+}
+
+const char *guard_leak_name(enum guard_leak leak)
+{
+    return name_at(leak_names, (unsigned)leak, GUARD_LEAK_COUNT);
 }
 
 const char *guard_type_name(enum guard_type type)

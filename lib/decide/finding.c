@@ -135,6 +135,8 @@ void gd_finding_fill(struct gd_decision *decision, const struct gd_candidate *ca
                      struct guard_finding *out)
 {
     out->rule = candidate->rule;
+    out->part =
+        candidate->location == GUARD_LOCATION_CLIENT ? GUARD_PART_CLIENT : GUARD_PART_REQUEST;
     out->location = candidate->location;
     out->name = name_of(decision, candidate);
     out->detail = candidate->detail;

@@ -16,6 +16,7 @@ struct guard_txn {
     struct guard_arena *arena;
     struct gd_hash_memo *memo; /* of literals */
     struct gd_decision decision;
+    struct guard_verdict response_verdict;
 };
 
 enum guard_rc guard_txn_begin(struct guard_txn **out, const struct guard_txn_cfg *cfg,
@@ -30,6 +31,7 @@ enum guard_rc guard_txn_begin(struct guard_txn **out, const struct guard_txn_cfg
     txn->arena = arena;
     txn->memo = cfg->memo != NULL ? &cfg->memo->literals : NULL;
     gd_decide(&txn->decision, NULL, NULL, NULL, arena);
+    txn->response_verdict = (struct guard_verdict){.decision = GUARD_PASS};
     GUARD_TRY(gd_builder_begin(&txn->builder, cfg, arena));
     *out = txn;
     return GUARD_OK;
@@ -69,6 +71,114 @@ const struct guard_verdict *guard_txn_request_end(struct guard_txn *txn)
     txn->profile = gd_builder_profile(txn->builder);
     gd_decide(&txn->decision, txn->policy, txn->profile, txn->memo, txn->arena);
     txn->profile->decision = txn->decision.verdict.decision;
+    return &txn->decision.verdict;
+}
+
+const struct guard_verdict *guard_txn_request_check(struct guard_txn *txn,
+                                                    const struct guard_policy *policy)
+{
+    txn->policy = policy;
+    return &txn->decision.verdict;
+}
+
+enum guard_coding guard_txn_coding(const struct guard_txn *txn)
+{
+    (void)txn;
+    return GUARD_CODING_IDENTITY;
+}
+
+enum guard_body_kind guard_txn_decoded(struct guard_txn *txn)
+{
+    (void)txn;
+    return GUARD_BODY_NONE;
+}
+
+void guard_txn_decoding_failed(struct guard_txn *txn)
+{
+    (void)txn;
+}
+
+void guard_txn_trailer(struct guard_txn *txn, struct guard_span name, struct guard_span value)
+{
+    guard_txn_header(txn, name, value);
+}
+
+uint32_t guard_txn_deadline_ms(const struct guard_txn *txn)
+{
+    (void)txn;
+    return UINT32_MAX;
+}
+
+const struct guard_verdict *guard_txn_late(struct guard_txn *txn, uint32_t waited_ms)
+{
+    (void)waited_ms;
+    return &txn->decision.verdict;
+}
+
+enum guard_rc guard_txn_response_begin(struct guard_txn *txn, uint32_t status)
+{
+    (void)txn;
+    (void)status;
+    return GUARD_OK;
+}
+
+void guard_txn_response_header(struct guard_txn *txn, struct guard_span name,
+                               struct guard_span value)
+{
+    (void)txn;
+    (void)name;
+    (void)value;
+}
+
+enum guard_body_kind guard_txn_response_headers_end(struct guard_txn *txn)
+{
+    (void)txn;
+    return GUARD_BODY_NONE;
+}
+
+enum guard_coding guard_txn_response_coding(const struct guard_txn *txn)
+{
+    (void)txn;
+    return GUARD_CODING_IDENTITY;
+}
+
+enum guard_body_kind guard_txn_response_decoded(struct guard_txn *txn)
+{
+    (void)txn;
+    return GUARD_BODY_NONE;
+}
+
+void guard_txn_response_body(struct guard_txn *txn, struct guard_span chunk)
+{
+    (void)txn;
+    (void)chunk;
+}
+
+void guard_txn_response_decoding_failed(struct guard_txn *txn)
+{
+    (void)txn;
+}
+
+void guard_txn_response_trailer(struct guard_txn *txn, struct guard_span name,
+                                struct guard_span value)
+{
+    guard_txn_response_header(txn, name, value);
+}
+
+const struct guard_verdict *guard_txn_response_check(struct guard_txn *txn,
+                                                     const struct guard_policy *policy)
+{
+    txn->policy = policy;
+    return &txn->response_verdict;
+}
+
+const struct guard_verdict *guard_txn_response_end(struct guard_txn *txn)
+{
+    return &txn->response_verdict;
+}
+
+const struct guard_verdict *guard_txn_whole(struct guard_txn *txn)
+{
     return &txn->decision.verdict;
 }
 

@@ -31,11 +31,21 @@ static const char *const rule_names[GUARD_RULE_COUNT] = {
     [GUARD_RULE_FAULT] = "fault",
     [GUARD_RULE_SIZE] = "size",
     [GUARD_RULE_CLIENT] = "client",
+    [GUARD_RULE_STATUS] = "status",
+    [GUARD_RULE_LATENCY] = "latency",
+    [GUARD_RULE_LEAK] = "leak",
+    [GUARD_RULE_DESTINATION] = "destination",
 };
 
 const char *guard_rule_name(enum guard_rule rule)
 {
     return (unsigned)rule < GUARD_RULE_COUNT ? rule_names[rule] : "unknown";
+}
+
+const char *guard_part_name(enum guard_part part)
+{
+    static const char *const names[] = {"request", "response", "client", "outbound"};
+    return (unsigned)part <= GUARD_PART_OUTBOUND ? names[part] : "unknown";
 }
 
 const char *guard_decision_name(enum guard_decision decision)

@@ -39,6 +39,9 @@ static enum guard_rc begin_parser(struct gd_body *body, struct guard_span bounda
     case GUARD_BODY_NONE:
     case GUARD_BODY_TEXT:
     case GUARD_BODY_BYTES:
+    case GUARD_BODY_GRPC:
+    case GUARD_BODY_WEBSOCKET:
+    case GUARD_BODY_EVENTS:
         break;
     }
     return GUARD_OK;
@@ -86,6 +89,9 @@ static void feed_parser(struct gd_body *body, struct guard_span chunk)
     case GUARD_BODY_NONE:
     case GUARD_BODY_TEXT:
     case GUARD_BODY_BYTES:
+    case GUARD_BODY_GRPC:
+    case GUARD_BODY_WEBSOCKET:
+    case GUARD_BODY_EVENTS:
         if (!body->begun)
             blob(body, gd_span(NULL, 0), true, false);
         body->begun = true;

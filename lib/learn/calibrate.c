@@ -7,13 +7,19 @@
 /* Rates assumed of a service that has proved nothing yet. Guesses on the safe side, not fitted to
  * any data: with none of them a rule reaches the strength that blocks at the default budget. */
 static const double prior_rates[GUARD_RULE_COUNT] = {
-    [GUARD_RULE_PATH] = 0.1,     [GUARD_RULE_METHOD] = 0.02,    [GUARD_RULE_CONTENT_TYPE] = 0.02,
-    [GUARD_RULE_NAME] = 0.1,     [GUARD_RULE_MISSING] = 0.1,    [GUARD_RULE_CHARACTER] = 0.02,
-    [GUARD_RULE_ALPHABET] = 0.1, [GUARD_RULE_TRANSITION] = 0.2, [GUARD_RULE_TRANSITIONS] = 0.05,
-    [GUARD_RULE_TYPE] = 0.05,    [GUARD_RULE_LENGTH] = 0.1,     [GUARD_RULE_LENGTH_FAR] = 0.02,
-    [GUARD_RULE_SHORT] = 0.1,    [GUARD_RULE_DIGITS] = 0.1,     [GUARD_RULE_SPECIALS] = 0.05,
-    [GUARD_RULE_LITERAL] = 0.1,  [GUARD_RULE_ITEMS] = 0.1,      [GUARD_RULE_DEPTH] = 0.02,
-    [GUARD_RULE_FAULT] = 0.01,   [GUARD_RULE_SIZE] = 0.1,       [GUARD_RULE_CLIENT] = 0.1,
+    [GUARD_RULE_PATH] = 0.1,          [GUARD_RULE_METHOD] = 0.02,
+    [GUARD_RULE_CONTENT_TYPE] = 0.02, [GUARD_RULE_NAME] = 0.1,
+    [GUARD_RULE_MISSING] = 0.1,       [GUARD_RULE_CHARACTER] = 0.02,
+    [GUARD_RULE_ALPHABET] = 0.1,      [GUARD_RULE_TRANSITION] = 0.2,
+    [GUARD_RULE_TRANSITIONS] = 0.05,  [GUARD_RULE_TYPE] = 0.05,
+    [GUARD_RULE_LENGTH] = 0.1,        [GUARD_RULE_LENGTH_FAR] = 0.02,
+    [GUARD_RULE_SHORT] = 0.1,         [GUARD_RULE_DIGITS] = 0.1,
+    [GUARD_RULE_SPECIALS] = 0.05,     [GUARD_RULE_LITERAL] = 0.1,
+    [GUARD_RULE_ITEMS] = 0.1,         [GUARD_RULE_DEPTH] = 0.02,
+    [GUARD_RULE_FAULT] = 0.01,        [GUARD_RULE_SIZE] = 0.1,
+    [GUARD_RULE_CLIENT] = 0.1,        [GUARD_RULE_STATUS] = 0.1,
+    [GUARD_RULE_LATENCY] = 0.1,       [GUARD_RULE_LEAK] = 0.005,
+    [GUARD_RULE_DESTINATION] = 0.02,
 };
 
 uint32_t gd_size_of(uint64_t trials)

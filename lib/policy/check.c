@@ -178,6 +178,7 @@ static enum guard_rc check_identity(struct guard_policy_check *check, struct gua
     memcpy(&alpha, &header->alpha, sizeof(alpha));
     uint32_t slots = count_of(check, GD_SECTION_SLOTS);
     if (header->mode > GUARD_MODE_BLOCK || header->request_mode > GUARD_MODE_BLOCK ||
+        header->response_mode > GUARD_MODE_BLOCK || header->time_mode > GUARD_MODE_BLOCK ||
         !(alpha > 0 && alpha <= 1) || slots < GD_POLICY_PROBES || (slots & (slots - 1)) != 0 ||
         count_of(check, GD_SECTION_NODES) == 0)
         return wrong(err, "its head");

@@ -131,6 +131,9 @@ static void header_fill(struct gd_policy_header *header, struct gd_plan *plan,
     header->threshold = threshold_of(alpha);
     header->mode = (uint8_t)plan->guardian->mode;
     header->request_mode = (uint8_t)plan->guardian->request_mode;
+    header->response_mode = (uint8_t)plan->guardian->response_mode;
+    header->time_mode = (uint8_t)plan->guardian->time_mode;
+    memset(header->answers, 0xff, sizeof(header->answers));
     header->flags = plan->guardian->fail_closed ? GD_POLICY_FAIL_CLOSED : 0;
     header->service = gd_plan_text(plan, plan->guardian->service);
     memcpy(header->literal_key, plan->literal_key, sizeof(header->literal_key));
@@ -207,7 +210,8 @@ static enum guard_rc inputs_check(const struct guard_model *model,
     if (!(alpha > 0 && alpha <= 1))
         return guard_fail(err, GUARD_E_RANGE,
                           "the false alarm budget must be above 0 and at most 1");
-    if (guardian->mode > GUARD_MODE_BLOCK || guardian->request_mode > GUARD_MODE_BLOCK)
+    if (guardian->mode > GUARD_MODE_BLOCK || guardian->request_mode > GUARD_MODE_BLOCK ||
+        guardian->response_mode > GUARD_MODE_BLOCK || guardian->time_mode > GUARD_MODE_BLOCK)
         return guard_fail(err, GUARD_E_RANGE, "there is no such mode");
     return GUARD_OK;
 }

@@ -123,11 +123,14 @@ static bool has_headers(const struct gd_plan *plan)
 static enum guard_rc emit_endpoint(struct gd_plan *plan, const struct gd_plan_endpoint *endpoint)
 {
     const struct guard_model_endpoint *model = model_of(plan, endpoint);
-    struct gd_policy_endpoint out = {.node = gd_plan_node(plan, endpoint->node)->final,
-                                     .mode = (uint8_t)plan->guardian->request_mode,
-                                     .method_len = (uint8_t)endpoint->method.len,
-                                     .body_max = UINT32_MAX,
-                                     .depth_max = UINT32_MAX};
+    struct gd_policy_endpoint out = {
+        .node = gd_plan_node(plan, endpoint->node)->final,
+        .mode = (uint8_t)plan->guardian->request_mode,
+        .time_mode = (uint8_t)plan->guardian->time_mode,
+        .answers = {GD_POLICY_NONE, GD_POLICY_NONE, GD_POLICY_NONE, GD_POLICY_NONE},
+        .method_len = (uint8_t)endpoint->method.len,
+        .body_max = UINT32_MAX,
+        .depth_max = UINT32_MAX};
     if (endpoint->method.len > 0)
         memcpy(out.method, endpoint->method.ptr, endpoint->method.len);
     else

@@ -12,11 +12,12 @@
 #endif
 
 enum {
-    GD_POLICY_VERSION = 2,
+    GD_POLICY_VERSION = 3,
     GD_POLICY_NONE = 0xffffffff,
     GD_POLICY_PROBES = 8, /* slots that a lookup may look at */
     GD_POLICY_NAME_MAX = 64,
     GD_POLICY_WILDCARDS = 32,  /* wildcard children of one node */
+    GD_POLICY_ANSWERS = 4,     /* classes of status: 2xx to 5xx */
     GD_POLICY_DEPTH = 64,      /* nodes from the root to any other */
     GD_POLICY_LITERALS = 4096, /* values of one closed set */
     GD_POLICY_CERTAIN = 9999,  /* the strength of a rule that a person wrote */
@@ -71,13 +72,17 @@ struct gd_policy_header {
     uint16_t threshold;
     uint8_t mode;
     uint8_t request_mode;
+    uint8_t response_mode;
+    uint8_t time_mode;
     uint16_t strength[GUARD_RULE_COUNT + 1];
+    uint16_t reserved;
     uint32_t exchanges;
     uint32_t clients;
+    /* Responses of the service by class of status: their headers, of 4xx and 5xx all of them. */
+    uint32_t answers[GD_POLICY_ANSWERS]; /* in ENDPOINTS, or GD_POLICY_NONE */
     struct gd_policy_text service;
     struct gd_policy_range required;                   /* headers and cookies */
     struct gd_policy_range sections[GD_SECTION_COUNT]; /* first: offset in the file, canonical */
-    uint32_t reserved;
 };
 
 enum gd_policy_node_flag {
@@ -111,8 +116,10 @@ enum gd_policy_endpoint_flag {
     GD_ENDPOINT_CLOSED = 8,     /* unknown names violate what a person wrote */
     GD_ENDPOINT_FORBIDDEN = 16, /* its method does */
     GD_ENDPOINT_HEADERS = 32,   /* has headers or cookies of its own */
+    GD_ENDPOINT_ANSWER = 64,    /* a response */
 };
 
+/* A response is an endpoint of its own: no node leads to it, and its method is empty. */
 struct gd_policy_endpoint {
     uint8_t method[16]; /* padded with zeros */
     struct gd_policy_text template_text;
@@ -125,11 +132,17 @@ struct gd_policy_endpoint {
     uint32_t depth_max;
     uint32_t exchanges;
     uint32_t clients;
-    uint32_t configured; /* bit per rule that a person wrote */
+    uint32_t configured;                 /* bit per rule that a person wrote */
+    uint32_t latency_max;                /* milliseconds, 0 = not known or without bound */
+    uint32_t leaks;                      /* of a response: bit per enum guard_leak */
+    uint32_t statuses;                   /* of a request: bit per class of status */
+    uint32_t answers[GD_POLICY_ANSWERS]; /* in ENDPOINTS, or GD_POLICY_NONE */
     uint16_t strength[GUARD_RULE_COUNT + 1];
     uint8_t method_len;
-    uint8_t mode;
-    uint8_t reserved[6];
+    uint8_t mode; /* of the request, or of the response */
+    uint8_t time_mode;
+    uint8_t status; /* of a response: its class, else 0 */
+    uint8_t reserved[8];
 };
 
 enum gd_policy_field_flag {
@@ -186,10 +199,10 @@ struct gd_policy_slot {
 /* Kinds of names in the table: a location for a field of an endpoint or of the service, or: */
 enum { GD_KEY_MEMBER = 16, GD_KEY_NODE = 17 };
 
-_Static_assert(sizeof(struct gd_policy_header) == 336, "layout");
+_Static_assert(sizeof(struct gd_policy_header) == 384, "layout");
 _Static_assert(sizeof(struct gd_policy_node) == 48, "layout");
-_Static_assert(sizeof(struct gd_policy_endpoint) == 200, "layout");
-_Static_assert(sizeof(struct gd_policy_field) == 208, "layout");
+_Static_assert(sizeof(struct gd_policy_endpoint) == 264, "layout");
+_Static_assert(sizeof(struct gd_policy_field) == 216, "layout");
 _Static_assert(sizeof(struct gd_policy_slot) == 32, "layout");
 
 #endif

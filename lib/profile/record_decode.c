@@ -304,7 +304,7 @@ enum guard_rc gd_record_decode(struct guard_span record, struct guard_arena *are
     out->media_type = gd_get_string(&reader, GD_MEDIA_MAX);
     out->depth = get_u32(&reader);
     get_faults(&reader, out);
-    if (reader.failed || kind > GUARD_BODY_BYTES)
+    if (reader.failed || kind > GUARD_BODY_EVENTS)
         return GUARD_E_SYNTAX;
     GUARD_TRY(get_segments(&reader, arena, out));
     GUARD_TRY(get_fields(&reader, arena, out));

@@ -24,8 +24,11 @@ static const struct guard_finding far = {.rule = GUARD_RULE_LENGTH,
                                          .expected = 5,
                                          .strength = 9999,
                                          .configured = true};
-static const struct guard_finding stranger = {
-    .rule = GUARD_RULE_CLIENT, .location = GUARD_LOCATION_CLIENT, .expected = 2, .strength = 233};
+static const struct guard_finding stranger = {.rule = GUARD_RULE_CLIENT,
+                                              .part = GUARD_PART_CLIENT,
+                                              .location = GUARD_LOCATION_CLIENT,
+                                              .expected = 2,
+                                              .strength = 233};
 
 static void expect(const struct guard_finding *finding, enum finding_form form, const char *wanted)
 {
