@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Card numbers: the issuers' published test numbers, printed in every usual way, and numbers that
+ * only look like them. */
+#include "detect/leak_rule.h"
+
+#include "base/span.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+static bool card(const char *text)
+{
+    size_t len = strlen(text);
+    bool found = false;
+    for (size_t at = 1; at < len; at++) {
+        size_t end = 0;
+        if (text[at] < '0' || text[at] > '9' || text[at - 1] < '0' || text[at - 1] > '9')
+            continue;
+        found = gd_leak_card((const uint8_t *)text, len, at, &end) || found;
+        assert_true(end > at && end <= len);
+    }
+    return found;
+}
+
+static void test_cards(void **state)
+{
+    (void)state;
+    static const char *const cards[] = {
+        "4111111111111111",
+        "4012888888881881",
+        "4222222222222",
+        "5555555555554444",
+        "5105105105105100",
+        "2223003122003222",
+        "378282246310005",
+        "371449635398431",
+        "6011111111111117",
+        "3530111333300000",
+        "30569309025904",
+        "38520000023237",
+        "6200000000000005",
+        "2200000000000004",
+        "4111 1111 1111 1111",
+        "4111-1111-1111-1111",
+        "3782 822463 10005",
+        "3056 930902 5904",
+        "{\"card\":4111111111111111,\"x\":1}",
+        "{\"card\":\"4111 1111 1111 1111\"}",
+        "Anna\\n4111111111111111\\n",
+        "17 4111111111111111 12/27",
+        "4111 1111 1111 1111 12/27 123",
+        "a,4111111111111111.",
+        "card=4111111111111111&x=1",
+    };
+    for (size_t i = 0; i < sizeof(cards) / sizeof(cards[0]); i++)
+        if (!card(cards[i]))
+            fail_msg("not found: %s", cards[i]);
+}
+
+static void test_others(void **state)
+{
+    (void)state;
+    static const char *const others[] = {
+        "4111111111111112",
+        "411111111111111",
+        "41111111111111111",
+        "94111111111111111",
+        "4111111111111111000000000",
+        "1764209134000",
+        "1764209134000123",
+        "1764209134000123456",
+        "4444444444444444",
+        "0.4111111111111111",
+        "/orders/4111111111111111",
+        "id_4111111111111111",
+        "x4111111111111111",
+        "4111111111111111x",
+        "4111111111111111.5",
+        "4111 1111 1111 1111 1111",
+        "1234 4111 1111 1111 1111",
+        "4111 1111-1111 1111",
+        "4111 11111 111 1111",
+        "DE89370400440532013000",
+        "DE89 3704 0044 0532 0130 00",
+        "GB29 NWBK 6016 1331 9268 19",
+        "+4915112345678901",
+        "41111111-1111-4111-8111-111111111111",
+        "a4111111-1111-4111-8111-111111111111",
+        "2026-11-27 10:11:12.123456",
+        "3782 822463 1000",
+        "4111\t1111\t1111\t1111",
+        "[4111,1111,1111,1111]",
+    };
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+        if (card(others[i]))
+            fail_msg("found: %s", others[i]);
+}
+
+/* Whatever has the right prefix and length: nine of ten fail by their check digit. */
+static void test_check_digit(void **state)
+{
+    (void)state;
+    unsigned found = 0;
+    for (unsigned i = 0; i < 1000; i++) {
+        char text[32];
+        snprintf(text, sizeof(text), "453201511283%04u", i);
+        found += card(text);
+    }
+    assert_int_equal(found, 100);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_cards), cmocka_unit_test(test_others),
+                                       cmocka_unit_test(test_check_digit)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
