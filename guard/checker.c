@@ -53,9 +53,9 @@ static const char *colour_of(const struct checking *checking, enum guard_decisio
 }
 
 static void print_text(const struct checking *checking, const struct guard_exchange *exchange,
-                       const struct guard_txn *txn)
+                       struct guard_txn *txn)
 {
-    const struct guard_verdict *verdict = guard_txn_verdict(txn);
+    const struct guard_verdict *verdict = guard_txn_whole(txn);
     guard_explain(verdict, guard_txn_method(txn), guard_txn_template(txn), checking->line,
                   VERDICT_JSON_MAX);
     const char *colour = colour_of(checking, verdict->decision);
@@ -87,7 +87,7 @@ static bool take(void *ctx, const struct guard_exchange *exchange,
     if (guard_txn_begin(&txn, &cfg, &checking->arena) != GUARD_OK)
         return complain(0, "%s:%" PRIu64 ": no memory", place->path, place->line) != 0;
     guard_exchange_play(exchange, &client, txn);
-    const struct guard_verdict *verdict = guard_txn_verdict(txn);
+    const struct guard_verdict *verdict = guard_txn_whole(txn);
     checking->counts[verdict->decision]++;
     if (exchange->service.len > 0 &&
         (exchange->service.len != checking->service.len ||
@@ -195,8 +195,10 @@ static int run(const struct arguments *arguments)
         complain(0, "%s", err.text);
     } else {
         checking.service = guardian.service;
+        bool cut_late = guardian.time_mode == GUARD_MODE_BLOCK;
         guard_guardian_set_mode(&guardian, GUARD_MODE_BLOCK);
-        guardian.time_mode = GUARD_MODE_BLOCK;
+        if (cut_late)
+            guardian.time_mode = GUARD_MODE_BLOCK;
         if (checking.line != NULL && open_policy(&checking, arguments, &guardian, alpha, &bytes))
             status = check(&checking, arguments);
     }

@@ -41,7 +41,9 @@ enum guard_rule {
     GUARD_RULE_LATENCY = 22,     /* more than twice as long as ever before */
     GUARD_RULE_LEAK = 23,        /* a kind of leak that this endpoint never showed */
     GUARD_RULE_DESTINATION = 24, /* outbound: a host that this service never called */
-    GUARD_RULE_COUNT = 25,
+    GUARD_RULE_ITEMS_FAR = 25,   /* more than twice as many items as any before */
+    GUARD_RULE_SIZE_FAR = 26,    /* a body more than twice as large as any before */
+    GUARD_RULE_COUNT = 27,
 };
 GUARD_API const char *guard_rule_name(enum guard_rule rule); /* "path", "content-type", ... */
 /* Quotes, brackets, separators, operators: what the syntaxes of interpreters are made of

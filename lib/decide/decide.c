@@ -64,17 +64,6 @@ static void sort(struct gd_candidate *candidates, uint32_t count)
     }
 }
 
-/* OPTIONS and ACME challenges come from programs that nobody trains: learned rules don't block
- * them. */
-static bool is_exempt(const struct gd_profile *profile)
-{
-    if (gd_span_equal(profile->method, GUARD_SPAN_LITERAL("OPTIONS")))
-        return true;
-    return profile->segment_count >= 2 &&
-           gd_span_equal(profile->segments[0].text, GUARD_SPAN_LITERAL(".well-known")) &&
-           gd_span_equal(profile->segments[1].text, GUARD_SPAN_LITERAL("acme-challenge"));
-}
-
 static enum guard_decision conclude(const struct gd_decision *decision)
 {
     const struct guard_verdict *verdict = &decision->verdict;
@@ -84,9 +73,13 @@ static enum guard_decision conclude(const struct gd_decision *decision)
         configured |= decision->candidates[i].configured;
         notable |= decision->candidates[i].strength + 100 >= verdict->threshold;
     }
-    if (configured || (verdict->score >= verdict->threshold && !is_exempt(decision->profile)))
+    if (configured)
         return GUARD_BLOCK;
-    return notable || verdict->score >= verdict->threshold ? GUARD_ALERT : GUARD_PASS;
+    if (decision->exempt)
+        return GUARD_PASS;
+    if (verdict->score >= verdict->threshold)
+        return GUARD_BLOCK;
+    return notable ? GUARD_ALERT : GUARD_PASS;
 }
 
 static enum guard_decision act(enum guard_decision decision, uint32_t mode)
@@ -96,42 +89,157 @@ static enum guard_decision act(enum guard_decision decision, uint32_t mode)
     return mode == GUARD_MODE_ALERT && decision == GUARD_BLOCK ? GUARD_ALERT : decision;
 }
 
-static void judge(struct gd_decision *decision)
+void gd_judge(struct gd_decision *decision, uint32_t mode)
 {
     struct guard_verdict *verdict = &decision->verdict;
-    uint32_t mode = decision->endpoint != NULL ? decision->endpoint->mode
-                                               : decision->policy->header->request_mode;
     sort(decision->candidates, decision->candidate_count);
     verdict->score = gd_score(decision->candidates, decision->candidate_count, verdict->threshold);
     verdict->decision = conclude(decision);
     verdict->action = act(verdict->decision, mode);
+    /* Of a message that goes on only what ends it is written down: the arena isn't for ever. */
+    if (decision->partial && verdict->action != GUARD_BLOCK)
+        return;
     for (uint32_t i = 0; i < decision->candidate_count && i < GUARD_FINDINGS_MAX; i++)
         gd_finding_fill(decision, &decision->candidates[i],
                         &verdict->findings[verdict->finding_count++]);
 }
 
-void gd_decide(struct gd_decision *decision, const struct guard_policy *policy,
-               const struct gd_profile *profile, struct gd_hash_memo *memo,
-               struct guard_arena *arena)
+/* False: there is nothing to decide with. */
+static bool begin(struct gd_decision *decision, const struct gd_deciding *deciding,
+                  const struct gd_profile *profile)
 {
+    const struct guard_policy *policy = deciding->policy;
     struct guard_verdict *verdict = &decision->verdict;
     verdict->decision = verdict->action = GUARD_PASS;
     verdict->score = verdict->threshold = 0;
     verdict->finding_count = verdict->finding_total = 0;
     decision->template_text = gd_span(NULL, 0);
-    if (policy == NULL)
-        return;
-    verdict->threshold = policy->header->threshold;
     decision->policy = policy;
     decision->profile = profile;
-    decision->arena = arena;
-    decision->memo = memo;
     decision->endpoint = NULL;
-    decision->misfit_limit = UINT16_MAX;
     decision->candidate_count = 0;
+    decision->misfit_limit = UINT16_MAX;
+    decision->partial = deciding->partial;
+    if (policy == NULL)
+        return false;
+    verdict->threshold = policy->header->threshold;
+    decision->arena = deciding->arena;
+    decision->memo = deciding->memo;
+    return true;
+}
+
+void gd_decide(struct gd_decision *decision, const struct gd_deciding *deciding,
+               const struct gd_profile *profile)
+{
+    decision->exempt = deciding->exempt;
+    if (!begin(decision, deciding, profile))
+        return;
+    const struct gd_policy_header *header = deciding->policy->header;
+    decision->part = profile->outbound ? GUARD_PART_OUTBOUND : GUARD_PART_REQUEST;
+    decision->exempt |= gd_profile_exempt(profile);
+    decision->common =
+        (struct gd_common){true,           GD_POLICY_NONE,    header->required, header->strength,
+                           header->faults, header->exchanges, header->clients};
     gd_walk(decision);
-    gd_rules_request(decision);
+    gd_rules_message(decision);
     gd_rules_fields(decision);
     if (decision->candidate_count > 0)
-        judge(decision);
+        gd_judge(decision,
+                 decision->endpoint != NULL ? decision->endpoint->mode : header->request_mode);
+}
+
+/* What the service answers with in this class of status; NULL: never seen. */
+static const struct gd_policy_endpoint *answer_at(const struct guard_policy *policy,
+                                                  const uint32_t answers[GD_POLICY_ANSWERS],
+                                                  uint32_t status, uint32_t *index)
+{
+    uint32_t cls = status / 100;
+    *index = cls >= 1 && cls <= GD_POLICY_ANSWERS ? answers[cls - 1] : (uint32_t)GD_POLICY_NONE;
+    return *index == GD_POLICY_NONE ? NULL : &policy->endpoints[*index];
+}
+
+/* The norms of a response: headers by the service, the rest by the endpoint, or by the service
+ * when the request failed. */
+static void find_norms(struct gd_decision *decision, const struct gd_decision *request)
+{
+    const struct guard_policy *policy = decision->policy;
+    const uint32_t status = decision->profile->status;
+    uint32_t index;
+    const struct gd_policy_endpoint *whole =
+        answer_at(policy, policy->header->answers, status, &index);
+    decision->common = (struct gd_common){.known = whole != NULL, .owner = index};
+    if (whole != NULL)
+        decision->common = (struct gd_common){
+            true,          index, whole->required, whole->strength, whole->faults, whole->exchanges,
+            whole->clients};
+    if (status >= 400) {
+        decision->endpoint = whole;
+        decision->endpoint_index = index;
+    } else if (request->endpoint != NULL && request->misfit_limit == UINT16_MAX) {
+        decision->endpoint = answer_at(policy, request->endpoint->answers, status, &index);
+        decision->endpoint_index = index;
+    }
+}
+
+void gd_decide_answer(struct gd_decision *decision, const struct gd_deciding *deciding,
+                      const struct gd_profile *profile, const struct gd_decision *request)
+{
+    if (!begin(decision, deciding, profile))
+        return;
+    decision->part =
+        request->part == GUARD_PART_OUTBOUND ? GUARD_PART_OUTBOUND : GUARD_PART_RESPONSE;
+    decision->exempt = request->exempt;
+    decision->template_text = request->template_text;
+    /* A policy that took force in between knows other endpoints. */
+    if (request->policy != decision->policy)
+        return;
+    find_norms(decision, request);
+    gd_rules_answer(decision, request);
+    gd_rules_message(decision);
+    gd_rules_fields(decision);
+    if (decision->candidate_count > 0)
+        gd_judge(decision, decision->endpoint != NULL ? decision->endpoint->mode
+                                                      : decision->policy->header->response_mode);
+}
+
+uint32_t gd_deadline_ms(const struct gd_decision *request)
+{
+    enum { FLOOR_MS = 500, NOTABLE = 100 };
+    const struct gd_policy_endpoint *endpoint = request->endpoint;
+    if (request->policy == NULL || endpoint == NULL || request->exempt ||
+        endpoint->latency_max == 0 || endpoint->time_mode == GUARD_MODE_OBSERVE ||
+        endpoint->strength[GUARD_RULE_LATENCY] + NOTABLE < request->policy->header->threshold)
+        return UINT32_MAX;
+    uint32_t limit = endpoint->latency_max <= UINT32_MAX / 4 ? 2 * endpoint->latency_max
+                                                             : (uint32_t)UINT32_MAX / 2;
+    return limit > FLOOR_MS ? limit : FLOOR_MS;
+}
+
+void gd_decide_late(struct gd_decision *decision, const struct gd_decision *request,
+                    uint32_t waited_ms)
+{
+    const struct gd_policy_endpoint *endpoint = request->endpoint;
+    const struct gd_deciding deciding = {
+        .policy = request->policy, .memo = request->memo, .arena = request->arena};
+    if (!begin(decision, &deciding, request->profile) || endpoint == NULL)
+        return;
+    decision->part =
+        request->part == GUARD_PART_OUTBOUND ? GUARD_PART_OUTBOUND : GUARD_PART_RESPONSE;
+    decision->exempt = request->exempt;
+    decision->template_text = request->template_text;
+    const struct gd_candidate candidate = {.rule = GUARD_RULE_LATENCY,
+                                           .field = GD_NO_FIELD,
+                                           .known = GD_POLICY_NONE,
+                                           .group = GD_GROUP_NONE,
+                                           .detail = waited_ms,
+                                           .expected = endpoint->latency_max,
+                                           .values = endpoint->exchanges,
+                                           .clients = endpoint->clients,
+                                           .strength = endpoint->strength[GUARD_RULE_LATENCY]};
+    gd_candidate_add(decision, &candidate);
+    if (decision->candidate_count > 0)
+        gd_judge(decision, endpoint->time_mode);
+    /* Unlike other parts, time is never cut unless a person said so: not even in mode block. */
+    if (endpoint->time_mode != GUARD_MODE_BLOCK && decision->verdict.decision == GUARD_BLOCK)
+        decision->verdict.decision = GUARD_ALERT;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The decision on one exchange: its profile against a policy. What deviates becomes a candidate;
- * the strongest candidates become the verdict's findings. Nothing is written for people before
- * that, so a request full of deviations costs little more than a benign one.
+/* The decision on one message, request or response: its profile against a policy. What deviates
+ * becomes a candidate; the strongest candidates become the verdict's findings. Nothing is written
+ * for people before that, so a request full of deviations costs little more than a benign one.
  * docs/internals/decide.md */
 #ifndef GD_DECIDE_DECIDE_H
 #define GD_DECIDE_DECIDE_H
@@ -31,13 +31,29 @@ struct gd_candidate {
     bool configured;
 };
 
+/* What holds for headers and cookies: known of the service's requests, or of its responses of one
+ * class of status. */
+struct gd_common {
+    bool known;
+    uint32_t owner; /* of the fields: an endpoint, or GD_POLICY_NONE: the service */
+    struct gd_policy_range required;
+    const uint16_t *strength;
+    const uint64_t *faults;
+    uint32_t exchanges;
+    uint32_t clients;
+};
+
 /* One decision with its work space; lives in the arena and isn't zeroed. */
 struct gd_decision {
     struct guard_verdict verdict;
     struct guard_span template_text;
 
+    enum guard_part part;
+    bool partial; /* the message goes on: nothing is missing yet */
+    bool exempt;  /* learned rules don't hold */
     const struct guard_policy *policy;
     const struct gd_profile *profile;
+    struct gd_common common;
     struct guard_arena *arena;
     struct gd_hash_memo *memo;                 /* of literals, or NULL */
     const struct gd_policy_endpoint *endpoint; /* NULL: none, or only a pending one */
@@ -45,16 +61,35 @@ struct gd_decision {
     uint64_t wildcards;    /* bit per path segment that a wildcard took */
     uint16_t misfit_limit; /* no rule of the endpoint is stronger; UINT16_MAX: the path fits */
     uint32_t *known;       /* per field of the profile: field of the policy or GD_POLICY_NONE */
+    uint32_t known_cap;    /* in the arena, kept from one check to the next; 0 at first */
     uint32_t required;     /* names that must be there */
     uint32_t found;        /* of these */
     uint32_t candidate_count;
     struct gd_candidate candidates[GD_CANDIDATES];
 };
 
-/* Fills decision->verdict, its texts in the arena. policy NULL: PASS. memo may be NULL. */
-void gd_decide(struct gd_decision *decision, const struct guard_policy *policy,
-               const struct gd_profile *profile, struct gd_hash_memo *memo,
-               struct guard_arena *arena);
+/* What a decision is made with. */
+struct gd_deciding {
+    const struct guard_policy *policy; /* NULL: PASS */
+    struct gd_hash_memo *memo;         /* may be NULL */
+    struct guard_arena *arena;
+    bool partial;
+    bool exempt; /* by the host: a probe, a declared scanner */
+};
+
+/* Fills decision->verdict, its texts in the arena. */
+void gd_decide(struct gd_decision *decision, const struct gd_deciding *deciding,
+               const struct gd_profile *profile);
+/* The same of the response to what `request` was decided on, under the same policy. */
+void gd_decide_answer(struct gd_decision *decision, const struct gd_deciding *deciding,
+                      const struct gd_profile *profile, const struct gd_decision *request);
+/* How many milliseconds a response may take until that is a deviation; UINT32_MAX: any. */
+uint32_t gd_deadline_ms(const struct gd_decision *request);
+/* The response takes that long. */
+void gd_decide_late(struct gd_decision *decision, const struct gd_decision *request,
+                    uint32_t waited_ms);
+/* Sorts the candidates and gives the verdict. */
+void gd_judge(struct gd_decision *decision, uint32_t mode);
 
 /* Called by the rules. strength 0: the rule isn't armed, nothing happens. Weights and pending are
  * applied here. */
@@ -70,8 +105,10 @@ uint16_t gd_misfit_limit(uint16_t strength_path);
 /* What remains of a candidate then. */
 struct gd_candidate gd_misfit_limited(const struct gd_decision *decision,
                                       const struct gd_candidate *candidate);
-/* rules_request.c: content type, size, depth, faults, client. */
-void gd_rules_request(struct gd_decision *decision);
+/* rules_answer.c: status, leaks. */
+void gd_rules_answer(struct gd_decision *decision, const struct gd_decision *request);
+/* rules_message.c: content type, size, depth, faults, client. */
+void gd_rules_message(struct gd_decision *decision);
 /* Faults (bits) at a location that are new here. */
 void gd_rules_faults(struct gd_decision *decision, uint32_t location, uint64_t found);
 /* rules_field.c: one known field. */

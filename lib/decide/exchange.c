@@ -26,6 +26,9 @@ enum node {
     NODE_RESPONSE,
     NODE_STATUS,
     NODE_LATENCY,
+    NODE_ANSWER_HEADERS,
+    NODE_ANSWER_BODY,
+    NODE_ANSWER_BODY_B64,
     NODE_COUNT,
 };
 
@@ -56,6 +59,9 @@ static const struct member members[] = {
     MEMBER(NODE_REQUEST, NODE_BODY_B64, "body_b64"),
     MEMBER(NODE_RESPONSE, NODE_STATUS, "status"),
     MEMBER(NODE_RESPONSE, NODE_LATENCY, "latency_ms"),
+    MEMBER(NODE_RESPONSE, NODE_ANSWER_HEADERS, "headers"),
+    MEMBER(NODE_RESPONSE, NODE_ANSWER_BODY, "body"),
+    MEMBER(NODE_RESPONSE, NODE_ANSWER_BODY_B64, "body_b64"),
 };
 
 struct reading {
@@ -65,6 +71,7 @@ struct reading {
     const char *wrong; /* the first thing that is wrong, NULL while all is well */
     enum guard_rc rc;
     uint32_t pair_items;
+    bool answer; /* the pairs are the response's */
     bool object_seen;
 };
 
@@ -113,8 +120,10 @@ static uint32_t on_member(void *ctx, uint32_t object, struct guard_span key)
 static uint32_t on_element(void *ctx, uint32_t array)
 {
     struct reading *reading = ctx;
-    if (array == NODE_HEADERS)
+    if (array == NODE_HEADERS || array == NODE_ANSWER_HEADERS) {
+        reading->answer = array == NODE_ANSWER_HEADERS;
         return NODE_PAIR;
+    }
     if (array == NODE_PAIR)
         return NODE_PAIR_ITEM;
     refuse(reading, GUARD_E_SYNTAX, "an array stands where none is due");
@@ -186,7 +195,7 @@ static struct guard_span base64_decode(struct reading *reading, struct guard_spa
     for (size_t i = 0; i < text.len; i++) {
         int digit = base64_digit(text.ptr[i]);
         if (digit < 0) {
-            refuse(reading, GUARD_E_SYNTAX, "request.body_b64 is not base64");
+            refuse(reading, GUARD_E_SYNTAX, "body_b64 is not base64");
             break;
         }
         bits = (bits << 6 | (uint32_t)digit) & 0xffffff;
@@ -202,15 +211,21 @@ static struct guard_span base64_decode(struct reading *reading, struct guard_spa
 static void add_header_text(struct reading *reading, struct guard_span text)
 {
     struct guard_exchange *exchange = reading->exchange;
+    bool answer = reading->answer;
+    struct guard_header *headers = answer ? exchange->response_headers : exchange->headers;
+    uint32_t *count = answer ? &exchange->response_header_count : &exchange->header_count;
+    if (headers == NULL)
+        return;
     if (reading->pair_items == 0) {
-        if (exchange->header_count == GUARD_EXCHANGE_HEADERS_MAX) {
-            refuse(reading, GUARD_E_LIMIT, "request.headers has more than 256 entries");
+        if (*count == GUARD_EXCHANGE_HEADERS_MAX) {
+            refuse(reading, GUARD_E_LIMIT,
+                   answer ? "response.headers has more than 256 entries"
+                          : "request.headers has more than 256 entries");
             return;
         }
-        exchange->headers[exchange->header_count++] =
-            (struct guard_header){keep(reading, text), {NULL, 0}};
-    } else if (reading->pair_items == 1 && exchange->header_count > 0) {
-        exchange->headers[exchange->header_count - 1].value = keep(reading, text);
+        headers[(*count)++] = (struct guard_header){keep(reading, text), {NULL, 0}};
+    } else if (reading->pair_items == 1 && *count > 0) {
+        headers[*count - 1].value = keep(reading, text);
     } else {
         refuse(reading, GUARD_E_SYNTAX, "a header is not a pair of texts");
     }
@@ -247,6 +262,14 @@ static void take_text(struct reading *reading, enum node node, struct guard_span
     case NODE_BODY_B64:
         exchange->body_known = true;
         exchange->body = base64_decode(reading, text);
+        return;
+    case NODE_ANSWER_BODY:
+        exchange->response_known = exchange->response_body_known = true;
+        slot = &exchange->response_body;
+        break;
+    case NODE_ANSWER_BODY_B64:
+        exchange->response_known = exchange->response_body_known = true;
+        exchange->response_body = base64_decode(reading, text);
         return;
     case NODE_VERSION:
         exchange->version = version_of(text);
@@ -294,16 +317,30 @@ static void on_scalar(void *ctx, uint32_t node, enum gd_json_type type, struct g
         refuse(reading, GUARD_E_SYNTAX, "true or false stands where none is due");
 }
 
+/* Room that most lines don't need. */
+static void open_answer_headers(struct reading *reading)
+{
+    struct guard_exchange *exchange = reading->exchange;
+    if (exchange->response_headers == NULL)
+        exchange->response_headers = guard_arena_get(
+            reading->arena, GUARD_EXCHANGE_HEADERS_MAX * sizeof(*exchange->response_headers));
+    if (exchange->response_headers == NULL)
+        refuse(reading, GUARD_E_NOMEM, "no memory for an exchange");
+    exchange->response_known = true;
+}
+
 static void on_open(void *ctx, uint32_t node, bool is_array)
 {
     struct reading *reading = ctx;
-    bool array_due = node == NODE_HEADERS || node == NODE_PAIR;
+    bool array_due = node == NODE_HEADERS || node == NODE_ANSWER_HEADERS || node == NODE_PAIR;
     bool object_due = node == NODE_ROOT || node == NODE_REQUEST || node == NODE_RESPONSE;
     if (is_array ? !array_due : !object_due)
         refuse(reading, GUARD_E_SYNTAX, "an object or array stands where none is due");
     if (node == NODE_PAIR)
         reading->pair_items = 0;
     reading->object_seen = true;
+    if (node == NODE_ANSWER_HEADERS)
+        open_answer_headers(reading);
 }
 
 static void on_close(void *ctx, uint32_t node, bool is_array, uint32_t items)
@@ -355,6 +392,19 @@ enum guard_rc guard_exchange_read(struct guard_exchange *out, struct guard_span 
     return GUARD_OK;
 }
 
+static void play_response(const struct guard_exchange *exchange, struct guard_txn *txn)
+{
+    if (guard_txn_response_begin(txn, exchange->status) != GUARD_OK)
+        return;
+    for (uint32_t i = 0; i < exchange->response_header_count; i++)
+        guard_txn_response_header(txn, exchange->response_headers[i].name,
+                                  exchange->response_headers[i].value);
+    (void)guard_txn_response_headers_end(txn);
+    if (exchange->response_body.len > 0)
+        guard_txn_response_body(txn, exchange->response_body);
+    (void)guard_txn_response_end(txn);
+}
+
 void guard_exchange_play(const struct guard_exchange *exchange, const struct guard_client *client,
                          struct guard_txn *txn)
 {
@@ -366,5 +416,10 @@ void guard_exchange_play(const struct guard_exchange *exchange, const struct gua
     if (exchange->body.len > 0)
         guard_txn_body(txn, exchange->body);
     (void)guard_txn_request_end(txn);
+    if (exchange->response_known)
+        play_response(exchange, txn);
+    uint32_t ms = exchange->latency_us == UINT32_MAX ? 0 : exchange->latency_us / 1000;
+    if (ms > guard_txn_deadline_ms(txn))
+        (void)guard_txn_late(txn, ms);
     guard_txn_response(txn, exchange->status, exchange->latency_us);
 }

@@ -4,26 +4,47 @@
 #include "decide/decide.h"
 #include "decide/line.h"
 
+/* What these rules say names its place by itself. */
+static bool says_place(const struct guard_finding *finding)
+{
+    return finding->rule == GUARD_RULE_METHOD || finding->rule == GUARD_RULE_CONTENT_TYPE ||
+           finding->rule == GUARD_RULE_STATUS || finding->rule == GUARD_RULE_LATENCY ||
+           finding->rule == GUARD_RULE_LEAK;
+}
+
 /* "param username", "path segment seg1", "request". */
 static void put_place(struct gd_line *line, const struct guard_finding *finding)
 {
     static const char *const places[GUARD_LOCATION_COUNT] = {
-        [GUARD_LOCATION_NONE] = "request",    [GUARD_LOCATION_PATH] = "path segment",
-        [GUARD_LOCATION_QUERY] = "param",     [GUARD_LOCATION_HEADER] = "header",
-        [GUARD_LOCATION_COOKIE] = "cookie",   [GUARD_LOCATION_FORM] = "form field",
-        [GUARD_LOCATION_JSON] = "JSON field", [GUARD_LOCATION_MULTIPART] = "part",
-        [GUARD_LOCATION_BODY] = "body",       [GUARD_LOCATION_CLIENT] = "client",
+        [GUARD_LOCATION_NONE] = "request",
+        [GUARD_LOCATION_PATH] = "path segment",
+        [GUARD_LOCATION_QUERY] = "param",
+        [GUARD_LOCATION_HEADER] = "header",
+        [GUARD_LOCATION_COOKIE] = "cookie",
+        [GUARD_LOCATION_FORM] = "form field",
+        [GUARD_LOCATION_JSON] = "JSON field",
+        [GUARD_LOCATION_MULTIPART] = "part",
+        [GUARD_LOCATION_BODY] = "body",
+        [GUARD_LOCATION_CLIENT] = "client",
+        [GUARD_LOCATION_GRAPHQL] = "GraphQL",
+        [GUARD_LOCATION_PROTOBUF] = "protobuf field",
+        [GUARD_LOCATION_WEBSOCKET] = "WebSocket message",
     };
-    if (finding->rule == GUARD_RULE_METHOD || finding->rule == GUARD_RULE_CONTENT_TYPE)
-        return;
     bool known = (unsigned)finding->location < GUARD_LOCATION_COUNT;
+    bool whole = !known || finding->location == GUARD_LOCATION_NONE;
+    bool answer = finding->part == GUARD_PART_RESPONSE;
+    if (answer)
+        gd_line_string(line, whole && !says_place(finding) ? "response" : "response ");
+    if (says_place(finding))
+        return;
     if (finding->name.len > 0) {
         gd_line_string(line, known ? places[finding->location] : "request");
         gd_line_string(line, " ");
         gd_line_text(line, finding->name);
-    } else {
-        bool whole = !known || finding->location == GUARD_LOCATION_NONE;
-        gd_line_string(line, whole ? "request" : guard_location_name(finding->location));
+    } else if (!whole) {
+        gd_line_string(line, guard_location_name(finding->location));
+    } else if (!answer) {
+        gd_line_string(line, "request");
     }
     gd_line_string(line, ": ");
 }
@@ -102,6 +123,7 @@ static bool put_request_rule(struct gd_line *line, const struct guard_finding *f
         put_never(line, finding);
         return true;
     case GUARD_RULE_SIZE:
+    case GUARD_RULE_SIZE_FAR:
         put_above(line, finding, " byte", " bytes");
         return true;
     case GUARD_RULE_DEPTH:
@@ -112,6 +134,20 @@ static bool put_request_rule(struct gd_line *line, const struct guard_finding *f
         gd_line_string(line, guard_fault_name((enum guard_fault)finding->detail));
         gd_line_string(line, ")");
         put_never(line, finding);
+        return true;
+    case GUARD_RULE_STATUS:
+        gd_line_string(line, "status ");
+        gd_line_number(line, finding->detail);
+        put_never(line, finding);
+        return true;
+    case GUARD_RULE_LEAK:
+        gd_line_string(line, "shows a ");
+        gd_line_string(line, guard_leak_name((enum guard_leak)finding->detail));
+        put_never(line, finding);
+        return true;
+    case GUARD_RULE_LATENCY:
+        gd_line_string(line, "takes ");
+        put_above(line, finding, " ms", " ms");
         return true;
     case GUARD_RULE_CLIENT:
         gd_line_text(line, finding->observed);
@@ -186,6 +222,7 @@ static void put_field_rule(struct gd_line *line, const struct guard_finding *fin
         put_count(line, finding->expected, " known value", " known values");
         break;
     case GUARD_RULE_ITEMS:
+    case GUARD_RULE_ITEMS_FAR:
         put_above(line, finding, " item", " items");
         break;
     default:
@@ -197,7 +234,8 @@ static void put_field_rule(struct gd_line *line, const struct guard_finding *fin
 /* Of what the support of a finding is counted. */
 static bool counts_values(const struct guard_finding *finding)
 {
-    return finding->rule >= GUARD_RULE_CHARACTER && finding->rule <= GUARD_RULE_ITEMS;
+    return (finding->rule >= GUARD_RULE_CHARACTER && finding->rule <= GUARD_RULE_ITEMS) ||
+           finding->rule == GUARD_RULE_ITEMS_FAR;
 }
 
 static void put_support(struct gd_line *line, const struct guard_finding *finding)
@@ -210,7 +248,9 @@ static void put_support(struct gd_line *line, const struct guard_finding *findin
     if (counts_values(finding))
         put_count(line, finding->values, " value", " values");
     else
-        put_count(line, finding->values, " request", " requests");
+        put_count(line, finding->values,
+                  finding->part == GUARD_PART_RESPONSE ? " response" : " request",
+                  finding->part == GUARD_PART_RESPONSE ? " responses" : " requests");
     if (finding->clients > 0) {
         gd_line_string(line, " from ");
         put_count(line, finding->clients, " client", " clients");
@@ -284,14 +324,21 @@ static void put_observed(struct gd_line *line, const struct guard_finding *findi
     case GUARD_RULE_MISSING:
         gd_line_string(line, "missing");
         break;
+    case GUARD_RULE_LEAK:
+        gd_line_string(line, guard_leak_name((enum guard_leak)finding->detail));
+        break;
+    case GUARD_RULE_STATUS:
+    case GUARD_RULE_LATENCY:
     case GUARD_RULE_LENGTH:
     case GUARD_RULE_LENGTH_FAR:
     case GUARD_RULE_SHORT:
     case GUARD_RULE_DIGITS:
     case GUARD_RULE_SPECIALS:
     case GUARD_RULE_ITEMS:
+    case GUARD_RULE_ITEMS_FAR:
     case GUARD_RULE_DEPTH:
     case GUARD_RULE_SIZE:
+    case GUARD_RULE_SIZE_FAR:
         gd_line_number(line, finding->detail);
         break;
     default:
@@ -311,8 +358,11 @@ static void put_expected(struct gd_line *line, const struct guard_finding *findi
     case GUARD_RULE_DIGITS:
     case GUARD_RULE_SPECIALS:
     case GUARD_RULE_ITEMS:
+    case GUARD_RULE_ITEMS_FAR:
     case GUARD_RULE_DEPTH:
     case GUARD_RULE_SIZE:
+    case GUARD_RULE_SIZE_FAR:
+    case GUARD_RULE_LATENCY:
         gd_line_string(line, "at most ");
         gd_line_number(line, finding->expected);
         break;

@@ -11,7 +11,6 @@ enum {
 
 static void unknown(struct gd_decision *decision, uint32_t index)
 {
-    const struct gd_policy_header *header = decision->policy->header;
     const struct gd_policy_endpoint *endpoint = decision->endpoint;
     const struct gd_field *field = &decision->profile->fields[index];
     const struct gd_policy_field *parent = NULL;
@@ -25,9 +24,9 @@ static void unknown(struct gd_decision *decision, uint32_t index)
                                      .known = GD_POLICY_NONE,
                                      .group = index};
     if (shared) {
-        candidate.values = header->exchanges;
-        candidate.clients = header->clients;
-        candidate.strength = header->strength[GUARD_RULE_NAME];
+        candidate.values = decision->common.exchanges;
+        candidate.clients = decision->common.clients;
+        candidate.strength = decision->common.strength[GUARD_RULE_NAME];
     } else if (endpoint->flags & GD_ENDPOINT_CLOSED) {
         candidate.configured = true;
         candidate.strength = GD_POLICY_CERTAIN;
@@ -67,6 +66,8 @@ struct scope {
     const uint32_t *known;
     uint64_t wildcards;
     uint32_t endpoint; /* GD_POLICY_NONE without one */
+    uint32_t common;   /* owner of headers and cookies */
+    bool common_known;
     bool own_headers;
 };
 
@@ -81,7 +82,9 @@ find(const struct gd_decision *decision, const struct scope *scope, const struct
     uint32_t kind = field->location;
     *why = NAME_OFF;
     if (1u << kind & shared) {
-        owner = GD_POLICY_NONE;
+        owner = scope->common;
+        if (!scope->common_known)
+            return NULL;
         if (scope->own_headers) {
             const struct gd_policy_slot *own = find_own(decision, field);
             if (own != NULL)
@@ -147,8 +150,8 @@ static void find_missing(struct gd_decision *decision)
         if (shadow != GD_POLICY_NONE)
             seen[shadow / 64] |= UINT64_C(1) << (shadow & 63);
     }
-    missing(decision, seen, policy->header->required);
-    if (decision->endpoint != NULL)
+    missing(decision, seen, decision->common.required);
+    if (decision->endpoint != NULL && decision->common.owner != decision->endpoint_index)
         missing(decision, seen, decision->endpoint->required);
     for (uint32_t i = 0; i < profile->field_count; i++) {
         const uint32_t containers = 1u << GUARD_TYPE_OBJECT | 1u << GUARD_TYPE_ARRAY;
@@ -157,21 +160,35 @@ static void find_missing(struct gd_decision *decision)
     }
 }
 
+/* A stream is looked at again and again: what it took once serves the next time, too. */
+static bool reserve_known(struct gd_decision *decision, uint32_t count)
+{
+    if (decision->known_cap != 0 && decision->known_cap >= count)
+        return true;
+    uint32_t cap = decision->partial ? 2 * count + 16 : count + 1;
+    decision->known = gd_arena_get(decision->arena, cap * sizeof(*decision->known));
+    decision->known_cap = decision->known == NULL ? 0 : cap;
+    return decision->known != NULL;
+}
+
 void gd_rules_fields(struct gd_decision *decision)
 {
     const struct gd_profile *profile = decision->profile;
-    decision->known =
-        gd_arena_get(decision->arena, profile->field_count * sizeof(*decision->known) + 1);
-    if (decision->known == NULL) {
+    if (!reserve_known(decision, profile->field_count)) {
         gd_rules_faults(decision, GUARD_LOCATION_NONE, UINT64_C(1) << GUARD_FAULT_MEMORY);
         return;
     }
     decision->found = 0;
-    decision->required = decision->policy->header->required.count;
-    struct scope scope = {decision->policy, decision->known, decision->wildcards, GD_POLICY_NONE,
-                          false};
+    decision->required = decision->common.required.count;
+    struct scope scope = {.policy = decision->policy,
+                          .known = decision->known,
+                          .wildcards = decision->wildcards,
+                          .endpoint = GD_POLICY_NONE,
+                          .common = decision->common.owner,
+                          .common_known = decision->common.known};
     if (decision->endpoint != NULL) {
-        decision->required += decision->endpoint->required.count;
+        if (decision->endpoint_index != decision->common.owner)
+            decision->required += decision->endpoint->required.count;
         scope.endpoint = decision->endpoint_index;
         scope.own_headers = (decision->endpoint->flags & GD_ENDPOINT_HEADERS) != 0;
     }
@@ -195,6 +212,6 @@ void gd_rules_fields(struct gd_decision *decision)
     }
     decision->found += found;
     /* When not all features are here, nothing can be said of what isn't. */
-    if (decision->found < decision->required && !profile->cut)
+    if (decision->found < decision->required && !profile->cut && !decision->partial)
         find_missing(decision);
 }

@@ -69,7 +69,7 @@ static struct guard_span name_of(const struct gd_decision *decision,
     if (candidate->field == GD_NO_FIELD)
         return gd_span(NULL, 0);
     const struct gd_field *field = &decision->profile->fields[candidate->field];
-    if (field->location == GUARD_LOCATION_JSON && field->parent != GD_NO_FIELD)
+    if (field->parent != GD_NO_FIELD)
         return json_path(decision, candidate->field);
     return field->name;
 }
@@ -135,8 +135,7 @@ void gd_finding_fill(struct gd_decision *decision, const struct gd_candidate *ca
                      struct guard_finding *out)
 {
     out->rule = candidate->rule;
-    out->part =
-        candidate->location == GUARD_LOCATION_CLIENT ? GUARD_PART_CLIENT : GUARD_PART_REQUEST;
+    out->part = candidate->location == GUARD_LOCATION_CLIENT ? GUARD_PART_CLIENT : decision->part;
     out->location = candidate->location;
     out->name = name_of(decision, candidate);
     out->detail = candidate->detail;

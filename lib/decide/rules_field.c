@@ -81,6 +81,8 @@ static void types(const struct check *check)
              check->known->types, fresh == 0);
 }
 
+enum { MANY = 8 }; /* items: twice as many as one aren't many */
+
 static void numbers(const struct check *check)
 {
     const struct gd_policy_field *known = check->known;
@@ -97,8 +99,13 @@ static void numbers(const struct check *check)
         deviates(check, GUARD_RULE_DIGITS, summary->digits_max, known->digits_max, false);
     if (summary->specials_max > known->specials_max)
         deviates(check, GUARD_RULE_SPECIALS, summary->specials_max, known->specials_max, false);
-    if (gd_items_of(check->field) > known->items_max)
-        deviates(check, GUARD_RULE_ITEMS, gd_items_of(check->field), known->items_max, false);
+    uint32_t items = gd_items_of(check->field);
+    if (items > known->items_max) {
+        bool far = items >= MANY && items / 2 > known->items_max &&
+                   known->strength[GUARD_RULE_ITEMS_FAR] != 0;
+        deviates(check, far ? GUARD_RULE_ITEMS_FAR : GUARD_RULE_ITEMS, items, known->items_max,
+                 false);
+    }
 }
 
 enum closed { CLOSED_HOLDS, CLOSED_BROKEN, CLOSED_UNKNOWN };

@@ -11,7 +11,8 @@ static int weight_of(enum guard_rule rule)
 {
     if (rule == GUARD_RULE_CHARACTER)
         return 100;
-    if (rule == GUARD_RULE_TRANSITIONS || rule == GUARD_RULE_LENGTH_FAR || rule == GUARD_RULE_FAULT)
+    if (rule == GUARD_RULE_TRANSITIONS || rule == GUARD_RULE_LENGTH_FAR ||
+        rule == GUARD_RULE_ITEMS_FAR || rule == GUARD_RULE_SIZE_FAR || rule == GUARD_RULE_FAULT)
         return 50;
     if (rule == GUARD_RULE_ALPHABET || rule == GUARD_RULE_SHORT || rule == GUARD_RULE_LENGTH)
         return -50;

@@ -1,13 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The public face of an exchange: the builder of its profile, then the decision on it, then its
- * record. */
+/* The public face of an exchange: the builders of its two profiles, the decisions on them, then
+ * their record. */
 #include <guard/txn.h>
 
 #include "base/arena.h"
 #include "decide/decide.h"
+#include "detect/leak.h"
 #include "profile/builder.h"
 #include "profile/memo.h"
 #include "profile/record.h"
+
+struct answer {
+    struct gd_builder *builder;
+    struct gd_profile *profile; /* of the builder */
+    struct gd_leaks leaks;
+    bool seen; /* its body is searched for leaks */
+    bool decided;
+    bool ended;
+    struct gd_decision decision;
+};
 
 struct guard_txn {
     struct gd_builder *builder;
@@ -15,9 +26,32 @@ struct guard_txn {
     const struct guard_policy *policy;
     struct guard_arena *arena;
     struct gd_hash_memo *memo; /* of literals */
+    struct guard_txn_cfg cfg;
+    bool exempt;
+    struct answer *answer;       /* NULL: the response isn't viewed */
+    struct gd_decision *late;    /* NULL: it is in time */
+    struct guard_verdict *whole; /* NULL until it is asked for */
     struct gd_decision decision;
-    struct guard_verdict response_verdict;
 };
+
+static const struct guard_verdict passed = {.decision = GUARD_PASS};
+
+/* Nothing is decided yet. */
+static void clear(struct gd_decision *decision)
+{
+    const struct gd_deciding none = {.policy = NULL};
+    decision->known_cap = 0;
+    decision->exempt = false;
+    gd_decide(decision, &none, NULL);
+}
+
+static struct gd_decision *new_decision(struct guard_txn *txn)
+{
+    struct gd_decision *decision = gd_arena_get(txn->arena, sizeof(*decision));
+    if (decision != NULL)
+        clear(decision);
+    return decision;
+}
 
 enum guard_rc guard_txn_begin(struct guard_txn **out, const struct guard_txn_cfg *cfg,
                               struct guard_arena *arena)
@@ -30,8 +64,12 @@ enum guard_rc guard_txn_begin(struct guard_txn **out, const struct guard_txn_cfg
     txn->policy = cfg->policy;
     txn->arena = arena;
     txn->memo = cfg->memo != NULL ? &cfg->memo->literals : NULL;
-    gd_decide(&txn->decision, NULL, NULL, NULL, arena);
-    txn->response_verdict = (struct guard_verdict){.decision = GUARD_PASS};
+    txn->cfg = *cfg;
+    txn->exempt = cfg->exempt;
+    txn->answer = NULL;
+    txn->late = NULL;
+    txn->whole = NULL;
+    clear(&txn->decision);
     GUARD_TRY(gd_builder_begin(&txn->builder, cfg, arena));
     *out = txn;
     return GUARD_OK;
@@ -58,9 +96,45 @@ enum guard_body_kind guard_txn_headers_end(struct guard_txn *txn)
     return gd_builder_headers_end(txn->builder);
 }
 
+enum guard_coding guard_txn_coding(const struct guard_txn *txn)
+{
+    return gd_builder_coding(txn->builder);
+}
+
+enum guard_body_kind guard_txn_decoded(struct guard_txn *txn)
+{
+    return gd_builder_decoded(txn->builder);
+}
+
+void guard_txn_decoding_failed(struct guard_txn *txn)
+{
+    gd_builder_decoding_failed(txn->builder);
+}
+
+void guard_txn_trailer(struct guard_txn *txn, struct guard_span name, struct guard_span value)
+{
+    if (txn->profile == NULL)
+        gd_builder_trailer(txn->builder, name, value);
+}
+
 void guard_txn_body(struct guard_txn *txn, struct guard_span chunk)
 {
     gd_builder_body(txn->builder, chunk);
+}
+
+static struct gd_deciding deciding(const struct guard_txn *txn, bool partial)
+{
+    return (struct gd_deciding){.policy = txn->policy,
+                                .memo = txn->memo,
+                                .arena = txn->arena,
+                                .partial = partial,
+                                .exempt = txn->exempt};
+}
+
+static void decide_request(struct guard_txn *txn)
+{
+    const struct gd_deciding with = deciding(txn, txn->profile == NULL);
+    gd_decide(&txn->decision, &with, gd_builder_profile(txn->builder));
 }
 
 const struct guard_verdict *guard_txn_request_end(struct guard_txn *txn)
@@ -69,117 +143,153 @@ const struct guard_verdict *guard_txn_request_end(struct guard_txn *txn)
         return &txn->decision.verdict;
     gd_builder_end(txn->builder);
     txn->profile = gd_builder_profile(txn->builder);
-    gd_decide(&txn->decision, txn->policy, txn->profile, txn->memo, txn->arena);
-    txn->profile->decision = txn->decision.verdict.decision;
+    decide_request(txn);
     return &txn->decision.verdict;
+}
+
+/* Nothing that is kept points into the policy before: what it said of the request is said again. */
+static void follow(struct guard_txn *txn, const struct guard_policy *policy)
+{
+    if (policy == txn->policy)
+        return;
+    txn->policy = policy;
+    decide_request(txn);
 }
 
 const struct guard_verdict *guard_txn_request_check(struct guard_txn *txn,
                                                     const struct guard_policy *policy)
 {
-    txn->policy = policy;
+    if (txn->profile != NULL) {
+        follow(txn, policy);
+    } else {
+        txn->policy = policy;
+        decide_request(txn);
+    }
     return &txn->decision.verdict;
-}
-
-enum guard_coding guard_txn_coding(const struct guard_txn *txn)
-{
-    (void)txn;
-    return GUARD_CODING_IDENTITY;
-}
-
-enum guard_body_kind guard_txn_decoded(struct guard_txn *txn)
-{
-    (void)txn;
-    return GUARD_BODY_NONE;
-}
-
-void guard_txn_decoding_failed(struct guard_txn *txn)
-{
-    (void)txn;
-}
-
-void guard_txn_trailer(struct guard_txn *txn, struct guard_span name, struct guard_span value)
-{
-    guard_txn_header(txn, name, value);
 }
 
 uint32_t guard_txn_deadline_ms(const struct guard_txn *txn)
 {
-    (void)txn;
-    return UINT32_MAX;
+    return txn->profile == NULL ? UINT32_MAX : gd_deadline_ms(&txn->decision);
 }
 
 const struct guard_verdict *guard_txn_late(struct guard_txn *txn, uint32_t waited_ms)
 {
-    (void)waited_ms;
-    return &txn->decision.verdict;
+    if (txn->late == NULL && txn->decision.policy != NULL)
+        txn->late = new_decision(txn);
+    if (txn->late == NULL)
+        return &passed;
+    gd_decide_late(txn->late, &txn->decision, waited_ms);
+    return &txn->late->verdict;
 }
+
+/* --- the response --- */
 
 enum guard_rc guard_txn_response_begin(struct guard_txn *txn, uint32_t status)
 {
-    (void)txn;
-    (void)status;
+    txn->answer = NULL;
+    gd_builder_profile(txn->builder)->response = NULL;
+    struct answer *answer = gd_arena_get(txn->arena, sizeof(*answer));
+    if (answer == NULL)
+        return GUARD_E_NOMEM;
+    answer->decided = answer->ended = answer->seen = false;
+    gd_leaks_begin(&answer->leaks);
+    GUARD_TRY(gd_builder_begin_answer(&answer->builder, &txn->cfg, status, txn->arena));
+    answer->profile = gd_builder_profile(answer->builder);
+    answer->decision.known_cap = 0;
+    answer->decision.verdict = passed;
+    txn->answer = answer;
     return GUARD_OK;
 }
 
 void guard_txn_response_header(struct guard_txn *txn, struct guard_span name,
                                struct guard_span value)
 {
-    (void)txn;
-    (void)name;
-    (void)value;
+    if (txn->answer != NULL)
+        gd_builder_header(txn->answer->builder, name, value);
+}
+
+static enum guard_body_kind body_kind(struct answer *answer, enum guard_body_kind kind)
+{
+    /* Not of files: an image isn't searched for stack traces. */
+    answer->seen = kind == GUARD_BODY_JSON || kind == GUARD_BODY_TEXT || kind == GUARD_BODY_NONE ||
+                   kind == GUARD_BODY_EVENTS;
+    return kind;
 }
 
 enum guard_body_kind guard_txn_response_headers_end(struct guard_txn *txn)
 {
-    (void)txn;
-    return GUARD_BODY_NONE;
+    return txn->answer == NULL
+               ? GUARD_BODY_NONE
+               : body_kind(txn->answer, gd_builder_headers_end(txn->answer->builder));
 }
 
 enum guard_coding guard_txn_response_coding(const struct guard_txn *txn)
 {
-    (void)txn;
-    return GUARD_CODING_IDENTITY;
+    return txn->answer == NULL ? GUARD_CODING_IDENTITY : gd_builder_coding(txn->answer->builder);
 }
 
 enum guard_body_kind guard_txn_response_decoded(struct guard_txn *txn)
 {
-    (void)txn;
-    return GUARD_BODY_NONE;
+    return txn->answer == NULL ? GUARD_BODY_NONE
+                               : body_kind(txn->answer, gd_builder_decoded(txn->answer->builder));
 }
 
 void guard_txn_response_body(struct guard_txn *txn, struct guard_span chunk)
 {
-    (void)txn;
-    (void)chunk;
+    struct answer *answer = txn->answer;
+    if (answer == NULL || answer->ended)
+        return;
+    size_t room = gd_builder_room(answer->builder);
+    if (answer->seen && room > 0) {
+        gd_leaks_feed(&answer->leaks, gd_span_head(chunk, room));
+        answer->profile->leaks = gd_leaks_found(&answer->leaks);
+    }
+    gd_builder_body(answer->builder, chunk);
 }
 
 void guard_txn_response_decoding_failed(struct guard_txn *txn)
 {
-    (void)txn;
+    if (txn->answer != NULL)
+        gd_builder_decoding_failed(txn->answer->builder);
 }
 
 void guard_txn_response_trailer(struct guard_txn *txn, struct guard_span name,
                                 struct guard_span value)
 {
-    guard_txn_response_header(txn, name, value);
+    if (txn->answer != NULL && !txn->answer->ended)
+        gd_builder_trailer(txn->answer->builder, name, value);
+}
+
+/* A response may come before the end of its request: what was decided of it so far finds the
+ * endpoint. */
+static const struct guard_verdict *decide_response(struct guard_txn *txn, bool partial)
+{
+    struct answer *answer = txn->answer;
+    const struct gd_deciding with = deciding(txn, partial);
+    gd_decide_answer(&answer->decision, &with, answer->profile, &txn->decision);
+    answer->decided = true;
+    return &answer->decision.verdict;
 }
 
 const struct guard_verdict *guard_txn_response_check(struct guard_txn *txn,
                                                      const struct guard_policy *policy)
 {
-    txn->policy = policy;
-    return &txn->response_verdict;
+    follow(txn, policy);
+    return txn->answer == NULL ? &passed : decide_response(txn, !txn->answer->ended);
 }
 
 const struct guard_verdict *guard_txn_response_end(struct guard_txn *txn)
 {
-    return &txn->response_verdict;
-}
-
-const struct guard_verdict *guard_txn_whole(struct guard_txn *txn)
-{
-    return &txn->decision.verdict;
+    struct answer *answer = txn->answer;
+    if (answer == NULL)
+        return &passed;
+    if (answer->ended)
+        return &answer->decision.verdict;
+    gd_builder_end(answer->builder);
+    answer->ended = true;
+    gd_builder_profile(txn->builder)->response = answer->profile;
+    return decide_response(txn, false);
 }
 
 void guard_txn_response(struct guard_txn *txn, uint32_t status, uint32_t latency_us)
@@ -189,9 +299,64 @@ void guard_txn_response(struct guard_txn *txn, uint32_t status, uint32_t latency
     profile->latency_us = latency_us;
 }
 
+/* --- all together --- */
+
 const struct guard_verdict *guard_txn_verdict(const struct guard_txn *txn)
 {
     return &txn->decision.verdict;
+}
+
+static void add_findings(struct guard_verdict *whole, const struct guard_verdict *part)
+{
+    whole->finding_total += part->finding_total;
+    for (uint32_t i = 0; i < part->finding_count; i++) {
+        uint32_t at = whole->finding_count < GUARD_FINDINGS_MAX ? whole->finding_count++
+                                                                : (uint32_t)GUARD_FINDINGS_MAX;
+        while (at > 0 && whole->findings[at - 1].strength < part->findings[i].strength) {
+            if (at < GUARD_FINDINGS_MAX)
+                whole->findings[at] = whole->findings[at - 1];
+            at--;
+        }
+        if (at < GUARD_FINDINGS_MAX)
+            whole->findings[at] = part->findings[i];
+    }
+}
+
+static bool outweighs(const struct guard_verdict *part, const struct guard_verdict *whole)
+{
+    if (part->decision != whole->decision)
+        return part->decision > whole->decision;
+    return part->score > whole->score;
+}
+
+static void add_part(struct guard_verdict *whole, const struct guard_verdict *part)
+{
+    if (outweighs(part, whole)) {
+        whole->decision = part->decision;
+        whole->score = part->score;
+        whole->threshold = part->threshold;
+    }
+    if (part->action > whole->action)
+        whole->action = part->action;
+    add_findings(whole, part);
+}
+
+const struct guard_verdict *guard_txn_whole(struct guard_txn *txn)
+{
+    bool answered = txn->answer != NULL && txn->answer->decided &&
+                    txn->answer->decision.verdict.finding_total > 0;
+    if (!answered && txn->late == NULL)
+        return &txn->decision.verdict;
+    if (txn->whole == NULL)
+        txn->whole = gd_arena_get(txn->arena, sizeof(*txn->whole));
+    if (txn->whole == NULL)
+        return &txn->decision.verdict;
+    *txn->whole = txn->decision.verdict;
+    if (answered)
+        add_part(txn->whole, &txn->answer->decision.verdict);
+    if (txn->late != NULL)
+        add_part(txn->whole, &txn->late->verdict);
+    return txn->whole;
 }
 
 struct guard_span guard_txn_method(const struct guard_txn *txn)
@@ -204,10 +369,22 @@ struct guard_span guard_txn_template(const struct guard_txn *txn)
     return txn->decision.template_text;
 }
 
+static enum guard_decision decided(const struct guard_txn *txn)
+{
+    enum guard_decision most = txn->decision.verdict.decision;
+    if (txn->answer != NULL && txn->answer->decided &&
+        txn->answer->decision.verdict.decision > most)
+        most = txn->answer->decision.verdict.decision;
+    if (txn->late != NULL && txn->late->verdict.decision > most)
+        most = txn->late->verdict.decision;
+    return most;
+}
+
 enum guard_rc guard_txn_record(struct guard_txn *txn, uint8_t *out, size_t cap, size_t *len)
 {
     *len = 0;
     if (txn->profile == NULL)
         return GUARD_E_STATE;
+    txn->profile->decision = decided(txn);
     return gd_record_encode(txn->profile, out, cap, len);
 }

@@ -35,6 +35,8 @@ static const char *const rule_names[GUARD_RULE_COUNT] = {
     [GUARD_RULE_LATENCY] = "latency",
     [GUARD_RULE_LEAK] = "leak",
     [GUARD_RULE_DESTINATION] = "destination",
+    [GUARD_RULE_ITEMS_FAR] = "items-far",
+    [GUARD_RULE_SIZE_FAR] = "size-far",
 };
 
 const char *guard_rule_name(enum guard_rule rule)

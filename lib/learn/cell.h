@@ -10,14 +10,14 @@
 /* Kinds, with their code, their children. Numbers are part of the pile format. SEGMENT, METHOD,
  * NAME and MEDIA cells have a text, and code = keyed hash of it; the others have a number as code
  * and no text. A record is learned when its status is unknown, 2xx or 3xx and it wasn't blocked.
- * All others touch only STATUS at the root; so every cell's count is at most that of its parent,
- * and the root's is the number of learned records. */
+ * All others touch only STATUS and ANSWER at the root; so every cell's count is at most that of its
+ * parent, and the root's is the number of learned records. */
 enum gd_kind {
     GD_KIND_SERVICE =
-        0, /* the root: SEGMENT, headers and cookies as NAME, their FAULT, STATUS, CLIENT */
+        0, /* the root: SEGMENT, headers and cookies as NAME, their FAULT, STATUS, CLIENT, ANSWER */
     GD_KIND_SEGMENT = 1, /* a path segment as recorded ("{int}" for typed ones): SEGMENT, METHOD.
                           * The path "/" is the SEGMENT "" ; "/a/" ends in a SEGMENT "" */
-    GD_KIND_METHOD = 2,  /* an endpoint: MEDIA, NAME, FAULT, SIZE, DEPTH, STATUS */
+    GD_KIND_METHOD = 2,  /* an endpoint: MEDIA, NAME, FAULT, SIZE, DEPTH, STATUS, LATENCY, ANSWER */
     GD_KIND_MEDIA = 3,   /* content type; none for requests without */
     GD_KIND_NAME = 4,  /* a field, code mixes the location: NAME for JSON members, CLASS to ITEMS */
     GD_KIND_CLASS = 5, /* code: enum guard_class */
@@ -37,7 +37,13 @@ enum gd_kind {
     GD_KIND_STATUS = 17, /* code: status class 1..5; below SERVICE of all records, below METHOD of
                             learned ones */
     GD_KIND_CLIENT = 18, /* code: gd_policy_client; only below SERVICE */
-    GD_KIND_COUNT = 19,
+    GD_KIND_LATENCY = 19, /* code: gd_bucket of milliseconds; below METHOD */
+    GD_KIND_LEAK = 20,    /* code: enum guard_leak; below ANSWER */
+    GD_KIND_ANSWER = 21,  /* code: status class 1..5 of responses that were viewed: MEDIA, NAME,
+                             FAULT, SIZE, DEPTH, LEAK. Below METHOD without headers and cookies,
+                             which are below SERVICE's; there 4xx and 5xx are whole, of all records
+                             but blocked ones */
+    GD_KIND_COUNT = 22,
 };
 
 enum {

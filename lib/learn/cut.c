@@ -41,7 +41,7 @@ void gd_pile_drop(struct guard_pile *pile, struct gd_cell *parent, enum gd_kind 
  * directory takes it all. */
 static uint32_t share(const struct cut *cut, const struct gd_cell *cell)
 {
-    if (cell->kind == GD_KIND_METHOD)
+    if (cell->kind == GD_KIND_METHOD || cell->kind == GD_KIND_ANSWER)
         return cut->cells / 4;
     uint32_t eighths = cell->depth < 6 ? 8 - (uint32_t)cell->depth : 2;
     return cut->cells / 8 * eighths;

@@ -186,6 +186,7 @@ static enum guard_rc measure_tails(const struct gd_meter *meter, struct gd_draft
         {GUARD_RULE_DIGITS, GD_KIND_DIGITS, GD_END_HIGH, 1},
         {GUARD_RULE_SPECIALS, GD_KIND_SPECIALS, GD_END_HIGH, 1},
         {GUARD_RULE_ITEMS, GD_KIND_ITEMS, GD_END_HIGH, 1},
+        {GUARD_RULE_ITEMS_FAR, GD_KIND_ITEMS, GD_END_HIGH, 2},
     };
     for (size_t i = 0; i < sizeof(tails) / sizeof(tails[0]); i++) {
         const struct gd_groups *elements = &field->kinds[tails[i].kind];
@@ -196,7 +197,8 @@ static enum guard_rc measure_tails(const struct gd_meter *meter, struct gd_draft
     return GUARD_OK;
 }
 
-static enum guard_rc measure_field(struct gd_draft *draft, struct gd_draft_field *field)
+static enum guard_rc measure_field(struct gd_draft *draft, struct gd_draft_field *field,
+                                   bool answer)
 {
     field->place = gd_arena_get(draft->arena, sizeof(*field->place));
     if (field->place == NULL)
@@ -204,10 +206,12 @@ static enum guard_rc measure_field(struct gd_draft *draft, struct gd_draft_field
     memset(field->place, 0, sizeof(*field->place));
     expose(&field->place->exposure, &field->group);
     field->place->family = family_of(field);
+    field->place->answer = answer;
+    const struct gd_meter *meter = gd_draft_meter(draft, field->place);
     GUARD_TRY(count_literals(draft, field));
-    GUARD_TRY(measure_sets(&draft->meter, field));
-    GUARD_TRY(measure_tails(&draft->meter, field));
-    gd_measure_missing(&draft->meter, field->place, field->whole);
+    GUARD_TRY(measure_sets(meter, field));
+    GUARD_TRY(measure_tails(meter, field));
+    gd_measure_missing(meter, field->place, field->whole);
     return GUARD_OK;
 }
 
@@ -216,7 +220,8 @@ struct harvest {
     struct gd_draft *draft;
     struct gd_draft_fields *fields;
     struct gd_exposure *whole;
-    const struct gd_template *node; /* NULL for the service */
+    const struct gd_template *node; /* NULL for the service and for responses */
+    bool answer;
     struct gd_draft_field *parent;
 };
 
@@ -248,6 +253,8 @@ static bool is_wildcard_segment(const struct gd_template *node, struct guard_spa
 
 static bool takes(const struct harvest *harvest, const struct gd_cell *name)
 {
+    if (harvest->answer)
+        return true;
     if (harvest->node == NULL)
         return name->location == GUARD_LOCATION_HEADER || name->location == GUARD_LOCATION_COOKIE;
     return name->location != GUARD_LOCATION_PATH || is_wildcard_segment(harvest->node, name->text);
@@ -270,7 +277,7 @@ static enum guard_rc add_field(struct harvest *harvest, const struct gd_group *g
     harvest->fields->last = field;
     harvest->fields->count++;
     GUARD_TRY(fold_kinds(field->kinds, group, GD_KIND_NAME, GD_KIND_ITEMS, draft->arena));
-    return trusted ? measure_field(draft, field) : GUARD_OK;
+    return trusted ? measure_field(draft, field, harvest->answer) : GUARD_OK;
 }
 
 /* Sorts the names in place; their order has no meaning but that it is the model's. */
@@ -341,11 +348,12 @@ static uint32_t locations_of(const struct gd_groups *names, const struct gd_trus
     return locations;
 }
 
-static enum guard_rc measure_endpoint(struct gd_draft *draft, struct gd_draft_endpoint *endpoint)
+/* What requests and responses have alike. */
+static enum guard_rc measure_message(struct gd_draft *draft, struct gd_draft_endpoint *endpoint)
 {
-    const struct gd_meter *meter = &draft->meter;
     struct gd_groups *kinds = endpoint->kinds;
     struct gd_place *place = &endpoint->place;
+    const struct gd_meter *meter = gd_draft_meter(draft, place);
     GUARD_TRY(
         gd_measure_set(meter, place, GUARD_RULE_CONTENT_TYPE, &kinds[GD_KIND_MEDIA], NULL, 1));
     GUARD_TRY(gd_measure_set(meter, place, GUARD_RULE_NAME, &kinds[GD_KIND_NAME], is_parameter, 1));
@@ -353,10 +361,26 @@ static enum guard_rc measure_endpoint(struct gd_draft *draft, struct gd_draft_en
                              locations_of(&kinds[GD_KIND_NAME], &meter->trust)));
     GUARD_TRY(gd_measure_tail(meter, place, GUARD_RULE_SIZE, &kinds[GD_KIND_SIZE], GD_END_HIGH, 1));
     GUARD_TRY(
+        gd_measure_tail(meter, place, GUARD_RULE_SIZE_FAR, &kinds[GD_KIND_SIZE], GD_END_HIGH, 2));
+    GUARD_TRY(
         gd_measure_tail(meter, place, GUARD_RULE_DEPTH, &kinds[GD_KIND_DEPTH], GD_END_HIGH, 1));
-    struct harvest harvest = {.draft = draft, .fields = &endpoint->fields, .node = endpoint->node};
-    harvest.whole = &place->exposure;
+    struct harvest harvest = {.draft = draft,
+                              .fields = &endpoint->fields,
+                              .whole = &place->exposure,
+                              .node = endpoint->node,
+                              .answer = place->answer};
     return add_tree(&harvest, &kinds[GD_KIND_NAME]);
+}
+
+static enum guard_rc measure_endpoint(struct gd_draft *draft, struct gd_draft_endpoint *endpoint)
+{
+    const struct gd_meter *meter = &draft->meter;
+    struct gd_groups *kinds = endpoint->kinds;
+    GUARD_TRY(gd_measure_set(meter, &endpoint->place, GUARD_RULE_STATUS, &kinds[GD_KIND_STATUS],
+                             NULL, 1));
+    GUARD_TRY(gd_measure_tail(meter, &endpoint->place, GUARD_RULE_LATENCY, &kinds[GD_KIND_LATENCY],
+                              GD_END_HIGH, 2));
+    return measure_message(draft, endpoint);
 }
 
 static enum guard_rc add_endpoint(struct gd_draft *draft, const struct gd_template *node,
@@ -375,11 +399,58 @@ static enum guard_rc add_endpoint(struct gd_draft *draft, const struct gd_templa
     else
         draft->last_endpoint->next = endpoint;
     draft->last_endpoint = endpoint;
-    draft->endpoint_count++;
+    endpoint->index = draft->endpoint_count++;
     if (!endpoint->trusted)
         return GUARD_OK;
-    GUARD_TRY(fold_kinds(endpoint->kinds, method, GD_KIND_MEDIA, GD_KIND_DEPTH, draft->arena));
+    GUARD_TRY(fold_kinds(endpoint->kinds, method, GD_KIND_MEDIA, GD_KIND_ANSWER, draft->arena));
     return measure_endpoint(draft, endpoint);
+}
+
+/* endpoint: NULL for the service. */
+static enum guard_rc add_answer(struct gd_draft *draft, const struct gd_draft_endpoint *endpoint,
+                                const struct gd_group *group)
+{
+    struct gd_draft_endpoint *answer = gd_arena_get(draft->arena, sizeof(*answer));
+    if (answer == NULL)
+        return GUARD_E_NOMEM;
+    *answer = (struct gd_draft_endpoint){.group = *group, .answer_of = endpoint, .trusted = true};
+    answer->place.answer = true;
+    expose(&answer->place.exposure, group);
+    if (draft->last_answer == NULL)
+        draft->answers = answer;
+    else
+        draft->last_answer->next = answer;
+    draft->last_answer = answer;
+    draft->answer_count++;
+    GUARD_TRY(fold_kinds(answer->kinds, group, GD_KIND_MEDIA, GD_KIND_LEAK, draft->arena));
+    GUARD_TRY(gd_measure_set(&draft->answers_meter, &answer->place, GUARD_RULE_LEAK,
+                             &answer->kinds[GD_KIND_LEAK], NULL, 1));
+    return measure_message(draft, answer);
+}
+
+/* Only classes of status with support are norms. */
+static enum guard_rc add_answers(struct gd_draft *draft, const struct gd_draft_endpoint *endpoint,
+                                 const struct gd_groups *classes)
+{
+    for (uint32_t i = 0; i < classes->count; i++) {
+        if (gd_trusted(&draft->meter.trust, &classes->items[i].sum) &&
+            draft->answer_count < GD_MODEL_ANSWERS_MAX)
+            GUARD_TRY(add_answer(draft, endpoint, &classes->items[i]));
+    }
+    return GUARD_OK;
+}
+
+static enum guard_rc add_all_answers(struct gd_draft *draft)
+{
+    struct gd_groups classes;
+    /* The service's first: their number is small, and what is at the endpoints rests on them. */
+    GUARD_TRY(gd_group_children(&classes, &draft->service, GD_KIND_ANSWER, draft->arena));
+    GUARD_TRY(add_answers(draft, NULL, &classes));
+    for (const struct gd_draft_endpoint *at = draft->endpoints; at != NULL; at = at->next) {
+        if (at->trusted)
+            GUARD_TRY(add_answers(draft, at, &at->kinds[GD_KIND_ANSWER]));
+    }
+    return GUARD_OK;
 }
 
 static enum guard_rc measure_node(struct gd_draft *draft, struct gd_draft_node *entry)
@@ -470,6 +541,11 @@ static enum guard_rc measure_refused(struct gd_draft *draft)
     return GUARD_OK;
 }
 
+static bool is_failure(const struct gd_cell *status)
+{
+    return status->code == 5;
+}
+
 static enum guard_rc measure_service(struct gd_draft *draft)
 {
     const struct gd_meter *meter = &draft->meter;
@@ -483,6 +559,10 @@ static enum guard_rc measure_service(struct gd_draft *draft)
     uint32_t locations =
         locations_of(&kinds[GD_KIND_NAME], &meter->trust) & ~(1u << GUARD_LOCATION_PATH);
     GUARD_TRY(measure_faults(meter, place, &kinds[GD_KIND_FAULT], locations));
+    GUARD_TRY(
+        gd_group_children(&kinds[GD_KIND_STATUS], &draft->service, GD_KIND_STATUS, draft->arena));
+    GUARD_TRY(
+        gd_measure_set(meter, place, GUARD_RULE_STATUS, &kinds[GD_KIND_STATUS], is_failure, 1));
     GUARD_TRY(gd_measure_set(meter, place, GUARD_RULE_CLIENT, &kinds[GD_KIND_CLIENT], NULL, 1));
     GUARD_TRY(gd_measure_set(meter, &draft->header_place, GUARD_RULE_NAME, &kinds[GD_KIND_NAME],
                              NULL, 1));
@@ -508,5 +588,6 @@ enum guard_rc gd_draft_make(struct gd_draft *draft, const struct gd_cell *servic
         }
     }
     GUARD_TRY(measure_refused(draft));
-    return measure_service(draft);
+    GUARD_TRY(measure_service(draft));
+    return add_all_answers(draft);
 }

@@ -9,6 +9,7 @@
 
 enum {
     GD_MODEL_ENDPOINTS_MAX = 4096,
+    GD_MODEL_ANSWERS_MAX = 8192,
     GD_MODEL_FIELDS_MAX = 65536,
     GD_MODEL_PENDING_MAX = 4096, /* fields without support; they are only shown */
 };
@@ -37,9 +38,13 @@ struct gd_draft_fields {
     bool cut;
 };
 
+/* An endpoint, or a response of it or of the service. */
 struct gd_draft_endpoint {
     struct gd_group group;
-    const struct gd_template *node;
+    const struct gd_template *node; /* NULL for responses */
+    const struct gd_draft_endpoint
+        *answer_of; /* NULL for requests and for the service's responses */
+    uint32_t index; /* among the endpoints */
     struct gd_draft_endpoint *next;
     bool trusted;
     struct gd_groups kinds[GD_KIND_COUNT];
@@ -56,13 +61,16 @@ struct gd_draft_node {
 };
 
 struct gd_draft {
-    struct gd_meter meter;
-    bool keyed; /* of the source */
+    struct gd_meter meter;         /* of requests, */
+    struct gd_meter answers_meter; /* and of responses: what is usual there says nothing of those */
+    bool keyed;                    /* of the source */
     struct guard_arena *arena;
     struct gd_templates templates;
     struct gd_draft_node *nodes, *last_node; /* in the order of templates */
     struct gd_draft_endpoint *endpoints, *last_endpoint;
+    struct gd_draft_endpoint *answers, *last_answer;
     uint32_t endpoint_count;
+    uint32_t answer_count;
     uint32_t field_count;
     uint32_t pending_count;
     struct gd_group service;
@@ -73,6 +81,12 @@ struct gd_draft {
     uint16_t
         refused_most; /* that unknown paths and methods prove, by what the service refuses anyway */
 };
+
+static inline const struct gd_meter *gd_draft_meter(const struct gd_draft *draft,
+                                                    const struct gd_place *place)
+{
+    return place->answer ? &draft->answers_meter : &draft->meter;
+}
 
 /* Folds and measures everything below the service. GUARD_E_NOMEM. */
 GUARD_MUST_USE enum guard_rc gd_draft_make(struct gd_draft *draft, const struct gd_cell *service);

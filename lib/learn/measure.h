@@ -28,6 +28,7 @@ uint64_t gd_exposure_trials(const struct gd_exposure *exposure);
 struct gd_place {
     struct gd_exposure exposure;
     enum gd_family family;
+    bool answer; /* of responses: they have a meter of their own */
     struct gd_own own;
 };
 

@@ -163,17 +163,73 @@ static enum guard_rc write_media(struct writing *writing, struct guard_model_end
     return GUARD_OK;
 }
 
+/* Small codes with support, as bits. */
+static uint32_t codes_of(const struct gd_groups *elements, const struct gd_trust *trust)
+{
+    uint32_t codes = 0;
+    for (uint32_t i = 0; i < elements->count; i++) {
+        if (elements->items[i].sum.code < 32 && gd_trusted(trust, &elements->items[i].sum))
+            codes |= 1u << elements->items[i].sum.code;
+    }
+    return codes;
+}
+
+static bool is_stream(struct guard_span media)
+{
+    const struct guard_span streams[] = {GUARD_SPAN_LITERAL("text/event-stream"),
+                                         GUARD_SPAN_LITERAL("application/grpc")};
+    for (size_t i = 0; i < sizeof(streams) / sizeof(streams[0]); i++) {
+        if (media.len >= streams[i].len && memcmp(media.ptr, streams[i].ptr, streams[i].len) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* An endpoint that was seen to stream, upgrade or poll takes what time it takes. */
+static bool takes_any_time(const struct gd_draft *draft, const struct gd_draft_endpoint *endpoint)
+{
+    const struct gd_groups *answers = &endpoint->kinds[GD_KIND_ANSWER];
+    for (uint32_t i = 0; i < answers->count; i++) {
+        struct gd_groups media;
+        if (answers->items[i].sum.code == 1 ||
+            gd_group_children(&media, &answers->items[i], GD_KIND_MEDIA, draft->arena) != GUARD_OK)
+            return true;
+        for (uint32_t j = 0; j < media.count; j++) {
+            if (is_stream(media.items[j].sum.text))
+                return true;
+        }
+    }
+    return false;
+}
+
+static void write_latency(const struct writing *writing, struct guard_model_endpoint *out,
+                          const struct gd_draft_endpoint *endpoint)
+{
+    enum { BOUND_MS = 30 * 1000 };
+    struct gd_tail tail =
+        gd_tail(&writing->draft->meter.trust, &endpoint->kinds[GD_KIND_LATENCY], GD_END_HIGH);
+    if (!tail.supported || gd_bucket_upper(tail.limit) > BOUND_MS ||
+        takes_any_time(writing->draft, endpoint))
+        return;
+    out->latency_max = gd_bucket_upper(tail.limit) > 0 ? gd_bucket_upper(tail.limit) : 1;
+    out->strength[GUARD_RULE_LATENCY] =
+        gd_model_strength(writing->draft, &endpoint->place, GUARD_RULE_LATENCY, false);
+}
+
 static enum guard_rc write_profile(struct writing *writing, struct guard_model_endpoint *out,
                                    const struct gd_draft_endpoint *endpoint)
 {
-    static const enum guard_rule rules[] = {GUARD_RULE_CONTENT_TYPE, GUARD_RULE_NAME,
-                                            GUARD_RULE_DEPTH, GUARD_RULE_FAULT, GUARD_RULE_SIZE};
+    static const enum guard_rule rules[] = {
+        GUARD_RULE_CONTENT_TYPE, GUARD_RULE_NAME, GUARD_RULE_DEPTH,  GUARD_RULE_FAULT,
+        GUARD_RULE_SIZE,         GUARD_RULE_LEAK, GUARD_RULE_STATUS, GUARD_RULE_SIZE_FAR};
     const struct gd_trust *trust = &writing->draft->meter.trust;
     GUARD_TRY(write_media(writing, out, &endpoint->kinds[GD_KIND_MEDIA]));
     struct gd_tail size = gd_tail(trust, &endpoint->kinds[GD_KIND_SIZE], GD_END_HIGH);
     struct gd_tail depth = gd_tail(trust, &endpoint->kinds[GD_KIND_DEPTH], GD_END_HIGH);
     out->body_max = size.supported ? gd_bucket_upper(size.limit) : 0;
     out->body_seen = out->body_max > 0;
+    out->leaks = codes_of(&endpoint->kinds[GD_KIND_LEAK], trust);
+    out->statuses = codes_of(&endpoint->kinds[GD_KIND_STATUS], trust);
     out->depth_max = depth.supported ? depth.limit : 0;
     write_faults(out->faults, &endpoint->kinds[GD_KIND_FAULT], trust);
     for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
@@ -195,6 +251,7 @@ static enum guard_rc write_endpoint(struct writing *writing, struct guard_model_
     GUARD_TRY(copy(&out->method, sum->text, writing->arena));
     GUARD_TRY(template_text(&out->template_text, endpoint->node, writing->arena));
     out->node = endpoint->node->index;
+    out->answer_of = GUARD_NO_INDEX;
     out->exchanges = endpoint->place.exposure.records;
     out->clients = endpoint->place.exposure.clients;
     out->epochs = (uint32_t)__builtin_popcount(sum->epochs);
@@ -204,6 +261,7 @@ static enum guard_rc write_endpoint(struct writing *writing, struct guard_model_
     out->field_count = endpoint->fields.count;
     if (endpoint->trusted) {
         GUARD_TRY(write_profile(writing, out, endpoint));
+        write_latency(writing, out, endpoint);
         GUARD_TRY(write_fields(writing, &endpoint->fields, false));
     }
     struct gd_readiness readiness;
@@ -218,8 +276,8 @@ static enum guard_rc write_endpoints(struct writing *writing)
     struct guard_model *model = writing->model;
     const struct gd_draft *draft = writing->draft;
     uint32_t *progress = zeroed(draft->arena, draft->endpoint_count + 1u, sizeof(*progress));
-    model->endpoints =
-        zeroed(writing->arena, draft->endpoint_count + 1u, sizeof(*model->endpoints));
+    model->endpoints = zeroed(writing->arena, draft->endpoint_count + draft->answer_count + 1u,
+                              sizeof(*model->endpoints));
     model->fields = zeroed(writing->arena, draft->field_count + 1u, sizeof(*model->fields));
     if (progress == NULL || model->endpoints == NULL || model->fields == NULL)
         return GUARD_E_NOMEM;
@@ -277,6 +335,8 @@ static enum guard_rc write_service(struct writing *writing)
     model->service_field_count = draft->service_fields.count;
     GUARD_TRY(write_fields(writing, &draft->service_fields, true));
     write_faults(model->service_faults, &draft->service_kinds[GD_KIND_FAULT], &draft->meter.trust);
+    model->service_strength[GUARD_RULE_STATUS] =
+        gd_model_strength(draft, &draft->service_place, GUARD_RULE_STATUS, false);
     model->service_strength[GUARD_RULE_FAULT] =
         gd_model_strength(draft, &draft->service_place, GUARD_RULE_FAULT, false);
     if (!draft->service_fields.cut)
@@ -284,6 +344,39 @@ static enum guard_rc write_service(struct writing *writing)
             gd_model_strength(draft, &draft->header_place, GUARD_RULE_NAME,
                               gd_draft_lost(&draft->service, GD_KIND_NAME));
     return write_clients(writing);
+}
+
+static enum guard_rc write_answer(struct writing *writing, struct guard_model_endpoint *out,
+                                  const struct gd_draft_endpoint *answer)
+{
+    const struct gd_draft_endpoint *endpoint = answer->answer_of;
+    const struct gd_cell *sum = &answer->group.sum;
+    out->status = (uint32_t)sum->code;
+    out->answer_of = endpoint == NULL ? (uint32_t)GUARD_NO_INDEX : endpoint->index;
+    out->node = GUARD_NO_INDEX;
+    if (endpoint != NULL) {
+        out->method = writing->model->endpoints[endpoint->index].method;
+        out->template_text = writing->model->endpoints[endpoint->index].template_text;
+    }
+    out->exchanges = answer->place.exposure.records;
+    out->clients = answer->place.exposure.clients;
+    out->epochs = (uint32_t)__builtin_popcount(sum->epochs);
+    out->support = gd_cell_weight(sum);
+    out->trusted = true;
+    out->first_field = writing->model->field_count;
+    out->field_count = answer->fields.count;
+    GUARD_TRY(write_profile(writing, out, answer));
+    return write_fields(writing, &answer->fields, endpoint == NULL);
+}
+
+static enum guard_rc write_answers(struct writing *writing)
+{
+    struct guard_model *model = writing->model;
+    for (const struct gd_draft_endpoint *at = writing->draft->answers; at != NULL; at = at->next) {
+        uint32_t index = model->endpoint_count + model->answer_count++;
+        GUARD_TRY(write_answer(writing, &model->endpoints[index], at));
+    }
+    return GUARD_OK;
 }
 
 static enum guard_rc write_head(struct writing *writing, const struct gd_model_source *source)
@@ -300,21 +393,34 @@ static enum guard_rc write_head(struct writing *writing, const struct gd_model_s
     return copy(&model->service, source->service, writing->arena);
 }
 
+static enum guard_rc begin_meter(struct gd_meter *meter, const struct gd_trust *trust,
+                                 struct guard_arena *arena)
+{
+    meter->trust = *trust;
+    meter->arena = arena;
+    meter->pools = zeroed(arena, 1, sizeof(*meter->pools));
+    meter->firings = zeroed(arena, 1, sizeof(*meter->firings));
+    return meter->pools == NULL || meter->firings == NULL ? GUARD_E_NOMEM : GUARD_OK;
+}
+
+static enum guard_rc settle(const struct gd_meter *meter)
+{
+    return gd_firings_settle(meter->firings, &meter->trust, meter->pools, meter->arena);
+}
+
 static enum guard_rc make(struct writing *writing, const struct gd_model_source *source)
 {
     struct gd_draft *draft = writing->draft;
-    draft->meter.pools = zeroed(draft->arena, 1, sizeof(*draft->meter.pools));
-    draft->meter.firings = zeroed(draft->arena, 1, sizeof(*draft->meter.firings));
-    if (draft->meter.pools == NULL || draft->meter.firings == NULL)
-        return GUARD_E_NOMEM;
-    draft->meter.arena = draft->arena;
+    GUARD_TRY(begin_meter(&draft->meter, &draft->meter.trust, draft->arena));
+    GUARD_TRY(begin_meter(&draft->answers_meter, &draft->meter.trust, draft->arena));
     GUARD_TRY(gd_draft_make(draft, source->root));
-    GUARD_TRY(gd_firings_settle(draft->meter.firings, &draft->meter.trust, draft->meter.pools,
-                                draft->arena));
+    GUARD_TRY(settle(&draft->meter));
+    GUARD_TRY(settle(&draft->answers_meter));
     GUARD_TRY(write_head(writing, source));
     GUARD_TRY(write_nodes(writing));
     GUARD_TRY(write_endpoints(writing));
-    return write_service(writing);
+    GUARD_TRY(write_service(writing));
+    return write_answers(writing);
 }
 
 enum guard_rc gd_model_build(struct guard_model **out, const struct gd_model_source *source,

@@ -16,7 +16,7 @@ enum {
 uint16_t gd_model_strength(const struct gd_draft *draft, const struct gd_place *place,
                            enum guard_rule rule, bool lost)
 {
-    uint16_t strength = gd_place_strength(&draft->meter, place, rule);
+    uint16_t strength = gd_place_strength(gd_draft_meter(draft, place), place, rule);
     return lost && strength > LOST_MAX ? LOST_MAX : strength;
 }
 
@@ -82,7 +82,7 @@ static void write_limits(struct guard_model_field *out, const struct gd_draft *d
         {GD_KIND_LENGTH_MIN, GD_END_LOW, {GUARD_RULE_SHORT, GUARD_RULE_SHORT}},
         {GD_KIND_DIGITS, GD_END_HIGH, {GUARD_RULE_DIGITS, GUARD_RULE_DIGITS}},
         {GD_KIND_SPECIALS, GD_END_HIGH, {GUARD_RULE_SPECIALS, GUARD_RULE_SPECIALS}},
-        {GD_KIND_ITEMS, GD_END_HIGH, {GUARD_RULE_ITEMS, GUARD_RULE_ITEMS}},
+        {GD_KIND_ITEMS, GD_END_HIGH, {GUARD_RULE_ITEMS, GUARD_RULE_ITEMS_FAR}},
     };
     uint32_t *targets[] = {&out->length_max, &out->length_min, &out->digits_max, &out->specials_max,
                            &out->items_max};

@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Puts one record into a pile: finds the cells that it touches, makes those that are new as far as
- * the caps of tables and clients allow, and counts each of them once. */
-#include "learn/pile_state.h"
-#include "learn/share.h"
+/* Puts one record into a pile: whose it is, of which epoch, whether it teaches, and which cells it
+ * touches. */
+#include "learn/touch.h"
 
 #include "base/arena.h"
 #include "policy/policy.h"
 #include "profile/record.h"
-#include "profile/short.h"
-#include "profile/transition.h"
 #include "sketch/bucket.h"
 #include "sketch/kmv.h"
 
@@ -16,17 +13,7 @@
 
 enum { SLICE_MS = 10 * 60 * 1000 };
 
-struct touch {
-    struct guard_pile *pile;
-    uint32_t tag;
-    uint32_t epoch; /* index */
-    uint32_t epoch_bit;
-    uint32_t stamp;
-    uint32_t count; /* 1, or 0 for what a loud unit sends beyond its share */
-    struct gd_ledger_entry *unit;
-    bool anonymous;
-    bool nomem;
-};
+static const uint64_t faults_mask = (UINT64_C(1) << GUARD_FAULT_COUNT) - 1;
 
 static inline void store_u64(uint8_t *at, uint64_t value)
 {
@@ -63,277 +50,33 @@ static uint64_t unit_hash(const struct guard_pile *pile, const struct guard_sour
     return gd_hash_keyed(&pile->unit_key, gd_span(bytes, sizeof(bytes)));
 }
 
-static uint64_t name_code(struct guard_pile *pile, enum gd_kind kind, uint8_t location,
-                          struct guard_span text)
-{
-    if (text.len > GD_TEXT_MAX || pile->memo == NULL)
-        return gd_pile_code(&pile->name_key, kind, location, text);
-    uint16_t place = (uint16_t)((uint32_t)kind << 8 | location);
-    struct gd_name_memo *memo = &pile->memo->names[gd_hash_short(0, place, text) % GD_MEMO_NAMES];
-    if (memo->place == place && gd_equal_short(gd_span(memo->text, memo->len), text))
-        return memo->code;
-    memo->place = place;
-    memo->len = (uint8_t)text.len;
-    if (text.len > 0)
-        memcpy(memo->text, text.ptr, text.len);
-    memo->code = gd_pile_code(&pile->name_key, kind, location, text);
-    return memo->code;
-}
+/* Where the parts of a message hang. */
+struct owners {
+    struct gd_cell *common; /* its headers and cookies */
+    struct gd_cell *own;    /* the rest; either may be NULL: refused */
+};
 
-static uint64_t literal_code(struct guard_pile *pile, uint64_t literal)
-{
-    return gd_policy_literal(pile->literal_key, literal,
-                             pile->memo == NULL ? NULL : &pile->memo->literals);
-}
-
-static __attribute__((noinline)) void add_tag(struct gd_cell *cell, uint32_t tag)
-{
-    /* A unit that comes again is the usual case. */
-    uint32_t held = 0;
-    for (uint32_t i = 0; i < GD_TAGS_MAX; i++)
-        held |= (uint32_t)(cell->tags[i] == tag);
-    if (held == 0 || tag == 0)
-        cell->tag_count = (uint8_t)gd_bottom_add(cell->tags, cell->tag_count, GD_TAGS_MAX, tag);
-}
-
-/* False when the record has touched it before. */
-static inline bool touch_leaf(const struct touch *touch, struct gd_cell *cell)
-{
-    if (cell->stamp == touch->stamp)
-        return false;
-    cell->stamp = touch->stamp;
-    cell->count += touch->count;
-    cell->epochs |= touch->epoch_bit;
-    /* A full list whose last tag is lower needs no look. */
-    if (cell->tag_count < GD_TAGS_MAX || touch->tag < cell->tags[GD_TAGS_MAX - 1])
-        add_tag(cell, touch->tag);
-    return true;
-}
-
-static void touch_cell(const struct touch *touch, struct gd_cell *cell)
-{
-    if (!touch_leaf(touch, cell) || cell->epoch_counts == NULL)
-        return;
-    cell->epoch_counts[touch->epoch] += touch->count;
-    if (cell->client_count < GD_KMV || touch->tag < cell->client_tags[GD_KMV - 1])
-        cell->client_count =
-            gd_bottom_add(cell->client_tags, cell->client_count, GD_KMV, touch->tag);
-}
-
-/* What a unit may still create; no single one fills the tables. */
-static bool unit_may(const struct touch *touch, enum gd_kind kind)
-{
-    if (kind == GD_KIND_LITERAL)
-        return touch->unit->literals < (touch->anonymous ? GD_ANONYMOUS_NAMES : GD_UNIT_LITERALS);
-    return !gd_kind_named(kind) ||
-           touch->unit->names < (touch->anonymous ? GD_ANONYMOUS_NAMES : GD_UNIT_NAMES);
-}
-
-static void unit_made(const struct touch *touch, enum gd_kind kind)
-{
-    touch->unit->literals = (uint16_t)(touch->unit->literals + (kind == GD_KIND_LITERAL));
-    touch->unit->names = (uint16_t)(touch->unit->names + gd_kind_named(kind));
-}
-
-static uint32_t table_cap(const struct guard_pile *pile, enum gd_kind kind)
-{
-    return gd_kind_scope(kind) ? pile->children_max : gd_pile_leaf_cap(pile, kind);
-}
-
-/* 0 when there is no such number. */
-static inline uint64_t above(uint64_t ceiling, uint64_t rank)
-{
-    return ceiling == 0 || rank < ceiling ? ceiling : rank + 1;
-}
-
-/* The last cell of a full table that may go: not trusted, and no scope that this record works in.
- * The table's ceiling is known afterwards. */
-static struct gd_cell *last_of_table(const struct gd_cell *parent, enum gd_kind kind,
-                                     uint32_t stamp)
-{
-    struct gd_cell *last = NULL;
-    struct gd_ceiling found = {.all = 1, .idle = 1, .stamp = stamp};
-    uint64_t last_rank = 0;
-    bool sorted = kind == GD_KIND_LITERAL || kind == GD_KIND_CLIENT || kind == GD_KIND_MEDIA;
-    for (uint32_t i = parent->scope->first[kind + 1]; i-- > parent->scope->first[kind];) {
-        struct gd_cell *cell = parent->children[i];
-        if (cell->trusted)
-            continue;
-        uint64_t rank = gd_cell_rank(cell);
-        found.all = above(found.all, rank);
-        if (cell->scope != NULL && cell->stamp == stamp)
-            continue;
-        found.idle = above(found.idle, rank);
-        if (last == NULL || rank > last_rank) {
-            last = cell;
-            last_rank = rank;
-        }
-        if (sorted)
-            break;
-    }
-    struct gd_ceiling *ceiling = gd_tree_ceiling(parent->scope, kind);
-    if (ceiling != NULL)
-        *ceiling = found;
-    return last;
-}
-
-/* Nothing in the full table lies behind this rank and may go. */
-static bool all_before(const struct gd_ceiling *ceiling, uint64_t rank, uint32_t stamp)
-{
-    if (ceiling == NULL)
-        return false;
-    return (ceiling->all != 0 && rank >= ceiling->all - 1) ||
-           (ceiling->stamp == stamp && ceiling->idle != 0 && rank >= ceiling->idle - 1);
-}
-
-/* A place in a full table for one more: the lowest ranks stay. False: the new one is refused. */
-static bool take_place(struct guard_pile *pile, struct gd_cell *parent, enum gd_kind kind,
-                       uint64_t code)
-{
-    uint64_t rank = gd_rank_new(parent, kind, code).hash;
-    gd_pile_drop(pile, parent, kind);
-    if (all_before(gd_tree_ceiling(parent->scope, kind), rank, pile->stamp))
-        return false;
-    struct gd_cell *last = last_of_table(parent, kind, pile->stamp);
-    if (last == NULL || gd_cell_rank(last) <= rank)
-        return false;
-    gd_tree_remove(&pile->tree, last);
-    return true;
-}
-
-/* Room for one more in the parent's table and in the tree. */
-static bool make_room(struct touch *touch, struct gd_cell *parent, enum gd_kind kind, uint64_t code)
-{
-    struct guard_pile *pile = touch->pile;
-    const struct gd_scope *scope = parent->scope;
-    if (pile->bounded) {
-        struct gd_rank rank = gd_rank_new(parent, kind, code);
-        if (gd_rank_compare(&rank, &pile->bound) >= 0) {
-            gd_pile_drop(pile, parent, kind);
-            return false;
-        }
-    }
-    bool refused = false;
-    bool full = scope->first[kind + 1] - scope->first[kind] >= table_cap(pile, kind);
-    if (full && !gd_share_room(&pile->tree, parent, kind, touch->tag, touch->stamp, &refused)) {
-        if (refused)
-            unit_made(touch, kind); /* that it tried: floods end early */
-        if (refused || !take_place(pile, parent, kind, code))
-            return false;
-    }
-    if (pile->tree.cell_count < pile->cells_max && parent->depth + 1 < GD_DEPTH_MAX)
-        return true;
-    gd_pile_drop(pile, parent, kind);
-    return false;
-}
-
-/* A new child, touched. NULL when it was refused, or memory is missing. */
-static struct gd_cell *make_child(struct touch *touch, struct gd_cell *parent, enum gd_kind kind,
-                                  uint64_t code, uint8_t location, struct guard_span text)
-{
-    if (!unit_may(touch, kind) || !make_room(touch, parent, kind, code))
-        return NULL;
-    uint32_t at;
-    (void)gd_tree_find(parent, kind, code, &at);
-    struct gd_cell *cell =
-        gd_tree_insert(&touch->pile->tree, parent, kind, at, code, location, text);
-    if (cell == NULL) {
-        touch->nomem = true;
-        return NULL;
-    }
-    unit_made(touch, kind);
-    touch_cell(touch, cell);
-    return cell;
-}
-
-static __attribute__((noinline)) void make_number(struct touch *touch, struct gd_cell *parent,
-                                                  enum gd_kind kind, uint64_t code)
-{
-    (void)make_child(touch, parent, kind, code, 0, gd_span(NULL, 0));
-}
-
-static inline void touch_number(struct touch *touch, struct gd_cell *parent, enum gd_kind kind,
-                                uint64_t code)
-{
-    struct gd_cell *cell = gd_tree_recall(parent, kind, code);
-    if (__builtin_expect(cell != NULL, 1))
-        (void)touch_leaf(touch, cell);
-    else
-        make_number(touch, parent, kind, code);
-}
-
-static struct gd_cell *touch_name(struct touch *touch, struct gd_cell *parent, enum gd_kind kind,
-                                  uint8_t location, struct guard_span text)
-{
-    text = gd_span_head(text, GD_TEXT_MAX);
-    uint64_t code = name_code(touch->pile, kind, location, text);
-    uint32_t at;
-    struct gd_cell *cell = parent->epoch_counts != NULL ? gd_tree_recall(parent, kind, code)
-                                                        : gd_tree_find(parent, kind, code, &at);
-    if (cell == NULL)
-        return make_child(touch, parent, kind, code, location, text);
-    touch_cell(touch, cell);
-    return cell;
-}
-
-static void touch_bits(struct touch *touch, struct gd_cell *parent, enum gd_kind kind,
-                       uint64_t bits, uint64_t base)
-{
-    for (; bits != 0; bits &= bits - 1)
-        touch_number(touch, parent, kind, base + (uint64_t)__builtin_ctzll(bits));
-}
-
-static const uint64_t classes_mask = (UINT64_C(1) << GUARD_CLASS_COUNT) - 1;
-static const uint64_t types_mask = (UINT64_C(1) << GUARD_TYPE_COUNT) - 1;
-static const uint64_t faults_mask = (UINT64_C(1) << GUARD_FAULT_COUNT) - 1;
-
-static void touch_summary(struct touch *touch, struct gd_cell *cell,
-                          const struct gd_summary *summary)
-{
-    const uint32_t containers = UINT32_C(1) << GUARD_TYPE_OBJECT | UINT32_C(1) << GUARD_TYPE_ARRAY;
-    touch_bits(touch, cell, GD_KIND_CLASS, summary->classes & classes_mask, 0);
-    struct gd_transition_walk walk = gd_transitions(summary);
-    for (uint32_t transition; gd_transition_next(&walk, &transition);) {
-        if ((transition >> 6) < GUARD_CLASS_COUNT && (transition & 63) < GUARD_CLASS_COUNT)
-            touch_number(touch, cell, GD_KIND_TRANSITION, transition);
-    }
-    /* One client's value of everything at once isn't the free text of many. */
-    if (summary->transitions_full && !gd_share_exceeded(cell, GD_KIND_TRANSITION, touch->tag))
-        gd_cell_drop(cell, GD_KIND_TRANSITION);
-    touch_bits(touch, cell, GD_KIND_TYPE, summary->types & types_mask, 0);
-    touch_number(touch, cell, GD_KIND_LENGTH, gd_bucket(summary->length_max));
-    touch_number(touch, cell, GD_KIND_LENGTH_MIN, gd_bucket(summary->length_min));
-    touch_number(touch, cell, GD_KIND_DIGITS, gd_bucket(summary->digits_max));
-    touch_number(touch, cell, GD_KIND_SPECIALS, gd_bucket(summary->specials_max));
-    if (summary->literal_known)
-        touch_number(touch, cell, GD_KIND_LITERAL, literal_code(touch->pile, summary->literal));
-    bool container = (summary->types & containers) != 0;
-    touch_number(touch, cell, GD_KIND_ITEMS,
-                 gd_bucket(container ? summary->items_max : summary->count));
-}
-
-static bool of_service(enum guard_location location)
+static bool is_common(enum guard_location location)
 {
     return location == GUARD_LOCATION_HEADER || location == GUARD_LOCATION_COOKIE;
 }
 
 /* Where a field hangs; NULL when its parent was refused or lies elsewhere. */
-static struct gd_cell *field_parent(const struct touch *touch, const struct gd_field *field,
-                                    struct gd_cell *method, struct gd_cell *const *cells,
-                                    uint32_t index)
+static struct gd_cell *field_parent(const struct owners *owners, const struct gd_field *field,
+                                    struct gd_cell *const *cells, uint32_t index)
 {
-    if (field->location <= GUARD_LOCATION_NONE || field->location >= GUARD_LOCATION_CLIENT)
+    if (!gd_location_in(GD_LOCATION_FIELDS, field->location))
         return NULL;
-    if (of_service(field->location))
-        return touch->pile->tree.root;
+    if (is_common(field->location))
+        return owners->common;
     if (field->parent == GD_NO_FIELD)
-        return method;
+        return owners->own;
     if (field->parent >= index || cells[field->parent] == NULL)
         return NULL;
     return cells[field->parent]->location == field->location ? cells[field->parent] : NULL;
 }
 
-static enum guard_rc touch_fields(struct touch *touch, struct gd_cell *method,
+static enum guard_rc touch_fields(struct gd_touch *touch, const struct owners *owners,
                                   const struct gd_profile *profile)
 {
     struct guard_arena *arena = &touch->pile->arena;
@@ -343,72 +86,115 @@ static enum guard_rc touch_fields(struct touch *touch, struct gd_cell *method,
         return GUARD_E_NOMEM;
     for (uint32_t i = 0; i < profile->field_count; i++) {
         const struct gd_field *field = &profile->fields[i];
-        struct gd_cell *parent = field_parent(touch, field, method, cells, i);
+        struct gd_cell *parent = field_parent(owners, field, cells, i);
         cells[i] = parent == NULL ? NULL
-                                  : touch_name(touch, parent, GD_KIND_NAME,
-                                               (uint8_t)field->location, field->name);
+                                  : gd_touch_name(touch, parent, GD_KIND_NAME,
+                                                  (uint8_t)field->location, field->name);
         if (cells[i] != NULL)
-            touch_summary(touch, cells[i], &field->summary);
+            gd_touch_summary(touch, cells[i], &field->summary);
         if (touch->nomem)
             return GUARD_E_NOMEM;
     }
     return GUARD_OK;
 }
 
-static struct gd_cell *touch_path(struct touch *touch, const struct gd_profile *profile)
+static struct gd_cell *touch_path(struct gd_touch *touch, const struct gd_profile *profile)
 {
     struct gd_cell *cell = touch->pile->tree.root;
     for (uint32_t i = 0; i < profile->segment_count && i < GD_SEGMENTS_MAX && cell != NULL; i++)
-        cell = touch_name(touch, cell, GD_KIND_SEGMENT, 0, profile->segments[i].text);
+        cell = gd_touch_name(touch, cell, GD_KIND_SEGMENT, 0, profile->segments[i].text);
     if (profile->segment_count == 0)
-        cell = touch_name(touch, cell, GD_KIND_SEGMENT, 0, gd_span(NULL, 0));
-    return cell == NULL ? NULL : touch_name(touch, cell, GD_KIND_METHOD, 0, profile->method);
+        cell = gd_touch_name(touch, cell, GD_KIND_SEGMENT, 0, gd_span(NULL, 0));
+    return cell == NULL ? NULL : gd_touch_name(touch, cell, GD_KIND_METHOD, 0, profile->method);
 }
 
-static void touch_endpoint(struct touch *touch, struct gd_cell *method,
-                           const struct gd_profile *profile)
+static void touch_body(struct gd_touch *touch, struct gd_cell *own,
+                       const struct gd_profile *profile)
 {
     if (profile->media_type.len > 0)
-        (void)touch_name(touch, method, GD_KIND_MEDIA, 0, profile->media_type);
-    if (profile->body_kind != GUARD_BODY_NONE || profile->request_bytes > 0)
-        touch_number(touch, method, GD_KIND_SIZE, gd_bucket(profile->request_bytes));
+        (void)gd_touch_name(touch, own, GD_KIND_MEDIA, 0, profile->media_type);
+    if (profile->body_kind != GUARD_BODY_NONE || profile->body_bytes > 0)
+        gd_touch_number(touch, own, GD_KIND_SIZE, gd_bucket(profile->body_bytes));
     if (profile->body_kind == GUARD_BODY_JSON)
-        touch_number(touch, method, GD_KIND_DEPTH, profile->depth < 255 ? profile->depth : 255);
-    if (profile->status != 0)
-        touch_number(touch, method, GD_KIND_STATUS, profile->status / 100);
+        gd_touch_number(touch, own, GD_KIND_DEPTH, profile->depth < 255 ? profile->depth : 255);
 }
 
-static void touch_faults(struct touch *touch, struct gd_cell *method,
+static void touch_faults(struct gd_touch *touch, const struct owners *owners,
                          const struct gd_profile *profile)
 {
     for (uint32_t i = 0; i < GUARD_LOCATION_COUNT; i++) {
-        struct gd_cell *parent =
-            of_service((enum guard_location)i) ? touch->pile->tree.root : method;
+        struct gd_cell *parent = is_common((enum guard_location)i) ? owners->common : owners->own;
         if (parent != NULL)
-            touch_bits(touch, parent, GD_KIND_FAULT, profile->faults[i] & faults_mask,
-                       (uint64_t)i << 8);
+            gd_touch_bits(touch, parent, GD_KIND_FAULT, profile->faults[i] & faults_mask,
+                          (uint64_t)i << 8);
     }
 }
 
-static enum guard_rc touch_all(struct touch *touch, const struct gd_profile *profile)
+static enum guard_rc touch_message(struct gd_touch *touch, const struct owners *owners,
+                                   const struct gd_profile *profile)
+{
+    if (owners->own != NULL)
+        touch_body(touch, owners->own, profile);
+    touch_faults(touch, owners, profile);
+    return touch_fields(touch, owners, profile);
+}
+
+static uint32_t status_class(const struct gd_profile *profile)
+{
+    uint32_t cls = profile->status / 100;
+    return cls >= 1 && cls <= 5 ? cls : 0;
+}
+
+/* A response that was viewed. method: NULL for what belongs to no endpoint, as failures do. */
+static enum guard_rc touch_answer(struct gd_touch *touch, struct gd_cell *method,
+                                  const struct gd_profile *profile)
+{
+    const struct gd_profile *response = profile->response;
+    uint32_t cls = status_class(profile);
+    if (response == NULL || cls == 0)
+        return GUARD_OK;
+    struct owners owners = {
+        .common = gd_touch_numbered(touch, touch->pile->tree.root, GD_KIND_ANSWER, cls)};
+    owners.own = method == NULL ? NULL : gd_touch_numbered(touch, method, GD_KIND_ANSWER, cls);
+    if (cls >= 4)
+        owners.own = owners.common;
+    if (owners.own != NULL)
+        gd_touch_bits(touch, owners.own, GD_KIND_LEAK, response->leaks, 0);
+    if (owners.common != NULL && owners.common != owners.own)
+        gd_touch_bits(touch, owners.common, GD_KIND_LEAK, response->leaks, 0);
+    return touch_message(touch, &owners, response);
+}
+
+static void touch_outcome(struct gd_touch *touch, struct gd_cell *method,
+                          const struct gd_profile *profile)
+{
+    uint32_t cls = status_class(profile);
+    if (cls != 0)
+        gd_touch_number(touch, method, GD_KIND_STATUS, cls);
+    if (profile->latency_us != UINT32_MAX)
+        gd_touch_number(touch, method, GD_KIND_LATENCY, gd_bucket(profile->latency_us / 1000));
+}
+
+static enum guard_rc touch_all(struct gd_touch *touch, const struct gd_profile *profile)
 {
     struct gd_cell *root = touch->pile->tree.root;
     const struct guard_client *client = &profile->client;
-    touch_cell(touch, root);
+    gd_touch_cell(touch, root);
     if ((client->unit == GUARD_UNIT_SUBJECT && client->subject.len > 0) ||
         client->address_len == 4 || client->address_len == 16)
-        touch_number(touch, root, GD_KIND_CLIENT,
-                     gd_policy_client(touch->pile->client_key, client));
+        gd_touch_number(touch, root, GD_KIND_CLIENT,
+                        gd_policy_client(touch->pile->client_key, client));
     struct gd_cell *method = touch_path(touch, profile);
+    const struct owners owners = {root, method};
+    GUARD_TRY(touch_message(touch, &owners, profile));
     if (method != NULL)
-        touch_endpoint(touch, method, profile);
-    touch_faults(touch, method, profile);
-    GUARD_TRY(touch_fields(touch, method, profile));
+        touch_outcome(touch, method, profile);
+    GUARD_TRY(touch_answer(touch, method, profile));
     return touch->nomem ? GUARD_E_NOMEM : GUARD_OK;
 }
 
 /* A client by an address or subject of its own, learned from in an earlier epoch. */
-static bool tenured(const struct touch *touch, const struct gd_profile *profile)
+static bool tenured(const struct gd_touch *touch, const struct gd_profile *profile)
 {
     if ((touch->tag & 1) == 0)
         return false;
@@ -418,14 +204,18 @@ static bool tenured(const struct touch *touch, const struct gd_profile *profile)
     return client != NULL && (client->epochs & ~touch->epoch_bit) != 0;
 }
 
-/* What the service refused teaches nothing. What a policy would have blocked, though the mode let
- * it pass, teaches when a tenured client sent it: else the first policy, which can't know what is
- * rare, would keep it unknown for ever. */
-static bool learned(const struct touch *touch, const struct gd_profile *profile)
+/* What the service refused teaches nothing of requests. What a policy would have blocked, though
+ * the mode let it pass, teaches when a tenured client sent it: else the first policy, which can't
+ * know what is rare, would keep it unknown for ever. */
+static bool trusted(const struct gd_touch *touch, const struct gd_profile *profile)
 {
-    if (profile->status != 0 && (profile->status < 200 || profile->status >= 400))
-        return false;
     return profile->decision != GUARD_BLOCK || tenured(touch, profile);
+}
+
+static bool succeeded(const struct gd_profile *profile)
+{
+    const uint32_t status = profile->status;
+    return status == 0 || status == 101 || (status >= 200 && status < 400);
 }
 
 /* A full tree is cut well below its cap, so that it isn't cut again with each record, and from then
@@ -483,7 +273,7 @@ static void next_stamp(struct guard_pile *pile)
     pile->stamp = 1;
 }
 
-static enum guard_rc begin(struct touch *touch, const struct guard_source *source,
+static enum guard_rc begin(struct gd_touch *touch, const struct guard_source *source,
                            const struct gd_profile *profile)
 {
     struct guard_pile *pile = touch->pile;
@@ -522,7 +312,7 @@ static enum guard_rc begin(struct touch *touch, const struct guard_source *sourc
 enum guard_rc gd_pile_learn(struct guard_pile *pile, const struct guard_source *source,
                             const struct gd_profile *profile)
 {
-    struct touch touch = {.pile = pile};
+    struct gd_touch touch = {.pile = pile};
     GUARD_TRY(begin(&touch, source, profile));
     if (touch.anonymous)
         pile->anonymous++;
@@ -530,10 +320,16 @@ enum guard_rc gd_pile_learn(struct guard_pile *pile, const struct guard_source *
         pile->first_ms = profile->time_ms;
     if (profile->time_ms > pile->last_ms)
         pile->last_ms = profile->time_ms;
-    if (profile->status >= 100 && profile->status < 600)
-        touch_number(&touch, pile->tree.root, GD_KIND_STATUS, profile->status / 100);
-    if (!learned(&touch, profile)) {
+    if (gd_profile_exempt(profile)) {
         pile->unlearned++;
+        return GUARD_OK;
+    }
+    if (status_class(profile) != 0)
+        gd_touch_number(&touch, pile->tree.root, GD_KIND_STATUS, status_class(profile));
+    if (!succeeded(profile) || !trusted(&touch, profile)) {
+        pile->unlearned++;
+        if (status_class(profile) >= 4 && trusted(&touch, profile))
+            GUARD_TRY(touch_answer(&touch, NULL, profile));
         return touch.nomem ? GUARD_E_NOMEM : GUARD_OK;
     }
     struct gd_epoch *epoch = &pile->epochs.items[touch.epoch];

@@ -183,12 +183,14 @@ struct identity {
 
 static bool location_fits(const struct gd_cell *parent, uint8_t location)
 {
-    if (location == GUARD_LOCATION_NONE || location >= GUARD_LOCATION_CLIENT)
+    if (!gd_location_in(GD_LOCATION_FIELDS, location))
         return false;
     if (parent->kind == GD_KIND_NAME)
         return location == parent->location;
-    bool of_service = location == GUARD_LOCATION_HEADER || location == GUARD_LOCATION_COOKIE;
-    return of_service == (parent->kind == GD_KIND_SERVICE);
+    bool common = location == GUARD_LOCATION_HEADER || location == GUARD_LOCATION_COOKIE;
+    if (parent->kind == GD_KIND_ANSWER) /* failures are whole at the service */
+        return parent->depth == 1 ? common || parent->code >= 4 : !common;
+    return common == (parent->kind == GD_KIND_SERVICE);
 }
 
 static enum guard_rc get_identity(struct decoder *decoder, const struct gd_cell *parent,

@@ -6,10 +6,13 @@
 
 #define KINDS(a) (UINT32_C(1) << GD_KIND_##a)
 static const uint32_t below[GD_KIND_COUNT] = {
-    [GD_KIND_SERVICE] = KINDS(SEGMENT) | KINDS(NAME) | KINDS(FAULT) | KINDS(STATUS) | KINDS(CLIENT),
+    [GD_KIND_SERVICE] =
+        KINDS(SEGMENT) | KINDS(NAME) | KINDS(FAULT) | KINDS(STATUS) | KINDS(CLIENT) | KINDS(ANSWER),
     [GD_KIND_SEGMENT] = KINDS(SEGMENT) | KINDS(METHOD),
-    [GD_KIND_METHOD] =
-        KINDS(MEDIA) | KINDS(NAME) | KINDS(FAULT) | KINDS(SIZE) | KINDS(DEPTH) | KINDS(STATUS),
+    [GD_KIND_METHOD] = KINDS(MEDIA) | KINDS(NAME) | KINDS(FAULT) | KINDS(SIZE) | KINDS(DEPTH) |
+                       KINDS(STATUS) | KINDS(LATENCY) | KINDS(ANSWER),
+    [GD_KIND_ANSWER] =
+        KINDS(MEDIA) | KINDS(NAME) | KINDS(FAULT) | KINDS(SIZE) | KINDS(DEPTH) | KINDS(LEAK),
     [GD_KIND_NAME] = KINDS(NAME) | ((KINDS(ITEMS) << 1) - KINDS(CLASS)),
 };
 
@@ -48,6 +51,9 @@ bool gd_kind_code(enum gd_kind kind, uint64_t code)
         [GD_KIND_SIZE] = GD_BUCKETS,
         [GD_KIND_DEPTH] = 256,
         [GD_KIND_STATUS] = 6,
+        [GD_KIND_LATENCY] = GD_BUCKETS,
+        [GD_KIND_LEAK] = GUARD_LEAK_COUNT,
+        [GD_KIND_ANSWER] = 6,
     };
     if (codes[kind] == 0)
         return kind != GD_KIND_CLIENT || code <= UINT32_MAX;

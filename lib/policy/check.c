@@ -4,6 +4,7 @@
  */
 #include "policy/policy.h"
 #include "policy/seal.h"
+#include "profile/profile.h"
 #include "profile/transition.h"
 
 enum {
@@ -218,13 +219,41 @@ static bool node_ok(struct guard_policy_check *check, uint32_t index)
            (place >= parent->literal_count) == ((node->flags & GD_NODE_WILDCARD) != 0);
 }
 
-static bool endpoint_ok(struct guard_policy_check *check, uint32_t index)
+/* Each is a response of its class of status, behind what nodes lead to. */
+static bool answers_ok(const struct guard_policy_check *check,
+                       const uint32_t answers[GD_POLICY_ANSWERS])
+{
+    for (uint32_t i = 0; i < GD_POLICY_ANSWERS; i++) {
+        if (answers[i] == GD_POLICY_NONE)
+            continue;
+        if (answers[i] < check->endpoints || answers[i] >= count_of(check, GD_SECTION_ENDPOINTS) ||
+            check->view.endpoints[answers[i]].status != i + 1)
+            return false;
+    }
+    return true;
+}
+
+/* A request's endpoint belongs to its node, a response's to none. */
+static bool place_ok(const struct guard_policy_check *check, uint32_t index)
 {
     const struct gd_policy_endpoint *endpoint = &check->view.endpoints[index];
+    bool answer = (endpoint->flags & GD_ENDPOINT_ANSWER) != 0;
+    if (answer != (index >= check->endpoints) || answer != (endpoint->status != 0))
+        return false;
+    if (answer)
+        return endpoint->node == GD_POLICY_NONE && endpoint->method_len == 0 &&
+               endpoint->status <= GD_POLICY_ANSWERS;
     if (endpoint->node >= count_of(check, GD_SECTION_NODES))
         return false;
     const struct gd_policy_node *node = &check->view.nodes[endpoint->node];
-    return index >= node->endpoint_first && index - node->endpoint_first < node->endpoint_count &&
+    return index >= node->endpoint_first && index - node->endpoint_first < node->endpoint_count;
+}
+
+static bool endpoint_ok(struct guard_policy_check *check, uint32_t index)
+{
+    const struct gd_policy_endpoint *endpoint = &check->view.endpoints[index];
+    return place_ok(check, index) && answers_ok(check, endpoint->answers) &&
+           endpoint->time_mode <= GUARD_MODE_BLOCK &&
            endpoint->method_len <= sizeof(endpoint->method) && endpoint->mode <= GUARD_MODE_BLOCK &&
            text_ok(check, endpoint->template_text, UINT32_MAX) &&
            range_ok(endpoint->media, &check->media, count_of(check, GD_SECTION_MEDIA)) &&
@@ -235,8 +264,8 @@ static bool owner_ok(const struct guard_policy_check *check, const struct gd_pol
                      uint32_t index)
 {
     if (field->flags & GD_FIELD_MEMBER)
-        return field->owner < index && field->location == GUARD_LOCATION_JSON &&
-               check->view.fields[field->owner].location == GUARD_LOCATION_JSON;
+        return field->owner < index && gd_location_in(GD_LOCATION_TREES, field->location) &&
+               check->view.fields[field->owner].location == field->location;
     return field->owner == GD_POLICY_NONE || field->owner < count_of(check, GD_SECTION_ENDPOINTS);
 }
 
@@ -350,7 +379,7 @@ static bool sums_ok(struct guard_policy_check *check)
                     count_of(check, GD_SECTION_REQUIRED)) &&
            check->required == count_of(check, GD_SECTION_REQUIRED) &&
            check->children == count_of(check, GD_SECTION_NODES) &&
-           check->endpoints == count_of(check, GD_SECTION_ENDPOINTS) &&
+           answers_ok(check, check->view.header->answers) &&
            check->rows == count_of(check, GD_SECTION_ROWS) &&
            check->media == count_of(check, GD_SECTION_MEDIA) &&
            check->literals == count_of(check, GD_SECTION_LITERALS);

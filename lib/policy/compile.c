@@ -156,6 +156,7 @@ static enum guard_rc plan_fill(struct gd_plan *plan, struct gd_policy_header *he
     GUARD_TRY(gd_plan_emit(plan));
     GUARD_TRY(emit_clients(plan));
     header_fill(header, plan, cfg, alpha);
+    GUARD_TRY(gd_plan_answers(plan, header->answers));
     GUARD_TRY(plan->sections[GD_SECTION_STRINGS].rc);
     GUARD_TRY(gd_plan_required(plan, &header->required));
     return gd_plan_names(plan, &header->name_seed);

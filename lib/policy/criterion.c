@@ -73,6 +73,7 @@ static void apply_numbers(struct gd_policy_field *field, const struct guard_crit
     if (criterion->items_max >= 0) {
         field->items_max = gd_saturate((uint64_t)criterion->items_max);
         configure(field, GUARD_RULE_ITEMS);
+        configure(field, GUARD_RULE_ITEMS_FAR);
     }
 }
 

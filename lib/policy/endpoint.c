@@ -39,12 +39,12 @@ static void overlay_sort(struct gd_plan *plan)
     }
 }
 
-static enum guard_rc emit_media(struct gd_plan *plan, struct gd_policy_endpoint *out,
-                                const struct guard_span *types, uint32_t count)
+enum guard_rc gd_plan_media(struct gd_plan *plan, struct gd_policy_range *range,
+                            const struct guard_span *types, uint32_t count)
 {
     struct gd_vector *section = &plan->sections[GD_SECTION_MEDIA];
-    out->media.first = section->count;
-    out->media.count = count;
+    range->first = section->count;
+    range->count = count;
     for (uint32_t i = 0; i < count; i++) {
         struct gd_policy_text text = gd_plan_text(plan, types[i]);
         struct gd_policy_text *slot = gd_vector_add(section, 1);
@@ -62,18 +62,19 @@ static void configure(struct gd_policy_endpoint *out, enum guard_rule rule)
 }
 
 /* What the rules for this endpoint say of it as a whole; gathers their criteria for its fields. */
-static enum guard_rc apply_rules(struct gd_plan *plan, const struct gd_plan_endpoint *endpoint,
+static enum guard_rc apply_rules(struct gd_plan *plan, struct gd_plan_endpoint *endpoint,
                                  struct gd_policy_endpoint *out,
                                  const struct guard_endpoint_rule **media)
 {
     plan->overlay.count = 0;
+    endpoint->mode = -1;
     for (uint32_t i = 0; i < plan->rules.count; i++) {
         const struct guard_endpoint_rule *rule = gd_plan_rule(plan, i)->rule;
         if (!gd_rule_covers(plan, gd_plan_rule(plan, i), endpoint->node) ||
             !gd_rule_has_method(rule, endpoint->method))
             continue;
         if (rule->mode >= GUARD_MODE_OBSERVE && rule->mode <= GUARD_MODE_BLOCK)
-            out->mode = (uint8_t)rule->mode;
+            out->mode = (uint8_t)(endpoint->mode = rule->mode);
         if (rule->closed) {
             out->flags |= GD_ENDPOINT_CLOSED;
             configure(out, GUARD_RULE_NAME);
@@ -81,6 +82,7 @@ static enum guard_rc apply_rules(struct gd_plan *plan, const struct gd_plan_endp
         if (rule->body_max >= 0) {
             out->body_max = gd_saturate((uint64_t)rule->body_max);
             configure(out, GUARD_RULE_SIZE);
+            configure(out, GUARD_RULE_SIZE_FAR);
         }
         if (rule->media_count > 0) {
             *media = rule;
@@ -103,6 +105,8 @@ static void fill_learned(struct gd_policy_endpoint *out, const struct guard_mode
         out->body_max = model->body_seen ? model->body_max : 0;
     if (model->strength[GUARD_RULE_DEPTH] != 0)
         out->depth_max = model->depth_max;
+    out->latency_max = model->latency_max;
+    out->statuses = model->statuses;
     out->exchanges = gd_saturate(model->exchanges);
     out->clients = model->clients;
     memcpy(out->strength, model->strength, sizeof(model->strength));
@@ -120,22 +124,21 @@ static bool has_headers(const struct gd_plan *plan)
     return false;
 }
 
-static enum guard_rc emit_endpoint(struct gd_plan *plan, const struct gd_plan_endpoint *endpoint)
+static enum guard_rc emit_endpoint(struct gd_plan *plan, struct gd_plan_endpoint *endpoint)
 {
     const struct guard_model_endpoint *model = model_of(plan, endpoint);
-    struct gd_policy_endpoint out = {
-        .node = gd_plan_node(plan, endpoint->node)->final,
-        .mode = (uint8_t)plan->guardian->request_mode,
-        .time_mode = (uint8_t)plan->guardian->time_mode,
-        .answers = {GD_POLICY_NONE, GD_POLICY_NONE, GD_POLICY_NONE, GD_POLICY_NONE},
-        .method_len = (uint8_t)endpoint->method.len,
-        .body_max = UINT32_MAX,
-        .depth_max = UINT32_MAX};
+    struct gd_policy_endpoint out = {.node = gd_plan_node(plan, endpoint->node)->final,
+                                     .mode = (uint8_t)plan->guardian->request_mode,
+                                     .time_mode = (uint8_t)plan->guardian->time_mode,
+                                     .method_len = (uint8_t)endpoint->method.len,
+                                     .body_max = UINT32_MAX,
+                                     .depth_max = UINT32_MAX};
     if (endpoint->method.len > 0)
         memcpy(out.method, endpoint->method.ptr, endpoint->method.len);
     else
         out.flags |= GD_ENDPOINT_ANY_METHOD;
     memset(out.faults, 0xff, sizeof(out.faults));
+    memset(out.answers, 0xff, sizeof(out.answers));
     if (model != NULL)
         fill_learned(&out, model, endpoint->configured);
     const struct guard_endpoint_rule *media = NULL;
@@ -147,15 +150,16 @@ static enum guard_rc emit_endpoint(struct gd_plan *plan, const struct gd_plan_en
     if (has_headers(plan))
         out.flags |= GD_ENDPOINT_HEADERS;
     if (media != NULL)
-        GUARD_TRY(emit_media(plan, &out, media->media_types, media->media_count));
+        GUARD_TRY(gd_plan_media(plan, &out.media, media->media_types, media->media_count));
     else
-        GUARD_TRY(emit_media(plan, &out, model != NULL ? model->media_types : NULL,
-                             model != NULL ? model->media_count : 0));
+        GUARD_TRY(gd_plan_media(plan, &out.media, model != NULL ? model->media_types : NULL,
+                                model != NULL ? model->media_count : 0));
     uint32_t first = model != NULL ? model->first_field : 0;
     uint32_t count = model != NULL ? model->field_count : 0;
     if (count > 0 && (first > plan->model->field_count || count > plan->model->field_count - first))
         return guard_fail(plan->err, GUARD_E_RANGE, "an endpoint of the model has no fields");
     struct gd_vector *section = &plan->sections[GD_SECTION_ENDPOINTS];
+    endpoint->final = section->count;
     GUARD_TRY(gd_plan_fields(plan, section->count, endpoint->node, first, count));
     struct gd_policy_endpoint *slot = gd_vector_add(section, 1);
     if (slot == NULL)

@@ -3,6 +3,7 @@
  * objects on the way to them. */
 #include "policy/plan.h"
 #include "policy/policy.h"
+#include "profile/profile.h"
 #include "profile/transition.h"
 
 enum { ALL_TYPES = (1 << GUARD_TYPE_COUNT) - 1 };
@@ -270,8 +271,8 @@ static enum guard_rc emit_learned(struct gd_plan *plan, uint32_t owner, uint32_t
     draft.field.owner = owner;
     if (from->parent != GUARD_NO_INDEX) {
         if (from->parent < first || from->parent - first >= index ||
-            from->location != GUARD_LOCATION_JSON ||
-            plan->model->fields[from->parent].location != GUARD_LOCATION_JSON)
+            !gd_location_in(GD_LOCATION_TREES, from->location) ||
+            plan->model->fields[from->parent].location != from->location)
             return guard_fail(plan->err, GUARD_E_RANGE, "the model's fields are out of order");
         draft.field.owner = emitted[from->parent - first];
         draft.field.flags |= GD_FIELD_MEMBER;

@@ -17,7 +17,7 @@ enum {
     GD_POLICY_PROBES = 8, /* slots that a lookup may look at */
     GD_POLICY_NAME_MAX = 64,
     GD_POLICY_WILDCARDS = 32,  /* wildcard children of one node */
-    GD_POLICY_ANSWERS = 4,     /* classes of status: 2xx to 5xx */
+    GD_POLICY_ANSWERS = 5,     /* classes of status: 1xx to 5xx */
     GD_POLICY_DEPTH = 64,      /* nodes from the root to any other */
     GD_POLICY_LITERALS = 4096, /* values of one closed set */
     GD_POLICY_CERTAIN = 9999,  /* the strength of a rule that a person wrote */
@@ -75,7 +75,7 @@ struct gd_policy_header {
     uint8_t response_mode;
     uint8_t time_mode;
     uint16_t strength[GUARD_RULE_COUNT + 1];
-    uint16_t reserved;
+    uint16_t reserved[3];
     uint32_t exchanges;
     uint32_t clients;
     /* Responses of the service by class of status: their headers, of 4xx and 5xx all of them. */
@@ -83,6 +83,7 @@ struct gd_policy_header {
     struct gd_policy_text service;
     struct gd_policy_range required;                   /* headers and cookies */
     struct gd_policy_range sections[GD_SECTION_COUNT]; /* first: offset in the file, canonical */
+    uint32_t reserved_end;
 };
 
 enum gd_policy_node_flag {
@@ -183,7 +184,7 @@ struct gd_policy_field {
     uint8_t row_count; /* of one bank, the empty row too */
     uint16_t strength[GUARD_RULE_COUNT + 1];
     uint8_t rank[GUARD_CLASS_COUNT];
-    uint32_t reserved;
+    uint32_t reserved[2];
 };
 
 /* Names of up to 16 bytes are held whole in low and high; of longer ones high is a hash. tag:
@@ -199,10 +200,10 @@ struct gd_policy_slot {
 /* Kinds of names in the table: a location for a field of an endpoint or of the service, or: */
 enum { GD_KEY_MEMBER = 16, GD_KEY_NODE = 17 };
 
-_Static_assert(sizeof(struct gd_policy_header) == 384, "layout");
+_Static_assert(sizeof(struct gd_policy_header) == 400, "layout");
 _Static_assert(sizeof(struct gd_policy_node) == 48, "layout");
-_Static_assert(sizeof(struct gd_policy_endpoint) == 264, "layout");
-_Static_assert(sizeof(struct gd_policy_field) == 216, "layout");
+_Static_assert(sizeof(struct gd_policy_endpoint) == 272, "layout");
+_Static_assert(sizeof(struct gd_policy_field) == 224, "layout");
 _Static_assert(sizeof(struct gd_policy_slot) == 32, "layout");
 
 #endif

@@ -35,6 +35,8 @@ struct gd_plan_endpoint {
     uint32_t node;
     uint32_t model; /* index, or GD_POLICY_NONE */
     uint32_t next;
+    uint32_t final; /* index in the policy */
+    int32_t mode;   /* that a rule says, or -1 */
     bool configured;
 };
 
@@ -118,6 +120,13 @@ GUARD_MUST_USE enum guard_rc gd_plan_tree(struct gd_plan *plan);
 
 /* endpoint.c: fills NODES, ENDPOINTS, FIELDS, MEDIA, and what belongs to them. */
 GUARD_MUST_USE enum guard_rc gd_plan_emit(struct gd_plan *plan);
+
+/* Media types into MEDIA. */
+GUARD_MUST_USE enum guard_rc gd_plan_media(struct gd_plan *plan, struct gd_policy_range *range,
+                                           const struct guard_span *types, uint32_t count);
+/* answers.c: the responses of the model behind the endpoints, and the links to them. */
+GUARD_MUST_USE enum guard_rc gd_plan_answers(struct gd_plan *plan,
+                                             uint32_t service[GD_POLICY_ANSWERS]);
 
 /* field.c: fields of one owner. node: the endpoint's, GD_POLICY_NONE for the service; learned
  * fields are model->fields[first, first + count); criteria are those in plan->overlay. */

@@ -80,7 +80,12 @@ static enum guard_rc endpoint_add(struct gd_plan *plan, uint32_t node, struct gu
     struct gd_plan_endpoint *endpoint = gd_vector_add(&plan->endpoints, 1);
     if (endpoint == NULL)
         return plan->endpoints.rc;
-    *endpoint = (struct gd_plan_endpoint){method, node, model, GD_POLICY_NONE, configured};
+    *endpoint = (struct gd_plan_endpoint){.method = method,
+                                          .node = node,
+                                          .model = model,
+                                          .next = GD_POLICY_NONE,
+                                          .mode = -1,
+                                          .configured = configured};
     struct gd_plan_node *at = gd_plan_node(plan, node);
     if (at->last_endpoint == GD_POLICY_NONE)
         at->first_endpoint = index;

@@ -10,6 +10,7 @@
 enum guard_rc gd_builder_begin(struct gd_builder **out, const struct guard_txn_cfg *cfg,
                                struct guard_arena *arena)
 {
+    *out = NULL;
     struct gd_builder *builder = gd_arena_get(arena, sizeof(*builder));
     if (builder == NULL)
         return GUARD_E_NOMEM;
@@ -23,6 +24,8 @@ enum guard_rc gd_builder_begin(struct gd_builder **out, const struct guard_txn_c
     profile->segments = builder->segments;
     profile->service = cfg->service;
     profile->time_ms = cfg->time_ms;
+    profile->exempt = cfg->exempt;
+    profile->outbound = cfg->outbound;
     profile->latency_us = UINT32_MAX;
     builder->links[0] = (struct gd_link){.hash = 0};
     builder->table = builder->first_table;
@@ -200,10 +203,37 @@ static void content_type(struct gd_builder *builder, struct guard_span value)
     builder->typed = true;
 }
 
+static void content_encoding(struct gd_builder *builder, struct guard_span value)
+{
+    static const struct {
+        struct guard_span name;
+        enum guard_coding coding;
+    } codings[] = {
+        {{(const uint8_t *)"gzip", 4}, GUARD_CODING_GZIP},
+        {{(const uint8_t *)"x-gzip", 6}, GUARD_CODING_GZIP},
+        {{(const uint8_t *)"deflate", 7}, GUARD_CODING_DEFLATE},
+        {{(const uint8_t *)"br", 2}, GUARD_CODING_BROTLI},
+        {{(const uint8_t *)"zstd", 4}, GUARD_CODING_ZSTD},
+    };
+    if (gd_span_equal_nocase(value, GUARD_SPAN_LITERAL("identity")))
+        return;
+    enum guard_coding coding = GUARD_CODING_OTHER;
+    for (size_t i = 0; i < sizeof(codings) / sizeof(codings[0]); i++) {
+        if (gd_span_equal_nocase(value, codings[i].name))
+            coding = codings[i].coding;
+    }
+    builder->coding = builder->encoded ? GUARD_CODING_OTHER : coding;
+    builder->encoded = true;
+}
+
 /* True when the header is a field as well. */
 static bool special_header(struct gd_builder *builder, struct guard_span name,
                            struct guard_span value)
 {
+    if (builder->profile.answer && gd_span_equal(name, GUARD_SPAN_LITERAL("set-cookie"))) {
+        gd_builder_set_cookie(builder, value);
+        return false;
+    }
     if (name.len == 6 && memcmp(name.ptr, "cookie", 6) == 0) {
         struct gd_view view;
         gd_builder_view(builder, &view);
@@ -221,8 +251,7 @@ static bool special_header(struct gd_builder *builder, struct guard_span name,
     if (name.len == 12 && memcmp(name.ptr, "content-type", 12) == 0)
         content_type(builder, value);
     else if (name.len == 16 && memcmp(name.ptr, "content-encoding", 16) == 0)
-        builder->encoded =
-            builder->encoded || !gd_span_equal_nocase(value, GUARD_SPAN_LITERAL("identity"));
+        content_encoding(builder, value);
     else if (name.len == 17 && memcmp(name.ptr, "transfer-encoding", 17) == 0)
         builder->chunked = true;
     return true;
@@ -268,15 +297,50 @@ void gd_builder_header(struct gd_builder *builder, struct guard_span name, struc
         add_header(builder, lower, value);
 }
 
+void gd_builder_trailer(struct gd_builder *builder, struct guard_span name, struct guard_span value)
+{
+    struct guard_span lower = lower_name(builder, name);
+    if (lower.ptr == NULL)
+        gd_builder_full(builder, GUARD_LOCATION_HEADER);
+    else
+        add_header(builder, lower, value);
+}
+
+/* A response has neither forms nor files. */
+static enum guard_body_kind kind_of(const struct gd_builder *builder)
+{
+    enum guard_body_kind kind = gd_body_kind(&builder->media);
+    if (builder->profile.answer && kind == GUARD_BODY_FORM)
+        return GUARD_BODY_TEXT;
+    if (builder->profile.answer && kind == GUARD_BODY_MULTIPART)
+        return GUARD_BODY_BYTES;
+    return kind;
+}
+
 enum guard_body_kind gd_builder_headers_end(struct gd_builder *builder)
 {
     if (builder->content_length_known && builder->chunked)
         gd_builder_fault(builder, GUARD_LOCATION_HEADER, GUARD_FAULT_LENGTH_CONFLICT);
     builder->profile.media_type = builder->media.type;
-    builder->kind = gd_body_kind(&builder->media);
-    if (builder->encoded)
-        builder->kind = GUARD_BODY_BYTES;
+    builder->kind = builder->encoded ? GUARD_BODY_BYTES : kind_of(builder);
     return builder->kind;
+}
+
+enum guard_coding gd_builder_coding(const struct gd_builder *builder)
+{
+    return builder->coding;
+}
+
+enum guard_body_kind gd_builder_decoded(struct gd_builder *builder)
+{
+    builder->encoded = false;
+    builder->kind = kind_of(builder);
+    return builder->kind;
+}
+
+void gd_builder_decoding_failed(struct gd_builder *builder)
+{
+    gd_builder_fault(builder, GUARD_LOCATION_BODY, GUARD_FAULT_DECODING);
 }
 
 struct gd_profile *gd_builder_profile(struct gd_builder *builder)

@@ -12,15 +12,29 @@ struct gd_builder; /* lives in the arena */
 GUARD_MUST_USE enum guard_rc gd_builder_begin(struct gd_builder **out,
                                               const struct guard_txn_cfg *cfg,
                                               struct guard_arena *arena);
+/* A response to the exchange of cfg. */
+GUARD_MUST_USE enum guard_rc gd_builder_begin_answer(struct gd_builder **out,
+                                                     const struct guard_txn_cfg *cfg,
+                                                     uint32_t status, struct guard_arena *arena);
 void gd_builder_client(struct gd_builder *builder, const struct guard_client *client);
 void gd_builder_request(struct gd_builder *builder, struct guard_span method,
                         struct guard_span target, uint32_t version);
 void gd_builder_header(struct gd_builder *builder, struct guard_span name, struct guard_span value);
+/* A header field behind the body: a header like others, but none that could say anew what the body
+ * is. */
+void gd_builder_trailer(struct gd_builder *builder, struct guard_span name,
+                        struct guard_span value);
 enum guard_body_kind gd_builder_headers_end(struct gd_builder *builder);
+enum guard_coding gd_builder_coding(const struct gd_builder *builder);
+/* The body will come decoded; before its first chunk. */
+enum guard_body_kind gd_builder_decoded(struct gd_builder *builder);
+void gd_builder_decoding_failed(struct gd_builder *builder);
+/* Bytes of body that may still be inspected. */
+size_t gd_builder_room(const struct gd_builder *builder);
 void gd_builder_body(struct gd_builder *builder, struct guard_span chunk);
 void gd_builder_end(struct gd_builder *builder);
-/* Valid after gd_builder_end; lives in the arena. Status, latency and decision may be set by the
- * owner. */
+/* Complete after gd_builder_end, before that what came so far; lives in the arena. Status, latency
+ * and decision may be set by the owner. */
 struct gd_profile *gd_builder_profile(struct gd_builder *builder);
 
 #endif

@@ -93,15 +93,25 @@ void gd_builder_body_sink(struct gd_builder *builder, struct gd_body_sink *out)
     out->blob = on_blob;
 }
 
+size_t gd_builder_room(const struct gd_builder *builder)
+{
+    return builder->body_limit - builder->body_inspected;
+}
+
 void gd_builder_body(struct gd_builder *builder, struct guard_span chunk)
 {
     if (chunk.len == 0)
         return;
     builder->body_bytes += chunk.len;
+    builder->profile.body_bytes =
+        builder->body_bytes > UINT32_MAX ? UINT32_MAX : (uint32_t)builder->body_bytes;
     if (builder->encoded) {
         gd_builder_fault(builder, GUARD_LOCATION_BODY, GUARD_FAULT_CONTENT_ENCODING);
         return;
     }
+    /* Of what a service hands out as files only the size is learned. */
+    if (builder->profile.answer && builder->kind == GUARD_BODY_BYTES)
+        return;
     size_t room = builder->body_limit - builder->body_inspected;
     if (chunk.len > room) {
         builder->body_over = true;
@@ -147,14 +157,16 @@ static void end_body(struct gd_builder *builder)
         gd_body_end(builder->body);
     uint64_t bytes = builder->body_bytes;
     bool conflict =
-        builder->content_length_known && !builder->chunked && bytes > 0 &&
+        builder->content_length_known && builder->coding == GUARD_CODING_IDENTITY &&
+        !builder->chunked && bytes > 0 &&
         (builder->body_over ? bytes > builder->content_length : bytes != builder->content_length);
     if (conflict)
         gd_builder_fault(builder, GUARD_LOCATION_HEADER, GUARD_FAULT_LENGTH_CONFLICT);
     /* A host may stop at the limit; the header then tells how long the body is. */
-    if (builder->body_over && builder->content_length_known && builder->content_length > bytes)
+    if (builder->body_over && builder->content_length_known &&
+        builder->coding == GUARD_CODING_IDENTITY && builder->content_length > bytes)
         bytes = builder->content_length;
-    profile->request_bytes = bytes > UINT32_MAX ? UINT32_MAX : (uint32_t)bytes;
+    profile->body_bytes = bytes > UINT32_MAX ? UINT32_MAX : (uint32_t)bytes;
     if (bytes == 0)
         profile->body_kind = GUARD_BODY_NONE;
     else if (builder->body != NULL)

@@ -21,6 +21,7 @@ enum {
     GD_DEPTH_MAX = 64,
     GD_VALUE_MAX = 65536,
     GD_BODY_MAX = 1 << 20,
+    GD_ANSWER_MAX = 256 * 1024,
     GD_SAMPLE_MAX = 48,
     GD_SUBJECT_MAX = 1024,
     GD_TEXT_SLAB = 1024,
@@ -63,8 +64,9 @@ struct gd_builder {
     uint64_t content_length;
     bool content_length_known;
     bool chunked;
-    bool typed; /* a Content-Type came */
-    bool encoded;
+    bool typed;   /* a Content-Type came */
+    bool encoded; /* and nobody undoes it */
+    enum guard_coding coding;
     struct gd_media_type media;
     enum guard_body_kind kind;
 
@@ -94,6 +96,9 @@ void gd_builder_full(struct gd_builder *builder, enum guard_location location);
 /* Field and value of a location where a name should come once. */
 void gd_builder_pair(struct gd_builder *builder, enum guard_location location,
                      struct guard_span name, struct guard_span value, enum gd_life life);
+
+/* builder_answer.c: what only responses have. */
+void gd_builder_set_cookie(struct gd_builder *builder, struct guard_span value);
 
 void gd_builder_json_sink(struct gd_builder *builder, struct gd_json_handler *out);
 void gd_builder_body_sink(struct gd_builder *builder, struct gd_body_sink *out);

@@ -16,6 +16,20 @@ enum {
     GD_NO_FIELD = 0xffffffff,
 };
 
+/* Locations whose fields form trees through their parents. */
+enum {
+    GD_LOCATION_TREES = 1u << GUARD_LOCATION_JSON | 1u << GUARD_LOCATION_GRAPHQL |
+                        1u << GUARD_LOCATION_PROTOBUF | 1u << GUARD_LOCATION_WEBSOCKET,
+    /* Locations of named values at all. */
+    GD_LOCATION_FIELDS = ((1u << GUARD_LOCATION_COUNT) - 1) &
+                         ~(1u << GUARD_LOCATION_NONE | 1u << GUARD_LOCATION_CLIENT),
+};
+
+static inline bool gd_location_in(uint32_t locations, uint32_t location)
+{
+    return location < GUARD_LOCATION_COUNT && (locations >> location & 1) != 0;
+}
+
 /* One name at one place. JSON fields form a tree through parent (an index into fields, GD_NO_FIELD
  * for members of the document); an array's elements share the child named "[]"; the document
  * itself, when it is a scalar or array or to hold its items, is the field named "" with parent
@@ -48,7 +62,11 @@ struct gd_profile {
     struct guard_client client;
     uint32_t status;
     uint32_t latency_us;
-    uint32_t request_bytes; /* of body, decoded from transfer coding */
+    uint32_t body_bytes; /* decoded from transfer coding, and from content coding by the host */
+    bool outbound;       /* a call that the service makes; its destination is the first segment */
+    bool answer;         /* this is a response: no path, no client, its decision is the request's */
+    uint32_t leaks;      /* of a response: bit per enum guard_leak */
+    struct gd_profile *response; /* of a request: NULL when it wasn't viewed */
     enum guard_body_kind body_kind;
     struct guard_span media_type;          /* "" when there is none */
     uint32_t depth;                        /* of JSON */
@@ -59,7 +77,12 @@ struct gd_profile {
     uint32_t field_count;
     uint32_t field_cap;
     struct gd_field *fields; /* parents come before children */
+    bool exempt;             /* by the host: a probe or a declared scanner */
     bool cut; /* not all features are here (GUARD_FAULT_RECORD, GUARD_FAULT_MEMORY) */
 };
+
+/* Requests that nobody trains and no learned rule blocks: declared ones, OPTIONS, ACME challenges.
+ */
+bool gd_profile_exempt(const struct gd_profile *profile);
 
 #endif

@@ -272,12 +272,46 @@ static size_t head_bound(const struct gd_profile *profile)
     return bound;
 }
 
+/* What requests and responses have alike, before their fields. */
+static uint8_t *put_message(uint8_t *at, const struct gd_profile *profile)
+{
+    *at++ = (uint8_t)profile->body_kind;
+    at = put_string(at, profile->media_type, GD_MEDIA_MAX);
+    at = put_varint(at, profile->depth);
+    return put_faults(at, profile);
+}
+
+/* The fields that fit, behind their number; *flags say whether these are all. */
+static uint8_t *put_counted(uint8_t *at, const uint8_t *end, const struct gd_profile *profile,
+                            uint8_t *flags)
+{
+    const uint64_t dropped = UINT64_C(1) << GUARD_FAULT_RECORD;
+    uint8_t *count_at = at;
+    uint32_t count = 0;
+    at = put_fields(at + 2, end, profile, &count);
+    (void)put_u16(count_at, count);
+    *flags = profile->cut ? GD_RECORD_CUT : 0;
+    if (count < profile->field_count || (profile->faults[GUARD_LOCATION_NONE] & dropped))
+        *flags |= GD_RECORD_CUT | GD_RECORD_DROPPED;
+    return at;
+}
+
+/* There is room for GD_RECORD_RESPONSE_ROOM bytes at least. */
+static uint8_t *put_response(uint8_t *at, const uint8_t *end, const struct gd_profile *response)
+{
+    uint8_t *flags = at++;
+    at = put_varint(at, response->body_bytes);
+    at = put_varint(at, response->leaks);
+    at = put_message(at, response);
+    return put_counted(at, end, response, flags);
+}
+
 enum guard_rc gd_record_encode(const struct gd_profile *profile, uint8_t *out, size_t cap,
                                size_t *len)
 {
-    const uint64_t dropped = UINT64_C(1) << GUARD_FAULT_RECORD;
     const uint8_t *end = out + (cap < GUARD_RECORD_MAX ? cap : GUARD_RECORD_MAX);
-    if (head_bound(profile) > (size_t)(end - out))
+    size_t bound = head_bound(profile) + (profile->response != NULL ? GD_RECORD_RESPONSE_ROOM : 0);
+    if (bound > (size_t)(end - out))
         return GUARD_E_LIMIT;
     uint8_t *at = out;
     *at++ = GD_RECORD_MAGIC;
@@ -289,23 +323,19 @@ enum guard_rc gd_record_encode(const struct gd_profile *profile, uint8_t *out, s
     at = put_varint(at, profile->time_ms);
     at = put_varint(at, profile->status);
     at = put_varint(at, (uint32_t)(profile->latency_us + 1));
-    at = put_varint(at, profile->request_bytes);
+    at = put_varint(at, profile->body_bytes);
     at = put_client(at, &profile->client);
 
     at = put_varint(at, profile->version);
-    *at++ = (uint8_t)profile->body_kind;
-    at = put_string(at, profile->media_type, GD_MEDIA_MAX);
-    at = put_varint(at, profile->depth);
-    at = put_faults(at, profile);
+    at = put_message(at, profile);
     at = put_segments(at, profile);
-
-    uint8_t *count_at = at;
-    uint32_t count = 0;
-    at = put_fields(at + 2, end, profile, &count);
-    (void)put_u16(count_at, count);
-    *flags = profile->cut ? GD_RECORD_CUT : 0;
-    if (count < profile->field_count || (profile->faults[GUARD_LOCATION_NONE] & dropped))
-        *flags |= GD_RECORD_CUT | GD_RECORD_DROPPED;
+    bool viewed = profile->response != NULL;
+    at = put_counted(at, viewed ? end - GD_RECORD_RESPONSE_ROOM : end, profile, flags);
+    *flags |=
+        (uint8_t)((viewed ? GD_RECORD_RESPONSE : 0) | (profile->outbound ? GD_RECORD_OUTBOUND : 0) |
+                  (profile->exempt ? GD_RECORD_EXEMPT : 0));
+    if (viewed)
+        at = put_response(at, end, profile->response);
     *len = (size_t)(at - out);
     return GUARD_OK;
 }

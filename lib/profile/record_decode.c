@@ -139,7 +139,6 @@ static inline void get_name(struct gd_reader *reader, uint8_t second, uint32_t *
     *segments += path;
 }
 
-/* Only JSON has a tree. */
 static inline void get_parent(struct gd_reader *reader, uint8_t second, struct gd_field *fields,
                               uint32_t index)
 {
@@ -153,8 +152,8 @@ static inline void get_parent(struct gd_reader *reader, uint8_t second, struct g
     else if (index > 0)
         parent = (second & GD_FIELD_PARENT) == GD_FIELD_PARENT_LAST ? index - 1
                                                                     : fields[index - 1].parent;
-    if (parent >= index || field->location != GUARD_LOCATION_JSON ||
-        fields[parent].location != GUARD_LOCATION_JSON) {
+    if (parent >= index || !gd_location_in(GD_LOCATION_TREES, field->location) ||
+        fields[parent].location != field->location) {
         reader->failed = true;
         return;
     }
@@ -226,7 +225,7 @@ static enum guard_rc get_field(struct gd_reader *reader, struct guard_arena *are
     gd_summary_init(summary);
     field->sample = gd_span(NULL, 0);
     field->location = (enum guard_location)location;
-    if (location == GUARD_LOCATION_NONE || location >= GUARD_LOCATION_CLIENT)
+    if (!gd_location_in(GD_LOCATION_FIELDS, location))
         return GUARD_E_SYNTAX;
     get_name(reader, second, segments, field);
     get_parent(reader, second, fields, index);
@@ -259,7 +258,7 @@ static enum guard_rc get_field(struct gd_reader *reader, struct guard_arena *are
 }
 
 static enum guard_rc get_fields(struct gd_reader *reader, struct guard_arena *arena,
-                                struct gd_profile *out)
+                                struct gd_profile *out, uint8_t flags)
 {
     uint32_t count = gd_get_u16(reader);
     if (reader->failed || count > GD_FIELDS_MAX ||
@@ -274,6 +273,43 @@ static enum guard_rc get_fields(struct gd_reader *reader, struct guard_arena *ar
         GUARD_TRY(get_field(reader, arena, &set, out->fields, i, &segments));
     out->field_cap = count;
     out->field_count = count;
+    out->cut = (flags & GD_RECORD_CUT) != 0;
+    if (flags & GD_RECORD_DROPPED)
+        out->faults[GUARD_LOCATION_NONE] |= UINT64_C(1) << GUARD_FAULT_RECORD;
+    return GUARD_OK;
+}
+
+static enum guard_rc get_message(struct gd_reader *reader, struct gd_profile *out)
+{
+    uint8_t kind = gd_get_u8(reader);
+    out->body_kind = (enum guard_body_kind)kind;
+    out->media_type = gd_get_string(reader, GD_MEDIA_MAX);
+    out->depth = get_u32(reader);
+    get_faults(reader, out);
+    return reader->failed || kind > GUARD_BODY_EVENTS ? GUARD_E_SYNTAX : GUARD_OK;
+}
+
+static enum guard_rc get_response(struct gd_reader *reader, struct guard_arena *arena,
+                                  struct gd_profile *request)
+{
+    struct gd_profile *out = gd_arena_get(arena, sizeof(*out));
+    if (out == NULL)
+        return GUARD_E_NOMEM;
+    *out = (struct gd_profile){.service = request->service,
+                               .time_ms = request->time_ms,
+                               .status = request->status,
+                               .latency_us = request->latency_us,
+                               .decision = request->decision,
+                               .answer = true};
+    uint8_t flags = gd_get_u8(reader);
+    out->body_bytes = get_u32(reader);
+    out->leaks = get_u32(reader);
+    if (reader->failed || (flags & ~(unsigned)GD_RESPONSE_FLAGS) != 0 ||
+        out->leaks >> GUARD_LEAK_COUNT != 0)
+        return GUARD_E_SYNTAX;
+    GUARD_TRY(get_message(reader, out));
+    GUARD_TRY(get_fields(reader, arena, out, flags));
+    request->response = out;
     return GUARD_OK;
 }
 
@@ -294,21 +330,16 @@ enum guard_rc gd_record_decode(struct guard_span record, struct guard_arena *are
         .client = head.client,
         .status = head.status,
         .latency_us = head.latency_us,
-        .request_bytes = head.request_bytes,
+        .body_bytes = head.request_bytes,
         .decision = head.decision,
-        .cut = (flags & GD_RECORD_CUT) != 0,
+        .outbound = (flags & GD_RECORD_OUTBOUND) != 0,
+        .exempt = (flags & GD_RECORD_EXEMPT) != 0,
     };
     out->version = get_u32(&reader);
-    uint8_t kind = gd_get_u8(&reader);
-    out->body_kind = (enum guard_body_kind)kind;
-    out->media_type = gd_get_string(&reader, GD_MEDIA_MAX);
-    out->depth = get_u32(&reader);
-    get_faults(&reader, out);
-    if (reader.failed || kind > GUARD_BODY_EVENTS)
-        return GUARD_E_SYNTAX;
+    GUARD_TRY(get_message(&reader, out));
     GUARD_TRY(get_segments(&reader, arena, out));
-    GUARD_TRY(get_fields(&reader, arena, out));
-    if (flags & GD_RECORD_DROPPED)
-        out->faults[GUARD_LOCATION_NONE] |= UINT64_C(1) << GUARD_FAULT_RECORD;
+    GUARD_TRY(get_fields(&reader, arena, out, flags));
+    if (flags & GD_RECORD_RESPONSE)
+        GUARD_TRY(get_response(&reader, arena, out));
     return gd_reader_done(&reader) ? GUARD_OK : GUARD_E_SYNTAX;
 }

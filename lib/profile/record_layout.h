@@ -12,10 +12,16 @@ enum { GD_RECORD_MAGIC = 0x47 };
 
 /* The byte `flags` of the head. */
 enum {
-    GD_RECORD_CUT = 1,     /* profile.cut */
-    GD_RECORD_DROPPED = 2, /* fields were left out: GUARD_FAULT_RECORD */
-    GD_RECORD_FLAGS = GD_RECORD_CUT | GD_RECORD_DROPPED,
+    GD_RECORD_CUT = 1,      /* profile.cut */
+    GD_RECORD_DROPPED = 2,  /* fields were left out: GUARD_FAULT_RECORD */
+    GD_RECORD_RESPONSE = 4, /* a response stands behind the request */
+    GD_RECORD_OUTBOUND = 8,
+    GD_RECORD_EXEMPT = 16,
+    GD_RECORD_FLAGS = 31,
 };
+
+/* Room that a request's fields leave to its response. */
+enum { GD_RECORD_RESPONSE_ROOM = 4096 };
 
 /* First byte of a field: location in the low four bits. */
 enum {
@@ -61,6 +67,9 @@ static inline uint32_t gd_frequent_bytes(uint64_t frequent)
 {
     return frequent == 0 ? 0 : (71 - (uint32_t)__builtin_clzll(frequent)) / 8;
 }
+
+/* The byte `flags` of a response. */
+enum { GD_RESPONSE_FLAGS = GD_RECORD_CUT | GD_RECORD_DROPPED };
 
 /* Reads the head; the reader then stands behind it. */
 GUARD_MUST_USE enum guard_rc gd_record_head(struct gd_reader *reader, uint8_t *flags,

@@ -130,7 +130,7 @@ static inline struct gd_profile traffic_profile(struct test_random *random,
     if (test_random_once_in(random, 3)) {
         profile.body_kind = GUARD_BODY_JSON;
         profile.media_type = traffic_text("application/json");
-        profile.request_bytes = (uint32_t)test_random_below(random, 5000);
+        profile.body_bytes = (uint32_t)test_random_below(random, 5000);
         profile.depth = (uint32_t)test_random_below(random, 9);
     }
     if (test_random_once_in(random, 20))

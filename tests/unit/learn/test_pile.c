@@ -107,7 +107,7 @@ static void test_what_a_record_touches(void **state)
     f.profile.faults[GUARD_LOCATION_HEADER] = 1 << GUARD_FAULT_CONTROL;
     f.profile.media_type = traffic_text("text/plain");
     f.profile.body_kind = GUARD_BODY_JSON;
-    f.profile.request_bytes = 100;
+    f.profile.body_bytes = 100;
     f.profile.depth = 3;
     observe(&f);
     const struct gd_cell *root = gd_pile_root(f.pile), *method = endpoint(&f);

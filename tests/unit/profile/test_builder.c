@@ -171,7 +171,7 @@ static void test_lengths(void **state)
         assert_int_equal(has_fault(profile, GUARD_LOCATION_HEADER, GUARD_FAULT_LENGTH_CONFLICT),
                          cases[i].conflict);
         assert_null(find_field(profile, GUARD_LOCATION_HEADER, "content-length"));
-        assert_int_equal(profile->request_bytes, cases[i].body == NULL ? 0 : 3);
+        assert_int_equal(profile->body_bytes, cases[i].body == NULL ? 0 : 3);
         exchange_fini(&exchange);
     }
 }
@@ -316,7 +316,7 @@ static void test_blobs(void **state)
     const char *const encoded[] = {"Content-Encoding: gzip", NULL};
     profile = exchange_run(&exchange, "POST", "/", encoded, "application/json", "{\"a\":1}");
     assert_int_equal(profile->body_kind, GUARD_BODY_BYTES);
-    assert_int_equal(profile->request_bytes, 7);
+    assert_int_equal(profile->body_bytes, 7);
     assert_true(has_fault(profile, GUARD_LOCATION_BODY, GUARD_FAULT_CONTENT_ENCODING));
     assert_null(find_field(profile, GUARD_LOCATION_JSON, "a"));
     exchange_fini(&exchange);
@@ -338,7 +338,7 @@ static void test_body_limit(void **state)
         struct gd_profile *profile = exchange_end(&exchange);
         assert_true(has_fault(profile, GUARD_LOCATION_BODY, GUARD_FAULT_BODY_LENGTH));
         assert_false(has_fault(profile, GUARD_LOCATION_JSON, GUARD_FAULT_TRUNCATED));
-        assert_int_equal(profile->request_bytes, 34);
+        assert_int_equal(profile->body_bytes, 34);
         assert_int_equal(expect_field(profile, GUARD_LOCATION_JSON, "a")->summary.items_max, 7);
         guard_arena_reset(&exchange.arena);
     }

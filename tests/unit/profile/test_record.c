@@ -77,7 +77,7 @@ static void test_round_trip(void **state)
     assert_int_equal(out.time_ms, in->time_ms);
     assert_int_equal(out.status, 201);
     assert_int_equal(out.latency_us, 1234);
-    assert_int_equal(out.request_bytes, in->request_bytes);
+    assert_int_equal(out.body_bytes, in->body_bytes);
     assert_int_equal(out.body_kind, in->body_kind);
     assert_int_equal(out.depth, in->depth);
     assert_int_equal(out.decision, GUARD_ALERT);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Rules on the request as a whole. */
+/* Rules on the request or the response as a whole. */
 #include "decide/decide.h"
 #include "profile/record.h"
 
@@ -7,7 +7,7 @@ static void deviates(struct gd_decision *decision, enum guard_rule rule, uint32_
                      uint32_t expected)
 {
     const struct gd_policy_endpoint *endpoint = decision->endpoint;
-    bool body = rule == GUARD_RULE_SIZE || rule == GUARD_RULE_DEPTH;
+    bool body = rule == GUARD_RULE_SIZE || rule == GUARD_RULE_SIZE_FAR || rule == GUARD_RULE_DEPTH;
     struct gd_candidate candidate = {.rule = rule,
                                      .location = body ? GUARD_LOCATION_BODY : GUARD_LOCATION_NONE,
                                      .field = GD_NO_FIELD,
@@ -28,7 +28,7 @@ static bool media_known(const struct gd_decision *decision)
     const struct gd_policy_endpoint *endpoint = decision->endpoint;
     const struct gd_profile *profile = decision->profile;
     /* No type is a deviation only beside a body, where there is one else. */
-    if (profile->media_type.len == 0 && (profile->request_bytes == 0 || endpoint->media.count == 0))
+    if (profile->media_type.len == 0 && (profile->body_bytes == 0 || endpoint->media.count == 0))
         return true;
     for (uint32_t i = 0; i < endpoint->media.count; i++) {
         if (gd_span_equal(gd_policy_span(decision->policy,
@@ -41,19 +41,21 @@ static bool media_known(const struct gd_decision *decision)
 
 void gd_rules_faults(struct gd_decision *decision, uint32_t location, uint64_t found)
 {
-    const struct gd_policy_header *header = decision->policy->header;
+    const struct gd_common *common = &decision->common;
     /* Where the path doesn't fit, as if there were no endpoint: what is known in the service. */
     const struct gd_policy_endpoint *endpoint =
         decision->misfit_limit == UINT16_MAX ? decision->endpoint : NULL;
     bool shared = location == GUARD_LOCATION_NONE || location == GUARD_LOCATION_HEADER ||
                   location == GUARD_LOCATION_COOKIE || location == GUARD_LOCATION_CLIENT;
-    uint64_t known = endpoint == NULL ? header->faults[location] : endpoint->faults[location];
-    uint16_t strength = endpoint == NULL ? header->strength[GUARD_RULE_FAULT]
+    if (endpoint == NULL && !common->known)
+        return;
+    uint64_t known = endpoint == NULL ? common->faults[location] : endpoint->faults[location];
+    uint16_t strength = endpoint == NULL ? common->strength[GUARD_RULE_FAULT]
                                          : endpoint->strength[GUARD_RULE_FAULT];
-    if (shared && endpoint != NULL) {
-        known |= header->faults[location];
-        if (header->strength[GUARD_RULE_FAULT] > strength)
-            strength = header->strength[GUARD_RULE_FAULT];
+    if (shared && endpoint != NULL && common->known) {
+        known |= common->faults[location];
+        if (common->strength[GUARD_RULE_FAULT] > strength)
+            strength = common->strength[GUARD_RULE_FAULT];
     }
     for (found &= ~known; found != 0; found &= found - 1) {
         struct gd_candidate candidate = {
@@ -63,8 +65,8 @@ void gd_rules_faults(struct gd_decision *decision, uint32_t location, uint64_t f
             .known = GD_POLICY_NONE,
             .group = GD_GROUP_FAULT + location,
             .detail = (uint32_t)__builtin_ctzll(found),
-            .values = endpoint != NULL ? endpoint->exchanges : header->exchanges,
-            .clients = endpoint != NULL ? endpoint->clients : header->clients,
+            .values = endpoint != NULL ? endpoint->exchanges : common->exchanges,
+            .clients = endpoint != NULL ? endpoint->clients : common->clients,
             .strength = strength};
         gd_candidate_add(decision, &candidate);
     }
@@ -114,7 +116,13 @@ static void client(struct gd_decision *decision)
     gd_candidate_add(decision, &candidate);
 }
 
-void gd_rules_request(struct gd_decision *decision)
+static enum guard_rule size_rule(const struct gd_policy_endpoint *endpoint, uint32_t bytes)
+{
+    bool far = bytes / 2 > endpoint->body_max && endpoint->strength[GUARD_RULE_SIZE_FAR] != 0;
+    return far ? GUARD_RULE_SIZE_FAR : GUARD_RULE_SIZE;
+}
+
+void gd_rules_message(struct gd_decision *decision)
 {
     const struct gd_policy_endpoint *endpoint = decision->endpoint;
     const struct gd_profile *profile = decision->profile;
@@ -123,8 +131,9 @@ void gd_rules_request(struct gd_decision *decision)
             deviates(decision, GUARD_RULE_METHOD, 0, 0);
         if (endpoint->strength[GUARD_RULE_CONTENT_TYPE] != 0 && !media_known(decision))
             deviates(decision, GUARD_RULE_CONTENT_TYPE, 0, 0);
-        if (profile->request_bytes > endpoint->body_max)
-            deviates(decision, GUARD_RULE_SIZE, profile->request_bytes, endpoint->body_max);
+        if (profile->body_bytes > endpoint->body_max)
+            deviates(decision, size_rule(endpoint, profile->body_bytes), profile->body_bytes,
+                     endpoint->body_max);
         if (profile->depth > endpoint->depth_max)
             deviates(decision, GUARD_RULE_DEPTH, profile->depth, endpoint->depth_max);
     }
@@ -132,6 +141,6 @@ void gd_rules_request(struct gd_decision *decision)
         if (profile->faults[i] != 0)
             gd_rules_faults(decision, i, profile->faults[i]);
     }
-    if (decision->policy->header->flags & GD_POLICY_CLIENTS_CLOSED)
+    if (!profile->answer && (decision->policy->header->flags & GD_POLICY_CLIENTS_CLOSED) != 0)
         client(decision);
 }
