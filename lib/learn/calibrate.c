@@ -18,7 +18,7 @@ static const double prior_rates[GUARD_RULE_COUNT] = {
     [GUARD_RULE_ITEMS] = 0.1,         [GUARD_RULE_DEPTH] = 0.02,
     [GUARD_RULE_FAULT] = 0.01,        [GUARD_RULE_SIZE] = 0.1,
     [GUARD_RULE_CLIENT] = 0.1,        [GUARD_RULE_STATUS] = 0.1,
-    [GUARD_RULE_LATENCY] = 0.1,       [GUARD_RULE_LEAK] = 0.005,
+    [GUARD_RULE_LATENCY] = 0.02,      [GUARD_RULE_LEAK] = 0.005,
     [GUARD_RULE_DESTINATION] = 0.02,  [GUARD_RULE_ITEMS_FAR] = 0.02,
     [GUARD_RULE_SIZE_FAR] = 0.02,
 };
