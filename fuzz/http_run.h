@@ -17,6 +17,8 @@ struct http_run {
     long live;
     long open;
     uint64_t faults;
+    enum gd_protobuf_framing framing;
+    bool from_client;
 };
 
 static inline void http_run_add(struct http_run *run, const void *ptr, size_t len)
@@ -120,6 +122,68 @@ static inline void http_run_blob(void *ctx, struct guard_span name, struct guard
     }
 }
 
+static inline uint32_t http_run_number(void *ctx, uint32_t message, uint32_t number)
+{
+    http_run_mark(ctx, 'p', message, gd_span(&number, sizeof(number)));
+    uint32_t node = (message * 7 + number) % 20000;
+    return node % 97 == 5 ? GD_PROTOBUF_SKIP : node;
+}
+
+static inline void http_run_integer(void *ctx, uint32_t node, uint64_t value)
+{
+    http_run_mark(ctx, 'i', node, gd_span(&value, sizeof(value)));
+}
+
+static inline void http_run_bytes(void *ctx, uint32_t node, struct guard_span bytes)
+{
+    http_run_mark(ctx, 'y', node, bytes);
+}
+
+static inline void http_run_message(void *ctx, uint32_t node)
+{
+    http_run_open(ctx, node, false);
+}
+
+static inline void http_run_message_end(void *ctx, uint32_t node, uint32_t items)
+{
+    http_run_close(ctx, node, false, items);
+}
+
+static inline void http_run_protobuf_fault(void *ctx, enum guard_fault fault)
+{
+    http_run_fault(ctx, fault, GUARD_LOCATION_PROTOBUF);
+}
+
+static inline void http_run_begin(void *ctx, enum gd_websocket_kind kind)
+{
+    struct http_run *run = ctx;
+    run->open++;
+    http_run_mark(run, 'w', kind, gd_span(NULL, 0));
+}
+
+static inline void http_run_data(void *ctx, struct guard_span piece)
+{
+    http_run_add(ctx, piece.ptr, piece.len);
+}
+
+static inline void http_run_end(void *ctx, bool cut)
+{
+    struct http_run *run = ctx;
+    run->open--;
+    http_run_mark(run, 'W', cut, gd_span(NULL, 0));
+}
+
+static inline void http_run_control(void *ctx, enum gd_websocket_kind kind,
+                                    struct guard_span content)
+{
+    http_run_mark(ctx, 'c', kind, content);
+}
+
+static inline void http_run_websocket_fault(void *ctx, enum guard_fault fault)
+{
+    http_run_fault(ctx, fault, GUARD_LOCATION_WEBSOCKET);
+}
+
 static inline void *http_run_get(void *ctx, size_t size)
 {
     struct http_run *run = ctx;
@@ -147,10 +211,18 @@ static inline void http_run_body(struct http_run *run, enum guard_body_kind kind
                                  const struct gd_limits *limits, size_t step)
 {
     struct guard_alloc source = {run, http_run_get, http_run_put};
-    struct gd_body_sink sink = {http_run_view(run),
-                                {run, http_run_member, http_run_element, http_run_scalar,
-                                 http_run_open, http_run_close, http_run_json_fault, NULL, NULL},
-                                http_run_blob};
+    const struct gd_body_sink sink = {
+        .view = http_run_view(run),
+        .json = {run, http_run_member, http_run_element, http_run_scalar, http_run_open,
+                 http_run_close, http_run_json_fault, NULL, NULL},
+        .blob = http_run_blob,
+        .protobuf = {run, http_run_number, http_run_integer, http_run_bytes, http_run_bytes,
+                     http_run_message, http_run_message_end, http_run_protobuf_fault},
+        .websocket = {run, http_run_begin, http_run_data, http_run_end, http_run_control,
+                      http_run_websocket_fault},
+        .framing = run->framing,
+        .from_client = run->from_client,
+    };
     struct guard_arena arena;
     struct gd_body *body;
     guard_arena_init(&arena, &source, 256 * 1024);
@@ -174,7 +246,8 @@ static inline void http_run_body(struct http_run *run, enum guard_body_kind kind
 
 /* The target of all bodies. The first byte chooses chunks, limits and the allocation that fails;
  * the rest is the body. */
-static inline void http_run_target(enum guard_body_kind kind, struct guard_span boundary,
+static inline void http_run_framed(enum guard_body_kind kind, struct guard_span boundary,
+                                   enum gd_protobuf_framing framing, bool from_client,
                                    const uint8_t *data, size_t size)
 {
     static const struct gd_limits usual = {
@@ -184,14 +257,21 @@ static inline void http_run_target(enum guard_body_kind kind, struct guard_span 
         return;
     struct guard_span text = {data + 1, size - 1};
     const struct gd_limits *limits = data[0] & 1 ? &small : &usual;
-    struct http_run whole = {0};
-    struct http_run pieces = {0};
+    struct http_run whole = {.framing = framing, .from_client = from_client};
+    struct http_run pieces = whole;
     http_run_body(&whole, kind, boundary, text, limits, 0);
     http_run_body(&pieces, kind, boundary, text, limits, 1 + (data[0] >> 1) % 31);
     if (whole.hash != pieces.hash)
         abort();
-    struct http_run failing = {.fail_at = 1 + data[0] % 5};
+    struct http_run failing = {
+        .fail_at = 1 + data[0] % 5, .framing = framing, .from_client = from_client};
     http_run_body(&failing, kind, boundary, text, limits, 0);
+}
+
+static inline void http_run_target(enum guard_body_kind kind, struct guard_span boundary,
+                                   const uint8_t *data, size_t size)
+{
+    http_run_framed(kind, boundary, GD_PROTOBUF_NONE, false, data, size);
 }
 
 #endif

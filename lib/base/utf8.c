@@ -50,6 +50,14 @@ static size_t plain_sequence(const uint8_t *at, size_t left)
     return 0;
 }
 
+size_t gd_utf8_sequence(const uint8_t *at, size_t left)
+{
+    size_t used = plain_sequence(at, left);
+    if (used == 0 && check_sequence(at, left, &used) != GD_UTF8_VALID)
+        return 0;
+    return used;
+}
+
 enum gd_utf8 gd_utf8_check(struct guard_span text)
 {
     enum gd_utf8 worst = GD_UTF8_VALID;

@@ -5,6 +5,7 @@
 
 #include "base/arena.h"
 #include "base/span.h"
+#include "http/events.h"
 #include "http/form.h"
 #include "http/multipart.h"
 
@@ -18,6 +19,9 @@ struct gd_body {
     struct gd_json *json;
     struct gd_form *form;
     struct gd_multipart *multipart;
+    struct gd_protobuf *protobuf;
+    struct gd_websocket *websocket;
+    struct gd_events *events;
     enum guard_body_kind kind;
     bool undecided; /* the first byte isn't seen yet */
     bool begun;     /* TEXT, BYTES: the blob was begun */
@@ -25,6 +29,15 @@ struct gd_body {
     uint8_t held_len;
     uint8_t held[HELD_MAX]; /* blanks before the first byte */
 };
+
+static enum guard_rc begin_protobuf(struct gd_body *body)
+{
+    enum gd_protobuf_framing framing = body->sink->framing;
+    if (framing == GD_PROTOBUF_NONE)
+        framing = GD_PROTOBUF_GRPC;
+    return gd_protobuf_begin(&body->protobuf, framing, &body->sink->protobuf, body->limits,
+                             body->arena);
+}
 
 static enum guard_rc begin_parser(struct gd_body *body, struct guard_span boundary)
 {
@@ -36,12 +49,17 @@ static enum guard_rc begin_parser(struct gd_body *body, struct guard_span bounda
     case GUARD_BODY_MULTIPART:
         return gd_multipart_begin(&body->multipart, boundary, body->sink, body->limits,
                                   body->arena);
+    case GUARD_BODY_GRPC:
+        return begin_protobuf(body);
+    case GUARD_BODY_WEBSOCKET:
+        return gd_websocket_begin(&body->websocket, body->sink->from_client, &body->sink->websocket,
+                                  body->limits, body->arena);
+    case GUARD_BODY_EVENTS:
+        return gd_events_begin(&body->events, body->sink, body->arena);
+    case GUARD_BODY_BYTES:
+        return body->sink->framing == GD_PROTOBUF_BARE ? begin_protobuf(body) : GUARD_OK;
     case GUARD_BODY_NONE:
     case GUARD_BODY_TEXT:
-    case GUARD_BODY_BYTES:
-    case GUARD_BODY_GRPC:
-    case GUARD_BODY_WEBSOCKET:
-    case GUARD_BODY_EVENTS:
         break;
     }
     return GUARD_OK;
@@ -72,6 +90,19 @@ static void blob(const struct gd_body *body, struct guard_span data, bool begin,
     body->sink->blob(body->sink->view.ctx, none, none, none, data, begin, end);
 }
 
+/* What has no names. */
+static void feed_bytes(struct gd_body *body, struct guard_span chunk)
+{
+    if (body->protobuf != NULL) {
+        gd_protobuf_feed(body->protobuf, chunk);
+        return;
+    }
+    if (!body->begun)
+        blob(body, gd_span(NULL, 0), true, false);
+    body->begun = true;
+    blob(body, chunk, false, false);
+}
+
 static void feed_parser(struct gd_body *body, struct guard_span chunk)
 {
     if (body->dead || chunk.len == 0)
@@ -86,16 +117,19 @@ static void feed_parser(struct gd_body *body, struct guard_span chunk)
     case GUARD_BODY_MULTIPART:
         gd_multipart_feed(body->multipart, chunk);
         break;
+    case GUARD_BODY_GRPC:
+        gd_protobuf_feed(body->protobuf, chunk);
+        break;
+    case GUARD_BODY_WEBSOCKET:
+        gd_websocket_feed(body->websocket, chunk);
+        break;
+    case GUARD_BODY_EVENTS:
+        gd_events_feed(body->events, chunk);
+        break;
     case GUARD_BODY_NONE:
     case GUARD_BODY_TEXT:
     case GUARD_BODY_BYTES:
-    case GUARD_BODY_GRPC:
-    case GUARD_BODY_WEBSOCKET:
-    case GUARD_BODY_EVENTS:
-        if (!body->begun)
-            blob(body, gd_span(NULL, 0), true, false);
-        body->begun = true;
-        blob(body, chunk, false, false);
+        feed_bytes(body, chunk);
         break;
     }
 }
@@ -152,6 +186,12 @@ void gd_body_end(struct gd_body *body)
         gd_form_end(body->form);
     else if (body->kind == GUARD_BODY_MULTIPART)
         gd_multipart_end(body->multipart);
+    else if (body->protobuf != NULL)
+        gd_protobuf_end(body->protobuf);
+    else if (body->websocket != NULL)
+        gd_websocket_end(body->websocket);
+    else if (body->events != NULL)
+        gd_events_end(body->events);
     else if (body->begun)
         blob(body, gd_span(NULL, 0), false, true);
     body->dead = true;

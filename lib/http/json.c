@@ -71,7 +71,7 @@ static inline void key_seen(struct gd_json *json, struct guard_span key)
         return;
     json->node = json->handler.member(json->handler.ctx, frame->node, key);
     if (json->node != GD_JSON_SKIP)
-        (void)gd_json_stamp(json, json->node, frame->stamp);
+        (void)gd_json_stamp(json, json->node & ~GD_JSON_APART, frame->stamp);
 }
 
 static inline void leaf_seen(struct gd_json *json, enum gd_json_type type, struct guard_span text)
@@ -482,6 +482,22 @@ void gd_json_end(struct gd_json *json)
     while (json->depth > 0)
         close_container(json);
     json->state = GD_JSON_AT_DEAD;
+}
+
+void gd_json_again(struct gd_json *json)
+{
+    json->frame = NULL;
+    json->depth = 0;
+    json->leaves_left = json->container_limit;
+    json->containers = 0;
+    json->node = GD_JSON_ROOT;
+    json->state = GD_JSON_AT_START;
+    json->mark = 0;
+    json->seen = 0;
+    for (size_t i = 0; i < GD_JSON_PAGE_COUNT; i++) {
+        if (json->pages[i] != NULL)
+            memset(json->pages[i], 0, GD_JSON_PAGE_SIZE * sizeof(*json->pages[i]));
+    }
 }
 
 enum guard_rc gd_json_begin(struct gd_json **out, const struct gd_json_handler *handler,

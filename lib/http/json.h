@@ -12,6 +12,9 @@ enum gd_json_type { GD_JSON_NULL, GD_JSON_FALSE, GD_JSON_TRUE, GD_JSON_NUMBER, G
 /* Nodes are names of places ("a.b[].c"), given by the handler; GD_JSON_ROOT is the document. When a
  * handler returns GD_JSON_SKIP the subtree is checked for syntax but not reported. */
 enum { GD_JSON_ROOT = 0, GD_JSON_SKIP = 0xffffffff };
+/* A handler may set this bit in the node of a member: its value then comes through the calls of the
+ * handler, with the bit, and not through those of a run. */
+#define GD_JSON_APART UINT32_C(0x80000000)
 
 struct gd_json; /* lives in the arena */
 
@@ -49,5 +52,7 @@ void gd_json_feed(struct gd_json *json, struct guard_span chunk);
 /* Ends the document: reports GUARD_FAULT_TRUNCATED when it is incomplete (a value cut in the middle
  * is still handed over as far as it was seen). */
 void gd_json_end(struct gd_json *json);
+/* Begins another document with what was allocated for the last one; it needn't have ended. */
+void gd_json_again(struct gd_json *json);
 
 #endif

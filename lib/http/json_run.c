@@ -2,6 +2,12 @@
 /* What every run leaves to functions, and the runs of receivers that have none of their own. */
 #include "http/json_run.h"
 
+enum gd_json_state gd_json_stamp_apart(struct gd_json *json, uint32_t node, uint32_t instance)
+{
+    bool alive = node == GD_JSON_SKIP || gd_json_stamp(json, node & ~GD_JSON_APART, instance);
+    return alive ? GD_JSON_AT_COLON : GD_JSON_AT_DEAD;
+}
+
 #include "base/utf8.h"
 
 const uint8_t *gd_json_plain_string_slow(const struct gd_json *json, const uint8_t *at,

@@ -150,6 +150,9 @@ static GD_ALWAYS_INLINE const uint8_t *gd_json_run_open(struct gd_json *json,
     return at + 1;
 }
 
+/* A member whose value isn't for the run: the state that is due behind its key. */
+enum gd_json_state gd_json_stamp_apart(struct gd_json *json, uint32_t node, uint32_t instance);
+
 /* A key (behind its quote), colon and scalar. Returns what is behind them; NULL: the run ends. */
 static GD_ALWAYS_INLINE const uint8_t *gd_json_run_member(struct gd_json *json,
                                                           const struct gd_json_run_calls *calls,
@@ -162,8 +165,9 @@ static GD_ALWAYS_INLINE const uint8_t *gd_json_run_member(struct gd_json *json,
     uint32_t node = calls->member(json, frame->node, (struct guard_span){at, (size_t)(stop - at)});
     json->node = node;
     at = stop + 1;
-    if (GD_UNLIKELY(node == GD_JSON_SKIP))
-        return gd_json_run_leave(json, GD_JSON_AT_COLON, at);
+    /* This is GD_JSON_SKIP too. */
+    if (GD_UNLIKELY(node >= GD_JSON_APART))
+        return gd_json_run_leave(json, gd_json_stamp_apart(json, node, frame->stamp), at);
     if (GD_UNLIKELY(!gd_json_stamp(json, node, frame->stamp)))
         return gd_json_run_leave(json, GD_JSON_AT_DEAD, at);
     /* Of the chunk's last bytes the machine takes care: fewer checks here. */

@@ -204,11 +204,48 @@ static bool ends_with(struct guard_span type, struct guard_span suffix)
            gd_span_equal(gd_span_from(type, type.len - suffix.len), suffix);
 }
 
+static bool is_any(struct guard_span type, const char *const *names, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (is_type(type, names[i]))
+            return true;
+    }
+    return false;
+}
+#define IS_ANY(type, names) is_any(type, names, sizeof(names) / sizeof((names)[0]))
+
+enum gd_protobuf_framing gd_body_framing(const struct gd_media_type *media)
+{
+    static const char *const grpc[] = {"application/grpc", "application/grpc+proto"};
+    static const char *const web[] = {"application/grpc-web", "application/grpc-web+proto"};
+    static const char *const bare[] = {"application/x-protobuf", "application/protobuf",
+                                       "application/vnd.google.protobuf",
+                                       "application/x-google-protobuf"};
+    if (IS_ANY(media->type, grpc))
+        return GD_PROTOBUF_GRPC;
+    if (IS_ANY(media->type, web))
+        return GD_PROTOBUF_GRPC_WEB;
+    return IS_ANY(media->type, bare) ? GD_PROTOBUF_BARE : GD_PROTOBUF_NONE;
+}
+
+/* gRPC frames hold what the suffix says; in grpc-web-text they are base64 as a whole. */
+static enum guard_body_kind kind_of_grpc(const struct gd_media_type *media)
+{
+    static const char *const text[] = {"application/grpc-web-text",
+                                       "application/grpc-web-text+proto"};
+    if (IS_ANY(media->type, text))
+        return GUARD_BODY_TEXT;
+    return gd_body_framing(media) == GD_PROTOBUF_NONE ? GUARD_BODY_BYTES : GUARD_BODY_GRPC;
+}
+
 enum guard_body_kind gd_body_kind(const struct gd_media_type *media)
 {
+    struct guard_span grpc = GUARD_SPAN_LITERAL("application/grpc");
     struct guard_span type = media->type;
     if (type.len == 0)
         return GUARD_BODY_NONE;
+    if (gd_span_equal(gd_span_head(type, grpc.len), grpc))
+        return kind_of_grpc(media);
     if (is_type(type, "application/json") || is_type(type, "text/json") ||
         ends_with(type, GUARD_SPAN_LITERAL("+json")))
         return GUARD_BODY_JSON;
@@ -216,6 +253,8 @@ enum guard_body_kind gd_body_kind(const struct gd_media_type *media)
         return GUARD_BODY_FORM;
     if (is_type(type, "multipart/form-data") && media->boundary.len > 0)
         return GUARD_BODY_MULTIPART;
+    if (is_type(type, "text/event-stream"))
+        return GUARD_BODY_EVENTS;
     if (gd_span_equal(gd_span_head(type, 5), GUARD_SPAN_LITERAL("text/")) ||
         is_type(type, "application/xml") || ends_with(type, GUARD_SPAN_LITERAL("+xml")) ||
         is_type(type, "application/javascript") || is_type(type, "application/graphql"))

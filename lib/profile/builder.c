@@ -3,6 +3,7 @@
 #include "profile/builder.h"
 
 #include "base/span.h"
+#include "http/graphql.h"
 #include "http/target.h"
 #include "profile/field_table.h"
 #include "profile/segments.h"
@@ -38,6 +39,8 @@ enum guard_rc gd_builder_begin(struct gd_builder **out, const struct guard_txn_c
     builder->body_limit = cfg->body_limit == 0 ? GD_BODY_MAX : cfg->body_limit;
     builder->stream_field = GD_NO_FIELD;
     builder->json_field = GD_NO_FIELD;
+    gd_buffer_init(&builder->document, arena, builder->limits.value);
+    gd_buffer_init(&builder->decoded, arena, builder->limits.value);
     *out = builder;
     return GUARD_OK;
 }
@@ -96,6 +99,14 @@ static void on_segment(void *ctx, uint32_t index, struct guard_span text)
     profile->segment_count = place + 1;
 }
 
+/* Searches have a parameter of this name as well: only what is GraphQL all through is read so. */
+static void query_parameter(struct gd_builder *builder, struct guard_span value)
+{
+    if (value.len <= GD_VALUE_MAX && gd_graphql_looks(value) &&
+        gd_graphql_check(value, &builder->limits))
+        gd_builder_graphql(builder, value, false);
+}
+
 static void on_value(void *ctx, enum guard_location location, struct guard_span name,
                      struct guard_span value)
 {
@@ -103,6 +114,8 @@ static void on_value(void *ctx, enum guard_location location, struct guard_span 
                             ? GD_LIFE_EXCHANGE
                             : GD_LIFE_CALL;
     gd_builder_pair(ctx, location, name, value, life);
+    if (location == GUARD_LOCATION_QUERY && gd_span_equal(name, GUARD_SPAN_LITERAL("query")))
+        query_parameter(ctx, value);
 }
 
 static void on_fault(void *ctx, enum guard_fault fault, enum guard_location location)

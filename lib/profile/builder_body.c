@@ -4,21 +4,36 @@
 
 #include "base/span.h"
 
-/* The field that a stream goes into; the file's name and type stand behind it. */
-static void begin_stream(struct gd_builder *builder, enum guard_location location,
-                         struct guard_span name)
+void gd_builder_stream_begin(struct gd_builder *builder, uint32_t index)
 {
     builder->stream_field = GD_NO_FIELD;
-    uint32_t field = gd_builder_field(builder, location, GD_NO_FIELD, name, GD_LIFE_CALL);
-    if (field == GD_NO_FIELD)
+    if (index == GD_NO_FIELD)
         return;
     if (builder->stream == NULL)
         builder->stream = gd_stream_new(builder->arena);
     if (builder->stream == NULL) {
-        gd_builder_full(builder, location);
+        gd_builder_full(builder, builder->profile.fields[index].location);
         return;
     }
-    builder->stream_field = field;
+    struct gd_summary *summary = &builder->profile.fields[index].summary;
+    builder->stream_field = index;
+    builder->stream_known = summary->classes;
+    builder->stream_frequent = summary->frequent;
+    builder->stream_transitions = summary->transition_count;
+    gd_stream_begin(builder->stream, summary, builder->arena);
+}
+
+void gd_builder_stream_end(struct gd_builder *builder)
+{
+    const struct gd_field *field = &builder->profile.fields[builder->stream_field];
+    struct guard_span head = gd_stream_end(builder->stream);
+    const struct gd_summary *summary = &field->summary;
+    /* What is shown is the last value that brought something new. */
+    if (head.len > 0 && (summary->classes != builder->stream_known ||
+                         summary->frequent != builder->stream_frequent ||
+                         summary->transition_count != builder->stream_transitions))
+        gd_builder_sample(builder, builder->stream_field, head);
+    builder->stream_field = GD_NO_FIELD;
 }
 
 /* "NAME.filename", "NAME.type". */
@@ -39,18 +54,6 @@ static void add_attribute(struct gd_builder *builder, struct guard_span name,
         gd_builder_value(builder, field, value, 0, GD_LIFE_CALL);
 }
 
-static void end_stream(struct gd_builder *builder)
-{
-    struct gd_field *field = &builder->profile.fields[builder->stream_field];
-    struct guard_span head = gd_span_head(gd_stream_end(builder->stream), GD_SAMPLE_MAX);
-    struct guard_span kept = gd_builder_keep(builder, head);
-    if (kept.ptr == NULL)
-        gd_builder_full(builder, field->location);
-    else
-        field->sample = kept;
-    builder->stream_field = GD_NO_FIELD;
-}
-
 static bool is_list(struct guard_span name)
 {
     return name.len >= 2 && memcmp(name.ptr + name.len - 2, "[]", 2) == 0;
@@ -60,17 +63,35 @@ static void begin_blob(struct gd_builder *builder, struct guard_span name,
                        struct guard_span file_name, struct guard_span content_type)
 {
     bool part = builder->kind == GUARD_BODY_MULTIPART;
-    begin_stream(builder, part ? GUARD_LOCATION_MULTIPART : GUARD_LOCATION_BODY, name);
+    uint32_t index =
+        gd_builder_field(builder, part ? GUARD_LOCATION_MULTIPART : GUARD_LOCATION_BODY,
+                         GD_NO_FIELD, name, GD_LIFE_CALL);
     if (part) {
         add_attribute(builder, name, GUARD_SPAN_LITERAL(".filename"), file_name);
         add_attribute(builder, name, GUARD_SPAN_LITERAL(".type"), content_type);
     }
-    if (builder->stream_field == GD_NO_FIELD)
-        return;
-    struct gd_summary *summary = &builder->profile.fields[builder->stream_field].summary;
-    if (summary->count > 0 && !is_list(name))
+    if (part && index != GD_NO_FIELD && builder->profile.fields[index].summary.count > 0 &&
+        !is_list(name))
         gd_builder_fault(builder, GUARD_LOCATION_MULTIPART, GUARD_FAULT_DUPLICATE_NAME);
-    gd_stream_begin(builder->stream, summary, builder->arena);
+    gd_builder_stream_begin(builder, index);
+}
+
+/* Whole bodies of GraphQL are read at their end; here they are text. */
+static bool is_graphql(const struct gd_builder *builder)
+{
+    return builder->kind == GUARD_BODY_TEXT &&
+           gd_span_equal(builder->media.type, GUARD_SPAN_LITERAL("application/graphql"));
+}
+
+static void end_document(struct gd_builder *builder)
+{
+    struct gd_buffer *document = &builder->document;
+    if (document->failed)
+        gd_builder_full(builder, GUARD_LOCATION_GRAPHQL);
+    if (document->over)
+        gd_builder_fault(builder, GUARD_LOCATION_GRAPHQL, GUARD_FAULT_VALUE_LENGTH);
+    if (document->len > 0 && !document->failed)
+        gd_builder_graphql(builder, gd_buffer_span(document), document->over || builder->body_over);
 }
 
 static void on_blob(void *ctx, struct guard_span name, struct guard_span file_name,
@@ -79,11 +100,16 @@ static void on_blob(void *ctx, struct guard_span name, struct guard_span file_na
     struct gd_builder *builder = ctx;
     if (begin)
         begin_blob(builder, name, file_name, content_type);
+    if (is_graphql(builder)) {
+        gd_buffer_add(&builder->document, data.ptr, data.len);
+        if (end)
+            end_document(builder);
+    }
     if (builder->stream_field == GD_NO_FIELD)
         return;
     gd_stream_add(builder->stream, data);
     if (end)
-        end_stream(builder);
+        gd_builder_stream_end(builder);
 }
 
 void gd_builder_body_sink(struct gd_builder *builder, struct gd_body_sink *out)
@@ -91,11 +117,28 @@ void gd_builder_body_sink(struct gd_builder *builder, struct gd_body_sink *out)
     gd_builder_view(builder, &out->view);
     gd_builder_json_sink(builder, &out->json);
     out->blob = on_blob;
+    gd_builder_protobuf_sink(builder, &out->protobuf);
+    gd_builder_websocket_sink(builder, &out->websocket);
+    out->framing = gd_body_framing(&builder->media);
+    out->from_client = builder->from_client;
+}
+
+void gd_builder_upgraded(struct gd_builder *builder, bool from_client)
+{
+    builder->kind = GUARD_BODY_WEBSOCKET;
+    builder->encoded = false;
+    builder->from_client = from_client;
+}
+
+/* Streams of messages have limits for each of them and none for all. */
+static bool is_endless(enum guard_body_kind kind)
+{
+    return kind == GUARD_BODY_GRPC || kind == GUARD_BODY_WEBSOCKET || kind == GUARD_BODY_EVENTS;
 }
 
 size_t gd_builder_room(const struct gd_builder *builder)
 {
-    return builder->body_limit - builder->body_inspected;
+    return is_endless(builder->kind) ? SIZE_MAX : builder->body_limit - builder->body_inspected;
 }
 
 void gd_builder_body(struct gd_builder *builder, struct guard_span chunk)
@@ -110,9 +153,10 @@ void gd_builder_body(struct gd_builder *builder, struct guard_span chunk)
         return;
     }
     /* Of what a service hands out as files only the size is learned. */
-    if (builder->profile.answer && builder->kind == GUARD_BODY_BYTES)
+    if (builder->profile.answer && builder->kind == GUARD_BODY_BYTES &&
+        gd_body_framing(&builder->media) == GD_PROTOBUF_NONE)
         return;
-    size_t room = builder->body_limit - builder->body_inspected;
+    size_t room = gd_builder_room(builder);
     if (chunk.len > room) {
         builder->body_over = true;
         gd_builder_fault(builder, GUARD_LOCATION_BODY, GUARD_FAULT_BODY_LENGTH);

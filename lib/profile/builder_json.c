@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* JSON members become fields: the hot path of JSON bodies. */
+#include "http/graphql.h"
 #include "http/json_run.h"
 #include "profile/field_table.h"
 #include "profile/segments.h"
@@ -34,6 +35,15 @@ static bool may_be_identity(struct guard_span key)
     return key.len > 0 && ((key.ptr[0] >= '0' && key.ptr[0] <= '9') || key.len >= HEX_ID_MIN);
 }
 
+/* The document, or one of those that come as its elements. */
+static bool is_outermost(const struct gd_builder *builder, uint32_t object)
+{
+    if (object == GD_JSON_ROOT)
+        return true;
+    const struct gd_field *field = &builder->profile.fields[index_of(object)];
+    return field->parent == GD_NO_FIELD && gd_span_equal(field->name, GUARD_SPAN_LITERAL("[]"));
+}
+
 /* A member that wasn't expected: mostly the first of its name. */
 static __attribute__((noinline)) uint32_t new_member(struct gd_builder *builder, uint32_t object,
                                                      struct guard_span key)
@@ -50,6 +60,9 @@ static __attribute__((noinline)) uint32_t new_member(struct gd_builder *builder,
     uint32_t node = node_of(builder, parent_of(object), key);
     if (node == GD_JSON_SKIP)
         return node;
+    /* May be GraphQL. It isn't linked, so that it always comes here. */
+    if (gd_span_equal(key, GUARD_SPAN_LITERAL("query")) && is_outermost(builder, object))
+        return node | GD_JSON_APART;
     struct gd_link *links = builder->links;
     uint32_t last = links[at].last;
     if (last != 0)
@@ -130,6 +143,8 @@ static void on_scalar(void *ctx, uint32_t node, enum gd_json_type type, struct g
         gd_builder_value(builder, field, text,
                          type == GD_JSON_NUMBER ? 1u << GUARD_TYPE_INT : 1u << GUARD_TYPE_STRING,
                          GD_LIFE_CALL);
+    if ((node & GD_JSON_APART) && type == GD_JSON_STRING && gd_graphql_looks(text))
+        gd_builder_graphql(builder, text, text.len >= GD_VALUE_MAX - 3);
 }
 
 static inline void open_node(struct gd_builder *builder, uint32_t node, bool is_array)

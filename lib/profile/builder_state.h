@@ -4,6 +4,7 @@
 #define GD_PROFILE_BUILDER_STATE_H
 
 #include "base/arena.h"
+#include "base/buffer.h"
 #include "profile/builder.h"
 #include "profile/memo.h"
 #include "profile/record.h"
@@ -75,11 +76,19 @@ struct gd_builder {
     size_t body_limit;
     size_t body_inspected;
     uint64_t body_bytes;
-    bool body_over; /* beyond the limit */
-    bool body_dead; /* the parser couldn't begin */
+    bool body_over;   /* beyond the limit */
+    bool body_dead;   /* the parser couldn't begin */
+    bool from_client; /* of WebSocket frames: the direction */
     struct gd_stream *stream;
     uint32_t stream_field; /* GD_NO_FIELD: nothing streams */
-    uint32_t json_field;   /* of the document, GD_NO_FIELD before */
+    uint64_t stream_known; /* what the field's summary had before: classes, */
+    uint64_t stream_frequent;
+    uint32_t stream_transitions;
+    struct gd_messages *messages; /* of a WebSocket connection */
+    struct gd_buffer document;    /* GraphQL that is a body of its own */
+    struct gd_buffer decoded;     /* a string in GraphQL */
+    uint32_t tree_depth;          /* in what isn't JSON */
+    uint32_t json_field;          /* of the document, GD_NO_FIELD before */
     uint32_t json_depth;
     struct gd_segment segments[GD_SEGMENTS_MAX]; /* this and what follows isn't cleared */
     uint16_t first_table[GD_TABLE_FIRST];
@@ -100,6 +109,14 @@ void gd_builder_pair(struct gd_builder *builder, enum guard_location location,
 /* builder_answer.c: what only responses have. */
 void gd_builder_set_cookie(struct gd_builder *builder, struct guard_span value);
 
+/* A value that comes in pieces; nothing is added when the field can't be made. */
+void gd_builder_stream_begin(struct gd_builder *builder, uint32_t field);
+void gd_builder_stream_end(struct gd_builder *builder);
+
+/* Reads the text as a GraphQL document; cut: it goes on. */
+void gd_builder_graphql(struct gd_builder *builder, struct guard_span text, bool cut);
+void gd_builder_protobuf_sink(struct gd_builder *builder, struct gd_protobuf_handler *out);
+void gd_builder_websocket_sink(struct gd_builder *builder, struct gd_websocket_handler *out);
 void gd_builder_json_sink(struct gd_builder *builder, struct gd_json_handler *out);
 void gd_builder_body_sink(struct gd_builder *builder, struct gd_body_sink *out);
 /* The callbacks for target and cookies. */

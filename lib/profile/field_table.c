@@ -157,7 +157,8 @@ static void text_faults(struct gd_builder *builder, const struct gd_field *field
 {
     const uint64_t control = UINT64_C(1) << GUARD_CLASS_CONTROL;
     const uint64_t invalid = UINT64_C(1) << GUARD_CLASS_INVALID;
-    if (field->summary.classes & control)
+    /* Protocol buffers don't say which of their fields are text. */
+    if ((field->summary.classes & control) && field->location != GUARD_LOCATION_PROTOBUF)
         gd_builder_fault(builder, field->location, GUARD_FAULT_CONTROL);
     /* The decoders have named what they saw; headers have none. */
     if ((field->summary.classes & invalid) && field->location == GUARD_LOCATION_HEADER)

@@ -14,7 +14,7 @@
 
 #include <cmocka.h>
 
-enum { CLIENTS = 60, EXCHANGES = 6000, LINE_MAX_BYTES = 64 * 1024 };
+enum { CLIENTS = 200, EXCHANGES = 6000, LINE_MAX_BYTES = 64 * 1024 };
 
 static void *get(void *ctx, size_t size)
 {

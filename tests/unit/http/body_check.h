@@ -16,20 +16,30 @@
 #define BIT(fault) (UINT64_C(1) << (fault))
 
 /* The trace, however the body is cut: whole, into two at every place, into single bytes. */
-static inline void check_body(enum guard_body_kind kind, struct guard_span boundary,
-                              struct guard_span text, const struct gd_limits *limits,
-                              const char *expected)
+static inline void check_framed(enum guard_body_kind kind, struct guard_span boundary,
+                                enum gd_protobuf_framing framing, bool from_client,
+                                struct guard_span text, const struct gd_limits *limits,
+                                const char *expected)
 {
     for (size_t cut = 0; cut <= text.len; cut++) {
         struct trace trace;
         struct trace_cuts cuts = {cut == text.len ? 1 : 0, cut};
         trace_init(&trace);
+        trace.framing = framing;
+        trace.from_client = from_client;
         assert_true(trace_body(&trace, kind, boundary, text, limits, cuts, NULL));
         assert_int_equal(trace.open, 0);
         if (strcmp(trace.text, expected) != 0)
             fail_msg("cut at %zu:\n%s\nexpected:\n%s", cut, trace.text, expected);
         trace_fini(&trace);
     }
+}
+
+static inline void check_body(enum guard_body_kind kind, struct guard_span boundary,
+                              struct guard_span text, const struct gd_limits *limits,
+                              const char *expected)
+{
+    check_framed(kind, boundary, GD_PROTOBUF_NONE, false, text, limits, expected);
 }
 
 /* Each allocation fails in turn: told once, survived, nothing leaks. */

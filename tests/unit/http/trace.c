@@ -223,9 +223,104 @@ static void on_blob(void *ctx, struct guard_span name, struct guard_span file_na
     }
 }
 
+static void put_number(struct trace *trace, const char *mark, unsigned long long number)
+{
+    char text[48];
+    put(trace, text, (size_t)snprintf(text, sizeof(text), "%s%llu\n", mark, number));
+}
+
+static uint32_t on_field(void *ctx, uint32_t message, uint32_t number)
+{
+    char name[16];
+    (void)snprintf(name, sizeof(name), ".%u", number);
+    return node_of(ctx, message, name, gd_span(NULL, 0));
+}
+
+static void on_integer(void *ctx, uint32_t node, uint64_t value)
+{
+    put_node(ctx, node);
+    put_number(ctx, "=", value);
+}
+
+static void on_fixed(void *ctx, uint32_t node, struct guard_span bytes)
+{
+    put_node(ctx, node);
+    put_text(ctx, "=fixed ");
+    put_bytes(ctx, bytes);
+    put_text(ctx, "\n");
+}
+
+static void on_bytes(void *ctx, uint32_t node, struct guard_span bytes)
+{
+    put_node(ctx, node);
+    put_text(ctx, "=\"");
+    put_bytes(ctx, bytes);
+    put_text(ctx, "\n");
+}
+
+static void on_message(void *ctx, uint32_t node)
+{
+    on_open(ctx, node, false);
+}
+
+static void on_message_end(void *ctx, uint32_t node, uint32_t items)
+{
+    on_close(ctx, node, false, items);
+}
+
+static void on_protobuf_fault(void *ctx, enum guard_fault fault)
+{
+    on_fault(ctx, fault, GUARD_LOCATION_PROTOBUF);
+}
+
+static const char *const kinds[] = {"text", "binary", "close", "ping", "pong"};
+
+static void on_begin(void *ctx, enum gd_websocket_kind kind)
+{
+    struct trace *trace = ctx;
+    trace->open++;
+    put_text(trace, kinds[kind]);
+    put_text(trace, " ");
+}
+
+static void on_data(void *ctx, struct guard_span piece)
+{
+    put_bytes(ctx, piece);
+}
+
+static void on_end(void *ctx, bool cut)
+{
+    struct trace *trace = ctx;
+    trace->open--;
+    put_text(trace, cut ? "~\n" : "|\n");
+}
+
+static void on_control(void *ctx, enum gd_websocket_kind kind, struct guard_span content)
+{
+    put_text(ctx, "<");
+    put_text(ctx, kinds[kind]);
+    put_text(ctx, " ");
+    put_bytes(ctx, content);
+    put_text(ctx, ">");
+}
+
+static void on_websocket_fault(void *ctx, enum guard_fault fault)
+{
+    on_fault(ctx, fault, GUARD_LOCATION_WEBSOCKET);
+}
+
 struct gd_body_sink trace_sink(struct trace *trace)
 {
-    return (struct gd_body_sink){trace_view(trace), trace_json(trace), on_blob};
+    return (struct gd_body_sink){
+        .view = trace_view(trace),
+        .json = trace_json(trace),
+        .blob = on_blob,
+        .protobuf = {trace, on_field, on_integer, on_fixed, on_bytes, on_message, on_message_end,
+                     on_protobuf_fault},
+        .websocket = {trace, on_begin, on_data, on_end, on_control, on_websocket_fault},
+        .framing = trace->framing,
+        .from_client = trace->from_client,
+    };
 }
 
 static void feed_copy(struct gd_body *body, const uint8_t *ptr, size_t len)

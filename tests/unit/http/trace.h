@@ -24,6 +24,8 @@ struct trace {
     uint32_t node_cap;
     uint32_t skip_from; /* the number of nodes from which on members are skipped */
     unsigned calls;
+    enum gd_protobuf_framing framing;
+    bool from_client;
 };
 
 /* An allocator that fails its fail_at-th call (0: never) and counts. */

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What gRPC, GraphQL, WebSocket and server-sent events become, and that memory doesn't grow with
+ * what streams. */
+#include "exchange.h"
+#include "profile/builder_state.h"
+
+#include <stdio.h>
+
+#define TEXT(bytes) gd_span(bytes, sizeof(bytes) - 1)
+
+enum { DUMP_SIZE = 8192 };
+
+struct out {
+    char text[DUMP_SIZE];
+    size_t len;
+};
+
+static void put(struct out *out, struct guard_span piece)
+{
+    assert_true(piece.len < DUMP_SIZE - out->len);
+    if (piece.len > 0)
+        memcpy(out->text + out->len, piece.ptr, piece.len);
+    out->len += piece.len;
+    out->text[out->len] = '\0';
+}
+
+static void put_number(struct out *out, const char *mark, uint32_t number)
+{
+    char line[32];
+    put(out, gd_span(line, (size_t)snprintf(line, sizeof(line), " %s%u", mark, number)));
+}
+
+static void put_path(const struct gd_profile *profile, const struct gd_field *field,
+                     struct out *out)
+{
+    if (field->parent != GD_NO_FIELD) {
+        put_path(profile, &profile->fields[field->parent], out);
+        put(out, text("/"));
+    }
+    put(out, field->name);
+}
+
+/* A line for each field of the location: path, types, and numbers that aren't usual. */
+static void dump(const struct gd_profile *profile, enum guard_location location, struct out *out)
+{
+    for (uint32_t i = 0; i < profile->field_count; i++) {
+        const struct gd_field *field = &profile->fields[i];
+        if (field->location != location)
+            continue;
+        put_path(profile, field, out);
+        for (uint32_t type = 0; type < GUARD_TYPE_COUNT; type++) {
+            if ((field->summary.types >> type & 1) == 0)
+                continue;
+            put(out, text(" "));
+            put(out, text(guard_type_name((enum guard_type)type)));
+        }
+        if (field->summary.count != 1)
+            put_number(out, "x", field->summary.count);
+        if (field->summary.items_max > 0)
+            put_number(out, "#", field->summary.items_max);
+        put(out, text("\n"));
+    }
+    for (unsigned i = 0; i < GUARD_FAULT_COUNT; i++) {
+        if ((profile->faults[location] >> i & 1) == 0)
+            continue;
+        put(out, text("! "));
+        put(out, text(guard_fault_name((enum guard_fault)i)));
+        put(out, text("\n"));
+    }
+}
+
+static void expect(const struct gd_profile *profile, enum guard_location location,
+                   const char *expected)
+{
+    struct out found = {.len = 0};
+    dump(profile, location, &found);
+    if (strcmp(found.text, expected) != 0)
+        fail_msg("%s:\n%s\nexpected:\n%s", guard_location_name(location), found.text, expected);
+}
+
+static struct gd_profile *run_bytes(struct exchange *exchange, const char *type,
+                                    struct guard_span body, size_t chunk)
+{
+    assert_int_equal(exchange_begin(exchange, 0), GUARD_OK);
+    gd_builder_request(exchange->builder, text("POST"), text("/"), 20);
+    gd_builder_header(exchange->builder, text("content-type"), text(type));
+    (void)gd_builder_headers_end(exchange->builder);
+    exchange_body(exchange, body, chunk);
+    return exchange_end(exchange);
+}
+
+static void check_bytes(const char *type, struct guard_span body, enum guard_location location,
+                        enum guard_body_kind kind, const char *expected)
+{
+    for (size_t chunk = 1; chunk <= body.len; chunk = chunk < 8 ? chunk + 1 : chunk * 2) {
+        struct exchange exchange;
+        const struct gd_profile *profile = run_bytes(&exchange, type, body, chunk);
+        assert_int_equal(profile->body_kind, kind);
+        expect(profile, location, expected);
+        exchange_fini(&exchange);
+    }
+}
+
+static void test_grpc(void **state)
+{
+    (void)state;
+    /* {1: 150, 2: "testing", 3: {1: 150}, 4: -1} twice; the second time without 2 and 4 */
+    struct guard_span body = TEXT("\0\0\0\0\x1c\x08\x96\x01\x12\x07testing\x1a\x03\x08\x96\x01"
+                                  "\x20\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"
+                                  "\0\0\0\0\x08\x08\x96\x01\x1a\x03\x08\x96\x01");
+    const char *expected = " object x2 #4\n1 int x2\n2 word\n3 object x2 #1\n3/1 int x2\n4 int\n";
+    check_bytes("application/grpc", body, GUARD_LOCATION_PROTOBUF, GUARD_BODY_GRPC, expected);
+    check_bytes("application/grpc-web+proto", body, GUARD_LOCATION_PROTOBUF, GUARD_BODY_GRPC,
+                expected);
+    check_bytes("application/x-protobuf", TEXT("\x08\x96\x01\x12\x03\xff\x00\x01\x1d\0\0\x80\x3f"),
+                GUARD_LOCATION_PROTOBUF, GUARD_BODY_BYTES,
+                " object #3\n1 int\n2 bytes\n3 decimal\n");
+}
+
+static void test_graphql(void **state)
+{
+    (void)state;
+    const char *expected =
+        "query object #2\nquery/user object x2 #2\nquery/user/(id) int token x2\n"
+        "query/user/name null x2 #2\n";
+    expected = "query object #2\nquery/user object x2 #2\nquery/user/(id) int text x2\n"
+               "query/user/name null x2 #2\n";
+    check_bytes("application/json",
+                TEXT("{\"query\":\"{ a: user(id: 1) { name } b: user(id: $x) {name} }\"}"),
+                GUARD_LOCATION_GRAPHQL, GUARD_BODY_JSON, expected);
+    check_bytes(
+        "application/json",
+        TEXT("[{\"query\": \"query\\n{ a: user(id: 1) { name } b: user(id: $x) {name} }\"}]"),
+        GUARD_LOCATION_GRAPHQL, GUARD_BODY_JSON, expected);
+    check_bytes("application/graphql", TEXT("{ a: user(id: 1) { name } b: user(id: $x) {name} }"),
+                GUARD_LOCATION_GRAPHQL, GUARD_BODY_TEXT, expected);
+    struct exchange exchange;
+    const struct gd_profile *profile = exchange_run(
+        &exchange, "GET", "/?query=%7B+a:user(id:1)%7Bname%7D+b:user(id:%24x)%7Bname%7D+%7D", NULL,
+        NULL, NULL);
+    expect(profile, GUARD_LOCATION_GRAPHQL, expected);
+    exchange_fini(&exchange);
+}
+
+static struct gd_profile *run_frames(struct exchange *exchange, bool from_client,
+                                     struct guard_span frames, size_t chunk)
+{
+    assert_int_equal(exchange_begin(exchange, 0), GUARD_OK);
+    gd_builder_request(exchange->builder, text("GET"), text("/"), 11);
+    (void)gd_builder_headers_end(exchange->builder);
+    gd_builder_upgraded(exchange->builder, from_client);
+    exchange_body(exchange, frames, chunk);
+    return exchange_end(exchange);
+}
+
+static void test_websocket(void **state)
+{
+    (void)state;
+    struct guard_span frames = TEXT("\x81\x0a{\"a\":[1]} \x01\x03{\"a\x89\x00\x80\x08\":\"xyz\"}"
+                                    "\x81\x05Hello\x82\x03\x00\x01\x02\x88\x05\x03\xe8"
+                                    "bye");
+    for (size_t chunk = 1; chunk <= frames.len; chunk++) {
+        struct exchange exchange;
+        const struct gd_profile *profile = run_frames(&exchange, false, frames, chunk);
+        assert_int_equal(profile->body_kind, GUARD_BODY_WEBSOCKET);
+        expect(profile, GUARD_LOCATION_WEBSOCKET,
+               " word object x3 #1\na word array string x2 #1\na/[] int\n(ping) empty\n"
+               "(binary) bytes\n(close) int\n(reason) word\n");
+        exchange_fini(&exchange);
+    }
+}
+
+static void test_events(void **state)
+{
+    (void)state;
+    check_bytes("text/event-stream",
+                TEXT(": hello\n\nevent: add\ndata: 1\ndata:2\r\n\r\nid\nretry: 10\rodd: x\n\n"),
+                GUARD_LOCATION_BODY, GUARD_BODY_EVENTS,
+                "event word\ndata int x2\n word text x2\nretry int\n");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_grpc),
+        cmocka_unit_test(test_graphql),
+        cmocka_unit_test(test_websocket),
+        cmocka_unit_test(test_events),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
