@@ -18,7 +18,10 @@ THIRD_PARTY = {
     "sqlite3.h": "guardd/store.c",
     "jansson.h": "common/",
     "yaml.h": "common/",
-    "zlib.h": "guard/traffic_file.c",
+    "zlib.h": ("guard/traffic_file.c", "common/decoder_zlib.c"),  # its files, and its streams
+    "brotli/decode.h": "common/decoder_brotli.c",
+    "zstd.h": "common/decoder_zstd.c",
+    "zstd_errors.h": "common/decoder_zstd.c",
 }
 # What of the C library is left for code without I/O, clock, threads and heap.
 LIB_SYSTEM = {
@@ -80,6 +83,8 @@ def check_angle(root, path, target, users):
     if target in THIRD_PARTY:
         users.setdefault(target, []).append(path)
         owner = THIRD_PARTY[target]
+        if isinstance(owner, tuple):
+            return None if path in owner else f"<{target}> belongs to {' and '.join(owner)} alone"
         fits = path.startswith(owner) if owner.endswith("/") else path == owner
         return None if fits and not path.endswith(".h") else f"<{target}> belongs to {owner} alone"
     if path.startswith(("lib/", "include/")):
@@ -120,7 +125,7 @@ def check(root):
         if path.startswith("guard/") and exists(root, "include/" + path):
             yield path, 1, "a public header has the same name; call it something else"
     for target, paths in users.items():
-        if len(paths) > 1:
+        if len(paths) > 1 and not isinstance(THIRD_PARTY[target], tuple):
             for path in paths:
                 yield path, 1, f"<{target}> is included by {len(paths)} files; one owns it"
 

@@ -11,6 +11,7 @@ static void clean_up(void *data)
 {
     gate_exchange_t *exchange = data;
     struct guard_arena arena = exchange->arena; /* holds the exchange itself */
+    gate_response_free(exchange);
     if (exchange->policy != NULL)
         guard_policy_unref(exchange->policy);
     guard_arena_reset(&arena);
@@ -51,13 +52,20 @@ static ngx_int_t not_inspected(ngx_http_request_t *r, const gate_loc_conf_t *con
     if (!gate_worker.failing) {
         gate_worker.failing = true;
         ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
-                      "guard: no memory to inspect exchanges with; they are %s",
+                      "guard: exchanges can't be inspected for lack of memory or a failing file; "
+                      "they are %s",
                       conf->failure == GATE_FAILURE_CLOSED || service->fail_closed ? "refused"
                                                                                    : "let through");
     }
     if (conf->failure != GATE_FAILURE_CLOSED && !service->fail_closed)
         return NGX_DECLINED;
     return NGX_HTTP_SERVICE_UNAVAILABLE;
+}
+
+bool gate_not_inspected(ngx_http_request_t *r, const gate_exchange_t *exchange)
+{
+    const gate_loc_conf_t *conf = ngx_http_get_module_loc_conf(r, ngx_http_guard_module);
+    return not_inspected(r, conf, exchange->service) != NGX_DECLINED;
 }
 
 static struct guard_span span(ngx_str_t text)
@@ -148,6 +156,7 @@ static bool begin(ngx_http_request_t *r, const gate_loc_conf_t *conf, gate_excha
         .hash_seed = gate_worker.hash_seed,
         .memo = gate_worker.memo,
         .body_limit = conf->body_limit,
+        .response_limit = conf->response_limit,
         .time_ms = (uint64_t)r->start_sec * 1000 + r->start_msec,
     };
     if (guard_txn_begin(&exchange->txn, &cfg, &exchange->arena) != GUARD_OK) {
@@ -163,6 +172,7 @@ static bool begin(ngx_http_request_t *r, const gate_loc_conf_t *conf, gate_excha
     guard_txn_request(exchange->txn, span(r->method_name), target_of(r), version_of(r));
     feed_headers(r, exchange->txn);
     guard_txn_headers_end(exchange->txn);
+    gate_request_decode(exchange, conf->body_limit);
     return true;
 }
 
@@ -186,12 +196,18 @@ static gate_exchange_t *hang_on(ngx_http_request_t *r, struct gate_service *serv
     return exchange;
 }
 
+bool gate_blocks(const gate_exchange_t *exchange, const struct guard_verdict *verdict)
+{
+    return verdict->action == GUARD_BLOCK && exchange->service->bypass_until_ms <= gate_unix_ms();
+}
+
 static void judge(gate_exchange_t *exchange)
 {
     exchange->reading = false;
+    gate_request_complete(exchange);
     exchange->verdict = guard_txn_request_end(exchange->txn);
     exchange->action = exchange->verdict->action;
-    if (exchange->action == GUARD_BLOCK && exchange->service->bypass_until_ms > gate_unix_ms())
+    if (exchange->action == GUARD_BLOCK && !gate_blocks(exchange, exchange->verdict))
         exchange->action = GUARD_PASS;
 }
 
@@ -202,17 +218,17 @@ ngx_int_t gate_request_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
         for (const ngx_chain_t *link = in; link != NULL; link = link->next) {
             const ngx_buf_t *buf = link->buf;
             if (buf->last > buf->pos)
-                guard_txn_body(exchange->txn,
-                               (struct guard_span){buf->pos, (size_t)(buf->last - buf->pos)});
+                gate_request_feed(exchange,
+                                  (struct guard_span){buf->pos, (size_t)(buf->last - buf->pos)});
         }
     }
     return gate_next_request_body_filter(r, in);
 }
 
 /* Another module wanted the body before us, so it didn't pass our filter: it is read from where
- * nginx keeps it. */
-static void feed_kept_body(ngx_http_request_t *r, const gate_loc_conf_t *conf,
-                           struct guard_txn *txn)
+ * nginx keeps it. false: that failed. */
+static bool feed_kept_body(ngx_http_request_t *r, const gate_loc_conf_t *conf,
+                           gate_exchange_t *exchange)
 {
     static u_char buffer[16 * 1024];
     size_t fed = 0;
@@ -220,7 +236,8 @@ static void feed_kept_body(ngx_http_request_t *r, const gate_loc_conf_t *conf,
         ngx_buf_t *buf = link->buf;
         if (!buf->in_file) {
             if (buf->last > buf->pos)
-                guard_txn_body(txn, (struct guard_span){buf->pos, (size_t)(buf->last - buf->pos)});
+                gate_request_feed(exchange,
+                                  (struct guard_span){buf->pos, (size_t)(buf->last - buf->pos)});
             continue;
         }
         off_t at = buf->file_pos;
@@ -228,12 +245,13 @@ static void feed_kept_body(ngx_http_request_t *r, const gate_loc_conf_t *conf,
             size_t want = ngx_min(sizeof(buffer), (size_t)(buf->file_last - at));
             ssize_t n = ngx_read_file(buf->file, buffer, want, at);
             if (n <= 0)
-                return;
-            guard_txn_body(txn, (struct guard_span){buffer, (size_t)n});
+                return false;
+            gate_request_feed(exchange, (struct guard_span){buffer, (size_t)n});
             at += n;
             fed += (size_t)n;
         }
     }
+    return true;
 }
 
 static void on_body_read(ngx_http_request_t *r)
@@ -266,7 +284,10 @@ static ngx_int_t inspect(ngx_http_request_t *r, const gate_loc_conf_t *conf)
     if (exchange == NULL || !begin(r, conf, exchange))
         return not_inspected(r, conf, service);
     if (r->request_body != NULL) {
-        feed_kept_body(r, conf, exchange->txn);
+        if (!feed_kept_body(r, conf, exchange)) {
+            exchange->txn = NULL;
+            return not_inspected(r, conf, service);
+        }
     } else if (body_follows(r)) {
         exchange->reading = true;
         ngx_int_t rc = ngx_http_read_client_request_body(r, on_body_read);
@@ -301,12 +322,22 @@ ngx_int_t gate_precontent_handler(ngx_http_request_t *r)
     return inspect(r, conf);
 }
 
-static uint32_t latency_us(const ngx_http_request_t *r)
+/* How long the service took, over all tries: nothing that the client's slowness is a part of.
+ * UINT32_MAX where that isn't known: nothing was proxied, the client had still to send, or the
+ * response is a stream, which lasts as long as its client likes. */
+static uint32_t latency_us(const ngx_http_request_t *r, const gate_exchange_t *exchange)
 {
-    const ngx_time_t *now = ngx_timeofday();
-    ngx_msec_int_t ms = (ngx_msec_int_t)((now->sec - r->start_sec) * 1000) +
-                        (ngx_msec_int_t)(now->msec - r->start_msec);
-    ms = ngx_max(ms, 0);
+    enum guard_body_kind kind = exchange->response.kind;
+    if (r->upstream_states == NULL || r->upstream == NULL || r->request_body_no_buffering ||
+        kind == GUARD_BODY_EVENTS || kind == GUARD_BODY_WEBSOCKET || kind == GUARD_BODY_GRPC)
+        return UINT32_MAX;
+    const ngx_http_upstream_state_t *states = r->upstream_states->elts;
+    uint64_t ms = 0;
+    for (ngx_uint_t i = 0; i < r->upstream_states->nelts; i++) {
+        /* Without buffers the service is as slow as the client: then its header tells. */
+        ngx_msec_t time = r->upstream->buffering ? states[i].response_time : states[i].header_time;
+        ms += time == (ngx_msec_t)-1 ? 0 : time;
+    }
     return ms < UINT32_MAX / 1000 ? (uint32_t)ms * 1000 : UINT32_MAX - 1;
 }
 
@@ -319,8 +350,10 @@ ngx_int_t gate_log_handler(ngx_http_request_t *r)
         return NGX_OK;
     exchange->recorded = true;
     ngx_uint_t status = r->err_status != 0 ? r->err_status : r->headers_out.status;
+    ngx_uint_t answered = exchange->response.begun ? exchange->response.status : status;
     size_t len = 0;
-    guard_txn_response(exchange->txn, (uint32_t)status, latency_us(r));
+    guard_txn_response(exchange->txn, (uint32_t)answered, latency_us(r, exchange));
+    exchange->verdict = guard_txn_whole(exchange->txn);
     if (gate_worker.records != NULL &&
         guard_txn_record(exchange->txn, record_buffer, sizeof(record_buffer), &len) == GUARD_OK)
         ring_writer_put(gate_worker.records, (struct guard_span){record_buffer, len});

@@ -12,6 +12,7 @@ static char *set_state(ngx_conf_t *cf, ngx_command_t *command, void *conf);
 static char *set_key(ngx_conf_t *cf, ngx_command_t *command, void *conf);
 static char *check_ring_size(ngx_conf_t *cf, void *post, void *data);
 static char *check_body_limit(ngx_conf_t *cf, void *post, void *data);
+static char *set_hold(ngx_conf_t *cf, ngx_command_t *command, void *conf);
 
 static ngx_conf_post_t ring_size_post = {check_ring_size};
 static ngx_conf_post_t body_limit_post = {check_body_limit};
@@ -46,6 +47,19 @@ static ngx_command_t commands[] = {
      offsetof(gate_loc_conf_t, client), clients},
     {ngx_string("guard_subject"), GATE_ANY_LEVEL, ngx_http_set_complex_value_slot,
      NGX_HTTP_LOC_CONF_OFFSET, offsetof(gate_loc_conf_t, subject), NULL},
+    {ngx_string("guard_response"),
+     NGX_HTTP_MAIN_CONF | NGX_HTTP_SRV_CONF | NGX_HTTP_LOC_CONF | NGX_CONF_FLAG,
+     ngx_conf_set_flag_slot, NGX_HTTP_LOC_CONF_OFFSET, offsetof(gate_loc_conf_t, response), NULL},
+    {ngx_string("guard_response_limit"), GATE_ANY_LEVEL, ngx_conf_set_size_slot,
+     NGX_HTTP_LOC_CONF_OFFSET, offsetof(gate_loc_conf_t, response_limit), &body_limit_post},
+    {ngx_string("guard_response_hold"),
+     NGX_HTTP_MAIN_CONF | NGX_HTTP_SRV_CONF | NGX_HTTP_LOC_CONF | NGX_CONF_TAKE12, set_hold,
+     NGX_HTTP_LOC_CONF_OFFSET, 0, NULL},
+    {ngx_string("guard_response_hold_budget"), NGX_HTTP_MAIN_CONF | NGX_CONF_TAKE1,
+     ngx_conf_set_size_slot, NGX_HTTP_MAIN_CONF_OFFSET, offsetof(gate_main_conf_t, hold_budget),
+     NULL},
+    {ngx_string("guard_block_page"), GATE_ANY_LEVEL, gate_page_set, NGX_HTTP_LOC_CONF_OFFSET, 0,
+     NULL},
     ngx_null_command,
 };
 
@@ -167,12 +181,33 @@ static char *check_body_limit(ngx_conf_t *cf, void *post, void *data)
     return *(size_t *)data == 0 ? complain(cf, "is 0") : NGX_CONF_OK;
 }
 
+/* SIZE [TIME]; 0 holds nothing. */
+static char *set_hold(ngx_conf_t *cf, ngx_command_t *command, void *data)
+{
+    gate_loc_conf_t *conf = data;
+    ngx_str_t *args = cf->args->elts;
+    if (conf->hold_size != NGX_CONF_UNSET_SIZE)
+        return complain(cf, "is duplicate");
+    ssize_t size = ngx_parse_size(&args[1]);
+    if (size == NGX_ERROR || size > 16 * 1024 * 1024)
+        return complain(cf, "wants a size of at most 16m");
+    conf->hold_size = (size_t)size;
+    if (cf->args->nelts < 3)
+        return NGX_CONF_OK;
+    ngx_int_t time = ngx_parse_time(&args[2], 0);
+    if (time == NGX_ERROR || time > 60 * 1000)
+        return complain(cf, "wants a time of at most 60s");
+    conf->hold_time = (ngx_msec_t)time;
+    return NGX_CONF_OK;
+}
+
 static void *create_main_conf(ngx_conf_t *cf)
 {
     gate_main_conf_t *conf = ngx_pcalloc(cf->pool, sizeof(*conf));
     if (conf == NULL || ngx_array_init(&conf->services, cf->pool, 4, sizeof(ngx_str_t)) != NGX_OK)
         return NULL;
     conf->ring_size = NGX_CONF_UNSET_SIZE;
+    conf->hold_budget = NGX_CONF_UNSET_SIZE;
     return conf;
 }
 
@@ -180,6 +215,7 @@ static char *init_main_conf(ngx_conf_t *cf, void *data)
 {
     gate_main_conf_t *conf = data;
     ngx_conf_init_size_value(conf->ring_size, 4 * 1024 * 1024);
+    ngx_conf_init_size_value(conf->hold_budget, 16 * 1024 * 1024);
     return NGX_CONF_OK;
 }
 
@@ -193,6 +229,11 @@ static void *create_loc_conf(ngx_conf_t *cf)
     conf->failure = NGX_CONF_UNSET_UINT;
     conf->client = NGX_CONF_UNSET_UINT;
     conf->subject = NGX_CONF_UNSET_PTR;
+    conf->response = NGX_CONF_UNSET;
+    conf->response_limit = NGX_CONF_UNSET_SIZE;
+    conf->hold_size = NGX_CONF_UNSET_SIZE;
+    conf->hold_time = NGX_CONF_UNSET_MSEC;
+    conf->page = NGX_CONF_UNSET_PTR;
     return conf;
 }
 
@@ -205,6 +246,11 @@ static char *merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_uint_value(conf->failure, outer->failure, GATE_FAILURE_OPEN);
     ngx_conf_merge_uint_value(conf->client, outer->client, GUARD_UNIT_PREFIX);
     ngx_conf_merge_ptr_value(conf->subject, outer->subject, NULL);
+    ngx_conf_merge_value(conf->response, outer->response, 1);
+    ngx_conf_merge_size_value(conf->response_limit, outer->response_limit, 256 * 1024);
+    ngx_conf_merge_size_value(conf->hold_size, outer->hold_size, 64 * 1024);
+    ngx_conf_merge_msec_value(conf->hold_time, outer->hold_time, 50);
+    ngx_conf_merge_ptr_value(conf->page, outer->page, NULL);
     return NGX_CONF_OK;
 }
 
@@ -252,6 +298,10 @@ static ngx_int_t post_configuration(ngx_conf_t *cf)
         return NGX_ERROR;
     gate_next_request_body_filter = ngx_http_top_request_body_filter;
     ngx_http_top_request_body_filter = gate_request_body_filter;
+    gate_next_header_filter = ngx_http_top_header_filter;
+    ngx_http_top_header_filter = gate_header_filter;
+    gate_next_body_filter = ngx_http_top_body_filter;
+    ngx_http_top_body_filter = gate_body_filter;
     return NGX_OK;
 }
 

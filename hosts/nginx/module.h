@@ -12,13 +12,17 @@
 #include <guard/policy.h>
 #include <guard/txn.h>
 
+#include "common/decoder.h"
 #include "common/ring.h"
 #include "common/state.h"
+
+#include "response.h"
 
 enum {
     GATE_SERVICE_OFF = -2, /* beside NGX_CONF_UNSET and indexes of services */
     GATE_ARENA_MAX = 256 * 1024,
     GATE_ID_CHARS = 32,
+    GATE_PAGE_PARTS_MAX = 8,
 };
 
 enum { GATE_FAILURE_OPEN = 0, GATE_FAILURE_CLOSED = 1 };
@@ -30,7 +34,15 @@ typedef struct {
     ngx_str_t key_file;
     ngx_flag_t key_known;
     uint8_t key[GUARD_KEY_BYTES];
+    size_t hold_budget; /* bytes that a worker may hold back of all responses */
 } gate_main_conf_t;
+
+/* A page of the operator's, cut where the id belongs. */
+typedef struct {
+    ngx_str_t type;
+    ngx_uint_t part_count; /* 0: none */
+    ngx_str_t parts[GATE_PAGE_PARTS_MAX];
+} gate_page_t;
 
 typedef struct {
     ngx_int_t service; /* index, GATE_SERVICE_OFF or NGX_CONF_UNSET */
@@ -38,6 +50,11 @@ typedef struct {
     ngx_uint_t failure;
     ngx_uint_t client; /* GUARD_UNIT_PREFIX or GUARD_UNIT_SLICE */
     ngx_http_complex_value_t *subject;
+    ngx_flag_t response;   /* whether responses are viewed */
+    size_t response_limit; /* bytes */
+    size_t hold_size;      /* bytes of one response; 0: none is held */
+    ngx_msec_t hold_time;
+    gate_page_t *page;
 } gate_loc_conf_t;
 
 /* Tells one version of a file from another. */
@@ -81,6 +98,9 @@ struct gate_worker {
     uint64_t not_inspected;
     uint64_t not_inspected_logged;
     bool failing;
+    struct decoder_pool decoders;
+    size_t held_bytes; /* memory of held responses, until they are sent */
+    struct gate_response_counts responses;
 };
 
 extern struct gate_worker gate_worker;
@@ -101,6 +121,8 @@ typedef struct {
     bool recorded;
     bool id_made;
     u_char id[GATE_ID_CHARS];
+    struct gate_decoding decoding; /* of the request's body */
+    struct gate_response response;
 } gate_exchange_t;
 
 /* exchange.c */
@@ -112,8 +134,60 @@ ngx_str_t gate_exchange_id(gate_exchange_t *exchange);
 extern ngx_http_request_body_filter_pt gate_next_request_body_filter;
 ngx_int_t gate_request_body_filter(ngx_http_request_t *r, ngx_chain_t *in);
 
-/* answer.c: 403 with a random id. Ends the request or leaves it to nginx's error_page. */
+/* Counts; whether what can't be inspected is refused. */
+bool gate_not_inspected(ngx_http_request_t *r, const gate_exchange_t *exchange);
+/* Whether a verdict is carried out by blocking: the mode says so, and no bypass is in force. */
+bool gate_blocks(const gate_exchange_t *exchange, const struct guard_verdict *verdict);
+
+/* answer.c: 403 with a random id, in the form that the client understands. */
+/* From a phase: ends the request or leaves it to nginx's error_page. */
 ngx_int_t gate_answer_block(ngx_http_request_t *r, gate_exchange_t *exchange);
+/* From a filter, in the place of a response of which nothing went out. NGX_ERROR ends the request.
+ */
+ngx_int_t gate_answer_replace(ngx_http_request_t *r, gate_exchange_t *exchange);
+/* Reads a page; NULL or NGX_CONF_ERROR. */
+char *gate_page_set(ngx_conf_t *cf, ngx_command_t *command, void *conf);
+
+/* decode.c: bodies go into the transaction through these, decoded where they are compressed. */
+void gate_request_decode(gate_exchange_t *exchange, size_t limit);
+void gate_request_feed(gate_exchange_t *exchange, struct guard_span chunk);
+void gate_request_complete(gate_exchange_t *exchange);
+void gate_response_decode(gate_exchange_t *exchange, size_t limit);
+void gate_response_feed(gate_exchange_t *exchange, struct guard_span chunk);
+void gate_response_complete(gate_exchange_t *exchange);
+
+/* response.c: the way of the response through our filters. */
+extern ngx_http_output_header_filter_pt gate_next_header_filter;
+extern ngx_http_output_body_filter_pt gate_next_body_filter;
+ngx_int_t gate_header_filter(ngx_http_request_t *r);
+ngx_int_t gate_body_filter(ngx_http_request_t *r, ngx_chain_t *in);
+/* Blocks the response, from whatever event: replaces it when nothing went out, else cuts it. The
+ * request is over for the caller afterwards. */
+void gate_response_stop(ngx_http_request_t *r, gate_exchange_t *exchange);
+/* What is held has waited long enough. */
+void gate_response_overdue(ngx_http_request_t *r);
+/* With the exchange. */
+void gate_response_free(gate_exchange_t *exchange);
+
+/* feed.c: pushes what nginx has of a response into the transaction. */
+void gate_feed_response_headers(ngx_http_request_t *r, struct guard_txn *txn);
+void gate_feed_response_trailers(ngx_http_request_t *r, struct guard_txn *txn);
+/* false: a file couldn't be read. */
+bool gate_feed_response_buf(gate_exchange_t *exchange, const ngx_buf_t *buf, size_t limit);
+
+/* hold.c: keeps back what mustn't go out yet. */
+enum gate_hold_result { GATE_HELD, GATE_HOLD_SIZE, GATE_HOLD_BUDGET };
+void gate_hold_begin(ngx_http_request_t *r, struct gate_hold *hold, ngx_msec_t time);
+/* Takes all buffers of the chain, or none. */
+enum gate_hold_result gate_hold_add(struct gate_hold *hold, size_t size_max, ngx_chain_t *in);
+/* Ends the holding; what was kept stands before `in`, which may be NULL. */
+ngx_chain_t *gate_hold_end(struct gate_hold *hold, ngx_chain_t *in);
+/* Separates the two again after they went out, and gives memory back that nginx has sent. */
+void gate_hold_reap(struct gate_hold *hold);
+/* Drops everything; from a clean-up, or because nothing of it is sent. */
+void gate_hold_free(struct gate_hold *hold);
+/* Marks a chain as sent. */
+void gate_chain_consume(ngx_chain_t *in);
 
 /* alerts.c: the findings of one exchange, as JSON, into the alert ring, under the quota of its
  * client. */

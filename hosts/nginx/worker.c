@@ -9,6 +9,8 @@ enum {
     TICK_MS = 500,
     CHUNKS_KEPT_MAX = 128, /* 2 MiB: what a worker keeps after a rush */
     ALERT_RING_BYTES = 256 * 1024,
+    DECODERS_BYTES_MAX = 64 * 1024 * 1024, /* of all bodies that are being decoded */
+    DECODER_BYTES_MAX = 12 * 1024 * 1024,  /* of one: the largest window of Zstandard is 8 MiB */
 };
 
 struct gate_worker gate_worker;
@@ -165,6 +167,8 @@ ngx_int_t gate_worker_init(ngx_cycle_t *cycle)
         return NGX_OK;
     gate_worker.conf = conf;
     gate_worker.chunks = (struct guard_alloc){NULL, chunk_get, chunk_put};
+    gate_worker.decoders.limit = DECODERS_BYTES_MAX;
+    gate_worker.decoders.limit_each = DECODER_BYTES_MAX;
     if (guard_memo_new(&gate_worker.memo, &gate_worker.chunks) != GUARD_OK)
         gate_worker.memo = NULL; /* slower, that's all */
     if (init_services(conf) != NGX_OK)
@@ -194,6 +198,7 @@ void gate_worker_exit(ngx_cycle_t *cycle)
     ring_writer_close(gate_worker.alerts);
     gate_policies_close();
     guard_memo_free(gate_worker.memo);
+    decoder_pool_close(&gate_worker.decoders);
     while (gate_worker.free_chunks != NULL) {
         struct gate_chunk *chunk = gate_worker.free_chunks;
         gate_worker.free_chunks = chunk->next;
