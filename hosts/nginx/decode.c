@@ -67,9 +67,9 @@ void gate_request_complete(gate_exchange_t *exchange)
 
 void gate_response_decode(gate_exchange_t *exchange, size_t limit)
 {
-    struct gate_response *response = &exchange->response;
-    if (open_decoder(&response->decoding, guard_txn_response_coding(exchange->txn), limit))
-        response->kind = guard_txn_response_decoded(exchange->txn);
+    struct gate_decoding *decoding = &exchange->response.decoding;
+    if (open_decoder(decoding, guard_txn_response_coding(exchange->txn), limit))
+        guard_txn_response_decoded(exchange->txn);
 }
 
 void gate_response_feed(gate_exchange_t *exchange, struct guard_span chunk)

@@ -352,6 +352,21 @@ static ngx_int_t finish_header(ngx_http_request_t *r, gate_exchange_t *exchange)
     return gate_next_header_filter(r);
 }
 
+static bool has_type(const ngx_http_request_t *r, const char *type)
+{
+    size_t len = ngx_strlen(type);
+    return r->headers_out.content_type.len >= len &&
+           ngx_strncasecmp(r->headers_out.content_type.data, (u_char *)type, len) == 0;
+}
+
+/* However its bytes are viewed: streams may never be held. */
+static enum guard_body_kind kind_of(const ngx_http_request_t *r, enum guard_body_kind kind)
+{
+    if (has_type(r, "text/event-stream"))
+        return GUARD_BODY_EVENTS;
+    return has_type(r, "application/grpc") ? GUARD_BODY_GRPC : kind;
+}
+
 static void begin(ngx_http_request_t *r, gate_exchange_t *exchange)
 {
     struct gate_response *response = &exchange->response;
@@ -362,7 +377,7 @@ static void begin(ngx_http_request_t *r, gate_exchange_t *exchange)
     response->next_check = CHECK_FIRST;
     response->enforced = is_enforced(exchange);
     gate_feed_response_headers(r, exchange->txn);
-    response->kind = guard_txn_response_headers_end(exchange->txn);
+    response->kind = kind_of(r, guard_txn_response_headers_end(exchange->txn));
 }
 
 static ngx_int_t open_response(ngx_http_request_t *r, gate_exchange_t *exchange)

@@ -34,10 +34,10 @@ def gate_tool(tmp_path_factory):
 
 @pytest.fixture
 def make_policy(gate_tool):
-    def make(service="svc", generation=1, mode="block", *, padding=0, replaces=0, seed=1):
+    def make(service="svc", generation=1, mode="block", *, padding=0, replaces=0, seed=1, leaks=False):
         return subprocess.run(
-            [gate_tool, "policy", str(seed), service, str(generation), mode, str(padding), str(replaces)],
-            check=True, capture_output=True).stdout
+            [gate_tool, "policy", str(seed), service, str(generation), mode, str(padding), str(replaces)]
+            + ["leaks"] * leaks, check=True, capture_output=True).stdout
     return make
 
 
@@ -124,13 +124,13 @@ def gate(nginx, state, make_policy, echo):
     """A factory: gate(servers, mode=...) starts nginx with a policy in force. In `servers`, {state} and {echo} (host:port)
     are replaced; without it one server proxies everything to the echo service, by HTTP/1.1 on {port} and h2c on {port2}."""
 
-    def make(servers=None, *, mode="block", http=GUARDED, publish=True, **options):
+    def make(servers=None, *, mode="block", http=GUARDED, publish=True, leaks=False, **options):
         if servers is None:
             servers = """
             server { listen 127.0.0.1:{port}; location / { proxy_pass http://{echo}; } }
             server { listen 127.0.0.1:{port2} http2; location / { proxy_pass http://{echo}; } }"""
         if publish and mode is not None:
-            state.publish(make_policy(mode=mode))
+            state.publish(make_policy(mode=mode, leaks=leaks))
         text = (http + servers).replace("{state}", str(state.path)).replace("{echo}", f"127.0.0.1:{echo.port}")
         return nginx(text, **options)
 

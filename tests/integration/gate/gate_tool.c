@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Makes the policies that the gate's tests need, without learning: everywhere "q" may hold letters,
  * digits and blanks only, as query parameter, form field, JSON field, cookie and header "x-q".
- * usage: gate_tool key SEED | gate_tool policy SEED SERVICE GENERATION MODE PADDING REPLACES >FILE
- * | gate_tool head <RECORD */
+ * With "leaks", no response may hold what leaks.
+ * usage: gate_tool key SEED | gate_tool head <RECORD
+ *        gate_tool policy SEED SERVICE GENERATION MODE PADDING REPLACES [leaks] >FILE */
 #include <guard/policy.h>
 #include <guard/txn.h>
 
@@ -50,7 +51,52 @@ static int complain(const struct guard_err *err)
     return 1;
 }
 
-static int make_policy(const uint8_t secret[64], char **args, int padding)
+/* A service that answered in every way, never leaked, and had letters alone in "x-q". */
+static const struct guard_model *tight_service(struct guard_span service)
+{
+    enum { CLASSES = 4 };
+    static struct guard_model_node root = {.parent = GUARD_NO_INDEX};
+    static struct guard_model_endpoint answers[CLASSES];
+    static struct guard_model_field tag = {.location = GUARD_LOCATION_HEADER,
+                                           .parent = GUARD_NO_INDEX,
+                                           .values = 100000,
+                                           .clients = 1000,
+                                           .epochs = 10,
+                                           .support = 8,
+                                           .trusted = true,
+                                           .classes = UINT64_C(1) << GUARD_CLASS_LOWER,
+                                           .types = 1u << GUARD_TYPE_WORD,
+                                           .length_max = 100};
+    static struct guard_model model = {.nodes = &root,
+                                       .fields = &tag,
+                                       .field_count = 1,
+                                       .node_count = 1,
+                                       .endpoints = answers,
+                                       .answer_count = CLASSES,
+                                       .exchanges = 100000,
+                                       .clients = 1000,
+                                       .epochs = 10,
+                                       .ready = true};
+    model.service = service;
+    tag.name = tag.path = text("x-q");
+    tag.strength[GUARD_RULE_CHARACTER] = 900;
+    for (uint32_t i = 0; i < CLASSES; i++) {
+        answers[i] = (struct guard_model_endpoint){.status = 2 + i,
+                                                   .answer_of = GUARD_NO_INDEX,
+                                                   .exchanges = 100000,
+                                                   .clients = 1000,
+                                                   .epochs = 10,
+                                                   .trusted = true,
+                                                   .ready = true,
+                                                   .field_count = 1,
+                                                   .body_seen = true,
+                                                   .body_max = UINT32_MAX};
+        answers[i].strength[GUARD_RULE_LEAK] = 900;
+    }
+    return &model;
+}
+
+static int make_policy(const uint8_t secret[64], char **args, int padding, bool leaks)
 {
     static char names[PADDING_MAX][16];
     static struct guard_criterion fields[LOCATIONS + PADDING_MAX];
@@ -62,7 +108,7 @@ static int make_policy(const uint8_t secret[64], char **args, int padding)
         .alloc = {NULL, get, put},
         .generation = strtoull(args[1], NULL, 10),
         .created_ms = 1,
-        .configured_only = true,
+        .configured_only = !leaks,
         .replaces = strtoull(args[4], NULL, 10),
     };
     struct guard_guardian guardian;
@@ -82,12 +128,13 @@ static int make_policy(const uint8_t secret[64], char **args, int padding)
     guardian.mode = strcmp(args[2], "block") == 0   ? GUARD_MODE_BLOCK
                     : strcmp(args[2], "alert") == 0 ? GUARD_MODE_ALERT
                                                     : GUARD_MODE_OBSERVE;
-    guardian.request_mode = guardian.mode;
+    guardian.request_mode = guardian.response_mode = guardian.mode;
     guardian.endpoints = &endpoint;
     guardian.endpoint_count = 1;
     guardian.headers = headers;
     guardian.header_count = 2;
-    if (guard_policy_compile(&bytes, &len, NULL, &guardian, &cfg, secret, &err) != GUARD_OK)
+    if (guard_policy_compile(&bytes, &len, leaks ? tight_service(guardian.service) : NULL,
+                             &guardian, &cfg, secret, &err) != GUARD_OK)
         return complain(&err);
     bool good = fwrite(bytes, 1, len, stdout) == len && fflush(stdout) == 0;
     free(bytes);
@@ -122,8 +169,8 @@ int main(int argc, char **argv)
         return 2;
     seed[0] = (uint8_t)strtol(argv[2], NULL, 10);
     guard_keypair(public_key, secret, seed);
-    if (strcmp(argv[1], "policy") == 0 && argc == 8)
-        return make_policy(secret, argv + 3, (int)strtol(argv[6], NULL, 10));
+    if (strcmp(argv[1], "policy") == 0 && argc >= 8)
+        return make_policy(secret, argv + 3, (int)strtol(argv[6], NULL, 10), argc > 8);
     for (size_t i = 0; i < sizeof(public_key); i++)
         printf("%02x", public_key[i]);
     return putchar('\n') == '\n' ? 0 : 1;

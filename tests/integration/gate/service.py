@@ -8,7 +8,7 @@ import threading
 import urllib.parse
 import zlib
 
-BAD = b"needle'"  # what the policies of the gate's tests block, in a field "q"
+BAD = b"root:x:0:0:root:/root:/bin/bash"  # what may leave no service
 
 
 def body_of(query):
