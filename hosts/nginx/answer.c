@@ -313,10 +313,10 @@ char *gate_page_set(ngx_conf_t *cf, ngx_command_t *command, void *data)
     ngx_free(bytes);
     if (text.data == NULL)
         return NGX_CONF_ERROR;
-    if (ngx_strlen(text.data) != len)
-        return refuse(cf, "is no text");
-    ngx_str_set(&conf->page->type, "text/html; charset=utf-8");
-    if (is_text_file(path))
-        ngx_str_set(&conf->page->type, "text/plain; charset=utf-8");
+    if (len == 0 || ngx_strlen(text.data) != len)
+        return refuse(cf, "is empty or no text");
+    static const ngx_str_t html = ngx_string("text/html; charset=utf-8");
+    static const ngx_str_t plain = ngx_string("text/plain; charset=utf-8");
+    conf->page->type = is_text_file(path) ? plain : html;
     return cut_page(cf, conf->page, text);
 }

@@ -46,14 +46,13 @@ ngx_str_t gate_exchange_id(gate_exchange_t *exchange)
 /* The one place where a failure of ours is decided on: is the exchange served without inspection or
  * refused? A Guardian can only make the configuration stricter. */
 static ngx_int_t not_inspected(ngx_http_request_t *r, const gate_loc_conf_t *conf,
-                               const struct gate_service *service)
+                               const struct gate_service *service, const char *why)
 {
     gate_worker.not_inspected++;
     if (!gate_worker.failing) {
         gate_worker.failing = true;
         ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
-                      "guard: exchanges can't be inspected for lack of memory or a failing file; "
-                      "they are %s",
+                      "guard: %s to inspect exchanges with; they are %s", why,
                       conf->failure == GATE_FAILURE_CLOSED || service->fail_closed ? "refused"
                                                                                    : "let through");
     }
@@ -65,7 +64,7 @@ static ngx_int_t not_inspected(ngx_http_request_t *r, const gate_loc_conf_t *con
 bool gate_not_inspected(ngx_http_request_t *r, const gate_exchange_t *exchange)
 {
     const gate_loc_conf_t *conf = ngx_http_get_module_loc_conf(r, ngx_http_guard_module);
-    return not_inspected(r, conf, exchange->service) != NGX_DECLINED;
+    return not_inspected(r, conf, exchange->service, "a file can't be read") != NGX_DECLINED;
 }
 
 static struct guard_span span(ngx_str_t text)
@@ -282,11 +281,11 @@ static ngx_int_t inspect(ngx_http_request_t *r, const gate_loc_conf_t *conf)
     struct gate_service *service = &gate_worker.services[conf->service];
     gate_exchange_t *exchange = hang_on(r, service);
     if (exchange == NULL || !begin(r, conf, exchange))
-        return not_inspected(r, conf, service);
+        return not_inspected(r, conf, service, "no memory");
     if (r->request_body != NULL) {
         if (!feed_kept_body(r, conf, exchange)) {
             exchange->txn = NULL;
-            return not_inspected(r, conf, service);
+            return not_inspected(r, conf, service, "a file can't be read");
         }
     } else if (body_follows(r)) {
         exchange->reading = true;

@@ -15,7 +15,11 @@ from harness import wait_for
 from .conftest import ATTACK, ATTACK_QUERY
 
 H2 = ["--http2-prior-knowledge"]
-BLOCK_BODY = re.compile(rb"403 Forbidden\n\nid: [0-9a-f]{32}\n")
+BLOCK_BODIES = {
+    "text/plain": re.compile(rb"403 Forbidden\n\nid: [0-9a-f]{32}\n"),
+    "application/problem+json": re.compile(
+        rb'{"type":"about:blank","title":"Forbidden","status":403,"id":"[0-9a-f]{32}"}\n'),
+}
 
 
 def json_body(text, size):
@@ -25,9 +29,9 @@ def json_body(text, size):
 
 def assert_blocked(answer):
     assert answer.status == 403
-    assert BLOCK_BODY.fullmatch(answer.body)
+    assert BLOCK_BODIES[answer.headers["content-type"]].fullmatch(answer.body)
     assert answer.headers["x-guard-id"].encode() in answer.body
-    assert answer.headers["content-type"] == "text/plain"
+    assert answer.headers["cache-control"] == "no-store"
 
 
 @pytest.mark.parametrize("port,options", [("port", []), ("port2", H2)], ids=["h1", "h2"])
@@ -116,7 +120,7 @@ def test_keepalive_survives_a_block(gate):
                 if line.lower().startswith(b"content-length"):
                     length = int(line.split(b":")[1])
                 assert b"close" not in line.lower()
-            assert BLOCK_BODY.fullmatch(stream.read(length))
+            assert BLOCK_BODIES["text/plain"].fullmatch(stream.read(length))
             sock.sendall(b"GET /a?q=tom HTTP/1.1\r\nHost: a\r\n\r\n")
             assert stream.readline().startswith(b"HTTP/1.1 200")
             while (line := stream.readline()) != b"\r\n":
@@ -130,7 +134,7 @@ def test_all_blocks_look_alike(gate):
     nginx = gate()
     shapes, ids = set(), set()
     for options in (["-H", f"X-Q: {ATTACK}"], ["-d", "q=needle%27"], ["-d", f"q=needle{'%27' * 500}"],
-                    ["-H", "Content-Type: application/json", "-d", json.dumps({"q": ATTACK})]):
+                    ["-H", "Content-Type: application/json", "-H", "Accept: text/plain", "-d", json.dumps({"q": ATTACK})]):
         for _ in range(3):
             answer = nginx.curl("/a", *options)
             assert_blocked(answer)
