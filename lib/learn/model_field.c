@@ -153,6 +153,12 @@ static void arm(struct guard_model_field *out, const struct gd_draft *draft,
             draft, field->place, GUARD_RULE_NAME, gd_draft_lost(&field->group, GD_KIND_NAME));
 }
 
+/* An empty list answers a question that nobody had asked before, and tells nothing. */
+static bool finds_nothing(const struct gd_draft_field *field)
+{
+    return field->place->answer && gd_span_equal(field->group.sum.text, GUARD_SPAN_LITERAL("[]"));
+}
+
 enum guard_rc gd_model_field_write(struct guard_model_field *out, const struct gd_draft *draft,
                                    const struct gd_draft_field *field, bool service,
                                    struct guard_arena *arena)
@@ -169,8 +175,8 @@ enum guard_rc gd_model_field_write(struct guard_model_field *out, const struct g
     if (!field->trusted)
         return GUARD_OK;
     uint64_t least = service ? SERVICE_REQUIRED_MIN : GD_REQUIRED_MIN;
-    out->required =
-        field->whole->records >= least && field->place->exposure.records == field->whole->records;
+    out->required = field->whole->records >= least && !finds_nothing(field) &&
+                    field->place->exposure.records == field->whole->records;
     arm(out, draft, field);
     return draft->keyed && gd_draft_closed(field, &draft->meter.trust)
                ? write_literals(out, draft, field, arena)

@@ -305,7 +305,7 @@ def find_producer(header, state):
 
 def test_offline_and_gate_piles_are_byte_identical(guardd, nginx, fast_upstream, tmp_path):
     http = GATE.replace("{state}", str(guardd.state)).replace("{back}", str(fast_upstream.port)).replace(
-        "log_format count '$request_id $guard_generation'", "log_format count '$msec $request_time $remote_addr $status'")
+        "log_format count '$request_id $guard_generation'", "log_format count '$msec $request_time $remote_addr $status $upstream_response_time'")
     gate = nginx(http)
     shop = Shop(26)
     odd = [shop.exchange("GET", "/a/%2e%2e/b?x=%zz&x=2;y=3"), shop.exchange("POST", "/orders", [["content-type", "application/json"]],
@@ -318,10 +318,12 @@ def test_offline_and_gate_piles_are_byte_identical(guardd, nginx, fast_upstream,
     assert guardd.stop() == 0
     rows = [line.split() for line in (gate.prefix / "count.log").read_text().splitlines()]
     assert len(rows) == len(exchanges)
-    for exchange, (msec, took, address, status) in zip(exchanges, rows):
+    answer = '{"ok":true,"items":[1,2,3]}'
+    for exchange, (msec, took, address, status, latency) in zip(exchanges, rows):
         exchange["time"] = round(float(msec) - float(took), 3)
         exchange["client"] = address
-        exchange["response"] = {"status": int(status)}
+        exchange["response"] = {"status": int(status), "latency_ms": round(1000 * float(latency)), "body": answer,
+                                "headers": [["content-type", "application/json"], ["content-length", str(len(answer))]]}
         body = exchange["request"].get("body", "")
         if body:
             exchange["request"]["headers"].append(["content-length", str(len(body.encode()))])
