@@ -9,9 +9,9 @@ import subprocess
 import tempfile
 import time
 
+import workload
+
 NGINX = "/usr/sbin/nginx"
-ANSWER = '{"status":"ok","id":48211,"items":[{"name":"blue mug","price":12.5},{"name":"desk lamp","price":40}],' \
-         '"total":2,"page":1,"next":null}'
 MODSECURITY_PACKAGE = "libnginx-mod-http-modsecurity"
 
 
@@ -100,7 +100,7 @@ server_tokens off;
 def write_upstream(prefix, port):
     with open(f"{prefix}/nginx.conf", "w", encoding="ascii") as out:
         out.write(_common(prefix, 1) + "http {" + _http(prefix) +
-                  f"server {{ listen 127.0.0.1:{port}; default_type application/json; return 200 '{ANSWER}'; }} }}\n")
+                  f"server {{ listen 127.0.0.1:{port}; default_type application/json; return 200 '{workload.ANSWER}'; }} }}\n")
 
 
 def unpack_modsecurity(folder):

@@ -12,6 +12,9 @@ VARIANTS = 8  # different requests per workload, sent in turn; none of them is i
 START = 1767225600  # 2026-01-01, when the training begins
 WORDS = ("blue red green white black mug lamp chair table notebook pencil backpack kitchen garden office travel summer "
          "winter cotton wooden small large light classic modern simple round square folding").split()
+# What the upstream says to all of it.
+ANSWER = '{"status":"ok","id":48211,"items":[{"name":"blue mug","price":12.5},{"name":"desk lamp","price":40}],' \
+         '"total":2,"page":1,"next":null}'
 NAMES = ["get5", "json2k", "json20k"]
 
 
@@ -26,7 +29,9 @@ class Request:
         if body is not None:
             self.headers.append(("Content-Length", str(len(body))))
         self.headers += list(headers)
-        self.answer = ()  # further headers of the answer in a traffic file
+        # What answers it in a traffic file.
+        self.answer = [("Content-Type", "application/json"), ("Content-Length", str(len(ANSWER)))]
+        self.answer_body = ANSWER
 
     def raw(self):
         head = f"{self.method} {self.target} HTTP/1.1\r\n" + "".join(f"{n}: {v}\r\n" for n, v in self.headers)
@@ -39,7 +44,9 @@ class Request:
                 request["body"] = self.body.decode()
             except UnicodeDecodeError:
                 request["body_b64"] = base64.b64encode(self.body).decode()
-        response = {"status": 200, "headers": [("Content-Type", "application/json"), *self.answer], "latency_ms": 3}
+        response = {"status": 200, "headers": self.answer, "latency_ms": 3}
+        if self.answer_body is not None:
+            response["body"] = self.answer_body
         return {"id": str(number), "time": time, "client": client, "request": request,
                 "response": response}
 
@@ -68,7 +75,8 @@ def browse(rng):
                        ("Referer", f"https://{HOST}/catalog/{rng.choice(WORDS)}-{rng.choice(WORDS)}/{rng.randint(1, 9000)}"),
                        ("Cookie", f"session={_uuid(rng)}; theme={rng.choice(['dark', 'light'])}; basket={rng.randint(0, 30)}"),
                        ("Sec-Fetch-Dest", "document"), ("Sec-Fetch-Mode", "navigate"), ("Sec-Fetch-Site", "same-origin")]
-    request.answer = [("Server", "nginx"), ("Date", "Thu, 01 Jan 2026 00:00:00 GMT"), ("Content-Length", "4821"),
+    request.answer_body = None
+    request.answer = [("Content-Type", "application/json"), ("Server", "nginx"), ("Date", "Thu, 01 Jan 2026 00:00:00 GMT"), ("Content-Length", "4821"),
                       ("Cache-Control", "private, max-age=0, no-store"), ("Vary", "Accept-Encoding, Cookie")]
     return request
 
