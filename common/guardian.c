@@ -413,7 +413,7 @@ static enum guard_rc control_parts(struct reading *reading, const struct documen
 {
     static const struct member members[] = {
         {"request", parts_request}, {"response", parts_response}, {"time", parts_time}};
-    return read_members(reading, node, members, 1, target);
+    return read_members(reading, node, members, sizeof(members) / sizeof(members[0]), target);
 }
 
 static enum guard_rc control_learn(struct reading *reading, const struct document_node *node,
@@ -527,7 +527,7 @@ static enum guard_rc top_learned(struct reading *reading, const struct document_
                                  void *target)
 {
     static const struct member members[] = {{"pile", learned_pile}};
-    return read_members(reading, node, members, 1, target);
+    return read_members(reading, node, members, sizeof(members) / sizeof(members[0]), target);
 }
 
 enum guard_rc guardian_parse(struct guard_guardian *out, const char *name, struct guard_span bytes,
