@@ -20,7 +20,9 @@ enum {
     CHECK_LIKENESS,
     CHECK_SIGNATURES,
     CHECK_FORMAT,
-    CHECK_CONFIGURED
+    CHECK_CONFIGURED,
+    CHECK_HOST,
+    CHECK_LOG_FORMAT
 };
 
 static const struct option_spec options[] = {
@@ -31,6 +33,8 @@ static const struct option_spec options[] = {
     {"signatures", "on|off", "exploit signatures; not built yet: both are the same"},
     {"format", "text|jsonl", "one line for people or one JSON object per exchange (default text)"},
     {"configured-only", NULL, "use the Guardian's configured criteria alone"},
+    {"host", "NAME", "only exchanges with this host"},
+    {"log-format", "FORMAT", "of access logs; see guard learn"},
     {NULL, NULL, NULL},
 };
 
@@ -146,14 +150,18 @@ static bool open_policy(struct checking *checking, const struct arguments *argum
 
 static int check(struct checking *checking, const struct arguments *arguments)
 {
-    struct traffic traffic = {
-        .paths = arguments->operands, .count = arguments->count, .label = "checking"};
+    struct traffic traffic = {.paths = arguments->operands,
+                              .count = arguments->count,
+                              .label = "checking",
+                              .log_format = arguments->values[CHECK_LOG_FORMAT],
+                              .host = arguments->values[CHECK_HOST]};
     if (!traffic_read(&traffic, take, checking) || fflush(stdout) != 0)
         return EXIT_FAILED;
     if (!checking->jsonl)
         printf("%" PRIu64 " exchanges: %" PRIu64 " pass, %" PRIu64 " alert, %" PRIu64 " block\n",
                traffic.exchanges, checking->counts[GUARD_PASS], checking->counts[GUARD_ALERT],
                checking->counts[GUARD_BLOCK]);
+    traffic_notes(&traffic, stderr, "guard check: note: ");
     if (checking->foreign > 0)
         complain(0,
                  "note: %" PRIu64
@@ -180,6 +188,8 @@ static int run(const struct arguments *arguments)
         if (*end != '\0' || !(alpha >= 1e-9 && alpha <= 0.1))
             return complain(EXIT_USAGE, "--alpha must be a number from 1e-9 to 0.1");
     }
+    if (!traffic_format_good(arguments->values[CHECK_LOG_FORMAT]))
+        return EXIT_USAGE;
     struct guard_alloc heap = heap_alloc();
     struct guard_arena documents;
     struct guard_guardian guardian;

@@ -16,7 +16,16 @@
 #include <string.h>
 #include <time.h>
 
-enum { LEARN_SERVICE, LEARN_PILE, LEARN_GUARDIAN, LEARN_KEY, LEARN_SUPPORT, LEARN_AS };
+enum {
+    LEARN_SERVICE,
+    LEARN_PILE,
+    LEARN_GUARDIAN,
+    LEARN_KEY,
+    LEARN_SUPPORT,
+    LEARN_HOST,
+    LEARN_FORMAT,
+    LEARN_AS
+};
 
 static const struct option_spec options[] = {
     {"service", "NAME", "the service; without it the one that the traffic names"},
@@ -25,6 +34,10 @@ static const struct option_spec options[] = {
     {"key", "FILE", "the service's secret key, 64 hexadecimal digits"},
     {"support", "N",
      "clients that must vouch for a thing before it is trusted: 1 to 4 (default 4)"},
+    {"host", "NAME", "only exchanges with this host (HAR files hold those of other services, too)"},
+    {"log-format", "FORMAT",
+     "access logs: a format in nginx's log_format syntax, or common, combined, main, "
+     "vhost_combined"},
     {"as", "P:I:S",
      "record as producer P, incarnation I, from sequence S on (hexadecimal:decimal:decimal)"},
     {NULL, NULL, NULL},
@@ -206,7 +219,9 @@ static void print_summary(const struct learning *learning, const struct traffic 
         printf(", %" PRIu64 " held already", learning->replayed);
     if (learning->foreign > 0)
         printf(", %" PRIu64 " of other services left out", learning->foreign);
-    printf(", %" PRIu64 " unreadable lines\n", traffic->unreadable);
+    printf(", %" PRIu64 " unreadable lines%s\n", traffic->unreadable,
+           traffic->of_kind[TRAFFIC_HAR] > 0 ? " or entries" : "");
+    traffic_notes(traffic, stdout, "note         ");
     printf("clients      %" PRIu64 "%s\n", stats.clients,
            learning->with_client == 0
                ? " (no exchange names a client: each counts as half a client; no poisoning claim)"
@@ -254,8 +269,11 @@ static double monotonic_seconds(void)
 static int run(const struct arguments *arguments)
 {
     struct learning learning = {.source = {.incarnation = 1, .sequence = 1}};
-    struct traffic traffic = {
-        .paths = arguments->operands, .count = arguments->count, .label = "learning"};
+    struct traffic traffic = {.paths = arguments->operands,
+                              .count = arguments->count,
+                              .label = "learning",
+                              .log_format = arguments->values[LEARN_FORMAT],
+                              .host = arguments->values[LEARN_HOST]};
     uint32_t support = 4;
     if (arguments->count == 0)
         return complain(EXIT_USAGE, "no traffic file given; \"-\" is standard input");
@@ -265,6 +283,8 @@ static int run(const struct arguments *arguments)
             return complain(EXIT_USAGE, "--support must be 1, 2, 3 or 4");
         support = (uint32_t)(text[0] - '0');
     }
+    if (!traffic_format_good(traffic.log_format))
+        return EXIT_USAGE;
     double start = monotonic_seconds();
     int status = EXIT_FAILED;
     if (prepare(&learning, arguments) && traffic_read(&traffic, take, &learning))
@@ -279,10 +299,13 @@ const struct command command_learn = {
     .name = "learn",
     .usage = "TRAFFIC...",
     .summary = "learn what is normal from recorded traffic",
-    .details = "TRAFFIC is exchange JSONL, plain or gzip; \"-\" is standard input. Labels are "
-               "never read. Learning the same\n"
-               "file twice changes nothing. Piles of several files can be made apart and merged "
-               "with guard pile merge.",
+    .details = "TRAFFIC is exchange JSONL, a HAR 1.2 document or an access log of nginx or Apache, "
+               "plain or gzip; \"-\" is standard\n"
+               "input. Which it is is told by what it holds. Labels are never read. Learning the "
+               "same file twice changes nothing.\n"
+               "Piles of several files can be made apart and merged with guard pile merge. Access "
+               "logs hold no bodies and few\n"
+               "headers: what was learned from them alone knows none.",
     .options = options,
     .run = run,
 };

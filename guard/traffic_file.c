@@ -1,170 +1,154 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Lines out of files through one growing buffer; zlib reads plain files as well as packed ones. */
+/* Files through one growing buffer; zlib reads plain ones as well as packed ones. What they hold is
+ * read by the reader of its kind. */
 #include "traffic_file.h"
 
 #include "command.h"
 #include "common/file.h"
+#include "traffic_walk.h"
 
 #include <guard/crypto.h>
 
 #include <arpa/inet.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <zlib.h>
 
-enum { BLOCK = 256 * 1024, PROGRESS_LINES = 4096 };
-
-struct line_reader {
-    gzFile file;
-    uint8_t *bytes;
-    size_t cap;
-    size_t start;
-    size_t end;
-    bool eof;
-    bool failed;
-};
+enum { BLOCK = 256 * 1024, ARENA_MAX = 192 << 20 };
 
 /* Makes room for another block behind end; the unread rest moves to the front. */
-static bool make_room(struct line_reader *reader)
+static bool make_room(struct traffic_input *input)
 {
-    if (reader->start > 0) {
-        memmove(reader->bytes, reader->bytes + reader->start, reader->end - reader->start);
-        reader->end -= reader->start;
-        reader->start = 0;
+    if (input->start > 0) {
+        memmove(input->bytes, input->bytes + input->start, input->end - input->start);
+        input->end -= input->start;
+        input->start = 0;
     }
-    if (reader->cap - reader->end >= BLOCK)
+    if (input->cap - input->end >= BLOCK)
         return true;
-    size_t cap = reader->cap * 2;
-    uint8_t *bytes = cap <= (size_t)2 * TRAFFIC_LINE_MAX ? realloc(reader->bytes, cap) : NULL;
+    size_t cap = input->cap * 2;
+    uint8_t *bytes = cap <= 2 * input->max ? realloc(input->bytes, cap) : NULL;
     if (bytes == NULL)
         return false;
-    reader->bytes = bytes;
-    reader->cap = cap;
+    input->bytes = bytes;
+    input->cap = cap;
     return true;
 }
 
-static bool fill(struct line_reader *reader)
+bool traffic_fill(struct traffic_input *input)
 {
-    if (!make_room(reader)) {
-        reader->failed = true;
+    if (!make_room(input)) {
+        input->failed = true;
         return false;
     }
-    int n = gzread(reader->file, reader->bytes + reader->end, BLOCK);
+    int n = gzread(input->file, input->bytes + input->end, BLOCK);
     if (n <= 0) {
         int code = Z_OK;
-        (void)gzerror(reader->file, &code);
-        reader->eof = true;
-        reader->failed = n < 0 || code == Z_BUF_ERROR;
+        (void)gzerror(input->file, &code);
+        input->eof = true;
+        input->failed = n < 0 || code == Z_BUF_ERROR;
         return false;
     }
-    reader->end += (size_t)n;
+    input->end += (size_t)n;
     return true;
 }
 
-/* The next line without its end; false at the end of the file. A line beyond the maximum ends the
- * file as failed. */
-static bool next_line(struct line_reader *reader, struct guard_span *line)
-{
-    size_t seen = 0;
-    for (;;) {
-        uint8_t *from = reader->bytes + reader->start;
-        size_t len = reader->end - reader->start;
-        uint8_t *newline = len > seen ? memchr(from + seen, '\n', len - seen) : NULL;
-        if (newline != NULL) {
-            *line = (struct guard_span){from, (size_t)(newline - from)};
-            reader->start += line->len + 1;
-            return true;
-        }
-        seen = len;
-        if (reader->eof || len > TRAFFIC_LINE_MAX || !fill(reader)) {
-            from = reader->bytes + reader->start;
-            *line = (struct guard_span){from, len};
-            reader->start = reader->end;
-            return len > 0 && !reader->failed && len <= TRAFFIC_LINE_MAX;
-        }
-    }
-}
-
-static bool blank(struct guard_span line)
-{
-    for (size_t i = 0; i < line.len; i++) {
-        if (line.ptr[i] != ' ' && line.ptr[i] != '\t' && line.ptr[i] != '\r')
-            return false;
-    }
-    return true;
-}
-
-struct walk {
-    struct traffic *traffic;
-    bool (*take)(void *ctx, const struct guard_exchange *exchange,
-                 const struct traffic_place *place);
-    void *ctx;
-    off_t total;
-    off_t before; /* bytes of the files that are done */
-};
-
-static void draw(const struct walk *walk, const struct line_reader *reader, bool done)
+static void draw(const struct walk *walk, off_t here, bool done)
 {
     if (walk->total > 0)
         progress_draw(walk->traffic->label,
-                      done ? 1.0
-                           : (double)(walk->before + gzoffset(reader->file)) / (double)walk->total,
-                      done);
+                      done ? 1.0 : (double)(walk->before + here) / (double)walk->total, done);
 }
 
-static bool walk_line(struct walk *walk, struct guard_span line, struct traffic_place *place)
+void walk_draw(const struct walk *walk, const struct traffic_input *input)
+{
+    draw(walk, gzoffset(input->file), false);
+}
+
+bool walk_unreadable(struct walk *walk)
+{
+    return walk->traffic->unreadable++ < TRAFFIC_COMPLAINTS_MAX;
+}
+
+static struct guard_span host_of(const struct guard_exchange *exchange)
+{
+    for (uint32_t i = 0; i < exchange->header_count; i++) {
+        struct guard_span name = exchange->headers[i].name;
+        if (name.len == 4 && strncasecmp((const char *)name.ptr, "host", 4) == 0)
+            return exchange->headers[i].value;
+    }
+    return (struct guard_span){NULL, 0};
+}
+
+static bool is_host(struct guard_span host, const char *wanted)
+{
+    size_t len = strlen(wanted);
+    if (host.len < len || strncasecmp((const char *)host.ptr, wanted, len) != 0)
+        return false;
+    /* Behind the name only a port may stand; an IPv6 address alone has colons, too. */
+    return host.len == len ||
+           (host.ptr[len] == ':' && (strchr(wanted, ':') == NULL || wanted[len - 1] == ']'));
+}
+
+/* Browsers record what a page asks of other services as well. */
+static void note_host(struct traffic *traffic, const struct guard_exchange *exchange)
+{
+    struct guard_span host = host_of(exchange);
+    if (host.len == 0 || host.len >= TRAFFIC_HOST_MAX || traffic->several_hosts)
+        return;
+    if (traffic->har_host[0] == '\0')
+        memcpy(traffic->har_host, host.ptr, host.len);
+    else if (strlen(traffic->har_host) != host.len ||
+             strncasecmp(traffic->har_host, (const char *)host.ptr, host.len) != 0)
+        traffic->several_hosts = true;
+}
+
+bool walk_exchange(struct walk *walk, enum traffic_kind kind, const struct guard_exchange *exchange,
+                   struct traffic_place *place)
 {
     struct traffic *traffic = walk->traffic;
-    struct guard_exchange exchange;
-    struct guard_err err;
-    guard_arena_reset(&traffic->arena);
-    if (guard_exchange_read(&exchange, line, &traffic->arena, &err) != GUARD_OK) {
-        if (traffic->unreadable++ < TRAFFIC_COMPLAINTS_MAX)
-            complain(0, "%s:%llu: unreadable: %s", place->path, (unsigned long long)place->line,
-                     err.text);
-        return true;
+    if (traffic->host != NULL) {
+        struct guard_span host = host_of(exchange);
+        if (host.len > 0 && !is_host(host, traffic->host)) {
+            traffic->other_hosts++;
+            return true;
+        }
+    } else if (kind == TRAFFIC_HAR) {
+        note_host(traffic, exchange);
     }
     traffic->exchanges++;
+    traffic->of_kind[kind]++;
     place->ordinal++;
-    return walk->take(walk->ctx, &exchange, place);
+    return walk->take(walk->ctx, exchange, place);
 }
 
-static bool walk_lines(struct walk *walk, struct line_reader *reader, struct traffic_place *place)
+static bool walk_input(struct walk *walk, struct traffic_input *input, struct traffic_place *place)
 {
-    struct guard_span line;
-    while (next_line(reader, &line)) {
-        place->line++;
-        walk->traffic->bytes += line.len + 1;
-        if (blank(line))
-            continue;
-        if (!walk_line(walk, line, place))
-            return false;
-        if (place->line % PROGRESS_LINES == 0)
-            draw(walk, reader, false);
-    }
-    if (reader->failed || reader->start != reader->end || (!reader->eof))
-        return complain(0,
-                        "%s:%llu: can't be read further: damaged, or a line longer than %d bytes",
-                        place->path, (unsigned long long)place->line + 1, TRAFFIC_LINE_MAX) != 0;
-    return true;
+    (void)traffic_fill(input); /* what fails here fails again in the reader, which says it */
+    struct guard_span first = {input->bytes + input->start, input->end - input->start};
+    bool har = traffic_is_har(first, walk->traffic->log_format);
+    input->start += traffic_mark(first);
+    return har ? walk_har(walk, input, place) : walk_lines(walk, input, place);
 }
 
 static bool walk_file(struct walk *walk, int index)
 {
     const char *path = walk->traffic->paths[index];
     struct traffic_place place = {.path = path, .file = index};
-    struct line_reader reader = {.cap = (size_t)2 * BLOCK};
-    reader.file = strcmp(path, "-") == 0 ? gzdopen(0, "rb") : gzopen(path, "rb");
-    if (reader.file == NULL)
+    struct traffic_input input = {.cap = (size_t)2 * BLOCK, .max = TRAFFIC_LINE_MAX};
+    input.file = strcmp(path, "-") == 0 ? gzdopen(0, "rb") : gzopen(path, "rb");
+    if (input.file == NULL)
         return complain(0, "%s: can't be opened", path) != 0;
-    gzbuffer(reader.file, BLOCK);
-    reader.bytes = malloc(reader.cap);
-    bool good = reader.bytes != NULL && walk_lines(walk, &reader, &place);
-    walk->before += gzoffset(reader.file);
-    gzclose(reader.file);
-    free(reader.bytes);
+    gzbuffer(input.file, BLOCK);
+    input.bytes = malloc(input.cap);
+    bool good = input.bytes != NULL && walk_input(walk, &input, &place);
+    walk->before += gzoffset(input.file);
+    gzclose(input.file);
+    free(input.bytes);
     return good;
 }
 
@@ -180,6 +164,27 @@ static off_t total_size(const struct traffic *traffic)
     return total;
 }
 
+static struct access_log *open_log(const char *log_format)
+{
+    struct guard_err err;
+    struct access_log *log = malloc(sizeof(*log));
+    if (log == NULL) {
+        complain(0, "no memory");
+    } else if (access_log_init(log, log_format, &err) != GUARD_OK) {
+        complain(0, "--log-format: %s", err.text);
+        free(log);
+        log = NULL;
+    }
+    return log;
+}
+
+bool traffic_format_good(const char *log_format)
+{
+    struct access_log *log = open_log(log_format);
+    free(log);
+    return log != NULL;
+}
+
 bool traffic_read(struct traffic *traffic,
                   bool (*take)(void *ctx, const struct guard_exchange *exchange,
                                const struct traffic_place *place),
@@ -187,16 +192,43 @@ bool traffic_read(struct traffic *traffic,
 {
     struct guard_alloc heap = heap_alloc();
     struct walk walk = {.traffic = traffic, .take = take, .ctx = ctx, .total = total_size(traffic)};
-    guard_arena_init(&traffic->arena, &heap, (size_t)4 * TRAFFIC_LINE_MAX);
-    bool good = true;
+    guard_arena_init(&traffic->arena, &heap, ARENA_MAX);
+    traffic->format_is_json = traffic_format_is_json(traffic->log_format);
+    traffic->log = open_log(traffic->log_format);
+    bool good = traffic->log != NULL;
     for (int i = 0; good && i < traffic->count; i++)
         good = walk_file(&walk, i);
     guard_arena_reset(&traffic->arena);
+    free(traffic->log);
+    traffic->log = NULL;
     if (good)
-        draw(&walk, NULL, true);
+        draw(&walk, 0, true);
     if (traffic->unreadable > TRAFFIC_COMPLAINTS_MAX)
-        complain(0, "%llu unreadable lines in all", (unsigned long long)traffic->unreadable);
+        complain(0, "%llu unreadable lines or entries in all",
+                 (unsigned long long)traffic->unreadable);
     return good;
+}
+
+void traffic_notes(const struct traffic *traffic, FILE *out, const char *prefix)
+{
+    if (traffic->of_kind[TRAFFIC_LOG] > 0)
+        fprintf(out,
+                "%s%" PRIu64 " exchanges come from access logs: no bodies were seen, no answers "
+                "but their status, and of the headers only the logged ones\n",
+                prefix, traffic->of_kind[TRAFFIC_LOG]);
+    if (traffic->without_request > 0)
+        fprintf(out, "%s%" PRIu64 " log lines without a request left out\n", prefix,
+                traffic->without_request);
+    if (traffic->no_http > 0)
+        fprintf(out, "%s%" PRIu64 " HAR entries left out that are no HTTP (data:, ws: and such)\n",
+                prefix, traffic->no_http);
+    if (traffic->other_hosts > 0)
+        fprintf(out, "%s%" PRIu64 " exchanges with other hosts left out\n", prefix,
+                traffic->other_hosts);
+    if (traffic->several_hosts)
+        fprintf(out,
+                "%sthe HAR documents hold exchanges with several hosts: --host NAME takes one\n",
+                prefix);
 }
 
 struct guard_client traffic_client(const struct guard_exchange *exchange)

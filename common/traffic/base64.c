@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Six bits at a time. */
+#include "common/traffic/base64.h"
+
+static int digit_of(uint8_t c)
+{
+    if (c >= 'A' && c <= 'Z')
+        return c - 'A';
+    if (c >= 'a' && c <= 'z')
+        return c - 'a' + 26;
+    if (c >= '0' && c <= '9')
+        return c - '0' + 52;
+    return c == '+' || c == '-' ? 62 : c == '/' || c == '_' ? 63 : -1;
+}
+
+bool base64_decode(uint8_t *out, size_t *len, struct guard_span text)
+{
+    uint32_t bits = 0;
+    uint32_t bit_count = 0;
+    bool ended = false;
+    *len = 0;
+    for (size_t i = 0; i < text.len; i++) {
+        uint8_t c = text.ptr[i];
+        if (c == '\r' || c == '\n' || c == ' ' || c == '\t')
+            continue;
+        ended = ended || c == '=';
+        int digit = digit_of(c);
+        if (c == '=')
+            continue;
+        if (digit < 0 || ended)
+            return false;
+        bits = (bits << 6 | (uint32_t)digit) & 0xffffff;
+        bit_count += 6;
+        if (bit_count >= 8) {
+            bit_count -= 8;
+            out[(*len)++] = (uint8_t)(bits >> bit_count);
+        }
+    }
+    return true;
+}

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Base64 as HAR files hold bodies in: the standard and the URL alphabet, padded or not. */
+#ifndef GUARD_COMMON_TRAFFIC_BASE64_H
+#define GUARD_COMMON_TRAFFIC_BASE64_H
+
+#include <guard/types.h>
+
+/* out has room for text.len bytes. Line ends and blanks are passed over. False for other bytes. */
+bool base64_decode(uint8_t *out, size_t *len, struct guard_span text);
+
+#endif
