@@ -306,10 +306,10 @@ static bool fits(enum log_variable variable, struct guard_span value)
         return value.len == 0 || has_any((struct guard_span){value.ptr, 1}, "/*-") ||
                begins(value, "http");
     case LOG_REQUEST_ID:
+    case LOG_ARGS:
         return !has_any(value, " ");
     case LOG_OTHER:
     case LOG_REQUEST:
-    case LOG_ARGS:
     case LOG_REQUEST_HEADER:
     case LOG_RESPONSE_HEADER:
     default:
