@@ -12,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { BYPASS_FOR, BYPASS_REASON, BYPASS_END, BYPASS_STATE };
+enum { BYPASS_FOR, BYPASS_REASON, BYPASS_END, BYPASS_STATE, BYPASS_FORCE };
 enum { BYPASS_SECONDS_MAX = 24 * 3600 };
 
 static const struct option_spec options[] = {
@@ -20,6 +20,7 @@ static const struct option_spec options[] = {
     {"reason", "TEXT", "why, for the audit log (required to begin)"},
     {"end", NULL, "end the bypass now"},
     {"state", "DIR", "state directory (default $GUARD_STATE or /var/lib/guard)"},
+    {"force", NULL, "also for a service that isn't there yet"},
     {NULL, NULL, NULL},
 };
 
@@ -86,7 +87,10 @@ static int run(const struct arguments *arguments)
     if (!state_service_valid(service) ||
         state_path(path, dir, "bypass", service, ".json") != GUARD_OK)
         return complain(EXIT_USAGE, "a service's name is 1 to 64 letters, digits, '.', '_' or '-'");
+    bool force = arguments->values[BYPASS_FORCE] != NULL || access(path, F_OK) == 0;
     state_share();
+    if (arguments->values[BYPASS_END] != NULL && !state_service_known(dir, service, force))
+        return EXIT_FAILED;
     if (arguments->values[BYPASS_END] != NULL)
         return end(dir, service, path);
     const char *reason = arguments->values[BYPASS_REASON];
@@ -96,12 +100,15 @@ static int run(const struct arguments *arguments)
         return complain(EXIT_USAGE, "--for needs a time from 1s to 24h");
     if (reason == NULL || reason[0] == '\0')
         return complain(EXIT_USAGE, "--reason is needed");
+    if (!state_service_known(dir, service, force))
+        return EXIT_FAILED;
     return begin(dir, service, path, seconds, reason);
 }
 
 const struct command command_bypass = {
     .name = "bypass",
     .usage = "SERVICE",
+    .operands = "SERVICE",
     .summary = "let everything pass for a while, loudly",
     .details =
         "The gates watch for it themselves, so it works with guardd dead. It ends by itself.",

@@ -224,6 +224,7 @@ static int run(const struct arguments *arguments)
 const struct command command_check = {
     .name = "check",
     .usage = "TRAFFIC...",
+    .operands = "FILE...",
     .summary = "judge recorded traffic by what was learned",
     .details = "Prints one verdict per exchange, in order: what mode \"block\" would do at alpha. "
                "Exit status 0 unless the input\n"

@@ -4,18 +4,14 @@
 #ifndef GUARD_CLI_COMMAND_H
 #define GUARD_CLI_COMMAND_H
 
+#include "common/option_spec.h"
+
 #include <guard/types.h>
 
 enum {
     EXIT_GOOD = 0,
     EXIT_FAILED = 1, /* what was asked couldn't be done */
     EXIT_USAGE = 2,  /* what was asked makes no sense */
-};
-
-struct option_spec {
-    const char *name;     /* long name without dashes */
-    const char *argument; /* "FILE", NULL for a switch */
-    const char *help;
 };
 
 /* Values of the options of one call, by their index in the table; NULL when absent, "" for a switch
@@ -30,6 +26,8 @@ struct arguments {
 struct command {
     const char *name;
     const char *usage;                 /* operands, as "TRAFFIC..." */
+    const char *operands;              /* for completion: what may stand where, in order: "FILE",
+                                          "SERVICE", "a|b"; "..." behind the last: and so on. NULL: none */
     const char *summary;               /* one line */
     const char *details;               /* paragraphs for `guard NAME --help`; may be NULL */
     const struct option_spec *options; /* ended by a NULL name */
@@ -47,6 +45,14 @@ extern const struct command command_policy;
 extern const struct command command_run;
 extern const struct command command_status;
 extern const struct command command_alerts;
+extern const struct command command_completion;
+
+/* All of them in the order of the help, ended by NULL. */
+extern const struct command *const all_commands[];
+/* The option that -o is short for, NULL when the command has none. */
+const struct option_spec *command_short_output(const struct command *command);
+/* Prints the tables as JSON; the exit status. */
+int print_tables(void);
 
 /* Prints "guard NAME: text" on standard error and returns rc. */
 int complain(int rc, const char *format, ...) GUARD_PRINTF(2, 3);

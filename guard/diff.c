@@ -137,6 +137,7 @@ static int run(const struct arguments *arguments)
 const struct command command_diff = {
     .name = "diff",
     .usage = "A.pile B.pile",
+    .operands = "FILE FILE",
     .summary = "compare what two piles teach",
     .details = "Lines with - are of A only, with + of B only. Counts aren't compared.",
     .options = options,

@@ -298,6 +298,7 @@ static int run(const struct arguments *arguments)
 const struct command command_learn = {
     .name = "learn",
     .usage = "TRAFFIC...",
+    .operands = "FILE...",
     .summary = "learn what is normal from recorded traffic",
     .details = "TRAFFIC is exchange JSONL, a HAR 1.2 document or an access log of nginx or Apache, "
                "plain or gzip; \"-\" is standard\n"

@@ -13,10 +13,12 @@
 #define GUARD_VERSION "development"
 #endif
 
-static const struct command *const commands[] = {
-    &command_run,    &command_status, &command_alerts, &command_mode,
-    &command_bypass, &command_learn,  &command_check,  &command_show,
-    &command_diff,   &command_pile,   &command_policy,
+const struct command *const all_commands[] = {
+    &command_run,   &command_status, &command_alerts,
+    &command_mode,  &command_bypass, &command_learn,
+    &command_check, &command_show,   &command_diff,
+    &command_pile,  &command_policy, &command_completion,
+    NULL,
 };
 
 static const char *running = "";
@@ -59,8 +61,8 @@ static void print_help(FILE *out)
     fputs("Usage: guard COMMAND [OPTION]... [ARGUMENT]...\n\n"
           "Learns what is normal for an HTTP service and blocks what isn't.\n\nCommands:\n",
           out);
-    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
-        fprintf(out, "  %-8s %s\n", commands[i]->name, commands[i]->summary);
+    for (size_t i = 0; all_commands[i] != NULL; i++)
+        fprintf(out, "  %-10s %s\n", all_commands[i]->name, all_commands[i]->summary);
     fputs("\n`guard COMMAND --help` tells more. Exit status: 0 done, 1 it could not be done, 2 "
           "wrong use.\n",
           out);
@@ -83,13 +85,13 @@ static void print_command_help(const struct command *command)
 }
 
 /* -o is short for --output, as the contract writes it. */
-static int index_of_output(const struct command *command)
+const struct option_spec *command_short_output(const struct command *command)
 {
     for (int i = 0; command->options[i].name != NULL; i++) {
         if (strcmp(command->options[i].name, "output") == 0)
-            return i;
+            return &command->options[i];
     }
-    return -1;
+    return NULL;
 }
 
 static int parse_and_run(const struct command *command, int argc, char **argv)
@@ -113,8 +115,8 @@ static int parse_and_run(const struct command *command, int argc, char **argv)
             print_command_help(command);
             return EXIT_GOOD;
         }
-        if (found == 'o' && index_of_output(command) >= 0)
-            found = 256 + index_of_output(command);
+        if (found == 'o' && command_short_output(command) != NULL)
+            found = 256 + (int)(command_short_output(command) - command->options);
         if (found == ':')
             return complain(EXIT_USAGE, "option %s needs a value; see guard %s --help",
                             argv[optind - 1], command->name);
@@ -136,6 +138,8 @@ int main(int argc, char **argv)
     }
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
         strcmp(argv[1], "help") == 0) {
+        if (argc == 3 && strcmp(argv[2], "--machine") == 0)
+            return print_tables();
         print_help(stdout);
         return EXIT_GOOD;
     }
@@ -143,10 +147,10 @@ int main(int argc, char **argv)
         printf("guard %s\n", GUARD_VERSION);
         return EXIT_GOOD;
     }
-    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
-        if (strcmp(argv[1], commands[i]->name) == 0) {
-            running = commands[i]->name;
-            return parse_and_run(commands[i], argc - 1, argv + 1);
+    for (size_t i = 0; all_commands[i] != NULL; i++) {
+        if (strcmp(argv[1], all_commands[i]->name) == 0) {
+            running = all_commands[i]->name;
+            return parse_and_run(all_commands[i], argc - 1, argv + 1);
         }
     }
     return complain(EXIT_USAGE, "no command \"%s\"; see guard --help", argv[1]);

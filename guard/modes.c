@@ -8,12 +8,13 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { MODE_SERVICE, MODE_STATE, MODE_REASON };
+enum { MODE_SERVICE, MODE_STATE, MODE_REASON, MODE_FORCE };
 
 static const struct option_spec options[] = {
     {"service", "NAME", "the service (required)"},
     {"state", "DIR", "state directory (default $GUARD_STATE or /var/lib/guard)"},
     {"reason", "TEXT", "why, for the audit log"},
+    {"force", NULL, "also for a service that isn't there yet"},
     {NULL, NULL, NULL},
 };
 
@@ -55,11 +56,13 @@ static int run(const struct arguments *arguments)
         return complain(EXIT_USAGE, "say `guard mode [observe|alert|block] --service NAME`");
     if (arguments->count == 1 && !parse_mode(arguments->operands[0], &mode))
         return complain(EXIT_USAGE, "a mode is observe, alert or block");
+    struct guard_span service = {(const uint8_t *)name, strlen(name)};
+    if (!state_service_known(dir, service, arguments->values[MODE_FORCE] != NULL))
+        return EXIT_FAILED;
     state_share();
     guard_arena_init(&arena, &heap, (size_t)16 << 20);
     int status = EXIT_FAILED;
-    if (state_guardian(dir, (struct guard_span){(const uint8_t *)name, strlen(name)}, &arena,
-                       &guardian)) {
+    if (state_guardian(dir, service, &arena, &guardian)) {
         if (arguments->count == 1) {
             status = change(dir, &guardian, mode, arguments->values[MODE_REASON], &arena);
         } else {
@@ -74,6 +77,7 @@ static int run(const struct arguments *arguments)
 const struct command command_mode = {
     .name = "mode",
     .usage = "[observe|alert|block]",
+    .operands = "observe|alert|block",
     .summary = "show or change a service's mode",
     .details = "observe: nothing is blocked, nothing alerts. alert: deviations are reported. "
                "block: they are refused.\n"

@@ -123,6 +123,7 @@ static int run(const struct arguments *arguments)
 const struct command command_pile = {
     .name = "pile",
     .usage = "merge A.pile B.pile... -o C.pile | show FILE",
+    .operands = "merge|show FILE...",
     .summary = "merge piles, or say what one holds",
     .details = "The order of merging doesn't matter, and a pile that is merged twice counts once. "
                "What can't be merged without\n"

@@ -195,6 +195,7 @@ static int run(const struct arguments *arguments)
 const struct command command_policy = {
     .name = "policy",
     .usage = "compile | show FILE | key",
+    .operands = "key|compile|show FILE",
     .summary = "compile, sign and inspect policies by hand",
     .details = "guardd does this by itself; by hand it serves gates whose policies are signed "
                "elsewhere. A gate takes a policy from\n"

@@ -193,8 +193,13 @@ static bool read_settings(struct run_settings *settings, const struct arguments 
     if (!state_service_valid(name))
         return complain(0, "a service's name is 1 to 64 letters, digits, '.', '_' or '-'") != 0;
     const char *dir = state_dir(values[RUN_STATE]);
-    if (state_prepare(dir, &err) != GUARD_OK)
-        return complain(0, "%s", err.text) != 0;
+    if (state_prepare(dir, &err) != GUARD_OK) {
+        bool ours = geteuid() == 0 || values[RUN_STATE] != NULL || getenv("GUARD_STATE") != NULL;
+        return complain(0, "%s%s", err.text,
+                        ours ? ""
+                             : " (as an ordinary user say --state DIR, or set GUARD_STATE, with a "
+                               "directory of your own)") != 0;
+    }
     if (!resolve(dir, settings->state))
         return complain(0, "%s: %s", dir, strerror(errno)) != 0;
     return find_programs(settings, arguments) && settings_fit(settings);

@@ -18,6 +18,11 @@ const struct document_node *member_of(const struct document_node *mapping, const
 /* Its text, "" when absent or no scalar. */
 const char *text_of(const struct document_node *mapping, const char *name);
 double number_of(const struct document_node *mapping, const char *name);
+/* Calls found with the name of every service that has a Guardian, a pile or a policy, each once and
+ * in order; at most 1024. */
+void state_services(const char *dir, void (*found)(void *ctx, const char *name), void *ctx);
+/* Whether the service is one of them or force is set; else says which there are. */
+bool state_service_known(const char *dir, struct guard_span service, bool force);
 /* The service's Guardian; the built-in default when there is no document yet. False after a
  * message. */
 bool state_guardian(const char *dir, struct guard_span service, struct guard_arena *arena,

@@ -6,6 +6,7 @@
 
 #include "common/file.h"
 #include "common/log.h"
+#include "common/option_spec.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -55,12 +56,12 @@ static const struct guard_span no_service = {NULL, 0};
 static int usage(FILE *out, int status)
 {
     fputs("Usage: guardd --state DIR\n\n"
-          "Learns from the rings of gates, publishes signed policies, writes alerts.\n\n"
-          "  --state DIR   the directory shared with the gates (required)\n"
-          "  --help        print this text\n"
-          "  --version     print the version\n\n"
-          "SIGTERM ends it cleanly. Logs are JSON lines on standard error.\n",
+          "Learns from the rings of gates, publishes signed policies, writes alerts.\n\n",
           out);
+    for (const struct option_spec *option = daemon_options; option->name != NULL; option++)
+        fprintf(out, "  --%s %-*s %s\n", option->name, 10 - (int)strlen(option->name),
+                option->argument != NULL ? option->argument : "", option->help);
+    fputs("\nSIGTERM ends it cleanly. Logs are JSON lines on standard error.\n", out);
     return status;
 }
 
@@ -195,20 +196,21 @@ static void catch_signals(void)
 
 int main(int argc, char **argv)
 {
-    static const struct option options[] = {{"state", required_argument, NULL, 's'},
-                                            {"help", no_argument, NULL, 'h'},
-                                            {"version", no_argument, NULL, 'v'},
-                                            {0}};
+    struct option options[DAEMON_OPTIONS + 1] = {0};
     static struct daemon daemon;
     struct guard_err err;
     int found;
+    for (int i = 0; i < DAEMON_OPTIONS; i++)
+        options[i] = (struct option){.name = daemon_options[i].name,
+                                     .has_arg = daemon_options[i].argument != NULL,
+                                     .val = 256 + i};
     catch_signals();
     while ((found = getopt_long(argc, argv, "", options, NULL)) != -1) {
-        if (found == 's')
+        if (found == 256 + DAEMON_STATE)
             daemon.state = optarg;
-        else if (found == 'h')
+        else if (found == 256 + DAEMON_HELP)
             return usage(stdout, 0);
-        else if (found == 'v')
+        else if (found == 256 + DAEMON_VERSION)
             return printf("guardd %s\n", GUARD_VERSION) > 0 ? 0 : 1;
         else
             return usage(stderr, 2);

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The options of guardd. */
+#include "common/option_spec.h"
+
+#include <stddef.h>
+
+const struct option_spec daemon_options[DAEMON_OPTIONS + 1] = {
+    [DAEMON_STATE] = {"state", "DIR", "the directory shared with the gates (required)"},
+    [DAEMON_HELP] = {"help", NULL, "print this text"},
+    [DAEMON_VERSION] = {"version", NULL, "print the version"},
+    [DAEMON_OPTIONS] = {NULL, NULL, NULL},
+};

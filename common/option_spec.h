@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* How a program's options are described: once, for parsing, help, manual pages and the completion
+ * of shells. guardd's are here because the command line prints its completion, too. */
+#ifndef GUARD_COMMON_OPTION_SPEC_H
+#define GUARD_COMMON_OPTION_SPEC_H
+
+struct option_spec {
+    const char *name;     /* long name without dashes */
+    const char *argument; /* "FILE", "text|json"; NULL for a switch */
+    const char *help;
+};
+
+enum { DAEMON_STATE, DAEMON_HELP, DAEMON_VERSION, DAEMON_OPTIONS };
+/* Of guardd, ended by a NULL name. */
+extern const struct option_spec daemon_options[DAEMON_OPTIONS + 1];
+
+#endif
