@@ -69,7 +69,7 @@ const struct command command_completion = {
     .details =
         "The script completes commands, options, their values, files, and the names of "
         "services in the state directory.\n"
-        "bash: eval \"$(guard completion bash)\"; zsh: guard completion zsh >_guard in a "
+        "bash: eval \"$(guard completion bash)\"; zsh: guard completion zsh >_guard_program in a "
         "folder of $fpath; fish:\n"
         "guard completion fish | source. `services` prints the names of the services, a line "
         "each.",

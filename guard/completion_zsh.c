@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Completion in zsh, by its own _arguments. */
+/* Completion in zsh, by its own _arguments. The function for guard isn't called _guard: zsh's own
+ * functions call one of that name. */
 #include "completion.h"
 
 #include <string.h>
@@ -79,12 +80,12 @@ static void print_commands(FILE *out)
 {
     fputs("_guard_services() {\n"
           "    local -a found\n"
-          "    found=(${(f)\"$(_call_program services ${(q)guard_program} completion services "
+          "    found=(${(f)\"$(_call_program services ${(q)program_word} completion services "
           "${opt_args[--state]:+--state=${(q)opt_args[--state]}} 2>/dev/null)\"})\n"
           "    compadd -a found\n"
           "}\n"
-          "_guard() {\n"
-          "    local guard_program=$words[1] curcontext=$curcontext\n"
+          "_guard_program() {\n"
+          "    local program_word=$words[1] curcontext=$curcontext\n"
           "    typeset -A opt_args\n"
           "    if ((CURRENT == 2)); then\n"
           "        local -a guard_commands=(\n",
@@ -117,14 +118,16 @@ void completion_zsh(FILE *out, bool daemon)
     fprintf(out, "#compdef %s\n# zsh completion for %s, made by `guard completion zsh %s`\n",
             program, program, program);
     if (daemon) {
-        fputs("_guardd() {\n        _arguments", out);
+        fputs("_guardd_program() {\n        _arguments", out);
         for (const struct option_spec *option = daemon_options; option->name != NULL; option++)
             print_option(out, option);
         fputs("\n}\n", out);
     } else {
         print_commands(out);
     }
+    /* Either zsh calls the file as a function, or somebody sourced it. */
     fprintf(out,
-            "if [[ $funcstack[1] == _%s ]]; then\n    _%s \"$@\"\nelse\n    compdef _%s %s\nfi\n",
-            program, program, program, program);
+            "if [[ $zsh_eval_context[-1] == loadautofunc ]]; then\n    _%s_program \"$@\"\nelse\n"
+            "    compdef _%s_program %s\nfi\n",
+            program, program, program);
 }

@@ -96,8 +96,7 @@ bool state_service_known(const char *dir, struct guard_span service, bool force)
         return true;
     struct list list = {.text = ""};
     state_services(dir, append, &list);
-    return complain(0, "no service \"%.*s\" in %s; there %s: %s (--force for a new one)",
-                    (int)service.len, (const char *)service.ptr, dir,
-                    strchr(list.text, ',') != NULL ? "are" : "is",
-                    list.text[0] != '\0' ? list.text : "none yet") != 0;
+    return complain(0, "no service \"%.*s\" in %s%s%s (--force for a new one)", (int)service.len,
+                    (const char *)service.ptr, dir,
+                    list.len > 0 ? "; there are: " : ", which holds none yet", list.text) != 0;
 }

@@ -286,8 +286,10 @@ def test_mode_and_bypass_without_guardd_are_audited(tmp_path):
     state = tmp_path / "state"
     for folder in ("guardians", "bypass"):
         (state / folder).mkdir(parents=True)
-    assert guard("mode", "--service", "a", "--state", state).out.strip() == "alert"
-    assert "alert -> block" in guard("mode", "block", "--service", "a", "--state", state, "--reason", "ready").out
+    assert "which holds none yet" in guard("mode", "--service", "a", "--state", state, status=1).err
+    assert guard("mode", "--force", "--service", "a", "--state", state).out.strip() == "alert"
+    assert "which holds none yet" in guard("mode", "block", "--service", "a", "--state", state, status=1).err
+    assert "alert -> block" in guard("mode", "block", "--force", "--service", "a", "--state", state, "--reason", "ready").out
     assert guard("mode", "--service", "a", env={"GUARD_STATE": str(state)}).out.strip() == "block"
     guard("bypass", "a", "--for", "10m", "--reason", "incident 7", "--state", state)
     assert json.loads((state / "bypass" / "a.json").read_text())["reason"] == "incident 7"
@@ -298,9 +300,26 @@ def test_mode_and_bypass_without_guardd_are_audited(tmp_path):
     assert audit[0]["before"] == "alert" and audit[0]["after"] == "block" and audit[0]["reason"] == "ready"
 
 
+def test_a_mistyped_service_is_refused_by_mode_and_bypass(tmp_path):
+    for path in ("guardians/shop.yaml", "piles/orders.pile", "policies/users.policy"):
+        (tmp_path / path).parent.mkdir()
+        (tmp_path / path).touch()
+    (tmp_path / "bypass").mkdir()
+    (tmp_path / "bypass" / "gone.json").write_text("{}")
+    for arguments in (["mode", "block", "--service", "shpo"], ["mode", "--service", "shpo"], ["bypass", "shpo", "--end"],
+                      ["bypass", "shpo", "--for", "1m", "--reason", "x"]):
+        done = guard(*arguments, "--state", tmp_path, status=1)
+        assert 'no service "shpo"' in done.err and "there are: orders, shop, users" in done.err
+    assert not (tmp_path / "guardians" / "shpo.yaml").exists() and not (tmp_path / "bypass" / "shpo.json").exists()
+    assert not (tmp_path / "audit.jsonl").exists()
+    guard("bypass", "gone", "--end", "--state", tmp_path)  # what is in force can always be ended
+    assert not (tmp_path / "bypass" / "gone.json").exists()
+    guard("bypass", "orders", "--for", "1m", "--reason", "x", "--state", tmp_path)
+
+
 def test_gates_can_read_a_bypass_whatever_the_umask(tmp_path):
     (tmp_path / "bypass").mkdir()
-    subprocess.run([BIN / "guard", "bypass", "a", "--for", "10m", "--reason", "x", "--state", tmp_path], umask=0o077, check=True,
+    subprocess.run([BIN / "guard", "bypass", "a", "--force", "--for", "10m", "--reason", "x", "--state", tmp_path], umask=0o077, check=True,
                    stdout=subprocess.DEVNULL)
     assert (tmp_path / "bypass" / "a.json").stat().st_mode & 0o777 == 0o640
 
@@ -318,7 +337,7 @@ def test_wrong_use_exits_with_2_and_says_why(arguments):
 
 def test_help_of_every_command_names_its_options():
     overview = guard("--help").out
-    for name in ("run", "status", "alerts", "mode", "bypass", "learn", "check", "show", "diff", "pile"):
+    for name in ("run", "status", "alerts", "mode", "bypass", "learn", "check", "show", "diff", "pile", "policy", "completion"):
         assert f"  {name} " in overview
         assert "--help" in guard(name, "--help").out
     assert guard("--version").out.startswith("guard ")

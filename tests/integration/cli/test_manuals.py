@@ -77,9 +77,9 @@ def test_installed_are_programs_pages_and_completions(tmp_path):
     for program in ("guard", "guardd"):
         assert (prefix / "bin" / program).is_file()
         assert (prefix / "share" / "bash-completion" / "completions" / program).is_file()
-        assert (prefix / "share" / "zsh" / "site-functions" / f"_{program}").is_file()
+        assert (prefix / "share" / "zsh" / "site-functions" / f"_{program}_program").is_file()
         assert (prefix / "share" / "fish" / "vendor_completions.d" / f"{program}.fish").is_file()
-    shells = {"bash": prefix / "share/bash-completion/completions/guard", "zsh": prefix / "share/zsh/site-functions/_guard",
+    shells = {"bash": prefix / "share/bash-completion/completions/guard", "zsh": prefix / "share/zsh/site-functions/_guard_program",
               "fish": prefix / "share/fish/vendor_completions.d/guard.fish"}
     for shell, path in shells.items():
         assert path.read_text() == guard("completion", shell).out

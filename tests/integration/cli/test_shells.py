@@ -63,7 +63,7 @@ class Terminal:
             os.chdir(folder)
             env = {**os.environ, "TERM": "dumb", "HOME": str(folder), "PATH": f"{BIN}:{os.environ['PATH']}", "PS1": "> "}
             os.execvpe("zsh", ["zsh", "-f", "-i"], env)
-        self.say("unsetopt zle_bracketed_paste prompt_cr prompt_sp; LISTMAX=1000; unsetopt list_ambiguous; stty -echo cols 4000 rows 500; autoload -U compinit; "
+        self.say("unsetopt zle_bracketed_paste prompt_cr prompt_sp; LISTMAX=1000; unsetopt list_ambiguous; stty -echo cols 400 rows 500; autoload -U compinit; "
                  "compinit -u -D; echo ready''1", "ready1")
 
     def say(self, text, until):
@@ -88,11 +88,12 @@ class Terminal:
 def terminal(tmp_path_factory):
     folder = tmp_path_factory.mktemp("zsh")
     for program in ("guard", "guardd"):
-        (folder / f"_{program}").write_text(guard("completion", "zsh", program).out)
+        (folder / f"_{program}_program").write_text(guard("completion", "zsh", program).out)
     found = Terminal(folder)
     found.say("fpath=($PWD $fpath); compinit -u -D; echo ready''2", "ready2")
     # Candidates are printed instead of shown: compadd is called by all there is in zsh.
-    found.say("""compadd() { local -a words; builtin compadd -O words "$@"; print -rn -- " [" "${words[@]}" "] "; builtin compadd "$@" }
+    found.say("""compadd() { [[ ${@[1,(i)(-|--)]} == *-[OAD]' '* ]] || { local -a offered_words; builtin compadd -O offered_words "$@"
+        print -rn -- " [" "${offered_words[@]}" "] " }; builtin compadd "$@" }
         echo ready''3""", "ready3")
     yield found
     found.close()
