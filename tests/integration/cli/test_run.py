@@ -131,3 +131,15 @@ def test_it_starts_again_at_once_after_it_was_killed(folder):
         end_process(first)
         if second is not None:
             end_process(second, timeout=30)
+
+
+def test_an_ordinary_user_without_a_state_directory_is_told_of_one():
+    """The default is root's; what helps is to name another."""
+    environment = {name: value for name, value in os.environ.items() if name != "GUARD_STATE"}
+    account = {"user": "nobody", "group": "nogroup", "extra_groups": []} if os.geteuid() == 0 else {}
+    if os.path.exists("/var/lib/guard"):
+        pytest.skip("/var/lib/guard exists")
+    done = subprocess.run([BIN / "guard", "run", "--upstream", "http://127.0.0.1:9"], stdin=subprocess.DEVNULL, capture_output=True,
+                          text=True, timeout=60, check=False, env=environment, cwd="/", **account)
+    assert done.returncode == 2 and "/var/lib/guard" in done.stderr and "say --state DIR, or set GUARD_STATE" in done.stderr
+    assert not os.path.exists("/var/lib/guard")
