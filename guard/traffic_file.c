@@ -214,7 +214,8 @@ void traffic_notes(const struct traffic *traffic, FILE *out, const char *prefix)
     if (traffic->of_kind[TRAFFIC_LOG] > 0)
         fprintf(out,
                 "%s%" PRIu64 " exchanges come from access logs: no bodies were seen, no answers "
-                "but their status, and of the headers only the logged ones\n",
+                "but their status, and of the headers only the logged ones; what was learned of "
+                "logs alone takes bodies and other headers for deviations\n",
                 prefix, traffic->of_kind[TRAFFIC_LOG]);
     if (traffic->without_request > 0)
         fprintf(out, "%s%" PRIu64 " log lines without a request left out\n", prefix,

@@ -110,9 +110,30 @@ static enum har_event outside_string(struct har_scanner *scanner, uint8_t byte)
     }
 }
 
+/* How many of the next bytes change nothing but the place: most of what entries hold. */
+static size_t plain_run(const struct har_scanner *scanner, const uint8_t *bytes, size_t len)
+{
+    size_t run = 0;
+    if (scanner->inside == 0 || scanner->after_backslash)
+        return 0;
+    if (scanner->in_string) {
+        while (run < len && bytes[run] != '"' && bytes[run] != '\\' && bytes[run] != '\n')
+            run++;
+    } else {
+        while (run < len && bytes[run] == ' ')
+            run++;
+    }
+    return run;
+}
+
 enum har_event har_scanner_feed(struct har_scanner *scanner, struct guard_span bytes, size_t *used)
 {
     for (size_t i = 0; i < bytes.len; i++) {
+        size_t run = plain_run(scanner, bytes.ptr + i, bytes.len - i);
+        scanner->column += run;
+        i += run;
+        if (i == bytes.len)
+            break;
         uint8_t byte = bytes.ptr[i];
         enum har_event event = HAR_MORE;
         if (scanner->in_string)

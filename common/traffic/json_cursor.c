@@ -60,16 +60,17 @@ static bool raw_string(struct json_cursor *cursor, struct guard_span *out, bool 
     if (!take_byte(cursor, '"', "a JSON string is missing"))
         return false;
     const uint8_t *from = cursor->at;
+    const uint8_t *at = from;
     *escaped = false;
-    while (cursor->at < cursor->end && *cursor->at != '"') {
-        if (*cursor->at == '\\') {
+    while (at < cursor->end && *at != '"') {
+        if (*at == '\\') {
             *escaped = true;
-            cursor->at++;
+            at++;
         }
-        if (cursor->at < cursor->end)
-            cursor->at++;
+        at += at < cursor->end;
     }
-    if (cursor->at >= cursor->end) {
+    cursor->at = at;
+    if (at >= cursor->end) {
         json_cursor_refuse(cursor, GUARD_E_SYNTAX, "a JSON string has no end");
         return false;
     }
