@@ -82,6 +82,7 @@ static void test_boundaries(void **state)
         {"{\"x\":{\"entries\":[{}]},\"log\":{\"pages\":[{\"entries\":[{}]}],\"entries\":[{}]},"
          "\"entries\":[{}]}\n",
          "{}|"},
+        {"{\"log\":{\"entries\":[{}],\"pages\":[{\"a\":1}]}}", "{}|"},
         {"{\"log\":{\"comment\":\"entries\",\"entries\":[]}}", ""},
         {"{\"log\":[{\"entries\":[{}]}]}", ""},
         {"{\"log\":\"entries\"}", ""},
