@@ -39,7 +39,7 @@ static const char full[] = "apiVersion: guard/v1alpha1\n"
                            "service: shop\n"
                            "control:\n"
                            "  mode: block\n"
-                           "  parts: {request: alert}\n"
+                           "  parts: {request: alert, response: observe, time: block}\n"
                            "  learn: paused\n"
                            "  falseAlarmBudget: 0.0005\n"
                            "  support: 2\n"
@@ -73,6 +73,8 @@ static void reads_every_member(void **state)
     assert_int_equal(parse(&guardian, full, &err), GUARD_OK);
     assert_int_equal(guardian.mode, GUARD_MODE_BLOCK);
     assert_int_equal(guardian.request_mode, GUARD_MODE_ALERT);
+    assert_int_equal(guardian.response_mode, GUARD_MODE_OBSERVE);
+    assert_int_equal(guardian.time_mode, GUARD_MODE_BLOCK);
     assert_false(guardian.learn);
     assert_true(guardian.fail_closed);
     assert_int_equal(guardian.support, 2);
