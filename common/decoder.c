@@ -11,8 +11,8 @@ enum {
     OUTPUT_BYTES = 16 * 1024,
     RATIO_MAX = 200,
     RATIO_FROM = 64 * 1024, /* bytes of output: small bodies may well be mostly blanks */
-    FRUITLESS_MAX =
-        256 * 1024,   /* of input without output: Zstandard wants blocks of 128 KiB whole */
+    /* Of input without output: Zstandard wants blocks of 128 KiB whole. */
+    FRUITLESS_MAX = 256 * 1024,
     STREAMS_MAX = 16, /* members of one gzip body */
 };
 

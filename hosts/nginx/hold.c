@@ -51,8 +51,9 @@ static void arm(ngx_log_t *log, ngx_msec_t time)
 /* Almost always the last: locations may differ in their times. */
 static void enqueue(struct gate_hold *hold)
 {
-    if (waiting.next == NULL)
-        ngx_queue_init(&waiting);
+    if (waiting.next == NULL) {
+        ngx_queue_init(&waiting); /* two statements */
+    }
     ngx_queue_t *at = ngx_queue_last(&waiting);
     while (at != ngx_queue_sentinel(&waiting)) {
         const struct gate_hold *other = ngx_queue_data(at, struct gate_hold, queue);

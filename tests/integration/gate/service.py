@@ -3,6 +3,7 @@
 computed by the client too: body_of(...)."""
 
 import asyncio
+import functools
 import gzip
 import threading
 import urllib.parse
@@ -11,6 +12,7 @@ import zlib
 BAD = b"root:x:0:0:root:/root:/bin/bash"  # what may leave no service
 
 
+@functools.lru_cache(maxsize=512)
 def body_of(query):
     """What a target's query asks for: size, seed, bad=at (the bad value's place: start, end), type."""
     args = dict(urllib.parse.parse_qsl(query))
@@ -25,6 +27,7 @@ def body_of(query):
     return lead + (pattern * (room // len(pattern) + 1))[:room] + tail
 
 
+@functools.lru_cache(maxsize=64)
 def encode(body, coding):
     if coding == "gzip":
         return gzip.compress(body, mtime=0)
