@@ -9,7 +9,7 @@ static bool says_place(const struct guard_finding *finding)
 {
     return finding->rule == GUARD_RULE_METHOD || finding->rule == GUARD_RULE_CONTENT_TYPE ||
            finding->rule == GUARD_RULE_STATUS || finding->rule == GUARD_RULE_LATENCY ||
-           finding->rule == GUARD_RULE_LEAK;
+           finding->rule == GUARD_RULE_LEAK || finding->rule == GUARD_RULE_DESTINATION;
 }
 
 /* "param username", "path segment seg1", "request". */
@@ -109,6 +109,11 @@ static bool put_request_rule(struct gd_line *line, const struct guard_finding *f
             gd_line_string(line, "a path that ends");
         put_never(line, finding);
         gd_line_string(line, " here");
+        return true;
+    case GUARD_RULE_DESTINATION:
+        gd_line_string(line, "destination ");
+        put_quoted(line, finding->observed);
+        gd_line_string(line, finding->configured ? " is not allowed" : " never called");
         return true;
     case GUARD_RULE_METHOD:
         gd_line_string(line, "method ");
@@ -245,7 +250,9 @@ static void put_support(struct gd_line *line, const struct guard_finding *findin
         return;
     }
     gd_line_string(line, " in ");
-    if (counts_values(finding))
+    if (finding->rule == GUARD_RULE_DESTINATION)
+        put_count(line, finding->values, " call", " calls");
+    else if (counts_values(finding))
         put_count(line, finding->values, " value", " values");
     else
         put_count(line, finding->values,
@@ -253,7 +260,10 @@ static void put_support(struct gd_line *line, const struct guard_finding *findin
                   finding->part == GUARD_PART_RESPONSE ? " responses" : " requests");
     if (finding->clients > 0) {
         gd_line_string(line, " from ");
-        put_count(line, finding->clients, " client", " clients");
+        if (finding->rule == GUARD_RULE_DESTINATION)
+            put_count(line, finding->clients, " caller", " callers");
+        else
+            put_count(line, finding->clients, " client", " clients");
     }
     gd_line_string(line, " (rate <= ");
     gd_line_rate(line, finding->strength);

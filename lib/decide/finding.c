@@ -122,6 +122,8 @@ static void put_observed(struct text *text, const struct gd_decision *decision,
         put(text, profile->media_type);
     } else if (candidate->rule == GUARD_RULE_CLIENT) {
         put_address(text, &profile->client);
+    } else if (candidate->rule == GUARD_RULE_DESTINATION) {
+        put(text, profile->segments[0].text);
     } else if (candidate->field != GD_NO_FIELD) {
         const struct gd_field *field = &profile->fields[candidate->field];
         if (gd_is_secret(field->name, field->sample))
@@ -135,7 +137,9 @@ void gd_finding_fill(struct gd_decision *decision, const struct gd_candidate *ca
                      struct guard_finding *out)
 {
     out->rule = candidate->rule;
-    out->part = candidate->location == GUARD_LOCATION_CLIENT ? GUARD_PART_CLIENT : decision->part;
+    out->part = decision->part;
+    if (candidate->location == GUARD_LOCATION_CLIENT && out->part != GUARD_PART_OUTBOUND)
+        out->part = GUARD_PART_CLIENT;
     out->location = candidate->location;
     out->name = name_of(decision, candidate);
     out->detail = candidate->detail;

@@ -143,7 +143,8 @@ static void path_unknown(struct walk *walk)
 {
     struct gd_decision *decision = walk->decision;
     const struct gd_policy_node *node = &walk->policy->nodes[walk->stuck];
-    struct gd_candidate candidate = {.rule = GUARD_RULE_PATH,
+    bool destination = walk->profile->outbound && walk->stuck_at == 0;
+    struct gd_candidate candidate = {.rule = destination ? GUARD_RULE_DESTINATION : GUARD_RULE_PATH,
                                      .location = GUARD_LOCATION_PATH,
                                      .field = GD_NO_FIELD,
                                      .known = GD_POLICY_NONE,

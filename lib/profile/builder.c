@@ -84,6 +84,7 @@ static void on_segment(void *ctx, uint32_t index, struct guard_span text)
 {
     struct gd_builder *builder = ctx;
     struct gd_profile *profile = &builder->profile;
+    index += profile->outbound; /* the destination stands before */
     bool rest = index >= GD_SEGMENTS_MAX;
     uint32_t place = rest ? GD_SEGMENTS_MAX - 1 : index;
     uint32_t field = gd_builder_field(builder, GUARD_LOCATION_PATH, GD_NO_FIELD,
@@ -145,6 +146,8 @@ void gd_builder_request(struct gd_builder *builder, struct guard_span method,
     builder->profile.version = version;
     if (target.len > 0 && target.ptr[0] != '/')
         builder->authority = gd_target_authority(target);
+    if (builder->profile.outbound)
+        target = gd_builder_destination_begin(builder, target);
     gd_target_view(target, &builder->limits, builder->arena, &view);
 }
 
@@ -261,6 +264,10 @@ static bool special_header(struct gd_builder *builder, struct guard_span name,
     if (builder->authority.len > 0 && gd_span_equal(name, GUARD_SPAN_LITERAL("host")) &&
         !gd_span_equal_nocase(value, builder->authority))
         gd_builder_fault(builder, GUARD_LOCATION_HEADER, GUARD_FAULT_DUPLICATE_NAME);
+    if (gd_builder_is_call(builder) && gd_span_equal(name, GUARD_SPAN_LITERAL("host"))) {
+        gd_builder_destination_host(builder, value);
+        return false;
+    }
     if (name.len == 12 && memcmp(name.ptr, "content-type", 12) == 0)
         content_type(builder, value);
     else if (name.len == 16 && memcmp(name.ptr, "content-encoding", 16) == 0)
@@ -334,6 +341,8 @@ enum guard_body_kind gd_builder_headers_end(struct gd_builder *builder)
 {
     if (builder->content_length_known && builder->chunked)
         gd_builder_fault(builder, GUARD_LOCATION_HEADER, GUARD_FAULT_LENGTH_CONFLICT);
+    if (gd_builder_is_call(builder))
+        gd_builder_destination_end(builder);
     builder->profile.media_type = builder->media.type;
     builder->kind = builder->encoded ? GUARD_BODY_BYTES : kind_of(builder);
     return builder->kind;

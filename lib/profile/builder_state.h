@@ -62,6 +62,9 @@ struct gd_builder {
     uint32_t counts[GUARD_LOCATION_COUNT]; /* fields by location */
 
     struct guard_span authority; /* of a target in absolute form */
+    struct guard_span host;      /* of an outbound call: the first */
+    uint32_t hosts;
+    bool tls; /* and its target begins with https */
     uint64_t content_length;
     bool content_length_known;
     bool chunked;
@@ -108,6 +111,20 @@ void gd_builder_pair(struct gd_builder *builder, enum guard_location location,
 
 /* builder_answer.c: what only responses have. */
 void gd_builder_set_cookie(struct gd_builder *builder, struct guard_span value);
+
+/* The request of a call that the service makes. */
+static inline bool gd_builder_is_call(const struct gd_builder *builder)
+{
+    return builder->profile.outbound && !builder->profile.answer;
+}
+
+/* builder_target.c, for outbound calls. Takes the destination's place; returns what is left of the
+ * target. */
+struct guard_span gd_builder_destination_begin(struct gd_builder *builder,
+                                               struct guard_span target);
+void gd_builder_destination_host(struct gd_builder *builder, struct guard_span value);
+/* Fills it, when the headers are complete. */
+void gd_builder_destination_end(struct gd_builder *builder);
 
 /* A value that comes in pieces; nothing is added when the field can't be made. */
 void gd_builder_stream_begin(struct gd_builder *builder, uint32_t field);

@@ -93,6 +93,16 @@ static const struct ask asks[] = {
     {"GET", "/users/7", "user-agent: curl/7.88.1\nx-forwarded-host: x.test\n", NULL, NULL},
 };
 
+/* Calls: the host is the first segment of the path. */
+static const struct ask calls[] = {
+    {"GET", "/7", "host: users\n", NULL, NULL},
+    {"GET", "/7", "host: Users.:80\n", NULL, NULL},
+    {"GET", "/7", "host: db2:5432\n", NULL, NULL},
+    {"GET", "http://169.254.169.254/latest/meta-data", "host: users\n", NULL, NULL},
+    {"GET", "/7%20or%201%3D1", "host: users\n", NULL, NULL},
+    {"DELETE", "/7", "host: users\n", NULL, NULL},
+};
+
 static void print_verdict(FILE *out, const struct ask *ask, const struct answer *answer)
 {
     const struct guard_verdict *verdict = answer->verdict;
@@ -126,6 +136,22 @@ static void print_all(FILE *out)
         }
         world_policy_free(policy);
     }
+}
+
+static void print_calls(FILE *out)
+{
+    as_learned();
+    world_field(&world, -1, GUARD_LOCATION_HEADER, "host")->required = false;
+    fprintf(out, "# outbound\n");
+    struct guard_policy *policy = world_policy(&world);
+    for (size_t k = 0; k < sizeof(calls) / sizeof(calls[0]); k++) {
+        struct answer answer;
+        world_call(&answer, policy, &calls[k]);
+        fprintf(out, "%s", calls[k].headers);
+        print_verdict(out, &calls[k], &answer);
+        world_answer_free(&answer);
+    }
+    world_policy_free(policy);
 }
 
 static char *read_all(const char *path)
@@ -167,6 +193,7 @@ int main(int argc, char **argv)
         if (file == NULL)
             return 1;
         print_all(file);
+        print_calls(file);
         return fclose(file) == 0 ? 0 : 1;
     }
     char *got = NULL;
@@ -175,6 +202,7 @@ int main(int argc, char **argv)
     if (memory == NULL)
         return 1;
     print_all(memory);
+    print_calls(memory);
     fclose(memory);
     char *wanted = read_all(argv[1]);
     int rc = wanted == NULL ? 1 : compare(wanted, got);

@@ -32,6 +32,27 @@ static void agree(const char *name, struct guard_span bytes)
     free(held);
 }
 
+/* A call of the service. */
+static void outbound(const char *name)
+{
+    uint8_t bytes[GUARD_RECORD_MAX];
+    size_t len = 0;
+    struct guard_alloc heap = world_heap;
+    struct guard_arena arena;
+    struct gd_builder *builder;
+    struct guard_txn_cfg cfg = {.service = text("shop.egress"), .outbound = true};
+    guard_arena_init(&arena, &heap, EXCHANGE_ARENA);
+    assert_int_equal(gd_builder_begin(&builder, &cfg, &arena), GUARD_OK);
+    gd_builder_request(builder, text("GET"), text("/charge/17?currency=eur"), 11);
+    gd_builder_header(builder, text("Host"), text("Payments:8443"));
+    (void)gd_builder_headers_end(builder);
+    gd_builder_end(builder);
+    assert_int_equal(gd_record_encode(gd_builder_profile(builder), bytes, sizeof(bytes), &len),
+                     GUARD_OK);
+    agree(name, gd_span(bytes, len));
+    guard_arena_reset(&arena);
+}
+
 static void record(const char *name, const char *target, const char *const *headers,
                    const char *type, const char *body, size_t cap)
 {
@@ -63,6 +84,7 @@ static void records(void)
     record("record/record-transitions", "/a", NULL, "text/plain",
            "a!b\"c#d$e%f&g'h(i)j*k+l,m:n;o<p=q>r?s@t[u\\v]w^x_y`z{0|1}2~", GUARD_RECORD_MAX);
     record("record/record-cut", "/a?one=1&two=2&three=3&four=4&five=5", headers, NULL, NULL, 250);
+    outbound("record/record-outbound");
     agree("record/record-head", gd_span("G\2\0\0", 4));
     agree("record/record-version", gd_span("G\3", 2));
 }

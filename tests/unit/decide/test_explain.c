@@ -62,6 +62,8 @@ static const struct sentence sentences[] = {
     {GUARD_RULE_PATH, GUARD_LOCATION_PATH, "seg1", 1, 0,
      "path segment seg1: \"aaa aa 0=0\" never seen here in 48,211 requests", "aaa aa 0=0",
      "as seen before"},
+    {GUARD_RULE_DESTINATION, GUARD_LOCATION_PATH, "seg0", 0, 0,
+     "destination \"aaa aa 0=0\" never called in 48,211 calls", "aaa aa 0=0", "as seen before"},
     {GUARD_RULE_METHOD, GUARD_LOCATION_NONE, "", 0, 0,
      "method \"aaa aa 0=0\" never seen in 48,211 requests", "aaa aa 0=0", "as seen before"},
     {GUARD_RULE_NAME, GUARD_LOCATION_JSON, "a.b[].c", 0, 0,
@@ -114,7 +116,9 @@ static void test_sentences(void **state)
         guard_explain_finding(&finding, line, sizeof(line));
         if (strncmp(line, row->text, strlen(row->text)) != 0)
             fail_msg("\"%s\" does not begin with \"%s\"", line, row->text);
-        assert_non_null(strstr(line, " from 3,120 clients (rate <= 2e-6)"));
+        assert_non_null(strstr(line, row->rule == GUARD_RULE_DESTINATION
+                                         ? " from 3,120 callers (rate <= 2e-6)"
+                                         : " from 3,120 clients (rate <= 2e-6)"));
         guard_finding_texts(&finding, observed, sizeof(observed), expected, sizeof(expected));
         if (row->observed != NULL)
             assert_string_equal(observed, row->observed);

@@ -344,11 +344,14 @@ static void send_client(struct guard_txn *txn, const char *text)
     guard_txn_client(txn, &client);
 }
 
-void world_ask(struct answer *answer, const struct guard_policy *policy, const struct ask *ask)
+static void play(struct answer *answer, const struct guard_policy *policy, const struct ask *ask,
+                 bool outbound)
 {
     guard_arena_init(&answer->arena, &world_heap, 256 * 1024);
-    struct guard_txn_cfg cfg = {
-        .policy = policy, .service = GUARD_SPAN_LITERAL("shop"), .hash_seed = 1};
+    struct guard_txn_cfg cfg = {.policy = policy,
+                                .service = GUARD_SPAN_LITERAL("shop"),
+                                .hash_seed = 1,
+                                .outbound = outbound};
     assert_int_equal(guard_txn_begin(&answer->txn, &cfg, &answer->arena), GUARD_OK);
     if (ask->client != NULL)
         send_client(answer->txn, ask->client);
@@ -363,6 +366,16 @@ void world_ask(struct answer *answer, const struct guard_policy *policy, const s
     if (ask->body != NULL)
         guard_txn_body(answer->txn, world_span(ask->body));
     answer->verdict = guard_txn_request_end(answer->txn);
+}
+
+void world_ask(struct answer *answer, const struct guard_policy *policy, const struct ask *ask)
+{
+    play(answer, policy, ask, false);
+}
+
+void world_call(struct answer *answer, const struct guard_policy *policy, const struct ask *ask)
+{
+    play(answer, policy, ask, true);
 }
 
 void world_answer_free(struct answer *answer)

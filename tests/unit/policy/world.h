@@ -66,6 +66,8 @@ struct answer {
 /* Benign headers of the world. */
 extern const char world_headers[];
 void world_ask(struct answer *answer, const struct guard_policy *policy, const struct ask *ask);
+/* The same as a call that the service makes. */
+void world_call(struct answer *answer, const struct guard_policy *policy, const struct ask *ask);
 void world_answer_free(struct answer *answer);
 /* The finding of a rule at a name ("" for none), or NULL. name NULL: anywhere. */
 const struct guard_finding *world_finding(const struct answer *answer, enum guard_rule rule,
