@@ -11,6 +11,8 @@ ALLOWED = {
     # Between processes through a mapped file: what the reader copies may be overwritten meanwhile, which it detects.
     "common/ring.c": {"__atomic"},
     "common/ring_reader.c": {"__atomic"},
+    # Between nginx's workers through memory that they share; what readers copy is checked by its sequence number.
+    "common/join_table.c": {"__atomic"},
     # The library's one thread; main() only waits for a signal.
     "demo/service.c": {"microhttpd.h"},
 }
