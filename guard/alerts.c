@@ -18,7 +18,7 @@ static const struct option_spec options[] = {
     {"state", "DIR", "state directory (default $GUARD_STATE or /var/lib/guard)"},
     {"format", "text|jsonl", "for people or programs (default text)"},
     {"service", "NAME", "only this service"},
-    {"id", "ID", "only the exchange with this id"},
+    {"id", "ID", "only the exchange with this id and the calls that it caused"},
     {"follow", NULL, "go on with new alerts until interrupted"},
     {NULL, NULL, NULL},
 };
@@ -54,6 +54,10 @@ static void print_text(const struct printing *printing, const struct document_no
     print_text_of(alert, "client");
     printf(", id ");
     print_text_of(alert, "id");
+    if (text_of(alert, "caused_by")[0] != '\0') {
+        printf(", caused by ");
+        print_text_of(alert, "caused_by");
+    }
     if (!blocked && strcmp(text_of(alert, "verdict"), "block") == 0)
         printf(" (not blocked: mode)");
     if (count > 1)
@@ -66,7 +70,8 @@ static bool wanted(const struct printing *printing, const struct document_node *
     const char *service = printing->arguments->values[ALERTS_SERVICE];
     const char *id = printing->arguments->values[ALERTS_ID];
     return (service == NULL || strcmp(service, text_of(alert, "service")) == 0) &&
-           (id == NULL || strcmp(id, text_of(alert, "id")) == 0);
+           (id == NULL || strcmp(id, text_of(alert, "id")) == 0 ||
+            strcmp(id, text_of(alert, "caused_by")) == 0);
 }
 
 static void print_line(struct printing *printing, const char *line, size_t len)

@@ -217,6 +217,8 @@ static void take_document(struct alerts *alerts, const struct document_node *ale
     for (size_t i = 0; i < sizeof(top_numbers) / sizeof(top_numbers[0]); i++)
         write_number(&json, alert, top_numbers[i]);
     write_texts(&json, alert, top_texts, sizeof(top_texts) / sizeof(top_texts[0]));
+    if (text_member(alert, "caused_by").len > 0)
+        json_string(&json, "caused_by", text_member(alert, "caused_by"));
     write_findings(&json, member(alert, "findings"));
     if (json.overflow || !state_service_valid(text_member(alert, "service"))) {
         alerts->hostile++;

@@ -70,16 +70,19 @@ static struct quota *find_quota(uint64_t client)
 }
 
 /* Whether this alert is told; counts it otherwise. */
-static struct quota *admit(ngx_http_request_t *r, struct gate_service *service, uint64_t now_ms)
+static struct quota *admit(ngx_http_request_t *r, const gate_exchange_t *exchange, uint64_t now_ms)
 {
-    struct quota *quota = find_quota(client_hash(r->connection->sockaddr));
+    ngx_sockaddr_t room;
+    u_char text[NGX_SOCKADDR_STRLEN];
+    struct quota *quota = find_quota(client_hash(gate_client_address(r, exchange, &room)));
+    ngx_str_t client = gate_client_text(r, exchange, text);
     if (now_ms - quota->since_ms >= QUOTA_MS) {
         quota->since_ms = now_ms;
         quota->told = 0;
     }
-    quota->service = service;
-    quota->text_len = ngx_min(r->connection->addr_text.len, sizeof(quota->text));
-    ngx_memcpy(quota->text, r->connection->addr_text.data, quota->text_len);
+    quota->service = exchange->service;
+    quota->text_len = ngx_min(client.len, sizeof(quota->text));
+    ngx_memcpy(quota->text, client.data, quota->text_len);
     if (quota->told == QUOTA_ALERTS) {
         quota->suppressed++;
         return NULL;
@@ -95,6 +98,10 @@ static void write_alert(struct json_writer *json, ngx_http_request_t *r, gate_ex
     struct guard_span method = guard_txn_method(exchange->txn);
     struct guard_span template_text = guard_txn_template(exchange->txn);
     ngx_str_t id = gate_exchange_id(exchange);
+    u_char client_room[NGX_SOCKADDR_STRLEN];
+    u_char cause_room[GATE_ID_CHARS];
+    ngx_str_t client = gate_client_text(r, exchange, client_room);
+    ngx_str_t cause = gate_caused_by(exchange, cause_room);
     char explanation[EXPLANATION_MAX];
     guard_explain(verdict, method, template_text, explanation, sizeof(explanation));
 
@@ -108,8 +115,9 @@ static void write_alert(struct json_writer *json, ngx_http_request_t *r, gate_ex
     json_text(json, "action", guard_decision_name(exchange->action));
     json_string(json, "method", method);
     json_string(json, "template", template_text);
-    json_string(json, "client",
-                (struct guard_span){r->connection->addr_text.data, r->connection->addr_text.len});
+    json_string(json, "client", (struct guard_span){client.data, client.len});
+    if (cause.len > 0)
+        json_string(json, "caused_by", (struct guard_span){cause.data, cause.len});
     json_integer(json, "status", (int64_t)status);
     json_number(json, "score", (double)verdict->score / 100.0);
     json_text(json, "explanation", explanation);
@@ -132,7 +140,7 @@ static void hand_out(const struct json_writer *json)
 void gate_alert_put(ngx_http_request_t *r, gate_exchange_t *exchange, ngx_uint_t status)
 {
     struct json_writer json;
-    struct quota *quota = admit(r, exchange->service, gate_unix_ms());
+    struct quota *quota = admit(r, exchange, gate_unix_ms());
     if (quota == NULL)
         return;
     uint64_t suppressed = quota->suppressed + suppressed_elsewhere;

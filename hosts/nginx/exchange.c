@@ -12,6 +12,7 @@ static void clean_up(void *data)
     gate_exchange_t *exchange = data;
     struct guard_arena arena = exchange->arena; /* holds the exchange itself */
     gate_response_free(exchange);
+    gate_join_leave(exchange);
     if (exchange->policy != NULL)
         guard_policy_unref(exchange->policy);
     guard_arena_reset(&arena);
@@ -87,7 +88,7 @@ static uint32_t version_of(const ngx_http_request_t *r)
 }
 
 /* As realip and the proxy protocol left it: nothing that the client wrote is believed here. */
-static void feed_client(ngx_http_request_t *r, const gate_loc_conf_t *conf, struct guard_txn *txn)
+void gate_client_of(ngx_http_request_t *r, const gate_loc_conf_t *conf, struct guard_client *out)
 {
     struct guard_client client = {.unit = GUARD_UNIT_ANONYMOUS};
     const struct sockaddr *address = r->connection->sockaddr;
@@ -113,7 +114,7 @@ static void feed_client(ngx_http_request_t *r, const gate_loc_conf_t *conf, stru
         client.unit = GUARD_UNIT_SUBJECT;
         client.subject = span(subject);
     }
-    guard_txn_client(txn, &client);
+    *out = client;
 }
 
 /* nginx's parser makes a copy in lower case; other modules add headers and may leave it out. */
@@ -123,12 +124,17 @@ static struct guard_span name_of(const ngx_table_elt_t *header)
                                header->key.len};
 }
 
-static void feed_headers(ngx_http_request_t *r, struct guard_txn *txn)
+/* host: what is said instead of the sender's Host, unless empty. */
+static void feed_headers(ngx_http_request_t *r, struct guard_txn *txn, ngx_str_t host)
 {
+    if (host.len > 0)
+        guard_txn_header(txn, GUARD_SPAN_LITERAL("host"), span(host));
     for (ngx_list_part_t *part = &r->headers_in.headers.part; part != NULL; part = part->next) {
         const ngx_table_elt_t *headers = part->elts;
         for (ngx_uint_t i = 0; i < part->nelts; i++) {
-            if (headers[i].hash != 0)
+            bool replaced = host.len > 0 && headers[i].key.len == 4 &&
+                            ngx_strncasecmp(headers[i].key.data, (u_char *)"host", 4) == 0;
+            if (headers[i].hash != 0 && !replaced)
                 guard_txn_header(txn, name_of(&headers[i]), span(headers[i].value));
         }
     }
@@ -157,7 +163,11 @@ static bool begin(ngx_http_request_t *r, const gate_loc_conf_t *conf, gate_excha
         .body_limit = conf->body_limit,
         .response_limit = conf->response_limit,
         .time_ms = (uint64_t)r->start_sec * 1000 + r->start_msec,
+        .outbound = conf->outbound != NULL,
     };
+    const ngx_str_t to =
+        conf->outbound != NULL ? conf->outbound->destination : (ngx_str_t)ngx_null_string;
+    struct guard_client client;
     if (guard_txn_begin(&exchange->txn, &cfg, &exchange->arena) != GUARD_OK) {
         exchange->txn = NULL;
         return false;
@@ -167,9 +177,13 @@ static bool begin(ngx_http_request_t *r, const gate_loc_conf_t *conf, gate_excha
         exchange->generation = service->generation;
         guard_policy_ref(service->policy);
     }
-    feed_client(r, conf, exchange->txn);
-    guard_txn_request(exchange->txn, span(r->method_name), target_of(r), version_of(r));
-    feed_headers(r, exchange->txn);
+    gate_client_of(r, conf, &client);
+    if (conf->outbound != NULL)
+        gate_outbound_join(r, conf, exchange, &client);
+    guard_txn_client(exchange->txn, &client);
+    guard_txn_request(exchange->txn, span(r->method_name),
+                      to.len > 0 ? span(r->unparsed_uri) : target_of(r), version_of(r));
+    feed_headers(r, exchange->txn, to);
     guard_txn_headers_end(exchange->txn);
     gate_request_decode(exchange, conf->body_limit);
     return true;
@@ -308,10 +322,8 @@ static bool is_error_page(ngx_http_request_t *r)
     return r->error_page && !core->named;
 }
 
-ngx_int_t gate_precontent_handler(ngx_http_request_t *r)
+static ngx_int_t precontent(ngx_http_request_t *r)
 {
-    if (r != r->main)
-        return NGX_DECLINED;
     gate_exchange_t *exchange = gate_exchange_find(r);
     if (exchange != NULL)
         return exchange->verdict != NULL ? carry_out(r, exchange) : NGX_DECLINED;
@@ -319,6 +331,17 @@ ngx_int_t gate_precontent_handler(ngx_http_request_t *r)
     if (conf->service < 0 || is_error_page(r))
         return NGX_DECLINED;
     return inspect(r, conf);
+}
+
+ngx_int_t gate_precontent_handler(ngx_http_request_t *r)
+{
+    if (r != r->main)
+        return NGX_DECLINED;
+    ngx_int_t rc = precontent(r);
+    gate_exchange_t *exchange = rc == NGX_DECLINED ? gate_exchange_find(r) : NULL;
+    if (exchange != NULL)
+        gate_join_enter(r, exchange); /* the service is next */
+    return rc;
 }
 
 /* How long the service took, over all tries: nothing that the client's slowness is a part of.

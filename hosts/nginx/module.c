@@ -16,6 +16,7 @@ static char *set_hold(ngx_conf_t *cf, ngx_command_t *command, void *conf);
 
 static ngx_conf_post_t ring_size_post = {check_ring_size};
 static ngx_conf_post_t body_limit_post = {check_body_limit};
+static ngx_conf_post_t join_zone_post = {gate_join_zone_check};
 
 static ngx_conf_enum_t failures[] = {
     {ngx_string("open"), GATE_FAILURE_OPEN},
@@ -26,6 +27,13 @@ static ngx_conf_enum_t failures[] = {
 static ngx_conf_enum_t clients[] = {
     {ngx_string("prefix"), GUARD_UNIT_PREFIX},
     {ngx_string("slice"), GUARD_UNIT_SLICE},
+    {ngx_null_string, 0},
+};
+
+static ngx_conf_enum_t traces[] = {
+    {ngx_string("off"), GATE_TRACE_OFF},
+    {ngx_string("on"), GATE_TRACE_ON},
+    {ngx_string("sampled"), GATE_TRACE_SAMPLED},
     {ngx_null_string, 0},
 };
 
@@ -60,6 +68,13 @@ static ngx_command_t commands[] = {
      NULL},
     {ngx_string("guard_block_page"), GATE_ANY_LEVEL, gate_page_set, NGX_HTTP_LOC_CONF_OFFSET, 0,
      NULL},
+    {ngx_string("guard_outbound"),
+     NGX_HTTP_MAIN_CONF | NGX_HTTP_SRV_CONF | NGX_HTTP_LOC_CONF | NGX_CONF_1MORE, gate_outbound_set,
+     NGX_HTTP_LOC_CONF_OFFSET, 0, NULL},
+    {ngx_string("guard_trace"), GATE_ANY_LEVEL, ngx_conf_set_enum_slot, NGX_HTTP_LOC_CONF_OFFSET,
+     offsetof(gate_loc_conf_t, trace), traces},
+    {ngx_string("guard_join_zone"), NGX_HTTP_MAIN_CONF | NGX_CONF_TAKE1, ngx_conf_set_size_slot,
+     NGX_HTTP_MAIN_CONF_OFFSET, offsetof(gate_main_conf_t, join_zone_size), &join_zone_post},
     ngx_null_command,
 };
 
@@ -204,10 +219,12 @@ static char *set_hold(ngx_conf_t *cf, ngx_command_t *command, void *data)
 static void *create_main_conf(ngx_conf_t *cf)
 {
     gate_main_conf_t *conf = ngx_pcalloc(cf->pool, sizeof(*conf));
-    if (conf == NULL || ngx_array_init(&conf->services, cf->pool, 4, sizeof(ngx_str_t)) != NGX_OK)
+    if (conf == NULL || ngx_array_init(&conf->services, cf->pool, 4, sizeof(ngx_str_t)) != NGX_OK ||
+        ngx_array_init(&conf->joined, cf->pool, 2, sizeof(uint64_t)) != NGX_OK)
         return NULL;
     conf->ring_size = NGX_CONF_UNSET_SIZE;
     conf->hold_budget = NGX_CONF_UNSET_SIZE;
+    conf->join_zone_size = NGX_CONF_UNSET_SIZE;
     return conf;
 }
 
@@ -216,6 +233,7 @@ static char *init_main_conf(ngx_conf_t *cf, void *data)
     gate_main_conf_t *conf = data;
     ngx_conf_init_size_value(conf->ring_size, 4 * 1024 * 1024);
     ngx_conf_init_size_value(conf->hold_budget, 16 * 1024 * 1024);
+    ngx_conf_init_size_value(conf->join_zone_size, 512 * 1024);
     return NGX_CONF_OK;
 }
 
@@ -234,6 +252,8 @@ static void *create_loc_conf(ngx_conf_t *cf)
     conf->hold_size = NGX_CONF_UNSET_SIZE;
     conf->hold_time = NGX_CONF_UNSET_MSEC;
     conf->page = NGX_CONF_UNSET_PTR;
+    conf->outbound = NGX_CONF_UNSET_PTR;
+    conf->trace = NGX_CONF_UNSET_UINT;
     return conf;
 }
 
@@ -251,7 +271,9 @@ static char *merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_size_value(conf->hold_size, outer->hold_size, 64 * 1024);
     ngx_conf_merge_msec_value(conf->hold_time, outer->hold_time, 50);
     ngx_conf_merge_ptr_value(conf->page, outer->page, NULL);
-    return NGX_CONF_OK;
+    ngx_conf_merge_ptr_value(conf->outbound, outer->outbound, NULL);
+    ngx_conf_merge_uint_value(conf->trace, outer->trace, GATE_TRACE_OFF);
+    return gate_outbound_merge(cf, conf);
 }
 
 static ngx_int_t add_handler(ngx_http_core_main_conf_t *core, ngx_http_phases phase,
@@ -292,6 +314,8 @@ static ngx_int_t post_configuration(ngx_conf_t *cf)
         return NGX_ERROR;
     if (conf->services.nelts == 0)
         return NGX_OK; /* `guard off` everywhere costs nothing */
+    if (gate_join_zone_add(cf, conf) != NGX_OK)
+        return NGX_ERROR;
     /* A module that is loaded later runs earlier within its phase: before try_files and mirror. */
     if (add_handler(core, NGX_HTTP_PRECONTENT_PHASE, gate_precontent_handler) != NGX_OK ||
         add_handler(core, NGX_HTTP_LOG_PHASE, gate_log_handler) != NGX_OK)

@@ -13,6 +13,7 @@
 #include <guard/txn.h>
 
 #include "common/decoder.h"
+#include "common/join_table.h"
 #include "common/ring.h"
 #include "common/state.h"
 
@@ -26,6 +27,7 @@ enum {
 };
 
 enum { GATE_FAILURE_OPEN = 0, GATE_FAILURE_CLOSED = 1 };
+enum { GATE_TRACE_OFF = 0, GATE_TRACE_ON = 1, GATE_TRACE_SAMPLED = 2 };
 
 typedef struct {
     ngx_str_t state;      /* directory, NUL-terminated; empty: none */
@@ -35,7 +37,17 @@ typedef struct {
     ngx_flag_t key_known;
     uint8_t key[GUARD_KEY_BYTES];
     size_t hold_budget; /* bytes that a worker may hold back of all responses */
+    ngx_array_t joined; /* of uint64_t: services whose calls come through us */
+    size_t join_zone_size;
+    ngx_shm_zone_t *join_zone; /* NULL: there are none */
 } gate_main_conf_t;
+
+/* guard_outbound on */
+typedef struct {
+    ngx_str_t inbound;     /* for= */
+    ngx_str_t destination; /* to= */
+    bool by_trace_only;    /* join=trace */
+} gate_outbound_t;
 
 /* A page of the operator's, cut where the id belongs. */
 typedef struct {
@@ -55,6 +67,9 @@ typedef struct {
     size_t hold_size;      /* bytes of one response; 0: none is held */
     ngx_msec_t hold_time;
     gate_page_t *page;
+    gate_outbound_t *outbound; /* NULL: requests of clients */
+    uint64_t outbound_for;     /* join_service of who makes the calls */
+    ngx_uint_t trace;
 } gate_loc_conf_t;
 
 /* Tells one version of a file from another. */
@@ -76,6 +91,8 @@ struct gate_service {
     bool fail_closed;         /* the Guardian's wish */
     bool refused;             /* the file that is there isn't the one in force */
     uint64_t bypass_until_ms; /* Unix time; nothing is blocked before */
+    bool joined;              /* its calls come through us */
+    uint64_t join_name;
     struct gate_file_id policy_seen;
     struct gate_file_id bypass_seen;
 };
@@ -123,9 +140,14 @@ typedef struct {
     u_char id[GATE_ID_CHARS];
     struct gate_decoding decoding; /* of the request's body */
     struct gate_response response;
+    bool entered; /* into the join table, at: */
+    int32_t place;
+    enum join_how how_joined; /* of a call: to what caused it */
+    struct join_exchange cause;
 } gate_exchange_t;
 
 /* exchange.c */
+void gate_client_of(ngx_http_request_t *r, const gate_loc_conf_t *conf, struct guard_client *out);
 gate_exchange_t *gate_exchange_find(ngx_http_request_t *r);
 ngx_int_t gate_precontent_handler(ngx_http_request_t *r);
 ngx_int_t gate_log_handler(ngx_http_request_t *r);
@@ -195,6 +217,31 @@ void gate_alert_put(ngx_http_request_t *r, gate_exchange_t *exchange, ngx_uint_t
 /* Tells what quotas held back and no later alert of the client has told; `all`: before their time
  * is over. */
 void gate_alerts_flush(bool all);
+
+/* outbound.c: calls that services make, joined to the exchanges that cause them. */
+char *gate_outbound_set(ngx_conf_t *cf, ngx_command_t *command, void *conf);
+char *gate_outbound_merge(ngx_conf_t *cf, gate_loc_conf_t *conf);
+char *gate_join_zone_check(ngx_conf_t *cf, void *post, void *data);
+ngx_int_t gate_join_zone_add(ngx_conf_t *cf, gate_main_conf_t *conf);
+void gate_join_worker_init(void);
+void gate_join_tick(void);
+/* Before the service sees a request: registers it and gives it a trace. At most once. */
+void gate_join_enter(ngx_http_request_t *r, gate_exchange_t *exchange);
+void gate_join_leave(gate_exchange_t *exchange);
+/* Whose the call is, instead of the service's. The subject lives as long as the exchange. */
+void gate_outbound_join(ngx_http_request_t *r, const gate_loc_conf_t *conf,
+                        gate_exchange_t *exchange, struct guard_client *client);
+/* The id of the exchange that caused it, or an empty text. */
+ngx_str_t gate_caused_by(const gate_exchange_t *exchange, u_char out[GATE_ID_CHARS]);
+/* Of who is behind an exchange: the connection's, or that of the joined one. */
+const struct sockaddr *gate_client_address(ngx_http_request_t *r, const gate_exchange_t *exchange,
+                                           ngx_sockaddr_t *room);
+ngx_str_t gate_client_text(ngx_http_request_t *r, const gate_exchange_t *exchange,
+                           u_char out[NGX_SOCKADDR_STRLEN]);
+/* Whom a call goes to, as it was sent or configured. */
+ngx_str_t gate_destination(ngx_http_request_t *r, const gate_loc_conf_t *conf);
+/* Only what names, addresses and ports are made of. */
+bool gate_destination_plain(ngx_str_t text);
 
 /* policies.c: loads what is there before the first request, then follows changes in slices. */
 void gate_policies_load(ngx_cycle_t *cycle);

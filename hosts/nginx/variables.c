@@ -62,6 +62,19 @@ static ngx_str_t service_text(ngx_http_request_t *r, gate_exchange_t *exchange)
     return (ngx_str_t){exchange->service->name.len, (u_char *)exchange->service->name.ptr};
 }
 
+static ngx_str_t cause_text(ngx_http_request_t *r, gate_exchange_t *exchange)
+{
+    u_char *text = ngx_pnalloc(r->pool, GATE_ID_CHARS);
+    return text != NULL ? gate_caused_by(exchange, text) : (ngx_str_t)ngx_null_string;
+}
+
+/* For proxy_pass: nothing when it holds what isn't part of a name. */
+static ngx_str_t destination_text(ngx_http_request_t *r, gate_exchange_t *exchange)
+{
+    ngx_str_t text = gate_destination(r, ngx_http_get_module_loc_conf(r, ngx_http_guard_module));
+    return gate_destination_plain(text) ? text : (ngx_str_t)ngx_null_string;
+}
+
 static ngx_int_t get(ngx_http_request_t *r, ngx_http_variable_value_t *value, uintptr_t data)
 {
     gate_exchange_t *exchange = gate_exchange_find(r->main);
@@ -91,6 +104,8 @@ ngx_int_t gate_variables_add(ngx_conf_t *cf)
         {ngx_string("guard_reason"), reason_text},
         {ngx_string("guard_service"), service_text},
         {ngx_string("guard_generation"), generation_text},
+        {ngx_string("guard_caused_by"), cause_text},
+        {ngx_string("guard_destination"), destination_text},
     };
     for (size_t i = 0; i < sizeof(variables) / sizeof(variables[0]); i++) {
         ngx_str_t name = variables[i].name;

@@ -138,6 +138,7 @@ static void on_tick(ngx_event_t *event)
         keep_rings(event->log);
         report_not_inspected(event->log);
         gate_alerts_flush(false);
+        gate_join_tick();
     }
     ngx_msec_t wait = gate_policies_slice(event->log);
     if (!ngx_exiting)
@@ -175,6 +176,7 @@ ngx_int_t gate_worker_init(ngx_cycle_t *cycle)
         return NGX_ERROR;
     if (random_bytes(&gate_worker.hash_seed, sizeof(gate_worker.hash_seed)) != GUARD_OK)
         gate_worker.hash_seed = (uint64_t)ngx_random() << 32 ^ (uint64_t)ngx_random();
+    gate_join_worker_init();
     keep_rings(cycle->log);
     gate_policies_load(cycle);
 
