@@ -16,9 +16,15 @@ enum {
 
 /* Values of the options of one call, by their index in the table; NULL when absent, "" for a switch
  * that is there. */
-enum { OPTIONS_MAX = 24 };
+enum { OPTIONS_MAX = 24, GIVEN_MAX = 64 };
+struct given_option {
+    int option;
+    const char *value;
+};
 struct arguments {
     const char *values[OPTIONS_MAX];
+    struct given_option given[GIVEN_MAX]; /* all, in order: for those that may be repeated */
+    int given_count;
     int count; /* operands */
     char **operands;
 };

@@ -124,6 +124,10 @@ static int parse_and_run(const struct command *command, int argc, char **argv)
             return complain(EXIT_USAGE, "no option %s; see guard %s --help", argv[optind - 1],
                             command->name);
         arguments.values[found - 256] = optarg != NULL ? optarg : "";
+        if (arguments.given_count == GIVEN_MAX)
+            return complain(EXIT_USAGE, "more than %d options", GIVEN_MAX);
+        arguments.given[arguments.given_count++] =
+            (struct given_option){found - 256, arguments.values[found - 256]};
     }
     arguments.count = argc - optind;
     arguments.operands = argv + optind;

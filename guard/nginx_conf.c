@@ -42,7 +42,7 @@ static const char tail[] =
     "    server {\n"
     "        listen %s;\n"
     "        guard %s;\n"
-    "%s"
+    "%s%s%s%s"
     "        location / {\n"
     "            proxy_pass %s://protected;\n"
     "            proxy_http_version 1.1;\n"
@@ -51,8 +51,7 @@ static const char tail[] =
     "            proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;\n"
     "            proxy_set_header X-Forwarded-Proto $scheme;\n"
     "        }\n"
-    "    }\n"
-    "}\n";
+    "    }\n";
 
 static int write_head(const struct run_settings *settings, const char *dir, char *out, size_t cap)
 {
@@ -68,13 +67,16 @@ static int write_tail(const struct run_settings *settings, char *out, size_t cap
 {
     char trust[512] = "";
     bool tls = strncmp(settings->upstream, "https://", 8) == 0;
+    bool egress = settings->egress.count > 0;
     if (settings->trust != NULL)
         snprintf(trust, sizeof(trust),
                  "        set_real_ip_from %s;\n        real_ip_header X-Forwarded-For;\n        "
                  "real_ip_recursive on;\n",
                  settings->trust);
     return snprintf(out, cap, tail, settings->upstream + (tls ? 8 : 7), settings->listen,
-                    settings->service, trust, tls ? "https" : "http");
+                    settings->service, trust, egress ? "        guard_trace " : "",
+                    egress ? settings->egress.trace : "", egress ? ";\n" : "",
+                    tls ? "https" : "http");
 }
 
 bool nginx_conf_write(const struct run_settings *settings, char path[STATE_PATH_MAX])
@@ -91,6 +93,12 @@ bool nginx_conf_write(const struct run_settings *settings, char path[STATE_PATH_
     int len = write_head(settings, dir, text, sizeof(text));
     if (len > 0 && (size_t)len < sizeof(text))
         len += write_tail(settings, text + len, sizeof(text) - (size_t)len);
+    int egress_len = -1;
+    if (len > 0 && (size_t)len < sizeof(text))
+        egress_len = egress_conf(&settings->egress, text + len, sizeof(text) - (size_t)len);
+    len = egress_len >= 0 ? len + egress_len : -1;
+    if (len > 0 && (size_t)len < sizeof(text))
+        len += snprintf(text + len, sizeof(text) - (size_t)len, "}\n");
     if (len <= 0 || (size_t)len >= sizeof(text))
         return complain(0, "the configuration is too long") != 0;
     if (file_replace(path, (struct guard_span){(const uint8_t *)text, (size_t)len}, 0640, false,

@@ -36,7 +36,12 @@ enum {
     RUN_USER,
     RUN_LOG,
     RUN_NGINX,
-    RUN_MODULE
+    RUN_MODULE,
+    RUN_EGRESS,
+    RUN_EGRESS_PROXY,
+    RUN_EGRESS_ALLOW,
+    RUN_EGRESS_CA,
+    RUN_EGRESS_TRACE
 };
 enum {
     START_WAIT_MS = 15000,
@@ -58,6 +63,12 @@ static const struct option_spec options[] = {
     {"access-log", "FILE", "write one line per request with verdict and reason"},
     {"nginx", "FILE", "the nginx program (default: /usr/sbin/nginx or below /usr/local)"},
     {"module", "FILE", "the gate's module (default: beside this program)"},
+    {"egress", "LISTEN=URL",
+     "send the service's calls to URL through LISTEN (a port or address:port); repeatable"},
+    {"egress-proxy", "LISTEN", "a forward proxy for the service's plain http calls; repeatable"},
+    {"egress-allow", "CIDR", "who may use these beside this machine"},
+    {"egress-ca", "FILE", "certificates to verify https destinations with (default the system's)"},
+    {"egress-trace", "WORD", "on, off or sampled: traceparent for the service (default on)"},
     {NULL, NULL, NULL},
 };
 
@@ -192,6 +203,10 @@ static bool read_settings(struct run_settings *settings, const struct arguments 
     struct guard_span name = {(const uint8_t *)settings->service, strlen(settings->service)};
     if (!state_service_valid(name))
         return complain(0, "a service's name is 1 to 64 letters, digits, '.', '_' or '-'") != 0;
+    static const struct egress_options egress = {RUN_EGRESS, RUN_EGRESS_PROXY, RUN_EGRESS_ALLOW,
+                                                 RUN_EGRESS_CA, RUN_EGRESS_TRACE};
+    if (!egress_read(&settings->egress, arguments, &egress, settings->service))
+        return false;
     const char *dir = state_dir(values[RUN_STATE]);
     if (state_prepare(dir, &err) != GUARD_OK) {
         bool ours = geteuid() == 0 || values[RUN_STATE] != NULL || getenv("GUARD_STATE") != NULL;
@@ -295,12 +310,12 @@ static bool take_state(const struct run_settings *settings)
     return true;
 }
 
-static bool set_mode(const struct run_settings *settings, const char *text)
+static bool set_mode(const struct run_settings *settings, const char *service, const char *text)
 {
     struct guard_alloc heap = heap_alloc();
     struct guard_arena arena;
     struct guard_guardian guardian;
-    struct guard_span name = {(const uint8_t *)settings->service, strlen(settings->service)};
+    struct guard_span name = {(const uint8_t *)service, strlen(service)};
     int mode = GUARD_MODE_OBSERVE;
     while (mode <= GUARD_MODE_BLOCK && strcmp(text, guard_mode_name((enum guard_mode)mode)) != 0)
         mode++;
@@ -317,16 +332,25 @@ static bool set_mode(const struct run_settings *settings, const char *text)
 }
 
 /* An empty Guardian makes guardd publish a policy before the first request. */
-static bool ensure_guardian(const struct run_settings *settings, const char *mode)
+static bool ensure_guardian(const struct run_settings *settings, const char *service,
+                            const char *mode)
 {
     char path[STATE_PATH_MAX];
-    struct guard_span name = {(const uint8_t *)settings->service, strlen(settings->service)};
+    struct guard_span name = {(const uint8_t *)service, strlen(service)};
     if (mode != NULL)
-        return set_mode(settings, mode);
+        return set_mode(settings, service, mode);
     if (state_path(path, settings->state, "guardians", name, ".yaml") == GUARD_OK &&
         access(path, F_OK) == 0)
         return true;
-    return set_mode(settings, guard_mode_name(GUARD_MODE_ALERT));
+    return set_mode(settings, service, guard_mode_name(GUARD_MODE_ALERT));
+}
+
+/* Of the service, and of its calls when they come through us. */
+static bool ensure_guardians(const struct run_settings *settings, const char *mode)
+{
+    return ensure_guardian(settings, settings->service, mode) &&
+           (settings->egress.count == 0 ||
+            ensure_guardian(settings, settings->egress.service, mode));
 }
 
 static bool answers(const char *listen)
@@ -435,15 +459,25 @@ static void revive(struct running *running, struct child *child,
 
 static int supervise(struct running *running)
 {
+    const struct egress *egress = &running->settings.egress;
     if (!start_daemon(running) ||
         !wait_until(running, key_is_there, &running->daemon, "guardd doesn't start"))
         return EXIT_FAILED;
     if (answers(running->settings.listen))
         return complain(EXIT_FAILED, "%s is in use already", running->settings.listen);
+    for (int i = 0; i < egress->count; i++) {
+        if (answers(egress->listeners[i].listen))
+            return complain(EXIT_FAILED, "%s is in use already", egress->listeners[i].listen);
+    }
     if (!start_nginx(running) ||
         !wait_until(running, nginx_answers, &running->nginx, "nginx doesn't start"))
         return EXIT_FAILED;
     printf("guard: listening on http://%s\n", running->settings.listen);
+    for (int i = 0; i < egress->count; i++)
+        printf("guard: calls to %s through http://%s\n",
+               egress->listeners[i].destination[0] != '\0' ? egress->listeners[i].destination
+                                                           : "any host",
+               egress->listeners[i].listen);
     fflush(stdout);
     while (!stop_requested) {
         revive(running, &running->daemon, start_daemon);
@@ -464,7 +498,7 @@ static int run(const struct arguments *arguments)
     if (!read_settings(&running.settings, arguments))
         return EXIT_USAGE;
     if (!take_state(&running.settings) || !share_with_workers(&running.settings) ||
-        !workers_reach_state(&running.settings) || !ensure_guardian(&running.settings, mode) ||
+        !workers_reach_state(&running.settings) || !ensure_guardians(&running.settings, mode) ||
         state_path(running.prefix, running.settings.state, "nginx", (struct guard_span){NULL, 0},
                    "") != GUARD_OK ||
         !nginx_conf_write(&running.settings, running.conf))

@@ -3,7 +3,7 @@
 #ifndef GUARD_CLI_RUN_H
 #define GUARD_CLI_RUN_H
 
-#include "common/state.h"
+#include "egress.h"
 
 #include <sys/types.h>
 
@@ -19,6 +19,7 @@ struct run_settings {
     char nginx[STATE_PATH_MAX];
     char guardd[STATE_PATH_MAX];
     char module[STATE_PATH_MAX];
+    struct egress egress; /* count 0: none */
 };
 
 /* Writes <state>/nginx/nginx.conf with all of nginx's paths below it. Settings were validated

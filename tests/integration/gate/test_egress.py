@@ -1,0 +1,548 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The outbound gate: whose exchange a call is attributed to, that calls are records of a service of their own, and that it
+blocks what a service is made to call, alone: with the inbound gate in mode observe."""
+
+import http.client
+import http.server
+import json
+import os
+import pathlib
+import re
+import secrets
+import sqlite3
+import subprocess
+import tempfile
+import threading
+import time
+import urllib.parse
+
+import pytest
+
+from harness import BIN, Nginx, curl, end_process, free_port, wait_for
+
+from .conftest import ATTACK_QUERY
+
+ANONYMOUS, SLICE, PREFIX, SUBJECT = range(4)
+TRACE = re.compile(r"00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})")
+
+
+class Server(http.server.ThreadingHTTPServer):
+    """An HTTP server whose answers are handle(request) -> (status, text); `seen` keeps (method, target, headers)."""
+
+    daemon_threads = True
+    request_queue_size = 256
+
+    def __init__(self, handle):
+        outer = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+            wbufsize = -1
+            disable_nagle_algorithm = True
+
+            def answer(self):
+                self.body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                outer.seen.append((self.command, self.path, self.headers))
+                status, text = handle(self)
+                self.send_response_only(status)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(text.encode())))
+                self.end_headers()
+                self.wfile.write(text.encode())
+                self.wfile.flush()
+
+            do_GET = do_POST = do_PUT = do_DELETE = do_OPTIONS = answer
+
+            def log_message(self, *args):
+                pass
+
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.seen = []
+        self.thread = threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+        self.thread.start()
+
+    @property
+    def port(self):
+        return self.server_address[1]
+
+    def handle_error(self, request, client_address):
+        pass
+
+    def close(self):
+        self.shutdown()
+        self.server_close()
+
+
+def call(port, target, headers=None, method="GET", host=None):
+    """One call as a service makes it, to a proxy (target in absolute form) or a base URL: (status, body)."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    connection.putrequest(method, target, skip_host=True, skip_accept_encoding=True)
+    connection.putheader("Host", host or urllib.parse.urlsplit(target).netloc or f"127.0.0.1:{port}")
+    for name, value in (headers or {}).items():
+        connection.putheader(name, value)
+    connection.endheaders()
+    response = connection.getresponse()
+    body = response.read()
+    connection.close()
+    return response.status, body
+
+
+class Service:
+    """A service that makes one call for each request: /call?how=same|child|none|foreign&hold=NAME. With hold it waits before
+    its call until the test lets that name go on."""
+
+    def __init__(self):
+        self.server = Server(self.handle)
+        self.egress = None  # port
+        self.gates = {}
+        self.waiting = []
+
+    def let_go(self, name):
+        self.gates[name].set()
+
+    def hold(self, name):
+        self.gates[name] = threading.Event()
+
+    def handle(self, request):
+        query = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(request.path).query))
+        name = query.get("hold")
+        if name:
+            self.waiting.append(name)
+            assert self.gates[name].wait(20)
+        parent = request.headers.get("traceparent")
+        headers = {}
+        if query["how"] == "same" and parent:
+            headers["traceparent"] = parent
+        elif query["how"] == "child" and parent:
+            headers["traceparent"] = f"00-{TRACE.fullmatch(parent)[1]}-{secrets.token_hex(8)}-01"
+        elif query["how"] == "foreign":
+            headers["traceparent"] = f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01"
+        status, _ = call(self.egress, query.get("target", "/charge/17"), headers, host="payments:8443")
+        return 200, json.dumps({"traceparent": parent, "status": status})
+
+
+EGRESS = """
+    guard_state {state};
+    guard_policy_key {state}/keys/policy.pub;
+    server {
+        listen 127.0.0.1:{port};
+        guard svc;
+        guard_trace TRACE;
+        location / { proxy_pass http://127.0.0.1:SERVICE; }
+        location /slice { guard_client slice; proxy_pass http://127.0.0.1:SERVICE; }
+        location /subject { guard_subject $http_x_user; proxy_pass http://127.0.0.1:SERVICE; }
+    }
+    server {
+        listen 127.0.0.1:{port2};
+        guard svc.egress;
+        guard_outbound on OUTBOUND;
+        location / { proxy_pass http://{echo}; }
+    }"""
+
+
+@pytest.fixture
+def egress(gate):
+    """A factory: a service between an inbound and an egress gate, which leads to the echo service."""
+    services = []
+
+    def make(trace="on", outbound="", **options):
+        service = Service()
+        services.append(service)
+        text = EGRESS.replace("SERVICE", str(service.server.port)).replace("TRACE", trace).replace("OUTBOUND", outbound)
+        nginx = gate("", http=text, publish=False, **options)
+        service.egress = nginx.ports["port2"]
+        nginx.service = service
+        return nginx
+
+    yield make
+    for service in services:
+        service.server.close()
+
+
+def ask(nginx, path, client, *options):
+    answer = nginx.curl(path, "--interface", f"127.0.{client}.1", *options)
+    assert answer.status == 200, answer.status
+    return answer.json()
+
+
+def calls(state):
+    """(unit, address) of the records of calls."""
+    return [(head["unit"], head["address"][:6]) for head in state.heads() if head["service"] == "svc.egress"]
+
+
+def of(client):
+    return PREFIX, f"7f00{client:02x}"
+
+
+CALLER = (SLICE, "7f0000")
+
+
+@pytest.mark.parametrize("how", ["same", "child"])
+def test_a_call_is_joined_by_the_trace_that_the_gate_gave(egress, gate, how):
+    nginx = egress()
+    nginx.service.hold("other")
+    other = threading.Thread(target=ask, args=(nginx, "/call?how=none&hold=other", 9))
+    other.start()
+    wait_for(lambda: nginx.service.waiting, "the other to be in flight")
+    given = [ask(nginx, f"/call?how={how}", client)["traceparent"] for client in (1, 2, 3)]
+    nginx.service.let_go("other")
+    other.join()
+    nginx.stop()
+    assert len({TRACE.fullmatch(parent)[1] for parent in given}) == 3
+    assert calls(gate.state) == [of(1), of(2), of(3), of(9)], "the last one is alone in flight: joined by time"
+    services = [head["service"] for head in gate.state.heads()]
+    assert services.count("svc") == 4 and services.count("svc.egress") == 4
+
+
+def test_a_client_keeps_its_trace_and_never_its_span(egress, gate):
+    nginx = egress()
+    trace, span = secrets.token_hex(16), secrets.token_hex(8)
+    given = ask(nginx, "/call?how=child", 1, "-H", f"traceparent: 00-{trace}-{span}-01")["traceparent"]
+    match = TRACE.fullmatch(given)
+    assert match[1] == trace and match[2] != span and match[3] == "01"
+    for bad in (f"00-{trace.upper()}-{span}-01", f"00-{'0' * 32}-{span}-01", "x", ""):
+        given = TRACE.fullmatch(ask(nginx, "/call?how=same", 2, "-H", f"traceparent;" if not bad else f"traceparent: {bad}")
+                                ["traceparent"])
+        assert given and given[1].lower() != trace.lower() and given[3] == "00"
+    # Two of them are none; the service gets the gate's only.
+    ask(nginx, "/call?how=same", 3, "-H", f"traceparent: 00-{trace}-{span}-01", "-H", f"traceparent: 00-{trace}-{span}-01")
+    *_, headers = nginx.service.server.seen[-1]
+    values = set(headers.get_all("traceparent"))
+    assert len(values) == 1 and trace not in values.pop()
+    nginx.stop()
+    assert calls(gate.state) == [of(1)] + [of(2)] * 4 + [of(3)]
+
+
+def test_sampled_traces_and_no_traces(egress, gate):
+    nginx = egress(trace="sampled")
+    assert TRACE.fullmatch(ask(nginx, "/call?how=same", 1)["traceparent"])[3] == "01"
+    nginx.stop()
+    nginx = egress(trace="off")
+    parent = f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01"
+    assert ask(nginx, "/call?how=same", 2)["traceparent"] is None
+    assert ask(nginx, "/call?how=same", 3, "-H", f"traceparent: {parent}")["traceparent"] == parent
+    nginx.stop()
+
+
+def two_in_flight(nginx, first, second, **headers):
+    """Both requests are in flight when each makes its call, the first one first. A request: (path, client)."""
+    threads = []
+    for name, (path, client) in (("a", first), ("b", second)):
+        nginx.service.hold(name)
+        options = [text for key, value in headers.items() for text in ("-H", f"{key}: {value}")]
+        threads.append(threading.Thread(target=ask, args=(nginx, f"{path}&hold={name}", client, *options)))
+        threads[-1].start()
+        wait_for(lambda name=name: name in nginx.service.waiting, "the request to be in flight")
+    for name, thread in zip("ab", threads):
+        nginx.service.let_go(name)
+        thread.join()
+        nginx.service.waiting.remove(name)
+
+
+def test_without_a_trace_time_tells_only_when_one_is_in_flight(egress, gate):
+    nginx = egress(trace="off")
+    ask(nginx, "/call?how=none", 1)
+    two_in_flight(nginx, ("/call?how=none", 2), ("/call?how=foreign", 3))
+    call(nginx.service.egress, "/charge/1", host="payments:8443")  # of the service's own accord
+    nginx.stop()
+    assert calls(gate.state) == [of(1), CALLER, of(3), CALLER]
+
+
+def test_join_trace_leaves_time_out(egress, gate):
+    nginx = egress(outbound="join=trace")
+    ask(nginx, "/call?how=none", 1)
+    ask(nginx, "/call?how=same", 2)
+    nginx.stop()
+    assert calls(gate.state) == [CALLER, of(2)]
+
+
+def test_a_forged_trace_id_moves_no_evidence(egress, gate):
+    """Client 2 knows the trace id of client 1 and sends it, too."""
+    parent = f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01"
+    nginx = egress()
+    two_in_flight(nginx, ("/call?how=same", 1), ("/call?how=same", 2), traceparent=parent)
+    two_in_flight(nginx, ("/call?how=child", 1), ("/call?how=child", 2), traceparent=parent)
+    nginx.stop()
+    assert calls(gate.state) == [of(1), of(2), CALLER, CALLER]
+
+
+def test_with_traces_left_to_clients_a_whole_forged_header_moves_none(egress, gate):
+    parent = f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01"
+    nginx = egress(trace="off")
+    two_in_flight(nginx, ("/call?how=same", 1), ("/call?how=same", 2), traceparent=parent)
+    nginx.stop()
+    assert calls(gate.state) == [CALLER, CALLER]
+
+
+def test_units_are_those_of_the_inbound_exchange(egress, gate):
+    nginx = egress()
+    ask(nginx, "/slice/call?how=same", 1)
+    ask(nginx, "/subject/call?how=same", 2, "-H", "X-User: cn=tom")
+    nginx.stop()
+    assert calls(gate.state) == [(SLICE, "7f0001"), (SUBJECT, "7f0002")]
+    assert b"cn=tom" not in b"".join(record for record in gate.state.records() if b"svc.egress" in record)
+
+
+def test_two_workers_and_a_reload_share_what_is_in_flight(egress, gate):
+    nginx = egress(workers=2)
+    for client in range(1, 17):
+        ask(nginx, f"/call?how={'same' if client % 2 else 'none'}", client)
+    nginx.service.hold("old")
+    old = threading.Thread(target=ask, args=(nginx, "/call?how=child&hold=old", 20))
+    old.start()
+    wait_for(lambda: nginx.service.waiting, "a request in flight")
+    nginx.reload()
+    ask(nginx, "/call?how=same", 21)
+    nginx.service.let_go("old")  # begun by a worker of before, its call goes through one of after
+    old.join()
+    ask(nginx, "/call?how=none", 22)
+    nginx.stop()
+    assert sorted(calls(gate.state)) == [of(client) for client in [*range(1, 17), 20, 21, 22]]
+
+
+def test_a_killed_worker_leaves_nothing_in_flight(egress, gate):
+    nginx = egress()
+    nginx.service.hold("lost")
+    lost = threading.Thread(target=nginx.curl, args=("/call?how=none&hold=lost",))
+    lost.start()
+    wait_for(lambda: nginx.service.waiting, "a request in flight")
+    before = nginx.workers()
+    os.kill(before[0], 9)
+    wait_for(lambda: nginx.workers() and nginx.workers() != before, "another worker")
+    seen = []
+
+    def joined():
+        ask(nginx, "/call?how=none", 5)
+        seen.append(1)
+        return of(5) in calls(gate.state)
+
+    wait_for(joined, "the dead worker's places to be swept", 30)
+    nginx.service.let_go("lost")
+    lost.join()
+    nginx.stop()
+
+
+def test_a_blocked_call_never_reaches_its_destination(egress, gate, make_policy):
+    gate.state.publish(make_policy(service="svc.egress"), "svc.egress")
+    nginx = egress()
+    assert ask(nginx, "/call?how=same", 1)["status"] == 200
+    seen = len(gate.echo.seen)
+    answer = ask(nginx, "/call?how=same&target=" + urllib.parse.quote(f"/a?{ATTACK_QUERY}", safe=""), 1)
+    assert answer["status"] == 403 and len(gate.echo.seen) == seen
+    nginx.stop()
+    alert, = gate.state.alerts()
+    assert alert["service"] == "svc.egress" and alert["action"] == "block" and alert["client"] == "127.0.1.1"
+    assert alert["caused_by"] == TRACE.fullmatch(answer["traceparent"])[1]
+    assert {finding["part"] for finding in alert["findings"]} == {"outbound"}
+
+
+@pytest.mark.parametrize("what, text", [
+    ("guard shop; guard_outbound on;", "name it \"NAME.egress\" or say for=NAME"),
+    ("guard shop; guard_outbound on for=shop;", "name it \"NAME.egress\" or say for=NAME"),
+    ("guard .egress; guard_outbound on;", "a service's name is"),
+    ("guard shop.egress; guard_outbound yes;", 'must be "on" or "off"'),
+    ("guard shop.egress; guard_outbound off for=shop;", "off takes no parameters"),
+    ("guard shop.egress; guard_outbound on to=a/b;", "is none of for=SERVICE"),
+    ("guard shop.egress; guard_outbound on for=$host;", "is none of for=SERVICE"),
+    ("guard shop.egress; guard_outbound on join=never;", "is none of for=SERVICE"),
+    ("guard shop.egress; guard_outbound on; guard_outbound on;", "is duplicate"),
+    ("guard shop.egress; guard_trace maybe;", "invalid value"),
+])
+def test_mistakes_in_the_configuration_are_named(tmp_path, state, what, text):
+    nginx = Nginx(tmp_path / "bad", f"guard_state {state.path}; server {{ listen 127.0.0.1:{{port}}; {what} }}")
+    code, output = nginx.test()
+    assert code != 0 and text in output, output
+
+
+@pytest.mark.parametrize("size, good", [("64k", True), ("1k", False), ("65m", False)])
+def test_the_size_of_the_join_zone(tmp_path, state, size, good):
+    nginx = Nginx(tmp_path / "zone", f"""guard_state {state.path}; guard_join_zone {size};
+        server {{ listen 127.0.0.1:{{port}}; guard shop.egress; guard_outbound on; }}""")
+    assert (nginx.test()[0] == 0) == good
+
+
+def test_a_full_zone_joins_by_time_nobody(egress, gate):
+    """64k hold some hundreds; more are in flight at once."""
+    nginx = egress(trace="off")
+    nginx.reload("guard_join_zone 64k;\n" + nginx.http)
+    nginx.service.hold("all")
+    import socket
+    idle = []
+    for _ in range(460):
+        connection = socket.create_connection(("127.0.0.1", nginx.port))
+        connection.sendall(b"GET /call?how=none&hold=all HTTP/1.1\r\nHost: a\r\n\r\n")
+        idle.append(connection)
+    wait_for(lambda: len(nginx.service.waiting) == 460, "all to be in flight", 30)
+    call(nginx.service.egress, "/charge/1", host="payments:8443")
+    for connection in idle:
+        connection.close()
+    nginx.service.let_go("all")
+    wait_for(lambda: len(calls(gate.state)) == 461, "all calls", 30)
+    assert calls(gate.state)[0] == CALLER
+    ask(nginx, "/call?how=none", 7)
+    nginx.stop()
+    assert calls(gate.state)[-1] == of(7)
+
+
+# --- The whole: `guard run --egress`, a vulnerable service, its data store, and what it can be made to call.
+
+NAMES = ["hat", "blue shirt", "socks", "coat", "umbrella", "scarf", "boots", "gloves", "belt", "tie"]
+
+
+class Store:
+    """A data store with an HTTP interface, which trusts its caller completely."""
+
+    def __init__(self):
+        self.server = Server(self.handle)
+        self.lock = threading.Lock()
+        self.base = sqlite3.connect(":memory:", check_same_thread=False)
+        self.base.execute("create table items (name text, price int)")
+        self.base.executemany("insert into items values (?, ?)", [(name, 10 + i) for i, name in enumerate(NAMES)])
+
+    def handle(self, request):
+        query = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(request.path).query))
+        with self.lock:
+            rows = self.base.execute(f"select name, price from items where name = '{query['name']}'").fetchall()
+        return 200, json.dumps(rows)
+
+
+class Shop:
+    """Vulnerable twice: what it is asked goes into the store's query as it came, and it fetches what URL it is given."""
+
+    def __init__(self, store_port, proxy_port):
+        self.server = Server(self.handle)
+        self.store_port = store_port
+        self.proxy_port = proxy_port
+
+    def handle(self, request):
+        url = urllib.parse.urlsplit(request.path)
+        query = dict(urllib.parse.parse_qsl(url.query))
+        parent = request.headers.get("traceparent", "")
+        trace = TRACE.fullmatch(parent)
+        headers = {"User-Agent": "shop/1.0"}
+        if url.path == "/items":
+            if trace:  # as tracing libraries do it
+                headers["traceparent"] = f"00-{trace[1]}-{secrets.token_hex(8)}-{trace[3]}"
+            target = "/select?name=" + urllib.parse.quote(query["name"])
+            status, body = call(self.store_port, target, headers)
+        else:
+            if trace:  # as services without one do it
+                headers["traceparent"] = parent
+            status, body = call(self.proxy_port, query["url"], headers)
+        return (200 if status == 200 else 502), json.dumps({"trace": trace[1] if trace else None, "body": body.decode()})
+
+
+class Running:
+    def __init__(self, state, log, *arguments):
+        self.state = state
+        self.log = open(log, "wb")
+        self.process = subprocess.Popen([BIN / "guard", "run", "--state", state, "--workers", "2", *arguments],
+                                        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self.log, text=True)
+
+    def guard(self, *arguments):
+        done = subprocess.run([BIN / "guard", *arguments, "--state", self.state], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def service(self, name):
+        try:
+            services = json.loads((pathlib.Path(self.state) / "status.json").read_text())["services"]
+        except (OSError, ValueError):
+            services = []
+        return next((s for s in services if s["service"] == name), {"exchanges": 0, "generation": 0})
+
+    def alerts(self, service):
+        return [json.loads(line) for line in self.guard("alerts", "--format", "jsonl", "--service", service).splitlines()]
+
+    def stop(self):
+        status = end_process(self.process, timeout=60)
+        self.process.stdout.close()
+        self.log.close()
+        return status
+
+
+@pytest.fixture
+def folder():
+    """Open to nginx's workers, which have another account when root runs the tests."""
+    with tempfile.TemporaryDirectory(prefix="guard-test.") as path:
+        os.chmod(path, 0o711)
+        yield pathlib.Path(path)
+
+
+@pytest.fixture
+def shop(folder):
+    store, images, inside = Store(), Server(lambda request: (200, "{}")), Server(lambda request: (200, '"the key"'))
+    ports = {name: free_port() for name in ("listen", "store", "proxy")}
+    app = Shop(ports["store"], ports["proxy"])
+    running = Running(folder / "state", folder / "log", "--upstream", f"http://127.0.0.1:{app.server.port}",
+                      "--listen", f"127.0.0.1:{ports['listen']}", "--service", "shop", "--mode", "observe",
+                      "--egress", f"{ports['store']}=http://127.0.0.1:{store.server.port}",
+                      "--egress-proxy", f"127.0.0.1:{ports['proxy']}")
+    running.store, running.images, running.inside, running.ports = store, images, inside, ports
+    assert running.process.stdout.readline().startswith("guard: listening on"), (folder / "log").read_text()
+    yield running
+    running.stop()
+    for server in (store.server, images, inside, app.server):
+        server.close()
+
+
+def shop_ask(running, path, client):
+    return curl(f"http://127.0.0.1:{running.ports['listen']}{path}", "--interface", f"127.0.{client}.1")
+
+
+def items(name):
+    return "/items?name=" + urllib.parse.quote(name)
+
+
+def preview(port, path):
+    return "/preview?url=" + urllib.parse.quote(f"http://127.0.0.1:{port}{path}", safe="")
+
+
+def teach(running, rounds, clients=range(1, 31)):
+    for turn in range(rounds):
+        for client in clients:
+            assert shop_ask(running, items(NAMES[(client * 7 + turn) % len(NAMES)]), client).status == 200
+            assert shop_ask(running, preview(running.images.port, f"/img/{client * 100 + turn}.png"), client).status == 200
+
+
+def blocks(running, exploit):
+    """Whether the exploit is stopped by the policy in force; those that went through until then are tried by few."""
+    answer = shop_ask(running, exploit, 40)
+    return answer if answer.status == 502 else None
+
+
+def test_the_outbound_gate_alone_stops_what_a_service_is_made_to_call(shop):
+    teach(shop, 8)
+    calls_made = 8 * 30 * 2
+    wait_for(lambda: shop.service("shop.egress")["exchanges"] >= calls_made, "the calls to be learned", 60)
+    assert shop.service("shop")["exchanges"] >= calls_made
+    shop.guard("mode", "block", "--service", "shop.egress")
+    before = shop.service("shop.egress")["generation"]
+    wait_for(lambda: shop.service("shop.egress")["generation"] > before, "a policy in mode block", 60)
+    text = shop.guard("show", "--service", "shop.egress") if False else ""
+    del text
+    injection = items("hat' or '1'='1")
+    ssrf = preview(shop.inside.port, "/latest/meta-data/credentials")
+    # Gates take a policy in within seconds; nothing but that is waited for.
+    answers = {}
+    for name, exploit in (("injection", injection), ("ssrf", ssrf)):
+        answers[name] = wait_for(lambda exploit=exploit: blocks(shop, exploit), f"{name} to be stopped", 30)
+    seen = len(shop.inside.seen), len(shop.store.server.seen)
+    for client in (41, 42):
+        assert shop_ask(shop, injection, client).status == 502
+        assert shop_ask(shop, ssrf, client).status == 502
+    assert (len(shop.inside.seen), len(shop.store.server.seen)) == seen, "a blocked call reached its destination"
+    # What is normal goes on.
+    teach(shop, 1)
+    wait_for(lambda: any(alert["client"] == "127.0.42.1" for alert in shop.alerts("shop.egress"))
+             or shop.guard("alerts", "--id", answers["ssrf"].json()["trace"]), "the alerts", 30)
+    alerts = [alert for alert in shop.alerts("shop.egress") if alert["action"] == "block"]
+    destination = next(alert for alert in alerts if f'"127.0.0.1:{shop.inside.port}" never called in' in alert["explanation"])
+    assert destination["findings"][0]["rule"] == "destination"
+    query = next(alert for alert in alerts if " param name: " in alert["explanation"])
+    assert query["template"] == f"/127.0.0.1:{shop.store.server.port}/select"
+    assert {finding["part"] for alert in alerts for finding in alert["findings"]} == {"outbound"}
+    assert all(alert["caused_by"] for alert in alerts)
+    # The inbound gate let all pass.
+    assert all(alert["action"] != "block" for alert in shop.alerts("shop"))
+    assert shop.stop() == 0
