@@ -22,7 +22,8 @@ enum {
     CHECK_FORMAT,
     CHECK_CONFIGURED,
     CHECK_HOST,
-    CHECK_LOG_FORMAT
+    CHECK_LOG_FORMAT,
+    CHECK_OUTBOUND
 };
 
 static const struct option_spec options[] = {
@@ -35,6 +36,7 @@ static const struct option_spec options[] = {
     {"configured-only", NULL, "use the Guardian's configured criteria alone"},
     {"host", "NAME", "only exchanges with this host"},
     {"log-format", "FORMAT", "of access logs; see guard learn"},
+    {"outbound", NULL, "the traffic is calls that the service makes"},
     {NULL, NULL, NULL},
 };
 
@@ -42,6 +44,7 @@ struct checking {
     struct guard_policy *policy;
     struct guard_span service;
     bool jsonl;
+    bool outbound;
     bool colour;
     struct guard_arena arena;
     char *line;
@@ -84,7 +87,8 @@ static bool take(void *ctx, const struct guard_exchange *exchange,
     struct guard_txn_cfg cfg = {.policy = checking->policy,
                                 .service = checking->service,
                                 .hash_seed = 1,
-                                .time_ms = exchange->time_ms};
+                                .time_ms = exchange->time_ms,
+                                .outbound = checking->outbound};
     struct guard_client client = traffic_client(exchange);
     struct guard_txn *txn = NULL;
     guard_arena_reset(&checking->arena);
@@ -194,7 +198,8 @@ static int run(const struct arguments *arguments)
     struct guard_arena documents;
     struct guard_guardian guardian;
     struct guard_err err;
-    struct checking checking = {.jsonl = format != NULL && strcmp(format, "jsonl") == 0,
+    struct checking checking = {.outbound = arguments->values[CHECK_OUTBOUND] != NULL,
+                                .jsonl = format != NULL && strcmp(format, "jsonl") == 0,
                                 .colour = terminal_colour(),
                                 .line = malloc(VERDICT_JSON_MAX)};
     uint8_t *bytes = NULL;

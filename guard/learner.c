@@ -24,7 +24,8 @@ enum {
     LEARN_SUPPORT,
     LEARN_HOST,
     LEARN_FORMAT,
-    LEARN_AS
+    LEARN_AS,
+    LEARN_OUTBOUND
 };
 
 static const struct option_spec options[] = {
@@ -40,6 +41,7 @@ static const struct option_spec options[] = {
      "vhost_combined"},
     {"as", "P:I:S",
      "record as producer P, incarnation I, from sequence S on (hexadecimal:decimal:decimal)"},
+    {"outbound", NULL, "the traffic is calls that the service makes"},
     {NULL, NULL, NULL},
 };
 
@@ -52,6 +54,7 @@ struct learning {
     const char *pile_path;
     struct guard_source source;
     bool source_given;
+    bool outbound;
     uint64_t producer; /* of the file that is being read */
     int named;         /* files that had their turn, that one included */
     uint64_t foreign;  /* exchanges of other services */
@@ -94,8 +97,10 @@ static bool is_ours(const struct learning *learning, const struct guard_exchange
 static enum guard_rc observe(struct learning *learning, const struct guard_exchange *exchange,
                              const struct guard_source *source, struct guard_err *err)
 {
-    struct guard_txn_cfg cfg = {
-        .service = learning->service, .hash_seed = 1, .time_ms = exchange->time_ms};
+    struct guard_txn_cfg cfg = {.service = learning->service,
+                                .hash_seed = 1,
+                                .time_ms = exchange->time_ms,
+                                .outbound = learning->outbound};
     struct guard_client client = traffic_client(exchange);
     struct guard_txn *txn = NULL;
     size_t len = 0;
@@ -174,6 +179,7 @@ static bool prepare(struct learning *learning, const struct arguments *arguments
     learning->pile_cfg.alloc = heap;
     learning->key_path = arguments->values[LEARN_KEY];
     learning->pile_path = arguments->values[LEARN_PILE];
+    learning->outbound = arguments->values[LEARN_OUTBOUND] != NULL;
     learning->record = malloc(GUARD_RECORD_MAX);
     if (learning->record == NULL)
         return complain(0, "no memory") != 0;

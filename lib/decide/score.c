@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* How evidence is combined. Weights are priors on where attacks lie, in hundredths of a decade:
- * novel syntax and extreme lengths are worth more of the false alarm budget than lengths just
- * beyond a border and new letters (weighted p-values, Genovese, Roeder and Wasserman). The
- * detection layer replaces this file by measured weights. */
+ * novel syntax, new destinations of calls and extreme lengths are worth more of the false alarm
+ * budget than lengths just beyond a border and new letters (weighted p-values, Genovese, Roeder and
+ * Wasserman). The detection layer replaces this file by measured weights. */
 #include "decide/decide.h"
 
 enum { OTHERS_MAX = 10 };
 
 static int weight_of(enum guard_rule rule)
 {
-    if (rule == GUARD_RULE_CHARACTER)
+    if (rule == GUARD_RULE_CHARACTER || rule == GUARD_RULE_DESTINATION)
         return 100;
     if (rule == GUARD_RULE_TRANSITIONS || rule == GUARD_RULE_LENGTH_FAR ||
         rule == GUARD_RULE_ITEMS_FAR || rule == GUARD_RULE_SIZE_FAR || rule == GUARD_RULE_FAULT)

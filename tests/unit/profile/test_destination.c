@@ -234,9 +234,9 @@ static void test_many_segments(void **state)
 {
     (void)state;
     const char *const headers[] = {"Host: payments", NULL};
-    char target[512] = "";
-    for (int i = 0; i < 40; i++)
-        strcat(target, "/a");
+    char target[2 * 40 + 1] = "";
+    for (size_t i = 0; i < 40; i++)
+        memcpy(target + 2 * i, "/a", 3);
     struct exchange exchange;
     struct gd_profile *profile = call(&exchange, "GET", target, headers);
     assert_int_equal(profile->segment_count, GD_SEGMENTS_MAX);
