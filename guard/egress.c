@@ -241,8 +241,14 @@ static void put_server(const struct egress *egress, int index, FILE *out)
     if (proxy && egress->resolvers[0] != '\0')
         fprintf(out, "        resolver %s;\n", egress->resolvers);
     if (proxy)
-        fputs("        guard_outbound on;\n        location / {\n"
-              "            proxy_pass http://$guard_destination$request_uri;\n",
+        fputs("        guard_outbound on;\n"
+              /* Sent to itself, a call would go round until no connection is left. */
+              "        if ($http_via ~ guard-egress) { return 508; }\n"
+              "        location / {\n"
+              "            proxy_pass http://$guard_destination$request_uri;\n"
+              "            proxy_set_header Via \"1.1 guard-egress\";\n"
+              "            proxy_set_header Proxy-Connection \"\";\n"
+              "            proxy_set_header Proxy-Authorization \"\";\n",
               out);
     else
         fprintf(out,

@@ -68,13 +68,6 @@ static ngx_str_t cause_text(ngx_http_request_t *r, gate_exchange_t *exchange)
     return text != NULL ? gate_caused_by(exchange, text) : (ngx_str_t)ngx_null_string;
 }
 
-/* For proxy_pass: nothing when it holds what isn't part of a name. */
-static ngx_str_t destination_text(ngx_http_request_t *r, gate_exchange_t *exchange)
-{
-    ngx_str_t text = gate_destination(r, ngx_http_get_module_loc_conf(r, ngx_http_guard_module));
-    return gate_destination_plain(text) ? text : (ngx_str_t)ngx_null_string;
-}
-
 static ngx_int_t get(ngx_http_request_t *r, ngx_http_variable_value_t *value, uintptr_t data)
 {
     gate_exchange_t *exchange = gate_exchange_find(r->main);
@@ -88,6 +81,19 @@ static ngx_int_t get(ngx_http_request_t *r, ngx_http_variable_value_t *value, ui
     value->valid = 1;
     value->no_cacheable = 1;
     value->not_found = 0;
+    return NGX_OK;
+}
+
+/* For proxy_pass, also of what isn't inspected. Nothing that holds what isn't part of a name. */
+static ngx_int_t get_destination(ngx_http_request_t *r, ngx_http_variable_value_t *value,
+                                 uintptr_t data)
+{
+    ngx_str_t text = gate_destination(r, ngx_http_get_module_loc_conf(r, ngx_http_guard_module));
+    value->not_found = !gate_destination_plain(text);
+    value->valid = !value->not_found;
+    value->no_cacheable = 1;
+    value->data = text.data;
+    value->len = text.len;
     return NGX_OK;
 }
 
@@ -105,7 +111,6 @@ ngx_int_t gate_variables_add(ngx_conf_t *cf)
         {ngx_string("guard_service"), service_text},
         {ngx_string("guard_generation"), generation_text},
         {ngx_string("guard_caused_by"), cause_text},
-        {ngx_string("guard_destination"), destination_text},
     };
     for (size_t i = 0; i < sizeof(variables) / sizeof(variables[0]); i++) {
         ngx_str_t name = variables[i].name;
@@ -115,5 +120,10 @@ ngx_int_t gate_variables_add(ngx_conf_t *cf)
         variable->get_handler = get;
         variable->data = (uintptr_t)variables[i].text;
     }
+    ngx_str_t name = ngx_string("guard_destination");
+    ngx_http_variable_t *destination = ngx_http_add_variable(cf, &name, NGX_HTTP_VAR_NOCACHEABLE);
+    if (destination == NULL)
+        return NGX_ERROR;
+    destination->get_handler = get_destination;
     return NGX_OK;
 }

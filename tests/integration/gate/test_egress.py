@@ -384,6 +384,57 @@ def test_a_full_zone_joins_by_time_nobody(egress, gate):
     assert calls(gate.state)[-1] == of(7)
 
 
+PROXY = """
+    guard_state {state};
+    guard_policy_key {state}/keys/policy.pub;
+    server {
+        listen 127.0.0.1:{port};
+        guard svc.egress;
+        guard_outbound on;
+        location / { proxy_pass http://$guard_destination$request_uri; proxy_set_header Host $guard_destination; }
+    }"""
+
+
+def test_what_is_judged_is_what_is_called(gate, echo):
+    """A proxy that looks at one name and connects to another is none."""
+    other = Server(lambda request: (200, "{}"))
+    nginx = gate("", http=PROXY, publish=False)
+    # The target counts, whatever Host says.
+    assert call(nginx.port, f"http://127.0.0.1:{other.port}/a/b?c=d", host=f"127.0.0.1:{echo.port}")[0] == 200
+    method, target, headers = other.seen.pop()
+    assert (method, target, headers["Host"]) == ("GET", "/a/b?c=d", f"127.0.0.1:{other.port}") and not echo.seen
+    assert call(nginx.port, "/in/origin/form", host=f"127.0.0.1:{echo.port}")[0] == 200
+    assert echo.seen[-1][1] == "/in/origin/form"
+    seen = len(echo.seen)
+    for host in (f"x@127.0.0.1:{echo.port}", f"127.0.0.1:{echo.port}@x", f"127.0.0.1:{echo.port}%2f", "", "a b", "$host"):
+        assert call(nginx.port, "/", host=host)[0] >= 400, host
+    assert len(echo.seen) == seen and not other.seen
+    nginx.stop()
+    records = gate.state.records()
+    assert f"127.0.0.1:{other.port}".encode() in records[0] and f"127.0.0.1:{echo.port}".encode() not in records[0]
+    assert f"127.0.0.1:{echo.port}".encode() in records[1]
+    other.close()
+
+
+def test_a_destination_that_is_configured_counts_whatever_host_says(gate, echo):
+    nginx = gate("", http="""
+    guard_state {state};
+    guard_policy_key {state}/keys/policy.pub;
+    server {
+        listen 127.0.0.1:{port};
+        guard svc.egress;
+        guard_outbound on to=Payments.Example:8443;
+        location / { proxy_pass http://{echo}; proxy_set_header Host $guard_destination; }
+    }""", publish=False)
+    assert call(nginx.port, "/a", host="elsewhere")[0] == 200
+    assert call(nginx.port, "http://elsewhere/a", host="elsewhere")[0] == 200
+    headers = dict(json.loads(call(nginx.port, "/a")[1])["headers"])
+    assert headers["Host"] == "Payments.Example:8443"
+    nginx.stop()
+    for record in gate.state.records():
+        assert b"payments.example:8443" in record and b"elsewhere" not in record
+
+
 # --- The whole: `guard run --egress`, a vulnerable service, its data store, and what it can be made to call.
 
 NAMES = ["hat", "blue shirt", "socks", "coat", "umbrella", "scarf", "boots", "gloves", "belt", "tie"]
@@ -548,3 +599,122 @@ def test_the_outbound_gate_alone_stops_what_a_service_is_made_to_call(shop):
     # The inbound gate let all pass.
     assert all(alert["action"] != "block" for alert in shop.alerts("shop"))
     assert shop.stop() == 0
+
+
+def refused(state, *arguments):
+    done = subprocess.run([BIN / "guard", "run", "--upstream", "http://127.0.0.1:9", "--state", state, *arguments],
+                          capture_output=True, text=True, timeout=30, check=False)
+    assert done.stdout == ""
+    return done.returncode, done.stderr
+
+
+@pytest.mark.parametrize("arguments, text", [
+    (["--egress", "9101"], "--egress is LISTEN=URL"),
+    (["--egress", "9101=ftp://a"], "--egress is LISTEN=http://"),
+    (["--egress", "9101=http://"], "names no host"),
+    (["--egress", "9101=http://127.0.0.1/path"], "paths aren't allowed"),
+    (["--egress", "9101=http://user@127.0.0.1"], "paths aren't allowed"),
+    (["--egress", "9101=http://127.0.0.1:0"], "paths aren't allowed"),
+    (["--egress", "9101=http://127.0.0.1;}"], "paths aren't allowed"),
+    (["--egress", "9101=http://no-such-host.invalid"], "no-such-host.invalid"),
+    (["--egress", "70000=http://127.0.0.1"], "is no address:port"),
+    (["--egress", "a b:1=http://127.0.0.1"], "is no address:port"),
+    (["--egress", "0.0.0.0:9101=http://127.0.0.1"], "listen on 127.0.0.1, or say by --egress-allow"),
+    (["--egress-proxy", "0.0.0.0:9101"], "listen on 127.0.0.1, or say by --egress-allow"),
+    (["--egress-proxy", "9101", "--egress-allow", "any;"], "is no CIDR"),
+    (["--egress-proxy", "9101", "--egress-trace", "maybe"], "--egress-trace is"),
+    (["--egress-proxy", "9101", "--service", "s" * 60], "at most 57"),
+    (["--egress-proxy", "9101"] * 17, "more than 16"),
+])
+def test_egress_options_that_make_no_sense_are_refused(tmp_path, arguments, text):
+    status, errors = refused(tmp_path / "state", *arguments)
+    assert status == 2 and text in errors, errors
+
+
+def egress_run(folder, *arguments):
+    listen = free_port()
+    running = Running(folder / "state", folder / "log", "--upstream", "http://127.0.0.1:9",
+                      "--listen", f"127.0.0.1:{listen}", "--service", "shop", *arguments)
+    first = running.process.stdout.readline()
+    if not first.startswith("guard: listening on"):
+        running.stop()
+        raise AssertionError((folder / "log").read_text())
+    return running
+
+
+def test_a_proxy_does_not_call_itself_for_ever(folder, echo):
+    port = free_port()
+    running = egress_run(folder, "--egress-proxy", str(port), "--egress-proxy", f"127.0.0.1:{free_port()}")
+    try:
+        assert call(port, f"http://127.0.0.1:{echo.port}/a", {"Proxy-Authorization": "Basic eDp5"})[0] == 200
+        assert call(port, f"http://127.0.0.1:{port}/a")[0] == 508
+        # A tunnel isn't HTTP that could be looked at.
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+        connection.request("CONNECT", "127.0.0.1:1")
+        assert connection.getresponse().status in (400, 405)
+        headers = dict(json.loads(call(port, f"http://127.0.0.1:{echo.port}/a", {"Proxy-Authorization": "Basic eDp5"})[1])["headers"])
+        assert "Proxy-Authorization" not in headers and headers["Via"] == "1.1 guard-egress"
+        guardians = sorted(path.stem for path in (folder / "state" / "guardians").iterdir())
+        assert guardians == ["shop", "shop.egress"]
+    finally:
+        assert running.stop() == 0
+
+
+@pytest.fixture
+def tls_destination(folder, echo):
+    """An nginx that speaks TLS for localhost, and the certificate to trust: (port, file)."""
+    key, certificate = folder / "key.pem", folder / "certificate.pem"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
+                    "-keyout", key, "-out", certificate, "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"],
+                   check=True, capture_output=True)
+    instance = Nginx(folder / "tls", f"""server {{ listen 127.0.0.1:{{port}} ssl; ssl_certificate {certificate};
+        ssl_certificate_key {key}; location / {{ proxy_pass http://127.0.0.1:{echo.port}; proxy_set_header Host $http_host; }} }}""",
+                     module=None)
+    yield instance.start().port, certificate
+    instance.stop()
+
+
+def test_https_destinations_are_verified(folder, echo, tls_destination):
+    port, certificate = tls_destination
+    trusted, other_name, untrusted = free_port(), free_port(), free_port()
+    running = egress_run(folder, "--egress", f"{trusted}=https://localhost:{port}",
+                         "--egress", f"{other_name}=https://127.0.0.1:{port}", "--egress-ca", certificate)
+    try:
+        status, body = call(trusted, "/a")
+        assert status == 200 and dict(json.loads(body)["headers"])["Host"] == f"localhost:{port}"
+        assert call(other_name, "/a")[0] == 502, "the certificate names another host"
+    finally:
+        assert running.stop() == 0
+    running = egress_run(folder, "--egress", f"{untrusted}=https://localhost:{port}")
+    try:
+        seen = len(echo.seen)
+        assert call(untrusted, "/a")[0] == 502 and len(echo.seen) == seen
+    finally:
+        assert running.stop() == 0
+
+
+def test_recorded_calls_are_learned_and_checked(tmp_path):
+    """guard learn and check --outbound: the destination is in the target or in Host."""
+    def exchange(number, target, host, **more):
+        return {"id": f"x{number}", "time": 1_750_000_000 + number, "service": "shop.egress", "client": f"10.0.{number % 60}.7",
+                "request": {"method": "GET", "target": target, "headers": [["host", host], ["user-agent", "shop/1"]]}, **more}
+
+    calls_made = [exchange(i, f"/charge/{i}", "Payments:8443") if i % 2 else
+                  exchange(i, f"http://images/{'abcdefghij'[i // 2 % 10]}.png", "images") for i in range(900)]
+    traffic, pile, guardian = tmp_path / "calls.jsonl", tmp_path / "pile", tmp_path / "guardian.yaml"
+    traffic.write_text("".join(json.dumps(each) + "\n" for each in calls_made))
+    subprocess.run([BIN / "guard", "learn", "--outbound", "--pile", pile, "--guardian", guardian, traffic], check=True,
+                   capture_output=True)
+    traffic.write_text("".join(json.dumps(each) + "\n" for each in [
+        exchange(1, "/charge/17", "PAYMENTS.:8443"), exchange(2, "http://images:80/c.png", "images:80"),
+        exchange(3, "/charge/17", "payments:8444"), exchange(4, "http://images@evil/c.png", "images"),
+        exchange(5, "/charge/1%20or%201=1", "payments:8443")]))
+    done = subprocess.run([BIN / "guard", "check", "--outbound", "--guardian", guardian, "--pile", pile, "--format", "jsonl", traffic],
+                          check=True, capture_output=True, text=True)
+    verdicts = [json.loads(line) for line in done.stdout.splitlines()]
+    rules = [[finding["rule"] for finding in verdict["findings"]] for verdict in verdicts]
+    assert [verdict["verdict"] for verdict in verdicts] == ["pass", "pass", "block", "block", "block"], verdicts
+    assert rules[2][0] == "destination" and "destination" in rules[3] and "destination" not in rules[4]
+    assert verdicts[2]["findings"][0]["observed"] == "payments:8444"
+    assert verdicts[3]["findings"][rules[3].index("destination")]["observed"] == "evil"
+    assert all(finding["part"] == "outbound" for verdict in verdicts for finding in verdict["findings"])
