@@ -42,7 +42,7 @@ static void put_number(struct text *text, uint32_t number)
 }
 
 /* "a.b[].c" of a field that the policy doesn't know. */
-static struct guard_span json_path(const struct gd_decision *decision, uint32_t field)
+static struct guard_span tree_path(const struct gd_decision *decision, uint32_t field)
 {
     const struct gd_profile *profile = decision->profile;
     uint32_t chain[CHAIN_MAX];
@@ -54,7 +54,7 @@ static struct guard_span json_path(const struct gd_decision *decision, uint32_t 
         return gd_span(NULL, 0);
     for (uint32_t i = depth; i > 0; i--) {
         struct guard_span name = profile->fields[chain[i - 1]].name;
-        if (i < depth && !gd_span_equal(name, GUARD_SPAN_LITERAL("[]")))
+        if (i < depth && gd_name_has_dot(profile->fields[chain[i - 1]].location, name))
             put_string(&text, ".");
         put(&text, name);
     }
@@ -70,7 +70,7 @@ static struct guard_span name_of(const struct gd_decision *decision,
         return gd_span(NULL, 0);
     const struct gd_field *field = &decision->profile->fields[candidate->field];
     if (field->parent != GD_NO_FIELD)
-        return json_path(decision, candidate->field);
+        return tree_path(decision, candidate->field);
     return field->name;
 }
 

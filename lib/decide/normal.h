@@ -7,10 +7,10 @@
 #include "decide/decide.h"
 #include "profile/transition.h"
 
-/* How often a name came, unless once; of JSON how much is in it. */
+/* How often a name came, unless once; of trees how much is in it. */
 static inline uint32_t gd_items_of(const struct gd_field *field)
 {
-    if (field->location == GUARD_LOCATION_JSON)
+    if (gd_location_in(GD_LOCATION_TREES, field->location))
         return field->summary.items_max;
     return field->summary.count > 1 ? field->summary.count : 0;
 }

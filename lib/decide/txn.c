@@ -219,9 +219,17 @@ static enum guard_body_kind body_kind(struct answer *answer, enum guard_body_kin
 
 enum guard_body_kind guard_txn_response_headers_end(struct guard_txn *txn)
 {
-    return txn->answer == NULL
-               ? GUARD_BODY_NONE
-               : body_kind(txn->answer, gd_builder_headers_end(txn->answer->builder));
+    enum { SWITCHING_PROTOCOLS = 101 };
+    struct answer *answer = txn->answer;
+    if (answer == NULL)
+        return GUARD_BODY_NONE;
+    enum guard_body_kind kind = gd_builder_headers_end(answer->builder);
+    if (answer->profile->status == SWITCHING_PROTOCOLS) {
+        gd_builder_upgraded(txn->builder, true);
+        gd_builder_upgraded(answer->builder, false);
+        kind = GUARD_BODY_WEBSOCKET;
+    }
+    return body_kind(answer, kind);
 }
 
 enum guard_coding guard_txn_response_coding(const struct guard_txn *txn)

@@ -30,13 +30,26 @@ static inline bool gd_location_in(uint32_t locations, uint32_t location)
     return location < GUARD_LOCATION_COUNT && (locations >> location & 1) != 0;
 }
 
+/* In the path of a field, does a dot stand before its name? "items[].id", "query.user(id)" */
+static inline bool gd_name_has_dot(enum guard_location location, struct guard_span name)
+{
+    if (location == GUARD_LOCATION_GRAPHQL && name.len > 0 && name.ptr[0] == '(')
+        return false;
+    return !gd_span_equal(name, GUARD_SPAN_LITERAL("[]"));
+}
+
 /* One name at one place. JSON fields form a tree through parent (an index into fields, GD_NO_FIELD
  * for members of the document); an array's elements share the child named "[]"; the document
  * itself, when it is a scalar or array or to hold its items, is the field named "" with parent
  * GD_NO_FIELD, and then its members' parent is still GD_NO_FIELD. PATH fields are named "seg0"..
  * and stand in order; their text is in profile.segments. A header name is lower case. MULTIPART
  * file parts have three fields: NAME (contents), "NAME.filename", "NAME.type". A TEXT or BYTES body
- * is the field "" at GUARD_LOCATION_BODY. Every cookie is a field; the Cookie header itself is
+ * is the field "" at GUARD_LOCATION_BODY; of EVENTS the lines are there by their names. Protocol
+ * buffers are trees of field numbers, the message being "". GRAPHQL trees begin with "query",
+ * "mutation", "subscription" and "fragment TYPE"; below are fields, "(ARGUMENT)", "@DIRECTIVE",
+ * "$VARIABLE", "on TYPE" and "...". WEBSOCKET: JSON messages as trees, other texts "", "(binary)",
+ * "(ping)",
+ * "(pong)", "(close)" and its "(reason)". Every cookie is a field; the Cookie header itself is
  * none. */
 struct gd_field {
     enum guard_location location;
