@@ -58,7 +58,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct guard_alloc source = {&run, http_run_get, http_run_put};
     struct guard_arena arena;
     struct gd_buffer scratch;
-    const struct gd_graphql_handler handler = {&run,    on_node, on_value, on_leaf,
+    const struct gd_graphql_handler handler = {&run,    on_node,  on_value, on_leaf,
                                                on_open, on_close, on_fault};
     guard_arena_init(&arena, &source, 256 * 1024);
     gd_buffer_init(&scratch, &arena, limits->value);

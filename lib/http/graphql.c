@@ -420,8 +420,11 @@ bool gd_graphql_looks(struct guard_span text)
     if (text.len == 0 || memchr(text.ptr, '{', text.len) == NULL)
         return false;
     struct gd_graphql_token token = gd_graphql_next(&at, text.ptr + text.len);
-    if (token.kind == GD_GRAPHQL_MARK)
-        return token.text.ptr[0] == '{';
+    if (token.kind == GD_GRAPHQL_MARK && token.text.ptr[0] == '{') {
+        /* JSON begins so too. */
+        token = gd_graphql_next(&at, text.ptr + text.len);
+        return token.kind == GD_GRAPHQL_NAME || token.kind == GD_GRAPHQL_DOTS;
+    }
     return token.kind == GD_GRAPHQL_NAME &&
            (is_operation(token.text) || is_word(token.text, "fragment"));
 }

@@ -243,16 +243,16 @@ static void add_data(struct gd_websocket *websocket, struct guard_span piece)
 {
     if (websocket->compressed)
         return;
-    if (piece.len > websocket->room) {
+    struct guard_span head = gd_span_head(piece, websocket->room);
+    websocket->room -= head.len;
+    if (websocket->is_text)
+        gd_utf8_stream_add(&websocket->utf8, head);
+    if (head.len > 0)
+        websocket->handler->data(websocket->handler->ctx, head);
+    if (head.len < piece.len) {
         fault(websocket, GUARD_FAULT_VALUE_LENGTH);
         websocket->cut = true;
-        piece = gd_span_head(piece, websocket->room);
     }
-    websocket->room -= piece.len;
-    if (websocket->is_text)
-        gd_utf8_stream_add(&websocket->utf8, piece);
-    if (piece.len > 0)
-        websocket->handler->data(websocket->handler->ctx, piece);
 }
 
 /* At most PIECE_MAX bytes: into `out` when they are masked. */

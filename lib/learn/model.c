@@ -5,8 +5,8 @@
 
 #include "base/arena.h"
 #include "learn/model_field.h"
-#include "profile/profile.h"
 #include "learn/readiness.h"
+#include "profile/profile.h"
 #include "sketch/bucket.h"
 
 enum {

@@ -7,6 +7,10 @@
 #include <stdio.h>
 
 #define TEXT(bytes) gd_span(bytes, sizeof(bytes) - 1)
+#define LITERAL(bytes)                                                                             \
+    {                                                                                              \
+        (const uint8_t *)(bytes), sizeof(bytes) - 1                                                \
+    }
 
 enum { DUMP_SIZE = 8192 };
 
@@ -170,6 +174,123 @@ static void test_websocket(void **state)
     }
 }
 
+/* The member is looked for in the document and in those of a batch, and nowhere else; it stays a
+ * field of JSON, and what repeats it is a duplicate. */
+static void test_graphql_member(void **state)
+{
+    (void)state;
+    check_bytes("application/json", TEXT("{\"a\":{\"query\":\"{a}\"},\"query\":{\"x\":\"{a}\"}}"),
+                GUARD_LOCATION_GRAPHQL, GUARD_BODY_JSON, "");
+    check_bytes("application/json", TEXT("{\"query\":\"red shoes {size}\",\"b\":1}"),
+                GUARD_LOCATION_GRAPHQL, GUARD_BODY_JSON, "");
+    check_bytes("application/json",
+                TEXT("{\"query\":{\"a\":[1,{\"query\":\"{a}\"}]},\"b\":1,\"c\":[]}"),
+                GUARD_LOCATION_JSON, GUARD_BODY_JSON,
+                " object #3\nquery object #1\nquery/a array #2\nquery/a/[] int object x2 #1\n"
+                "query/a/[]/query text string\nb int\nc array\n");
+    check_bytes("application/json",
+                TEXT("{\"v\":1,\"query\":\"{a}\",\"b\":2, \"query\" : \"{b}\"}"),
+                GUARD_LOCATION_JSON, GUARD_BODY_JSON,
+                " object #4\nv int\nquery text string x2\nb int\n! json-duplicate\n");
+    check_bytes("application/json", TEXT("{\"query\":\"{a}\",\"query\":\"query {b(\"}"),
+                GUARD_LOCATION_GRAPHQL, GUARD_BODY_JSON,
+                "query object x2 #2\nquery/a null\nquery/b null\n! graphql-syntax\n");
+    check_bytes("application/json",
+                TEXT("[{\"query\":\"{a}\"},{\"query\":\"{a}\"},{\"query\":\"{a b}\",\"x\":1}]"),
+                GUARD_LOCATION_GRAPHQL, GUARD_BODY_JSON,
+                "query object x3 #3\nquery/a null x3 #3\nquery/b null\n");
+    static const char *const targets[] = {"/?query=shoes", "/?query=%7B%22a%22:1%7D",
+                                          "/?query=query+%7Bopen", "/?q=%7Ba%7D"};
+    for (size_t i = 0; i < sizeof(targets) / sizeof(targets[0]); i++) {
+        struct exchange exchange;
+        const struct gd_profile *profile =
+            exchange_run(&exchange, "GET", targets[i], NULL, NULL, NULL);
+        expect(profile, GUARD_LOCATION_GRAPHQL, "");
+        exchange_fini(&exchange);
+    }
+}
+
+/* Each allocation fails in turn; the profile is there and says so. */
+static void test_memory(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *type;
+        struct guard_span body;
+    } cases[] = {
+        {"application/grpc", LITERAL("\0\0\0\0\x0e\x08\1\x12\5hello\x1a\3\x08\x96\1")},
+        {"application/graphql", LITERAL("{a(b: \"\\u00e4\") c}")},
+        {NULL, LITERAL("\x81\x07{\"a\":1}\x82\3abc")},
+        {"text/event-stream", LITERAL("data: 1\n\n")},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        bool failed = true;
+        for (uint64_t at = 1; failed; at++) {
+            struct exchange exchange;
+            if (exchange_begin(&exchange, at) == GUARD_OK) {
+                gd_builder_request(exchange.builder, text("POST"), text("/"), 20);
+                if (cases[i].type != NULL)
+                    gd_builder_header(exchange.builder, text("content-type"), text(cases[i].type));
+                (void)gd_builder_headers_end(exchange.builder);
+                if (cases[i].type == NULL)
+                    gd_builder_upgraded(exchange.builder, false);
+                exchange_body(&exchange, cases[i].body, 2);
+                (void)exchange_end(&exchange);
+            }
+            failed = exchange.memory.calls >= at;
+            exchange_fini(&exchange);
+            assert_true(at < 100);
+        }
+    }
+}
+
+/* However long a stream is, it needs no more memory than at its beginning, and its limits are those
+ * of its messages. */
+static void test_endless(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *type;
+        struct guard_span message;
+        enum guard_location location;
+    } cases[] = {
+        {"application/grpc", LITERAL("\0\0\0\0\x0e\x08\1\x12\5hello\x1a\3\x08\x96\1"),
+         GUARD_LOCATION_PROTOBUF},
+        {NULL,
+         LITERAL("\x81\x1b{\"a\":[1,\"x\\u00e4-y\"],\"b\":2}\x82\3a\0c\x89\1x"
+                 "\x81\3a-b\x81\x18{\"query\":\"{a(b:\\\"c\\\")}\"}"),
+         GUARD_LOCATION_WEBSOCKET},
+        {"text/event-stream", LITERAL("event: a\ndata: {\"x\": 1.5}\n\n"), GUARD_LOCATION_BODY},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        enum { WARM = 4, ROUNDS = 60000 };
+        struct exchange exchange;
+        size_t used = 0;
+        assert_int_equal(exchange_begin(&exchange, 0), GUARD_OK);
+        gd_builder_request(exchange.builder, text("POST"), text("/"), 20);
+        if (cases[i].type != NULL)
+            gd_builder_header(exchange.builder, text("content-type"), text(cases[i].type));
+        (void)gd_builder_headers_end(exchange.builder);
+        if (cases[i].type == NULL)
+            gd_builder_upgraded(exchange.builder, false);
+        for (int round = 0; round < ROUNDS; round++) {
+            size_t half = (size_t)round % cases[i].message.len;
+            gd_builder_body(exchange.builder, gd_span_head(cases[i].message, half));
+            gd_builder_body(exchange.builder, gd_span_from(cases[i].message, half));
+            size_t now = exchange.arena.used - (size_t)(exchange.arena.end - exchange.arena.next);
+            if (round == WARM * (int)cases[i].message.len)
+                used = now;
+        }
+        size_t end = exchange.arena.used - (size_t)(exchange.arena.end - exchange.arena.next);
+        assert_int_equal(end, used);
+        const struct gd_profile *profile = exchange_end(&exchange);
+        assert_int_equal(profile->faults[cases[i].location], 0);
+        assert_int_equal(profile->faults[GUARD_LOCATION_BODY], 0);
+        assert_false(profile->cut);
+        exchange_fini(&exchange);
+    }
+}
+
 static void test_events(void **state)
 {
     (void)state;
@@ -182,9 +303,9 @@ static void test_events(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_grpc),
-        cmocka_unit_test(test_graphql),
-        cmocka_unit_test(test_websocket),
+        cmocka_unit_test(test_grpc),           cmocka_unit_test(test_graphql),
+        cmocka_unit_test(test_graphql_member), cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_endless),        cmocka_unit_test(test_websocket),
         cmocka_unit_test(test_events),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
