@@ -27,6 +27,7 @@ struct request {
     const char *content_type;
     struct guard_client client;
     uint32_t status;
+    bool upgraded;
 };
 
 struct out {
@@ -137,6 +138,125 @@ static void put_parts(struct test_random *random, struct out *out)
     put(out, "--b--\r\n");
 }
 
+static void put_bytes(struct out *out, const void *ptr, size_t len)
+{
+    if (out->len + len < BODY_SIZE - 64) {
+        memcpy(out->ptr + out->len, ptr, len);
+        out->len += len;
+    }
+}
+
+/* Tag, length, content; messages in messages. */
+static void put_message(struct test_random *random, struct out *out, int depth)
+{
+    for (uint64_t i = test_random_below(random, 6); i > 0; i--) {
+        char room[BODY_SIZE];
+        uint8_t field = (uint8_t)(test_random_between(random, 1, 15) << 3);
+        uint8_t head[2] = {field, (uint8_t)test_random_below(random, 128)};
+        struct out inner = {room, 0};
+        uint64_t kind = test_random_below(random, 4);
+        if (kind == 0) {
+            put_bytes(out, head, 2);
+            continue;
+        }
+        if (kind == 1) {
+            head[0] |= 5;
+            put_bytes(out, head, 1);
+            put_bytes(out, "abcd", 4);
+            continue;
+        }
+        if (kind == 2 && depth < 3)
+            put_message(random, &inner, depth + 1);
+        else
+            put(&inner, pick(random));
+        head[0] |= 2;
+        head[1] = (uint8_t)(inner.len & 127);
+        put_bytes(out, head, 2);
+        put_bytes(out, room, inner.len & 127);
+    }
+}
+
+static void put_grpc(struct test_random *random, struct out *out)
+{
+    for (uint64_t i = test_random_below(random, 5); i > 0; i--) {
+        char room[BODY_SIZE];
+        struct out inner = {room, 0};
+        put_message(random, &inner, 0);
+        uint8_t head[5] = {test_random_once_in(random, 9), 0, 0, (uint8_t)(inner.len >> 8),
+                           (uint8_t)inner.len};
+        put_bytes(out, head, 5);
+        put_bytes(out, room, inner.len);
+    }
+}
+
+static void put_frames(struct test_random *random, struct out *out)
+{
+    static const uint8_t opcodes[] = {0x81, 0x81, 0x82, 0x01, 0x80, 0x89, 0x8a, 0x88};
+    for (uint64_t i = test_random_below(random, 12); i > 0; i--) {
+        char room[BODY_SIZE];
+        struct out inner = {room, 0};
+        if (test_random_once_in(random, 2))
+            put_json(random, &inner, 3);
+        else
+            put(&inner, pick(random));
+        uint8_t head[8] = {opcodes[test_random_below(random, sizeof(opcodes))], 0x80 | 126,
+                           (uint8_t)(inner.len >> 8), (uint8_t)inner.len};
+        bool wide = inner.len > 125;
+        if (!wide)
+            head[1] = (uint8_t)(0x80 | inner.len);
+        test_random_bytes(random, head + (wide ? 4 : 2), 4);
+        for (size_t at = 0; at < inner.len; at++)
+            room[at] = (char)(room[at] ^ head[(wide ? 4 : 2) + at % 4]);
+        put_bytes(out, head, wide ? 8 : 6);
+        put_bytes(out, room, inner.len);
+    }
+}
+
+static void put_graphql(struct test_random *random, struct out *out, int depth)
+{
+    static const char *const names[] = {"user", "id", "a: user", "items", "login", "... on T"};
+    put(out, "{ ");
+    for (uint64_t i = test_random_between(random, 1, 5); i > 0; i--) {
+        uint64_t name = test_random_below(random, 6);
+        put(out, names[name]);
+        if (name < 5 && test_random_once_in(random, 3)) {
+            put(out, "(id: \"");
+            put(out, pick(random));
+            put(out, "\", n: [1, {x: $y}])");
+        }
+        if (name == 5 || (depth < 4 && test_random_once_in(random, 3)))
+            put_graphql(random, out, depth + 1);
+        put(out, " ");
+    }
+    put(out, "}");
+}
+
+/* In a JSON string, where its quotes and line breaks are escaped. */
+static void put_operation(struct test_random *random, struct out *out)
+{
+    char room[BODY_SIZE];
+    struct out inner = {room, 0};
+    put(&inner, test_random_once_in(random, 2) ? "query Q " : "");
+    put_graphql(random, &inner, 0);
+    put(out, "{\"query\": \"");
+    for (size_t i = 0; i < inner.len; i++) {
+        put(out, room[i] == '"' ? "\\" : "");
+        put_bytes(out, room + i, 1);
+    }
+    put(out, "\", \"variables\": {\"y\": 1}}");
+}
+
+static void put_events(struct test_random *random, struct out *out)
+{
+    static const char *const heads[] = {"data: ", "event:", "id", ": ", "retry: ", "other: ", ""};
+    static const char *const ends[] = {"\n", "\r\n", "\r", "\n\n"};
+    for (uint64_t i = test_random_below(random, 20); i > 0; i--) {
+        put(out, heads[test_random_below(random, 7)]);
+        put(out, pick(random));
+        put(out, ends[test_random_below(random, 4)]);
+    }
+}
+
 static void make(struct test_random *random, struct request *request)
 {
     static const char *const types[] = {"application/json",
@@ -144,6 +264,12 @@ static void make(struct test_random *random, struct request *request)
                                         "multipart/form-data; boundary=b",
                                         "text/plain",
                                         "image/png",
+                                        NULL,
+                                        "application/grpc",
+                                        "application/x-protobuf",
+                                        "application/graphql",
+                                        "application/json",
+                                        "text/event-stream",
                                         NULL};
     memset(request, 0, sizeof(*request));
     struct out out = {request->target, 0};
@@ -160,7 +286,8 @@ static void make(struct test_random *random, struct request *request)
         put(&out, "&");
     }
     request->target[out.len] = '\0';
-    uint64_t type = test_random_below(random, 6);
+    uint64_t type = test_random_below(random, 12);
+    request->upgraded = type == 11;
     request->content_type = types[type];
     out = (struct out){request->body, 0};
     if (type == 0)
@@ -169,6 +296,18 @@ static void make(struct test_random *random, struct request *request)
         put_pairs(random, &out);
     else if (type == 2)
         put_parts(random, &out);
+    else if (type == 6)
+        put_grpc(random, &out);
+    else if (type == 7)
+        put_message(random, &out, 0);
+    else if (type == 8)
+        put_graphql(random, &out, 0);
+    else if (type == 10)
+        put_events(random, &out);
+    else if (type == 11)
+        put_frames(random, &out);
+    else if (type == 9)
+        put_operation(random, &out);
     else
         put_pairs(random, &out);
     if (out.len > 0 && test_random_once_in(random, 5))
@@ -198,6 +337,8 @@ static struct gd_profile *build(struct test_random *random, const struct request
     if (request->content_type != NULL)
         gd_builder_header(builder, text("content-type"), text(request->content_type));
     (void)gd_builder_headers_end(builder);
+    if (request->upgraded)
+        gd_builder_upgraded(builder, true);
     for (size_t at = 0; at < request->body_len;) {
         size_t len = chunk == 0 ? request->body_len : test_random_between(random, 1, chunk);
         struct guard_span piece =

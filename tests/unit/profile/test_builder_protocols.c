@@ -194,7 +194,7 @@ static void test_graphql_member(void **state)
                 " object #4\nv int\nquery text string x2\nb int\n! json-duplicate\n");
     check_bytes("application/json", TEXT("{\"query\":\"{a}\",\"query\":\"query {b(\"}"),
                 GUARD_LOCATION_GRAPHQL, GUARD_BODY_JSON,
-                "query object x2 #2\nquery/a null\nquery/b null\n! graphql-syntax\n");
+                "query object x2 #2\nquery/a null\nquery/b x0\n! graphql-syntax\n");
     check_bytes("application/json",
                 TEXT("[{\"query\":\"{a}\"},{\"query\":\"{a}\"},{\"query\":\"{a b}\",\"x\":1}]"),
                 GUARD_LOCATION_GRAPHQL, GUARD_BODY_JSON,
