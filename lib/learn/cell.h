@@ -33,7 +33,7 @@ enum gd_kind {
     GD_KIND_FAULT =
         14, /* code: location << 8 | enum guard_fault; those of headers and cookies below SERVICE */
     GD_KIND_SIZE = 15,   /* code: gd_bucket of the body's bytes; none for requests without a body */
-    GD_KIND_DEPTH = 16,  /* code: depth of a JSON body, at most 255 */
+    GD_KIND_DEPTH = 16,  /* code: depth of JSON and of what nests, at most 255 */
     GD_KIND_STATUS = 17, /* code: status class 1..5; below SERVICE of all records, below METHOD of
                             learned ones */
     GD_KIND_CLIENT = 18, /* code: gd_policy_client; only below SERVICE */

@@ -110,7 +110,7 @@ static enum guard_rc path_text(struct guard_model_field *out,
         memcpy(text, parent->path.ptr == NULL ? (const uint8_t *)"" : parent->path.ptr,
                parent->path.len);
         len = parent->path.len;
-        if (len < sizeof(text) && gd_name_has_dot(out->location, out->name))
+        if (len < sizeof(text) && gd_name_has_dot(parent->location, out->name))
             text[len++] = '.';
     }
     size_t add = out->name.len < sizeof(text) - len ? out->name.len : sizeof(text) - len;

@@ -115,7 +115,7 @@ static void touch_body(struct gd_touch *touch, struct gd_cell *own,
         (void)gd_touch_name(touch, own, GD_KIND_MEDIA, 0, profile->media_type);
     if (profile->body_kind != GUARD_BODY_NONE || profile->body_bytes > 0)
         gd_touch_number(touch, own, GD_KIND_SIZE, gd_bucket(profile->body_bytes));
-    if (profile->body_kind == GUARD_BODY_JSON)
+    if (profile->body_kind == GUARD_BODY_JSON || profile->depth > 0)
         gd_touch_number(touch, own, GD_KIND_DEPTH, profile->depth < 255 ? profile->depth : 255);
 }
 
