@@ -117,10 +117,14 @@ void gd_builder_body_sink(struct gd_builder *builder, struct gd_body_sink *out)
     gd_builder_view(builder, &out->view);
     gd_builder_json_sink(builder, &out->json);
     out->blob = on_blob;
-    gd_builder_protobuf_sink(builder, &out->protobuf);
-    gd_builder_websocket_sink(builder, &out->websocket);
-    out->framing = gd_body_framing(&builder->media);
-    out->from_client = builder->from_client;
+    out->framing = GD_PROTOBUF_NONE;
+    if (builder->kind == GUARD_BODY_GRPC || builder->kind == GUARD_BODY_BYTES) {
+        gd_builder_protobuf_sink(builder, &out->protobuf);
+        out->framing = gd_body_framing(&builder->media);
+    } else if (builder->kind == GUARD_BODY_WEBSOCKET) {
+        gd_builder_websocket_sink(builder, &out->websocket);
+        out->from_client = builder->from_client;
+    }
 }
 
 void gd_builder_upgraded(struct gd_builder *builder, bool from_client)
