@@ -17,9 +17,17 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 PATH = "lib/detect/leak_table.h"
 WINDOW = 5
 WORD_MAX = 45
+HASHES = 8192
+MULTIPLIER = 0x9E3779B1
 ANY = None
-COMPARISON = 12  # what comparing words costs, in bytes not skipped
+COMPARISON = 8  # what comparing words costs, in bytes not skipped
 DIGITS = b"0123456789"
+LETTERS = bytes(byte for byte in range(256) if chr(byte).isalpha() and byte < 128)
+# What may stand before a word of four bytes, by its rule: a secret doesn't begin inside a word, but behind an escaped line end.
+OUTSIDE = sorted(set(range(256)) - set(LETTERS + DIGITS + b"_") | set(b"nrt"))
+PADS = {"AWS": OUTSIDE, "GOOGLE": OUTSIDE, "TOKEN_36": OUTSIDE, "CARD": OUTSIDE, "ORACLE": OUTSIDE,
+        "CLASS": sorted(set(OUTSIDE) - set(b".$")), "V8": sorted(set(range(33, 256)) - set(b'"(<>')),
+        "JVM_LINE": sorted(LETTERS + DIGITS + b"_.$"), "SHADOW": sorted(LETTERS + DIGITS + b"_-")}
 
 # (kind, rule, word): the rule, a function of leak_rule.c, says what must stand around the word. A word ends its window never with a
 # digit: runs of digits are skipped in search of card numbers.
@@ -34,10 +42,10 @@ WORDS = [
     ("STACK_TRACE", "JVM_THREAD", "Exception in thread "),
     ("STACK_TRACE", "JVM_CAUSE", "Caused by: "),
     ("STACK_TRACE", "V8", ".js:"),
-    ("STACK_TRACE", "V8", "mjs:"),
-    ("STACK_TRACE", "V8", "cjs:"),
+    ("STACK_TRACE", "V8", ".mjs:"),
+    ("STACK_TRACE", "V8", ".cjs:"),
     ("STACK_TRACE", "V8", ".ts:"),
-    ("STACK_TRACE", "V8", "tsx:"),
+    ("STACK_TRACE", "V8", ".tsx:"),
     ("STACK_TRACE", "V8_INTERNAL", "node:internal/"),
     ("STACK_TRACE", "RUBY", ".rb:"),
     ("STACK_TRACE", "GO_LINE", ".go:"),
@@ -167,74 +175,91 @@ function render(options) { var element = document.getElementById("main"); if (op
 i < options.items.length; i++) { element.appendChild(createNode(options.items[i], "text", function (error) { console.log(error); })); }
 font-size:14px;margin:0 auto;background-color:#f5f5f5;display:inline-block;error message: the user could not be found, internal error
 """
+BYTES = [SAMPLE.count(byte) for byte in range(256)]
 PAIRS = {}
 for _pair in zip(SAMPLE, SAMPLE[1:]):
     PAIRS[_pair] = PAIRS.get(_pair, 0) + 1
 
 
 def frequency(pair):
-    """Of all pairs with this hash."""
-    first = range(256) if pair[0] is ANY else range(pair[0] & ~7, (pair[0] | 7) + 1)
-    return 0.1 + sum(PAIRS.get((byte, pair[1]), 0) for byte in first)
+    """Of all pairs with this hash; partly as if bytes came independently, for the sample is short."""
+    group = range(pair[0] & ~7, (pair[0] | 7) + 1)
+    return sum(PAIRS.get((byte, pair[1]), 0) + 0.3 * BYTES[byte] * BYTES[pair[1]] / len(SAMPLE) for byte in group)
 
 
-def hash12(pair):
+def hash13(pair):
     """Of the first byte the upper five bits: a word behind any byte fills a row of 32 and no more, and digits share with no letter."""
-    return (pair[1] & 127) << 5 | pair[0] >> 3
-
-
-def hash8(pair):
-    return hash12(pair) >> 4
+    return pair[1] << 5 | pair[0] >> 3
 
 
 def windows(word):
     """All windows of a word: (its five bytes, the place of the last one in the word)."""
-    padded = [ANY] * (WINDOW - len(word)) + list(word)
-    pad = len(padded) - len(word)
+    pad = max(0, WINDOW - len(word))
+    padded = [ANY] * pad + list(word)
     for start in range(len(padded) - WINDOW + 1):
         part = padded[start:start + WINDOW]
         if part[-1] not in DIGITS:
             yield part, start + WINDOW - 1 - pad
 
 
-def pairs(part):
-    """(pair, how far the window can move when it ends with it)"""
-    return [((part[i], part[i + 1]), WINDOW - 2 - i) for i in range(WINDOW - 1) if part[i + 1] is not ANY]
+def moves_of(part, pad):
+    """{pair: how far the window can move when it ends with it}"""
+    moves = {}
+    for i in range(WINDOW - 1):
+        for first in pad if part[i] is ANY else [part[i]]:
+            moves[first, part[i + 1]] = WINDOW - 2 - i
+    return moves
 
 
-def lower(shifts, part):
+def lower(table, moves):
     """What a window costs: how much it lowers the moves, weighted by how often its pairs come."""
-    cost = 0
-    for pair, shift in pairs(part):
-        before = shifts.get(pair, WINDOW - 1)
-        if shift < before:
-            cost += frequency(pair) * (before - shift + (COMPARISON if shift == 0 else 0))
+    cost, seen = 0, {}
+    for pair, move in moves.items():
+        key = hash13(pair)
+        before = min(table[key], seen.get(key, WINDOW))
+        if move < before:
+            cost += frequency(pair) * (before - move + (COMPARISON if move == 0 else 0))
+            seen[key] = move
     return cost
 
 
+def merge(table, moves):
+    for pair, move in moves.items():
+        table[hash13(pair)] = min(move, table[hash13(pair)])
+
+
 def choose(words):
-    """[(kind, rule, word, end)] and {pair: move}; words without a choice first."""
-    shifts, chosen = {}, {}
+    """([(kind, rule, word, end)], moves by hash). Words without a choice first, then all once more, when the others are known."""
+    fixed, chosen = {}, {}
     for digit in DIGITS:
-        shifts.update({(other, digit): 0 if other in DIGITS else WINDOW - 2 for other in range(256)})
-    for kind, rule, text in sorted(words, key=lambda w: (len(w[2]), w)):
-        word = text.encode()
-        part, end = min(windows(word), key=lambda w: (lower(shifts, w[0]), w[1]))
-        for pair, shift in pairs(part):
-            for first in range(256) if pair[0] is ANY else [pair[0]]:
-                key = (first, pair[1])
-                shifts[key] = min(shift, shifts.get(key, WINDOW - 1))
-        chosen[text] = end
-    return [(kind, rule, text, chosen[text]) for kind, rule, text in words], shifts
+        fixed.update({(other, digit): WINDOW - 2 for other in PADS["CARD"]})
+        fixed.update({(other, digit): 0 for other in DIGITS})
+    order = sorted(words, key=lambda w: (len(w[2]), w))
+    for word in order * 3:
+        others = [WINDOW - 1] * HASHES
+        merge(others, fixed)
+        for text, (moves, _) in chosen.items():
+            if text != word[2]:
+                merge(others, moves)
+        options = [(moves_of(part, PADS.get(word[1], range(256))), end) for part, end in windows(word[2].encode())]
+        chosen[word[2]] = min(options, key=lambda option: (lower(others, option[0]), option[1]))
+    table = [WINDOW - 1] * HASHES
+    for moves in [fixed] + [moves for moves, _ in chosen.values()]:
+        merge(table, moves)
+    return [(kind, rule, text, chosen[text][1]) for kind, rule, text in words], table
 
 
 def escape(text):
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
+def tail(row):
+    """The last four bytes of the window, as a number of the least first."""
+    return int.from_bytes(row[2].encode()[row[3] - 3:row[3] + 1], "little")
+
+
 def bucket(row):
-    word = row[2].encode()
-    return hash8((word[row[3] - 1], word[row[3]]))
+    return (tail(row) * MULTIPLIER & 0xFFFFFFFF) >> 24
 
 
 def numbers(values):
@@ -248,10 +273,7 @@ def numbers(values):
 
 
 def table(words):
-    rows, shifts = choose(words)
-    moves = [WINDOW - 1] * 4096
-    for pair, shift in shifts.items():
-        moves[hash12(pair)] = min(shift, moves[hash12(pair)])
+    rows, moves = choose(words)
     rows = sorted(rows, key=lambda row: (bucket(row), words.index(row[:3])))
     first = [sum(bucket(row) < at for row in rows) for at in range(257)]
     out = ["/* SPDX-License-Identifier: Apache-2.0 */",
@@ -259,14 +281,16 @@ def table(words):
            " * which explains it. Only leak.c includes it. */",
            "#ifndef GD_DETECT_LEAK_TABLE_H", "#define GD_DETECT_LEAK_TABLE_H", "", '#include "detect/leak_rule.h"', "",
            "/* clang-format off */",
-           f"enum {{ LEAK_MOVE_MAX = {WINDOW - 1}, LEAK_WORDS = {len(rows)} }};", "",
-           "/* Sorted by the hash of their last pair. */",
+           f"enum {{ LEAK_MOVE_MAX = {WINDOW - 1}, LEAK_WORDS = {len(rows)} }};",
+           f"#define LEAK_MULTIPLIER UINT32_C({MULTIPLIER:#x})", "",
+           "/* Sorted by the hash of the last four bytes of their windows. */",
            "static const struct gd_leak_word leak_words[LEAK_WORDS] = {"]
     for kind, rule, text, end in rows:
         out.append(f"    {{{escape(text)}, {len(text)}, {end}, GUARD_LEAK_{kind}, GD_LEAK_{rule}}},")
-    out += ["};", "", "/* The words from [hash] to [hash + 1]. */", "static const uint8_t leak_first[257] = {",
+    out += ["};", "", "/* These four bytes, the first one lowest. */", "static const uint32_t leak_tails[LEAK_WORDS] = {",
+            numbers([f"{tail(row):#x}" for row in rows]) + "};", "", "/* The words from [hash] to [hash + 1]. */", "static const uint8_t leak_first[257] = {",
             numbers(first) + "};", "", "/* How far a window that ends with a pair can move; 0: look closely. */",
-            "static const uint8_t leak_moves[4096] = {", numbers(moves) + "};", "/* clang-format on */", "", "#endif", ""]
+            "static const uint8_t leak_moves[8192] = {", numbers(moves) + "};", "/* clang-format on */", "", "#endif", ""]
     assert len(rows) < 256 and all(len(text) <= WORD_MAX for _, _, text, _ in rows), "too many or too long"
     return "\n".join(out)
 
@@ -274,9 +298,9 @@ def table(words):
 def self_test():
     text = table([("SQL_ERROR", "ALONE", "ORA-"), ("CARD", "ALONE", "abcdefgh")])
     assert '{"ORA-", 4, 3, GUARD_LEAK_SQL_ERROR, GD_LEAK_ALONE}' in text, text
-    _, shifts = choose([("CARD", "ALONE", "xy#zz")])
-    found = [shifts[(ord(a), ord(b))] for a, b in ("xy", "y#", "#z", "zz", "12", "x1")]
-    assert found == [3, 2, 1, 0, 0, 3], found
+    _, moves = choose([("CARD", "ALONE", "xy#zz")])
+    found = [moves[hash13(pair.encode())] for pair in ("xy", "y#", "#z", "zz", "12", "-1", "H1", "ee")]
+    assert found == [3, 2, 1, 0, 0, 3, 4, 4], found
     try:
         choose([("CARD", "ALONE", "1234")])
     except ValueError:

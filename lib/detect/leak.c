@@ -7,17 +7,34 @@
 #include "base/span.h"
 #include "detect/leak_table.h"
 
+enum { LEAK_CARD_MIN = 13 };
+
 #define BIT(leak) ((uint32_t)1 << (leak))
 
+/* The bytes that end with *last, the first one lowest: one load, where the processor has it so. */
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+static unsigned pair_at(const uint8_t *last)
+{
+    uint16_t pair;
+    memcpy(&pair, last - 1, sizeof(pair));
+    return pair;
+}
+#else
 static unsigned pair_at(const uint8_t *last)
 {
     return (unsigned)last[-1] | (unsigned)last[0] << 8;
 }
+#endif
 
-/* The upper five bits of the first byte below the lower seven of the second; see the script. */
-static unsigned hash(unsigned pair)
+static uint32_t tail_at(const uint8_t *last)
 {
-    return (pair << 17) >> 20;
+    return (uint32_t)pair_at(last - 2) | (uint32_t)pair_at(last) << 16;
+}
+
+/* The upper five bits of the first byte below the second; see the script. */
+static unsigned move_at(const uint8_t *last)
+{
+    return leak_moves[pair_at(last) >> 3];
 }
 
 static bool digit(uint8_t byte)
@@ -40,21 +57,34 @@ static bool word_fits(const struct gd_leak_word *word, const uint8_t *text, size
            gd_leak_rule_fits((enum gd_leak_rule)word->rule, &place);
 }
 
+/* Where the run of digits ends to which text[at] and the byte before it belong. Few runs have a
+ * card's length, or the four digits of its first group. */
+static size_t judge_digits(const uint8_t *text, size_t len, size_t at, uint32_t *found)
+{
+    size_t begin = at - 1;
+    size_t end = at + 1;
+    while (end < len && digit(text[end]))
+        end++;
+    while (begin > 0 && end - begin < LEAK_CARD_MIN && digit(text[begin - 1]))
+        begin--;
+    if ((end - begin == 4 || end - begin >= LEAK_CARD_MIN) && gd_leak_card(text, len, at))
+        *found |= BIT(GUARD_LEAK_CARD);
+    return end;
+}
+
 /* Judges the stop at text[at]; returns where the next window may end. */
 static size_t judge(const uint8_t *text, size_t len, size_t at, uint32_t *found)
 {
-    unsigned pair = pair_at(text + at);
-    if (digit(text[at]) && digit(text[at - 1])) {
-        size_t next;
-        if (gd_leak_card(text, len, at, &next))
-            *found |= BIT(GUARD_LEAK_CARD);
-        return next;
-    }
-    unsigned bucket = hash(pair) >> 4;
+    if (digit(text[at]) && digit(text[at - 1]))
+        return judge_digits(text, len, at, found);
+    if (at < 3)
+        return at + 1;
+    uint32_t tail = tail_at(text + at);
+    unsigned bucket = (tail * LEAK_MULTIPLIER) >> 24;
     for (unsigned i = leak_first[bucket]; i < leak_first[bucket + 1]; i++) {
         const struct gd_leak_word *word = &leak_words[i];
-        if (pair_at((const uint8_t *)word->text + word->end) == pair &&
-            (*found & BIT(word->leak)) == 0 && word_fits(word, text, len, at))
+        if (leak_tails[i] == tail && (*found & BIT(word->leak)) == 0 &&
+            word_fits(word, text, len, at))
             *found |= BIT(word->leak);
     }
     return at + 1;
@@ -63,20 +93,22 @@ static size_t judge(const uint8_t *text, size_t len, size_t at, uint32_t *found)
 /* All windows that end in text[from, to), from > 0. */
 static void scan(const uint8_t *text, size_t len, size_t from, size_t to, uint32_t *found)
 {
-    size_t at = from;
-    while (at < to) {
-        /* A stop moves nothing: four moves can be made before one look. */
-        while (to - at > (size_t)4 * LEAK_MOVE_MAX) {
-            at += leak_moves[hash(pair_at(text + at))];
-            at += leak_moves[hash(pair_at(text + at))];
-            at += leak_moves[hash(pair_at(text + at))];
-            unsigned move = leak_moves[hash(pair_at(text + at))];
-            at += move;
+    if (from >= to)
+        return;
+    const uint8_t *last = text + from;
+    const uint8_t *end = text + to;
+    while (last < end) {
+        /* A stop moves nothing: several moves can be made before one look. */
+        while (end - last > 3 * LEAK_MOVE_MAX) {
+            last += move_at(last);
+            last += move_at(last);
+            unsigned move = move_at(last);
+            last += move;
             if (move == 0)
                 break;
         }
-        unsigned move = leak_moves[hash(pair_at(text + at))];
-        at = move == 0 ? judge(text, len, at, found) : at + move;
+        unsigned move = move_at(last);
+        last = move == 0 ? text + judge(text, len, (size_t)(last - text), found) : last + move;
     }
 }
 

@@ -143,7 +143,7 @@ static unsigned read(const uint8_t *text, size_t len, size_t begin, size_t *end,
     return total;
 }
 
-bool gd_leak_card(const uint8_t *text, size_t len, size_t at, size_t *run_end)
+bool gd_leak_card(const uint8_t *text, size_t len, size_t at)
 {
     uint8_t digits[CARD_MAX];
     uint8_t separator;
@@ -151,9 +151,6 @@ bool gd_leak_card(const uint8_t *text, size_t len, size_t at, size_t *run_end)
     size_t end = at;
     while (begin > 0 && at - begin < CARD_MAX && digit(text[begin - 1]))
         begin--;
-    while (end < len && digit(text[end]))
-        end++;
-    *run_end = end;
     unsigned total = read(text, len, begin, &end, digits, &separator);
     return total >= CARD_MIN && issued(digits, total) && begins(text, begin, separator) &&
            ends(text, len, end, separator) && luhn(digits, total);

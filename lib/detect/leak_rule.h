@@ -59,8 +59,8 @@ struct gd_leak_place {
 
 bool gd_leak_rule_fits(enum gd_leak_rule rule, const struct gd_leak_place *place);
 
-/* Is a payment card's number in the run of digits to which text[at] belongs? *run_end: behind these
- * digits. The answer hangs on less than 32 bytes before and behind `at`. */
-bool gd_leak_card(const uint8_t *text, size_t len, size_t at, size_t *run_end);
+/* Is a payment card's number in the run of digits to which text[at] belongs? The answer hangs on
+ * less than 32 bytes before and behind `at`. */
+bool gd_leak_card(const uint8_t *text, size_t len, size_t at);
 
 #endif

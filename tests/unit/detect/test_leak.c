@@ -207,7 +207,7 @@ static void test_places(void **state)
         for (size_t f = 0; f < COUNT(fillers); f++) {
             uint8_t text[1200];
             size_t len = strlen(samples[i].text);
-            for (size_t at = 0; at < 600; at += 1 + at % 3) {
+            for (size_t at = 0; at < 600; at += 1 + at % 7) {
                 for (size_t k = 0; k < sizeof(text); k++)
                     text[k] = (uint8_t)fillers[f][k % strlen(fillers[f])];
                 text[at] = '\n';
