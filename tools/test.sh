@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # All tests: unit, property, golden, out-of-memory and fuzz corpora under AddressSanitizer and UBSan (build-asan/), then the
-# integration tests against the release build (build/) with a real nginx. Ends with one line: N passed, N failed.
+# integration tests against the release build (build/) with a real nginx, and the gate in an nginx with sanitizers and in newer
+# ones, where these can be had (LEGS=no: without). Ends with one line: N passed, N failed.
 # Failures don't stop it. With RESULTS=FOLDER, set by .ci/run, everything is built already, the results go into that folder
 # and the caller adds them up.
 set -u
@@ -39,5 +40,9 @@ if [ -z "${RESULTS-}" ]; then
 fi
 counted_stage "tests (sanitizers)" meson_tests
 counted_stage "tests (integration)" integration_tests
+if [ "${LEGS-}" != no ]; then
+    leg_stage "nginx with sanitizers" tools/legs/nginx-asan.sh
+    leg_stage "newer nginx" tools/legs/newer-nginx.sh
+fi
 [ -z "${RESULTS-}" ] || exit 0
 exec tools/test_summary.py "$results"

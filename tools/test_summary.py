@@ -65,8 +65,8 @@ def add_stages(counts, path):
         stages = [line.rstrip("\n").split("\t") for line in file]
     counted_failed = bool(counts.failed)
     for kind, name, status, _ in stages:
-        if kind == "one":
-            counts.add("passed" if status == "0" else "failed", name)
+        if kind in ("one", "leg"):
+            counts.add("passed" if status == "0" else "skipped" if kind == "leg" and status == "77" else "failed", name)
         elif status != "0" and not counted_failed:
             counts.add("failed", name)
 
@@ -92,6 +92,7 @@ def self_test():
         ({"a.summary.log": "3 passed, 0 failed\nx\n5 passed, 2 failed, 1 skipped\n"}, "5 passed, 2 failed, 1 skipped"),
         ({"a.summary.log": "Segmentation fault\n"}, "0 passed, 1 failed"),
         ({"stages.tsv": "one\tbuild\t0\t3\none\tcheck\t1\t3\ncounted\ttests\t1\t2\n"}, "1 passed, 2 failed"),
+        ({"stages.tsv": "leg\tx\t0\t3\nleg\ty\t77\t3\nleg\tz\t1\t3\none\tv\t77\t1\n"}, "1 passed, 2 failed, 1 skipped"),
         ({"a.summary.log": "5 passed, 1 failed\n", "stages.tsv": "counted\ttests\t1\t2\n"}, "5 passed, 1 failed"),
     ]
     failed = 0

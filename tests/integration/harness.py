@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tools of integration tests: nginx instances and upstreams of their own on free loopback ports, waiting on conditions
-instead of time, and the programs under test. GUARD_BIN and GUARD_MODULE say where these are (default: build/)."""
+instead of time, and the programs under test. GUARD_BIN and GUARD_MODULE say where these are (default: build/), GUARD_NGINX which nginx
+loads the module (default: the one that is installed)."""
 
 import hashlib
 import http.server
@@ -18,7 +19,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("GUARD_BUILD", ROOT / "build"))
 BIN = pathlib.Path(os.environ.get("GUARD_BIN", BUILD / "bin"))
 MODULE = pathlib.Path(os.environ.get("GUARD_MODULE", BUILD / "modules" / "ngx_http_guard_module.so"))
-NGINX = shutil.which("nginx", path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
+NGINX = os.environ.get("GUARD_NGINX") or shutil.which(
+    "nginx", path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
 
 
 def wait_for(condition, what, timeout=15.0):
