@@ -4,7 +4,7 @@
 # alike. NGX_DEBUG_PALLOC makes each allocation from a pool one of the heap: what goes beyond one of them, or is used after its
 # pool, is seen, which isn't so in the nginx that is installed. The nginx is kept in build-legs/ for the next time.
 # Ends with 77 and says why when the source can't be had.
-# usage: tools/legs/nginx-asan.sh [pytest arguments; default: the gate's tests]
+# usage: [LEG_SECONDS=480] tools/legs/nginx-asan.sh [pytest arguments; default: the gate's tests]
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 root=$PWD
@@ -76,8 +76,9 @@ export GUARD_NGINX=$nginx GUARD_BUILD=$build GUARD_BIN=$build/bin GUARD_GATE_TOO
 export GUARD_MODULE=$build/modules/ngx_http_guard_module.so GUARD_SANITIZED=1
 [ $# -gt 0 ] || set -- tests/integration/gate
 status=0
-timeout --kill-after=10 "${LEG_SECONDS:-420}" /usr/bin/python3 -m pytest -q -p no:cacheprovider -m 'not uninstrumented' \
+timeout --kill-after=10 "${LEG_SECONDS:-480}" /usr/bin/python3 -m pytest -q -p no:cacheprovider -m 'not uninstrumented' \
     "$@" </dev/null || status=$?
+[ "$status" != 124 ] || echo "nginx-asan: the tests didn't end in ${LEG_SECONDS:-480} s" >&2
 if [ -n "$(find "$reports" -type f -print -quit)" ]; then
     echo "nginx-asan: reports of the sanitizers:" >&2
     find "$reports" -type f -exec head -n 40 {} + >&2

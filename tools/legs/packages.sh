@@ -11,19 +11,19 @@ private_apt_init() {
     own=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)
     # The lines for the system itself: their suites begin with its name.
     apt-get indextargets --format "$kind \$(SITE) \$(CODENAME) \$(COMPONENT)" 'Identifier: Packages' 2>/dev/null |
-        grep -E " $own(-[a-z]+)? " | sort -u | sed -E "s/ $own(-[a-z]+)? / ${suite:-$own}\1 /" >"$folder/sources.list"
+        grep -E " $own(-[a-z]+)? " | sort -u | sed -E "s/ $own(-[a-z]+)? / ${suite:-$own}\1 /; / sid-/d" >"$folder/sources.list"
     [ -s "$folder/sources.list" ] || return 1
-    private_apt_options=(-q -y -o "Dir::Etc::SourceList=$folder/sources.list" -o "Dir::Etc::SourceParts=$folder/parts"
+    private_apt_options=(-o "Dir::Etc::SourceList=$folder/sources.list" -o "Dir::Etc::SourceParts=$folder/parts"
         -o "Dir::State::Lists=$folder/lists" -o "Dir::Cache=$folder" -o "Dir::Cache::archives=$folder/archives"
         -o APT::Sandbox::User= -o Acquire::Retries=2 -o Acquire::http::Timeout=20)
     # Packages of another release are only looked at, whatever is installed here.
     [ -z "$suite" ] || private_apt_options+=(-o Dir::State::status=/dev/null)
-    timeout 120 apt-get "${private_apt_options[@]}" update >"$folder/update.log" 2>&1 || true
+    private_apt update >"$folder/update.log" 2>&1 || true
     [ -n "$(find "$folder/lists" -maxdepth 1 -type f -name '*_*' -print -quit)" ]
 }
 
 private_apt() {
-    timeout 120 apt-get "${private_apt_options[@]}" "$@"
+    timeout 120 apt-get -q -y "${private_apt_options[@]}" "$@"
 }
 
 skip() { # LEG REASON
