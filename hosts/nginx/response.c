@@ -420,10 +420,14 @@ ngx_int_t gate_header_filter(ngx_http_request_t *r)
 static void resume(ngx_http_request_t *r, ngx_int_t rc)
 {
     ngx_connection_t *connection = r->connection;
-    if (rc == NGX_ERROR || rc > NGX_OK)
+    if (rc == NGX_ERROR || rc > NGX_OK) {
+        /* Ending the upstream gives back the last reference, while nginx still walks its cleanups.
+         */
+        r->main->count++;
         ngx_http_finalize_request(r, NGX_ERROR);
-    else
+    } else {
         r->write_event_handler(r);
+    }
     ngx_http_run_posted_requests(connection);
 }
 
