@@ -2,6 +2,7 @@
 /* Alerts: what an operator is told of an exchange that deviates. Each client prefix has a quota, so
  * that an attacker can't push another one's alerts out of the ring; what is held back is counted
  * and told. */
+#include "counters.h"
 #include "module.h"
 
 #include "common/finding_json.h"
@@ -85,6 +86,7 @@ static struct quota *admit(ngx_http_request_t *r, const gate_exchange_t *exchang
     ngx_memcpy(quota->text, client.data, quota->text_len);
     if (quota->told == QUOTA_ALERTS) {
         quota->suppressed++;
+        gate_count(exchange->service, GATE_COUNT_ALERTS_SUPPRESSED);
         return NULL;
     }
     quota->told++;
@@ -130,11 +132,11 @@ static void write_alert(struct json_writer *json, ngx_http_request_t *r, gate_ex
     json_close(json, '}');
 }
 
-static void hand_out(const struct json_writer *json)
+static bool hand_out(const struct json_writer *json)
 {
-    if (!json->overflow && gate_worker.alerts != NULL)
-        ring_writer_put(gate_worker.alerts,
-                        (struct guard_span){(const uint8_t *)json->ptr, json->len});
+    return !json->overflow && gate_worker.alerts != NULL &&
+           ring_writer_put(gate_worker.alerts,
+                           (struct guard_span){(const uint8_t *)json->ptr, json->len}) != 0;
 }
 
 void gate_alert_put(ngx_http_request_t *r, gate_exchange_t *exchange, ngx_uint_t status)
@@ -144,8 +146,6 @@ void gate_alert_put(ngx_http_request_t *r, gate_exchange_t *exchange, ngx_uint_t
     if (quota == NULL)
         return;
     uint64_t suppressed = quota->suppressed + suppressed_elsewhere;
-    quota->suppressed = 0;
-    suppressed_elsewhere = 0;
     /* Names can be long: rather fewer findings than none. */
     uint32_t findings = ngx_min(exchange->verdict->finding_count, GUARD_FINDINGS_MAX);
     write_alert(&json, r, exchange, status, findings, suppressed);
@@ -153,7 +153,14 @@ void gate_alert_put(ngx_http_request_t *r, gate_exchange_t *exchange, ngx_uint_t
         findings /= 2;
         write_alert(&json, r, exchange, status, findings, suppressed);
     }
-    hand_out(&json);
+    if (!hand_out(&json)) {
+        quota->suppressed++; /* told with the others when there is a ring again */
+        gate_count(exchange->service, GATE_COUNT_ALERTS_LOST);
+        return;
+    }
+    quota->suppressed = 0;
+    suppressed_elsewhere = 0;
+    gate_count(exchange->service, GATE_COUNT_ALERTS);
 }
 
 static void tell_suppressed(struct quota *quota, uint64_t now_ms)
@@ -179,8 +186,8 @@ static void tell_suppressed(struct quota *quota, uint64_t now_ms)
     json_integer(&json, "findings_total", 0);
     json_integer(&json, "suppressed", (int64_t)quota->suppressed);
     json_close(&json, '}');
-    hand_out(&json);
-    quota->suppressed = 0;
+    if (hand_out(&json))
+        quota->suppressed = 0;
 }
 
 void gate_alerts_flush(bool all)

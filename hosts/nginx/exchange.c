@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The life of an exchange: begun in the precontent phase, fed with what the client sent, judged
  * when the request is complete, recorded in the log phase. */
+#include "counters.h"
 #include "module.h"
 
 static u_char record_buffer[GUARD_RECORD_MAX];
@@ -13,6 +14,7 @@ static void clean_up(void *data)
     struct guard_arena arena = exchange->arena; /* holds the exchange itself */
     gate_response_free(exchange);
     gate_join_leave(exchange);
+    gate_timer_end(exchange);
     if (exchange->policy != NULL)
         guard_policy_unref(exchange->policy);
     guard_arena_reset(&arena);
@@ -47,9 +49,10 @@ ngx_str_t gate_exchange_id(gate_exchange_t *exchange)
 /* The one place where a failure of ours is decided on: is the exchange served without inspection or
  * refused? A Guardian can only make the configuration stricter. */
 static ngx_int_t not_inspected(ngx_http_request_t *r, const gate_loc_conf_t *conf,
-                               const struct gate_service *service, const char *why)
+                               struct gate_service *service, const char *why)
 {
     gate_worker.not_inspected++;
+    gate_count(service, GATE_COUNT_NOT_INSPECTED);
     if (!gate_worker.failing) {
         gate_worker.failing = true;
         ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
@@ -152,6 +155,15 @@ static struct guard_span target_of(const ngx_http_request_t *r)
     return (struct guard_span){r->schema_start, (size_t)(stop - r->schema_start)};
 }
 
+/* Said by the operator's configuration, of what it can trust. */
+static bool is_exempt(ngx_http_request_t *r, const gate_loc_conf_t *conf)
+{
+    ngx_str_t value;
+    if (conf->exempt == NULL || ngx_http_complex_value(r, conf->exempt, &value) != NGX_OK)
+        return false;
+    return value.len > 1 || (value.len == 1 && value.data[0] != '0');
+}
+
 static bool begin(ngx_http_request_t *r, const gate_loc_conf_t *conf, gate_exchange_t *exchange)
 {
     struct gate_service *service = exchange->service;
@@ -177,6 +189,7 @@ static bool begin(ngx_http_request_t *r, const gate_loc_conf_t *conf, gate_excha
         exchange->generation = service->generation;
         guard_policy_ref(service->policy);
     }
+    exchange->exempt = is_exempt(r, conf);
     gate_client_of(r, conf, &client);
     if (conf->outbound != NULL)
         gate_outbound_join(r, conf, exchange, &client);
@@ -209,9 +222,28 @@ static gate_exchange_t *hang_on(ngx_http_request_t *r, struct gate_service *serv
     return exchange;
 }
 
+static bool configured(const struct guard_verdict *verdict)
+{
+    for (uint32_t i = 0; i < verdict->finding_count; i++) {
+        if (verdict->findings[i].configured)
+            return true;
+    }
+    return false;
+}
+
+enum guard_decision gate_exchange_action(const gate_exchange_t *exchange,
+                                         const struct guard_verdict *verdict)
+{
+    if (verdict->action != GUARD_BLOCK)
+        return verdict->action;
+    if (exchange->service->bypass_until_ms > gate_unix_ms())
+        return GUARD_PASS;
+    return exchange->exempt && !configured(verdict) ? GUARD_ALERT : GUARD_BLOCK;
+}
+
 bool gate_blocks(const gate_exchange_t *exchange, const struct guard_verdict *verdict)
 {
-    return verdict->action == GUARD_BLOCK && exchange->service->bypass_until_ms <= gate_unix_ms();
+    return gate_exchange_action(exchange, verdict) == GUARD_BLOCK;
 }
 
 static void judge(gate_exchange_t *exchange)
@@ -219,9 +251,7 @@ static void judge(gate_exchange_t *exchange)
     exchange->reading = false;
     gate_request_complete(exchange);
     exchange->verdict = guard_txn_request_end(exchange->txn);
-    exchange->action = exchange->verdict->action;
-    if (exchange->action == GUARD_BLOCK && !gate_blocks(exchange, exchange->verdict))
-        exchange->action = GUARD_PASS;
+    exchange->action = gate_exchange_action(exchange, exchange->verdict);
 }
 
 ngx_int_t gate_request_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
@@ -284,8 +314,10 @@ static bool body_follows(const ngx_http_request_t *r)
 
 static ngx_int_t carry_out(ngx_http_request_t *r, gate_exchange_t *exchange)
 {
-    if (exchange->action != GUARD_BLOCK || exchange->answered)
+    if (exchange->action != GUARD_BLOCK || exchange->answered) {
+        gate_timer_begin(r, exchange);
         return NGX_DECLINED;
+    }
     exchange->answered = true;
     return gate_answer_block(r, exchange);
 }
@@ -351,7 +383,8 @@ static uint32_t latency_us(const ngx_http_request_t *r, const gate_exchange_t *e
 {
     enum guard_body_kind kind = exchange->response.kind;
     if (r->upstream_states == NULL || r->upstream == NULL || r->request_body_no_buffering ||
-        kind == GUARD_BODY_EVENTS || kind == GUARD_BODY_WEBSOCKET || kind == GUARD_BODY_GRPC)
+        exchange->timer.late || kind == GUARD_BODY_EVENTS || kind == GUARD_BODY_WEBSOCKET ||
+        kind == GUARD_BODY_GRPC)
         return UINT32_MAX;
     const ngx_http_upstream_state_t *states = r->upstream_states->elts;
     uint64_t ms = 0;
@@ -363,6 +396,40 @@ static uint32_t latency_us(const ngx_http_request_t *r, const gate_exchange_t *e
     return ms < UINT32_MAX / 1000 ? (uint32_t)ms * 1000 : UINT32_MAX - 1;
 }
 
+static void count(gate_exchange_t *exchange)
+{
+    static const enum gate_count decided[] = {
+        [GUARD_PASS] = GATE_COUNT_DECIDED_PASS,
+        [GUARD_ALERT] = GATE_COUNT_DECIDED_ALERT,
+        [GUARD_BLOCK] = GATE_COUNT_DECIDED_BLOCK,
+    };
+    static const enum gate_count done[] = {
+        [GUARD_PASS] = GATE_COUNT_DONE_PASS,
+        [GUARD_ALERT] = GATE_COUNT_DONE_ALERT,
+        [GUARD_BLOCK] = GATE_COUNT_DONE_BLOCK,
+    };
+    gate_count(exchange->service, GATE_COUNT_EXCHANGES);
+    gate_count_add(exchange->service, GATE_COUNT_EXEMPT, exchange->exempt);
+    gate_count(exchange->service, decided[exchange->verdict->decision]);
+    gate_count(exchange->service, done[exchange->action]);
+    if (exchange->action == GUARD_PASS && exchange->verdict->action == GUARD_BLOCK)
+        gate_count(exchange->service, GATE_COUNT_BYPASSED);
+}
+
+static void hand_out(gate_exchange_t *exchange)
+{
+    size_t len = 0;
+    if (exchange->exempt)
+        return; /* records are what is learned from */
+    if (gate_worker.records == NULL) {
+        gate_count(exchange->service, GATE_COUNT_RECORDS_LOST);
+    } else if (guard_txn_record(exchange->txn, record_buffer, sizeof(record_buffer), &len) ==
+               GUARD_OK) {
+        ring_writer_put(gate_worker.records, (struct guard_span){record_buffer, len});
+        gate_count(exchange->service, GATE_COUNT_RECORDS);
+    }
+}
+
 ngx_int_t gate_log_handler(ngx_http_request_t *r)
 {
     if (r != r->main)
@@ -371,15 +438,15 @@ ngx_int_t gate_log_handler(ngx_http_request_t *r)
     if (exchange == NULL || exchange->verdict == NULL || exchange->recorded)
         return NGX_OK;
     exchange->recorded = true;
+    gate_timer_end(exchange);
     ngx_uint_t status = r->err_status != 0 ? r->err_status : r->headers_out.status;
     ngx_uint_t answered = exchange->response.begun ? exchange->response.status : status;
-    size_t len = 0;
     guard_txn_response(exchange->txn, (uint32_t)answered, latency_us(r, exchange));
     exchange->verdict = guard_txn_whole(exchange->txn);
-    if (gate_worker.records != NULL &&
-        guard_txn_record(exchange->txn, record_buffer, sizeof(record_buffer), &len) == GUARD_OK)
-        ring_writer_put(gate_worker.records, (struct guard_span){record_buffer, len});
-    if (exchange->verdict->decision != GUARD_PASS)
+    hand_out(exchange);
+    count(exchange);
+    if (exchange->verdict->decision != GUARD_PASS &&
+        exchange->verdict->finding_total > exchange->findings_told)
         gate_alert_put(r, exchange, status);
     return NGX_OK;
 }

@@ -2,6 +2,7 @@
 /* What is held back of responses until they are decided. nginx reuses its buffers, so bytes are
  * copied into chunks of ours; parts of files are noted. One timer of the worker looks after all
  * that is held: a response that is decided at once, as most are, costs no timer. */
+#include "counters.h"
 #include "module.h"
 
 struct gate_hold_chunk {
@@ -66,7 +67,9 @@ static void enqueue(struct gate_hold *hold)
 
 void gate_hold_begin(ngx_http_request_t *r, struct gate_hold *hold, ngx_msec_t time)
 {
+    const gate_exchange_t *exchange = gate_exchange_find(r);
     hold->request = r;
+    hold->service = exchange->service;
     hold->deadline = ngx_current_msec + time;
     hold->first = NULL;
     hold->last = &hold->first;
@@ -92,6 +95,12 @@ static void append(struct gate_hold *hold, ngx_chain_t *link)
     hold->last = &link->next;
 }
 
+static void account(struct gate_hold *hold, int bytes)
+{
+    gate_worker.held_bytes += (size_t)bytes;
+    gate_count_add(hold->service, GATE_COUNT_HOLD_BYTES, bytes);
+}
+
 static struct gate_hold_chunk *add_chunk(struct gate_hold *hold)
 {
     const struct guard_alloc *source = &gate_worker.chunks;
@@ -100,7 +109,7 @@ static struct gate_hold_chunk *add_chunk(struct gate_hold *hold)
     struct gate_hold_chunk *chunk = source->alloc(source->ctx, CHUNK_BYTES);
     if (chunk == NULL)
         return NULL;
-    gate_worker.held_bytes += CHUNK_BYTES;
+    account(hold, CHUNK_BYTES);
     ngx_memzero(chunk, sizeof(*chunk));
     chunk->next = hold->chunks;
     hold->chunks = chunk;
@@ -242,7 +251,7 @@ static void free_chunks(struct gate_hold *hold)
     while (hold->chunks != NULL) {
         struct gate_hold_chunk *chunk = hold->chunks;
         hold->chunks = chunk->next;
-        gate_worker.held_bytes -= CHUNK_BYTES;
+        account(hold, -CHUNK_BYTES);
         source->free(source->ctx, chunk);
     }
     hold->first = NULL;

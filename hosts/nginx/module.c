@@ -2,6 +2,7 @@
 /* The nginx side of configuration: directives, their inheritance, and where the module hangs itself
  * in. */
 #include "module.h"
+#include "counters.h"
 
 #include "common/file.h"
 
@@ -10,6 +11,7 @@
 static char *set_service(ngx_conf_t *cf, ngx_command_t *command, void *conf);
 static char *set_state(ngx_conf_t *cf, ngx_command_t *command, void *conf);
 static char *set_key(ngx_conf_t *cf, ngx_command_t *command, void *conf);
+static char *set_status(ngx_conf_t *cf, ngx_command_t *command, void *conf);
 static char *check_ring_size(ngx_conf_t *cf, void *post, void *data);
 static char *check_body_limit(ngx_conf_t *cf, void *post, void *data);
 static char *set_hold(ngx_conf_t *cf, ngx_command_t *command, void *conf);
@@ -34,6 +36,13 @@ static ngx_conf_enum_t traces[] = {
     {ngx_string("off"), GATE_TRACE_OFF},
     {ngx_string("on"), GATE_TRACE_ON},
     {ngx_string("sampled"), GATE_TRACE_SAMPLED},
+    {ngx_null_string, 0},
+};
+
+static ngx_conf_enum_t times[] = {
+    {ngx_string("off"), GATE_TIME_OFF},
+    {ngx_string("alert"), GATE_TIME_ALERT},
+    {ngx_string("abort"), GATE_TIME_ABORT},
     {ngx_null_string, 0},
 };
 
@@ -75,6 +84,12 @@ static ngx_command_t commands[] = {
      offsetof(gate_loc_conf_t, trace), traces},
     {ngx_string("guard_join_zone"), NGX_HTTP_MAIN_CONF | NGX_CONF_TAKE1, ngx_conf_set_size_slot,
      NGX_HTTP_MAIN_CONF_OFFSET, offsetof(gate_main_conf_t, join_zone_size), &join_zone_post},
+    {ngx_string("guard_exempt"), GATE_ANY_LEVEL, ngx_http_set_complex_value_slot,
+     NGX_HTTP_LOC_CONF_OFFSET, offsetof(gate_loc_conf_t, exempt), NULL},
+    {ngx_string("guard_time"), GATE_ANY_LEVEL, ngx_conf_set_enum_slot, NGX_HTTP_LOC_CONF_OFFSET,
+     offsetof(gate_loc_conf_t, time), times},
+    {ngx_string("guard_status"), NGX_HTTP_LOC_CONF | NGX_CONF_NOARGS, set_status,
+     NGX_HTTP_LOC_CONF_OFFSET, offsetof(gate_loc_conf_t, status), NULL},
     ngx_null_command,
 };
 
@@ -133,6 +148,17 @@ static char *set_state(ngx_conf_t *cf, ngx_command_t *command, void *data)
         return complain(cf, "names a directory that is empty or too long");
     if (ngx_conf_full_name(cf->cycle, &conf->state, 0) != NGX_OK)
         return NGX_CONF_ERROR;
+    return NGX_CONF_OK;
+}
+
+static char *set_status(ngx_conf_t *cf, ngx_command_t *command, void *data)
+{
+    gate_loc_conf_t *conf = data;
+    ngx_http_core_loc_conf_t *core = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+    if (conf->status)
+        return complain(cf, "is duplicate");
+    conf->status = 1;
+    core->handler = gate_status_handler;
     return NGX_CONF_OK;
 }
 
@@ -254,6 +280,8 @@ static void *create_loc_conf(ngx_conf_t *cf)
     conf->page = NGX_CONF_UNSET_PTR;
     conf->outbound = NGX_CONF_UNSET_PTR;
     conf->trace = NGX_CONF_UNSET_UINT;
+    conf->exempt = NGX_CONF_UNSET_PTR;
+    conf->time = NGX_CONF_UNSET_UINT;
     return conf;
 }
 
@@ -261,6 +289,8 @@ static char *merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 {
     gate_loc_conf_t *outer = parent;
     gate_loc_conf_t *conf = child;
+    if (conf->status && conf->service == NGX_CONF_UNSET)
+        conf->service = GATE_SERVICE_OFF; /* who looks isn't a client of the service */
     ngx_conf_merge_value(conf->service, outer->service, GATE_SERVICE_OFF);
     ngx_conf_merge_size_value(conf->body_limit, outer->body_limit, 1024 * 1024);
     ngx_conf_merge_uint_value(conf->failure, outer->failure, GATE_FAILURE_OPEN);
@@ -273,6 +303,8 @@ static char *merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_ptr_value(conf->page, outer->page, NULL);
     ngx_conf_merge_ptr_value(conf->outbound, outer->outbound, NULL);
     ngx_conf_merge_uint_value(conf->trace, outer->trace, GATE_TRACE_OFF);
+    ngx_conf_merge_ptr_value(conf->exempt, outer->exempt, NULL);
+    ngx_conf_merge_uint_value(conf->time, outer->time, GATE_TIME_ABORT);
     return gate_outbound_merge(cf, conf);
 }
 
@@ -318,7 +350,8 @@ static ngx_int_t post_configuration(ngx_conf_t *cf)
         return NGX_ERROR;
     /* A module that is loaded later runs earlier within its phase: before try_files and mirror. */
     if (add_handler(core, NGX_HTTP_PRECONTENT_PHASE, gate_precontent_handler) != NGX_OK ||
-        add_handler(core, NGX_HTTP_LOG_PHASE, gate_log_handler) != NGX_OK)
+        add_handler(core, NGX_HTTP_LOG_PHASE, gate_log_handler) != NGX_OK ||
+        gate_counters_add(cf, conf) != NGX_OK)
         return NGX_ERROR;
     gate_next_request_body_filter = ngx_http_top_request_body_filter;
     ngx_http_top_request_body_filter = gate_request_body_filter;

@@ -16,6 +16,7 @@
 #include "common/join_table.h"
 #include "common/ring.h"
 #include "common/state.h"
+#include "timer.h"
 
 #include "response.h"
 
@@ -40,6 +41,9 @@ typedef struct {
     ngx_array_t joined; /* of uint64_t: services whose calls come through us */
     size_t join_zone_size;
     ngx_shm_zone_t *join_zone; /* NULL: there are none */
+    ngx_shm_zone_t *counters;  /* the next three are counters.c's */
+    size_t counter_capacity;
+    void *counters_before;
 } gate_main_conf_t;
 
 /* guard_outbound on */
@@ -70,6 +74,9 @@ typedef struct {
     gate_outbound_t *outbound; /* NULL: requests of clients */
     uint64_t outbound_for;     /* join_service of who makes the calls */
     ngx_uint_t trace;
+    ngx_http_complex_value_t *exempt;
+    ngx_uint_t time; /* enum gate_time */
+    ngx_flag_t status;
 } gate_loc_conf_t;
 
 /* Tells one version of a file from another. */
@@ -95,6 +102,9 @@ struct gate_service {
     uint64_t join_name;
     struct gate_file_id policy_seen;
     struct gate_file_id bypass_seen;
+    uint64_t *counts; /* of this worker; see counters.h */
+    ngx_int_t counter;
+    struct gate_breaker breaker;
 };
 
 struct gate_chunk;
@@ -117,7 +127,6 @@ struct gate_worker {
     bool failing;
     struct decoder_pool decoders;
     size_t held_bytes; /* memory of held responses, until they are sent */
-    struct gate_response_counts responses;
 };
 
 extern struct gate_worker gate_worker;
@@ -136,6 +145,9 @@ typedef struct {
     bool reading;               /* the request body passes our filter */
     bool answered;
     bool recorded;
+    bool exempt;            /* by guard_exempt: not learned from */
+    uint32_t findings_told; /* in an alert before the exchange ended */
+    struct gate_timer timer;
     bool id_made;
     u_char id[GATE_ID_CHARS];
     struct gate_decoding decoding; /* of the request's body */
@@ -151,6 +163,10 @@ void gate_client_of(ngx_http_request_t *r, const gate_loc_conf_t *conf, struct g
 gate_exchange_t *gate_exchange_find(ngx_http_request_t *r);
 ngx_int_t gate_precontent_handler(ngx_http_request_t *r);
 ngx_int_t gate_log_handler(ngx_http_request_t *r);
+/* What is done of what a verdict wants: nothing is blocked during a bypass, and exempt exchanges
+ * only by what a person configured. */
+enum guard_decision gate_exchange_action(const gate_exchange_t *exchange,
+                                         const struct guard_verdict *verdict);
 /* The random id, made when it is first asked for. */
 ngx_str_t gate_exchange_id(gate_exchange_t *exchange);
 extern ngx_http_request_body_filter_pt gate_next_request_body_filter;
@@ -255,6 +271,15 @@ bool gate_file_same(const struct gate_file_id *a, const struct gate_file_id *b);
 void gate_bypass_follow(struct gate_service *service, ngx_log_t *log);
 /* Says when one has ended by itself. */
 void gate_bypass_expire(struct gate_service *service, ngx_log_t *log);
+
+/* timer.c: when the request is complete and goes on to its service. */
+void gate_timer_begin(ngx_http_request_t *r, gate_exchange_t *exchange);
+/* The exchange is over, or its memory is. May be called again. */
+void gate_timer_end(gate_exchange_t *exchange);
+void gate_timer_init(ngx_log_t *log);
+
+/* status.c: the content handler of guard_status. */
+ngx_int_t gate_status_handler(ngx_http_request_t *r);
 
 /* variables.c */
 ngx_int_t gate_variables_add(ngx_conf_t *cf);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The way of the response: viewed as it passes our filters, held until it is decided where that is
  * possible, replaced or cut when it is bad. docs/internals/gate.md tells which is when. */
+#include "counters.h"
 #include "module.h"
 
 enum { CHECK_FIRST = 4 * 1024, CHECK_EVERY = 64 * 1024 };
@@ -22,10 +23,7 @@ static const gate_loc_conf_t *conf_of(ngx_http_request_t *r)
 /* What was decided of all parts is what logs and alerts tell. */
 static void settle(gate_exchange_t *exchange, const struct guard_verdict *verdict)
 {
-    enum guard_decision action = verdict->action;
-    if (action == GUARD_BLOCK && !gate_blocks(exchange, verdict))
-        action = GUARD_PASS;
-    exchange->action = ngx_max(exchange->action, action);
+    exchange->action = ngx_max(exchange->action, gate_exchange_action(exchange, verdict));
     if (exchange->verdict != NULL)
         exchange->verdict = guard_txn_whole(exchange->txn);
 }
@@ -122,9 +120,24 @@ static void make_end_audible(ngx_http_request_t *r)
         (void)setsockopt(r->connection->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
 }
 
+#if (NGX_HTTP_V2)
+/* nginx keeps the reset of a stream until another one of the connection writes. */
+static void flush_reset(ngx_http_request_t *r)
+{
+    if (r->stream != NULL) {
+        ngx_post_event(r->stream->connection->connection->write, &ngx_posted_events);
+    }
+}
+#else
+static void flush_reset(ngx_http_request_t *r)
+{
+}
+#endif
+
 /* nginx finalizes requests in many ways, and must end the connection (the stream) in each. */
 static ngx_int_t end_connection(ngx_http_request_t *r)
 {
+    flush_reset(r);
     r->keepalive = 0;
     r->connection->error = 1;
     return NGX_ERROR;
@@ -133,7 +146,7 @@ static ngx_int_t end_connection(ngx_http_request_t *r)
 static ngx_int_t cut(ngx_http_request_t *r, gate_exchange_t *exchange)
 {
     exchange->response.state = GATE_RESPONSE_CUT;
-    gate_worker.responses.cut++;
+    gate_count(exchange->service, GATE_COUNT_RESPONSES_ABORTED);
     make_end_audible(r);
     return end_connection(r);
 }
@@ -143,7 +156,7 @@ static ngx_int_t replace(ngx_http_request_t *r, gate_exchange_t *exchange)
     bool complete = exchange->response.ended;
     gate_hold_free(&exchange->response.hold);
     exchange->response.state = GATE_RESPONSE_REPLACED;
-    gate_worker.responses.replaced++;
+    gate_count(exchange->service, GATE_COUNT_RESPONSES_REPLACED);
     if (!complete)
         r->keepalive = 0;
     ngx_int_t rc = gate_answer_replace(r, exchange);
@@ -223,13 +236,14 @@ static ngx_int_t hold(ngx_http_request_t *r, gate_exchange_t *exchange, ngx_chai
     bool first = response->hold.len == 0;
     switch (gate_hold_add(&response->hold, conf_of(r)->hold_size, in)) {
     case GATE_HELD:
-        gate_worker.responses.held += first && response->hold.len > 0;
+        gate_count_add(exchange->service, GATE_COUNT_RESPONSES_HELD,
+                       first && response->hold.len > 0);
         return NGX_OK;
     case GATE_HOLD_SIZE:
-        gate_worker.responses.released_size++;
+        gate_count(exchange->service, GATE_COUNT_RELEASED_SIZE);
         break;
     case GATE_HOLD_BUDGET:
-        gate_worker.responses.released_budget++;
+        gate_count(exchange->service, GATE_COUNT_RELEASED_BUDGET);
         break;
     }
     if (is_bad_so_far(exchange)) {
@@ -370,7 +384,7 @@ static enum guard_body_kind kind_of(const ngx_http_request_t *r, enum guard_body
 static void begin(ngx_http_request_t *r, gate_exchange_t *exchange)
 {
     struct gate_response *response = &exchange->response;
-    gate_worker.responses.viewed++;
+    gate_count(exchange->service, GATE_COUNT_RESPONSES);
     response->begun = true;
     response->status = (uint32_t)r->headers_out.status;
     response->length = r->headers_out.content_length_n;
@@ -435,7 +449,7 @@ void gate_response_overdue(ngx_http_request_t *r)
 {
     gate_exchange_t *exchange = gate_exchange_find(r);
     ngx_http_set_log_request(r->connection->log, r);
-    gate_worker.responses.released_time++;
+    gate_count(exchange->service, GATE_COUNT_RELEASED_TIME);
     ngx_int_t rc = is_bad_so_far(exchange)
                        ? block(r, exchange)
                        : release(r, &exchange->response, GATE_RESPONSE_UNDER_WAY, NULL);

@@ -34,6 +34,7 @@ struct gate_decoding {
 struct gate_hold {
     ngx_queue_t queue; /* of the worker, by deadline; only while the response is held */
     ngx_http_request_t *request;
+    struct gate_service *service;
     ngx_msec_t deadline;
     ngx_chain_t *first;
     ngx_chain_t **last;
@@ -55,18 +56,6 @@ struct gate_response {
     struct gate_decoding decoding;
     struct guard_policy *policy; /* that decides, when it isn't the exchange's */
     struct gate_hold hold;
-};
-
-/* Of one worker, since it started. */
-struct gate_response_counts {
-    uint64_t viewed;
-    uint64_t held;            /* longer than one call of a filter */
-    uint64_t released_size;   /* larger than what may be held of one */
-    uint64_t released_time;   /* not complete in time */
-    uint64_t released_budget; /* too much was held of others */
-    uint64_t replaced;        /* by the block answer */
-    uint64_t cut;             /* while under way */
-    uint64_t undecoded;       /* compressed bodies that couldn't be decoded, of requests as well */
 };
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The worker's life: what it has when the first request comes, the timer that looks after rings and
  * policies, and the memory and randomness that exchanges draw from without a system call. */
+#include "counters.h"
 #include "module.h"
 
 #include "common/file.h"
@@ -112,8 +113,10 @@ static bool keep_ring(struct ring_writer **ring, const char *suffix, size_t size
 static void keep_rings(ngx_log_t *log)
 {
     bool records = keep_ring(&gate_worker.records, ".ring", gate_worker.conf->ring_size, log);
-    bool alerts = records && keep_ring(&gate_worker.alerts, ".alerts", ALERT_RING_BYTES, log);
-    if (records && alerts && gate_worker.rings_failed)
+    bool failed = gate_worker.rings_failed;
+    gate_worker.rings_failed = failed || !records; /* said once for both */
+    bool alerts = keep_ring(&gate_worker.alerts, ".alerts", ALERT_RING_BYTES, log);
+    if (records && alerts && failed)
         ngx_log_error(NGX_LOG_NOTICE, log, 0, "guard: exchanges are handed out again");
     gate_worker.rings_failed = !records || !alerts;
 }
@@ -141,7 +144,9 @@ static void on_tick(ngx_event_t *event)
         gate_join_tick();
     }
     ngx_msec_t wait = gate_policies_slice(event->log);
-    if (!ngx_exiting)
+    if (ngx_exiting)
+        gate_counters_leaving();
+    else
         ngx_add_timer(event, wait);
 }
 
@@ -172,12 +177,13 @@ ngx_int_t gate_worker_init(ngx_cycle_t *cycle)
     gate_worker.decoders.limit_each = DECODER_BYTES_MAX;
     if (guard_memo_new(&gate_worker.memo, &gate_worker.chunks) != GUARD_OK)
         gate_worker.memo = NULL; /* slower, that's all */
-    if (init_services(conf) != NGX_OK)
+    if (init_services(conf) != NGX_OK || gate_counters_attach() != NGX_OK)
         return NGX_ERROR;
     if (random_bytes(&gate_worker.hash_seed, sizeof(gate_worker.hash_seed)) != GUARD_OK)
         gate_worker.hash_seed = (uint64_t)ngx_random() << 32 ^ (uint64_t)ngx_random();
     gate_join_worker_init();
     keep_rings(cycle->log);
+    gate_timer_init(cycle->log);
     gate_policies_load(cycle);
 
     nobody.fd = (ngx_socket_t)-1;
@@ -206,6 +212,7 @@ void gate_worker_exit(ngx_cycle_t *cycle)
         gate_worker.free_chunks = chunk->next;
         free(chunk);
     }
+    gate_counters_detach();
     free(gate_worker.services);
     ngx_memzero(&gate_worker, sizeof(gate_worker));
 }
