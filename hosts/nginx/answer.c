@@ -172,6 +172,14 @@ static bool add_id(ngx_http_request_t *r, ngx_str_t id)
     return add_header(r, (ngx_str_t)ngx_string("X-Guard-Id"), id);
 }
 
+bool gate_answer_by_page(ngx_http_request_t *r, gate_exchange_t *exchange)
+{
+    if (!error_page_configured(r))
+        return false;
+    (void)add_id(r, gate_exchange_id(exchange)); /* without memory for it the page still goes out */
+    return true;
+}
+
 static ngx_buf_t *make_body(ngx_http_request_t *r, const struct form *form, ngx_str_t id)
 {
     size_t len = (form->part_count - 1) * id.len;

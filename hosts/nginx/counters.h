@@ -26,13 +26,13 @@ enum gate_count {
     GATE_COUNT_RELEASED_BUDGET,    /* too much was held of others */
     GATE_COUNT_RESPONSES_REPLACED, /* by a block answer */
     GATE_COUNT_RESPONSES_ABORTED,
-    GATE_COUNT_HOLD_BYTES,        /* in use now */
-    GATE_COUNT_DECODER_FAILURES,  /* of requests as well */
-    GATE_COUNT_STREAMS,           /* requests that were passed on while they came */
-    GATE_COUNT_STREAMS_ABORTED,   /* of these */
-    GATE_COUNT_WEBSOCKETS,        /* connections */
-    GATE_COUNT_MESSAGES,          /* of WebSocket connections, both directions */
-    GATE_COUNT_MESSAGES_ABORTED,  /* connections that one ended */
+    GATE_COUNT_HOLD_BYTES,       /* in use now */
+    GATE_COUNT_DECODER_FAILURES, /* of requests as well */
+    GATE_COUNT_STREAMS,          /* requests that were passed on while they came */
+    GATE_COUNT_STREAMS_ABORTED,  /* of these */
+    GATE_COUNT_WEBSOCKETS,       /* connections whose messages are inspected */
+    GATE_COUNT_WEBSOCKETS_ABORTED,
+    GATE_COUNT_UPGRADES_OPAQUE,   /* no WebSocket, or it is switched off: not inspected */
     GATE_COUNT_LATE,              /* the response took longer than this endpoint's ever do */
     GATE_COUNT_LATE_CUT,          /* of these */
     GATE_COUNT_LATE_SPARED,       /* not cut because too many were late at that time */

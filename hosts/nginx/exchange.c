@@ -3,6 +3,7 @@
  * when the request is complete, recorded in the log phase. */
 #include "counters.h"
 #include "module.h"
+#include "stream.h"
 
 static u_char record_buffer[GUARD_RECORD_MAX];
 
@@ -15,6 +16,8 @@ static void clean_up(void *data)
     gate_response_free(exchange);
     gate_join_leave(exchange);
     gate_timer_end(exchange);
+    if (exchange->stream != NULL)
+        gate_stream_close(exchange->stream);
     if (exchange->policy != NULL)
         guard_policy_unref(exchange->policy);
     guard_arena_reset(&arena);
@@ -246,18 +249,52 @@ bool gate_blocks(const gate_exchange_t *exchange, const struct guard_verdict *ve
     return gate_exchange_action(exchange, verdict) == GUARD_BLOCK;
 }
 
-static void judge(gate_exchange_t *exchange)
+static void adopt(gate_exchange_t *exchange, const struct guard_verdict *verdict)
+{
+    exchange->verdict = verdict;
+    exchange->action = gate_exchange_action(exchange, verdict);
+}
+
+void gate_exchange_end(gate_exchange_t *exchange)
 {
     exchange->reading = false;
+    exchange->ended = true;
     gate_request_complete(exchange);
-    exchange->verdict = guard_txn_request_end(exchange->txn);
-    exchange->action = gate_exchange_action(exchange, exchange->verdict);
+    adopt(exchange, guard_txn_request_end(exchange->txn));
+}
+
+/* Verdicts point into the policy that made them. All parts are decided again by the new one, and
+ * only then the old one is let go. */
+const struct guard_policy *gate_exchange_policy(gate_exchange_t *exchange)
+{
+    struct guard_policy *before = exchange->policy;
+    struct guard_policy *now = exchange->service->policy;
+    if (now == before || now == NULL)
+        return before;
+    guard_policy_ref(now);
+    exchange->policy = now;
+    exchange->generation = exchange->service->generation;
+    guard_txn_request_check(exchange->txn, now);
+    guard_txn_response_check(exchange->txn, now);
+    if (before != NULL)
+        guard_policy_unref(before);
+    return now;
+}
+
+void gate_exchange_check(gate_exchange_t *exchange)
+{
+    const struct guard_policy *policy = gate_exchange_policy(exchange);
+    adopt(exchange, guard_txn_request_check(exchange->txn, policy));
 }
 
 ngx_int_t gate_request_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
 {
-    gate_exchange_t *exchange = ngx_http_get_module_ctx(r, ngx_http_guard_module);
-    if (exchange != NULL && exchange->reading) {
+    gate_exchange_t *exchange = gate_exchange_find(r);
+    if (exchange != NULL && exchange->stream != NULL) {
+        ngx_int_t rc = gate_stream_body(r, exchange, in);
+        if (rc != NGX_OK)
+            return rc;
+    } else if (exchange != NULL && exchange->reading) {
         for (const ngx_chain_t *link = in; link != NULL; link = link->next) {
             const ngx_buf_t *buf = link->buf;
             if (buf->last > buf->pos)
@@ -300,7 +337,7 @@ static bool feed_kept_body(ngx_http_request_t *r, const gate_loc_conf_t *conf,
 static void on_body_read(ngx_http_request_t *r)
 {
     gate_exchange_t *exchange = ngx_http_get_module_ctx(r, ngx_http_guard_module);
-    judge(exchange);
+    gate_exchange_end(exchange);
     r->write_event_handler = ngx_http_core_run_phases;
     ngx_http_core_run_phases(r);
 }
@@ -319,6 +356,7 @@ static ngx_int_t carry_out(ngx_http_request_t *r, gate_exchange_t *exchange)
         return NGX_DECLINED;
     }
     exchange->answered = true;
+    r->expect_tested = 1; /* the client needn't send what isn't read */
     return gate_answer_block(r, exchange);
 }
 
@@ -333,6 +371,10 @@ static ngx_int_t inspect(ngx_http_request_t *r, const gate_loc_conf_t *conf)
             exchange->txn = NULL;
             return not_inspected(r, conf, service, "a file can't be read");
         }
+    } else if (gate_stream_wanted(r, conf)) {
+        if (!gate_stream_begin(r, exchange, conf))
+            return not_inspected(r, conf, service, "no memory");
+        return carry_out(r, exchange);
     } else if (body_follows(r)) {
         exchange->reading = true;
         ngx_int_t rc = ngx_http_read_client_request_body(r, on_body_read);
@@ -342,7 +384,7 @@ static ngx_int_t inspect(ngx_http_request_t *r, const gate_loc_conf_t *conf)
         ngx_http_finalize_request(r, NGX_DONE);
         return NGX_DONE;
     }
-    judge(exchange);
+    gate_exchange_end(exchange);
     return carry_out(r, exchange);
 }
 
@@ -439,8 +481,12 @@ ngx_int_t gate_log_handler(ngx_http_request_t *r)
         return NGX_OK;
     exchange->recorded = true;
     gate_timer_end(exchange);
+    if (exchange->stream != NULL)
+        gate_stream_finish(r, exchange);
     ngx_uint_t status = r->err_status != 0 ? r->err_status : r->headers_out.status;
     ngx_uint_t answered = exchange->response.begun ? exchange->response.status : status;
+    if (exchange->stream != NULL && exchange->stream->blocked)
+        answered = NGX_HTTP_FORBIDDEN; /* what the service said first is no approval */
     guard_txn_response(exchange->txn, (uint32_t)answered, latency_us(r, exchange));
     exchange->verdict = guard_txn_whole(exchange->txn);
     hand_out(exchange);

@@ -2,7 +2,9 @@
 /* The nginx side of configuration: directives, their inheritance, and where the module hangs itself
  * in. */
 #include "module.h"
+
 #include "counters.h"
+#include "stream.h"
 
 #include "common/file.h"
 
@@ -43,6 +45,13 @@ static ngx_conf_enum_t times[] = {
     {ngx_string("off"), GATE_TIME_OFF},
     {ngx_string("alert"), GATE_TIME_ALERT},
     {ngx_string("abort"), GATE_TIME_ABORT},
+    {ngx_null_string, 0},
+};
+
+static ngx_conf_enum_t bodies[] = {
+    {ngx_string("auto"), GATE_BODY_AUTO},
+    {ngx_string("buffered"), GATE_BODY_BUFFERED},
+    {ngx_string("streamed"), GATE_BODY_STREAMED},
     {ngx_null_string, 0},
 };
 
@@ -90,6 +99,11 @@ static ngx_command_t commands[] = {
      offsetof(gate_loc_conf_t, time), times},
     {ngx_string("guard_status"), NGX_HTTP_LOC_CONF | NGX_CONF_NOARGS, set_status,
      NGX_HTTP_LOC_CONF_OFFSET, offsetof(gate_loc_conf_t, status), NULL},
+    {ngx_string("guard_body"), GATE_ANY_LEVEL, ngx_conf_set_enum_slot, NGX_HTTP_LOC_CONF_OFFSET,
+     offsetof(gate_loc_conf_t, body), bodies},
+    {ngx_string("guard_websocket"),
+     NGX_HTTP_MAIN_CONF | NGX_HTTP_SRV_CONF | NGX_HTTP_LOC_CONF | NGX_CONF_FLAG,
+     ngx_conf_set_flag_slot, NGX_HTTP_LOC_CONF_OFFSET, offsetof(gate_loc_conf_t, websocket), NULL},
     ngx_null_command,
 };
 
@@ -282,6 +296,8 @@ static void *create_loc_conf(ngx_conf_t *cf)
     conf->trace = NGX_CONF_UNSET_UINT;
     conf->exempt = NGX_CONF_UNSET_PTR;
     conf->time = NGX_CONF_UNSET_UINT;
+    conf->body = NGX_CONF_UNSET_UINT;
+    conf->websocket = NGX_CONF_UNSET;
     return conf;
 }
 
@@ -305,6 +321,8 @@ static char *merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_uint_value(conf->trace, outer->trace, GATE_TRACE_OFF);
     ngx_conf_merge_ptr_value(conf->exempt, outer->exempt, NULL);
     ngx_conf_merge_uint_value(conf->time, outer->time, GATE_TIME_ABORT);
+    ngx_conf_merge_uint_value(conf->body, outer->body, GATE_BODY_AUTO);
+    ngx_conf_merge_value(conf->websocket, outer->websocket, 1);
     return gate_outbound_merge(cf, conf);
 }
 
@@ -355,6 +373,7 @@ static ngx_int_t post_configuration(ngx_conf_t *cf)
         return NGX_ERROR;
     gate_next_request_body_filter = ngx_http_top_request_body_filter;
     ngx_http_top_request_body_filter = gate_request_body_filter;
+    gate_stream_init(cf); /* its filters come behind ours of responses */
     gate_next_header_filter = ngx_http_top_header_filter;
     ngx_http_top_header_filter = gate_header_filter;
     gate_next_body_filter = ngx_http_top_body_filter;

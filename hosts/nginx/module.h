@@ -29,6 +29,7 @@ enum {
 
 enum { GATE_FAILURE_OPEN = 0, GATE_FAILURE_CLOSED = 1 };
 enum { GATE_TRACE_OFF = 0, GATE_TRACE_ON = 1, GATE_TRACE_SAMPLED = 2 };
+enum { GATE_BODY_AUTO = 0, GATE_BODY_BUFFERED = 1, GATE_BODY_STREAMED = 2 };
 
 typedef struct {
     ngx_str_t state;      /* directory, NUL-terminated; empty: none */
@@ -65,6 +66,8 @@ typedef struct {
     size_t body_limit; /* bytes */
     ngx_uint_t failure;
     ngx_uint_t client; /* GUARD_UNIT_PREFIX or GUARD_UNIT_SLICE */
+    ngx_uint_t body;   /* GATE_BODY_... */
+    ngx_flag_t websocket;
     ngx_http_complex_value_t *subject;
     ngx_flag_t response;   /* whether responses are viewed */
     size_t response_limit; /* bytes */
@@ -108,6 +111,7 @@ struct gate_service {
 };
 
 struct gate_chunk;
+struct gate_stream;
 
 /* One per process. nginx's workers are single-threaded, so nothing here is locked. */
 struct gate_worker {
@@ -139,10 +143,12 @@ typedef struct {
     struct guard_txn *txn; /* NULL: not inspected */
     struct guard_policy *policy;
     struct gate_service *service;
-    const struct guard_verdict *verdict; /* NULL until the request is complete */
+    struct gate_stream *stream;          /* NULL: judged before the upstream sees a byte */
+    const struct guard_verdict *verdict; /* NULL until there is one; of streams, so far */
     uint64_t generation;
     enum guard_decision action; /* what is done, after bypass */
     bool reading;               /* the request body passes our filter */
+    bool ended;                 /* the request is complete for the transaction */
     bool answered;
     bool recorded;
     bool exempt;            /* by guard_exempt: not learned from */
@@ -171,6 +177,13 @@ enum guard_decision gate_exchange_action(const gate_exchange_t *exchange,
 ngx_str_t gate_exchange_id(gate_exchange_t *exchange);
 extern ngx_http_request_body_filter_pt gate_next_request_body_filter;
 ngx_int_t gate_request_body_filter(ngx_http_request_t *r, ngx_chain_t *in);
+/* The request is complete: its verdict is final. */
+void gate_exchange_end(gate_exchange_t *exchange);
+/* Of a stream that goes on: what came so far is judged by the policy in force now. */
+void gate_exchange_check(gate_exchange_t *exchange);
+/* The policy in force now, for the checks of streams: they follow it, so that long ones don't keep
+ * old ones alive. */
+const struct guard_policy *gate_exchange_policy(gate_exchange_t *exchange);
 
 /* Counts; whether what can't be inspected is refused. */
 bool gate_not_inspected(ngx_http_request_t *r, const gate_exchange_t *exchange);
@@ -183,6 +196,10 @@ ngx_int_t gate_answer_block(ngx_http_request_t *r, gate_exchange_t *exchange);
 /* From a filter, in the place of a response of which nothing went out. NGX_ERROR ends the request.
  */
 ngx_int_t gate_answer_replace(ngx_http_request_t *r, gate_exchange_t *exchange);
+/* When a status 403 is left to nginx: whether it answers with an error_page, which then gets the
+ * id.
+ */
+bool gate_answer_by_page(ngx_http_request_t *r, gate_exchange_t *exchange);
 /* Reads a page; NULL or NGX_CONF_ERROR. */
 char *gate_page_set(ngx_conf_t *cf, ngx_command_t *command, void *conf);
 

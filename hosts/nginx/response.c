@@ -4,6 +4,8 @@
 #include "counters.h"
 #include "module.h"
 
+#include "stream.h"
+
 enum { CHECK_FIRST = 4 * 1024, CHECK_EVERY = 64 * 1024 };
 
 /* What a chain of buffers means for the response. */
@@ -211,6 +213,7 @@ static struct passage view(ngx_http_request_t *r, gate_exchange_t *exchange, con
         const ngx_buf_t *buf = in->buf;
         if (!response->unread && !gate_feed_response_buf(exchange, buf, limit))
             response->unread = true;
+        gate_pace_feed(&response->pace, (size_t)ngx_buf_size(buf));
         passage.complete |= buf->last_buf;
         passage.flush |= buf->flush;
     }
@@ -219,14 +222,22 @@ static struct passage view(ngx_http_request_t *r, gate_exchange_t *exchange, con
     return passage;
 }
 
+static bool is_endless(const struct gate_response *response)
+{
+    return response->kind == GUARD_BODY_EVENTS || response->kind == GUARD_BODY_GRPC;
+}
+
 static bool is_check_due(ngx_http_request_t *r, struct gate_response *response)
 {
-    bool endless = response->kind == GUARD_BODY_EVENTS || response->kind == GUARD_BODY_GRPC;
-    if (!response->enforced || response->seen < response->next_check)
+    if (!response->enforced)
+        return false;
+    if (is_endless(response))
+        return gate_pace_due(&response->pace) == GATE_DUE_NOW;
+    if (response->seen < response->next_check)
         return false;
     response->next_check =
         response->seen < CHECK_EVERY ? response->seen * 2 : response->seen + CHECK_EVERY;
-    return endless || response->seen <= (off_t)conf_of(r)->response_limit + CHECK_EVERY;
+    return response->seen <= (off_t)conf_of(r)->response_limit + CHECK_EVERY;
 }
 
 /* What doesn't fit goes out, unless it is known to be bad. */
@@ -290,6 +301,10 @@ ngx_int_t gate_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
         return gate_next_body_filter(r, in);
     switch (exchange->response.state) {
     case GATE_RESPONSE_HELD:
+        if (gate_stream_is_blocked(exchange)) { /* its request was, while it was held */
+            gate_chain_consume(in);
+            return block(r, exchange);
+        }
         return in == NULL ? NGX_OK : pass(r, exchange, in);
     case GATE_RESPONSE_UNDER_WAY:
         gate_hold_reap(&exchange->response.hold);
@@ -389,6 +404,7 @@ static void begin(ngx_http_request_t *r, gate_exchange_t *exchange)
     response->status = (uint32_t)r->headers_out.status;
     response->length = r->headers_out.content_length_n;
     response->next_check = CHECK_FIRST;
+    gate_pace_begin(&response->pace, GATE_PACE_ENDLESS);
     response->enforced = is_enforced(exchange);
     gate_feed_response_headers(r, exchange->txn);
     response->kind = kind_of(r, guard_txn_response_headers_end(exchange->txn));

@@ -12,6 +12,8 @@
 
 #include "common/decoder.h"
 
+#include "pace.h"
+
 enum gate_response_state {
     GATE_RESPONSE_NONE = 0,      /* not seen, or not viewed */
     GATE_RESPONSE_HELD = 1,      /* nothing of it went out */
@@ -53,6 +55,7 @@ struct gate_response {
     off_t length; /* of the body, -1 = unknown */
     off_t seen;
     off_t next_check;
+    struct gate_pace pace; /* of one that never ends */
     struct gate_decoding decoding;
     struct guard_policy *policy; /* that decides, when it isn't the exchange's */
     struct gate_hold hold;

@@ -143,11 +143,11 @@ static void on_tick(ngx_event_t *event)
         gate_alerts_flush(false);
         gate_join_tick();
     }
-    ngx_msec_t wait = gate_policies_slice(event->log);
     if (ngx_exiting)
         gate_counters_leaving();
-    else
-        ngx_add_timer(event, wait);
+    /* Also in a worker that only finishes its streams, which may be days: they follow policies. It
+     * is cancelable, so that nobody waits for it. */
+    ngx_add_timer(event, gate_policies_slice(event->log));
 }
 
 static ngx_int_t init_services(const gate_main_conf_t *conf)

@@ -78,6 +78,8 @@ GUARD_API const struct guard_verdict *guard_txn_late(struct guard_txn *txn, uint
  * endpoint that was found for it. GUARD_E_NOMEM: it isn't viewed, and that is a fault. */
 GUARD_API GUARD_MUST_USE enum guard_rc guard_txn_response_begin(struct guard_txn *txn,
                                                                 uint32_t status);
+/* What a bad response of this status may have done to it: below BLOCK nobody needs to hold it. */
+GUARD_API enum guard_mode guard_txn_response_mode(const struct guard_txn *txn, uint32_t status);
 GUARD_API void guard_txn_response_header(struct guard_txn *txn, struct guard_span name,
                                          struct guard_span value);
 GUARD_API enum guard_body_kind guard_txn_response_headers_end(struct guard_txn *txn);

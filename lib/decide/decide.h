@@ -83,6 +83,8 @@ void gd_decide(struct gd_decision *decision, const struct gd_deciding *deciding,
 /* The same of the response to what `request` was decided on, under the same policy. */
 void gd_decide_answer(struct gd_decision *decision, const struct gd_deciding *deciding,
                       const struct gd_profile *profile, const struct gd_decision *request);
+/* The mode that holds for a response of that status. */
+uint32_t gd_answer_mode(const struct gd_decision *request, uint32_t status);
 /* How many milliseconds a response may take until that is a deviation; UINT32_MAX: any. */
 uint32_t gd_deadline_ms(const struct gd_decision *request);
 /* The response takes that long. */

@@ -202,6 +202,12 @@ enum guard_rc guard_txn_response_begin(struct guard_txn *txn, uint32_t status)
     return GUARD_OK;
 }
 
+enum guard_mode guard_txn_response_mode(const struct guard_txn *txn, uint32_t status)
+{
+    return txn->decision.policy == NULL ? GUARD_MODE_OBSERVE
+                                        : (enum guard_mode)gd_answer_mode(&txn->decision, status);
+}
+
 void guard_txn_response_header(struct guard_txn *txn, struct guard_span name,
                                struct guard_span value)
 {
@@ -213,7 +219,8 @@ static enum guard_body_kind body_kind(struct answer *answer, enum guard_body_kin
 {
     /* Not of files: an image isn't searched for stack traces. */
     answer->seen = kind == GUARD_BODY_JSON || kind == GUARD_BODY_TEXT || kind == GUARD_BODY_NONE ||
-                   kind == GUARD_BODY_EVENTS;
+                   kind == GUARD_BODY_EVENTS || kind == GUARD_BODY_GRPC ||
+                   kind == GUARD_BODY_WEBSOCKET;
     return kind;
 }
 

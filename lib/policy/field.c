@@ -418,7 +418,8 @@ enum guard_rc gd_plan_fields(struct gd_plan *plan, uint32_t owner, uint32_t node
         if (overlay->used)
             continue;
         if (criterion->location == GUARD_LOCATION_NONE ||
-            criterion->location >= GUARD_LOCATION_CLIENT)
+            criterion->location == GUARD_LOCATION_CLIENT ||
+            criterion->location >= GUARD_LOCATION_COUNT)
             return guard_fail(plan->err, GUARD_E_RANGE, "a criterion has no place");
         if (criterion->location == GUARD_LOCATION_JSON) {
             GUARD_TRY(emit_json(plan, owner, since, criterion));

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Makes the policies that the gate's tests need, without learning: everywhere "q" may hold letters,
- * digits and blanks only, as query parameter, form field, JSON field, cookie and header "x-q".
+ * digits and blanks only, as query parameter, form field, JSON field, cookie and header "x-q"; so
+ * does field 1 of a protobuf message and a WebSocket message that is text.
  * With "leaks", no response may hold what leaks.
  * usage: gate_tool key SEED | gate_tool head <RECORD
  *        gate_tool policy SEED SERVICE GENERATION MODE PADDING REPLACES [leaks] >FILE */
@@ -11,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LOCATIONS = 3, PADDING_MAX = GUARD_GUARDIAN_FIELDS_MAX - LOCATIONS };
+enum { LOCATIONS = 5, PADDING_MAX = GUARD_GUARDIAN_FIELDS_MAX - LOCATIONS };
 
 static void *get(void *ctx, size_t size)
 {
@@ -119,6 +120,8 @@ static int make_policy(const uint8_t secret[64], char **args, int padding, bool 
     fields[0] = plain(GUARD_LOCATION_QUERY, "q");
     fields[1] = plain(GUARD_LOCATION_FORM, "q");
     fields[2] = plain(GUARD_LOCATION_JSON, "q");
+    fields[3] = plain(GUARD_LOCATION_PROTOBUF, "1");
+    fields[4] = plain(GUARD_LOCATION_WEBSOCKET, "");
     endpoint.field_count = LOCATIONS;
     for (int i = 0; i < padding && i < PADDING_MAX; i++) {
         snprintf(names[i], sizeof(names[i]), "padding%d", i);
