@@ -327,13 +327,10 @@ static bool is_viewed(ngx_http_request_t *r, const gate_exchange_t *exchange)
            (exchange->verdict != NULL || r->request_body_no_buffering);
 }
 
-static bool is_enforced(const gate_exchange_t *exchange)
+static bool is_enforced(const gate_exchange_t *exchange, uint32_t status)
 {
-    struct guard_policy_info info;
-    if (exchange->policy == NULL || exchange->service->bypass_until_ms > gate_unix_ms())
-        return false;
-    guard_policy_info(exchange->policy, &info);
-    return info.mode == GUARD_MODE_BLOCK;
+    return exchange->service->bypass_until_ms <= gate_unix_ms() &&
+           guard_txn_response_mode(exchange->txn, status) == GUARD_MODE_BLOCK;
 }
 
 static bool has_no_body(const ngx_http_request_t *r)
@@ -405,7 +402,7 @@ static void begin(ngx_http_request_t *r, gate_exchange_t *exchange)
     response->length = r->headers_out.content_length_n;
     response->next_check = CHECK_FIRST;
     gate_pace_begin(&response->pace, GATE_PACE_ENDLESS);
-    response->enforced = is_enforced(exchange);
+    response->enforced = is_enforced(exchange, (uint32_t)r->headers_out.status);
     gate_feed_response_headers(r, exchange->txn);
     response->kind = kind_of(r, guard_txn_response_headers_end(exchange->txn));
 }

@@ -158,6 +158,26 @@ static const struct gd_policy_endpoint *answer_at(const struct guard_policy *pol
     return *index == GD_POLICY_NONE ? NULL : &policy->endpoints[*index];
 }
 
+/* The norm of a response's body: by the endpoint, or by the service when the request failed. */
+static const struct gd_policy_endpoint *own_norm(const struct gd_decision *request, uint32_t status,
+                                                 uint32_t *index)
+{
+    const struct guard_policy *policy = request->policy;
+    *index = GD_POLICY_NONE;
+    if (status >= 400)
+        return answer_at(policy, policy->header->answers, status, index);
+    if (request->endpoint == NULL || request->misfit_limit != UINT16_MAX)
+        return NULL;
+    return answer_at(policy, request->endpoint->answers, status, index);
+}
+
+uint32_t gd_answer_mode(const struct gd_decision *request, uint32_t status)
+{
+    uint32_t index;
+    const struct gd_policy_endpoint *norm = own_norm(request, status, &index);
+    return norm != NULL ? norm->mode : request->policy->header->response_mode;
+}
+
 /* The norms of a response: headers by the service, the rest by the endpoint, or by the service
  * when the request failed. */
 static void find_norms(struct gd_decision *decision, const struct gd_decision *request)
@@ -172,13 +192,7 @@ static void find_norms(struct gd_decision *decision, const struct gd_decision *r
         decision->common = (struct gd_common){
             true,          index, whole->required, whole->strength, whole->faults, whole->exchanges,
             whole->clients};
-    if (status >= 400) {
-        decision->endpoint = whole;
-        decision->endpoint_index = index;
-    } else if (request->endpoint != NULL && request->misfit_limit == UINT16_MAX) {
-        decision->endpoint = answer_at(policy, request->endpoint->answers, status, &index);
-        decision->endpoint_index = index;
-    }
+    decision->endpoint = own_norm(request, status, &decision->endpoint_index);
 }
 
 void gd_decide_answer(struct gd_decision *decision, const struct gd_deciding *deciding,
@@ -198,8 +212,7 @@ void gd_decide_answer(struct gd_decision *decision, const struct gd_deciding *de
     gd_rules_message(decision);
     gd_rules_fields(decision);
     if (decision->candidate_count > 0)
-        gd_judge(decision, decision->endpoint != NULL ? decision->endpoint->mode
-                                                      : decision->policy->header->response_mode);
+        gd_judge(decision, gd_answer_mode(request, profile->status));
 }
 
 uint32_t gd_deadline_ms(const struct gd_decision *request)
