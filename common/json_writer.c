@@ -41,15 +41,25 @@ static size_t utf8_len(const uint8_t *text, size_t len)
     return overlong || outside ? 0 : need;
 }
 
+/* Marks that change the order in which a line is shown, so that it seems to tell something else. */
+static bool turns_text(unsigned code)
+{
+    return code == 0x061c || code == 0x200e || code == 0x200f ||
+           (code >= 0x202a && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069);
+}
+
 /* JSON allows these as they are, but terminals obey some of them and YAML, by which documents are
  * read, refuses them or takes them for ends of lines. */
 static unsigned unprintable(const uint8_t *text, size_t len)
 {
-    if (len == 2 && text[0] == 0xc2 && text[1] < 0xa0)
-        return text[1];
-    unsigned code =
-        len == 3 ? (text[0] & 0x0fu) << 12 | (text[1] & 0x3fu) << 6 | (text[2] & 0x3fu) : 0;
-    return code == 0x2028 || code == 0x2029 || code == 0xfeff || code >= 0xfffe ? code : 0;
+    unsigned code = 0;
+    if (len == 2)
+        code = (text[0] & 0x1fu) << 6 | (text[1] & 0x3fu);
+    else if (len == 3)
+        code = (text[0] & 0x0fu) << 12 | (text[1] & 0x3fu) << 6 | (text[2] & 0x3fu);
+    bool refused = (code >= 0x80 && code < 0xa0) || code == 0x2028 || code == 0x2029 ||
+                   code == 0xfeff || code >= 0xfffe;
+    return refused || turns_text(code) ? code : 0;
 }
 
 static size_t put_special(struct json_writer *json, const uint8_t *text, size_t len)

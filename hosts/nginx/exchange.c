@@ -352,7 +352,8 @@ static bool body_follows(const ngx_http_request_t *r)
 static ngx_int_t carry_out(ngx_http_request_t *r, gate_exchange_t *exchange)
 {
     if (exchange->action != GUARD_BLOCK || exchange->answered) {
-        gate_timer_begin(r, exchange);
+        if (exchange->stream == NULL) /* a stream takes as long as its client likes */
+            gate_timer_begin(r, exchange);
         return NGX_DECLINED;
     }
     exchange->answered = true;
@@ -491,7 +492,8 @@ ngx_int_t gate_log_handler(ngx_http_request_t *r)
     exchange->verdict = guard_txn_whole(exchange->txn);
     hand_out(exchange);
     count(exchange);
-    if (exchange->verdict->decision != GUARD_PASS &&
+    /* What the mode makes of it: in observe nothing is reported. A bypass hides nothing. */
+    if (exchange->verdict->action != GUARD_PASS &&
         exchange->verdict->finding_total > exchange->findings_told)
         gate_alert_put(r, exchange, status);
     return NGX_OK;

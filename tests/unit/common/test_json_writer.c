@@ -42,11 +42,27 @@ static void escapes_what_yaml_refuses(void **state)
     json_writer_init(&json, text, sizeof(text));
     json_string(
         &json, NULL,
-        GUARD_SPAN_LITERAL("\xc2\x80\xc2\x9b\xc2\xa0\xe2\x80\xa8\xe2\x80\xa9\xe2\x80\xaa"
+        GUARD_SPAN_LITERAL("\xc2\x80\xc2\x9b\xc2\xa0\xe2\x80\xa8\xe2\x80\xa9\xe2\x80\xaf"
                            "\xef\xbb\xbf\xef\xbf\xbd\xef\xbf\xbe\xef\xbf\xbf\xf0\x9f\xbf\xbf"));
     text[json.len] = '\0';
-    assert_string_equal(text, "\"\\u0080\\u009b\xc2\xa0\\u2028\\u2029\xe2\x80\xaa"
+    assert_string_equal(text, "\"\\u0080\\u009b\xc2\xa0\\u2028\\u2029\xe2\x80\xaf"
                               "\\ufeff\xef\xbf\xbd\\ufffe\\uffff\xf0\x9f\xbf\xbf\"");
+}
+
+/* Else a key could make an alert read backwards, or as one of another parameter. */
+static void escapes_what_turns_text(void **state)
+{
+    char text[256];
+    struct json_writer json;
+    (void)state;
+    json_writer_init(&json, text, sizeof(text));
+    json_string(&json, NULL,
+                GUARD_SPAN_LITERAL(
+                    "\xd8\x9b\xd8\x9c\xe2\x80\x8d\xe2\x80\x8e\xe2\x80\x8f\xe2\x80\xa9\xe2\x80\xaa"
+                    "\xe2\x80\xae\xe2\x80\xaf\xe2\x81\xa5\xe2\x81\xa6\xe2\x81\xa9\xe2\x81\xaa"));
+    text[json.len] = '\0';
+    assert_string_equal(text, "\"\xd8\x9b\\u061c\xe2\x80\x8d\\u200e\\u200f\\u2029\\u202a"
+                              "\\u202e\xe2\x80\xaf\xe2\x81\xa5\\u2066\\u2069\xe2\x81\xaa\"");
 }
 
 static void never_writes_beyond_its_room(void **state)
@@ -72,6 +88,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(escapes_what_json_and_terminals_need),
         cmocka_unit_test(escapes_what_yaml_refuses),
+        cmocka_unit_test(escapes_what_turns_text),
         cmocka_unit_test(never_writes_beyond_its_room),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
