@@ -23,7 +23,7 @@ NGINX = os.environ.get("GUARD_NGINX") or shutil.which(
     "nginx", path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
 
 
-def wait_for(condition, what, timeout=15.0):
+def wait_for(condition, what, timeout=15.0, pause=0.01):
     """Polls until condition() is true and returns its value."""
     end = time.monotonic() + timeout
     while True:
@@ -32,7 +32,7 @@ def wait_for(condition, what, timeout=15.0):
             return value
         if time.monotonic() > end:
             raise AssertionError(f"waited {timeout} s for {what}")
-        time.sleep(0.01)
+        time.sleep(pause)
 
 
 def free_port():
@@ -80,7 +80,7 @@ class Nginx:
     """An nginx with a prefix of its own. `http` is the text inside the http block; {port} is replaced by the listening port,
     {port2}... by further free ones, {prefix} by the folder. The guard module is loaded when `module` is set."""
 
-    def __init__(self, prefix, http, *, module=MODULE, workers=1, main="", events="", env=None, wrapper=()):
+    def __init__(self, prefix, http, *, module=MODULE, workers=1, main="", events="", connections=1024, env=None, wrapper=()):
         self.prefix = pathlib.Path(prefix)
         self.prefix.mkdir(parents=True, exist_ok=True)
         self.ports = {"port": free_port()}
@@ -92,6 +92,7 @@ class Nginx:
         self.workers_wanted = workers
         self.main = main
         self.events = events
+        self.connections = connections
         self.env = env
         self.wrapper = list(wrapper)
         self.process = None
@@ -124,7 +125,7 @@ class Nginx:
         conf.write_text(
             f"{load}{user}worker_processes {self.workers_wanted};\ndaemon off;\npid {self.prefix}/nginx.pid;\n"
             f"error_log {self.error_log} notice;\n{self.expand(self.main)}\n"
-            f"events {{ worker_connections 1024; {self.events} }}\n"
+            f"events {{ worker_connections {self.connections}; {self.events} }}\n"
             f"http {{\n{temps}\n{quiet}{self.expand(self.http)}\n}}\n"
         )
         return conf
