@@ -1,0 +1,211 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Plants the defects of tests/mutants/*.toml one after the other in a copy of the sources, builds what changed and runs the
+tests named there: they must go red. A mutant that no longer applies or builds is an error, one that survives a failure.
+
+usage: tools/mutants.py [--list | --check | --sample N] [NAME...]
+  --check      only whether each mutant applies, without building
+  --sample N   N of them, others after each commit
+The build folder ($GUARD_BUILD, default build/) must be built; it is copied, never changed. Ends with `N passed, N failed`.
+"""
+import argparse
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import tomllib
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+BUILD = pathlib.Path(os.environ.get("GUARD_BUILD", ROOT / "build")).resolve()
+TEST_SECONDS = 300  # a mutant that hangs for so long was noticed, too
+PYTEST_RED = 1      # others: nothing found, wrong use, interrupted
+
+
+def load(folder):
+    mutants = []
+    for path in sorted(folder.glob("*.toml")):
+        with open(path, "rb") as file:
+            for mutant in tomllib.load(file)["mutant"]:
+                mutants.append({**mutant, "origin": path.name})
+    names = [mutant["name"] for mutant in mutants]
+    doubled = {name for name in names if names.count(name) > 1}
+    if doubled:
+        sys.exit(f"mutants.py: names that are used twice: {', '.join(sorted(doubled))}")
+    return mutants
+
+
+def planted(root, mutant):
+    """The changed contents of files: {path: text}. ValueError tells what doesn't apply."""
+    contents = {}
+    for edit in mutant["edit"]:
+        path = edit["file"]
+        if path not in contents:
+            try:
+                contents[path] = (root / path).read_text(encoding="utf-8")
+            except OSError:
+                raise ValueError(f"there is no {path}") from None
+        found = contents[path].count(edit["find"])
+        if found != 1:
+            raise ValueError(f"{path}: the text to replace is there {found} times, not once")
+        contents[path] = contents[path].replace(edit["find"], edit["put"])
+    return contents
+
+
+def check(root, mutants):
+    """What is stale: [(name, text)]."""
+    stale = []
+    for mutant in mutants:
+        try:
+            planted(root, mutant)
+        except ValueError as error:
+            stale.append((mutant["name"], str(error)))
+        for test in mutant["tests"]:
+            path, _, name = test.partition("::")
+            file = root / path
+            if not file.is_file() or (name and f"def {name.split('[')[0]}(" not in file.read_text(encoding="utf-8")):
+                stale.append((mutant["name"], f"there is no test {test}"))
+    return stale
+
+
+def copy_tree(target):
+    """Sources and build folder with their times, so that nothing is built again but what a mutant changes."""
+    listed = subprocess.run(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT,
+                            capture_output=True, check=False)
+    if listed.returncode == 0:
+        for name in listed.stdout.decode().split("\0"):
+            if name and (ROOT / name).is_file():
+                (target / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(ROOT / name, target / name)
+    else:
+        shutil.copytree(ROOT, target, dirs_exist_ok=True, symlinks=True,
+                        ignore=lambda folder, names: [n for n in names if n.startswith("build") or n == ".git"])
+    shutil.copytree(BUILD, target / "build", symlinks=True, ignore=shutil.ignore_patterns("run", "*.log"))
+    # What meson wrote down with its whole path: where the copy's own things are.
+    for name in ("build.ninja", "meson-info/intro-targets.json"):
+        path = target / "build" / name
+        times = path.stat()
+        text = path.read_text(encoding="utf-8").replace(str(BUILD), str(target / "build")).replace(str(ROOT), str(target))
+        path.write_text(text, encoding="utf-8")
+        os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+
+def run(command, tree, seconds, env=None):
+    """(exit status or None when it took too long, output)."""
+    with tempfile.TemporaryFile() as out:
+        process = subprocess.Popen(command, cwd=tree, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, env=env)
+        try:
+            status = process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            process.terminate()  # pytest then ends what its tests have started
+            try:
+                process.wait(30)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+            status = None
+        out.seek(0)
+        return status, out.read().decode(errors="replace")
+
+
+def build(tree):
+    status, text = run(["ninja", "-C", "build"], tree, 900)
+    if status == 0:
+        status, text = run([sys.executable, "tools/stage.py", "build"], tree, 60)
+    return status == 0, "\n".join(line for line in text.splitlines() if "error" in line)[:2000] or text[-2000:]
+
+
+def test(tree, tests, stop_early):
+    env = {**os.environ, "GUARD_BUILD": str(tree / "build"), "GUARD_BIN": str(tree / "build" / "bin"),
+           "GUARD_MODULE": str(tree / "build" / "modules" / "ngx_http_guard_module.so"), "PYTHONDONTWRITEBYTECODE": "1"}
+    return run(["/usr/bin/python3", "-m", "pytest", "-q", "-p", "no:cacheprovider", *(["-x"] if stop_early else []), *tests], tree,
+               TEST_SECONDS if stop_early else 1800, env)
+
+
+def judge(tree, mutant):
+    """(outcome, detail): noticed, SURVIVED or STALE."""
+    try:
+        changed = planted(tree, mutant)
+    except ValueError as error:
+        return "STALE", str(error)
+    before = {path: (tree / path).read_text(encoding="utf-8") for path in changed}
+    try:
+        for path, text in changed.items():
+            (tree / path).write_text(text, encoding="utf-8")
+        built, text = build(tree)
+        if not built:
+            return "STALE", "doesn't build: " + text
+        status, text = test(tree, mutant["tests"], True)
+    finally:
+        for path, text in before.items():
+            (tree / path).write_text(text, encoding="utf-8")
+    if status is None:
+        return "noticed", "by never ending"
+    if status == PYTEST_RED:
+        red = [line.split(" ")[1].rpartition("::")[2] for line in text.splitlines() if line.startswith(("FAILED", "ERROR"))]
+        return "noticed", "by " + ", ".join(red)
+    if status == 0:
+        return "SURVIVED", ", ".join(mutant["tests"])
+    return "STALE", f"pytest ended with {status}: {text[-1000:]}"
+
+
+def sample(mutants, count):
+    """Evenly over the list, and others after each commit."""
+    done = subprocess.run(["git", "rev-list", "--count", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False)
+    begin = int(done.stdout) if done.returncode == 0 else 0
+    step = max(1, len(mutants) // max(1, count))
+    return [mutants[(begin + i * step) % len(mutants)] for i in range(min(count, len(mutants)))]
+
+
+def run_all(mutants):
+    failed = 0
+    with tempfile.TemporaryDirectory(prefix="guard-mutants.") as folder:
+        os.chmod(folder, 0o711)  # `guard run` gives its workers another account
+        tree = pathlib.Path(folder) / "tree"
+        tree.mkdir()
+        copy_tree(tree)
+        built, text = build(tree)
+        if not built:
+            sys.exit(f"mutants.py: the sources don't build: {text}")
+        status, text = test(tree, sorted({test for mutant in mutants for test in mutant["tests"]}), False)
+        if status != 0:
+            sys.exit(f"mutants.py: tests are red without any mutant:\n{text[-4000:]}")
+        for number, mutant in enumerate(mutants, 1):
+            begin = time.monotonic()
+            outcome, detail = judge(tree, mutant)
+            failed += outcome != "noticed"
+            print(f"{number:3}/{len(mutants)} {mutant['name']:44} {outcome:9} {time.monotonic() - begin:4.0f} s  {detail}", flush=True)
+    print(f"{len(mutants) - failed} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+def main():
+    parser = argparse.ArgumentParser(usage=__doc__)
+    parser.add_argument("--list", action="store_true")
+    parser.add_argument("--check", action="store_true")
+    parser.add_argument("--sample", type=int)
+    parser.add_argument("names", nargs="*")
+    options = parser.parse_args()
+    mutants = load(ROOT / "tests" / "mutants")
+    unknown = set(options.names) - {mutant["name"] for mutant in mutants}
+    if unknown:
+        sys.exit(f"mutants.py: no such mutants: {', '.join(sorted(unknown))}")
+    if options.names:
+        mutants = [mutant for mutant in mutants if mutant["name"] in options.names]
+    if options.list:
+        for mutant in mutants:
+            print(f"{mutant['name']:44} {' '.join(mutant['rows']):16} {mutant['plants']}")
+        return 0
+    stale = check(ROOT, mutants)
+    for name, text in stale:
+        print(f"mutants.py: {name}: {text}", file=sys.stderr)
+    if options.check or stale:
+        return 1 if stale else 0
+    if not (BUILD / "build.ninja").exists():
+        sys.exit(f"mutants.py: {BUILD} isn't built: make build")
+    return run_all(sample(mutants, options.sample) if options.sample else mutants)
+
+
+sys.exit(main())
