@@ -166,12 +166,14 @@ def test_b06_modes_are_honoured(world, service):
     gate = world.gate(service.port)
     learn(world, gate, 2400)
     attack = get("/users?username=tom%27%20or%201=1")
+    turn = 0
     for mode, status, alerts in (("observe", 200, 0), ("alert", 200, 1), ("block", 403, 2)):
         world.guardian(f"control: {{mode: {mode}, learn: paused}}\n")
         wait_generation(gate, world.service()["generation"])
         assert world.service()["mode"] == mode
         assert send(gate.port, attack).status == status
-        lines = wait_for(lambda: [line for line in told(gate) if line[1] == "block"][-1:], "the line")
+        turn += 1
+        lines = wait_for(lambda: [line for line in told(gate) if line[1] == "block"][turn - 1:], "the line")
         assert lines[-1][2] == {"observe": "pass", "alert": "alert", "block": "block"}[mode]
         if alerts:
             wait_for(lambda: len(of_attack(world)) >= alerts, "the alert", 20)
