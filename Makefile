@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # A thin front: what to build is said by meson.build, how each step goes by tools/.
-.PHONY: all build run test check format bench soak fuzz install setup clean
+.PHONY: all build run test mutants check format bench soak fuzz install setup clean
 
 # Another build folder, when the clone can't be written.
 GUARD_BUILD ?= build
@@ -19,6 +19,11 @@ run: build
 
 test:
 	@tools/test.sh
+
+# Plants each defect of tests/mutants in a copy and sees that the tests notice it; takes half an hour.
+mutants: build
+	@tools/setup.sh test
+	@tools/mutants.py
 
 check:
 	@tools/setup.sh build test

@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # All tests: unit, property, golden, out-of-memory and fuzz corpora under AddressSanitizer and UBSan (build-asan/), then the
-# integration tests against the release build (build/) with a real nginx, and the gate in an nginx with sanitizers and in newer
-# ones, where these can be had (LEGS=no: without). Ends with one line: N passed, N failed.
+# integration tests against the release build (build/) with a real nginx, a sample of planted defects that these must notice,
+# and the gate in an nginx with sanitizers and in newer ones, where these can be had (LEGS=no: without). Ends with one line:
+# N passed, N failed.
 # Failures don't stop it. With RESULTS=FOLDER, set by .ci/run, everything is built already, the results go into that folder
 # and the caller adds them up.
 set -u
@@ -33,6 +34,12 @@ integration_tests() {
     return "$status"
 }
 
+# A few of the defects that tests promise to notice, others after each commit: `make mutants` plants them all.
+mutants_sample() {
+    GUARD_BUILD=$PWD/build tools/mutants.py --sample 4 </dev/null 2>&1 | tee "$results/mutants.summary.log"
+    return "${PIPESTATUS[0]}"
+}
+
 if [ -z "${RESULTS-}" ]; then
     stage "setup" tools/setup.sh build test || exit 1
     stage "build (release)" tools/build.sh build -Dtests=false
@@ -40,6 +47,7 @@ if [ -z "${RESULTS-}" ]; then
 fi
 counted_stage "tests (sanitizers)" meson_tests
 counted_stage "tests (integration)" integration_tests
+counted_stage "mutants (sample)" mutants_sample
 if [ "${LEGS-}" != no ]; then
     leg_stage "nginx with sanitizers" tools/legs/nginx-asan.sh
     leg_stage "newer nginx" tools/legs/newer-nginx.sh
