@@ -7,6 +7,7 @@ import json
 import random
 import socket
 import threading
+import urllib.parse
 
 from harness import Answer
 
@@ -17,6 +18,7 @@ CITIES = ["Bern", "Oslo", "Rome"]
 JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
 BOUNDARY = "----shop7d3f"
+BLANKS = 2300
 
 
 def request(method, target, headers=(), body=None, *, host="shop.example", chunked=False, version="1.1"):
@@ -91,7 +93,9 @@ class Traffic:
                      [self.pick(["new", "gift", "sale"]) for _ in range(self.random.randrange(3))])
 
     def order(self):
-        return post("/orders", JSON, json.dumps(self.an_order()))
+        """Some clients send theirs with many blanks."""
+        text = json.dumps(self.an_order())
+        return post("/orders", JSON, text if self.random.random() < 0.8 else text[:-1] + " " * BLANKS + "}")
 
     def chunked_order(self):
         return post("/orders", JSON, json.dumps(self.an_order()), chunked=True)
@@ -162,6 +166,25 @@ def send(port, data, address="127.0.1.1"):
         return connection.send(data)
 
 
+def respond(handler, body):
+    """What the shop answers: (status, media type, content). It follows from the request."""
+    path, _, query = handler.path.partition("?")
+    rnd = random.Random(query)
+
+    def item():
+        return {"id": rnd.randrange(1, 5000), "name": rnd.choice(ITEMS), "price": rnd.randrange(100, 9999)}
+
+    if path.startswith("/products/"):
+        return 200, JSON, json.dumps(item()).encode()
+    answers = {"/users": lambda: {"users": [{"id": rnd.randrange(1, 5000), "name": urllib.parse.unquote_plus(query.partition("=")[2])}]},
+               "/search": lambda: {"items": [item() for _ in range(rnd.randrange(5))]},
+               "/list": lambda: [item() for _ in range(3)],
+               "/orders": lambda: {"id": rnd.randrange(1, 5000), "state": "new"}}
+    if path == "/notes":
+        return 200, "text/plain", b"kept"
+    return 200, JSON, json.dumps(answers.get(path, lambda: {"ok": True})()).encode()
+
+
 class Handler(http.server.BaseHTTPRequestHandler):
     """Answers each request with something of its own kind; the server keeps what it has seen."""
 
@@ -202,10 +225,10 @@ class Service(http.server.ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 512
 
-    def __init__(self, respond=None):
+    def __init__(self, answer=respond):
         super().__init__(("127.0.0.1", 0), Handler)
         self.seen = []  # (method, target, body), in order
-        self.respond = respond or (lambda handler, body: (200, JSON, b'{"ok":true}'))
+        self.respond = answer
         threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
 
     @property

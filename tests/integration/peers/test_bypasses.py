@@ -93,8 +93,9 @@ def test_p09_multipart_files(learned):
 def test_p10_compressed_bodies(learned):
     """Where no client ever compressed, that one does is a deviation by itself, whatever lies inside."""
     learned.passes(post("/orders", JSON, ORDER))
-    for content in (with_city("Bern" + SQL), ORDER):
-        learned.blocks(post("/orders", JSON, gzip.compress(content.encode()), ("Content-Encoding", "gzip")), "body: malformed")
+    learned.blocks(post("/orders", JSON, gzip.compress(with_city("Bern" + SQL).encode()), ("Content-Encoding", "gzip")), "address.city")
+    learned.blocks(post("/orders", JSON, gzip.compress(ORDER.encode()), ("Content-Encoding", "gzip")), "content-encoding")
+    learned.blocks(post("/orders", JSON, ORDER, ("Content-Encoding", "gzip")), "POST /orders")
 
 
 @pytest.mark.parametrize("media_type", ["application/xml", "text/plain", "application/octet-stream", "application/vnd.shop+json",
@@ -151,6 +152,37 @@ def test_p16_missing_parameters(learned):
 @pytest.mark.parametrize("method", ["DELETE", "PUT", "PATCH", "PURGE"])
 def test_p16_methods(learned, method):
     learned.blocks(request(method, "/users?username=tom"), "method")
+
+
+def answering(learned, status, media_type, content, data):
+    """The answer to a request that the service answers in this way."""
+    usual = learned.service.respond
+    learned.service.respond = lambda handler, body: (status, media_type, content)
+    try:
+        return learned.send(data)
+    finally:
+        learned.service.respond = usual
+
+
+@pytest.mark.parametrize("status", [302, 500, 503])
+def test_p17_status(learned, status):
+    """A service that breaks, or succeeds in another way than ever, is no success of the attacker's; what it refuses passes."""
+    content = json.dumps({"users": [{"id": 7, "name": "tom"}]}).encode()
+    assert answering(learned, 200, JSON, content, get("/users?username=tom")).status == 200
+    assert answering(learned, 404, JSON, b"{}", get("/users?username=tom")).status == 404
+    answer = answering(learned, status, JSON, content, get("/users?username=tom"))
+    assert answer.status == 403 and "status" in answer.reason, (answer.status, answer.reason)
+
+
+def test_p17_content_of_answers(learned):
+    """All users instead of one, other members, another type."""
+    users = [{"id": i, "name": "tom"} for i in range(300)]
+    for media_type, content in ((JSON, json.dumps({"users": users}).encode()),
+                                (JSON, b'{"users":[{"id":7,"name":"tom","password":"$2y$10$abc"}]}'),
+                                ("text/html", b"<pre>root:x:0:0:root:/root:/bin/bash</pre>")):
+        answer = answering(learned, 200, media_type, content, get("/users?username=tom"))
+        assert answer.status == 403 and "x-guard-id" in answer.headers, (content[:50], answer.status, answer.reason)
+        assert b"tom" not in answer.body and b"root" not in answer.body
 
 
 @pytest.mark.parametrize("size", [8 << 10, 64 << 10, 128 << 10, 1 << 20, 3 << 20])
