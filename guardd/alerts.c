@@ -21,7 +21,7 @@ static const struct guard_span no_service = {NULL, 0};
 
 static const char *const top_texts[] = {"id",     "service",  "verdict", "action",
                                         "method", "template", "client",  "explanation"};
-static const char *const top_numbers[] = {"time_ms", "generation", "status", "score", "suppressed"};
+static const char *const top_numbers[] = {"time_ms", "generation", "status", "score"};
 static const char *const finding_texts[] = {"part", "location", "name",
                                             "rule", "observed", "expected"};
 
@@ -140,9 +140,11 @@ static bool write_fold(struct alerts *alerts, struct alert_fold *fold)
     if (fold->count == 0)
         return true;
     int tail =
-        snprintf(line, sizeof(line), "%.*s,\"count\":%llu,\"first_ms\":%llu,\"last_ms\":%llu}",
-                 (int)fold->len, fold->line, (unsigned long long)fold->count,
-                 (unsigned long long)fold->first_ms, (unsigned long long)fold->last_ms);
+        snprintf(line, sizeof(line),
+                 "%.*s,\"suppressed\":%llu,\"count\":%llu,\"first_ms\":%llu,\"last_ms\":%llu}",
+                 (int)fold->len, fold->line, (unsigned long long)fold->suppressed,
+                 (unsigned long long)fold->count, (unsigned long long)fold->first_ms,
+                 (unsigned long long)fold->last_ms);
     if (tail > 0 && (size_t)tail < sizeof(line)) {
         rotate(alerts);
         if (file_append_line(alerts->path, (struct guard_span){(const uint8_t *)line, (size_t)tail},
@@ -158,6 +160,7 @@ static bool write_fold(struct alerts *alerts, struct alert_fold *fold)
         alerts->written++;
     }
     fold->count = 0;
+    fold->suppressed = 0;
     return true;
 }
 
@@ -184,7 +187,8 @@ static struct alert_fold *fold_of(struct alerts *alerts, uint64_t key)
     return best;
 }
 
-static void fold_add(struct alerts *alerts, uint64_t key, const char *line, size_t len)
+static void fold_add(struct alerts *alerts, uint64_t key, const char *line, size_t len,
+                     uint64_t suppressed)
 {
     uint64_t now = clock_unix_ms();
     struct alert_fold *fold = fold_of(alerts, key);
@@ -200,12 +204,23 @@ static void fold_add(struct alerts *alerts, uint64_t key, const char *line, size
     fold->len = len;
     fold->key = key;
     fold->last_ms = now;
+    fold->suppressed += suppressed;
     if (fold->count++ == 0)
         fold->first_ms = now;
     if (first)
         (void)write_fold(alerts, fold);
     else
         alerts->folded++;
+}
+
+/* How many alerts the gate held back of a client since it told one. */
+static uint64_t suppressed_of(const struct document_node *alert)
+{
+    const struct document_node *node = member(alert, "suppressed");
+    double value = node != NULL && node->kind == DOCUMENT_SCALAR
+                       ? strtod((const char *)node->text.ptr, NULL)
+                       : 0;
+    return value >= 1 && value < 4e9 ? (uint64_t)value : 0;
 }
 
 static void take_document(struct alerts *alerts, const struct document_node *alert)
@@ -224,7 +239,7 @@ static void take_document(struct alerts *alerts, const struct document_node *ale
         alerts->hostile++;
         return;
     }
-    fold_add(alerts, fold_key(alert), line, json.len);
+    fold_add(alerts, fold_key(alert), line, json.len, suppressed_of(alert));
 }
 
 void alerts_take(struct alerts *alerts, struct guard_span text)

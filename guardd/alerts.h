@@ -17,7 +17,8 @@ struct alert_fold {
     uint64_t key; /* 0 = free */
     uint64_t first_ms;
     uint64_t last_ms;
-    uint64_t count; /* since the last line */
+    uint64_t count;      /* since the last line */
+    uint64_t suppressed; /* by quotas of gates, likewise */
     size_t len;
     char *line; /* the last alert of the kind, without its closing brace */
 };

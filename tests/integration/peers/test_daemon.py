@@ -69,6 +69,22 @@ def test_b08_alerts_after_the_first_are_told(world, service):
     wait_for(lambda: any(line["client"] == "127.0.91.1" for line in world.alerts()), "the other client's alert", 20)
 
 
+def test_b08_no_count_is_lost(world, service):
+    """What quotas of several gates held back adds up, however it is folded: each deviation was told or counted."""
+    first = world.gate(service.port)
+    learn(world, first, 2400)
+    enforce(world, first, "mode: alert, learn: paused")
+    first.stop()
+    for _ in range(3):
+        gate = world.gate(service.port)
+        wait_generation(gate, world.service()["generation"])
+        drive(gate.port, [get(ATTACK)] * 40, clients=1, first=93)
+        gate.stop()  # tells what was held back
+    world.stop_guardd()
+    lines = [line for line in world.alerts() if line["client"] == "127.0.93.1"]
+    assert sum(line["count"] for line in lines if line["findings"]) + sum(line["suppressed"] for line in lines) == 120, lines
+
+
 @pytest.mark.parametrize("time", ["500ms", "0.5s", "0", "0s", "-1s", "1e-3s", "", "s", "99999999999999999999s"])
 def test_b10_times_below_a_second_are_refused(tmp_path, time):
     """Refused with the reason, neither rounded to nothing nor divided by."""
