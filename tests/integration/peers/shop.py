@@ -206,14 +206,27 @@ class Handler(http.server.BaseHTTPRequestHandler):
         body = self.read_body()
         self.server.seen.append((self.command, self.path, body))
         status, media_type, content = self.server.respond(self, body)
+        first = len(content)
+        if self.server.together is not None:
+            first //= 2
         self.send_response_only(status)
         self.send_header("Content-Type", media_type)
         self.send_header("Date", self.date_time_string())
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
         if self.command != "HEAD":
-            self.wfile.write(content)
+            self.wfile.write(content[:first])
+            self.wfile.flush()
+            if first < len(content):
+                self.wait_for_others()
+                self.wfile.write(content[first:])
         self.wfile.flush()
+
+    def wait_for_others(self):
+        try:
+            self.server.together.wait(2)
+        except threading.BrokenBarrierError:
+            self.server.together.reset()  # the last ones of a test find nobody to wait for
 
     do_GET = do_POST = do_PUT = do_DELETE = do_PATCH = do_OPTIONS = do_HEAD = serve
 
@@ -226,6 +239,7 @@ class Service(http.server.ThreadingHTTPServer):
     request_queue_size = 512
 
     def __init__(self, answer=respond):
+        self.together = None  # a barrier: answers are sent in two halves, the second when as many have sent their first one
         super().__init__(("127.0.0.1", 0), Handler)
         self.seen = []  # (method, target, body), in order
         self.respond = answer

@@ -9,6 +9,7 @@ import pathlib
 import re
 import signal
 import subprocess
+import time
 
 import pytest
 
@@ -47,8 +48,11 @@ def test_b03_a_dead_guardd_stalls_nobody(world, service):
     enforce(world, gate)
     world.guardd.kill()
     world.guardd.wait()
-    assert statuses(drive(gate.port, Traffic(51).many(600))) == [200]
-    assert statuses(drive(gate.port, [get(ATTACK)] * 5)) == [403]
+    for seed in range(51, 1000):
+        assert statuses(drive(gate.port, Traffic(seed).many(300))) == [200]
+        assert statuses(drive(gate.port, [get(ATTACK)] * 5)) == [403]
+        if time.time() - (world.state / "status.json").stat().st_mtime > 3:  # seen by the gate, if it looks
+            break
 
 
 def test_b08_alerts_after_the_first_are_told(world, service):
@@ -85,11 +89,11 @@ def test_b08_no_count_is_lost(world, service):
     assert sum(line["count"] for line in lines if line["findings"]) + sum(line["suppressed"] for line in lines) == 120, lines
 
 
-@pytest.mark.parametrize("time", ["500ms", "0.5s", "0", "0s", "-1s", "1e-3s", "", "s", "99999999999999999999s"])
-def test_b10_times_below_a_second_are_refused(tmp_path, time):
+@pytest.mark.parametrize("text", ["500ms", "0.5s", "0", "0s", "-1s", "1e-3s", "", "s", "99999999999999999999s"])
+def test_b10_times_below_a_second_are_refused(tmp_path, text):
     """Refused with the reason, neither rounded to nothing nor divided by."""
     (tmp_path / "guardians").mkdir()
-    done = subprocess.run([BIN / "guard", "bypass", "shop", "--for", time, "--reason", "test", "--state", tmp_path],
+    done = subprocess.run([BIN / "guard", "bypass", "shop", "--for", text, "--reason", "test", "--state", tmp_path],
                           capture_output=True, text=True, timeout=20, check=False)
     assert done.returncode in (1, 2) and "--for needs a time from 1s to 24h" in done.stderr, (done.returncode, done.stderr)
     assert not list(tmp_path.glob("bypass/*"))

@@ -11,6 +11,7 @@ import re
 import socket
 import subprocess
 import tempfile
+import threading
 
 import pytest
 
@@ -69,13 +70,15 @@ def test_b01_bodies_never_mix(world, chunked):
     service.close()
 
 
-def test_b01_held_answers_never_mix(world):
+@pytest.mark.parametrize("longest", ["50ms", "10s"])
+def test_b01_held_answers_never_mix(world, longest):
     """In mode block responses wait until they are decided: 64 of them at once, of 16 KiB each, in pieces that interleave."""
     service = Service(lambda handler, body: (200, "text/plain", made_text(handler.path.rpartition("=")[2], 16384)))
-    gate = world.gate(service.port)
+    gate = world.gate(service.port, GATE.replace("guard shop;", f"guard shop; guard_response_hold 64k {longest};"))
     assert statuses(drive(gate.port, [get(f"/a?key={i // 8 % 64}.{i % 8}") for i in range(1200)], clients=24)) == [200]
     world.wait_exchanges(1200)
     enforce(world, gate)
+    service.together = threading.Barrier(16)
 
     def client(number):
         whole = 0
