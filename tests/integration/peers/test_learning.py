@@ -123,6 +123,7 @@ configured:
            maxLength: 64}
 """)
     wait_generation(gate, world.service()["generation"])
+    service.respond = lambda handler, body: (200, JSON, b'{"users": [{"id": 7, "name": "tom"}]}')
     assert send(gate.port, get("/users?username=miles%20o%27brien")).status in (200, 403)
     line = wait_for(lambda: told(gate)[-1:], "the line")[0]
     assert "param username" not in line[-1], line
