@@ -59,7 +59,7 @@ def test_b09_forged_forwarding_headers_choose_no_client(world, service, header):
             value = f"for=198.51.{i}.7" if header == "Forwarded" else f"198.51.{i}.7"
             assert forger.send(get(f"/secret/{i % 7}?who=me", (header, value))).status == 200
     world.wait_exchanges(440)
-    assert world.service()["clients"] <= 80  # estimated: of 61
+    assert world.service()["clients"] <= 140  # estimated; 61, or 261 when believed
 
 
 def test_b17_nothing_is_blocked_after_a_handful(world, service):
