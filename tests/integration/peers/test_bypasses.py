@@ -28,6 +28,7 @@ def test_p01_semicolon_pairs(learned):
     learned.passes(get("/list?sort=name"))
     learned.blocks(get(f"/users?username=tom;x={SAFE}"), "param username")
     learned.blocks(get("/users?username=tom;admin=yes"), "param username")
+    learned.blocks(get(f"/users?username=tom&b=1;x={SAFE}"), "GET /users")
     learned.blocks(post("/login", "application/x-www-form-urlencoded", "user=tom&city=Bern&remember=yes;admin=yes"), "remember")
 
 
