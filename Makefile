@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # A thin front: what to build is said by meson.build, how each step goes by tools/.
-.PHONY: all build run test mutants check format bench soak fuzz install setup clean
+.PHONY: all build run test mutants legs check format bench soak fuzz install setup clean
 
 # Another build folder, when the clone can't be written.
 GUARD_BUILD ?= build
@@ -19,6 +19,10 @@ run: build
 
 test:
 	@tools/test.sh
+
+# The gate in an nginx built with sanitizers, and in nginx of newer Debian releases, where these can be had; takes half an hour.
+legs: build
+	@tools/legs/nginx-asan.sh; tools/legs/newer-nginx.sh
 
 # Plants each defect of tests/mutants in a copy and sees that the tests notice it; takes half an hour.
 mutants: build
