@@ -116,31 +116,32 @@ def section(text, title):
     return found[1] if found else ""
 
 
-def rows(text):
+def cells_of(text):
     """Cells of the rows of the Markdown tables."""
-    found = [[cell.strip() for cell in re.split(r"(?<!\\)\|", line.strip())[1:-1]] for line in text.splitlines() if line.startswith("|")]
-    return [cells for cells in found if cells and cells[0].startswith("`")]
+    return [[cell.strip() for cell in re.split(r"(?<!\\)\|", line.strip())[1:-1]] for line in text.splitlines() if line.startswith("|")]
+
+
+def rows(text):
+    """Of those whose first cell is code."""
+    return [cells for cells in cells_of(text) if cells and cells[0].startswith("`")]
 
 
 def module_page():
     with open(os.path.join(ROOT, "docs", "guide", "nginx.md"), encoding="utf-8") as file:
         text = file.read()
-    told = {}
-    for paragraph in re.split(r"\n\s*\n", text):
-        start = re.match(r"\*\*`(\w+)[^`]*`\*\*\s*(.*)", paragraph, re.S)
-        if start:
-            told[start[1]] = start[2]
     lines = head("ngx_http_guard_module", 8, "the gate of Guard in nginx")
     lines += [".Sh SYNOPSIS", ".Bd -literal", "load_module modules/ngx_http_guard_module.so;", ".Ed", ".Sh DESCRIPTION",
               "Compares the exchanges of a service with the policy that", ".Xr guardd 8",
               "published for it, and records what it sees.", "The service is named by configuration and never by a client.",
               ".Sh DIRECTIVES", ".Bl -tag -width Ds"]
-    for cells in rows(section(text, "Directives")):
-        syntax = cells[0].strip("`").replace("\\|", "|")
-        lines += [f".It {inline(syntax)}"]
-        lines += ["Default: " + inline(cells[1]) + ".", "Context: " + inline(cells[2]) + "."] if len(cells) > 2 else []
-        description = told.get(syntax.split()[0])
-        lines += [".Pp", inline(description)] if description else []
+    for body in re.findall(r"^### guard\w*\n(.*?)(?=^##|\Z)", text, re.M | re.S):
+        told = {cells[0].strip(): cells[1] for cells in cells_of(body) if len(cells) > 1}
+        prose = "\n".join(line for line in body.splitlines() if not line.startswith("|"))
+        paragraphs = [part for part in re.split(r"\n\s*\n", prose) if part.strip() and "```" not in part]
+        lines += [f".It {inline(told['Syntax'].strip('`;'))}",
+                  f"Default: {inline(told['Default'])}.", f"Context: {inline(told['Context'])}."]
+        for paragraph in paragraphs:
+            lines += [".Pp", inline(paragraph)]
     lines += [".El"]
     variables = rows(section(text, "Variables"))
     if variables:
