@@ -100,6 +100,7 @@ static enum guard_rc observe(struct learning *learning, const struct guard_excha
     struct guard_txn_cfg cfg = {.service = learning->service,
                                 .hash_seed = 1,
                                 .time_ms = exchange->time_ms,
+                                .unseen = exchange->unseen,
                                 .outbound = learning->outbound};
     struct guard_client client = traffic_client(exchange);
     struct guard_txn *txn = NULL;
@@ -312,7 +313,7 @@ const struct command command_learn = {
                "same file twice changes nothing.\n"
                "Piles of several files can be made apart and merged with guard pile merge. Access "
                "logs hold no bodies and few\n"
-               "headers: what was learned from them alone knows none.",
+               "headers: bodies and headers are then not judged.",
     .options = options,
     .run = run,
 };

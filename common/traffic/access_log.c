@@ -327,7 +327,7 @@ enum guard_rc access_log_read(struct access_log *log, struct guard_exchange *out
 {
     struct guard_span values[LOG_PIECES_MAX];
     struct reading reading = {.exchange = out, .arena = arena};
-    *out = (struct guard_exchange){.version = 11, .latency_us = UINT32_MAX};
+    *out = (struct guard_exchange){.version = 11, .latency_us = UINT32_MAX, .unseen = true};
     *skipped = false;
     if (line.len > 0 && line.ptr[line.len - 1] == '\r')
         line.len--;

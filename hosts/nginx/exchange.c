@@ -486,7 +486,7 @@ ngx_int_t gate_log_handler(ngx_http_request_t *r)
         gate_stream_finish(r, exchange);
     ngx_uint_t status = r->err_status != 0 ? r->err_status : r->headers_out.status;
     ngx_uint_t answered = exchange->response.begun ? exchange->response.status : status;
-    if (exchange->stream != NULL && exchange->stream->blocked)
+    if (exchange->action == GUARD_BLOCK)
         answered = NGX_HTTP_FORBIDDEN; /* what the service said first is no approval */
     guard_txn_response(exchange->txn, (uint32_t)answered, latency_us(r, exchange));
     exchange->verdict = guard_txn_whole(exchange->txn);

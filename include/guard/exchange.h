@@ -27,6 +27,7 @@ struct guard_exchange {
     uint32_t header_count;
     bool body_known;
     struct guard_span body; /* decoded */
+    bool unseen;            /* as in guard_txn_cfg: bodies and most headers weren't recorded */
     bool response_known;    /* more than status and latency is: headers or a body */
     struct guard_header *response_headers;
     uint32_t response_header_count;

@@ -55,6 +55,7 @@ struct guard_model_endpoint {
     struct guard_span *media_types;
     uint32_t media_count;
     bool body_seen;
+    bool unseen; /* some of the traffic was recorded without bodies: nothing is said of them */
     uint32_t body_max;    /* bytes */
     uint32_t latency_max; /* milliseconds; 0: not known, or without bound as of streams */
     uint32_t leaks;       /* of a response: bit per enum guard_leak: normal here */

@@ -97,8 +97,9 @@ void gd_judge(struct gd_decision *decision, uint32_t mode)
     verdict->decision = conclude(decision);
     verdict->action = act(verdict->decision, mode);
     /* Of a message that goes on only what ends it is written down: the arena isn't for ever. */
-    if (decision->partial && verdict->action != GUARD_BLOCK)
+    if (decision->partial && (verdict->action != GUARD_BLOCK || decision->reported))
         return;
+    decision->reported = decision->partial;
     for (uint32_t i = 0; i < decision->candidate_count && i < GUARD_FINDINGS_MAX; i++)
         gd_finding_fill(decision, &decision->candidates[i],
                         &verdict->findings[verdict->finding_count++]);

@@ -49,8 +49,9 @@ struct gd_decision {
     struct guard_span template_text;
 
     enum guard_part part;
-    bool partial; /* the message goes on: nothing is missing yet */
-    bool exempt;  /* learned rules don't hold */
+    bool partial;  /* the message goes on: nothing is missing yet */
+    bool reported; /* a check on the way has written its findings down */
+    bool exempt;   /* learned rules don't hold */
     const struct guard_policy *policy;
     const struct gd_profile *profile;
     struct gd_common common;

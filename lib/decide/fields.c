@@ -9,6 +9,11 @@ enum {
     NAME_OFF = 0xfffffffe
 }; /* not to be judged: below an unknown name, or without an endpoint */
 
+static bool is_of_body(enum guard_location location)
+{
+    return location != GUARD_LOCATION_PATH && location != GUARD_LOCATION_QUERY;
+}
+
 static void unknown(struct gd_decision *decision, uint32_t index)
 {
     const struct gd_policy_endpoint *endpoint = decision->endpoint;
@@ -27,6 +32,9 @@ static void unknown(struct gd_decision *decision, uint32_t index)
         candidate.values = decision->common.exchanges;
         candidate.clients = decision->common.clients;
         candidate.strength = decision->common.strength[GUARD_RULE_NAME];
+    } else if ((endpoint->flags & GD_ENDPOINT_UNSEEN) != 0 && is_of_body(field->location) &&
+               (endpoint->flags & GD_ENDPOINT_CLOSED) == 0) {
+        return;
     } else if (endpoint->flags & GD_ENDPOINT_CLOSED) {
         candidate.configured = true;
         candidate.strength = GD_POLICY_CERTAIN;

@@ -41,6 +41,7 @@ static void clear(struct gd_decision *decision)
 {
     const struct gd_deciding none = {.policy = NULL};
     decision->known_cap = 0;
+    decision->reported = false;
     decision->exempt = false;
     gd_decide(decision, &none, NULL);
 }
@@ -197,6 +198,7 @@ enum guard_rc guard_txn_response_begin(struct guard_txn *txn, uint32_t status)
     GUARD_TRY(gd_builder_begin_answer(&answer->builder, &txn->cfg, status, txn->arena));
     answer->profile = gd_builder_profile(answer->builder);
     answer->decision.known_cap = 0;
+    answer->decision.reported = false;
     answer->decision.verdict = passed;
     txn->answer = answer;
     return GUARD_OK;

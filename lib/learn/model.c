@@ -242,6 +242,10 @@ static enum guard_rc write_profile(struct writing *writing, struct guard_model_e
     }
     if (endpoint->fields.cut)
         out->strength[GUARD_RULE_NAME] = 0;
+    out->unseen = gd_draft_lost(&endpoint->group, GD_KIND_SIZE);
+    if (out->unseen)
+        out->strength[GUARD_RULE_SIZE] = out->strength[GUARD_RULE_SIZE_FAR] =
+            out->strength[GUARD_RULE_CONTENT_TYPE] = out->strength[GUARD_RULE_DEPTH] = 0;
     return GUARD_OK;
 }
 
@@ -340,7 +344,7 @@ static enum guard_rc write_service(struct writing *writing)
         gd_model_strength(draft, &draft->service_place, GUARD_RULE_STATUS, false);
     model->service_strength[GUARD_RULE_FAULT] =
         gd_model_strength(draft, &draft->service_place, GUARD_RULE_FAULT, false);
-    if (!draft->service_fields.cut)
+    if (!draft->service_fields.cut && !gd_draft_lost(&draft->service, GD_KIND_SIZE))
         model->service_strength[GUARD_RULE_NAME] =
             gd_model_strength(draft, &draft->header_place, GUARD_RULE_NAME,
                               gd_draft_lost(&draft->service, GD_KIND_NAME));

@@ -175,6 +175,15 @@ static void touch_outcome(struct gd_touch *touch, struct gd_cell *method,
         gd_touch_number(touch, method, GD_KIND_LATENCY, gd_bucket(profile->latency_us / 1000));
 }
 
+/* As if sizes had been pushed out of a full table: whether there were bodies, and which headers,
+ * these records don't tell. */
+static void note_unseen(struct gd_cell *root, struct gd_cell *method)
+{
+    gd_cell_drop(root, GD_KIND_SIZE);
+    if (method != NULL)
+        gd_cell_drop(method, GD_KIND_SIZE);
+}
+
 static enum guard_rc touch_all(struct gd_touch *touch, const struct gd_profile *profile)
 {
     struct gd_cell *root = touch->pile->tree.root;
@@ -189,6 +198,8 @@ static enum guard_rc touch_all(struct gd_touch *touch, const struct gd_profile *
     GUARD_TRY(touch_message(touch, &owners, profile));
     if (method != NULL)
         touch_outcome(touch, method, profile);
+    if (profile->unseen)
+        note_unseen(root, method);
     GUARD_TRY(touch_answer(touch, method, profile));
     return touch->nomem ? GUARD_E_NOMEM : GUARD_OK;
 }

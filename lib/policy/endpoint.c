@@ -97,7 +97,7 @@ static enum guard_rc apply_rules(struct gd_plan *plan, struct gd_plan_endpoint *
 static void fill_learned(struct gd_policy_endpoint *out, const struct guard_model_endpoint *model,
                          bool configured)
 {
-    out->flags |= GD_ENDPOINT_LEARNED;
+    out->flags |= GD_ENDPOINT_LEARNED | (model->unseen ? GD_ENDPOINT_UNSEEN : 0u);
     if (!model->trusted && !configured)
         out->flags |= GD_ENDPOINT_PENDING;
     memcpy(out->faults, model->faults, sizeof(out->faults));

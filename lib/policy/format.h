@@ -118,6 +118,8 @@ enum gd_policy_endpoint_flag {
     GD_ENDPOINT_FORBIDDEN = 16, /* its method does */
     GD_ENDPOINT_HEADERS = 32,   /* has headers or cookies of its own */
     GD_ENDPOINT_ANSWER = 64,    /* a response */
+    GD_ENDPOINT_UNSEEN =
+        128, /* some of it was learned without bodies: names in them are not judged */
 };
 
 /* A response is an endpoint of its own: no node leads to it, and its method is empty. */

@@ -334,6 +334,7 @@ enum guard_rc gd_record_decode(struct guard_span record, struct guard_arena *are
         .decision = head.decision,
         .outbound = (flags & GD_RECORD_OUTBOUND) != 0,
         .exempt = (flags & GD_RECORD_EXEMPT) != 0,
+        .unseen = (flags & GD_RECORD_UNSEEN) != 0,
     };
     out->version = get_u32(&reader);
     GUARD_TRY(get_message(&reader, out));

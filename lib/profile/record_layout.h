@@ -17,7 +17,8 @@ enum {
     GD_RECORD_RESPONSE = 4, /* a response stands behind the request */
     GD_RECORD_OUTBOUND = 8,
     GD_RECORD_EXEMPT = 16,
-    GD_RECORD_FLAGS = 31,
+    GD_RECORD_UNSEEN = 32,
+    GD_RECORD_FLAGS = 63,
 };
 
 /* Room that a request's fields leave to its response. */

@@ -381,6 +381,69 @@ static void test_exempt(void **state)
     guard_pile_free(pile);
 }
 
+/* POST with or without a body, recorded with or without what was in it. */
+static struct guard_txn *post(const struct guard_policy *policy, uint32_t number, bool unseen,
+                              const char *body)
+{
+    const struct guard_client client = {.unit = GUARD_UNIT_PREFIX,
+                                        .address_len = 4,
+                                        .address = {10, 0, (uint8_t)(number % CLIENTS), 1}};
+    const struct guard_txn_cfg cfg = {.policy = policy,
+                                      .service = service,
+                                      .time_ms = 1700000000000 + 20000 * (uint64_t)number,
+                                      .unseen = unseen};
+    guard_arena_reset(&world.arena);
+    assert_int_equal(guard_txn_begin(&world.txn, &cfg, &world.arena), GUARD_OK);
+    guard_txn_client(world.txn, &client);
+    guard_txn_request(world.txn, GUARD_SPAN_LITERAL("POST"), GUARD_SPAN_LITERAL("/orders?a=1"), 11);
+    if (body != NULL) {
+        guard_txn_header(world.txn, GUARD_SPAN_LITERAL("Content-Type"),
+                         GUARD_SPAN_LITERAL("application/json"));
+        guard_txn_header(world.txn, GUARD_SPAN_LITERAL("X-Some"), GUARD_SPAN_LITERAL("1"));
+    }
+    (void)guard_txn_headers_end(world.txn);
+    if (body != NULL)
+        guard_txn_body(world.txn, gd_span(body, strlen(body)));
+    (void)guard_txn_request_end(world.txn);
+    guard_txn_response(world.txn, 200, UINT32_MAX);
+    return world.txn;
+}
+
+static void learn_posts(bool unseen)
+{
+    static uint8_t record[GUARD_RECORD_MAX];
+    const struct guard_pile_cfg pile_cfg = {.alloc = heap, .service = service};
+    const struct guard_learn_cfg cfg = {.alloc = heap};
+    struct guard_pile *pile = NULL;
+    struct guard_model *learned = NULL;
+    struct guard_err err;
+    assert_int_equal(guard_pile_new(&pile, &pile_cfg, &err), GUARD_OK);
+    for (uint32_t i = 0; i < EXCHANGES; i++) {
+        size_t len;
+        const struct guard_source source = {1, 1, i + 1};
+        struct guard_txn *txn = post(NULL, i, unseen, NULL);
+        assert_int_equal(guard_txn_record(txn, record, sizeof(record), &len), GUARD_OK);
+        assert_int_equal(guard_pile_observe(pile, &source, gd_span(record, len), &err), GUARD_OK);
+    }
+    assert_int_equal(guard_learn(&learned, pile, &cfg, &err), GUARD_OK);
+    compile(learned, GUARD_MODE_BLOCK, GUARD_MODE_BLOCK);
+    guard_model_free(learned);
+    guard_pile_free(pile);
+}
+
+/* What access logs don't tell is no evidence: neither that there are no bodies, nor no headers. */
+static void test_unseen(void **state)
+{
+    (void)state;
+    for (int unseen = 0; unseen <= 1; unseen++) {
+        learn_posts(unseen != 0);
+        const struct guard_verdict *verdict =
+            guard_txn_whole(post(world.policy, 1, false, "{\"item\":1}"));
+        assert_int_equal(verdict->decision, unseen != 0 ? GUARD_PASS : GUARD_BLOCK);
+    }
+    compile(model, GUARD_MODE_BLOCK, GUARD_MODE_BLOCK);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -388,6 +451,7 @@ int main(void)
         cmocka_unit_test(test_deviations),     cmocka_unit_test(test_modes),
         cmocka_unit_test(test_on_the_way),     cmocka_unit_test(test_checks_take_no_memory),
         cmocka_unit_test(test_policy_changes), cmocka_unit_test(test_exempt),
+        cmocka_unit_test(test_unseen),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
