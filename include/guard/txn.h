@@ -34,8 +34,7 @@ struct guard_txn_cfg {
     size_t body_limit;       /* bytes of request body inspected; 0 = 1 MiB */
     size_t response_limit;   /* bytes of response body inspected; 0 = 256 KiB */
     uint64_t time_ms;        /* when the request came, Unix time; 0 = unknown */
-    bool exempt;   /* a probe or a declared scanner: learned rules don't hold, nothing is learned */
-    bool unseen;   /* who recorded it saw no body, and headers only here and there */
+    bool unseen;             /* who recorded it saw no body, and headers only here and there */
     bool outbound; /* a call that the service makes: its destination is the first path segment */
 };
 

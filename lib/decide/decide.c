@@ -132,12 +132,11 @@ static bool begin(struct gd_decision *decision, const struct gd_deciding *decidi
 void gd_decide(struct gd_decision *decision, const struct gd_deciding *deciding,
                const struct gd_profile *profile)
 {
-    decision->exempt = deciding->exempt;
     if (!begin(decision, deciding, profile))
         return;
     const struct gd_policy_header *header = deciding->policy->header;
     decision->part = profile->outbound ? GUARD_PART_OUTBOUND : GUARD_PART_REQUEST;
-    decision->exempt |= gd_profile_exempt(profile);
+    decision->exempt = gd_profile_exempt(profile);
     decision->common =
         (struct gd_common){true,           GD_POLICY_NONE,    header->required, header->strength,
                            header->faults, header->exchanges, header->clients};

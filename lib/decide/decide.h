@@ -75,7 +75,6 @@ struct gd_deciding {
     struct gd_hash_memo *memo;         /* may be NULL */
     struct guard_arena *arena;
     bool partial;
-    bool exempt; /* by the host: a probe, a declared scanner */
 };
 
 /* Fills decision->verdict, its texts in the arena. */

@@ -27,7 +27,6 @@ struct guard_txn {
     struct guard_arena *arena;
     struct gd_hash_memo *memo; /* of literals */
     struct guard_txn_cfg cfg;
-    bool exempt;
     struct answer *answer;       /* NULL: the response isn't viewed */
     struct gd_decision *late;    /* NULL: it is in time */
     struct guard_verdict *whole; /* NULL until it is asked for */
@@ -66,7 +65,6 @@ enum guard_rc guard_txn_begin(struct guard_txn **out, const struct guard_txn_cfg
     txn->arena = arena;
     txn->memo = cfg->memo != NULL ? &cfg->memo->literals : NULL;
     txn->cfg = *cfg;
-    txn->exempt = cfg->exempt;
     txn->answer = NULL;
     txn->late = NULL;
     txn->whole = NULL;
@@ -125,11 +123,8 @@ void guard_txn_body(struct guard_txn *txn, struct guard_span chunk)
 
 static struct gd_deciding deciding(const struct guard_txn *txn, bool partial)
 {
-    return (struct gd_deciding){.policy = txn->policy,
-                                .memo = txn->memo,
-                                .arena = txn->arena,
-                                .partial = partial,
-                                .exempt = txn->exempt};
+    return (struct gd_deciding){
+        .policy = txn->policy, .memo = txn->memo, .arena = txn->arena, .partial = partial};
 }
 
 static void decide_request(struct guard_txn *txn)

@@ -25,7 +25,6 @@ enum guard_rc gd_builder_begin(struct gd_builder **out, const struct guard_txn_c
     profile->segments = builder->segments;
     profile->service = cfg->service;
     profile->time_ms = cfg->time_ms;
-    profile->exempt = cfg->exempt;
     profile->unseen = cfg->unseen;
     profile->outbound = cfg->outbound;
     profile->latency_us = UINT32_MAX;

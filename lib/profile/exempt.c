@@ -12,8 +12,8 @@ bool gd_profile_exempt(const struct gd_profile *profile)
 {
     /* Calls come from the service's own programs. */
     if (profile->outbound)
-        return profile->exempt;
-    return profile->exempt || gd_span_equal(profile->method, GUARD_SPAN_LITERAL("OPTIONS")) ||
+        return false;
+    return gd_span_equal(profile->method, GUARD_SPAN_LITERAL("OPTIONS")) ||
            (segment_is(profile, 0, GUARD_SPAN_LITERAL(".well-known")) &&
             segment_is(profile, 1, GUARD_SPAN_LITERAL("acme-challenge")));
 }

@@ -91,7 +91,6 @@ struct gd_profile {
     uint32_t field_cap;
     struct gd_field *fields; /* parents come before children */
     bool unseen;             /* bodies and most headers weren't recorded */
-    bool exempt;             /* by the host: a probe or a declared scanner */
     bool cut; /* not all features are here (GUARD_FAULT_RECORD, GUARD_FAULT_MEMORY) */
 };
 

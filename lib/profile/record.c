@@ -333,7 +333,6 @@ enum guard_rc gd_record_encode(const struct gd_profile *profile, uint8_t *out, s
     at = put_counted(at, viewed ? end - GD_RECORD_RESPONSE_ROOM : end, profile, flags);
     *flags |=
         (uint8_t)((viewed ? GD_RECORD_RESPONSE : 0) | (profile->outbound ? GD_RECORD_OUTBOUND : 0) |
-                  (profile->exempt ? GD_RECORD_EXEMPT : 0) |
                   (profile->unseen ? GD_RECORD_UNSEEN : 0));
     if (viewed)
         at = put_response(at, end, profile->response);

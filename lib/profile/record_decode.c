@@ -333,7 +333,6 @@ enum guard_rc gd_record_decode(struct guard_span record, struct guard_arena *are
         .body_bytes = head.request_bytes,
         .decision = head.decision,
         .outbound = (flags & GD_RECORD_OUTBOUND) != 0,
-        .exempt = (flags & GD_RECORD_EXEMPT) != 0,
         .unseen = (flags & GD_RECORD_UNSEEN) != 0,
     };
     out->version = get_u32(&reader);

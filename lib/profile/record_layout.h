@@ -16,9 +16,8 @@ enum {
     GD_RECORD_DROPPED = 2,  /* fields were left out: GUARD_FAULT_RECORD */
     GD_RECORD_RESPONSE = 4, /* a response stands behind the request */
     GD_RECORD_OUTBOUND = 8,
-    GD_RECORD_EXEMPT = 16,
-    GD_RECORD_UNSEEN = 32,
-    GD_RECORD_FLAGS = 63,
+    GD_RECORD_UNSEEN = 16,
+    GD_RECORD_FLAGS = 31,
 };
 
 /* Room that a request's fields leave to its response. */

@@ -356,10 +356,10 @@ static void test_policy_changes(void **state)
 static void test_exempt(void **state)
 {
     (void)state;
-    const struct guard_txn_cfg cfg = {.policy = world.policy, .service = service, .exempt = true};
+    const struct guard_txn_cfg cfg = {.policy = world.policy, .service = service};
     guard_arena_reset(&world.arena);
     assert_int_equal(guard_txn_begin(&world.txn, &cfg, &world.arena), GUARD_OK);
-    guard_txn_request(world.txn, GUARD_SPAN_LITERAL("GET"), GUARD_SPAN_LITERAL("/healthz"), 11);
+    guard_txn_request(world.txn, GUARD_SPAN_LITERAL("OPTIONS"), GUARD_SPAN_LITERAL("/healthz"), 11);
     (void)guard_txn_headers_end(world.txn);
     assert_int_equal(guard_txn_request_end(world.txn)->decision, GUARD_PASS);
     assert_int_equal(guard_txn_response_begin(world.txn, 500), GUARD_OK);
