@@ -229,8 +229,8 @@ static void test_skipped_and_wrong(void **state)
         "{\"request\":{\"method\":\"GET\",\"url\":\"http://a/\"}",
         "{\"request\":{\"method\":\"GET\",\"url\":\"http://a/\"} \"x\":1}",
         "{\"startedDateTime\":\"now\",\"request\":{\"method\":\"GET\",\"url\":\"http://a/\"}}",
-        "{\"request\":{\"method\":\"GET\",\"url\":\"http://a/\",\"postData\":{\"text\":\"*\","
-        "\"encoding\":\"base64\"}}}",
+        ("{\"request\":{\"method\":\"GET\",\"url\":\"http://a/\",\"postData\":{\"text\":\"*\","
+         "\"encoding\":\"base64\"}}}"),
     };
     struct guard_exchange exchange;
     bool skipped;
