@@ -14,6 +14,7 @@ enum node {
     NODE_CLIENT,
     NODE_SERVICE,
     NODE_POD,
+    NODE_UNSEEN,
     NODE_REQUEST,
     NODE_METHOD,
     NODE_TARGET,
@@ -49,6 +50,7 @@ static const struct member members[] = {
     MEMBER(NODE_ROOT, NODE_CLIENT, "client"),
     MEMBER(NODE_ROOT, NODE_SERVICE, "service"),
     MEMBER(NODE_ROOT, NODE_POD, "pod"),
+    MEMBER(NODE_ROOT, NODE_UNSEEN, "unseen"),
     MEMBER(NODE_ROOT, NODE_REQUEST, "request"),
     MEMBER(NODE_ROOT, NODE_RESPONSE, "response"),
     MEMBER(NODE_REQUEST, NODE_METHOD, "method"),
@@ -309,7 +311,9 @@ static void take_number(struct reading *reading, enum node node, struct guard_sp
 static void on_scalar(void *ctx, uint32_t node, enum gd_json_type type, struct guard_span text)
 {
     struct reading *reading = ctx;
-    if (type == GD_JSON_STRING)
+    if (node == NODE_UNSEEN && (type == GD_JSON_TRUE || type == GD_JSON_FALSE))
+        reading->exchange->unseen = type == GD_JSON_TRUE;
+    else if (type == GD_JSON_STRING)
         take_text(reading, (enum node)node, text);
     else if (type == GD_JSON_NUMBER)
         take_number(reading, (enum node)node, text);

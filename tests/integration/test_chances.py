@@ -177,4 +177,4 @@ def test_the_time_alone_stops_one_of_its_class(demo):
     demo.protect(time="block")
     answer = refusal(lambda: demo.look_up(heavy))
     assert b"id: " in answer.body
-    assert demo.look_up(demo.words["BENIGN"]).status == 200
+    passes(lambda: demo.look_up(demo.words["BENIGN"]))  # once the store has counted to its end
