@@ -329,13 +329,14 @@ static void finish(void *context, struct MHD_Connection *connection, void **stat
     *state = NULL;
 }
 
-/* Serves until a signal of `stop` arrives. */
+/* Serves until a signal of `stop` arrives. By poll: libmicrohttpd's loop over epoll fetches 128
+ * events at a time, and when there were just as many, it waits for more before it serves them. */
 static int run(struct service *service, uint16_t port, const sigset_t *stop)
 {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port)};
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     struct MHD_Daemon *daemon = MHD_start_daemon(
-        MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_EPOLL, port, NULL, NULL, on_request, service,
+        MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL, port, NULL, NULL, on_request, service,
         MHD_OPTION_SOCK_ADDR, (struct sockaddr *)&address, MHD_OPTION_NOTIFY_COMPLETED, finish,
         NULL, MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT,
         300U, MHD_OPTION_END);

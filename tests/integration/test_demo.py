@@ -5,9 +5,13 @@ front of a service that isn't ours."""
 import os
 import pathlib
 import random
+import re
+import select
 import signal
+import socket
 import subprocess
 import tempfile
+import time
 
 import pytest
 
@@ -89,6 +93,61 @@ def test_a_service_of_ones_own_is_protected(state, echo, number):
         assert not accepts(port) and not processes_with(state)
     finally:
         end_process(process, timeout=60)
+
+
+@pytest.fixture
+def demo_service(tmp_path):
+    """The demo's service with its store, as a process with a port."""
+    started = []
+    try:
+        for name, *options in (("store", "--socket", tmp_path / "s"), ("service", "--store", tmp_path / "s")):
+            log = tmp_path / f"{name}.log"
+            with open(log, "wb") as out:
+                started.append(subprocess.Popen([BIN / f"guard-demo-{name}", *options], stdin=subprocess.DEVNULL, stdout=out))
+            wait_for(lambda: b"listening on" in log.read_bytes(), f"the {name}", 60)
+        started[-1].port = int(re.search(rb":([0-9]+)\n", log.read_bytes()).group(1))
+        yield started[-1]
+    finally:
+        for process in reversed(started):
+            end_process(process)
+
+
+def stopped(process):
+    with open(f"/proc/{process.pid}/stat", encoding="utf-8") as file:
+        return file.read().rpartition(")")[2].split()[0] == "T"
+
+
+def answered(clients):
+    """How many of them get an answer: all, or as many as come until the time is over."""
+    waiting = set(clients)
+    end = time.monotonic() + 60
+    while waiting and time.monotonic() < end:
+        for sock in select.select(list(waiting), [], [], 1)[0]:
+            if not sock.recv(65536):
+                return len(clients) - len(waiting)
+            waiting.remove(sock)
+    return len(clients) - len(waiting)
+
+
+def test_the_service_answers_any_number_of_requests_at_once(demo_service):
+    """Its library's epoll loop went to sleep over requests when as many as it fetches at a time (128) came together: what was
+    behind it then got no answer until another request came. They come together while it is stopped, as on a busy machine."""
+    request = b"GET /users?username=tom HTTP/1.1\r\nHost: a\r\n\r\n"
+    for count in [*range(126, 131)] * 2:
+        clients = [socket.create_connection(("127.0.0.1", demo_service.port)) for _ in range(count)]
+        try:
+            for sock in clients:
+                sock.sendall(request)
+            assert answered(clients) == count, f"{count} of which each comes by itself"
+            demo_service.send_signal(signal.SIGSTOP)
+            wait_for(lambda: stopped(demo_service), "the service to stop", 60)
+            for sock in clients:
+                sock.sendall(request)
+            demo_service.send_signal(signal.SIGCONT)
+            assert answered(clients) == count, f"{count} at once"
+        finally:
+            for sock in clients:
+                sock.close()
 
 
 def guard_status(state):
