@@ -184,10 +184,11 @@ class Nginx:
 
 
 class Answer:
-    def __init__(self, status, headers, body):
+    def __init__(self, status, headers, body, failure=""):
         self.status = status
         self.headers = headers
         self.body = body
+        self.failure = failure  # why there is none: curl's exit code and messages
 
     def json(self):
         return json.loads(self.body)
@@ -207,7 +208,8 @@ def curl(url, *options, timeout=30, data=None):
     for line in lines[1:]:
         name, _, value = line.partition(":")
         headers[name.strip().lower()] = value.strip()
-    return Answer(int(words[1]) if len(words) > 1 and words[1].isdigit() else 0, headers, body)
+    failure = f"curl: {done.returncode}\n{done.stderr.decode(errors='replace')}" if done.returncode != 0 else ""
+    return Answer(int(words[1]) if len(words) > 1 and words[1].isdigit() else 0, headers, body, failure)
 
 
 class Echo(http.server.BaseHTTPRequestHandler):
