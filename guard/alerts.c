@@ -1,31 +1,34 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `guard alerts`: what was reported or blocked, with its reason; looks an id up that a client
  * quotes. */
+#include "alert_log.h"
 #include "command.h"
-#include "common/file.h"
-#include "state_files.h"
+#include "ecs.h"
+#include "triage.h"
 
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 enum { ALERTS_STATE, ALERTS_FORMAT, ALERTS_SERVICE, ALERTS_ID, ALERTS_FOLLOW };
 
 static const struct option_spec options[] = {
     {"state", "DIR", "state directory (default $GUARD_STATE or /var/lib/guard)"},
-    {"format", "text|jsonl", "for people or programs (default text)"},
+    {"format", "text|jsonl|ecs",
+     "for people, for programs, or in the words of the Elastic Common Schema (default text)"},
     {"service", "NAME", "only this service"},
     {"id", "ID", "only the exchange with this id and the calls that it caused"},
     {"follow", NULL, "go on with new alerts until interrupted"},
     {NULL, NULL, NULL},
 };
 
+enum alert_form { FORM_TEXT, FORM_JSONL, FORM_ECS };
+
 struct printing {
     const struct arguments *arguments;
-    bool jsonl;
+    enum alert_form form;
+    struct triage triage;
     bool colour;
     bool id_found;
 };
@@ -38,15 +41,12 @@ static void print_text_of(const struct document_node *alert, const char *name)
 
 static void print_text(const struct printing *printing, const struct document_node *alert)
 {
-    char when[32] = "";
-    time_t seconds = (time_t)(number_of(alert, "time_ms") / 1000);
-    struct tm parts;
-    if (localtime_r(&seconds, &parts) != NULL)
-        strftime(when, sizeof(when), "%Y-%m-%d %H:%M:%S", &parts);
+    char when[32];
+    const struct triage_word *word = triage_of(&printing->triage, alert);
     bool blocked = strcmp(text_of(alert, "action"), "block") == 0;
     const char *colour = !printing->colour ? "" : blocked ? "\033[31m" : "\033[33m";
     double count = number_of(alert, "count");
-    printf("%s ", when);
+    printf("%s ", alert_time(when, number_of(alert, "time_ms")));
     print_text_of(alert, "service");
     printf(" %s", colour);
     print_text_of(alert, "explanation");
@@ -62,6 +62,8 @@ static void print_text(const struct printing *printing, const struct document_no
         printf(" (not blocked: mode)");
     if (count > 1)
         printf(" (%.0f times)", count);
+    if (word != NULL)
+        printf(" [%s]", word->state);
     putchar('\n');
 }
 
@@ -70,43 +72,26 @@ static bool wanted(const struct printing *printing, const struct document_node *
     const char *service = printing->arguments->values[ALERTS_SERVICE];
     const char *id = printing->arguments->values[ALERTS_ID];
     return (service == NULL || strcmp(service, text_of(alert, "service")) == 0) &&
-           (id == NULL || strcmp(id, text_of(alert, "id")) == 0 ||
-            strcmp(id, text_of(alert, "caused_by")) == 0);
+           (id == NULL || alert_names(alert, id));
 }
 
-static void print_line(struct printing *printing, const char *line, size_t len)
+static void take(void *ctx, const struct document_node *alert, struct guard_span line)
 {
-    struct guard_alloc heap = heap_alloc();
-    struct guard_arena arena;
-    struct document document;
-    guard_arena_init(&arena, &heap, (size_t)4 << 20);
-    if (document_parse(&document, "alerts.jsonl", (struct guard_span){(const uint8_t *)line, len},
-                       &arena, NULL) == GUARD_OK &&
-        wanted(printing, document.root)) {
-        printing->id_found = true;
-        if (printing->jsonl)
-            printf("%.*s\n", (int)len, line);
-        else
-            print_text(printing, document.root);
-    }
-    guard_arena_reset(&arena);
+    struct printing *printing = ctx;
+    if (!wanted(printing, alert))
+        return;
+    printing->id_found = true;
+    if (printing->form == FORM_TEXT)
+        print_text(printing, alert);
+    else if (printing->form == FORM_ECS)
+        ecs_print(alert, triage_of(&printing->triage, alert));
+    else
+        printf("%.*s\n", (int)line.len, (const char *)line.ptr);
 }
 
-/* Prints whole lines; an unfinished last line is left for the next time. */
 static void print_lines(struct printing *printing, FILE *file)
 {
-    char *line = NULL;
-    size_t cap = 0;
-    ssize_t len;
-    while ((len = getline(&line, &cap, file)) > 0) {
-        if (line[len - 1] != '\n') {
-            fseek(file, -(long)len, SEEK_CUR);
-            break;
-        }
-        print_line(printing, line, (size_t)len - 1);
-    }
-    free(line);
-    clearerr(file);
+    alert_log_lines(file, take, printing);
     fflush(stdout);
 }
 
@@ -131,42 +116,72 @@ static void follow(struct printing *printing, FILE **file, const char *path)
     }
 }
 
-static int run(const struct arguments *arguments)
+static bool parse_form(const char *text, enum alert_form *out)
 {
-    const char *format = arguments->values[ALERTS_FORMAT];
+    static const char *const names[] = {"text", "jsonl", "ecs"};
+    for (int form = FORM_TEXT; form <= FORM_ECS; form++) {
+        if (text == NULL || strcmp(text, names[form]) == 0) {
+            *out = (enum alert_form)form;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What a client quotes may be long ago: all files that are kept. */
+static int look_up(struct printing *printing, const char *dir)
+{
+    bool any;
+    if (!alert_log_all(dir, take, printing, &any))
+        return EXIT_FAILED;
+    if (!printing->id_found)
+        return complain(EXIT_FAILED, "no alert has this id");
+    return EXIT_GOOD;
+}
+
+static int print_all(struct printing *printing, const char *dir)
+{
     char path[STATE_PATH_MAX];
-    struct printing printing = {.arguments = arguments, .colour = terminal_colour()};
-    if (arguments->count != 0 ||
-        (format != NULL && strcmp(format, "text") != 0 && strcmp(format, "jsonl") != 0))
-        return complain(EXIT_USAGE, "--format is text or jsonl, and there are no operands");
-    printing.jsonl = format != NULL && strcmp(format, "jsonl") == 0;
-    if (state_path(path, state_dir(arguments->values[ALERTS_STATE]), "",
-                   (struct guard_span){NULL, 0}, "alerts.jsonl") != GUARD_OK)
+    bool going_on = printing->arguments->values[ALERTS_FOLLOW] != NULL;
+    if (state_path(path, dir, "", (struct guard_span){NULL, 0}, "alerts.jsonl") != GUARD_OK)
         return complain(EXIT_FAILED, "the path is too long");
     FILE *file = fopen(path, "r");
-    if (file == NULL && errno == ENOENT && arguments->values[ALERTS_FOLLOW] == NULL) {
-        if (!printing.jsonl)
+    if (file == NULL && errno == ENOENT && !going_on) {
+        if (printing->form == FORM_TEXT)
             printf("no alerts\n");
-        return arguments->values[ALERTS_ID] != NULL ? EXIT_FAILED : EXIT_GOOD;
+        return EXIT_GOOD;
     }
     if (file == NULL)
         return complain(EXIT_FAILED, "%s: %s", path, strerror(errno));
-    print_lines(&printing, file);
-    if (arguments->values[ALERTS_FOLLOW] != NULL)
-        follow(&printing, &file, path);
+    print_lines(printing, file);
+    if (going_on)
+        follow(printing, &file, path);
     fclose(file);
-    if (arguments->values[ALERTS_ID] != NULL && !printing.id_found)
-        return complain(
-            EXIT_FAILED,
-            "no alert has this id (repetitions are folded: only the first and the last are named)");
     return EXIT_GOOD;
+}
+
+static int run(const struct arguments *arguments)
+{
+    const char *dir = state_dir(arguments->values[ALERTS_STATE]);
+    struct printing printing = {.arguments = arguments, .colour = terminal_colour()};
+    bool follows = arguments->values[ALERTS_FOLLOW] != NULL;
+    bool by_id = arguments->values[ALERTS_ID] != NULL;
+    if (arguments->count != 0 || !parse_form(arguments->values[ALERTS_FORMAT], &printing.form))
+        return complain(EXIT_USAGE, "--format is text, jsonl or ecs, and there are no operands");
+    if (!triage_read(&printing.triage, dir))
+        return EXIT_FAILED;
+    int status = by_id && !follows ? look_up(&printing, dir) : print_all(&printing, dir);
+    triage_free(&printing.triage);
+    return status;
 }
 
 const struct command command_alerts = {
     .name = "alerts",
     .usage = "",
     .summary = "show what was reported or blocked, and why",
-    .details = "Repetitions of one kind within a minute are one line with a count.",
+    .details = "Repetitions of one kind within a minute are one line with a count; what people "
+               "said of it (`guard triage`) "
+               "stands\nbehind it. `guard explain ID` tells everything about one.",
     .options = options,
     .run = run,
 };

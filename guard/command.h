@@ -51,6 +51,8 @@ extern const struct command command_policy;
 extern const struct command command_run;
 extern const struct command command_status;
 extern const struct command command_alerts;
+extern const struct command command_explain;
+extern const struct command command_triage;
 extern const struct command command_completion;
 
 /* All of them in the order of the help, ended by NULL. */

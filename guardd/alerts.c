@@ -15,7 +15,11 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum { FINDINGS_MAX = 16, TEXT_MAX = 2048 };
+enum {
+    FINDINGS_MAX = 16,
+    TEXT_MAX = 2048,
+    ALERT_TAIL_MAX = 512 + ALERT_IDS_MAX * (ALERT_ID_CHARS * 6 + 3), /* escaped */
+};
 
 static const struct guard_span no_service = {NULL, 0};
 
@@ -132,22 +136,38 @@ static void rotate(const struct alerts *alerts)
     }
 }
 
+/* The other alerts of the line, whose ids clients may quote. */
+static void write_ids(struct json_writer *json, const struct alert_fold *fold)
+{
+    if (fold->id_count < 2)
+        return;
+    json_open(json, "ids", '[');
+    for (uint32_t i = 0; i < fold->id_count; i++)
+        json_text(json, NULL, fold->ids[i]);
+    json_close(json, ']');
+}
+
 /* Writes what the fold counted since its last line. False: there was no room, it still holds it. */
 static bool write_fold(struct alerts *alerts, struct alert_fold *fold)
 {
-    char line[ALERT_BYTES_MAX + 256];
+    char line[ALERT_BYTES_MAX + ALERT_TAIL_MAX];
+    struct json_writer json;
     struct guard_err err;
     if (fold->count == 0)
         return true;
-    int tail =
-        snprintf(line, sizeof(line),
-                 "%.*s,\"suppressed\":%llu,\"count\":%llu,\"first_ms\":%llu,\"last_ms\":%llu}",
-                 (int)fold->len, fold->line, (unsigned long long)fold->suppressed,
-                 (unsigned long long)fold->count, (unsigned long long)fold->first_ms,
-                 (unsigned long long)fold->last_ms);
-    if (tail > 0 && (size_t)tail < sizeof(line)) {
+    json_writer_init(&json, line, sizeof(line));
+    memcpy(line, fold->line, fold->len);
+    json.len = fold->len;
+    json.comma = true;
+    json_integer(&json, "suppressed", (int64_t)fold->suppressed);
+    json_integer(&json, "count", (int64_t)fold->count);
+    json_integer(&json, "first_ms", (int64_t)fold->first_ms);
+    json_integer(&json, "last_ms", (int64_t)fold->last_ms);
+    write_ids(&json, fold);
+    json_close(&json, '}');
+    if (!json.overflow) {
         rotate(alerts);
-        if (file_append_line(alerts->path, (struct guard_span){(const uint8_t *)line, (size_t)tail},
+        if (file_append_line(alerts->path, (struct guard_span){(const uint8_t *)line, json.len},
                              &err) != GUARD_OK) {
             if (!alerts->failing)
                 log_event("alarm", "alerts-not-written", no_service, "%s; tried again", err.text);
@@ -158,9 +178,12 @@ static bool write_fold(struct alerts *alerts, struct alert_fold *fold)
             log_event("info", "alerts-written-again", no_service, "%s", "");
         alerts->failing = false;
         alerts->written++;
+    } else {
+        alerts->failed++;
     }
     fold->count = 0;
     fold->suppressed = 0;
+    fold->id_count = 0;
     return true;
 }
 
@@ -187,8 +210,16 @@ static struct alert_fold *fold_of(struct alerts *alerts, uint64_t key)
     return best;
 }
 
+static void add_id(struct alert_fold *fold, struct guard_span id)
+{
+    if (id.len == 0 || id.len > ALERT_ID_CHARS || fold->id_count == ALERT_IDS_MAX)
+        return;
+    memcpy(fold->ids[fold->id_count], id.ptr, id.len);
+    fold->ids[fold->id_count++][id.len] = '\0';
+}
+
 static void fold_add(struct alerts *alerts, uint64_t key, const char *line, size_t len,
-                     uint64_t suppressed)
+                     struct guard_span id, uint64_t suppressed)
 {
     uint64_t now = clock_unix_ms();
     struct alert_fold *fold = fold_of(alerts, key);
@@ -207,6 +238,7 @@ static void fold_add(struct alerts *alerts, uint64_t key, const char *line, size
     fold->suppressed += suppressed;
     if (fold->count++ == 0)
         fold->first_ms = now;
+    add_id(fold, id);
     if (first)
         (void)write_fold(alerts, fold);
     else
@@ -239,7 +271,8 @@ static void take_document(struct alerts *alerts, const struct document_node *ale
         alerts->hostile++;
         return;
     }
-    fold_add(alerts, fold_key(alert), line, json.len, suppressed_of(alert));
+    fold_add(alerts, fold_key(alert), line, json.len, text_member(alert, "id"),
+             suppressed_of(alert));
 }
 
 void alerts_take(struct alerts *alerts, struct guard_span text)

@@ -10,6 +10,8 @@ enum {
     ALERT_BYTES_MAX = 16 * 1024,
     ALERT_FOLDS_MAX = 512,
     ALERT_WINDOW_MS = 60000,
+    ALERT_IDS_MAX = 64, /* that a line names; more are counted only */
+    ALERT_ID_CHARS = 32,
     ALERT_FILE_MAX = 64 << 20, /* then alerts.jsonl becomes alerts.jsonl.1, up to .4 */
 };
 
@@ -21,6 +23,9 @@ struct alert_fold {
     uint64_t suppressed; /* by quotas of gates, likewise */
     size_t len;
     char *line; /* the last alert of the kind, without its closing brace */
+    /* Of those since the last line: a client may quote any of them. */
+    char ids[ALERT_IDS_MAX][ALERT_ID_CHARS + 1];
+    uint32_t id_count;
 };
 
 struct alerts {

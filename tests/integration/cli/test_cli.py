@@ -329,6 +329,7 @@ def test_gates_can_read_a_bypass_whatever_the_umask(tmp_path):
     ["mode"], ["bypass", "a"], ["bypass", "../a", "--for", "1m", "--reason", "x"], ["bypass", "a", "--for", "99h", "--reason", "x"],
     ["run"], ["run", "--upstream", "ftp://x"], ["show"], ["diff", "a"], ["status", "x"], ["learn", "--support", "7", "x"],
     ["check", "--guardian", "g", "--alpha", "2", "x"], ["check", "--guardian", "g", "--format", "xml", "x"], ["learn", "--pile"],
+    ["alerts", "--format", "xml"], ["explain"], ["triage"], ["triage", "x"], ["triage", "x", "maybe"],
 ])
 def test_wrong_use_exits_with_2_and_says_why(arguments):
     done = guard(*arguments, status=2)
@@ -337,10 +338,33 @@ def test_wrong_use_exits_with_2_and_says_why(arguments):
 
 def test_help_of_every_command_names_its_options():
     overview = guard("--help").out
-    for name in ("run", "status", "alerts", "mode", "bypass", "learn", "check", "show", "diff", "pile", "policy", "completion"):
+    for name in ("run", "status", "alerts", "explain", "triage", "mode", "bypass", "learn", "check", "show", "diff", "pile", "policy", "completion"):
         assert f"  {name} " in overview
         assert "--help" in guard(name, "--help").out
     assert guard("--version").out.startswith("guard ")
+
+
+def test_alerts_of_all_kept_files_are_found_and_no_line_spoils_the_others(tmp_path):
+    def line(number, **more):
+        return json.dumps({"time_ms": 1764000000000, "id": f"{number:032x}", "service": "shop", "verdict": "block", "action": "alert",
+                           "method": "GET", "template": "/a", "client": "10.0.0.1", "explanation": f"WOULD BLOCK {number}",
+                           "findings": [{"part": "request", "location": "query", "name": "q", "rule": "character", "observed": "=",
+                                         "expected": "abc", "p": 1e-5}], **more}) + "\n"
+    (tmp_path / "alerts.jsonl.3").write_text(line(3, ids=[f"{n:032x}" for n in (31, 32, 3)], count=3, first_ms=1, last_ms=2))
+    (tmp_path / "alerts.jsonl").write_text("nonsense\n" + line(1) + '{"id":["x"],"findings":7}\n' + line(2)[:-20])
+    text = guard("explain", f"{31:032x}", "--state", tmp_path).out
+    assert "WOULD BLOCK 3" in text and "3 of this kind" in text and "1 in 100000" in text and "not blocked: the mode" in text
+    assert "characters" in text
+    assert "WOULD BLOCK 1" in guard("alerts", "--id", f"{1:032x}", "--state", tmp_path).out
+    assert guard("alerts", "--state", tmp_path).out.count("WOULD BLOCK") == 1  # the last line isn't finished
+    guard("explain", f"{2:032x}", "--state", tmp_path, status=1)
+    for state in ("true", "false"):
+        guard("triage", f"{1:032x}", state, "--state", tmp_path)
+    assert "[false]" in guard("alerts", "--state", tmp_path).out  # the last word counts
+    words = [json.loads(word) for word in (tmp_path / "triage.jsonl").read_text().splitlines()]
+    assert [word["state"] for word in words] == ["true", "false"] and words[0]["service"] == "shop" and words[0]["by"]
+    assert (tmp_path / "triage.jsonl").stat().st_mode & 0o007 == 0
+    assert "no alerts" in guard("explain", "1", "--state", tmp_path / "none", status=1).err
 
 
 def test_missing_files_exit_with_1(tmp_path):

@@ -6,6 +6,7 @@ import json
 import os
 import pathlib
 import random
+import re
 import signal
 import socket
 import sqlite3
@@ -19,7 +20,7 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 from conftest import BIN, end_process, wait_for  # noqa: E402
-from harness import BUILD, ROOT  # noqa: E402
+from harness import BUILD, ROOT, curl  # noqa: E402
 from traffic import Shop, write  # noqa: E402
 
 GATE = """
@@ -177,6 +178,45 @@ def test_repeated_alerts_are_folded_with_counts(guardd, gate):
     same = [line for line in lines if line["findings"] and line["findings"][0]["name"] == "username"]
     assert len(same) <= 4, len(same)
     assert sum(line["count"] + line["suppressed"] for line in same) >= 20
+
+
+def test_whatever_id_a_client_quotes_its_alert_is_found_and_can_be_triaged(guardd, gate):
+    shop = Shop(34)
+    drive(gate.port, shop.many(1200))
+    wait_for(lambda: guardd.service().get("ready"), "readiness", 60)
+    guard(guardd.state, "mode", "block", "--service", "shop")
+    attack = shop.exchange("GET", "/users?username=tom%27%20or%20%27a%27=%27a")
+    wait_for(lambda: drive(gate.port, [attack]) == [403], "the gate to block", 60)
+    url = f"http://127.0.0.1:{gate.port}/users?username=tom%27%20or%20%27a%27=%27a"
+    # From an address of their own, of which nothing was held back yet.
+    answers = [curl(url, "--interface", "127.0.201.1") for _ in range(6)]
+    ids = [re.search(rb"[0-9a-f]{32}", answer.body).group().decode() for answer in answers]
+    assert [answer.status for answer in answers] == [403] * 6 and len(set(ids)) == 6
+
+    # What was folded is told at the end. The gate tells of an exchange after its answer: what guardd didn't see then waits for the next.
+    def all_told():
+        assert guardd.stop() == 0
+        told = (guardd.state / "alerts.jsonl").read_text()
+        return all(number in told for number in ids) or not guardd.start()
+    wait_for(all_told, "the alerts of all ids", 60)
+    for number in ids:
+        text = guard(guardd.state, "explain", number)
+        assert "username" in text and "blocked, by generation" in text and "Nobody said yet" in text, text
+        assert "guardians/shop.yaml" in text
+    for number, state in ((ids[1], "rare"), (ids[4], "false")):
+        guard(guardd.state, "triage", number, state, "--reason", f"is \x1b[31m{state}")
+    text = guard(guardd.state, "explain", ids[4])
+    assert "it was    false, said by" in text and "is ?[31mfalse" in text and "Nobody said yet" not in text
+    assert "[false]" in guard(guardd.state, "alerts") and "[false]" in guard(guardd.state, "alerts", "--id", ids[4])
+    lines = [json.loads(line) for line in guard(guardd.state, "alerts", "--format", "ecs").splitlines()]
+    line = next(line for line in lines if line["guard"].get("triage") == "false")
+    assert line["event"]["kind"] == "alert" and line["event"]["action"] == "block" and line["event"]["type"] == ["denied"]
+    assert line["service"]["name"] == "shop" and line["http"]["response"]["status_code"] == 403
+    assert line["source"]["address"] == "127.0.201.1" and line["guard"]["findings"][0]["name"] == "username"
+    assert line["@timestamp"].endswith("Z") and line["rule"]["name"] == line["guard"]["findings"][0]["rule"]
+    for arguments in (["triage", "0" * 32, "true"], ["explain", "0" * 32], ["alerts", "--id", "0" * 32]):
+        done = subprocess.run([BIN / "guard", *arguments, "--state", guardd.state], capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == 1 and "no alert has this id" in done.stderr and done.stdout == ""
 
 
 @pytest.mark.parametrize("odd", ["%c2%80", "%ef%bf%bf", "%e2%80%a8", "%00%1b%ff"])

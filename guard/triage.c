@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `guard triage`: a person says what an alert was. Kept beside the alerts, so that the same isn't
+ * looked at twice and what was harmless can be counted. */
+#include "triage.h"
+
+#include "alert_log.h"
+#include "command.h"
+#include "common/file.h"
+#include "common/json_writer.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { TRIAGE_STATE, TRIAGE_REASON };
+
+static const struct option_spec options[] = {
+    {"state", "DIR", "state directory (default $GUARD_STATE or /var/lib/guard)"},
+    {"reason", "TEXT", "why, for whoever looks next"},
+    {NULL, NULL, NULL},
+};
+
+static bool path_of(char out[STATE_PATH_MAX], const char *dir)
+{
+    return state_path(out, dir, "", (struct guard_span){NULL, 0}, "triage.jsonl") == GUARD_OK ||
+           complain(0, "the path is too long") != 0;
+}
+
+static void copy(char *out, size_t cap, const char *text)
+{
+    size_t len = strnlen(text, cap - 1);
+    memcpy(out, text, len);
+    out[len] = '\0';
+}
+
+/* The newest lines stay when there are too many: the oldest half goes at once. */
+static void take(void *ctx, const struct document_node *said, struct guard_span line)
+{
+    struct triage *triage = ctx;
+    (void)line;
+    if (text_of(said, "id")[0] == '\0')
+        return;
+    if (triage->count == TRIAGE_MAX) {
+        triage->count = TRIAGE_MAX / 2;
+        memmove(triage->words, triage->words + TRIAGE_MAX / 2,
+                triage->count * sizeof(*triage->words));
+    }
+    if (triage->count % 1024 == 0) {
+        void *grown = realloc(triage->words, (triage->count + 1024) * sizeof(*triage->words));
+        if (grown == NULL)
+            return;
+        triage->words = grown;
+    }
+    struct triage_word *word = &triage->words[triage->count++];
+    copy(word->id, sizeof(word->id), text_of(said, "id"));
+    copy(word->state, sizeof(word->state), text_of(said, "state"));
+    copy(word->by, sizeof(word->by), text_of(said, "by"));
+    copy(word->reason, sizeof(word->reason), text_of(said, "reason"));
+    word->time_ms = number_of(said, "time_ms");
+    word->place = triage->read++;
+}
+
+static int by_id_and_place(const void *left, const void *right)
+{
+    const struct triage_word *a = left;
+    const struct triage_word *b = right;
+    int order = strcmp(a->id, b->id);
+    return order != 0 ? order : (a->place > b->place) - (a->place < b->place);
+}
+
+bool triage_read(struct triage *triage, const char *dir)
+{
+    char path[STATE_PATH_MAX];
+    *triage = (struct triage){NULL, 0, 0};
+    if (!path_of(path, dir))
+        return false;
+    FILE *file = fopen(path, "r");
+    if (file == NULL)
+        return errno == ENOENT || complain(0, "%s: %s", path, strerror(errno)) != 0;
+    alert_log_lines(file, take, triage);
+    fclose(file);
+    qsort(triage->words, triage->count, sizeof(*triage->words), by_id_and_place);
+    return true;
+}
+
+void triage_free(struct triage *triage)
+{
+    free(triage->words);
+    *triage = (struct triage){NULL, 0, 0};
+}
+
+/* The last of those with this id. */
+static const struct triage_word *find(const struct triage *triage, const char *id)
+{
+    size_t low = 0;
+    size_t high = triage->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (strcmp(triage->words[middle].id, id) <= 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low > 0 && strcmp(triage->words[low - 1].id, id) == 0 ? &triage->words[low - 1] : NULL;
+}
+
+/* Whichever was said later. */
+static const struct triage_word *later(const struct triage_word *a, const struct triage_word *b)
+{
+    return a == NULL || (b != NULL && b->place > a->place) ? b : a;
+}
+
+const struct triage_word *triage_of(const struct triage *triage, const struct document_node *alert)
+{
+    const struct triage_word *word = find(triage, text_of(alert, "id"));
+    const struct document_node *ids = member_of(alert, "ids");
+    if (ids == NULL || ids->kind != DOCUMENT_SEQUENCE)
+        return word;
+    for (const struct document_node *node = ids->first; node != NULL; node = node->next) {
+        if (node->kind == DOCUMENT_SCALAR)
+            word = later(word, find(triage, (const char *)node->text.ptr));
+    }
+    return word;
+}
+
+struct search {
+    const char *id;
+    char service[128];
+    char explanation[1024];
+    bool found;
+};
+
+static void look(void *ctx, const struct document_node *alert, struct guard_span line)
+{
+    struct search *search = ctx;
+    (void)line;
+    if (!alert_names(alert, search->id))
+        return;
+    search->found = true;
+    copy(search->service, sizeof(search->service), text_of(alert, "service"));
+    copy(search->explanation, sizeof(search->explanation), text_of(alert, "explanation"));
+}
+
+static bool append(const char *dir, const struct search *search, const char *state,
+                   const char *reason)
+{
+    char path[STATE_PATH_MAX];
+    char line[4096];
+    char user[128];
+    struct json_writer json;
+    struct guard_err err;
+    user_name(user, sizeof(user));
+    json_writer_init(&json, line, sizeof(line));
+    json_open(&json, NULL, '{');
+    json_integer(&json, "time_ms", (int64_t)clock_unix_ms());
+    json_text(&json, "by", user);
+    json_text(&json, "id", search->id);
+    json_text(&json, "service", search->service);
+    json_text(&json, "state", state);
+    json_text(&json, "reason", reason);
+    json_close(&json, '}');
+    if (json.overflow)
+        return complain(0, "the reason is too long") != 0;
+    return path_of(path, dir) &&
+           (file_append_line(path, (struct guard_span){(const uint8_t *)line, json.len}, &err) ==
+                GUARD_OK ||
+            complain(0, "%s", err.text) != 0);
+}
+
+static int run(const struct arguments *arguments)
+{
+    static const char *const states[] = {"true", "false", "rare"};
+    const char *dir = state_dir(arguments->values[TRIAGE_STATE]);
+    const char *reason = arguments->values[TRIAGE_REASON];
+    const char *state = NULL;
+    bool any;
+    for (size_t i = 0; arguments->count == 2 && i < 3; i++) {
+        if (strcmp(arguments->operands[1], states[i]) == 0)
+            state = states[i];
+    }
+    if (state == NULL || strlen(arguments->operands[0]) > TRIAGE_ID_MAX)
+        return complain(EXIT_USAGE, "say `guard triage ID true|false|rare`");
+    if (reason != NULL && strlen(reason) >= TRIAGE_TEXT_MAX)
+        return complain(EXIT_USAGE, "a reason is at most %d bytes", TRIAGE_TEXT_MAX - 1);
+    struct search search = {.id = arguments->operands[0]};
+    if (!alert_log_all(dir, look, &search, &any))
+        return EXIT_FAILED;
+    if (!search.found)
+        return complain(EXIT_FAILED, "no alert has this id");
+    state_share();
+    if (!append(dir, &search, state, reason != NULL ? reason : ""))
+        return EXIT_FAILED;
+    printf("%s: ", state);
+    print_clean(search.explanation, strlen(search.explanation));
+    putchar('\n');
+    return EXIT_GOOD;
+}
+
+const struct command command_triage = {
+    .name = "triage",
+    .usage = "ID true|false|rare",
+    .operands = "ID true|false|rare",
+    .summary = "say what an alert was",
+    .details = "true: an attack, or what must not happen. false: harmless, and it will come again. "
+               "rare: harmless, and "
+               "not\nexpected to come again. The last word on an alert counts; `guard alerts` "
+               "shows it. Nothing is "
+               "allowed by it: what is\nharmless and common is said in the service's Guardian "
+               "(`guard explain ID` "
+               "names the member).",
+    .options = options,
+    .run = run,
+};
