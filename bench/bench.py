@@ -71,7 +71,7 @@ class Rig:
         server = Server(prefix, port, before, h2_port)
         if variant == "guard":
             try:
-                wait_for(lambda: gate.enforces(port), 120 if before else 30, "the gate to enforce the policy")
+                wait_for(lambda: gate.enforces(port), 300 if before else 120, "the gate to enforce the policy")
             except BenchError as error:
                 server.stop()
                 raise BenchError(f"{error}; {server.errors()[-2000:]}") from error

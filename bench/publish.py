@@ -44,7 +44,7 @@ def _load(rig, server, services):
 
 def _end_load(process):
     process.send_signal(2)  # wrk then prints what it has counted
-    text = process.communicate(timeout=60)[0]
+    text = process.communicate(timeout=300)[0]
     if "requests in" not in text:
         raise BenchError(f"wrk ended ({process.returncode}): {text}")
     requests = int(re.search(r"(\d+) requests in", text).group(1))

@@ -6,10 +6,14 @@ import re
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 
 import workload
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tests", "integration"))
+from ports import free_port  # noqa: E402,F401 - which nobody else takes
 
 NGINX = "/usr/sbin/nginx"
 MODSECURITY_PACKAGE = "libnginx-mod-http-modsecurity"
@@ -17,12 +21,6 @@ MODSECURITY_PACKAGE = "libnginx-mod-http-modsecurity"
 
 class BenchError(Exception):
     """Something that makes a figure worthless; the text says what."""
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def wait_for(condition, seconds, what):
@@ -172,7 +170,7 @@ class Server:
         self.process = subprocess.Popen([*before, NGINX, "-p", prefix, "-c", f"{prefix}/nginx.conf", "-e", f"{prefix}/error.log"],
                                         stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
         try:
-            wait_for(self._listens, 300 if before else 30, f"nginx in {prefix}")
+            wait_for(self._listens, 300 if before else 120, f"nginx in {prefix}")
         except BenchError:
             self.stop()
             raise

@@ -31,7 +31,7 @@ for name in "${targets[@]}"; do
     mkdir -p "build-fuzz/found/$name"
     dictionary=()
     [ -f "fuzz/$name.dict" ] && dictionary=("-dict=fuzz/$name.dict")
-    if "build-fuzz/fuzz/fuzz_$name" -max_total_time="$each" -timeout=10 -rss_limit_mb=2048 -max_len=65536 \
+    if "build-fuzz/fuzz/fuzz_$name" -max_total_time="$each" -timeout=120 -rss_limit_mb=2048 -max_len=65536 \
         -print_final_stats=1 -artifact_prefix="build-fuzz/crashes/$name-" "${dictionary[@]}" \
         "build-fuzz/found/$name" "fuzz/corpus/$name" >"$log" 2>&1 </dev/null; then
         echo "fuzz: $name: $(sed -n 's/^stat::number_of_executed_units: *//p' "$log") runs in $each s"

@@ -34,17 +34,17 @@ class Demo:
         self.words, self.processes = words(), []
         store = f"{folder}/store.sock"
         self.start("store", BIN / "guard-demo-store", "--socket", store, "--seed", SEED)
-        wait_for(lambda: "listening on" in self.log("store"), "the store", 30)
+        wait_for(lambda: "listening on" in self.log("store"), "the store")
         self.start("service", BIN / "guard-demo-service", "--store", store,
                    *(part for name in ("users-path", "users-param", "orders-path", "orders-field")
                      for part in (f"--{name}", self.words[name.upper().replace("-", "_")])))
-        wait_for(lambda: "listening on" in self.log("service"), "the service", 30)
+        wait_for(lambda: "listening on" in self.log("service"), "the service")
         self.service = re.search(r"listening on (\S+)", self.log("service")).group(1)
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.start("guard", BIN / "guard", "run", "--upstream", self.service, "--listen", f"127.0.0.1:{self.port}", "--state",
                    self.state, "--service", "demo", "--mode", "observe", "--access-log", f"{folder}/access.log")
-        wait_for(lambda: accepts(self.port), "the gate", 60)
+        wait_for(lambda: accepts(self.port), "the gate")
 
     def log(self, name):
         with open(f"{self.folder}/{name}.log", encoding="utf-8") as file:
@@ -65,8 +65,8 @@ class Demo:
 
     def learn(self):
         subprocess.run([TRAFFIC, "--url", self.url, "--names-from-seed", SEED, "--exchanges", "20000", "--clients", "200", "--seed", "1"],
-                       check=True, capture_output=True, timeout=120)
-        wait_for(lambda: self.status().get("ready") is True and self.status().get("exchanges", 0) >= 20000, "the profile", 120)
+                       check=True, capture_output=True, timeout=600)
+        wait_for(lambda: self.status().get("ready") is True and self.status().get("exchanges", 0) >= 20000, "the profile", 300)
 
     def protect(self, **parts):
         """Mode block for these parts, observe for the others: in force within seconds, so what follows is waited for. Two hundred
@@ -121,7 +121,7 @@ def blocked_by(demo, answer, part):
 
     def of_answer():
         return next((alert for alert in alerts(demo) if alert["id"] == number), None)
-    wait_for(of_answer, "the alert", 30)
+    wait_for(of_answer, "the alert")
     acted = [finding for finding in of_answer()["findings"] if finding["part"] == part]
     assert acted, of_answer()
     return acted[0]
@@ -138,12 +138,12 @@ def refusal(request):
     def refused():
         answers.append(request())
         return answers[-1].status == 403
-    wait_for(refused, "the refusal", 60)
+    wait_for(refused, "the refusal")
     return answers[-1]
 
 
 def passes(request):
-    wait_for(lambda: request().status == 200, "the answer of the service", 60)
+    wait_for(lambda: request().status == 200, "the answer of the service")
 
 
 def test_the_service_is_vulnerable(demo):

@@ -33,10 +33,11 @@ def state():
 
 
 def demo(state, seed):
-    process = subprocess.Popen([str(RUN)], env=environment(ONCE=1, SEED=seed, STATE=state), stdin=subprocess.DEVNULL,
+    process = subprocess.Popen([str(RUN)], env=environment(ONCE=1, SEED=seed, STATE=state, LISTEN=f"127.0.0.1:{free_port()}",
+                                                           LEARN_SECONDS=600), stdin=subprocess.DEVNULL,
                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     try:
-        output = process.communicate(timeout=300)[0]
+        output = process.communicate(timeout=800)[0]
     finally:
         end_process(process)  # run.sh then ends what it has started
     print(output)
@@ -58,9 +59,9 @@ def test_a_temporary_folder_that_workers_cannot_enter_does_no_harm(tmp_path, ech
     process = subprocess.Popen([str(RUN)], env=environment(LISTEN=f"127.0.0.1:{port}", TMPDIR=tmp_path), stdin=subprocess.DEVNULL,
                                stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     try:
-        wait_for(lambda: accepts(port), "Guard to listen", 60)
+        wait_for(lambda: accepts(port), "Guard to listen")
     finally:
-        end_process(process, timeout=60)
+        end_process(process)
     assert not list(tmp_path.iterdir())
 
 
@@ -84,15 +85,15 @@ def test_a_service_of_ones_own_is_protected(state, echo, number):
                                # ignored when the tests run in the background, and what is ignored can't be trapped
                                preexec_fn=lambda: signal.signal(number, signal.SIG_DFL))
     try:
-        wait_for(lambda: accepts(port), "Guard to listen", 60)
+        wait_for(lambda: accepts(port), "Guard to listen")
         assert curl(f"http://127.0.0.1:{port}/users?username=tom").json()["target"] == "/users?username=tom"
-        wait_for(lambda: " 1 exchanges " in guard_status(state), "the exchange to be learned", 60)
+        wait_for(lambda: " 1 exchanges " in guard_status(state), "the exchange to be learned")
         assert len(processes_with(state)) >= 3, "guard run, guardd, nginx"
         process.send_signal(number)
         assert process.wait(60) == 128 + number
         assert not accepts(port) and not processes_with(state)
     finally:
-        end_process(process, timeout=60)
+        end_process(process)
 
 
 @pytest.fixture
@@ -153,6 +154,11 @@ def test_the_service_answers_any_number_of_requests_at_once(demo_service):
 def guard_status(state):
     return subprocess.run([str(BIN / "guard"), "status", "--state", state], capture_output=True, text=True,
                           check=False).stdout
+
+
+def test_it_finds_a_port_of_its_own():
+    text = subprocess.run([str(BIN / "guard-demo-traffic"), "--free-port"], capture_output=True, text=True, timeout=60, check=True).stdout
+    assert 1024 <= int(text) < 65536 and not accepts(int(text))
 
 
 def test_wrong_use_is_refused(tmp_path):

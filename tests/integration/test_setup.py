@@ -38,7 +38,7 @@ class Debian:
     def setup(self):
         env = {**os.environ, "PATH": f"{self.bin}:{os.environ['PATH']}", "POLICY_RC_D": str(self.policy), "LOG": str(self.log)}
         return subprocess.run([ROOT / "tools" / "setup.sh", "build"], env=env, capture_output=True, text=True, check=False,
-                              stdin=subprocess.DEVNULL, timeout=60)
+                              stdin=subprocess.DEVNULL, timeout=120)
 
 
 @pytest.fixture

@@ -32,7 +32,7 @@ def test_there_is_a_page_for_each_command_and_no_other():
 
 @pytest.mark.parametrize("page", PAGES)
 def test_mandoc_finds_nothing_wrong(page):
-    done = subprocess.run(["mandoc", "-T", "lint", "-W", "warning", MAN / page], capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(["mandoc", "-T", "lint", "-W", "warning", MAN / page], capture_output=True, text=True, check=False, timeout=120)
     assert done.returncode == 0 and done.stdout == "", done.stdout
 
 

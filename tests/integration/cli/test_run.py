@@ -43,7 +43,7 @@ def test_a_state_folder_that_workers_cannot_enter_is_refused_by_name(folder, mod
     port = free_port()
     process = run(closed / "state", port, extra_groups=[0])
     try:
-        output, errors = process.communicate(timeout=30)
+        output, errors = process.communicate(timeout=60)
     finally:
         end_process(process)
     assert process.returncode == 1 and output == ""
@@ -60,9 +60,9 @@ def test_the_same_folder_is_taken_once_it_is_open(folder):
     process = run(opened / "state", port)
     try:
         assert process.stdout.readline() == f"guard: listening on http://127.0.0.1:{port}\n", process.communicate()
-        wait_for(lambda: list((opened / "state" / "rings").glob("*.ring")), "a ring that the worker made", 30)
+        wait_for(lambda: list((opened / "state" / "rings").glob("*.ring")), "a ring that the worker made")
     finally:
-        end_process(process, timeout=30)
+        end_process(process)
     assert process.returncode == 0
 
 
@@ -81,17 +81,17 @@ def test_paths_may_have_blanks_and_what_else_nginx_would_take_for_syntax(folder)
     try:
         assert listens(process, port), process.communicate()
         accepts(port)
-        wait_for(lambda: list((odd / "state" / "rings").glob("*.ring")), "a ring that the worker made", 30)
+        wait_for(lambda: list((odd / "state" / "rings").glob("*.ring")), "a ring that the worker made")
         assert (odd / "access log").exists()
     finally:
-        end_process(process, timeout=30)
+        end_process(process)
     assert process.returncode == 0
 
 
 @pytest.mark.parametrize("sign", ['"', "\\", "$", "\n"])
 def test_paths_that_would_end_or_change_a_quoted_text_are_refused(folder, sign):
     process = run(folder / f"a{sign}b", free_port())
-    output, errors = process.communicate(timeout=30)
+    output, errors = process.communicate(timeout=60)
     assert process.returncode == 2 and output == "" and "can't stand in a configuration" in errors
 
 
@@ -105,17 +105,17 @@ def test_a_state_directory_in_use_is_refused_and_its_user_goes_on(folder, first)
         conf = (state / "nginx" / "nginx.conf").read_text()
     else:
         owner = subprocess.Popen([BIN / "guardd", "--state", state], stderr=subprocess.DEVNULL)
-        wait_for(lambda: (state / "status.json").exists(), "guardd to start", 30)
+        wait_for(lambda: (state / "status.json").exists(), "guardd to start")
     second = run(state, ports[1])
     try:
-        output, errors = second.communicate(timeout=30)
+        output, errors = second.communicate(timeout=60)
         assert second.returncode == 1 and output == "" and "another `guard run` or guardd uses this directory" in errors
         assert owner.poll() is None
         if first == "run":
             assert accepts(ports[0]) and (state / "nginx" / "nginx.conf").read_text() == conf
     finally:
-        end_process(second, timeout=30)
-        end_process(owner, timeout=30)
+        end_process(second)
+        end_process(owner)
 
 
 def test_it_starts_again_at_once_after_it_was_killed(folder):
@@ -130,7 +130,7 @@ def test_it_starts_again_at_once_after_it_was_killed(folder):
     finally:
         end_process(first)
         if second is not None:
-            end_process(second, timeout=30)
+            end_process(second)
 
 
 def test_an_ordinary_user_without_a_state_directory_is_told_of_one():
@@ -140,6 +140,6 @@ def test_an_ordinary_user_without_a_state_directory_is_told_of_one():
     if os.path.exists("/var/lib/guard"):
         pytest.skip("/var/lib/guard exists")
     done = subprocess.run([BIN / "guard", "run", "--upstream", "http://127.0.0.1:9"], stdin=subprocess.DEVNULL, capture_output=True,
-                          text=True, timeout=60, check=False, env=environment, cwd="/", **account)
+                          text=True, timeout=120, check=False, env=environment, cwd="/", **account)
     assert done.returncode == 2 and "/var/lib/guard" in done.stderr and "say --state DIR, or set GUARD_STATE" in done.stderr
     assert not os.path.exists("/var/lib/guard")

@@ -49,7 +49,7 @@ def fish(tmp_path, *words, program="guard"):
     line = " ".join([program, *words])
     env = {**os.environ, "HOME": str(tmp_path), "PATH": f"{BIN}:{os.environ['PATH']}"}
     done = subprocess.run(["fish", "--no-config", "-c", f"source {script(tmp_path, 'fish', program)}; complete -C '{line}'"], env=env,
-                          capture_output=True, text=True, timeout=60, check=True, cwd=tmp_path)
+                          capture_output=True, text=True, timeout=120, check=True, cwd=tmp_path)
     assert done.stderr == "", done.stderr
     return {candidate.split("\t")[0] for candidate in done.stdout.splitlines()}
 
@@ -72,9 +72,9 @@ class Terminal:
 
     def read(self, until):
         found = ""
-        end = time.monotonic() + 30
+        end = time.monotonic() + 120
         while not re.search(until, found):
-            if time.monotonic() > end or not select.select([self.fd], [], [], 30)[0]:
+            if time.monotonic() > end or not select.select([self.fd], [], [], 120)[0]:
                 raise AssertionError(f"waited for {until!r}: {found!r}")
             found += os.read(self.fd, 65536).decode(errors="replace")
         return found
@@ -120,7 +120,7 @@ def state(tmp_path):
 @pytest.mark.parametrize("shell", SHELLS)
 def test_scripts_have_no_syntax_errors(tmp_path, shell, program):
     assert shutil.which(shell), f"{shell} is in tools/packages.txt"
-    done = subprocess.run([shell, "-n", script(tmp_path, shell, program)], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run([shell, "-n", script(tmp_path, shell, program)], capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0 and done.stderr == ""
 
 

@@ -239,7 +239,7 @@ def logs(tmp_path_factory):
             options += ["-d", "a=1"]
         assert curl(nginx.url(target), *options).status in (200, 404)
     subprocess.run(["bash", "-c", f"exec 3<>/dev/tcp/127.0.0.1/{nginx.port}; printf '\\x16\\x03\\x01\\r\\n\\r\\n' >&3; cat <&3"],
-                   stdout=subprocess.DEVNULL, timeout=20, check=False)
+                   stdout=subprocess.DEVNULL, timeout=120, check=False)
     wait_for(lambda: (folder / "objects.log").read_text().count("\n") == len(asked) + 1, "the log lines")
     nginx.stop()
     echo.close()

@@ -10,7 +10,7 @@ import subprocess
 
 import pytest
 
-from harness import BUILD, ROOT, wait_for
+from harness import BUILD, ROOT, settle, wait_for
 
 HERE = pathlib.Path(__file__).resolve().parent
 RING_MAGIC = 0x31474E5244524147
@@ -88,7 +88,8 @@ class State:
 
 
 def read_ring(path):
-    """All records of a ring that wasn't lapped."""
+    """All records of a ring that wasn't lapped, those of answers among them that clients have got just now."""
+    settle()
     content = pathlib.Path(path).read_bytes()
     magic, version, header_bytes, capacity = struct.unpack_from("<QIIQ", content)
     if magic != RING_MAGIC:

@@ -63,7 +63,7 @@ def fetch_all(port, targets, connections, headers=()):
 
     async def run():
         parts = [targets[i::connections] for i in range(connections)]
-        return await asyncio.wait_for(asyncio.gather(*(one(part) for part in parts if part)), 60)
+        return await asyncio.wait_for(asyncio.gather(*(one(part) for part in parts if part)), 300)
 
     answers = [None] * len(targets)
     for i, part in enumerate(asyncio.run(run())):

@@ -9,6 +9,8 @@ import threading
 import urllib.parse
 import zlib
 
+from harness import BACKLOG
+
 BAD = b"root:x:0:0:root:/root:/bin/bash"  # what may leave no service
 
 
@@ -44,19 +46,19 @@ class Service:
         self.thread = threading.Thread(target=self.run, daemon=True)
         self.ready = threading.Event()
         self.thread.start()
-        self.ready.wait()
+        assert self.ready.wait(60)
 
     def run(self):
         asyncio.set_event_loop(self.loop)
-        server = self.loop.run_until_complete(asyncio.start_server(self.serve, "127.0.0.1", 0, backlog=512))
+        server = self.loop.run_until_complete(asyncio.start_server(self.serve, "127.0.0.1", 0, backlog=BACKLOG))
         self.port = server.sockets[0].getsockname()[1]
         self.ready.set()
         self.loop.run_forever()
 
     def close(self):
-        asyncio.run_coroutine_threadsafe(self.cancel(), self.loop).result()
+        asyncio.run_coroutine_threadsafe(self.cancel(), self.loop).result(60)
         self.loop.call_soon_threadsafe(self.loop.stop)
-        self.thread.join()
+        self.thread.join(60)
 
     async def cancel(self):
         tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]

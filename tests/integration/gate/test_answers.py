@@ -87,7 +87,7 @@ def test_grpc(front, tmp_path, kind):
         done = subprocess.run(
             ["nghttp", "-nv", "-H", f"content-type: {kind}", "-d", tmp_path / "message",
              instance.url(path, "port2")],
-            capture_output=True, text=True, timeout=30, check=True)
+            capture_output=True, text=True, timeout=120, check=True)
         lines = done.stdout
         assert ":status: 200" in lines and "grpc-status: 7" in lines and "grpc-message: Forbidden" in lines
         assert "content-type: application/grpc" in lines

@@ -3,7 +3,6 @@
 blocks what a service is made to call, alone: with the inbound gate in mode observe."""
 
 import http.client
-import http.server
 import json
 import os
 import pathlib
@@ -13,12 +12,12 @@ import sqlite3
 import subprocess
 import tempfile
 import threading
-import time
 import urllib.parse
 
 import pytest
 
-from harness import BIN, Nginx, curl, end_process, free_port, wait_for
+import harness
+from harness import BIN, Nginx, curl, end_process, free_port, settle, wait_for
 
 from .conftest import ATTACK_QUERY
 
@@ -26,22 +25,15 @@ ANONYMOUS, SLICE, PREFIX, SUBJECT = range(4)
 TRACE = re.compile(r"00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})")
 
 
-class Server(http.server.ThreadingHTTPServer):
-    """An HTTP server whose answers are handle(request) -> (status, text); `seen` keeps (method, target, headers)."""
-
-    daemon_threads = True
-    request_queue_size = 256
+class Server(harness.Server):
+    """Its answers are handle(request) -> (status, text); `seen` keeps (method, target, headers)."""
 
     def __init__(self, handle):
         outer = self
 
-        class Handler(http.server.BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-            wbufsize = -1
-            disable_nagle_algorithm = True
-
+        class Answering(harness.Handler):
             def answer(self):
-                self.body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                self.body, _ = self.read_body()
                 outer.seen.append((self.command, self.path, self.headers))
                 status, text = handle(self)
                 self.send_response_only(status)
@@ -53,29 +45,12 @@ class Server(http.server.ThreadingHTTPServer):
 
             do_GET = do_POST = do_PUT = do_DELETE = do_OPTIONS = answer
 
-            def log_message(self, *args):
-                pass
-
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.seen = []
-        self.thread = threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-        self.thread.start()
-
-    @property
-    def port(self):
-        return self.server_address[1]
-
-    def handle_error(self, request, client_address):
-        pass
-
-    def close(self):
-        self.shutdown()
-        self.server_close()
+        super().__init__(Answering)
 
 
 def call(port, target, headers=None, method="GET", host=None):
     """One call as a service makes it, to a proxy (target in absolute form) or a base URL: (status, body)."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
     connection.putrequest(method, target, skip_host=True, skip_accept_encoding=True)
     connection.putheader("Host", host or urllib.parse.urlsplit(target).netloc or f"127.0.0.1:{port}")
     for name, value in (headers or {}).items():
@@ -108,7 +83,7 @@ class Service:
         name = query.get("hold")
         if name:
             self.waiting.append(name)
-            assert self.gates[name].wait(20)
+            assert self.gates[name].wait(120)
         parent = request.headers.get("traceparent")
         headers = {}
         if query["how"] == "same" and parent:
@@ -160,6 +135,7 @@ def egress(gate):
 
 
 def ask(nginx, path, client, *options):
+    settle()  # what ended for its client is in flight until its worker has done the rest
     answer = nginx.curl(path, "--interface", f"127.0.{client}.1", *options)
     assert answer.status == 200, answer.status
     return answer.json()
@@ -316,7 +292,7 @@ def test_a_killed_worker_leaves_nothing_in_flight(egress, gate):
         seen.append(1)
         return of(5) in calls(gate.state)
 
-    wait_for(joined, "the dead worker's places to be swept", 30)
+    wait_for(joined, "the dead worker's places to be swept")
     nginx.service.let_go("lost")
     lost.join()
     nginx.stop()
@@ -372,12 +348,12 @@ def test_a_full_zone_joins_by_time_nobody(egress, gate):
         connection = socket.create_connection(("127.0.0.1", nginx.port))
         connection.sendall(b"GET /call?how=none&hold=all HTTP/1.1\r\nHost: a\r\n\r\n")
         idle.append(connection)
-    wait_for(lambda: len(nginx.service.waiting) == 460, "all to be in flight", 30)
+    wait_for(lambda: len(nginx.service.waiting) == 460, "all to be in flight")
     call(nginx.service.egress, "/charge/1", host="payments:8443")
     for connection in idle:
         connection.close()
     nginx.service.let_go("all")
-    wait_for(lambda: len(calls(gate.state)) == 461, "all calls", 30)
+    wait_for(lambda: len(calls(gate.state)) == 461, "all calls")
     assert calls(gate.state)[0] == CALLER
     ask(nginx, "/call?how=none", 7)
     nginx.stop()
@@ -506,7 +482,7 @@ class Running:
         return [json.loads(line) for line in self.guard("alerts", "--format", "jsonl", "--service", service).splitlines()]
 
     def stop(self):
-        status = end_process(self.process, timeout=60)
+        status = end_process(self.process)
         self.process.stdout.close()
         self.log.close()
         return status
@@ -575,17 +551,17 @@ def test_the_outbound_gate_alone_stops_what_a_service_is_made_to_call(shop):
     rounds = 7
     teach(shop, rounds)
     calls_made = rounds * len(CLIENTS) * 2
-    wait_for(lambda: shop.service("shop.egress")["exchanges"] >= calls_made, "the calls to be learned", 60)
+    wait_for(lambda: shop.service("shop.egress")["exchanges"] >= calls_made, "the calls to be learned")
     assert shop.service("shop")["exchanges"] >= calls_made
     shop.guard("mode", "block", "--service", "shop.egress")
     before = shop.service("shop.egress")["generation"]
-    wait_for(lambda: shop.service("shop.egress")["generation"] > before, "a policy in mode block", 60)
+    wait_for(lambda: shop.service("shop.egress")["generation"] > before, "a policy in mode block")
     injection = items("hat' or '1'='1")
     ssrf = preview(shop.inside.port, "/latest/meta-data/credentials")
     # Gates take a policy in within seconds; nothing but that is waited for.
     answers = {}
     for name, exploit in (("injection", injection), ("ssrf", ssrf)):
-        answers[name] = wait_for(lambda exploit=exploit: blocks(shop, exploit), f"{name} to be stopped", 30)
+        answers[name] = wait_for(lambda exploit=exploit: blocks(shop, exploit), f"{name} to be stopped")
     seen = len(shop.inside.seen), len(shop.store.server.seen)
     for client in (71, 72):
         assert shop_ask(shop, injection, client).status == 502
@@ -594,8 +570,8 @@ def test_the_outbound_gate_alone_stops_what_a_service_is_made_to_call(shop):
     # What is normal goes on.
     teach(shop, 1)
     # Alerts come from one ring per worker, in no order between the workers: each that is asked for is waited for.
-    destination = wait_for(lambda: blocked_with(shop, f'"127.0.0.1:{shop.inside.port}" never called in'), "the alert of the SSRF", 60)
-    query = wait_for(lambda: blocked_with(shop, " param name: "), "the alert of the injection", 60)
+    destination = wait_for(lambda: blocked_with(shop, f'"127.0.0.1:{shop.inside.port}" never called in'), "the alert of the SSRF")
+    query = wait_for(lambda: blocked_with(shop, " param name: "), "the alert of the injection")
     alerts = [alert for alert in shop.alerts("shop.egress") if alert["action"] == "block"]
     assert destination["findings"][0]["rule"] == "destination"
     assert query["template"] == f"/127.0.0.1:{shop.store.server.port}/select"
@@ -608,7 +584,7 @@ def test_the_outbound_gate_alone_stops_what_a_service_is_made_to_call(shop):
 
 def refused(state, *arguments):
     done = subprocess.run([BIN / "guard", "run", "--upstream", "http://127.0.0.1:9", "--state", state, *arguments],
-                          capture_output=True, text=True, timeout=30, check=False)
+                          capture_output=True, text=True, timeout=120, check=False)
     assert done.stdout == ""
     return done.returncode, done.stderr
 
@@ -654,7 +630,7 @@ def test_a_proxy_does_not_call_itself_for_ever(folder, echo):
         assert call(port, f"http://127.0.0.1:{echo.port}/a", {"Proxy-Authorization": "Basic eDp5"})[0] == 200
         assert call(port, f"http://127.0.0.1:{port}/a")[0] == 508
         # A tunnel isn't HTTP that could be looked at.
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
         connection.request("CONNECT", "127.0.0.1:1")
         assert connection.getresponse().status in (400, 405)
         headers = dict(json.loads(call(port, f"http://127.0.0.1:{echo.port}/a", {"Proxy-Authorization": "Basic eDp5"})[1])["headers"])

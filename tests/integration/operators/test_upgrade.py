@@ -10,7 +10,7 @@ import threading
 import pytest
 
 from gate.conftest import GUARDED, read_ring
-from harness import Nginx, accepts, processes_below, wait_for
+from harness import Nginx, accepts, processes_below, running, wait_for
 
 from .conftest import STATUS, status_of
 
@@ -35,10 +35,14 @@ class Daemon(Nginx):
 
     def start(self):
         self.write()
-        subprocess.run(self.command(), check=True, timeout=30)
+        subprocess.run(self.command(), check=True, timeout=120)
+        running.append(self)
         wait_for(lambda: self.master() and accepts(self.port), "nginx to listen")
         wait_for(lambda: len(workers_of(self.master())) == self.workers_wanted, "the workers")
         return self
+
+    def masters(self):
+        return [pid for pid in (self.master(), self.master(".oldbin")) if pid and pathlib.Path(f"/proc/{pid}").exists()]
 
     def master(self, suffix=""):
         try:
@@ -47,9 +51,11 @@ class Daemon(Nginx):
             return None
 
     def stop(self, number=signal.SIGQUIT):
+        if self in running:
+            running.remove(self)
         for pid in {self.master(), self.master(".oldbin")} - {None}:
             os.kill(pid, number)
-            wait_for(lambda gone=pid: not pathlib.Path(f"/proc/{gone}").exists(), "nginx to end", 30)
+            wait_for(lambda gone=pid: not pathlib.Path(f"/proc/{gone}").exists(), "nginx to end")
 
 
 def workers_of(master):
@@ -128,13 +134,13 @@ def test_binary_upgrade_under_load(tmp_path, state, make_policy, fast_upstream):
     try:
         first = nginx.master()
         os.kill(first, signal.SIGUSR2)
-        wait_for(lambda: nginx.master() not in (None, first), "the second master", 30)
+        wait_for(lambda: nginx.master() not in (None, first), "the second master")
         second = nginx.master()
-        wait_for(lambda: len(workers_of(second)) == 2, "its workers", 30)
+        wait_for(lambda: len(workers_of(second)) == 2, "its workers")
         os.kill(first, signal.SIGWINCH)
-        wait_for(lambda: not workers_of(first), "the first workers to end", 30)
+        wait_for(lambda: not workers_of(first), "the first workers to end")
         os.kill(first, signal.SIGQUIT)
-        wait_for(lambda: not pathlib.Path(f"/proc/{first}").exists(), "the first master to end", 30)
+        wait_for(lambda: not pathlib.Path(f"/proc/{first}").exists(), "the first master to end")
         seen = len(counter.statuses)
         wait_for(lambda: len(counter.statuses) > seen + 20, "requests at the second master")
         statuses = counter.stop()
@@ -162,14 +168,14 @@ def test_h2load_over_reloads(front):
                             text=True)
     wait_for(lambda: status_of(nginx)["exchanges"] > 500, "the load")
     nginx.reload()
-    out, _ = load.communicate(timeout=120)
+    out, _ = load.communicate(timeout=600)
     done = next(line for line in out.splitlines() if line.startswith("requests:"))
     words = done.replace(",", "").split()
     answered, failed = int(words[words.index("succeeded") - 1]), int(words[words.index("failed") - 1])
     # nginx says GOAWAY to connections of the old worker: h2load doesn't open others and counts what it didn't send as errored.
     assert answered > 500 and "0 4xx, 0 5xx" in out
     assert failed == int(words[words.index("errored") - 1])
-    wait_for(lambda: status_of(nginx).all["workers"]["leaving"] == 0, "the old worker to end", 30)
+    wait_for(lambda: status_of(nginx).all["workers"]["leaving"] == 0, "the old worker to end")
     status = status_of(nginx)
     assert answered <= status["exchanges"] <= answered + 32
     assert status["records"] == status["exchanges"]

@@ -2,14 +2,16 @@
 """What the tests of the peers' defects share: guardd, a gate before the shop, and a shop that was learned once for all."""
 
 import json
+import re
 import subprocess
 
 import pytest
 
-from harness import BIN, Nginx, end_process, wait_for
+from harness import BIN, Nginx, end_process, settle, wait_for
 
 from .shop import Connection, Service, Traffic, get, send
 
+PUBLISHED = re.compile(r'"event":"guardian-read","service":"shop".*\n(?:.*\n)*?.*"event":"published","service":"shop".*generation (\d+)')
 GATE = """
     guard_state {state};
     guard_policy_key {state}/keys/policy.pub;
@@ -76,12 +78,12 @@ class World:
     def service(self, name="shop"):
         return next((s for s in self.status()["services"] if s["service"] == name), {"exchanges": 0, "generation": 0})
 
-    def wait_exchanges(self, count, timeout=60):
+    def wait_exchanges(self, count, timeout=120):
         wait_for(lambda: self.service()["exchanges"] >= count, f"{count} exchanges", timeout)
 
     def guard(self, *arguments):
         done = subprocess.run([BIN / "guard", *map(str, arguments), "--state", self.state], capture_output=True, text=True,
-                              timeout=60, check=False)
+                              timeout=120, check=False)
         assert done.returncode == 0, done.stderr
         return done.stdout
 
@@ -89,15 +91,18 @@ class World:
         """Replaces the shop's Guardian and waits until a policy of it is published."""
         folder = self.state / "guardians"
         folder.mkdir(exist_ok=True)
-        before = self.service()["generation"]
+        before = len(self.log())
         temporary = folder / "shop.tmp"
         temporary.write_text("service: shop\n" + text)
         temporary.rename(folder / "shop.yaml")
-        wait_for(lambda: self.service()["generation"] > before, "the next generation", 30)
+        # A generation of what was learned meanwhile may come before.
+        found = wait_for(lambda: PUBLISHED.search(self.log(), before), "the Guardian to be read and a policy of it published")
+        wait_for(lambda: self.service()["generation"] >= int(found[1]), "the status to tell of it")
 
     def alerts(self):
         path = self.state / "alerts.jsonl"
-        return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+        # The last line may not be whole yet.
+        return [json.loads(line) for line in path.read_text().rpartition("\n")[0].splitlines()] if path.exists() else []
 
     def close(self):
         for gate in reversed(self.gates):
@@ -108,6 +113,7 @@ class World:
 
 def told(gate):
     """What the gate said of each exchange: [generation, verdict, action, id, status, reason]."""
+    settle()
     return [line.split(" ", 5) for line in (gate.prefix / "told.log").read_text().splitlines()]
 
 
@@ -130,13 +136,13 @@ def wait_generation(gate, generation):
         send(gate.port, get("/users?username=tom"))
         lines = told(gate)
         return lines and lines[-1][0] not in ("-", "0") and int(lines[-1][0]) >= generation
-    wait_for(in_force, f"generation {generation} in force", 20)
+    wait_for(in_force, f"generation {generation} in force")
 
 
 def learn(world, gate, count=4800, seed=1):
     assert statuses(drive(gate.port, Traffic(seed).many(count))) == [200]
     world.wait_exchanges(count)
-    wait_for(lambda: world.service().get("ready"), "readiness", 30)
+    wait_for(lambda: world.service().get("ready"), "readiness")
 
 
 def enforce(world, gate, control="mode: block, learn: paused"):

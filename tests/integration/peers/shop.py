@@ -2,14 +2,13 @@
 """A small shop as the tests of the peers' defects need it: a service that answers each kind of request, its benign traffic
 from many clients (query, path, JSON objects and arrays, chunked and not, forms, files, texts), and raw requests."""
 
-import http.server
 import json
 import random
 import socket
 import threading
 import urllib.parse
 
-from harness import Answer
+from harness import Answer, Handler, Server
 
 NAMES = ["tom", "anna", "j.smith", "marie-claire", "user42", "li", "olga_k", "bob", "zoe9", "max.power", "Sven", "Ivan.P"]
 ITEMS = ["hat", "blue shirt", "socks", "coat", "umbrella", "scarf"]
@@ -120,7 +119,7 @@ class Traffic:
 class Connection:
     """Raw requests over a connection that is kept, from an address of its own: each loopback /24 is a client."""
 
-    def __init__(self, port, address="127.0.1.1", timeout=20):
+    def __init__(self, port, address="127.0.1.1", timeout=120):
         self.sock = socket.create_connection(("127.0.0.1", port), source_address=(address, 0), timeout=timeout)
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.file = self.sock.makefile("rb")
@@ -185,25 +184,11 @@ def respond(handler, body):
     return 200, JSON, json.dumps(answers.get(path, lambda: {"ok": True})()).encode()
 
 
-class Handler(http.server.BaseHTTPRequestHandler):
+class ShopHandler(Handler):
     """Answers each request with something of its own kind; the server keeps what it has seen."""
 
-    protocol_version = "HTTP/1.1"
-    wbufsize = -1  # head and body in one packet
-    disable_nagle_algorithm = True
-
-    def read_body(self):
-        if self.headers.get("Transfer-Encoding", "").lower() != "chunked":
-            return self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        parts = []
-        while (size := int(self.rfile.readline().split(b";")[0], 16)):
-            parts.append(self.rfile.read(size))
-            self.rfile.readline()
-        self.rfile.readline()
-        return b"".join(parts)
-
     def serve(self):
-        body = self.read_body()
+        body, _ = self.read_body()  # what broke off was seen, too
         self.server.seen.append((self.command, self.path, body))
         status, media_type, content = self.server.respond(self, body)
         first = len(content)
@@ -230,28 +215,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     do_GET = do_POST = do_PUT = do_DELETE = do_PATCH = do_OPTIONS = do_HEAD = serve
 
-    def log_message(self, *args):
-        pass
 
-
-class Service(http.server.ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 512
+class Service(Server):
+    """`seen` holds (method, target, body), in order."""
 
     def __init__(self, answer=respond):
         self.together = None  # a barrier: answers are sent in two halves, the second when as many have sent their first one
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.seen = []  # (method, target, body), in order
         self.respond = answer
-        threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
-
-    @property
-    def port(self):
-        return self.server_address[1]
-
-    def handle_error(self, request, client_address):
-        pass  # clients that leave are part of tests
-
-    def close(self):
-        self.shutdown()
-        self.server_close()
+        super().__init__(ShopHandler)

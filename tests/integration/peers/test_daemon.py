@@ -39,7 +39,7 @@ def test_b03_a_hung_guardd_stalls_nobody(world, service):
     finally:
         os.kill(world.guardd.pid, signal.SIGCONT)
     world.wait_exchanges(counted + 2200)
-    wait_for(lambda: any("username" in line["explanation"] for line in world.alerts()), "alerts of that time", 20)
+    wait_for(lambda: any("username" in line["explanation"] for line in world.alerts()), "alerts of that time")
 
 
 def test_b03_a_dead_guardd_stalls_nobody(world, service):
@@ -66,11 +66,11 @@ def test_b08_alerts_after_the_first_are_told(world, service):
                "user": post("/login", "application/x-www-form-urlencoded", "user=%27--&city=Bern&remember=yes")}
     drive(gate.port, attacks.values(), clients=1, first=90)
     for name in attacks:
-        wait_for(lambda: any(f["name"] == name for line in world.alerts() for f in line["findings"]), f"the alert of {name}", 20)
+        wait_for(lambda: any(f["name"] == name for line in world.alerts() for f in line["findings"]), f"the alert of {name}")
     # And others' too: the quota is one client's own.
     drive(gate.port, [get(ATTACK)] * 100, clients=1, first=90)
     drive(gate.port, [get("/products/7?page=%27--")], clients=1, first=91)
-    wait_for(lambda: any(line["client"] == "127.0.91.1" for line in world.alerts()), "the other client's alert", 20)
+    wait_for(lambda: any(line["client"] == "127.0.91.1" for line in world.alerts()), "the other client's alert")
 
 
 def test_b08_no_count_is_lost(world, service):
@@ -94,15 +94,20 @@ def test_b10_times_below_a_second_are_refused(tmp_path, text):
     """Refused with the reason, neither rounded to nothing nor divided by."""
     (tmp_path / "guardians").mkdir()
     done = subprocess.run([BIN / "guard", "bypass", "shop", "--for", text, "--reason", "test", "--state", tmp_path],
-                          capture_output=True, text=True, timeout=20, check=False)
+                          capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode in (1, 2) and "--for needs a time from 1s to 24h" in done.stderr, (done.returncode, done.stderr)
     assert not list(tmp_path.glob("bypass/*"))
 
 
 def test_b10_a_second_is_taken(learned):
-    learned.world.guard("bypass", "shop", "--for", "1s", "--reason", "test")
-    wait_for(lambda: learned.send(get(ATTACK)).status == 200, "the bypass", 20)
-    wait_for(lambda: learned.send(get(ATTACK)).status == 403, "its end by itself", 20)
+    def passes():
+        """Asked for again until one is seen: a second may go by unseen."""
+        learned.world.guard("bypass", "shop", "--for", "1s", "--reason", "test")
+        time.sleep(0.3)  # the gate looks twice a second
+        return learned.send(get(ATTACK)).status == 200
+
+    wait_for(passes, "the bypass")
+    wait_for(lambda: learned.send(get(ATTACK)).status == 403, "its end by itself")
 
 
 def test_b11_a_flood_of_keys_is_bounded(world, service):
@@ -172,7 +177,7 @@ def test_b14_nothing_of_clients_stands_raw_in_logs(world, service):
     before = told_so_far()
     for text in INJECTED:
         drive(gate.port, injections(text), clients=7, first=80)
-    wait_for(lambda: told_so_far() >= before + 45, "alerts", 20)
+    wait_for(lambda: told_so_far() >= before + 45, "alerts")
     assert world.status()["alerts"]["hostile"] == 0
     written = {file: file.read_bytes() for file in (world.state / "alerts.jsonl", world.log_path, gate.error_log,
                                                     gate.prefix / "told.log")}
@@ -200,7 +205,7 @@ def test_w02_alerts_can_be_read(learned):
     """`guard alerts` tells them to people and, as JSON, to programs; blocked requests among them (peer's issue 156)."""
     answer = learned.send(get(ATTACK))
     guard_id = answer.headers["x-guard-id"]
-    lines = wait_for(lambda: [json.loads(line) for line in learned.world.guard("alerts", "--format", "jsonl").splitlines()], "alerts", 20)
+    lines = wait_for(lambda: [json.loads(line) for line in learned.world.guard("alerts", "--format", "jsonl").splitlines()], "alerts")
     assert any(line["action"] == "block" and line["findings"][0]["name"] == "username" for line in lines), guard_id
     assert "BLOCK GET /users param username" in learned.world.guard("alerts")
 

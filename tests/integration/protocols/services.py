@@ -10,6 +10,8 @@ import threading
 
 import pytest
 
+from harness import BACKLOG
+
 LEAK = "root:x:0:0:root:/root:/bin/bash"  # what may leave no service
 
 
@@ -38,8 +40,10 @@ class GrpcService:
             context.add_callback(lambda: service.ended.append(True))
             for message in requests:
                 service.messages.append(message)
+                if message == proto("say bad at last"):
+                    context.set_trailing_metadata((("x-q", "needle'"),))
                 if message == proto("wait"):
-                    service.release.get(timeout=30)
+                    service.release.get(timeout=120)
                 yield proto(LEAK) if message == proto("say bad") else message
 
         class Handler(grpc.GenericRpcHandler):
@@ -60,7 +64,7 @@ class GrpcService:
         self.server.start()
 
     def close(self):
-        self.server.stop(0).wait()
+        self.server.stop(0).wait(60)
 
 
 class WebsocketService:
@@ -76,7 +80,7 @@ class WebsocketService:
         ready = threading.Event()
         self.thread = threading.Thread(target=self.run, args=(ready,), daemon=True)
         self.thread.start()
-        ready.wait(10)
+        assert ready.wait(60)
 
     async def serve(self, socket_, path=None):
         self.extensions.append(socket_.request_headers.get("Sec-WebSocket-Extensions", ""))
@@ -93,7 +97,7 @@ class WebsocketService:
 
         async def main():
             self.stop = asyncio.Event()
-            async with self.websockets.serve(self.serve, "127.0.0.1", 0, max_size=None) as server:
+            async with self.websockets.serve(self.serve, "127.0.0.1", 0, max_size=None, backlog=BACKLOG) as server:
                 self.port = server.sockets[0].getsockname()[1]
                 ready.set()
                 await self.stop.wait()
@@ -102,7 +106,7 @@ class WebsocketService:
 
     def close(self):
         self.loop.call_soon_threadsafe(self.stop.set)
-        self.thread.join(10)
+        self.thread.join(60)
 
 
 class RawService:
@@ -116,7 +120,7 @@ class RawService:
         self.ended = []           # "complete" or "aborted", per request
         self.answering = False
         self.closing = threading.Event()
-        self.sock = socket.create_server(("127.0.0.1", 0))
+        self.sock = socket.create_server(("127.0.0.1", 0), backlog=BACKLOG)
         self.port = self.sock.getsockname()[1]
         self.thread = threading.Thread(target=self.run, daemon=True)
         self.thread.start()
@@ -200,4 +204,4 @@ def silent(sock, service):
     """Reads everything and never answers."""
     head = service.read_head(sock)
     if head is not None and service.read_body(sock, head):
-        service.closing.wait(60)
+        service.closing.wait()

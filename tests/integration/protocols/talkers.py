@@ -4,20 +4,20 @@ how something bad is blocked or cut in each direction, and how an exchange is be
 
 import asyncio
 import hashlib
-import http.server
 import json
 import queue
 import re
 import subprocess
 import threading
 
-from harness import wait_for
+from harness import Handler, Server, wait_for
 
 from .services import LEAK, GrpcService, WebsocketService, need, proto
 
 GOOD = "tom"
 BAD = "needle'"
 LEAKY = "leaky"
+LONG = 120  # seconds; nothing that goes well takes as long
 BLOCK_TEXT = re.compile(rb"403.*[0-9a-f]{32}", re.DOTALL)
 
 
@@ -35,37 +35,17 @@ def document(value, size=100):
     return json.dumps({**fill(size), "q": LEAK if value == LEAKY else value}).encode()
 
 
-class HttpHandler(http.server.BaseHTTPRequestHandler):
+class HttpHandler(Handler):
     """POST: what came. GET /SIZE/VALUE: a document. GET /slow/...: its first half, the rest on release. GET /events/VALUE/...:
     server-sent events, one for each value; the last waits for release."""
 
-    protocol_version = "HTTP/1.1"
     wbufsize = 0
-    disable_nagle_algorithm = True
-
-    def body(self):
-        if "chunked" not in self.headers.get("Transfer-Encoding", ""):
-            length = int(self.headers.get("Content-Length", 0))
-            body = self.rfile.read(length)
-            return body if len(body) == length else None
-        body = b""
-        while True:
-            line = self.rfile.readline()
-            size = int(line.split(b";")[0], 16) if line.strip() else -1
-            if size < 0:
-                return None
-            piece = self.rfile.read(size)
-            if len(piece) < size or self.rfile.readline() != b"\r\n":
-                return None
-            if size == 0:
-                return body
-            body += piece
 
     def do_POST(self):
         self.server.begun.append(self.path)
-        body = self.body()
-        self.server.ended.append("aborted" if body is None else "complete")
-        if body is None:
+        body, whole = self.read_body()
+        self.server.ended.append("complete" if whole else "aborted")
+        if not whole:
             self.close_connection = True
             return
         self.server.bodies.append(body)
@@ -89,7 +69,7 @@ class HttpHandler(http.server.BaseHTTPRequestHandler):
         self.wfile.write(text[:half])
         if slow:
             self.server.halves.append(self.path)
-            self.server.release.get(timeout=30)
+            self.server.release.get(timeout=LONG)
         self.wfile.write(text[half:])
 
     def events(self, values):
@@ -102,33 +82,17 @@ class HttpHandler(http.server.BaseHTTPRequestHandler):
         for i, value in enumerate(values):
             if i == len(values) - 1:
                 self.server.halves.append(self.path)
-                self.server.release.get(timeout=30)
+                self.server.release.get(timeout=LONG)
             self.wfile.write(b'data: {"q":"%s"}\n\n' % (LEAK if value == LEAKY else value).encode())
 
-    def log_message(self, *args):
-        pass
 
-
-class HttpService(http.server.ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 256
-
+class HttpService(Server):
     def __init__(self):
-        super().__init__(("127.0.0.1", 0), HttpHandler)
+        super().__init__(HttpHandler)
+
+    def prepare(self):
         self.begun, self.bodies, self.ended, self.halves = [], [], [], []
         self.release = queue.Queue()
-        threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
-
-    @property
-    def port(self):
-        return self.server_address[1]
-
-    def handle_error(self, request, client_address):
-        pass
-
-    def close(self):
-        self.shutdown()
-        self.server_close()
 
 
 def start_services():
@@ -139,7 +103,7 @@ class Curl:
     """A running curl: what it printed so far, and how it ended."""
 
     def __init__(self, url, *options, data=None):
-        self.process = subprocess.Popen(["curl", "-sS", "-N", "--max-time", "30", "-w", "\nSTATUS %{http_code}", *options, url],
+        self.process = subprocess.Popen(["curl", "-sS", "-N", "--max-time", str(LONG), "-w", "\nSTATUS %{http_code}", *options, url],
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         self.output = b""
         self.thread = threading.Thread(target=self.read, daemon=True)
@@ -157,8 +121,8 @@ class Curl:
 
     def end(self):
         """(status, body, whole?)"""
-        self.process.wait(40)
-        self.thread.join(10)
+        self.process.wait(LONG + 60)
+        self.thread.join(LONG)
         for pipe in (self.process.stdin, self.process.stdout, self.process.stderr):
             pipe.close()
         body, _, status = self.output.rpartition(b"\nSTATUS ")
@@ -225,7 +189,8 @@ class Http(Talker):
         assert LEAK.encode() not in answer
 
     def begin_request(self, place):
-        """curl waits with the last bytes for its standard input, or is slow where it has to know the length."""
+        """curl waits with the last bytes for its standard input, or is slow where it has to know the length: its body must last until
+        nginx has reloaded."""
         body = document(GOOD, 100000)
         begun = place.services["HTTP"].begun
         before = len(begun)
@@ -234,7 +199,7 @@ class Http(Talker):
             curl.process.stdin.write(body[:50000])
             curl.process.stdin.flush()
         else:
-            curl = Curl(self.url(place, "/up"), *self.options, *self.up, "--limit-rate", "60k", "--data-binary", "@-", data=body)
+            curl = Curl(self.url(place, "/up"), *self.options, *self.up, "--limit-rate", "15k", "--data-binary", "@-", data=body)
         if self.streamed:
             wait_for(lambda: len(begun) > before, "the request at the service")
         else:
@@ -267,9 +232,9 @@ class H2load(Talker):
     """Many streams on few connections at once."""
 
     def load(self, place, path, requests=320):
-        done = subprocess.run(["h2load", "-n", str(requests), "-c", "4", "-m", "32", "-T", "30",
+        done = subprocess.run(["h2load", "-n", str(requests), "-c", "4", "-m", "32", "-T", str(LONG),
                                f"http://127.0.0.1:{place.nginx.ports['port2']}{path}"],
-                              capture_output=True, text=True, timeout=60, check=True)
+                              capture_output=True, text=True, timeout=LONG + 60, check=True)
         codes = re.search(r"status codes: (\d+) 2xx, (\d+) 3xx, (\d+) 4xx, (\d+) 5xx", done.stdout)
         failed = re.search(r"(\d+) failed, (\d+) errored", done.stdout)
         return int(codes[1]), int(codes[3]), int(failed[2])
@@ -297,7 +262,7 @@ class H2load(Talker):
     def end_response(self, place, result):
         for _ in range(32):
             place.services["HTTP"].release.put(True)
-        assert result.get(timeout=40) == (32, 0, 0)
+        assert result.get(timeout=LONG) == (32, 0, 0)
 
 
 class Events(Talker):
@@ -375,7 +340,7 @@ class Grpc(Talker):
         with self.channel(place) as channel:
             try:
                 request = iter([proto(value) for value in values]) if self.many_up else proto(values[0])
-                answer = self.method(channel)(request, timeout=20)
+                answer = self.method(channel)(request, timeout=LONG)
                 for one in answer if self.many_down else [answer]:
                     answers.append(one)
             except grpc.RpcError as error:
@@ -406,8 +371,8 @@ class Grpc(Talker):
         before = len(service.messages), len(service.ended)
         with self.channel(place) as channel:
             messages = Messages(proto("tom"))
-            answer = self.method(channel).future(messages, timeout=20) if not self.many_down \
-                else self.method(channel)(messages, timeout=20)
+            answer = self.method(channel).future(messages, timeout=LONG) if not self.many_down \
+                else self.method(channel)(messages, timeout=LONG)
             wait_for(lambda: len(service.messages) == before[0] + 1, "the first message at the service")
             messages.send(proto(BAD))
             try:
@@ -433,7 +398,7 @@ class Grpc(Talker):
 
         def run():
             try:
-                answer = self.method(channel)(requests if self.many_up else proto(first), timeout=30)
+                answer = self.method(channel)(requests if self.many_up else proto(first), timeout=LONG)
                 result.put(list(answer) if self.many_down else [answer])
             except need("grpc").RpcError as error:
                 result.put(error)
@@ -449,7 +414,7 @@ class Grpc(Talker):
         if not self.many_up:
             for _ in self.expected(first):
                 place.services["GRPC"].release.put(True)
-        answers = result.get(timeout=40)
+        answers = result.get(timeout=LONG)
         channel.close()
         assert answers == self.expected(first, "tom"), answers
 
@@ -467,7 +432,7 @@ class Websocket(Talker):
             async with websockets.connect(f"ws://127.0.0.1:{place.nginx.port}{path}", max_size=None) as client:
                 await conversation(client)
 
-        asyncio.run(asyncio.wait_for(main(), 30))
+        asyncio.run(asyncio.wait_for(main(), LONG))
 
     def request_pass(self, place):
         async def conversation(client):
@@ -538,12 +503,12 @@ class Websocket(Talker):
                 done.put(error)
 
         threading.Thread(target=run, daemon=True).start()
-        assert done.get(timeout=20) == "first"
+        assert done.get(timeout=LONG) == "first"
         return steps, done
 
     def end_request(self, place, running):
         steps, done = running
         steps.put(True)
-        assert done.get(timeout=20) == "second"
+        assert done.get(timeout=LONG) == "second"
 
     begin_response, end_response = begin_request, end_request

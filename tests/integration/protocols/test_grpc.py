@@ -40,10 +40,10 @@ def channel():
 def test_all_kinds_of_calls(gate, grpc_service, channel):
     nginx = gate(servers(grpc_service))
     one = channel(nginx)
-    assert one.unary_unary("/t.T/Unary")(proto("tom"), timeout=10) == proto("tom")
-    assert list(one.unary_stream("/t.T/ServerStream")(proto("tom"), timeout=10)) == [proto("tom")] * 3
-    assert one.stream_unary("/t.T/ClientStream")(iter([proto("a"), proto("b")]), timeout=10) == proto("a") + proto("b")
-    assert list(one.stream_stream("/t.T/Bidi")(iter([proto("a"), proto("b")]), timeout=10)) == [proto("a"), proto("b")]
+    assert one.unary_unary("/t.T/Unary")(proto("tom"), timeout=60) == proto("tom")
+    assert list(one.unary_stream("/t.T/ServerStream")(proto("tom"), timeout=60)) == [proto("tom")] * 3
+    assert one.stream_unary("/t.T/ClientStream")(iter([proto("a"), proto("b")]), timeout=60) == proto("a") + proto("b")
+    assert list(one.stream_stream("/t.T/Bidi")(iter([proto("a"), proto("b")]), timeout=60)) == [proto("a"), proto("b")]
     wait_for(lambda: len(gate.state.heads()) == 4, "records")
     assert {head["decision"] for head in gate.state.heads()} == {"pass"}
 
@@ -52,7 +52,7 @@ def test_ping_pong(gate, grpc_service, channel):
     """Each message is answered before the next is sent: buffering would wait for ever."""
     nginx = gate(servers(grpc_service))
     sender = Messages()
-    answers = channel(nginx).stream_stream("/t.T/Bidi")(sender, timeout=20)
+    answers = channel(nginx).stream_stream("/t.T/Bidi")(sender, timeout=60)
     for i in range(50):
         sender.send(proto(f"message {i}"))
         assert next(answers) == proto(f"message {i}")
@@ -73,7 +73,7 @@ def test_metadata_is_judged_before_the_service_sees_anything(gate, grpc_service,
     streams_up, streams_down = kind in ("ClientStream", "Bidi"), kind in ("ServerStream", "Bidi")
     with pytest.raises(grpc.RpcError) as caught:
         request = iter([proto("tom")]) if streams_up else proto("tom")
-        answer = call(request, timeout=10, metadata=metadata)
+        answer = call(request, timeout=60, metadata=metadata)
         if streams_down:
             list(answer)
     assert caught.value.code() == grpc.StatusCode.PERMISSION_DENIED, caught.value
@@ -86,7 +86,7 @@ def test_running_stream_follows_the_policy(gate, grpc_service, channel, make_pol
     grpc = need("grpc")
     nginx = gate(servers(grpc_service), mode="alert")
     sender = Messages()
-    answers = channel(nginx).stream_stream("/t.T/Bidi")(sender, timeout=30, metadata=(("x-q", ATTACK),))
+    answers = channel(nginx).stream_stream("/t.T/Bidi")(sender, timeout=60, metadata=(("x-q", ATTACK),))
     sender.send(proto("one"))
     assert next(answers) == proto("one")
     wait_for(lambda: [(alert["action"], alert["generation"]) for alert in gate.state.alerts()] == [("alert", 1)], "the alert")
@@ -106,7 +106,7 @@ def test_client_that_cancels(gate, grpc_service, channel):
     nginx = gate(servers(grpc_service))
     one = channel(nginx)
     sender = Messages()
-    answers = one.stream_stream("/t.T/Bidi")(sender, timeout=20)
+    answers = one.stream_stream("/t.T/Bidi")(sender, timeout=60)
     sender.send(proto("one"))
     assert next(answers) == proto("one")
     answers.cancel()
@@ -119,7 +119,7 @@ def test_long_flood(gate, grpc_service, channel):
     """Thousands of messages on one call, as fast as they go; memory and the exchange stay bounded."""
     nginx = gate(servers(grpc_service, "guard_body_limit 64k;"))
     messages = [proto(f"message {i}") for i in range(5000)]
-    answers = channel(nginx).stream_stream("/t.T/Bidi")(iter(messages), timeout=60)
+    answers = channel(nginx).stream_stream("/t.T/Bidi")(iter(messages), timeout=120)
     assert sum(1 for _ in answers) == 5000
 
 
@@ -129,14 +129,14 @@ def test_many_calls_on_one_connection(gate, grpc_service, channel):
     nginx = gate(servers(grpc_service))
     one = channel(nginx)
     sender = Messages()
-    answers = one.stream_stream("/t.T/Bidi")(sender, timeout=30)
+    answers = one.stream_stream("/t.T/Bidi")(sender, timeout=60)
     sender.send(proto("one"))
     next(answers)
     failures = []
 
     def attack():
         try:
-            one.unary_unary("/t.T/Unary")(proto("tom"), timeout=10, metadata=(("x-q", ATTACK),))
+            one.unary_unary("/t.T/Unary")(proto("tom"), timeout=60, metadata=(("x-q", ATTACK),))
         except grpc.RpcError as error:
             failures.append(error.code())
 

@@ -50,7 +50,7 @@ def chunk(data):
     return b"%x\r\n" % len(data) + data + b"\r\n"
 
 
-def read_all(sock, timeout=10):
+def read_all(sock, timeout=60):
     sock.settimeout(timeout)
     text = b""
     try:

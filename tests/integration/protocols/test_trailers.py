@@ -1,11 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Trailers of requests: what nginx makes of them, which no service gets to see uninspected."""
+"""Trailers: of requests, what nginx makes of them, which no service gets to see uninspected; of responses, which are judged before
+they go out."""
 
 import socket
 
 import pytest
 
-from .services import need, sink
+from harness import wait_for
+
+from . import test_grpc
+from .services import need, proto, sink
+from .test_grpc import channel  # noqa: F401 - a fixture
 from .test_streams import chunk, head, servers
 
 
@@ -35,7 +40,7 @@ def test_trailers_of_http2_are_refused(gate, raw_service):
     connection.send_headers(1, [("x-q", "needle'")], end_stream=True)
     events = []
     with socket.create_connection(("127.0.0.1", nginx.ports["port2"])) as sock:
-        sock.settimeout(10)
+        sock.settimeout(60)
         sock.sendall(connection.data_to_send())
         while not any(isinstance(event, (h2.events.ConnectionTerminated, h2.events.StreamEnded, h2.events.StreamReset))
                       for event in events):
@@ -45,3 +50,15 @@ def test_trailers_of_http2_are_refused(gate, raw_service):
             events += connection.receive_data(data)
     assert any(isinstance(event, h2.events.ConnectionTerminated) for event in events), events
     assert not upstream.heads
+
+
+def test_trailers_of_responses_are_judged(gate, grpc_service, channel):  # noqa: F811
+    """gRPC's are all that nginx passes on: a call whose last word is bad doesn't end well, and its client doesn't get that word."""
+    grpc = need("grpc")
+    nginx = gate(test_grpc.servers(grpc_service), leaks=True)
+    call = channel(nginx).unary_unary("/t.T/Unary")
+    assert call(proto("tom"), timeout=60) == proto("tom")
+    with pytest.raises(grpc.RpcError) as caught:
+        call(proto("say bad at last"), timeout=60)
+    assert not [value for _, value in caught.value.trailing_metadata() or () if "needle" in value]
+    wait_for(lambda: [head["decision"] for head in gate.state.heads()] == ["pass", "block"], "the records")

@@ -55,7 +55,7 @@ static void test_no_regular_file(void **state)
     size_t len = 0;
     struct guard_err err;
     assert_int_equal(mkfifo("pipe", 0600), 0);
-    alarm(10);
+    alarm(120);
     assert_int_equal(file_read("pipe", 100, &bytes, &len, &err), GUARD_E_IO);
     assert_int_equal(file_read(".", 100, &bytes, &len, &err), GUARD_E_IO);
     alarm(0);

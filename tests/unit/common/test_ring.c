@@ -201,7 +201,7 @@ static void a_racing_writer_is_never_misread(void **state)
     if (child == 0)
         write_and_exit(fixture, COUNT, start[0]);
     struct ring_reader *reader = NULL;
-    for (int i = 0; i < 10000 && reader == NULL; i++) {
+    for (int i = 0; i < 60000 && reader == NULL; i++) {
         if (ring_reader_open(&reader, fixture->path, &fixture->err) != GUARD_OK)
             usleep(1000);
     }
