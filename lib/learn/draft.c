@@ -4,6 +4,7 @@
 #include "learn/draft.h"
 
 #include "base/arena.h"
+#include "learn/optional.h"
 
 static enum guard_rc fold_kinds(struct gd_groups kinds[GD_KIND_COUNT], const struct gd_group *group,
                                 enum gd_kind from, enum gd_kind to, struct guard_arena *arena)
@@ -211,7 +212,8 @@ static enum guard_rc measure_field(struct gd_draft *draft, struct gd_draft_field
     GUARD_TRY(count_literals(draft, field));
     GUARD_TRY(measure_sets(meter, field));
     GUARD_TRY(measure_tails(meter, field));
-    gd_measure_missing(meter, field->place, field->whole);
+    if (!gd_field_optional(field))
+        gd_measure_missing(meter, field->place, field->whole);
     return GUARD_OK;
 }
 

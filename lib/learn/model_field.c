@@ -3,6 +3,7 @@
 #include "learn/model_field.h"
 
 #include "base/arena.h"
+#include "learn/optional.h"
 #include "sketch/bucket.h"
 
 enum {
@@ -176,6 +177,7 @@ enum guard_rc gd_model_field_write(struct guard_model_field *out, const struct g
         return GUARD_OK;
     uint64_t least = service ? SERVICE_REQUIRED_MIN : GD_REQUIRED_MIN;
     out->required = field->whole->records >= least && !finds_nothing(field) &&
+                    !gd_field_optional(field) &&
                     field->place->exposure.records == field->whole->records;
     arm(out, draft, field);
     return draft->keyed && gd_draft_closed(field, &draft->meter.trust)

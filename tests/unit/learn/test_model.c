@@ -235,6 +235,52 @@ static void test_required_and_missing(void **state)
     tree_fini(&tree);
 }
 
+/* What a client selects is its choice, and a field of a message at its default value isn't sent. */
+static void test_choices_are_never_required(void **state)
+{
+    (void)state;
+    const uint8_t GRAPHQL = GUARD_LOCATION_GRAPHQL;
+    struct tree tree;
+    tree_init(&tree);
+    for (uint32_t i = 0; i < 200; i++) {
+        struct gd_cell *post = tree_request(&tree, i % 4, 1 + i % 20, "POST", "graphql");
+        struct gd_cell *query = tree_value(&tree, post, GRAPHQL, "query", "x");
+        struct gd_cell *user = tree_value(&tree, query, GRAPHQL, "user", "x");
+        struct gd_cell *filter = tree_value(&tree, user, GRAPHQL, "(filter)", "x");
+        (void)tree_value(&tree, filter, GRAPHQL, "owner", "x");
+        (void)tree_value(&tree, user, GRAPHQL, "mail", "x");
+        (void)tree_value(&tree, query, GRAPHQL, "$id", "x");
+        (void)tree_value(&tree, post, GRAPHQL, "fragment User", "x");
+        struct gd_cell *call = tree_request(&tree, i % 4, 1 + i % 20, "POST", "stock.Stock");
+        struct gd_cell *item = tree_value(&tree, call, GUARD_LOCATION_PROTOBUF, "1", "x");
+        (void)tree_value(&tree, item, GUARD_LOCATION_PROTOBUF, "2", "x");
+    }
+    struct guard_model *model = tree_learn(&tree);
+    static const struct {
+        const char *path, *name;
+        bool required;
+    } cases[] = {
+        {"/graphql", "query", true},
+        {"/graphql", "query.user", false},
+        {"/graphql", "query.user.mail", false},
+        {"/graphql", "query.user(filter)", true},
+        {"/graphql", "query.user(filter).owner", true},
+        {"/graphql", "query.$id", true},
+        {"/graphql", "fragment User", false},
+        {"/stock.Stock", "1", false},
+        {"/stock.Stock", "1.2", false},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        const struct guard_model_field *field =
+            tree_field(model, tree_endpoint(model, "POST", cases[i].path), cases[i].name);
+        assert_non_null(field);
+        assert_int_equal(field->required, cases[i].required);
+        assert_true((field->strength[GUARD_RULE_MISSING] > 0) == cases[i].required);
+    }
+    guard_model_free(model);
+    tree_fini(&tree);
+}
+
 static void learn_document(struct tree *tree, uint32_t i)
 {
     struct gd_cell *post = tree_request(tree, i % 4, 1 + i % 20, "POST", "orders");
@@ -540,6 +586,7 @@ int main(void)
         cmocka_unit_test(test_closed_sets_need_repeats),
         cmocka_unit_test(test_replays_close_nothing),
         cmocka_unit_test(test_required_and_missing),
+        cmocka_unit_test(test_choices_are_never_required),
         cmocka_unit_test(test_json_tree),
         cmocka_unit_test(test_path_fields),
         cmocka_unit_test(test_few_records_require_nothing),
