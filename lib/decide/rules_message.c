@@ -23,12 +23,20 @@ static void deviates(struct gd_decision *decision, enum guard_rule rule, uint32_
     gd_candidate_add(decision, &candidate);
 }
 
+/* Frames of a connection have no type. What comes may still turn out to be what is usual here. */
+static bool has_untyped_body(const struct gd_decision *decision)
+{
+    const struct gd_profile *profile = decision->profile;
+    return profile->body_bytes > 0 && profile->body_kind != GUARD_BODY_WEBSOCKET &&
+           !(decision->partial && profile->body_kind == GUARD_BODY_NONE);
+}
+
 static bool media_known(const struct gd_decision *decision)
 {
     const struct gd_policy_endpoint *endpoint = decision->endpoint;
     const struct gd_profile *profile = decision->profile;
     /* No type is a deviation only beside a body, where there is one else. */
-    if (profile->media_type.len == 0 && (profile->body_bytes == 0 || endpoint->media.count == 0))
+    if (profile->media_type.len == 0 && (endpoint->media.count == 0 || !has_untyped_body(decision)))
         return true;
     for (uint32_t i = 0; i < endpoint->media.count; i++) {
         if (gd_span_equal(gd_policy_span(decision->policy,

@@ -152,6 +152,8 @@ void gd_builder_body(struct gd_builder *builder, struct guard_span chunk)
     builder->body_bytes += chunk.len;
     builder->profile.body_bytes =
         builder->body_bytes > UINT32_MAX ? UINT32_MAX : (uint32_t)builder->body_bytes;
+    if (builder->body == NULL)
+        builder->profile.body_kind = builder->kind;
     if (builder->encoded) {
         gd_builder_fault(builder, GUARD_LOCATION_BODY, GUARD_FAULT_CONTENT_ENCODING);
         return;
@@ -180,6 +182,7 @@ void gd_builder_body(struct gd_builder *builder, struct guard_span chunk)
         }
     }
     gd_body_feed(builder->body, chunk);
+    builder->profile.body_kind = gd_body_kind_read(builder->body);
 }
 
 /* A hash of a password is a password to whoever can guess; names say what values don't. Headers

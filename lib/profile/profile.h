@@ -79,8 +79,8 @@ struct gd_profile {
     bool outbound;       /* a call that the service makes; its destination is the first segment */
     bool answer;         /* this is a response: no path, no client, its decision is the request's */
     uint32_t leaks;      /* of a response: bit per enum guard_leak */
-    struct gd_profile *response; /* of a request: NULL when it wasn't viewed */
-    enum guard_body_kind body_kind;
+    struct gd_profile *response;           /* of a request: NULL when it wasn't viewed */
+    enum guard_body_kind body_kind;        /* as far as it is read: NONE until that is known */
     struct guard_span media_type;          /* "" when there is none */
     uint32_t depth;                        /* of JSON */
     uint64_t faults[GUARD_LOCATION_COUNT]; /* bit per enum guard_fault, by location */
