@@ -149,14 +149,16 @@ static enum guard_rc criterion_in(struct reading *reading, const struct document
                                   void *target)
 {
     struct guard_criterion *criterion = target;
-    for (int i = GUARD_LOCATION_PATH; i <= GUARD_LOCATION_BODY; i++) {
-        if (text_is(node, guard_location_name((enum guard_location)i))) {
+    for (int i = GUARD_LOCATION_PATH; i < GUARD_LOCATION_COUNT; i++) {
+        if (i != GUARD_LOCATION_CLIENT &&
+            text_is(node, guard_location_name((enum guard_location)i))) {
             criterion->location = (enum guard_location)i;
             return GUARD_OK;
         }
     }
     return FAIL(reading, node, GUARD_E_RANGE,
-                "in: must be path, query, header, cookie, form, json, multipart or body");
+                "in: must be path, query, header, cookie, form, json, multipart, body, graphql, "
+                "protobuf or websocket");
 }
 
 static enum guard_rc criterion_name(struct reading *reading, const struct document_node *node,
@@ -260,7 +262,8 @@ static enum guard_rc read_criterion(struct reading *reading, const struct docume
         .required = -1, .length_min = -1, .length_max = -1, .items_max = -1};
     GUARD_TRY(read_members(reading, node, members, sizeof(members) / sizeof(members[0]), out));
     if (out->location == GUARD_LOCATION_NONE ||
-        (out->name.len == 0 && out->location != GUARD_LOCATION_BODY))
+        (out->name.len == 0 && out->location != GUARD_LOCATION_BODY &&
+         out->location != GUARD_LOCATION_WEBSOCKET))
         return FAIL(reading, node, GUARD_E_SYNTAX, "a parameter needs \"in\" and \"name\"");
     if (out->length_min >= 0 && out->length_max >= 0 && out->length_min > out->length_max)
         return FAIL(reading, node, GUARD_E_RANGE, "minLength is above maxLength");

@@ -5,6 +5,7 @@
 #include "policy/policy.h"
 
 #include "base/arena.h"
+#include "profile/profile.h"
 #include "profile/transition.h"
 
 enum { ALL_TYPES = (1 << GUARD_TYPE_COUNT) - 1, SCRATCH = 64 * 1024 };
@@ -83,7 +84,7 @@ static void take_features(struct gd_plan_draft *draft, const struct gd_summary *
     struct gd_policy_field *field = &draft->field;
     field->classes = summary->classes;
     field->types = summary->types;
-    if (field->location == GUARD_LOCATION_JSON)
+    if (gd_location_in(GD_LOCATION_TREES, field->location))
         field->types |= BIT(STRING);
     field->pending_classes = field->pending_types = 0;
     field->length_min = summary->length_min;

@@ -293,13 +293,13 @@ static struct guard_span field_name(const struct gd_plan *plan, uint32_t index)
     return gd_span(plan->sections[GD_SECTION_STRINGS].ptr + name.offset, name.len);
 }
 
-/* The member of a JSON field or document among those emitted since `since`. */
+/* The member of a field or document that forms a tree, among those emitted since `since`. */
 static uint32_t find_member(const struct gd_plan *plan, uint32_t since, uint32_t owner, bool member,
-                            struct guard_span name)
+                            enum guard_location location, struct guard_span name)
 {
     for (uint32_t i = since; i < plan->sections[GD_SECTION_FIELDS].count; i++) {
         const struct gd_policy_field *field = gd_plan_field(plan, i);
-        if (field->location == GUARD_LOCATION_JSON && field->owner == owner &&
+        if (field->location == (uint8_t)location && field->owner == owner &&
             ((field->flags & GD_FIELD_MEMBER) != 0) == member &&
             gd_span_equal(field_name(plan, i), name))
             return i;
@@ -307,15 +307,19 @@ static uint32_t find_member(const struct gd_plan *plan, uint32_t since, uint32_t
     return GD_POLICY_NONE;
 }
 
-/* The next part of "a.b[].c"; moves *at behind it. */
-static struct guard_span next_part(struct guard_span path, size_t *at)
+/* The next part of "a.b[].c", of "query.user(id)" in GraphQL; moves *at behind it. */
+static struct guard_span next_part(enum guard_location location, struct guard_span path, size_t *at)
 {
     size_t begin = *at;
+    bool graphql = location == GUARD_LOCATION_GRAPHQL;
     if (path.len - begin >= 2 && memcmp(path.ptr + begin, "[]", 2) == 0) {
         *at = begin + 2;
     } else {
         size_t end = begin;
+        if (graphql && path.len - end >= 3 && memcmp(path.ptr + end, "...", 3) == 0)
+            end += 3; /* a spread's name begins with them */
         while (end < path.len && path.ptr[end] != '.' &&
+               !(graphql && end > begin && path.ptr[end] == '(') &&
                !(path.len - end >= 2 && memcmp(path.ptr + end, "[]", 2) == 0))
             end++;
         *at = end;
@@ -326,20 +330,21 @@ static struct guard_span next_part(struct guard_span path, size_t *at)
     return part;
 }
 
-static enum guard_rc emit_json(struct gd_plan *plan, uint32_t owner, uint32_t since,
+static enum guard_rc emit_tree(struct gd_plan *plan, uint32_t owner, uint32_t since,
                                const struct guard_criterion *criterion)
 {
     bool member = false;
     for (size_t at = 0; at < criterion->name.len || criterion->name.len == 0;) {
-        struct guard_span part = next_part(criterion->name, &at);
+        struct guard_span part = next_part(criterion->location, criterion->name, &at);
         bool last = at >= criterion->name.len;
-        uint32_t index = last ? GD_POLICY_NONE : find_member(plan, since, owner, member, part);
+        uint32_t index = last ? GD_POLICY_NONE
+                              : find_member(plan, since, owner, member, criterion->location, part);
         if (part.len > GD_POLICY_NAME_MAX)
             return guard_fail(plan->err, GUARD_E_LIMIT, "a name has at most %d bytes",
                               (int)GD_POLICY_NAME_MAX);
         if (index == GD_POLICY_NONE) {
             struct gd_plan_draft draft;
-            draft_open(&draft, GUARD_LOCATION_JSON);
+            draft_open(&draft, criterion->location);
             draft.field.owner = owner;
             if (member)
                 draft.field.flags |= GD_FIELD_MEMBER;
@@ -421,8 +426,8 @@ enum guard_rc gd_plan_fields(struct gd_plan *plan, uint32_t owner, uint32_t node
             criterion->location == GUARD_LOCATION_CLIENT ||
             criterion->location >= GUARD_LOCATION_COUNT)
             return guard_fail(plan->err, GUARD_E_RANGE, "a criterion has no place");
-        if (criterion->location == GUARD_LOCATION_JSON) {
-            GUARD_TRY(emit_json(plan, owner, since, criterion));
+        if (gd_location_in(GD_LOCATION_TREES, criterion->location)) {
+            GUARD_TRY(emit_tree(plan, owner, since, criterion));
             continue;
         }
         if (criterion->name.len > GD_POLICY_NAME_MAX)

@@ -70,6 +70,38 @@ static void post(const char *target, const char *body, int wanted, const char *n
     expect(&ask, wanted, name);
 }
 
+/* What isn't JSON forms trees as well. */
+static void test_graphql(void **state)
+{
+    (void)state;
+    begin("/graphql");
+    criterion(GUARD_LOCATION_GRAPHQL, "query.user(id)")->types = 1u << GUARD_TYPE_INT;
+    criterion(GUARD_LOCATION_GRAPHQL, "query.user.password")->forbidden = true;
+    criterion(GUARD_LOCATION_GRAPHQL, "query....")->forbidden = true;
+    post("/graphql", "{\"query\":\"{ user(id: 7) { name } }\"}", NOTHING, NULL);
+    post("/graphql", "{\"query\":\"{ user(id: abc) { name } }\"}", GUARD_RULE_TYPE,
+         "query.user(id)");
+    post("/graphql", "{\"query\":\"{ user(id: 7) { name password } }\"}", GUARD_RULE_NAME,
+         "query.user.password");
+    post("/graphql", "{\"query\":\"{ user(id: 7) { name } ...Secret }\"}", GUARD_RULE_NAME,
+         "query....");
+}
+
+static void test_protobuf(void **state)
+{
+    (void)state;
+    begin("/stock");
+    criterion(GUARD_LOCATION_PROTOBUF, "1")->length_max = 3;
+    criterion(GUARD_LOCATION_PROTOBUF, "2")->forbidden = true;
+    struct ask ask = {"POST", "/stock", "host: shop.test\ncontent-type: application/x-protobuf\n",
+                      "\x0a\x03hat", NULL};
+    expect(&ask, NOTHING, NULL);
+    ask.body = "\x0a\x05scarf";
+    expect(&ask, GUARD_RULE_LENGTH, "1");
+    ask.body = "\x0a\x03hat\x10\x07";
+    expect(&ask, GUARD_RULE_NAME, "2");
+}
+
 static void test_length(void **state)
 {
     (void)state;
@@ -370,6 +402,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_length),
+        cmocka_unit_test(test_graphql),
+        cmocka_unit_test(test_protobuf),
         cmocka_unit_test(test_types),
         cmocka_unit_test(test_classes),
         cmocka_unit_test(test_values),
