@@ -5,7 +5,7 @@
 #include "common/file.h"
 #include "common/guardian.h"
 #include "service_files.h"
-#include "traffic_file.h"
+#include "traffic_steps.h"
 #include "verdict_json.h"
 
 #include <inttypes.h>
@@ -46,7 +46,7 @@ struct checking {
     bool jsonl;
     bool outbound;
     bool colour;
-    struct guard_arena arena;
+    struct traffic_room room;
     char *line;
     uint64_t counts[3];
     uint64_t foreign;
@@ -84,18 +84,11 @@ static bool take(void *ctx, const struct guard_exchange *exchange,
                  const struct traffic_place *place)
 {
     struct checking *checking = ctx;
-    struct guard_txn_cfg cfg = {.policy = checking->policy,
-                                .service = checking->service,
-                                .hash_seed = 1,
-                                .time_ms = exchange->time_ms,
-                                .outbound = checking->outbound};
-    struct guard_client client = traffic_client(exchange);
     struct guard_txn *txn = NULL;
-    guard_arena_reset(&checking->arena);
-    if (guard_txn_begin(&txn, &cfg, &checking->arena) != GUARD_OK)
+    const struct guard_verdict *verdict = traffic_judge(
+        &checking->room, checking->policy, checking->service, exchange, checking->outbound, &txn);
+    if (verdict == NULL)
         return complain(0, "%s:%" PRIu64 ": no memory", place->path, place->line) != 0;
-    guard_exchange_play(exchange, &client, txn);
-    const struct guard_verdict *verdict = guard_txn_whole(txn);
     checking->counts[verdict->decision]++;
     if (exchange->service.len > 0 &&
         (exchange->service.len != checking->service.len ||
@@ -113,26 +106,6 @@ static bool on_or_off(const char *text)
     return text == NULL || strcmp(text, "on") == 0 || strcmp(text, "off") == 0;
 }
 
-/* The policy as the gate would get it, in mode block; NULL after a message. *bytes is freed after
- * the policy. */
-static struct guard_policy *compile(const struct guard_guardian *guardian,
-                                    const struct guard_model *model, double alpha, uint8_t **bytes)
-{
-    struct guard_alloc heap = heap_alloc();
-    struct guard_policy_cfg cfg = {
-        .alloc = heap, .generation = 1, .alpha = alpha, .configured_only = model == NULL};
-    struct guard_policy *policy = NULL;
-    struct guard_err err;
-    size_t len = 0;
-    if (guard_policy_compile(bytes, &len, model, guardian, &cfg, NULL, &err) != GUARD_OK ||
-        guard_policy_load(&policy, &heap, (struct guard_span){*bytes, len}, guardian->service, NULL,
-                          &err) != GUARD_OK) {
-        complain(0, "can't compile the policy: %s", err.text);
-        return NULL;
-    }
-    return policy;
-}
-
 static bool open_policy(struct checking *checking, const struct arguments *arguments,
                         struct guard_guardian *guardian, double alpha, uint8_t **bytes)
 {
@@ -147,7 +120,9 @@ static bool open_policy(struct checking *checking, const struct arguments *argum
         if (model == NULL)
             return false;
     }
-    checking->policy = compile(guardian, model, alpha, bytes);
+    struct judge_options judge = {.alpha = alpha, .likeness = true, .signatures = true};
+    size_t len = 0;
+    checking->policy = judge_policy(guardian, model, &judge, bytes, &len);
     guard_model_free(model);
     return checking->policy != NULL;
 }
@@ -205,15 +180,14 @@ static int run(const struct arguments *arguments)
     uint8_t *bytes = NULL;
     int status = EXIT_FAILED;
     guard_arena_init(&documents, &heap, (size_t)8 << 20);
-    guard_arena_init(&checking.arena, &heap, 256 * 1024);
-    if (guardian_load(&guardian, arguments->values[CHECK_GUARDIAN], &documents, &err) != GUARD_OK) {
+    if (!traffic_room_open(&checking.room)) {
+        status = EXIT_FAILED;
+    } else if (guardian_load(&guardian, arguments->values[CHECK_GUARDIAN], &documents, &err) !=
+               GUARD_OK) {
         complain(0, "%s", err.text);
     } else {
         checking.service = guardian.service;
-        bool cut_late = guardian.time_mode == GUARD_MODE_BLOCK;
-        guard_guardian_set_mode(&guardian, GUARD_MODE_BLOCK);
-        if (cut_late)
-            guardian.time_mode = GUARD_MODE_BLOCK;
+        judge_guardian(&guardian);
         if (checking.line != NULL && open_policy(&checking, arguments, &guardian, alpha, &bytes))
             status = check(&checking, arguments);
     }
@@ -221,7 +195,7 @@ static int run(const struct arguments *arguments)
         guard_policy_unref(checking.policy);
     free(bytes);
     free(checking.line);
-    guard_arena_reset(&checking.arena);
+    traffic_room_close(&checking.room);
     guard_arena_reset(&documents);
     return status;
 }

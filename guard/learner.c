@@ -6,9 +6,7 @@
 #include "common/guardian.h"
 #include "common/state.h"
 #include "service_files.h"
-#include "traffic_file.h"
-
-#include <guard/crypto.h>
+#include "traffic_steps.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -61,8 +59,7 @@ struct learning {
     uint64_t replayed; /* held already */
     uint64_t learned;
     uint64_t with_client;
-    struct guard_arena arena;
-    uint8_t *record;
+    struct traffic_room room;
 };
 
 static bool set_service(struct learning *learning, struct guard_span name)
@@ -94,42 +91,12 @@ static bool is_ours(const struct learning *learning, const struct guard_exchange
             memcmp(exchange->service.ptr, learning->service.ptr, learning->service.len) == 0);
 }
 
-static enum guard_rc observe(struct learning *learning, const struct guard_exchange *exchange,
-                             const struct guard_source *source, struct guard_err *err)
-{
-    struct guard_txn_cfg cfg = {.service = learning->service,
-                                .hash_seed = 1,
-                                .time_ms = exchange->time_ms,
-                                .unseen = exchange->unseen,
-                                .outbound = learning->outbound};
-    struct guard_client client = traffic_client(exchange);
-    struct guard_txn *txn = NULL;
-    size_t len = 0;
-    guard_arena_reset(&learning->arena);
-    GUARD_TRY(guard_txn_begin(&txn, &cfg, &learning->arena));
-    guard_exchange_play(exchange, &client, txn);
-    GUARD_TRY(guard_txn_record(txn, learning->record, GUARD_RECORD_MAX, &len));
-    learning->with_client += client.unit != GUARD_UNIT_ANONYMOUS;
-    return guard_pile_observe(learning->pile, source, (struct guard_span){learning->record, len},
-                              err);
-}
-
-/* A file is a producer of its own, named by its content: so learning it twice changes nothing. What
- * has no content to name it by (a pipe) is a new producer each time. */
 static bool name_producer(struct learning *learning, const struct traffic_place *place)
 {
-    static const char purpose[] = "traffic file";
-    uint8_t seed[GUARD_KEY_BYTES];
     if (learning->named > place->file)
         return true;
     learning->named = place->file + 1;
-    guard_key_derive(seed, learning->pile_cfg.key,
-                     (struct guard_span){(const uint8_t *)purpose, sizeof(purpose) - 1});
-    memcpy(&learning->producer, seed, sizeof(learning->producer));
-    if (traffic_fingerprint(place->path, &learning->producer) ||
-        random_bytes(&learning->producer, sizeof(learning->producer)) == GUARD_OK)
-        return true;
-    return complain(0, "no randomness") != 0;
+    return traffic_producer(place->path, learning->pile_cfg.key, &learning->producer);
 }
 
 static bool take(void *ctx, const struct guard_exchange *exchange,
@@ -154,7 +121,10 @@ static bool take(void *ctx, const struct guard_exchange *exchange,
         source.producer = learning->producer;
         source.sequence = place->ordinal;
     }
-    enum guard_rc rc = observe(learning, exchange, &source, &err);
+    bool with_client = false;
+    enum guard_rc rc = traffic_learn(&learning->room, learning->pile, learning->service, exchange,
+                                     &source, learning->outbound, &with_client, &err);
+    learning->with_client += with_client;
     if (rc == GUARD_E_REPLAY)
         learning->replayed++;
     else if (rc != GUARD_OK)
@@ -175,15 +145,12 @@ static bool parse_source(const char *text, struct guard_source *out)
 
 static bool prepare(struct learning *learning, const struct arguments *arguments)
 {
-    struct guard_alloc heap = heap_alloc();
-    guard_arena_init(&learning->arena, &heap, 256 * 1024);
-    learning->pile_cfg.alloc = heap;
+    learning->pile_cfg.alloc = heap_alloc();
     learning->key_path = arguments->values[LEARN_KEY];
     learning->pile_path = arguments->values[LEARN_PILE];
     learning->outbound = arguments->values[LEARN_OUTBOUND] != NULL;
-    learning->record = malloc(GUARD_RECORD_MAX);
-    if (learning->record == NULL)
-        return complain(0, "no memory") != 0;
+    if (!traffic_room_open(&learning->room))
+        return false;
     if (arguments->values[LEARN_AS] != NULL) {
         learning->source_given = parse_source(arguments->values[LEARN_AS], &learning->source);
         if (!learning->source_given)
@@ -296,9 +263,8 @@ static int run(const struct arguments *arguments)
     int status = EXIT_FAILED;
     if (prepare(&learning, arguments) && traffic_read(&traffic, take, &learning))
         status = finish(&learning, &traffic, arguments, support, monotonic_seconds() - start);
-    guard_arena_reset(&learning.arena);
+    traffic_room_close(&learning.room);
     guard_pile_free(learning.pile);
-    free(learning.record);
     return status;
 }
 

@@ -37,9 +37,10 @@ struct traffic {
 
 struct traffic_place {
     const char *path;
-    int file;         /* index of the file among the paths */
-    uint64_t line;    /* from 1; of a HAR document's entry where it begins */
-    uint64_t ordinal; /* readable exchanges of this file so far, from 1 */
+    int file;               /* index of the file among the paths */
+    uint64_t line;          /* from 1; of a HAR document's entry where it begins */
+    uint64_t ordinal;       /* readable exchanges of this file so far, from 1 */
+    struct guard_span text; /* the line, where exchanges are lines; as long as the exchange */
 };
 
 /* Whether traffic->log_format can be read, said on standard error if not. traffic_read does it by

@@ -74,6 +74,7 @@ bool walk_lines(struct walk *walk, struct traffic_input *input, struct traffic_p
         walk->traffic->bytes += line.len + 1;
         if (blank(line))
             continue;
+        place->text = line;
         if (!walk_line(walk, line, place))
             return false;
         if (place->line % PROGRESS_LINES == 0)
