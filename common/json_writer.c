@@ -158,6 +158,12 @@ void json_number(struct json_writer *json, const char *name, double value)
     put(json, text, (size_t)snprintf(text, sizeof(text), "%.6g", isfinite(value) ? value : 0.0));
 }
 
+void json_null(struct json_writer *json, const char *name)
+{
+    put_name(json, name);
+    put(json, "null", 4);
+}
+
 void json_bool(struct json_writer *json, const char *name, bool value)
 {
     put_name(json, name);

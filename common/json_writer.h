@@ -22,6 +22,7 @@ void json_string(struct json_writer *json, const char *name, struct guard_span v
 void json_text(struct json_writer *json, const char *name, const char *value);
 void json_integer(struct json_writer *json, const char *name, int64_t value);
 void json_number(struct json_writer *json, const char *name, double value); /* shortest of %.6g */
+void json_null(struct json_writer *json, const char *name);
 void json_bool(struct json_writer *json, const char *name, bool value);
 
 #endif

@@ -41,7 +41,7 @@ bool child_start(struct child *child, char *const argv[])
     return true;
 }
 
-static bool ended(struct child *child)
+bool child_ended(const struct child *child)
 {
     int status;
     pid_t pid = waitpid(child->pid, &status, WNOHANG);
@@ -54,7 +54,7 @@ void child_stop(struct child *child, int signal_number, uint64_t grace_ms)
         return;
     uint64_t start = clock_unix_ms();
     kill(child->pid, signal_number);
-    while (!ended(child)) {
+    while (!child_ended(child)) {
         struct timespec pause = {.tv_nsec = 20000000L};
         if (clock_unix_ms() - start > grace_ms) {
             kill(child->pid, SIGKILL);

@@ -36,6 +36,8 @@ struct child {
 
 /* Starts argv[0] as a child that gets SIGTERM when we die. False after a message. */
 bool child_start(struct child *child, char *const argv[]);
+/* True once it has ended; its status is taken. */
+bool child_ended(const struct child *child);
 /* Sends the signal, waits at most grace_ms, then kills. */
 void child_stop(struct child *child, int signal, uint64_t grace_ms);
 
