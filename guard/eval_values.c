@@ -185,7 +185,8 @@ static void walk_body(struct walking *walking, const struct guard_exchange *exch
         struct json_cursor cursor;
         json_cursor_init(&cursor, body, walking->arena);
         walk_json(walking, &cursor, 0);
-    } else if (memchr(body.ptr, '=', body.len) != NULL) {
+    } else if (memchr(body.ptr, '=', body.len) != NULL &&
+               (type.len == 0 || find(type.ptr, type.ptr + type.len, "form", 4) != NULL)) {
         walk_pairs(walking, "form", body);
     }
 }

@@ -1,0 +1,270 @@
+# SPDX-License-Identifier: Apache-2.0
+"""guard eval: the report card agrees with guard learn and guard check and with an independent scorer, and labels teach nothing."""
+
+import gzip
+import json
+import math
+import os
+import pathlib
+import random
+import re
+import subprocess
+import sys
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+from conftest import BIN  # noqa: E402
+from traffic import Shop  # noqa: E402
+
+ROOT = pathlib.Path(__file__).resolve().parents[3]
+SHARED = pathlib.Path(os.environ.get("GUARD_SHARED", ROOT.parent / "shared"))
+PAYLOADS = {"sqli": ["tom' or '1'='1", "1;drop table t", "x' union select 1--"], "xss": ["<script>a(1)</script>", "\"><b onx=1>"],
+            "traversal": ["../../etc/passwd", "..\\..\\boot.ini"]}
+
+
+def guard(*arguments, status=0):
+    done = subprocess.run([BIN / "guard", *map(str, arguments)], capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == status, (arguments, done.returncode, done.stdout[-2000:], done.stderr[-2000:])
+    return done
+
+
+def write(path, exchanges):
+    text = "".join(json.dumps(exchange) + "\n" for exchange in exchanges)
+    if path.suffix == ".gz":
+        path.write_bytes(gzip.compress(text.encode()))
+    else:
+        path.write_text(text)
+    return path
+
+
+def quoted(text):
+    return "".join(c if c.isalnum() else f"%{ord(c):02x}" for c in text)
+
+
+def attack(shop, generator):
+    """A benign request of which one value is changed, with its label."""
+    name = generator.choice(sorted(PAYLOADS))
+    payload = generator.choice(PAYLOADS[name])
+    kind = generator.randrange(3)
+    if kind == 0:
+        exchange, place = shop.exchange("GET", f"/users?username={quoted(payload)}"), ("query", "username")
+    elif kind == 1:
+        exchange, place = shop.exchange("GET", f"/products/{quoted(payload)}?page=2"), ("path", "seg1")
+    else:
+        body = {"item": "hat", "quantity": 2, "address": {"city": payload, "zip": "3000"}, "tags": []}
+        exchange = shop.exchange("POST", "/orders", [["content-type", "application/json"]], json.dumps(body))
+        place = ("json", "address.city")
+    exchange["label"] = {"attack": True, "class": name, "location": place[0], "param": place[1], "encoding": "url"}
+    return exchange
+
+
+def labelled(exchanges, prefix, **label):
+    for i, exchange in enumerate(exchanges):
+        exchange["id"] = f"{prefix}{i}"
+        exchange["label"] = {"attack": False, **label, **exchange.get("label", {})}
+    return exchanges
+
+
+def shop_data(folder, service, seed, train=1500, test=500):
+    folder.mkdir(parents=True, exist_ok=True)
+    shop, generator = Shop(seed, service=service), random.Random(seed + 1)
+    write(folder / f"{service}-train.jsonl.gz", labelled(shop.many(train), f"{service}-tr"))
+    benign = labelled(shop.many(test), f"{service}-te")
+    for exchange in benign[::97]:  # some false positives, so that there is something to count
+        exchange["request"]["target"] = f"/new/{exchange['id']}?q=%3c3"
+    lookalikes = labelled(shop.many(20), f"{service}-lo", **{"class": "lookalike"})
+    write(folder / f"{service}.test-benign.jsonl", benign + lookalikes)
+    attacks = [attack(shop, generator) for _ in range(test // 2)]
+    write(folder / f"{service}.attacks.jsonl", labelled(attacks, f"{service}-at"))
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("eval") / "shops"
+    shop_data(folder, "alpha", 5)
+    shop_data(folder, "beta", 6)
+    return folder
+
+
+def card(*arguments):
+    return [json.loads(line) for line in guard("eval", "--format", "json", *arguments).stdout.splitlines()]
+
+
+def detector(report, name, alpha=None):
+    return next(d for d in report["detectors"] if d["detector"] == name and (alpha is None or math.isclose(d["alpha"], alpha)))
+
+
+def checked(folder, data, alpha):
+    """Verdicts by guard learn and guard check, in the independent scorer's form."""
+    verdicts = {}
+    for service in ("alpha", "beta"):
+        guard("learn", "--service", service, "--pile", folder / f"{service}.pile", "--guardian", folder / f"{service}.yaml",
+              data / f"{service}-train.jsonl.gz")
+        out = guard("check", "--guardian", folder / f"{service}.yaml", "--alpha", alpha, "--likeness", "off", "--signatures", "off",
+                    "--format", "jsonl", data / f"{service}.test-benign.jsonl", data / f"{service}.attacks.jsonl").stdout
+        for line in out.splitlines():
+            verdict = json.loads(line)
+            first = (verdict.pop("findings") or [{}])[0]
+            verdict.update({"location": first["location"], "param": first["name"]} if first else {})
+            verdicts[verdict["id"]] = verdict
+    return verdicts
+
+
+def test_the_card_counts_what_learn_and_check_do(data, tmp_path):
+    report, = card(data)
+    verdicts = checked(tmp_path, data, 0.001)
+    novelty = detector(report, "novelty", 0.001)
+    for service in ("alpha", "beta"):
+        of = [json.loads(line) for kind in ("test-benign", "attacks")
+              for line in (data / f"{service}.{kind}.jsonl").read_text().splitlines()]
+        blocked = {e["id"] for e in of if verdicts[e["id"]]["verdict"] == "block"}
+        benign = [e for e in of if not e["label"]["attack"] and e["label"].get("class") != "lookalike"]
+        attacks = [e for e in of if e["label"]["attack"]]
+        figures = novelty["services"][service]
+        assert (figures["benign"], figures["attacks"]) == (len(benign), len(attacks)) == (500, 250)
+        assert figures["false_positives"] == sum(e["id"] in blocked for e in benign) > 0
+        assert figures["tpr"] == pytest.approx(sum(e["id"] in blocked for e in attacks) / len(attacks), abs=1e-6)
+        assert figures["tpr"] > 0.5
+        clients = {e["client"] for e in benign}
+        assert figures["benign_clients"] == len(clients)
+        assert figures["benign_clients_blocked"] == len({e["client"] for e in benign if e["id"] in blocked})
+    assert novelty["explained"]["share_of_detected"] > 0.9
+
+
+@pytest.mark.parametrize("alpha", [0.01, 0.0001])
+def test_it_agrees_with_the_independent_scorer(data, tmp_path, alpha):
+    scorer = SHARED / "tools" / "score.py"
+    if not scorer.exists():
+        pytest.skip("../shared/tools/score.py isn't there: no independent scorer to agree with")
+    write(tmp_path / "verdicts.jsonl", checked(tmp_path, data, alpha).values())
+    files = [data / f"{service}.{kind}.jsonl" for service in ("alpha", "beta") for kind in ("test-benign", "attacks")]
+    done = subprocess.run([sys.executable, scorer, "--data", *files, "--train", *data.glob("*-train.jsonl.gz"), "--verdicts",
+                           tmp_path / "verdicts.jsonl"], capture_output=True, text=True, timeout=300, check=True)
+    theirs, ours = json.loads(done.stdout), detector(card(data)[0], "novelty", alpha)
+
+    def compare(expected, found, path):
+        if isinstance(expected, dict):
+            for key in expected.keys() & found.keys():
+                compare(expected[key], found[key], f"{path}.{key}")
+        elif isinstance(expected, list):
+            for i, value in enumerate(expected):
+                compare(value, found[i], f"{path}[{i}]")
+        else:
+            assert found == pytest.approx(expected, abs=2e-6), path
+    for member in ("pooled", "macro", "worst_decile", "services", "by_class", "by_class_location_encoding", "explained"):
+        assert theirs[member].keys() & ours[member].keys(), member
+        compare(theirs[member], ours[member], member)
+    for member in ("services", "by_class", "by_class_location_encoding"):
+        assert theirs[member].keys() == ours[member].keys(), member
+
+
+def test_labels_teach_nothing(data, tmp_path):
+    """The same traffic, with training labels that lie and test labels turned round: the same requests are blocked."""
+    before = detector(card(data)[0], "novelty", 0.001)["pooled"]
+    for path in data.iterdir():
+        opener = gzip.open if path.suffix == ".gz" else open
+        with opener(path, "rt") as file:
+            exchanges = [json.loads(line) for line in file]
+        for exchange in exchanges:
+            exchange["label"] = {"attack": not exchange["label"]["attack"], "class": "x"}
+        write(tmp_path / path.name, exchanges)
+    after = detector(card(tmp_path)[0], "novelty", 0.001)["pooled"]
+    lookalikes = 2 * 20
+    assert (after["benign"], after["attacks"]) == (before["attacks"], before["benign"] + lookalikes)
+    assert after["false_positives"] == round(before["tpr"] * before["attacks"])
+
+
+def test_the_text_says_what_the_figures_are_worth(data):
+    text = guard("eval", data).stdout
+    assert "shops: 2 services, 1000 benign requests" in text
+    assert text.index("leak probe") < text.index("pool: TPR")
+    assert re.search(r"\+ signatures +not built", text)
+    assert "alpha 0.0001 is 864 false blocks a day at 100 requests/s; pool: not testable (1000 benign requests, 30000 needed)" in text
+    assert "below 0.3 % (3 in 1000) has not been shown" in text
+    assert "no poisoning claim" not in text
+    assert re.search(r"benign lookalikes blocked: \d+ of 40", text)
+    assert re.search(r"us to judge an exchange", text)
+
+
+def test_data_without_clients_makes_no_poisoning_claim(tmp_path):
+    shop = Shop(9)
+    for name, count, is_attack in (("train", 300, False), ("test-benign", 60, False), ("attacks", 30, True)):
+        exchanges = shop.many(count)
+        for exchange in exchanges:
+            del exchange["client"], exchange["time"]
+            exchange["label"] = {"attack": is_attack}
+        write(tmp_path / f"{name}.jsonl", exchanges)
+    assert "no poisoning claim" in guard("eval", tmp_path).stdout
+    assert card(tmp_path)[0]["poisoning_claim"] is False
+
+
+def test_a_leak_is_told(tmp_path):
+    shop = Shop(11)
+    for name, count, is_attack in (("train", 300, False), ("test-benign", 200, False), ("attacks", 200, True)):
+        exchanges = shop.many(count)
+        for exchange in exchanges:
+            exchange["label"] = {"attack": is_attack}
+            if is_attack:
+                exchange["request"]["headers"].append(["x-scanner", "1"])
+        write(tmp_path / f"{name}.jsonl", exchanges)
+    report, = card(tmp_path)
+    assert report["leak_probe"]["header presence"] == 1 and report["leak_probe"]["header order"] > 0.99
+    assert report["leak_probe"]["version"] == pytest.approx(0.5)
+    assert "LEAK" in guard("eval", tmp_path).stdout
+
+
+def test_one_file_whose_labels_split_it(data, tmp_path):
+    lines = []
+    for name, split in (("alpha-train.jsonl.gz", "train"), ("alpha.test-benign.jsonl", "test"), ("alpha.attacks.jsonl", "test")):
+        opener = gzip.open if name.endswith(".gz") else open
+        with opener(data / name, "rt") as file:
+            for line in file:
+                exchange = json.loads(line)
+                exchange["label"]["split"] = split
+                lines.append(exchange)
+    random.Random(3).shuffle(lines)
+    lines.sort(key=lambda exchange: exchange["time"])
+    one, = card(write(tmp_path / "all.jsonl", lines))
+    learned = one["learned"]["alpha"]["exchanges"]
+    pooled = detector(one, "novelty", 0.01)["pooled"]
+    assert (learned, pooled["benign"], pooled["attacks"]) == (1500, 500, 250)
+    assert pooled["tpr"] > 0.5
+
+
+def test_options_name_the_files_and_the_manifest_too(data, tmp_path):
+    by_folder = card(data)[0]
+    by_options = card("--train", data / "alpha-train.jsonl.gz", "--train", data / "beta-train.jsonl.gz",
+                      "--benign", data / "alpha.test-benign.jsonl", "--benign", data / "beta.test-benign.jsonl",
+                      "--attacks", data / "alpha.attacks.jsonl", "--attacks", data / "beta.attacks.jsonl")[0]
+    manifest = {"set": "x", "files": [{"file": path.name, "bytes": 1} for path in sorted(data.iterdir())]}
+    (data / "manifest.json").write_text(json.dumps(manifest))
+    by_manifest = card(data / "manifest.json")[0]
+    (data / "manifest.json").unlink()
+    for other in (by_options, by_manifest):
+        assert other["detectors"] == by_folder["detectors"]
+    assert by_manifest["settings"] == by_folder["settings"]
+    other_alpha = card("--alpha", "0.02", data)[0]
+    assert other_alpha["settings"] != by_folder["settings"]
+    again, = card(data)
+    assert {k: v for k, v in again.items() if k != "microseconds"} == {k: v for k, v in by_folder.items() if k != "microseconds"}
+
+
+def test_errors_name_file_and_line(data, tmp_path):
+    bad = tmp_path / "bad.test-benign.jsonl"
+    bad.write_text('{"id":"a","service":"alpha","request":{"method":"GET","target":"/"},"label":{"attack":false}}\n{"id":\n')
+    done = guard("eval", "--train", data / "alpha-train.jsonl.gz", "--attacks", data / "alpha.attacks.jsonl", bad)
+    assert f"{bad}:2: unreadable" in done.stderr and "1 unreadable lines" in done.stdout
+    assert "no files to judge" in guard("eval", data / "alpha-train.jsonl.gz", status=1).stderr
+    assert "no files to learn from" in guard("eval", data / "alpha.attacks.jsonl", status=1).stderr
+    assert "can't be read" in guard("eval", tmp_path / "nowhere", status=1).stderr
+    for wrong in (["--alpha", "2"], ["--alpha", "x"], ["--format", "xml"], ["--baseline", "snort"], ["--support", "9"], ["--learn", "0"]):
+        guard("eval", *wrong, data, status=2)
+    guard("eval", status=2)
+
+
+def test_the_min_max_learner_stands_beside_and_can_be_left_out(data):
+    report, = card(data)
+    baseline = detector(report, "min/max")
+    assert baseline["pooled"]["tpr"] > 0.9 and "alpha" not in baseline
+    assert all(d["detector"] != "min/max" for d in card("--baseline", "none", data)[0]["detectors"])
