@@ -43,7 +43,8 @@ static const struct {
     const char *name;
     int (*run)(struct eval_job *job);
 } modes[] = {
-    {"card", eval_card},
+    {"card", eval_card},     {"curve", eval_curve}, {"poison", eval_poison},
+    {"disarm", eval_disarm}, {"drift", eval_drift}, {"merge", eval_merge},
 };
 
 struct carding {

@@ -10,6 +10,7 @@ import random
 import re
 import subprocess
 import sys
+import xml.etree.ElementTree
 
 import pytest
 
@@ -268,3 +269,67 @@ def test_the_min_max_learner_stands_beside_and_can_be_left_out(data):
     baseline = detector(report, "min/max")
     assert baseline["pooled"]["tpr"] > 0.9 and "alpha" not in baseline
     assert all(d["detector"] != "min/max" for d in card("--baseline", "none", data)[0]["detectors"])
+
+
+def curves(mode, *arguments):
+    return [json.loads(line) for line in guard("eval", mode, "--format", "json", *arguments).stdout.splitlines()]
+
+
+def plots(folder):
+    for path in folder.iterdir():
+        root = xml.etree.ElementTree.parse(path).getroot()
+        assert root.tag.endswith("svg") and root.findall(".//{*}path") and root.findall(".//{*}text"), path
+    return {path.name for path in folder.iterdir()}
+
+
+def test_the_learning_curve_rises_and_ends_where_the_card_is(data, tmp_path):
+    curve, = curves("curve", "--svg", tmp_path / "plots", data)
+    points = curve["curve"]
+    assert [p["learned"] for p in points] == [30, 100, 300, 1000, 1500]
+    assert points[0]["tpr"] < points[-1]["tpr"]
+    assert points[-1]["tpr"] == pytest.approx(detector(card(data)[0], "novelty", 0.0001)["pooled"]["tpr"], abs=1e-6)
+    assert plots(tmp_path / "plots") == {"shops-curve.svg"}
+    assert "exchanges learned of each service" in guard("eval", "curve", data).stdout
+
+
+def test_poison_of_one_client_costs_little_and_of_many_more(data, tmp_path):
+    poison, = curves("poison", "--svg", tmp_path / "plots", data)
+    of = {(s["share"], s["clients"], "creeping" in s["scenario"]): s for s in poison["poison"]}
+    assert len(of) == 8 and poison["clean_tpr"] > 0.5
+    for share in (0.001, 0.01, 0.05):
+        assert of[share, 1, False]["points_lost"] <= 2
+    assert of[0.01, 1, True]["points_lost"] <= 2
+    assert of[0.05, 1, False]["attacks_learned"] == 2 * 75
+    assert of[0.05, 20, False]["points_lost"] > 5, "20 clients teach what they do: that is what support means"
+    assert plots(tmp_path / "plots") == {"shops-poison.svg"}
+    assert curves("poison", data)[0] == poison
+    disarm, = curves("disarm", data)
+    assert disarm["disarm"][0]["attacks_learned"] == 2 * 50 * 20
+
+
+def test_drift_shows_every_window(data, tmp_path):
+    drift, = curves("drift", "--svg", tmp_path / "plots", data)
+    for service in ("alpha", "beta"):
+        assert [w["learned"] for w in drift["drift"][service]] == [1000]
+        assert drift["drift"][service][0]["tpr"] > 0.3
+        assert drift["drift"][service][0]["fpr"] < 0.05
+    assert plots(tmp_path / "plots") == {"shops-drift-0.svg", "shops-drift-1.svg"}
+
+
+def test_gates_merge_in_any_order_and_judge_as_one_learner(data):
+    merge, = curves("merge", data)
+    assert [m["gates"] for m in merge["merge"]] == [2, 4, 8]
+    for kind in merge["merge"]:
+        assert kind["same_bytes"] is True and kind["same_verdict"] >= 0.99 and kind["judged"] == 2 * 770
+
+
+def test_modsecurity_is_asked_or_its_absence_told(data):
+    report, = card("--baseline", "modsecurity", "--modsecurity-module", "/nowhere/module.so", data)
+    assert "/nowhere/module.so" in report["modsecurity_skipped"]
+    assert "skipped: " in guard("eval", "--baseline", "modsecurity", "--modsecurity-module", "/nowhere/module.so", data).stdout
+    module = os.environ.get("GUARD_MODSECURITY_MODULE", "/usr/lib/nginx/modules/ngx_http_modsecurity_module.so")
+    report, = card("--baseline", "modsecurity", "--modsecurity-module", module, data)
+    if "modsecurity_skipped" in report:
+        pytest.skip("no ModSecurity to compare with: " + report["modsecurity_skipped"])
+    figures = detector(report, "modsecurity")["pooled"]
+    assert figures["tpr"] > 0.5 and figures["fpr"] < 0.5
