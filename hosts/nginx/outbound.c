@@ -350,13 +350,21 @@ bool gate_destination_plain(ngx_str_t text)
     return text.len > 0;
 }
 
+/* Host and port of the absolute form, as sent: newer nginx doesn't note where the port is. */
+static ngx_str_t authority_of(const ngx_http_request_t *r)
+{
+    const u_char *end = r->request_line.data + r->request_line.len;
+    const u_char *stop = r->host_end;
+    while (stop < end && *stop != '/' && *stop != '?' && *stop != ' ')
+        stop++;
+    return (ngx_str_t){(size_t)(stop - r->host_start), r->host_start};
+}
+
 ngx_str_t gate_destination(ngx_http_request_t *r, const gate_loc_conf_t *conf)
 {
     if (conf->outbound != NULL && conf->outbound->destination.len > 0)
         return conf->outbound->destination;
-    if (r->http_version < NGX_HTTP_VERSION_20 && r->host_start != NULL && r->host_end != NULL) {
-        u_char *end = r->port_end != NULL ? r->port_end : r->host_end;
-        return (ngx_str_t){(size_t)(end - r->host_start), r->host_start};
-    }
+    if (r->http_version < NGX_HTTP_VERSION_20 && r->host_start != NULL && r->host_end != NULL)
+        return authority_of(r);
     return r->headers_in.host != NULL ? r->headers_in.host->value : (ngx_str_t)ngx_null_string;
 }

@@ -113,13 +113,13 @@ def test_service_never_sees_a_complete_blocked_request(gate, raw_service):
         upstream.bytes.clear()
         with socket.create_connection(("127.0.0.1", nginx.port)) as sock:
             sock.sendall(head(framing) + (chunk(first) if framing is None else first))
-            wait_for(lambda: b"first" in upstream.bytes, "the first bytes at the service")
+            wait_for(lambda: b"first" in upstream.bytes, f"the first bytes at the service, framing {framing}, {upstream.heads}", 60)
             sock.sendall(chunk(rest) + b"0\r\n\r\n" if framing is None else rest)
             text = read_all(sock)
         assert text.startswith(b"HTTP/1.1 403 ")
         assert b"Connection: close" in text
         assert ATTACK.encode() not in upstream.bytes
-    wait_for(lambda: upstream.ended == ["aborted"] * 2, "both to be cut")
+    wait_for(lambda: upstream.ended == ["aborted"] * 2, f"both to be cut: {upstream.ended}", 60)
 
 
 def test_block_after_the_response_began_cuts_both_sides(gate, raw_service):
