@@ -21,8 +21,8 @@ from server import (BenchError, Connection, Server, cpu_nanoseconds, free_port, 
                     unpack_modsecurity, write_upstream)
 
 LIMITS = {"get5": 8000, "json2k": 55000, "json20k": 280000}  # instructions per request over plain nginx
-# What CI holds: the aims, and for the one that is missed half as much again. To be lowered with every gain.
-RATCHET = {"get5": 34000, "json2k": 86000, "json20k": 335000}
+# What CI holds: what was measured, and room for the gate's timer, which goes by the clock. To be lowered with every gain.
+RATCHET = {"get5": 29500, "json2k": 73500, "json20k": 275000}
 PARTS = ["instructions", "throughput", "memory", "learn", "publishing"]
 VARIANTS = ["nginx", "guard", "modsecurity"]
 # Requests of the two runs whose difference counts. ModSecurity needs up to 10^9 instructions for one.

@@ -162,6 +162,20 @@ static inline uint64_t upper_bits(uint64_t word)
         2);
 }
 
+/* 8 bytes of the text, whatever their order: its last ones with those before them, or all of them.
+ */
+static inline uint64_t word_at(struct guard_span text, size_t at)
+{
+    uint64_t word;
+    if (__builtin_expect(text.len >= sizeof(word), 1)) {
+        memcpy(&word, text.ptr + (at < text.len - 8 ? at : text.len - 8), sizeof(word));
+        return word;
+    }
+    uint64_t head, tail;
+    gd_load_short(text, &head, &tail);
+    return head | tail << 32;
+}
+
 static uint64_t load(struct guard_span text, size_t at)
 {
     uint64_t word = 0;
@@ -172,14 +186,9 @@ static uint64_t load(struct guard_span text, size_t at)
     return word;
 }
 
-/* The name in lower case: itself when it is already; a NULL pointer when the arena is full. */
-static struct guard_span lower_name(struct gd_builder *builder, struct guard_span name)
+static __attribute__((noinline)) struct guard_span lowered(struct gd_builder *builder,
+                                                           struct guard_span name)
 {
-    uint64_t found = 0;
-    for (size_t i = 0; i < name.len; i += 8)
-        found |= upper_bits(load(name, i));
-    if (found == 0)
-        return name.ptr == NULL ? gd_span("", 0) : name;
     size_t room = (name.len + 7) & ~(size_t)7;
     uint8_t *out = name.len > GD_VALUE_MAX ? NULL : gd_arena_get(builder->arena, room);
     if (out == NULL)
@@ -190,6 +199,17 @@ static struct guard_span lower_name(struct gd_builder *builder, struct guard_spa
         memcpy(out + i, &word, sizeof(word));
     }
     return gd_span(out, name.len);
+}
+
+/* The name in lower case: itself when it is already; a NULL pointer when the arena is full. */
+static inline struct guard_span lower_name(struct gd_builder *builder, struct guard_span name)
+{
+    uint64_t found = 0;
+    for (size_t i = 0; i < name.len; i += 8)
+        found |= upper_bits(word_at(name, i));
+    if (__builtin_expect(found != 0, 0))
+        return lowered(builder, name);
+    return name.ptr == NULL ? gd_span("", 0) : name;
 }
 
 static void content_length(struct gd_builder *builder, struct guard_span value)
@@ -242,39 +262,62 @@ static void content_encoding(struct gd_builder *builder, struct guard_span value
     builder->encoded = true;
 }
 
-/* True when the header is a field as well. */
-static bool special_header(struct gd_builder *builder, struct guard_span name,
-                           struct guard_span value)
+/* Who is asked. False: it is no field. */
+static bool host_header(struct gd_builder *builder, struct guard_span value)
 {
-    if (builder->profile.answer && gd_span_equal(name, GUARD_SPAN_LITERAL("set-cookie"))) {
+    /* When it is said twice, servers disagree on which of the two it is. */
+    if (builder->authority.len > 0 && !gd_span_equal_nocase(value, builder->authority))
+        gd_builder_fault(builder, GUARD_LOCATION_HEADER, GUARD_FAULT_DUPLICATE_NAME);
+    if (!gd_builder_is_call(builder))
+        return true;
+    gd_builder_destination_host(builder, value);
+    return false;
+}
+
+static void cookie_header(struct gd_builder *builder, struct guard_span value)
+{
+    struct gd_view view;
+    gd_builder_view(builder, &view);
+    gd_cookie_view(value, &builder->limits, builder->arena, &view);
+}
+
+/* True when the header is a field as well. Each length is that of one name here. */
+static inline bool special_header(struct gd_builder *builder, struct guard_span name,
+                                  struct guard_span value)
+{
+    switch (name.len) {
+    case sizeof("host") - 1:
+        return !gd_span_equal(name, GUARD_SPAN_LITERAL("host")) || host_header(builder, value);
+    case sizeof("cookie") - 1:
+        if (!gd_span_equal(name, GUARD_SPAN_LITERAL("cookie")))
+            return true;
+        cookie_header(builder, value);
+        return false;
+    case sizeof("set-cookie") - 1:
+        if (!builder->profile.answer || !gd_span_equal(name, GUARD_SPAN_LITERAL("set-cookie")))
+            return true;
         gd_builder_set_cookie(builder, value);
         return false;
-    }
-    if (name.len == 6 && memcmp(name.ptr, "cookie", 6) == 0) {
-        struct gd_view view;
-        gd_builder_view(builder, &view);
-        gd_cookie_view(value, &builder->limits, builder->arena, &view);
-        return false;
-    }
-    if (name.len == 14 && memcmp(name.ptr, "content-length", 14) == 0) {
+    case sizeof("content-type") - 1:
+        if (gd_span_equal(name, GUARD_SPAN_LITERAL("content-type")))
+            content_type(builder, value);
+        return true;
+    case sizeof("content-length") - 1:
+        if (!gd_span_equal(name, GUARD_SPAN_LITERAL("content-length")))
+            return true;
         content_length(builder, value);
         return false;
+    case sizeof("content-encoding") - 1:
+        if (gd_span_equal(name, GUARD_SPAN_LITERAL("content-encoding")))
+            content_encoding(builder, value);
+        return true;
+    case sizeof("transfer-encoding") - 1:
+        if (gd_span_equal(name, GUARD_SPAN_LITERAL("transfer-encoding")))
+            builder->chunked = true;
+        return true;
+    default:
+        return true;
     }
-    /* Who is asked is said twice, and servers disagree on which of the two it is. */
-    if (builder->authority.len > 0 && gd_span_equal(name, GUARD_SPAN_LITERAL("host")) &&
-        !gd_span_equal_nocase(value, builder->authority))
-        gd_builder_fault(builder, GUARD_LOCATION_HEADER, GUARD_FAULT_DUPLICATE_NAME);
-    if (gd_builder_is_call(builder) && gd_span_equal(name, GUARD_SPAN_LITERAL("host"))) {
-        gd_builder_destination_host(builder, value);
-        return false;
-    }
-    if (name.len == 12 && memcmp(name.ptr, "content-type", 12) == 0)
-        content_type(builder, value);
-    else if (name.len == 16 && memcmp(name.ptr, "content-encoding", 16) == 0)
-        content_encoding(builder, value);
-    else if (name.len == 17 && memcmp(name.ptr, "transfer-encoding", 17) == 0)
-        builder->chunked = true;
-    return true;
 }
 
 /* As gd_builder_pair; the features of headers that come again and again are taken from the memo. */

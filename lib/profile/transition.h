@@ -51,9 +51,9 @@ static inline uint64_t gd_frequent_classes(uint64_t frequent)
     to |= to >> 8;
     /* A byte that isn't 0 carries into its top bit. */
     uint64_t rows = ((frequent + (tops - (tops >> 7))) & tops) >> 7;
-    uint64_t set = to & 0x7f;
-    for (unsigned row = 0; row < GD_FREQUENT_NONE; row++)
-        set |= rows >> (7 * row) & UINT64_C(1) << row;
+    /* The lowest bits of the bytes, side by side: each falls on its place in the top byte by one
+     * of the factors, and the sums of the others end below it or above. */
+    uint64_t set = (to & 0x7f) | rows * UINT64_C(0x0102040810204080) >> 56;
     return (set & 0x0f) | (set & 0x70) << (GD_MARK_CLASS_FIRST - GD_FREQUENT_DASH);
 }
 
