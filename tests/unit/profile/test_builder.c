@@ -146,6 +146,28 @@ static void test_header_names(void **state)
     }
 }
 
+/* One letter to be lowered, at each place of names of each length. */
+static void test_header_name_places(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < 24 * 24; i++) {
+        struct exchange exchange;
+        size_t len = i / 24 + 1, place = i % 24;
+        char name[25] = "abcdefghijklmnopqrstuvwx", lower[25];
+        if (place >= len)
+            continue;
+        memcpy(lower, name, sizeof(lower));
+        lower[len] = '\0';
+        name[place] = (char)(name[place] & ~0x20);
+        assert_int_equal(exchange_begin(&exchange, 0), GUARD_OK);
+        gd_builder_header(exchange.builder, gd_span(name, len), text("x"));
+        struct gd_profile *profile = exchange_end(&exchange);
+        assert_int_equal(profile->field_count, 1);
+        assert_true(gd_span_equal(profile->fields[0].name, text(lower)));
+        exchange_fini(&exchange);
+    }
+}
+
 static void test_lengths(void **state)
 {
     (void)state;
@@ -485,7 +507,7 @@ int main(void)
         cmocka_unit_test(test_multipart),    cmocka_unit_test(test_blobs),
         cmocka_unit_test(test_body_limit),   cmocka_unit_test(test_deep_path),
         cmocka_unit_test(test_floods),       cmocka_unit_test(test_oom),
-        cmocka_unit_test(test_client),
+        cmocka_unit_test(test_client),       cmocka_unit_test(test_header_name_places),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
