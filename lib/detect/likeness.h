@@ -10,7 +10,7 @@
 enum {
     GD_LIKENESS_HEAD = 4096,    /* bytes of a value that are read: its beginning, */
     GD_LIKENESS_TAIL = 1024,    /* and its end */
-    GD_LIKENESS_FUEL = 1 << 16, /* steps of looking ahead, in one value */
+    GD_LIKENESS_FUEL = 1 << 14, /* steps of looking ahead, in one value */
     GD_LIKENESS_NAME = 64,
 };
 

@@ -187,7 +187,7 @@ static const char *const likeness_benign[] = {
     "./a/b",
     "../a",
     "images/../a.png",
-    "/home/ann/a.txt",
+    "/srv/ann/a.txt",
     "/usr/share/doc",
     "a...b",
     "wait... what?",
