@@ -236,7 +236,7 @@ static bool read_unfinished(struct gd_protobuf_reader *reader, const struct wire
 static bool read_field(struct gd_protobuf_reader *reader)
 {
     struct gd_protobuf_frame *frame = &reader->frames[reader->depth - 1];
-    struct wire wire;
+    struct wire wire = {.value = 0};
     enum wire_result result = take_field(&reader->at, frame->end, &wire);
     if (result == UNFINISHED)
         return read_unfinished(reader, &wire);
