@@ -5,6 +5,7 @@
 #include "common/json_writer.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 enum { LINE_MAX_BYTES = 64 * 1024 };
