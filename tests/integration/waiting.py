@@ -16,7 +16,7 @@ running = []  # harness.Nginx instances
 
 def wait_for(condition, what, timeout=PATIENCE, pause=0.01):
     """Polls until condition() is true and returns its value. An exception in it means not yet (a file half-written, a command that
-    refuses so far); when the time is over the last one is told."""
+    refuses so far); when the time is over the last one is told. `what` is a text, or a function that makes it then."""
     end, tries = time.monotonic() + timeout, 0
     while True:
         trouble = None
@@ -28,7 +28,7 @@ def wait_for(condition, what, timeout=PATIENCE, pause=0.01):
         except Exception as error:  # noqa: BLE001 - see above
             trouble = error
         if time.monotonic() > end and tries >= 10:  # one try may take long where everything stands still
-            raise AssertionError(f"waited {timeout} s for {what}\n{describe()}") from trouble
+            raise AssertionError(f"waited {timeout} s for {what() if callable(what) else what}\n{describe()}") from trouble
         time.sleep(pause)
 
 

@@ -125,6 +125,9 @@ class RawService:
         self.thread = threading.Thread(target=self.run, daemon=True)
         self.thread.start()
 
+    def __str__(self):
+        return f"heads {self.heads}, bytes {bytes(self.bytes)[-1000:]}, ended {self.ended}"
+
     def run(self):
         while True:
             try:
@@ -150,13 +153,21 @@ class RawService:
         self.heads.append(head.decode("latin-1"))
         return self.heads[-1]
 
+    @staticmethod
+    def receive(sock):
+        """What came; nothing when the other side has left, in whichever way."""
+        try:
+            return sock.recv(65536)
+        except ConnectionResetError:
+            return b""
+
     def read_body(self, sock, head):
         """Notes bytes as they come; True when the body was complete."""
         lower = head.lower()
         if "transfer-encoding: chunked" in lower:
             text = b""
             while not text.endswith(b"0\r\n\r\n"):
-                more = sock.recv(65536)
+                more = self.receive(sock)
                 if not more:
                     self.ended.append("aborted")
                     return False
@@ -166,7 +177,7 @@ class RawService:
             return True
         left = int(lower.partition("content-length: ")[2].partition("\r\n")[0] or 0)
         while left > 0:
-            more = sock.recv(65536)
+            more = self.receive(sock)
             if not more:
                 self.ended.append("aborted")
                 return False
@@ -176,7 +187,12 @@ class RawService:
         return True
 
     def close(self):
+        """Closing alone wakes no accept. When a signal restarted it, it would take connections of whatever has the number of
+        our socket by then, which is the next test's service."""
         self.closing.set()
+        self.sock.shutdown(socket.SHUT_RDWR)
+        self.thread.join(60)
+        assert not self.thread.is_alive(), "accept wasn't woken"
         self.sock.close()
 
 

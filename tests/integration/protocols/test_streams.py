@@ -12,7 +12,7 @@ import pytest
 from gate.conftest import ATTACK, ATTACK_QUERY
 from harness import wait_for
 
-from .services import early, silent, sink
+from .services import RawService, early, silent, sink
 
 BLOCK_BODY = re.compile(rb'\{"type":"about:blank","title":"Forbidden","status":403,"id":"[0-9a-f]{32}"\}\n')
 H2 = ["--http2-prior-knowledge"]
@@ -95,6 +95,13 @@ def test_streamed_bodies_pass_and_block(gate, tmp_path, port, options, size, unb
     assert [alert["status"] for alert in gate.state.alerts()] == [403]
 
 
+def test_closed_service_takes_no_connections():
+    """Those it took would be another test's."""
+    upstream = RawService(sink)
+    upstream.close()
+    assert not upstream.thread.is_alive()
+
+
 def test_first_bytes_reach_the_service_before_the_last_are_sent(gate, raw_service):
     upstream = raw_service(sink)
     nginx = gate(servers(upstream, *STREAMED))
@@ -113,13 +120,13 @@ def test_service_never_sees_a_complete_blocked_request(gate, raw_service):
         upstream.bytes.clear()
         with socket.create_connection(("127.0.0.1", nginx.port)) as sock:
             sock.sendall(head(framing) + (chunk(first) if framing is None else first))
-            wait_for(lambda: b"first" in upstream.bytes, f"the first bytes at the service, framing {framing}, {upstream.heads}", 60)
+            wait_for(lambda: b"first" in upstream.bytes, lambda: f"the first bytes at the service, framing {framing}: {upstream}", 60)
             sock.sendall(chunk(rest) + b"0\r\n\r\n" if framing is None else rest)
             text = read_all(sock)
         assert text.startswith(b"HTTP/1.1 403 ")
         assert b"Connection: close" in text
         assert ATTACK.encode() not in upstream.bytes
-    wait_for(lambda: upstream.ended == ["aborted"] * 2, f"both to be cut: {upstream.ended}", 60)
+    wait_for(lambda: upstream.ended == ["aborted"] * 2, lambda: f"both to be cut: {upstream}", 60)
 
 
 def test_block_after_the_response_began_cuts_both_sides(gate, raw_service):
