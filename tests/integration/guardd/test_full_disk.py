@@ -133,7 +133,7 @@ def test_alerts_wait_for_room(guardd, gate, disk):
         "service: shop\nconfigured:\n  endpoints:\n    - path: /users\n      parameters:\n" +
         "".join(f"        - {{in: query, name: {name}, maxLength: 1}}\n" for name in names))
     shop = Shop(43)
-    wait_in_force(gate, shop)
+    wait_in_force(guardd, gate, shop, ready=False)
     kinds = [shop.exchange("GET", f"/users?{name}=12") for name in names]
     drive(gate.port, kinds[:1])
     wait_for(lambda: (guardd.state / "alerts.jsonl").exists(), "the first alert")

@@ -134,13 +134,16 @@ def drive(port, exchanges, clients=12):
     return statuses
 
 
-def wait_in_force(gate, shop):
-    """Until the gate judges by a policy: an attack before that would be learned as traffic of its client."""
+def wait_in_force(guardd, gate, shop, ready=True):
+    """Until the gate judges by the last policy, of a service that is ready: an attack before that would be learned as traffic of its
+    client, or be judged by what the first few hundred exchanges proved."""
     def in_force():
         drive(gate.port, [shop.exchange("GET", "/users?username=tom")])
         lines = (gate.prefix / "count.log").read_text().splitlines()  # written after the answer
-        return lines and lines[-1].split()[-1] not in ("-", "0")
-    wait_for(in_force, "the gate to take a policy")
+        service = guardd.service()
+        generation = lines and lines[-1].split()[-1] or "-"
+        return (service.get("ready") or not ready) and generation not in ("-", "0") and int(generation) == service["generation"]
+    wait_for(in_force, "the gate to take the last policy")
 
 
 def test_learns_and_blocks_in_front_of_a_service(guardd, gate):
@@ -148,7 +151,7 @@ def test_learns_and_blocks_in_front_of_a_service(guardd, gate):
     assert set(drive(gate.port, shop.many(1500))) == {200}
     guardd.wait_exchanges(1500)
     wait_for(lambda: guardd.service().get("ready"), "readiness")
-    wait_in_force(gate, shop)
+    wait_in_force(guardd, gate, shop)
     attack = shop.exchange("GET", "/users?username=tom%20or%201=1")
     assert drive(gate.port, [attack]) == [200]  # mode alert: reported only
     guard(guardd.state, "mode", "block", "--service", "shop")
@@ -168,7 +171,7 @@ def test_repeated_alerts_are_folded_with_counts(guardd, gate):
     shop = Shop(22)
     drive(gate.port, shop.many(1200))
     wait_for(lambda: guardd.service().get("ready"), "readiness")
-    wait_in_force(gate, shop)
+    wait_in_force(guardd, gate, shop)
     attack = shop.exchange("GET", "/users?username=tom%27%20or%20%27a%27=%27a")
     wait_for(lambda: drive(gate.port, [attack] * 4) and (guardd.state / "alerts.jsonl").exists(), "the first alert")
     drive(gate.port, [attack] * 40)
@@ -225,7 +228,7 @@ def test_no_name_keeps_its_alert_from_being_told(guardd, gate, odd):
     shop = Shop(33)
     drive(gate.port, shop.many(1200))
     wait_for(lambda: guardd.service().get("ready"), "readiness")
-    wait_in_force(gate, shop)
+    wait_in_force(guardd, gate, shop)
     attack = shop.exchange("GET", f"/users?username=tom%27%20or%20%27a%27=%27a&x{odd}=1")
     drive(gate.port, [attack])
     wait_for(lambda: "\n" in (guardd.state / "alerts.jsonl").read_text() or guardd.status()["alerts"]["hostile"], "the alert")
@@ -253,7 +256,7 @@ def test_bypass_works_with_guardd_dead(guardd, gate):
     shop = Shop(24)
     drive(gate.port, shop.many(1200))
     wait_for(lambda: guardd.service().get("ready"), "readiness")
-    wait_in_force(gate, shop)
+    wait_in_force(guardd, gate, shop)
     guard(guardd.state, "mode", "block", "--service", "shop")
     attack = shop.exchange("GET", "/users?username=tom%20or%201=1")
     wait_for(lambda: drive(gate.port, [attack]) == [403], "the gate to block")
