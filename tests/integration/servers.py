@@ -69,8 +69,10 @@ class Echo(Handler):
     """Answers with what came: JSON of method, target, body length and digest. /status/N answers N."""
 
     def answer(self):
-        body, _ = self.read_body()  # what broke off is answered and counted, too
+        body, whole = self.read_body()  # what broke off is answered and counted, too
         self.server.seen.append((self.command, self.path, len(body)))
+        if whole:
+            self.server.whole.append(len(body))
         status = 200
         if self.path.startswith("/status/"):
             status = int(self.path.split("/")[2].split("?")[0])
@@ -90,7 +92,9 @@ class Echo(Handler):
 
 
 class EchoServer(Server):
-    """`seen` holds (method, target, body length), in order."""
+    """`seen` holds (method, target, body length), in order; `whole` the lengths of the bodies among them that came to their end: of
+    chunked ones all bytes may come without it."""
 
     def __init__(self):
+        self.whole = []
         super().__init__(Echo)
