@@ -159,9 +159,12 @@ def test_learns_and_blocks_in_front_of_a_service(guardd, gate):
     wait_for(lambda: guardd.service()["generation"] > generation or guardd.service()["mode"] == "block", "the new mode")
     wait_for(lambda: drive(gate.port, [attack]) == [403], "the gate to block")
     assert set(drive(gate.port, shop.many(300))) == {200}
-    wait_for(lambda: re.search("(?<!WOULD )BLOCK GET /users param username", guard(guardd.state, "alerts")), "the alert")
+    # Sent again: those before may have used up the quota of their client.
+    wait_for(lambda: drive(gate.port, [attack]) == [403]
+             and re.search("(?<!WOULD )BLOCK GET /users param username", guard(guardd.state, "alerts")), "the alert")
     lines = [json.loads(line) for line in guard(guardd.state, "alerts", "--format", "jsonl").splitlines()]
-    assert lines[0]["action"] == "alert" and lines[-1]["findings"][0]["name"] == "username"
+    assert lines[0]["action"] == "alert"
+    assert "username" in [line["findings"][0]["name"] for line in lines if line["action"] == "block"]
     assert "tom" not in json.dumps(lines)
     text = guard(guardd.state, "status")
     assert "shop: mode block" in text and "ready" in text
