@@ -128,9 +128,11 @@ static void print_advice(const struct document_node *alert, const struct documen
                          const struct triage_word *word)
 {
     const char *member = first != NULL ? member_for(text_of(first, "rule")) : NULL;
-    if (word == NULL)
-        printf("\nNobody said yet what it was: guard triage %s true|false|rare --reason TEXT\n",
-               text_of(alert, "id"));
+    if (word == NULL) {
+        printf("\nNobody said yet what it was: guard triage ");
+        print_clean(text_of(alert, "id"), strlen(text_of(alert, "id")));
+        printf(" true|false|rare --reason TEXT\n");
+    }
     if (word != NULL && strcmp(word->state, "true") == 0)
         return;
     printf("If it is harmless and common, say so in guardians/");

@@ -20,6 +20,18 @@ static const struct option_spec options[] = {
     {NULL, NULL, NULL},
 };
 
+static const char *const states[] = {"true", "false", "rare"};
+
+/* One of the table, NULL when it is none: nothing else is kept, nor printed. */
+static const char *state_of(const char *text)
+{
+    for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++) {
+        if (strcmp(text, states[i]) == 0)
+            return states[i];
+    }
+    return NULL;
+}
+
 static bool path_of(char out[STATE_PATH_MAX], const char *dir)
 {
     return state_path(out, dir, "", (struct guard_span){NULL, 0}, "triage.jsonl") == GUARD_OK ||
@@ -38,7 +50,8 @@ static void take(void *ctx, const struct document_node *said, struct guard_span 
 {
     struct triage *triage = ctx;
     (void)line;
-    if (text_of(said, "id")[0] == '\0')
+    const char *state = state_of(text_of(said, "state"));
+    if (text_of(said, "id")[0] == '\0' || state == NULL)
         return;
     if (triage->count == TRIAGE_MAX) {
         triage->count = TRIAGE_MAX / 2;
@@ -53,7 +66,7 @@ static void take(void *ctx, const struct document_node *said, struct guard_span 
     }
     struct triage_word *word = &triage->words[triage->count++];
     copy(word->id, sizeof(word->id), text_of(said, "id"));
-    copy(word->state, sizeof(word->state), text_of(said, "state"));
+    word->state = state;
     copy(word->by, sizeof(word->by), text_of(said, "by"));
     copy(word->reason, sizeof(word->reason), text_of(said, "reason"));
     word->time_ms = number_of(said, "time_ms");
@@ -79,7 +92,8 @@ bool triage_read(struct triage *triage, const char *dir)
         return errno == ENOENT || complain(0, "%s: %s", path, strerror(errno)) != 0;
     alert_log_lines(file, take, triage);
     fclose(file);
-    qsort(triage->words, triage->count, sizeof(*triage->words), by_id_and_place);
+    if (triage->count > 0)
+        qsort(triage->words, triage->count, sizeof(*triage->words), by_id_and_place);
     return true;
 }
 
@@ -169,15 +183,10 @@ static bool append(const char *dir, const struct search *search, const char *sta
 
 static int run(const struct arguments *arguments)
 {
-    static const char *const states[] = {"true", "false", "rare"};
     const char *dir = state_dir(arguments->values[TRIAGE_STATE]);
     const char *reason = arguments->values[TRIAGE_REASON];
-    const char *state = NULL;
+    const char *state = arguments->count == 2 ? state_of(arguments->operands[1]) : NULL;
     bool any;
-    for (size_t i = 0; arguments->count == 2 && i < 3; i++) {
-        if (strcmp(arguments->operands[1], states[i]) == 0)
-            state = states[i];
-    }
     if (state == NULL || strlen(arguments->operands[0]) > TRIAGE_ID_MAX)
         return complain(EXIT_USAGE, "say `guard triage ID true|false|rare`");
     if (reason != NULL && strlen(reason) >= TRIAGE_TEXT_MAX)

@@ -10,7 +10,7 @@ enum { TRIAGE_MAX = 65536, TRIAGE_ID_MAX = 64, TRIAGE_TEXT_MAX = 256 };
 
 struct triage_word {
     char id[TRIAGE_ID_MAX + 1];
-    char state[16]; /* "true", "false" or "rare" */
+    const char *state; /* "true", "false" or "rare" */
     char by[TRIAGE_TEXT_MAX];
     char reason[TRIAGE_TEXT_MAX];
     double time_ms;

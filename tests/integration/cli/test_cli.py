@@ -364,6 +364,13 @@ def test_alerts_of_all_kept_files_are_found_and_no_line_spoils_the_others(tmp_pa
     words = [json.loads(word) for word in (tmp_path / "triage.jsonl").read_text().splitlines()]
     assert [word["state"] for word in words] == ["true", "false"] and words[0]["service"] == "shop" and words[0]["by"]
     assert (tmp_path / "triage.jsonl").stat().st_mode & 0o007 == 0
+    # Neither an id of a gate nor a word in the file steers the terminal.
+    odd = json.loads(line(4, caused_by="turn"))
+    (tmp_path / "alerts.jsonl").write_text(json.dumps({**odd, "id": "x\x1b[31m"}) + "\n")
+    (tmp_path / "triage.jsonl").write_text(json.dumps({"id": "x\x1b[31m", "state": "\x1b[32m", "by": "a"}) + "\n")
+    for arguments in (["explain", "turn"], ["alerts"]):
+        out = guard(*arguments, "--state", tmp_path).out
+        assert "WOULD BLOCK 4" in out and "\x1b" not in out, out
     assert "no alerts" in guard("explain", "1", "--state", tmp_path / "none", status=1).err
 
 
