@@ -106,12 +106,8 @@ static enum guard_rc read_bool(struct reading *reading, const struct document_no
 static enum guard_rc read_mode(struct reading *reading, const struct document_node *node,
                                enum guard_mode *out)
 {
-    for (int mode = GUARD_MODE_OBSERVE; mode <= GUARD_MODE_BLOCK; mode++) {
-        if (text_is(node, guard_mode_name((enum guard_mode)mode))) {
-            *out = (enum guard_mode)mode;
-            return GUARD_OK;
-        }
-    }
+    if (node->kind == DOCUMENT_SCALAR && guard_mode_from_name(node->text, out))
+        return GUARD_OK;
     return FAIL(reading, node, GUARD_E_RANGE, "%s: must be observe, alert or block", key_of(node));
 }
 

@@ -6,7 +6,7 @@
 
 #include "common/option_spec.h"
 
-#include <guard/types.h>
+#include <guard/verdict.h>
 
 enum {
     EXIT_GOOD = 0,
@@ -55,6 +55,7 @@ extern const struct command command_alerts;
 extern const struct command command_explain;
 extern const struct command command_triage;
 extern const struct command command_completion;
+extern const struct command command_whatif;
 
 /* All of them in the order of the help, ended by NULL. */
 extern const struct command *const all_commands[];
@@ -63,6 +64,8 @@ const struct option_spec *command_short_output(const struct command *command);
 /* Prints the tables as JSON; the exit status. */
 int print_tables(void);
 
+/* The mode of that name; false after a message. */
+bool read_mode(const char *text, enum guard_mode *mode);
 /* Prints "guard NAME: text" on standard error and returns rc. */
 int complain(int rc, const char *format, ...) GUARD_PRINTF(2, 3);
 /* Text that came from traffic or from a gate, at most len bytes, on standard output: control

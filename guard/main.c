@@ -14,10 +14,23 @@
 #endif
 
 const struct command *const all_commands[] = {
-    &command_run,    &command_status, &command_alerts,     &command_explain,
-    &command_triage, &command_mode,   &command_bypass,     &command_learn,
-    &command_check,  &command_eval,   &command_show,       &command_diff,
-    &command_pile,   &command_policy, &command_completion, NULL,
+    &command_run,
+    &command_status,
+    &command_alerts,
+    &command_explain,
+    &command_triage,
+    &command_mode,
+    &command_bypass,
+    &command_learn,
+    &command_check,
+    &command_whatif,
+    &command_eval,
+    &command_show,
+    &command_diff,
+    &command_pile,
+    &command_policy,
+    &command_completion,
+    NULL,
 };
 
 static const char *running = "";
@@ -31,6 +44,12 @@ int complain(int rc, const char *format, ...)
     fputc('\n', stderr);
     va_end(args);
     return rc;
+}
+
+bool read_mode(const char *text, enum guard_mode *mode)
+{
+    return guard_mode_from_name((struct guard_span){(const uint8_t *)text, strlen(text)}, mode) ||
+           complain(0, "a mode is observe, alert or block") != 0;
 }
 
 bool terminal_progress(void)

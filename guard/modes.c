@@ -18,17 +18,6 @@ static const struct option_spec options[] = {
     {NULL, NULL, NULL},
 };
 
-static bool parse_mode(const char *text, enum guard_mode *out)
-{
-    for (int mode = GUARD_MODE_OBSERVE; mode <= GUARD_MODE_BLOCK; mode++) {
-        if (strcmp(text, guard_mode_name((enum guard_mode)mode)) == 0) {
-            *out = (enum guard_mode)mode;
-            return true;
-        }
-    }
-    return false;
-}
-
 static int change(const char *dir, struct guard_guardian *guardian, enum guard_mode mode,
                   const char *reason, struct guard_arena *arena)
 {
@@ -54,8 +43,8 @@ static int run(const struct arguments *arguments)
     struct guard_guardian guardian;
     if (name == NULL || arguments->count > 1)
         return complain(EXIT_USAGE, "say `guard mode [observe|alert|block] --service NAME`");
-    if (arguments->count == 1 && !parse_mode(arguments->operands[0], &mode))
-        return complain(EXIT_USAGE, "a mode is observe, alert or block");
+    if (arguments->count == 1 && !read_mode(arguments->operands[0], &mode))
+        return EXIT_USAGE;
     struct guard_span service = {(const uint8_t *)name, strlen(name)};
     if (!state_service_known(dir, service, arguments->values[MODE_FORCE] != NULL))
         return EXIT_FAILED;

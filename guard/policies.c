@@ -69,13 +69,13 @@ static int make_key(const char *path)
 
 static bool set_mode(struct guard_guardian *guardian, const char *text)
 {
-    for (int mode = GUARD_MODE_OBSERVE; text != NULL && mode <= GUARD_MODE_BLOCK; mode++) {
-        if (strcmp(text, guard_mode_name((enum guard_mode)mode)) == 0) {
-            guard_guardian_set_mode(guardian, (enum guard_mode)mode);
-            return true;
-        }
-    }
-    return text == NULL || complain(0, "a mode is observe, alert or block") != 0;
+    enum guard_mode mode;
+    if (text == NULL)
+        return true;
+    if (!read_mode(text, &mode))
+        return false;
+    guard_guardian_set_mode(guardian, mode);
+    return true;
 }
 
 static bool write_policy(const struct arguments *arguments, const struct guard_guardian *guardian,

@@ -316,15 +316,13 @@ static bool set_mode(const struct run_settings *settings, const char *service, c
     struct guard_arena arena;
     struct guard_guardian guardian;
     struct guard_span name = {(const uint8_t *)service, strlen(service)};
-    int mode = GUARD_MODE_OBSERVE;
-    while (mode <= GUARD_MODE_BLOCK && strcmp(text, guard_mode_name((enum guard_mode)mode)) != 0)
-        mode++;
-    if (mode > GUARD_MODE_BLOCK)
-        return complain(0, "a mode is observe, alert or block") != 0;
+    enum guard_mode mode;
+    if (!read_mode(text, &mode))
+        return false;
     guard_arena_init(&arena, &heap, (size_t)16 << 20);
     bool good = state_guardian(settings->state, name, &arena, &guardian);
     if (good) {
-        guard_guardian_set_mode(&guardian, (enum guard_mode)mode);
+        guard_guardian_set_mode(&guardian, mode);
         good = state_guardian_save(settings->state, &guardian, &arena);
     }
     guard_arena_reset(&arena);

@@ -11,6 +11,8 @@ guard_decision_name(enum guard_decision decision); /* "pass", "alert", "block" *
 
 enum guard_mode { GUARD_MODE_OBSERVE = 0, GUARD_MODE_ALERT = 1, GUARD_MODE_BLOCK = 2 };
 GUARD_API const char *guard_mode_name(enum guard_mode mode); /* "observe", "alert", "block" */
+/* The mode of that name; false, and *mode as it was, when there is none. */
+GUARD_API bool guard_mode_from_name(struct guard_span name, enum guard_mode *mode);
 
 /* The micro-rules. Append only: the numbers are part of formats. */
 enum guard_rule {

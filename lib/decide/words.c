@@ -62,6 +62,18 @@ const char *guard_mode_name(enum guard_mode mode)
     return (unsigned)mode <= GUARD_MODE_BLOCK ? names[mode] : "unknown";
 }
 
+bool guard_mode_from_name(struct guard_span name, enum guard_mode *mode)
+{
+    for (int i = GUARD_MODE_OBSERVE; i <= GUARD_MODE_BLOCK; i++) {
+        const char *known = guard_mode_name((enum guard_mode)i);
+        if (name.len == strlen(known) && memcmp(name.ptr, known, name.len) == 0) {
+            *mode = (enum guard_mode)i;
+            return true;
+        }
+    }
+    return false;
+}
+
 bool guard_class_is_syntax(enum guard_class cls)
 {
     return (unsigned)cls < GUARD_CLASS_COUNT && (gd_syntax_classes >> (unsigned)cls & 1) != 0;
