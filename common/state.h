@@ -4,7 +4,9 @@
  * only rings/<producer>.alerts  findings, JSON texts in the same ring form
  *   policies/<service>.policy  signed policies, written by guardd only
  *   bypass/<service>.json      a bypass in force: {"until_ms":…,"reason":…,"by":…}; works without
- * guardd guardians/<service>.yaml   Guardian documents, written by people and the command line
+ * guardd
+ *   rollback/<service>.json    a rollback in force: {"generation":…,"until_ms":…,"reason":…,"by":…}
+ *   guardians/<service>.yaml   Guardian documents, written by people and the command line
  *   keys/policy.pub, keys/policy.key   Ed25519; the secret is readable by guardd only
  *   piles/<service>.pile, guard.db, status.json, alerts.jsonl, audit.jsonl   written by guardd
  * (audit: and the command line) */

@@ -24,20 +24,6 @@ static const struct option_spec options[] = {
     {NULL, NULL, NULL},
 };
 
-/* Seconds of "90", "90s", "15m", "2h"; 0 for anything else. */
-static unsigned long parse_time(const char *text)
-{
-    char *end = NULL;
-    errno = 0;
-    unsigned long value = text[0] >= '0' && text[0] <= '9' ? strtoul(text, &end, 10) : 0;
-    if (value == 0 || errno != 0 || value > BYPASS_SECONDS_MAX)
-        return 0;
-    if (strcmp(end, "") == 0 || strcmp(end, "s") == 0)
-        return value;
-    unsigned long unit = strcmp(end, "m") == 0 ? 60 : strcmp(end, "h") == 0 ? 3600 : 0;
-    return value * unit <= BYPASS_SECONDS_MAX ? value * unit : 0;
-}
-
 static int begin(const char *dir, struct guard_span service, const char *path,
                  unsigned long seconds, const char *reason)
 {
@@ -94,8 +80,9 @@ static int run(const struct arguments *arguments)
     if (arguments->values[BYPASS_END] != NULL)
         return end(dir, service, path);
     const char *reason = arguments->values[BYPASS_REASON];
-    unsigned long seconds =
-        arguments->values[BYPASS_FOR] != NULL ? parse_time(arguments->values[BYPASS_FOR]) : 0;
+    unsigned long seconds = arguments->values[BYPASS_FOR] != NULL
+                                ? read_seconds(arguments->values[BYPASS_FOR], BYPASS_SECONDS_MAX)
+                                : 0;
     if (seconds == 0)
         return complain(EXIT_USAGE, "--for needs a time from 1s to 24h");
     if (reason == NULL || reason[0] == '\0')

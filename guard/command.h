@@ -47,6 +47,7 @@ extern const struct command command_diff;
 extern const struct command command_eval;
 extern const struct command command_mode;
 extern const struct command command_bypass;
+extern const struct command command_rollback;
 extern const struct command command_pile;
 extern const struct command command_policy;
 extern const struct command command_run;
@@ -64,6 +65,8 @@ const struct option_spec *command_short_output(const struct command *command);
 /* Prints the tables as JSON; the exit status. */
 int print_tables(void);
 
+/* Seconds of "90", "90s", "15m", "2h", "7d"; 0 for anything else, and for more than max. */
+unsigned long read_seconds(const char *text, unsigned long max);
 /* The mode of that name; false after a message. */
 bool read_mode(const char *text, enum guard_mode *mode);
 /* Prints "guard NAME: text" on standard error and returns rc. */

@@ -3,6 +3,7 @@
  * table. */
 #include "command.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,23 +15,12 @@
 #endif
 
 const struct command *const all_commands[] = {
-    &command_run,
-    &command_status,
-    &command_alerts,
-    &command_explain,
-    &command_triage,
-    &command_mode,
-    &command_bypass,
-    &command_learn,
-    &command_check,
-    &command_whatif,
-    &command_eval,
-    &command_show,
-    &command_diff,
-    &command_pile,
-    &command_policy,
-    &command_completion,
-    NULL,
+    &command_run,     &command_status,     &command_alerts,
+    &command_explain, &command_triage,     &command_mode,
+    &command_bypass,  &command_rollback,   &command_learn,
+    &command_check,   &command_whatif,     &command_eval,
+    &command_show,    &command_diff,       &command_pile,
+    &command_policy,  &command_completion, NULL,
 };
 
 static const char *running = "";
@@ -44,6 +34,24 @@ int complain(int rc, const char *format, ...)
     fputc('\n', stderr);
     va_end(args);
     return rc;
+}
+
+unsigned long read_seconds(const char *text, unsigned long max)
+{
+    static const struct {
+        const char *suffix;
+        unsigned long seconds;
+    } units[] = {{"", 1}, {"s", 1}, {"m", 60}, {"h", 3600}, {"d", 86400}};
+    char *end = NULL;
+    errno = 0;
+    unsigned long value = text[0] >= '0' && text[0] <= '9' ? strtoul(text, &end, 10) : 0;
+    if (value == 0 || errno != 0 || value > max)
+        return 0;
+    for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+        if (strcmp(end, units[i].suffix) == 0)
+            return value <= max / units[i].seconds ? value * units[i].seconds : 0;
+    }
+    return 0;
 }
 
 bool read_mode(const char *text, enum guard_mode *mode)

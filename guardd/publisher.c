@@ -59,6 +59,8 @@ static bool publication_due(const struct service *service, uint64_t now_ms)
         return now_ms - service->tried_ms >= PUBLISH_AGAIN_MS;
     if (service->urgent || service->generation == 0 || service->published_ms == 0)
         return true;
+    if (service->rollback.model != NULL)
+        return false;
     bool ready = service->model->ready;
     if (ready != service->published_ready)
         return true;
@@ -104,7 +106,9 @@ static bool write_policy(struct services *services, struct service *service, uin
     struct guard_policy_cfg cfg = {.alloc = heap_alloc(),
                                    .generation = next_generation(services, service, path),
                                    .created_ms = now_ms};
-    enum guard_rc rc = guard_policy_compile(&bytes, &len, service->model, &service->guardian, &cfg,
+    const struct guard_model *model =
+        service->rollback.model != NULL ? service->rollback.model : service->model;
+    enum guard_rc rc = guard_policy_compile(&bytes, &len, model, &service->guardian, &cfg,
                                             services->signing->secret, &err);
     if (rc == GUARD_OK)
         rc = file_replace(path, (struct guard_span){bytes, len}, 0640, true, &err);
@@ -118,21 +122,39 @@ static bool write_policy(struct services *services, struct service *service, uin
     return true;
 }
 
-static void export_pile(struct services *services, struct service *service)
+/* The bytes are the caller's to free; NULL when there are none. */
+static uint8_t *export_pile(struct services *services, struct service *service, size_t *len)
 {
     char path[STATE_PATH_MAX];
     struct guard_err err;
     uint8_t *bytes = NULL;
-    size_t len = 0;
     if (service->damaged ||
         state_path(path, services->state, "piles", service->name, ".pile") != GUARD_OK)
-        return;
-    enum guard_rc rc = guard_pile_encode(service->pile, &bytes, &len, &err);
+        return NULL;
+    enum guard_rc rc = guard_pile_encode(service->pile, &bytes, len, &err);
     if (rc == GUARD_OK)
-        rc = file_replace(path, (struct guard_span){bytes, len}, 0640, false, &err);
-    free(bytes);
+        rc = file_replace(path, (struct guard_span){bytes, *len}, 0640, false, &err);
     if (rc != GUARD_OK)
         log_event("warn", "pile-not-exported", service->name, "%s", err.text);
+    return bytes;
+}
+
+/* What a settled service learned is kept, so that one can go back to it. What it learned while it
+ * was young changes by the second, and is of no use. */
+static void keep_generation(struct service *service, uint8_t *bytes, size_t len, uint64_t now_ms)
+{
+    const struct generations *kept = &service->generations;
+    bool same =
+        kept->count > 0 && kept->list[kept->count - 1].exchanges == service->learned_exchanges;
+    if (bytes == NULL || !service->model->ready || service->rollback.model != NULL || same) {
+        free(bytes);
+        return;
+    }
+    free(service->snapshot.bytes);
+    service->snapshot =
+        (struct snapshot){.generation = {service->generation, now_ms, service->learned_exchanges},
+                          .bytes = bytes,
+                          .len = len};
 }
 
 static void publish(struct services *services, struct service *service, uint64_t now_ms)
@@ -148,13 +170,18 @@ static void publish(struct services *services, struct service *service, uint64_t
         log_event("info", "published", service->name, "generation %llu, mode %s, %s",
                   (unsigned long long)service->generation,
                   guard_mode_name(service->guardian.request_mode), ready ? "ready" : "learning");
+    breaker_published(&service->breaker, !first && !service->by_people && service->published_ready,
+                      now_ms);
     service->published_ms = now_ms;
     service->published_ready = ready;
     service->published_exchanges = service->learned_exchanges;
     service->urgent = false;
+    service->by_people = false;
     service->unpublished = false;
     service->dirty = true; /* the generation */
-    export_pile(services, service);
+    size_t len = 0;
+    uint8_t *bytes = export_pile(services, service, &len);
+    keep_generation(service, bytes, len, now_ms);
 }
 
 void services_publish(struct services *services, uint64_t now_ms)
@@ -175,6 +202,8 @@ void services_publish(struct services *services, uint64_t now_ms)
 
 void services_export(struct services *services)
 {
-    for (uint32_t i = 0; i < services->count; i++)
-        export_pile(services, services->list[i]);
+    for (uint32_t i = 0; i < services->count; i++) {
+        size_t len = 0;
+        free(export_pile(services, services->list[i], &len));
+    }
 }

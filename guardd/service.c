@@ -19,6 +19,8 @@ static void service_free(struct service *service)
 {
     guard_pile_free(service->pile);
     guard_model_free(service->model);
+    guard_model_free(service->rollback.model);
+    free(service->snapshot.bytes);
     guard_arena_reset(&service->guardian_arena);
     free(service);
 }
@@ -96,9 +98,23 @@ static enum guard_rc take_stored(void *ctx, const struct store_service *stored)
     return GUARD_OK;
 }
 
+static void take_generation(void *ctx, const struct store_generation *stored)
+{
+    struct service *service = ctx;
+    uint64_t dropped[GENERATIONS_KEPT];
+    struct generation generation = {stored->number, stored->created_ms, stored->exchanges};
+    (void)generations_add(&service->generations, &generation, dropped);
+}
+
 enum guard_rc services_load(struct services *services, struct guard_err *err)
 {
-    return store_load_services(services->store, take_stored, services, err);
+    GUARD_TRY(store_load_services(services->store, take_stored, services, err));
+    for (uint32_t i = 0; i < services->count; i++) {
+        struct service *service = services->list[i];
+        GUARD_TRY(
+            store_list_generations(services->store, service->name, take_generation, service, err));
+    }
+    return GUARD_OK;
 }
 
 void services_free(struct services *services)
@@ -163,7 +179,10 @@ void services_observe(struct services *services, uint64_t producer, uint64_t inc
         return;
     }
     struct service *service = services_get(services, head.service);
-    if (service == NULL || service->damaged || !service->guardian.learn)
+    if (service == NULL)
+        return;
+    breaker_observe(&service->breaker, &head, clock_unix_ms());
+    if (service->damaged || !service->guardian.learn)
         return;
     /* One ring carries many services: each pile numbers what it got of the ring by itself.
      * Positions of rings are saved with the piles, so that numbers come out the same when records
@@ -186,10 +205,12 @@ void services_observe(struct services *services, uint64_t producer, uint64_t inc
     }
 }
 
-static uint64_t stamp_of(const struct stat *info)
+uint64_t file_stamp(const struct stat *info)
 {
-    return ((uint64_t)info->st_mtim.tv_sec * 1000000000U + (uint64_t)info->st_mtim.tv_nsec) ^
-           ((uint64_t)info->st_ino << 1) ^ (uint64_t)info->st_size;
+    uint64_t stamp =
+        ((uint64_t)info->st_mtim.tv_sec * 1000000000U + (uint64_t)info->st_mtim.tv_nsec) ^
+        ((uint64_t)info->st_ino << 1) ^ (uint64_t)info->st_size;
+    return stamp == 0 ? 1 : stamp;
 }
 
 static void read_guardian(struct service *service, const char *path, uint64_t stamp)
@@ -215,6 +236,7 @@ static void read_guardian(struct service *service, const char *path, uint64_t st
     service->guardian = guardian;
     service->guardian.service = service->name;
     service->urgent = true;
+    service->by_people = true;
     service->unpublished = false;
     log_event("info", "guardian-read", service->name, "mode %s",
               guard_mode_name(guardian.request_mode));
@@ -234,8 +256,8 @@ static void watch_guardian(struct services *services, struct service *service)
         }
         return;
     }
-    if (stamp_of(&info) != service->guardian_stamp)
-        read_guardian(service, path, stamp_of(&info));
+    if (file_stamp(&info) != service->guardian_stamp)
+        read_guardian(service, path, file_stamp(&info));
 }
 
 static void find_new_guardians(struct services *services)
@@ -264,6 +286,26 @@ void services_watch_guardians(struct services *services)
         watch_guardian(services, services->list[i]);
 }
 
+/* What the snapshot drives out goes with it. */
+static enum guard_rc save_snapshot(struct store *store, struct service *service,
+                                   struct guard_err *err)
+{
+    struct snapshot *snapshot = &service->snapshot;
+    uint64_t dropped[GENERATIONS_KEPT];
+    if (snapshot->bytes == NULL)
+        return GUARD_OK;
+    snapshot->after = service->generations;
+    uint32_t count = generations_add(&snapshot->after, &snapshot->generation, dropped);
+    for (uint32_t i = 0; i < count; i++)
+        GUARD_TRY(store_drop_generation(store, service->name, dropped[i], err));
+    struct store_generation stored = {.service = service->name,
+                                      .number = snapshot->generation.number,
+                                      .created_ms = snapshot->generation.created_ms,
+                                      .exchanges = snapshot->generation.exchanges,
+                                      .pile = {snapshot->bytes, snapshot->len}};
+    return store_save_generation(store, &stored, err);
+}
+
 enum guard_rc services_save(struct services *services, struct guard_err *err)
 {
     for (uint32_t i = 0; i < services->count; i++) {
@@ -279,12 +321,20 @@ enum guard_rc services_save(struct services *services, struct guard_err *err)
         enum guard_rc rc = store_save_service(services->store, &stored, err);
         free(bytes);
         GUARD_TRY(rc);
+        GUARD_TRY(save_snapshot(services->store, service, err));
     }
     return GUARD_OK;
 }
 
 void services_saved(struct services *services)
 {
-    for (uint32_t i = 0; i < services->count; i++)
-        services->list[i]->dirty = false;
+    for (uint32_t i = 0; i < services->count; i++) {
+        struct service *service = services->list[i];
+        service->dirty = false;
+        if (service->snapshot.bytes == NULL)
+            continue;
+        service->generations = service->snapshot.after;
+        free(service->snapshot.bytes);
+        service->snapshot.bytes = NULL;
+    }
 }

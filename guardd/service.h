@@ -3,6 +3,8 @@
 #ifndef GUARDD_SERVICE_H
 #define GUARDD_SERVICE_H
 
+#include "breaker.h"
+#include "generations.h"
 #include "keys.h"
 #include "store.h"
 
@@ -11,7 +13,25 @@
 #include <guard/guardian.h>
 #include <guard/model.h>
 
+#include <sys/stat.h>
+
 enum { SERVICES_MAX = 1024, SERVICE_NAME_CAP = STATE_SERVICE_MAX + 1 };
+
+/* A rollback in force: what was learned by an older generation is what is enforced. */
+struct rollback {
+    uint64_t generation;       /* 0: none */
+    uint64_t until_ms;         /* 0: until it is ended */
+    uint64_t stamp;            /* of the document that was read; 0 = none */
+    struct guard_model *model; /* of that generation's pile */
+};
+
+/* The pile behind the newest policy, until the store has it. */
+struct snapshot {
+    struct generation generation;
+    uint8_t *bytes; /* NULL: none */
+    size_t len;
+    struct generations after; /* what is kept once it is saved */
+};
 
 struct service {
     char name_text[SERVICE_NAME_CAP];
@@ -27,10 +47,15 @@ struct service {
     uint64_t published_exchanges; /* at the last publication */
     bool published_ready;
     bool dirty;        /* the pile differs from the stored one */
-    bool urgent;       /* publish at the next tick: the Guardian changed */
+    bool urgent;       /* publish at the next tick: the Guardian or the rollback changed */
+    bool by_people;    /* what changed since the last publication isn't only what was learned */
     bool unpublished;  /* the policy couldn't be written: tried again */
     uint64_t tried_ms; /* when */
     bool damaged;      /* out of memory inside the pile: not observed into any more */
+    struct rollback rollback;
+    struct snapshot snapshot;
+    struct generations generations; /* in the store */
+    struct breaker breaker;
     struct guard_guardian guardian;
     struct guard_arena guardian_arena;
     uint64_t guardian_stamp;       /* of the file that was read; 0 = none */
@@ -60,6 +85,10 @@ void services_observe(struct services *services, uint64_t producer, uint64_t inc
 /* Services that have a Guardian document but no traffic yet become known; changed documents are
  * read. */
 void services_watch_guardians(struct services *services);
+/* Begins and ends rollbacks, as their documents and the breakers say. */
+void services_watch_rollbacks(struct services *services, uint64_t now_ms);
+/* What a file's state is told apart by; never 0. */
+uint64_t file_stamp(const struct stat *info);
 /* Learns and publishes what is due. */
 void services_publish(struct services *services, uint64_t now_ms);
 /* Saves dirty piles (inside the caller's transaction). */

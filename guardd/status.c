@@ -45,6 +45,21 @@ static void write_model(struct json_writer *json, const struct guard_model *mode
     json_integer(json, "endpoint_count", model->endpoint_count);
 }
 
+static void write_generations(struct json_writer *json, const struct service *service)
+{
+    json_open(json, "generations", '[');
+    for (uint32_t i = 0; i < service->generations.count; i++) {
+        const struct generation *generation = &service->generations.list[i];
+        json_open(json, NULL, '{');
+        json_integer(json, "generation", (int64_t)generation->number);
+        json_integer(json, "created_ms", (int64_t)generation->created_ms);
+        json_integer(json, "exchanges", (int64_t)generation->exchanges);
+        json_close(json, '}');
+    }
+    json_close(json, ']');
+    json_integer(json, "rolled_back_to", (int64_t)service->rollback.generation);
+}
+
 static void write_service(struct json_writer *json, const struct service *service)
 {
     struct guard_pile_stats stats;
@@ -62,6 +77,7 @@ static void write_service(struct json_writer *json, const struct service *servic
     json_bool(json, "overflowed", stats.overflowed);
     json_integer(json, "memory", (int64_t)stats.memory);
     json_text(json, "guardian_error", service->guardian_err.text);
+    write_generations(json, service);
     if (service->model != NULL) {
         write_model(json, service->model);
     } else {

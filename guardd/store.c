@@ -13,7 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { STORE_VERSION = 1 };
+enum { STORE_VERSION = 2 };
 
 enum statement {
     SAVE_SERVICE,
@@ -21,6 +21,10 @@ enum statement {
     SAVE_POSITION,
     LOAD_POSITION,
     FORGET_POSITION,
+    SAVE_GENERATION,
+    DROP_GENERATION,
+    LIST_GENERATIONS,
+    LOAD_GENERATION,
     STATEMENT_COUNT
 };
 
@@ -29,14 +33,18 @@ struct store {
     sqlite3_stmt *statements[STATEMENT_COUNT];
 };
 
-/* At once or not at all; tables without a version are those of one that was killed here. */
+/* At once or not at all; tables without a version are those of one that was killed here. Every
+ * statement also suits a database of an older version, which lacks the tables that came later. */
 static const char schema[] =
     "BEGIN IMMEDIATE;"
     "CREATE TABLE IF NOT EXISTS service (name TEXT PRIMARY KEY, key BLOB NOT NULL, "
     "generation INTEGER NOT NULL, pile BLOB) STRICT;"
     "CREATE TABLE IF NOT EXISTS position (ring TEXT PRIMARY KEY, incarnation INTEGER "
     "NOT NULL, sequence INTEGER NOT NULL) STRICT;"
-    "PRAGMA user_version=1;"
+    "CREATE TABLE IF NOT EXISTS generation (service TEXT NOT NULL, number INTEGER NOT NULL, "
+    "created_ms INTEGER NOT NULL, exchanges INTEGER NOT NULL, pile BLOB NOT NULL, "
+    "PRIMARY KEY (service, number)) STRICT;"
+    "PRAGMA user_version=2;"
     "COMMIT;";
 
 static const char *const texts[STATEMENT_COUNT] = {
@@ -49,6 +57,12 @@ static const char *const texts[STATEMENT_COUNT] = {
                       "SET incarnation = excluded.incarnation, sequence = excluded.sequence",
     [LOAD_POSITION] = "SELECT incarnation, sequence FROM position WHERE ring = ?1",
     [FORGET_POSITION] = "DELETE FROM position WHERE ring = ?1",
+    [SAVE_GENERATION] = "INSERT OR REPLACE INTO generation (service, number, created_ms, "
+                        "exchanges, pile) VALUES (?1, ?2, ?3, ?4, ?5)",
+    [DROP_GENERATION] = "DELETE FROM generation WHERE service = ?1 AND number = ?2",
+    [LIST_GENERATIONS] = "SELECT number, created_ms, exchanges FROM generation "
+                         "WHERE service = ?1 ORDER BY number",
+    [LOAD_GENERATION] = "SELECT pile FROM generation WHERE service = ?1 AND number = ?2",
 };
 
 static enum guard_rc failure(const struct store *store, const char *what, struct guard_err *err)
@@ -110,7 +124,7 @@ static enum guard_rc prepare_database(struct store *store, struct guard_err *err
     if (version > STORE_VERSION)
         return guard_fail(err, GUARD_E_VERSION, "store: written by a newer guardd (version %d)",
                           version);
-    if (version == 0 && sqlite3_exec(store->db, schema, NULL, NULL, NULL) != SQLITE_OK)
+    if (version < STORE_VERSION && sqlite3_exec(store->db, schema, NULL, NULL, NULL) != SQLITE_OK)
         return failure(store, "can't be set up", err);
     if (sqlite3_exec(store->db, "PRAGMA synchronous=NORMAL", NULL, NULL, NULL) != SQLITE_OK)
         return failure(store, "can't be set up", err);
@@ -212,12 +226,17 @@ static enum guard_rc finish_step(struct store *store, sqlite3_stmt *statement, c
     return result;
 }
 
+static void bind_service(sqlite3_stmt *statement, struct guard_span service)
+{
+    sqlite3_bind_text64(statement, 1, (const char *)service.ptr, service.len, SQLITE_STATIC,
+                        SQLITE_UTF8);
+}
+
 enum guard_rc store_save_service(struct store *store, const struct store_service *service,
                                  struct guard_err *err)
 {
     sqlite3_stmt *statement = store->statements[SAVE_SERVICE];
-    sqlite3_bind_text64(statement, 1, (const char *)service->name.ptr, service->name.len,
-                        SQLITE_STATIC, SQLITE_UTF8);
+    bind_service(statement, service->name);
     sqlite3_bind_blob64(statement, 2, service->key, GUARD_KEY_BYTES, SQLITE_STATIC);
     sqlite3_bind_int64(statement, 3, (sqlite3_int64)service->generation);
     if (service->pile.len > 0)
@@ -254,6 +273,75 @@ enum guard_rc store_load_services(struct store *store,
             result = take(ctx, &service);
     }
     sqlite3_reset(statement);
+    return result;
+}
+
+enum guard_rc store_save_generation(struct store *store, const struct store_generation *generation,
+                                    struct guard_err *err)
+{
+    sqlite3_stmt *statement = store->statements[SAVE_GENERATION];
+    bind_service(statement, generation->service);
+    sqlite3_bind_int64(statement, 2, (sqlite3_int64)generation->number);
+    sqlite3_bind_int64(statement, 3, (sqlite3_int64)generation->created_ms);
+    sqlite3_bind_int64(statement, 4, (sqlite3_int64)generation->exchanges);
+    sqlite3_bind_blob64(statement, 5, generation->pile.ptr, generation->pile.len, SQLITE_STATIC);
+    return finish_step(store, statement, "a generation can't be saved", err);
+}
+
+enum guard_rc store_drop_generation(struct store *store, struct guard_span service, uint64_t number,
+                                    struct guard_err *err)
+{
+    sqlite3_stmt *statement = store->statements[DROP_GENERATION];
+    bind_service(statement, service);
+    sqlite3_bind_int64(statement, 2, (sqlite3_int64)number);
+    return finish_step(store, statement, "a generation can't be dropped", err);
+}
+
+enum guard_rc store_list_generations(struct store *store, struct guard_span service,
+                                     void (*take)(void *ctx,
+                                                  const struct store_generation *generation),
+                                     void *ctx, struct guard_err *err)
+{
+    sqlite3_stmt *statement = store->statements[LIST_GENERATIONS];
+    int rc;
+    bind_service(statement, service);
+    while ((rc = sqlite3_step(statement)) == SQLITE_ROW) {
+        struct store_generation generation = {
+            .service = service,
+            .number = (uint64_t)sqlite3_column_int64(statement, 0),
+            .created_ms = (uint64_t)sqlite3_column_int64(statement, 1),
+            .exchanges = (uint64_t)sqlite3_column_int64(statement, 2)};
+        take(ctx, &generation);
+    }
+    enum guard_rc result =
+        rc == SQLITE_DONE ? GUARD_OK : failure(store, "generations can't be read", err);
+    sqlite3_reset(statement);
+    sqlite3_clear_bindings(statement);
+    return result;
+}
+
+enum guard_rc store_load_generation(struct store *store, struct guard_span service, uint64_t number,
+                                    enum guard_rc (*take)(void *ctx, struct guard_span pile,
+                                                          struct guard_err *err),
+                                    void *ctx, struct guard_err *err)
+{
+    sqlite3_stmt *statement = store->statements[LOAD_GENERATION];
+    enum guard_rc result;
+    bind_service(statement, service);
+    sqlite3_bind_int64(statement, 2, (sqlite3_int64)number);
+    int rc = sqlite3_step(statement);
+    if (rc == SQLITE_ROW)
+        result = take(ctx,
+                      (struct guard_span){sqlite3_column_blob(statement, 0),
+                                          (size_t)sqlite3_column_bytes(statement, 0)},
+                      err);
+    else if (rc == SQLITE_DONE)
+        result = guard_fail(err, GUARD_E_RANGE, "generation %llu isn't kept",
+                            (unsigned long long)number);
+    else
+        result = failure(store, "a generation can't be read", err);
+    sqlite3_reset(statement);
+    sqlite3_clear_bindings(statement);
     return result;
 }
 

@@ -36,6 +36,32 @@ store_load_services(struct store *store,
                     enum guard_rc (*take)(void *ctx, const struct store_service *service),
                     void *ctx, struct guard_err *err);
 
+/* The pile behind a policy that was published. */
+struct store_generation {
+    struct guard_span service;
+    uint64_t number;
+    uint64_t created_ms;
+    uint64_t exchanges;
+    struct guard_span pile; /* encoded; empty where only the rest is told */
+};
+GUARD_MUST_USE enum guard_rc store_save_generation(struct store *store,
+                                                   const struct store_generation *generation,
+                                                   struct guard_err *err);
+/* GUARD_OK also when it isn't there. */
+GUARD_MUST_USE enum guard_rc store_drop_generation(struct store *store, struct guard_span service,
+                                                   uint64_t number, struct guard_err *err);
+/* Calls take for each generation of the service, oldest first, without its pile. */
+GUARD_MUST_USE enum guard_rc
+store_list_generations(struct store *store, struct guard_span service,
+                       void (*take)(void *ctx, const struct store_generation *generation),
+                       void *ctx, struct guard_err *err);
+/* Calls take once with the pile. GUARD_E_RANGE when there is no such generation; else take's
+ * result. */
+GUARD_MUST_USE enum guard_rc store_load_generation(
+    struct store *store, struct guard_span service, uint64_t number,
+    enum guard_rc (*take)(void *ctx, struct guard_span pile, struct guard_err *err), void *ctx,
+    struct guard_err *err);
+
 GUARD_MUST_USE enum guard_rc store_save_position(struct store *store, const char *ring,
                                                  uint64_t incarnation, uint64_t sequence,
                                                  struct guard_err *err);

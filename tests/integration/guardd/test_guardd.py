@@ -323,7 +323,7 @@ def test_a_store_that_was_never_finished_is_set_up_again(guardd, tables):
     guardd.start()
     guardd.stop()
     with sqlite3.connect(guardd.state / "guard.db") as database:
-        assert database.execute("PRAGMA user_version").fetchone() == (1,)
+        assert database.execute("PRAGMA user_version").fetchone() == (2,)
         assert database.execute("SELECT count(*) FROM position").fetchone() == (0,)
     assert "damaged" not in guardd.log()
 

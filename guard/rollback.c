@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `guard rollback`: shows what was learned when, and lets gates enforce what an older generation
+ * had learned, until it is ended or its time is over. guardd does it, and keeps learning meanwhile.
+ */
+#include "command.h"
+#include "common/file.h"
+#include "common/json_writer.h"
+#include "state_files.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { ROLLBACK_FOR, ROLLBACK_REASON, ROLLBACK_END, ROLLBACK_STATE };
+enum { ROLLBACK_SECONDS_MAX = 30 * 86400 };
+
+static const struct option_spec options[] = {
+    {"for", "TIME", "how long: 30m, 12h, 7d; at most 30d (default: until it is ended)"},
+    {"reason", "TEXT", "why, for the audit log (required to begin)"},
+    {"end", NULL, "enforce what was learned last again"},
+    {"state", "DIR", "state directory (default $GUARD_STATE or /var/lib/guard)"},
+    {NULL, NULL, NULL},
+};
+
+struct place {
+    const char *dir;
+    struct guard_span service;
+    char path[STATE_PATH_MAX]; /* of the rollback's document */
+    const struct document_node
+        *known; /* of the service in the status; NULL: guardd doesn't know it */
+};
+
+static void print_time(double ms, char out[32])
+{
+    time_t seconds = (time_t)(ms / 1000);
+    struct tm parts;
+    if (ms <= 0 || gmtime_r(&seconds, &parts) == NULL ||
+        strftime(out, 32, "%Y-%m-%d %H:%M:%S UTC", &parts) == 0)
+        snprintf(out, 32, "an unknown time");
+}
+
+static const struct document_node *service_in(const struct document *status,
+                                              struct guard_span service)
+{
+    const struct document_node *services = member_of(status->root, "services");
+    for (const struct document_node *node = services != NULL ? services->first : NULL; node != NULL;
+         node = node->next) {
+        const char *name = text_of(node, "service");
+        if (strlen(name) == service.len && memcmp(name, service.ptr, service.len) == 0)
+            return node;
+    }
+    return NULL;
+}
+
+static const struct document_node *generations_of(const struct place *place)
+{
+    const struct document_node *generations = member_of(place->known, "generations");
+    return generations != NULL ? generations->first : NULL;
+}
+
+static void print_request(const struct place *place, struct guard_arena *arena)
+{
+    struct document document;
+    char until[32];
+    char by[128];
+    char reason[2048];
+    if (!state_document(place->path, arena, &document, true))
+        return;
+    const char *text = text_of(document.root, "by");
+    clean(by, sizeof(by), text, strlen(text));
+    text = text_of(document.root, "reason");
+    clean(reason, sizeof(reason), text, strlen(text));
+    print_time(number_of(document.root, "until_ms"), until);
+    printf("rolled back to %.0f by %s", number_of(document.root, "generation"), by);
+    if (number_of(document.root, "until_ms") > 0)
+        printf(" until %s", until);
+    printf(": %s\n", reason);
+}
+
+static int list(const struct place *place, struct guard_arena *arena)
+{
+    double held = number_of(place->known, "rolled_back_to");
+    print_request(place, arena);
+    if (generations_of(place) == NULL)
+        printf("no generation is kept yet: the service must be ready first\n");
+    for (const struct document_node *node = generations_of(place); node != NULL;
+         node = node->next) {
+        char created[32];
+        print_time(number_of(node, "created_ms"), created);
+        printf("%10.0f  %s  %.0f exchanges%s\n", number_of(node, "generation"), created,
+               number_of(node, "exchanges"),
+               number_of(node, "generation") == held ? "  <- in force" : "");
+    }
+    return EXIT_GOOD;
+}
+
+static bool kept(const struct place *place, const char *number)
+{
+    for (const struct document_node *node = generations_of(place); node != NULL;
+         node = node->next) {
+        if (strcmp(text_of(node, "generation"), number) == 0)
+            return true;
+    }
+    return complain(0, "generation %s isn't kept; `guard rollback SERVICE` lists those that are",
+                    number) != 0;
+}
+
+static int begin(const struct place *place, const char *number, unsigned long seconds,
+                 const char *reason)
+{
+    char text[2048];
+    char user[128];
+    struct json_writer json;
+    struct guard_err err;
+    if (!kept(place, number))
+        return EXIT_FAILED;
+    user_name(user, sizeof(user));
+    json_writer_init(&json, text, sizeof(text));
+    json_open(&json, NULL, '{');
+    json_integer(&json, "generation", strtoll(number, NULL, 10));
+    json_integer(&json, "until_ms",
+                 seconds == 0 ? 0 : (int64_t)(clock_unix_ms() + (uint64_t)seconds * 1000));
+    json_text(&json, "reason", reason);
+    json_text(&json, "by", user);
+    json_close(&json, '}');
+    if (json.overflow)
+        return complain(EXIT_USAGE, "the reason is too long");
+    if (!state_audit(place->dir, place->service, "rollback", text_of(place->known, "generation"),
+                     number, reason))
+        return EXIT_FAILED;
+    if (file_replace(place->path, (struct guard_span){(const uint8_t *)text, json.len}, 0640, true,
+                     &err) != GUARD_OK)
+        return complain(EXIT_FAILED, "%s", err.text);
+    printf("%.*s: what generation %s had learned is enforced, under a new number\n",
+           (int)place->service.len, (const char *)place->service.ptr, number);
+    return EXIT_GOOD;
+}
+
+static int end(const struct place *place)
+{
+    if (access(place->path, F_OK) != 0)
+        return complain(EXIT_FAILED, "no rollback is in force");
+    if (!state_audit(place->dir, place->service, "rollback", "", "ended", ""))
+        return EXIT_FAILED;
+    if (unlink(place->path) != 0 && errno != ENOENT)
+        return complain(EXIT_FAILED, "%s: %s", place->path, strerror(errno));
+    printf("%.*s: what was learned last is enforced\n", (int)place->service.len,
+           (const char *)place->service.ptr);
+    return EXIT_GOOD;
+}
+
+static int act(struct place *place, const struct arguments *arguments, struct guard_arena *arena)
+{
+    char status_path[STATE_PATH_MAX];
+    struct document status;
+    const char *reason = arguments->values[ROLLBACK_REASON];
+    const char *time = arguments->values[ROLLBACK_FOR];
+    unsigned long seconds = time != NULL ? read_seconds(time, ROLLBACK_SECONDS_MAX) : 0;
+    if (arguments->values[ROLLBACK_END] != NULL)
+        return end(place);
+    if (arguments->count == 2 && time != NULL && seconds == 0)
+        return complain(EXIT_USAGE, "--for needs a time from 1s to 30d");
+    if (arguments->count == 2 && (reason == NULL || reason[0] == '\0'))
+        return complain(EXIT_USAGE, "--reason is needed");
+    if (state_path(status_path, place->dir, "", (struct guard_span){NULL, 0}, "status.json") !=
+        GUARD_OK)
+        return complain(EXIT_FAILED, "%s: the path is too long", place->dir);
+    if (!state_document(status_path, arena, &status, false))
+        return EXIT_FAILED;
+    place->known = service_in(&status, place->service);
+    if (place->known == NULL)
+        return complain(EXIT_FAILED, "guardd knows no service \"%.*s\"", (int)place->service.len,
+                        (const char *)place->service.ptr);
+    return arguments->count == 2 ? begin(place, arguments->operands[1], seconds, reason)
+                                 : list(place, arena);
+}
+
+static int run(const struct arguments *arguments)
+{
+    struct guard_alloc heap = heap_alloc();
+    struct guard_arena arena;
+    struct place place = {.dir = state_dir(arguments->values[ROLLBACK_STATE])};
+    bool ending = arguments->values[ROLLBACK_END] != NULL;
+    if (arguments->count < 1 || arguments->count > (ending ? 1 : 2))
+        return complain(EXIT_USAGE,
+                        "say `guard rollback SERVICE [GENERATION --reason TEXT | --end]`");
+    place.service = (struct guard_span){(const uint8_t *)arguments->operands[0],
+                                        strlen(arguments->operands[0])};
+    if (!state_service_valid(place.service) ||
+        state_path(place.path, place.dir, "rollback", place.service, ".json") != GUARD_OK)
+        return complain(EXIT_USAGE, "a service's name is 1 to 64 letters, digits, '.', '_' or '-'");
+    state_share();
+    guard_arena_init(&arena, &heap, (size_t)64 << 20);
+    int status = act(&place, arguments, &arena);
+    guard_arena_reset(&arena);
+    return status;
+}
+
+const struct command command_rollback = {
+    .name = "rollback",
+    .usage = "SERVICE [GENERATION]",
+    .operands = "SERVICE",
+    .summary = "show the generations that are kept, or enforce an older one again",
+    .details = "Without GENERATION it lists what can be gone back to. Modes and criteria of the "
+               "Guardian stay as they are;\n"
+               "learning goes on meanwhile. guardd goes back by itself, for a day, when a new "
+               "generation would block far\n"
+               "more of the clients that have long been served than the one before.",
+    .options = options,
+    .run = run,
+};
