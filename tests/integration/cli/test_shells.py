@@ -94,14 +94,16 @@ def terminal(tmp_path_factory):
     # Candidates are printed instead of shown: compadd is called by all there is in zsh.
     found.say("""compadd() { [[ ${@[1,(i)(-|--)]} == *-[OAD]' '* ]] || { local -a offered_words; builtin compadd -O offered_words "$@"
         print -rn -- " [" "${offered_words[@]}" "] " }; builtin compadd "$@" }
-        echo ready''3""", "ready3")
+        complete_and_tell() { zle expand-or-complete; zle .kill-whole-line; print -rn -- "done""4" }
+        zle -N complete_and_tell; bindkey '^T' complete_and_tell; echo ready''3""", "ready3")
     yield found
     found.close()
 
 
 def zsh(terminal, line):
-    """All words that were offered for the line's end."""
-    os.write(terminal.fd, f"{line}\t\x15echo done''4\r".encode())
+    """All words that were offered for the line's end. One key does it all: others that are typed ahead would be taken by the terminal
+    itself while zsh isn't reading yet, and kill the line."""
+    os.write(terminal.fd, f"{line}\x14".encode())
     found = terminal.read("done4")
     return set(re.findall(r"(?<![\w=-])--?[a-z][a-z-]*|[\w./-]+", " ".join(re.findall(r" \[ (.*?) \] ", found, re.S))))
 
