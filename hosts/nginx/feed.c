@@ -20,9 +20,22 @@ static void feed_list(const ngx_list_t *list, struct guard_txn *txn,
     }
 }
 
-/* nginx has cut the charset off and puts it on again when it writes the header. */
-static void feed_content_type(const ngx_http_headers_out_t *headers, struct guard_txn *txn)
+/* A header that is put together here: findings show a part of it, so it lives as long as the
+ * request. */
+static void feed_made(ngx_http_request_t *r, struct guard_txn *txn, struct guard_span name,
+                      const u_char *text, size_t len)
 {
+    u_char *copy = ngx_pnalloc(r->pool, len);
+    if (copy == NULL)
+        return;
+    ngx_memcpy(copy, text, len);
+    guard_txn_response_header(txn, name, (struct guard_span){copy, len});
+}
+
+/* nginx has cut the charset off and puts it on again when it writes the header. */
+static void feed_content_type(ngx_http_request_t *r, struct guard_txn *txn)
+{
+    const ngx_http_headers_out_t *headers = &r->headers_out;
     static const u_char between[] = "; charset=";
     u_char text[256];
     const struct guard_span name = GUARD_SPAN_LITERAL("content-type");
@@ -38,7 +51,7 @@ static void feed_content_type(const ngx_http_headers_out_t *headers, struct guar
     u_char *end = ngx_cpymem(text, headers->content_type.data, len);
     end = ngx_cpymem(end, between, sizeof(between) - 1);
     end = ngx_cpymem(end, headers->charset.data, charset_len);
-    guard_txn_response_header(txn, name, (struct guard_span){text, (size_t)(end - text)});
+    feed_made(r, txn, name, text, (size_t)(end - text));
 }
 
 static void feed_content_length(const ngx_http_headers_out_t *headers, struct guard_txn *txn)
@@ -51,21 +64,21 @@ static void feed_content_length(const ngx_http_headers_out_t *headers, struct gu
                               (struct guard_span){text, (size_t)(end - text)});
 }
 
-static void feed_last_modified(const ngx_http_headers_out_t *headers, struct guard_txn *txn)
+static void feed_last_modified(ngx_http_request_t *r, struct guard_txn *txn)
 {
+    const ngx_http_headers_out_t *headers = &r->headers_out;
     u_char text[sizeof("Mon, 28 Sep 1970 06:00:00 GMT")];
     if (headers->last_modified_time == -1 || headers->last_modified != NULL)
         return;
     u_char *end = ngx_http_time(text, headers->last_modified_time);
-    guard_txn_response_header(txn, GUARD_SPAN_LITERAL("last-modified"),
-                              (struct guard_span){text, (size_t)(end - text)});
+    feed_made(r, txn, GUARD_SPAN_LITERAL("last-modified"), text, (size_t)(end - text));
 }
 
 void gate_feed_response_headers(ngx_http_request_t *r, struct guard_txn *txn)
 {
-    feed_content_type(&r->headers_out, txn);
+    feed_content_type(r, txn);
     feed_content_length(&r->headers_out, txn);
-    feed_last_modified(&r->headers_out, txn);
+    feed_last_modified(r, txn);
     feed_list(&r->headers_out.headers, txn, guard_txn_response_header);
 }
 

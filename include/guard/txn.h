@@ -46,7 +46,8 @@ GUARD_API void guard_txn_client(struct guard_txn *txn, const struct guard_client
 /* target is as sent by the client, version 9, 10, 11, 20 or 30. */
 GUARD_API void guard_txn_request(struct guard_txn *txn, struct guard_span method,
                                  struct guard_span target, uint32_t version);
-/* In order of arrival; name in any case. */
+/* In order of arrival; name in any case. Name and value, and the request's method and target, must
+ * live as long as the transaction: findings show parts of them. */
 GUARD_API void guard_txn_header(struct guard_txn *txn, struct guard_span name,
                                 struct guard_span value);
 /* After the last header. Tells how the body will be read. */
