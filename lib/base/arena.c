@@ -25,6 +25,11 @@ enum {
     RED_ZONE = GD_ARENA_POISONED ? GD_ARENA_ALIGN : 0,
 };
 
+void gd_clear(void *at, size_t len)
+{
+    memset(at, 0, len);
+}
+
 void guard_arena_init(struct guard_arena *arena, const struct guard_alloc *source, size_t limit)
 {
     *arena = (struct guard_arena){.source = *source, .limit = limit};

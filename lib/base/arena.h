@@ -31,6 +31,10 @@ static inline void *gd_arena_get(struct guard_arena *arena, size_t size)
     return ptr;
 }
 
+/* Fills with zeros what is too large for a handful of stores: of a size that they know compilers
+ * make a string instruction, which starts slowly and counts once for each word. */
+void gd_clear(void *at, size_t len);
+
 /* A copy of the bytes; an empty span with a NULL pointer when the arena is full (or bytes is
  * empty). */
 struct guard_span gd_arena_copy(struct guard_arena *arena, struct guard_span bytes);

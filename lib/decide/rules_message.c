@@ -145,7 +145,8 @@ void gd_rules_message(struct gd_decision *decision)
         if (profile->depth > endpoint->depth_max)
             deviates(decision, GUARD_RULE_DEPTH, profile->depth, endpoint->depth_max);
     }
-    for (uint32_t i = 0; i < GUARD_LOCATION_COUNT; i++) {
+    uint32_t locations = gd_profile_is_faulty(profile) ? GUARD_LOCATION_COUNT : 0;
+    for (uint32_t i = 0; i < locations; i++) {
         if (profile->faults[i] != 0)
             gd_rules_faults(decision, i, profile->faults[i]);
     }

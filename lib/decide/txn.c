@@ -192,9 +192,7 @@ enum guard_rc guard_txn_response_begin(struct guard_txn *txn, uint32_t status)
     gd_leaks_begin(&answer->leaks);
     GUARD_TRY(gd_builder_begin_answer(&answer->builder, &txn->cfg, status, txn->arena));
     answer->profile = gd_builder_profile(answer->builder);
-    answer->decision.known_cap = 0;
-    answer->decision.reported = false;
-    answer->decision.verdict = passed;
+    clear(&answer->decision);
     txn->answer = answer;
     return GUARD_OK;
 }

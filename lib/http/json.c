@@ -507,7 +507,7 @@ enum guard_rc gd_json_begin(struct gd_json **out, const struct gd_json_handler *
     size_t size;
     if (json == NULL || __builtin_mul_overflow(limits->depth, sizeof(struct gd_json_frame), &size))
         return GUARD_E_NOMEM;
-    memset(json, 0, sizeof(*json));
+    gd_clear(json, sizeof(*json));
     json->frames = gd_arena_get(arena, size);
     if (json->frames == NULL)
         return GUARD_E_NOMEM;

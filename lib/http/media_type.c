@@ -171,10 +171,29 @@ static void parse_parameters(struct guard_span rest, struct guard_arena *arena,
     }
 }
 
+/* Most messages name one of these and nothing else. Else an empty span. */
+static struct guard_span usual_type(struct guard_span value)
+{
+    static const struct guard_span usual[] = {
+        {(const uint8_t *)"application/json", 16},
+        {(const uint8_t *)"application/x-www-form-urlencoded", 33},
+        {(const uint8_t *)"text/html", 9},
+        {(const uint8_t *)"text/plain", 10},
+        {(const uint8_t *)"application/grpc", 16},
+    };
+    for (size_t i = 0; i < sizeof(usual) / sizeof(usual[0]); i++) {
+        if (gd_span_equal(value, usual[i]))
+            return usual[i];
+    }
+    return gd_span(NULL, 0);
+}
+
 void gd_media_type_parse(struct guard_span value, struct guard_arena *arena,
                          struct gd_media_type *out)
 {
-    *out = (struct gd_media_type){.malformed = false};
+    *out = (struct gd_media_type){.type = usual_type(value)};
+    if (out->type.len > 0)
+        return;
     value = gd_span_trim(value);
     if (value.len == 0)
         return;

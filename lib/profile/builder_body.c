@@ -189,9 +189,11 @@ void gd_builder_body(struct gd_builder *builder, struct guard_span chunk)
  * were looked at when they came. */
 static void drop_secret_literals(struct gd_profile *profile)
 {
+    /* Segments have no names of their own. */
+    const uint32_t apart = 1u << GUARD_LOCATION_HEADER | 1u << GUARD_LOCATION_PATH;
     for (uint32_t i = 0; i < profile->field_count; i++) {
         struct gd_field *field = &profile->fields[i];
-        if (!field->summary.literal_known || field->location == GUARD_LOCATION_HEADER)
+        if (!field->summary.literal_known || (1u << field->location & apart) != 0)
             continue;
         const struct gd_field *named = field;
         while (named->parent != GD_NO_FIELD && gd_span_equal(named->name, GUARD_SPAN_LITERAL("[]")))

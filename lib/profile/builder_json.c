@@ -16,7 +16,8 @@ static uint32_t parent_of(uint32_t node)
     return node == GD_JSON_ROOT ? GD_NO_FIELD : index_of(node);
 }
 
-static inline uint32_t node_of(struct gd_builder *builder, uint32_t parent, struct guard_span name)
+static inline __attribute__((always_inline)) uint32_t
+node_of(struct gd_builder *builder, uint32_t parent, struct guard_span name)
 {
     uint32_t index = gd_builder_field(builder, GUARD_LOCATION_JSON, parent, name, GD_LIFE_CALL);
     return index == GD_NO_FIELD ? GD_JSON_SKIP : index + 1;

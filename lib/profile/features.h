@@ -39,16 +39,15 @@ static inline bool gd_is_literal(enum guard_type type, size_t len)
     return type != GUARD_TYPE_HEX || len <= HEX_MAX;
 }
 
-/* To be called when the summary has no value yet, or one literal. */
+/* To be called when the summary has one literal. */
 static inline void gd_summary_literal(struct gd_summary *summary, struct guard_span value,
                                       const struct gd_features *features)
 {
-    bool first = summary->count == 0;
     summary->literal_known = false;
     if (!gd_is_literal(features->type, features->len))
         return;
     uint64_t literal = gd_hash_fast(0, value);
-    summary->literal_known = first || summary->literal == literal;
+    summary->literal_known = summary->literal == literal;
     summary->literal = literal;
 }
 
@@ -60,7 +59,19 @@ static inline void gd_summary_merge(struct gd_summary *summary, const struct gd_
     uint32_t types = 1u << features->type | (uint32_t)string << GUARD_TYPE_STRING;
     summary->frequent |= features->frequent;
     summary->classes |= features->classes;
-    if (summary->count == 0 || summary->literal_known)
+    if (summary->count == 0) {
+        /* Of most names there is one value: nothing is to be compared. */
+        summary->types = types;
+        summary->length_min = summary->length_max = features->len;
+        summary->digits_max = features->digits;
+        summary->specials_max = features->specials;
+        summary->count = 1;
+        summary->literal_known = gd_is_literal(features->type, features->len);
+        if (summary->literal_known)
+            summary->literal = gd_hash_fast(0, value);
+        return;
+    }
+    if (summary->literal_known)
         gd_summary_literal(summary, value, features);
     if (features->len < summary->length_min || (summary->types & ~GD_TYPES_WITHOUT_TEXT) == 0)
         summary->length_min = features->len;

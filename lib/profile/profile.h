@@ -80,6 +80,7 @@ struct gd_profile {
     bool answer;         /* this is a response: no path, no client, its decision is the request's */
     uint32_t leaks;      /* of a response: bit per enum guard_leak */
     struct gd_profile *response;           /* of a request: NULL when it wasn't viewed */
+    struct guard_memo *memo;               /* of headers, or NULL */
     enum guard_body_kind body_kind;        /* as far as it is read: NONE until that is known */
     struct guard_span media_type;          /* "" when there is none */
     uint32_t depth;                        /* of JSON */
@@ -93,6 +94,15 @@ struct gd_profile {
     bool unseen;             /* bodies and most headers weren't recorded */
     bool cut; /* not all features are here (GUARD_FAULT_RECORD, GUARD_FAULT_MEMORY) */
 };
+
+/* Has it any fault? Read without branches: of nearly all messages the answer is no. */
+static inline bool gd_profile_is_faulty(const struct gd_profile *profile)
+{
+    uint64_t all = 0;
+    for (uint32_t i = 0; i < GUARD_LOCATION_COUNT; i++)
+        all |= profile->faults[i];
+    return all != 0;
+}
 
 /* Requests that nobody trains and no learned rule blocks: declared ones, OPTIONS, ACME challenges.
  */
