@@ -8,7 +8,7 @@
 
 struct guard_memo;
 
-/* About 100 KiB, for one thread; serves any number of services and policies. alloc is copied, what
+/* About 140 KiB, for one thread; serves any number of services and policies. alloc is copied, what
  * it refers to must outlive the memo. GUARD_E_NOMEM. The caller owns *out. */
 GUARD_API GUARD_MUST_USE enum guard_rc guard_memo_new(struct guard_memo **out,
                                                       const struct guard_alloc *alloc);

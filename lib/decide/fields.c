@@ -4,6 +4,7 @@
 #include "decide/normal.h"
 
 #include "base/arena.h"
+#include "profile/memo.h"
 
 enum {
     NAME_OFF = 0xfffffffe
@@ -77,7 +78,28 @@ struct scope {
     uint32_t common;   /* owner of headers and cookies */
     bool common_known;
     bool own_headers;
+    struct guard_memo *memo; /* of headers, while their owner is `common` */
 };
+
+/* A header that was found under this policy before, with the same features, and in which nothing
+ * deviated. */
+static inline const struct gd_policy_field *
+find_remembered(const struct scope *scope, const struct gd_memo_header *place, uint32_t *known)
+{
+    if (place == NULL || place->policy != scope->policy->identity || place->owner != scope->common)
+        return NULL;
+    *known = place->known;
+    return &scope->policy->fields[place->known];
+}
+
+static inline void remember(const struct scope *scope, struct gd_memo_header *place, uint32_t known)
+{
+    if (place == NULL)
+        return;
+    place->policy = scope->policy->identity;
+    place->owner = scope->common;
+    place->known = known;
+}
 
 /* The slot of the field in the policy; or NULL and in *why GD_POLICY_NONE for an unknown one,
  * NAME_OFF. */
@@ -193,17 +215,26 @@ void gd_rules_fields(struct gd_decision *decision)
                           .wildcards = decision->wildcards,
                           .endpoint = GD_POLICY_NONE,
                           .common = decision->common.owner,
-                          .common_known = decision->common.known};
+                          .common_known = decision->common.known,
+                          .memo = profile->memo};
     if (decision->endpoint != NULL) {
         if (decision->endpoint_index != decision->common.owner)
             decision->required += decision->endpoint->required.count;
         scope.endpoint = decision->endpoint_index;
         scope.own_headers = (decision->endpoint->flags & GD_ENDPOINT_HEADERS) != 0;
     }
+    if (scope.own_headers || !scope.common_known)
+        scope.memo = NULL;
     uint32_t found = 0;
     uint32_t *known_index = decision->known;
     const struct gd_field *end = profile->fields + profile->field_count;
     for (const struct gd_field *field = profile->fields; field < end; field++, known_index++) {
+        struct gd_memo_header *place = gd_memo_place(scope.memo, &field->summary);
+        const struct gd_policy_field *known = find_remembered(&scope, place, known_index);
+        if (known != NULL) {
+            found += known->flags & GD_FIELD_REQUIRED;
+            continue;
+        }
         const struct gd_policy_slot *slot = find(decision, &scope, field, known_index);
         if (slot == NULL) {
             if (*known_index == GD_POLICY_NONE)
@@ -211,12 +242,14 @@ void gd_rules_fields(struct gd_decision *decision)
             continue;
         }
         *known_index = slot->value;
-        const struct gd_policy_field *known = gd_policy_slot_field(scope.policy, slot);
+        known = gd_policy_slot_field(scope.policy, slot);
         found += known->flags & GD_FIELD_REQUIRED;
         if (known->flags & GD_FIELD_COUNTS)
             count_members(decision, field, known);
         if (!gd_field_is_normal(scope.policy, known, field, decision->memo))
             gd_rules_field(decision, (uint32_t)(field - profile->fields), slot->value);
+        else if ((known->flags & GD_FIELD_COUNTS) == 0)
+            remember(&scope, place, slot->value);
     }
     decision->found += found;
     /* When not all features are here, nothing can be said of what isn't. */

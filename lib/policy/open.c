@@ -37,6 +37,8 @@ enum guard_rc guard_policy_open(struct guard_policy **out, const struct guard_al
     policy->alloc = *alloc;
     policy->references = 1;
     gd_policy_map(policy, bytes);
+    memcpy(&policy->identity, bytes.ptr + bytes.len - GD_POLICY_TRAILER, sizeof(policy->identity));
+    policy->identity |= 1;
     *out = policy;
     return GUARD_OK;
 }

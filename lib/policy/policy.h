@@ -22,6 +22,8 @@ struct guard_policy {
     const uint32_t *clients;
     const uint8_t *strings;
     uint64_t name_seed;
+    uint64_t
+        identity; /* head of its digest, never 0: what is remembered of it holds for no other */
     uint32_t slot_mask;
     uint32_t field_count;
     uint32_t references;

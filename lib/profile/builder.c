@@ -15,7 +15,7 @@ enum guard_rc gd_builder_begin(struct gd_builder **out, const struct guard_txn_c
     struct gd_builder *builder = gd_arena_get(arena, sizeof(*builder));
     if (builder == NULL)
         return GUARD_E_NOMEM;
-    memset(builder, 0, offsetof(struct gd_builder, segments));
+    gd_clear(builder, offsetof(struct gd_builder, segments));
     struct gd_profile *profile = &builder->profile;
     profile->fields = gd_arena_get(arena, GD_FIELDS_FIRST * sizeof(*profile->fields));
     builder->links = gd_arena_get(arena, (GD_FIELDS_FIRST + 1) * sizeof(*builder->links));
@@ -31,10 +31,10 @@ enum guard_rc gd_builder_begin(struct gd_builder **out, const struct guard_txn_c
     builder->links[0] = (struct gd_link){.hash = 0};
     builder->table = builder->first_table;
     builder->table_cap = GD_TABLE_FIRST;
-    memset(builder->first_table, 0, sizeof(builder->first_table));
+    gd_clear(builder->first_table, sizeof(builder->first_table));
     builder->arena = arena;
     builder->seed = cfg->hash_seed;
-    builder->memo = cfg->memo;
+    profile->memo = cfg->memo;
     builder->limits = (struct gd_limits){GD_NAMES_MAX, GD_LEAVES_MAX, GD_DEPTH_MAX, GD_VALUE_MAX};
     builder->body_limit = cfg->body_limit == 0 ? GD_BODY_MAX : cfg->body_limit;
     builder->stream_field = GD_NO_FIELD;
@@ -69,8 +69,9 @@ static bool may_repeat(enum guard_location location, struct guard_span name)
     return name.len >= 2 && memcmp(name.ptr + name.len - 2, "[]", 2) == 0;
 }
 
-void gd_builder_pair(struct gd_builder *builder, enum guard_location location,
-                     struct guard_span name, struct guard_span value, enum gd_life life)
+static inline __attribute__((always_inline)) void
+add_pair(struct gd_builder *builder, enum guard_location location, struct guard_span name,
+         struct guard_span value, enum gd_life life)
 {
     uint32_t index = gd_builder_field(builder, location, GD_NO_FIELD, name, life);
     if (index == GD_NO_FIELD)
@@ -78,6 +79,12 @@ void gd_builder_pair(struct gd_builder *builder, enum guard_location location,
     gd_builder_value(builder, index, value, 0, life);
     if (builder->profile.fields[index].summary.count > 1 && !may_repeat(location, name))
         gd_builder_fault(builder, location, GUARD_FAULT_DUPLICATE_NAME);
+}
+
+void gd_builder_pair(struct gd_builder *builder, enum guard_location location,
+                     struct guard_span name, struct guard_span value, enum gd_life life)
+{
+    add_pair(builder, location, name, value, life);
 }
 
 static void on_segment(void *ctx, uint32_t index, struct guard_span text)
@@ -111,10 +118,11 @@ static void query_parameter(struct gd_builder *builder, struct guard_span value)
 static void on_value(void *ctx, enum guard_location location, struct guard_span name,
                      struct guard_span value)
 {
-    enum gd_life life = location == GUARD_LOCATION_QUERY || location == GUARD_LOCATION_COOKIE
-                            ? GD_LIFE_EXCHANGE
-                            : GD_LIFE_CALL;
-    gd_builder_pair(ctx, location, name, value, life);
+    if (location != GUARD_LOCATION_QUERY && location != GUARD_LOCATION_COOKIE) {
+        gd_builder_pair(ctx, location, name, value, GD_LIFE_CALL);
+        return;
+    }
+    add_pair(ctx, location, name, value, GD_LIFE_EXCHANGE);
     if (location == GUARD_LOCATION_QUERY && gd_span_equal(name, GUARD_SPAN_LITERAL("query")))
         query_parameter(ctx, value);
 }
@@ -330,12 +338,13 @@ static void add_header(struct gd_builder *builder, struct guard_span name, struc
         return;
     struct gd_field *field = &builder->profile.fields[index];
     if (field->summary.count > 0) {
+        field->summary.memo_place = 0;
         gd_builder_value(builder, index, value, 0, GD_LIFE_EXCHANGE);
         if (!may_repeat(GUARD_LOCATION_HEADER, name))
             gd_builder_fault(builder, GUARD_LOCATION_HEADER, GUARD_FAULT_DUPLICATE_NAME);
         return;
     }
-    gd_memo_look(&visit, builder->memo, builder->seed, name, value);
+    gd_memo_look(&visit, builder->profile.memo, builder->seed, name, value);
     if (visit.found) {
         field->summary = visit.place->summary;
         gd_summary_moved(&field->summary, &visit.place->summary);

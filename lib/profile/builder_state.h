@@ -57,7 +57,6 @@ struct gd_builder {
     uint8_t *text; /* room for copies of names and samples */
     uint8_t *text_end;
     uint64_t seed;
-    struct guard_memo *memo;
     struct gd_limits limits;
     uint32_t counts[GUARD_LOCATION_COUNT]; /* fields by location */
 

@@ -43,8 +43,10 @@ void gd_memo_look(struct gd_memo_visit *visit, struct guard_memo *memo, uint64_t
     if (memo == NULL || value.len == 0 || name.len + value.len > GD_MEMO_TEXT)
         return;
     uint64_t hash = mix(seed, name, value) | 1;
-    struct gd_memo_header *place = &memo->headers[hash >> 32 & (GD_MEMO_HEADERS - 1)];
+    uint32_t index = (uint32_t)(hash >> 32) & (GD_MEMO_HEADERS - 1);
+    struct gd_memo_header *place = &memo->headers[index];
     visit->place = place;
+    visit->index = index;
     visit->hash = hash;
     visit->found = place->hash == hash && place->name_len == name.len &&
                    place->value_len == value.len && memcmp(place->text, name.ptr, name.len) == 0 &&
@@ -70,7 +72,8 @@ void gd_memo_keep(const struct gd_memo_visit *visit, struct guard_span name,
         return;
     }
     place->candidate = 0;
-    if (!may_keep(name, value, summary))
+    /* A stamp that came again would tell an open exchange that its header is still here. */
+    if (place->stamp == UINT32_MAX || !may_keep(name, value, summary))
         return;
     place->hash = visit->hash;
     place->name_len = (uint16_t)name.len;
@@ -79,4 +82,9 @@ void gd_memo_keep(const struct gd_memo_visit *visit, struct guard_span name,
     memcpy(place->text + name.len, value.ptr, value.len);
     place->summary = *summary;
     gd_summary_moved(&place->summary, summary);
+    place->stamp++;
+    place->summary.memo_place = (uint16_t)(visit->index + 1);
+    place->summary.memo_stamp = place->stamp;
+    place->record_len = 0;
+    place->policy = 0;
 }

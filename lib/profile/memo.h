@@ -10,7 +10,8 @@
 
 enum {
     GD_MEMO_HEADERS = 256,
-    GD_MEMO_TEXT = 240, /* longer headers aren't remembered */
+    GD_MEMO_TEXT = 240,  /* longer headers aren't remembered */
+    GD_MEMO_RECORD = 96, /* longer records of them aren't either */
 };
 
 struct gd_memo_header {
@@ -20,6 +21,14 @@ struct gd_memo_header {
     uint16_t value_len;
     uint8_t text[GD_MEMO_TEXT]; /* name and value */
     struct gd_summary summary;  /* of one value, its transitions inside */
+    uint32_t stamp;             /* how often the place was taken */
+    /* What else follows from name and summary: the bytes of the record, */
+    uint32_t record_len; /* 0: not known */
+    uint8_t record[GD_MEMO_RECORD];
+    /* and that nothing of it deviates under a policy. */
+    uint64_t policy; /* its identity; 0: not known */
+    uint32_t owner;
+    uint32_t known; /* field of the policy */
 };
 
 struct guard_memo {
@@ -32,8 +41,19 @@ struct guard_memo {
 struct gd_memo_visit {
     struct gd_memo_header *place; /* NULL: isn't to be remembered */
     uint64_t hash;
-    bool found; /* place->summary is that of the header */
+    uint32_t index; /* of the place */
+    bool found;     /* place->summary is that of the header */
 };
+
+/* The place that a field's features came from, unless another header took it since; else NULL. */
+static inline struct gd_memo_header *gd_memo_place(struct guard_memo *memo,
+                                                   const struct gd_summary *summary)
+{
+    if (summary->memo_place == 0 || memo == NULL)
+        return NULL;
+    struct gd_memo_header *place = &memo->headers[summary->memo_place - 1];
+    return place->stamp == summary->memo_stamp ? place : NULL;
+}
 
 /* name is lower case. memo may be NULL. */
 void gd_memo_look(struct gd_memo_visit *visit, struct guard_memo *memo, uint64_t seed,

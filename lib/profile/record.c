@@ -4,6 +4,7 @@
 #include "profile/record.h"
 
 #include "base/wire.h"
+#include "profile/memo.h"
 #include "profile/record_layout.h"
 #include "profile/segments.h"
 #include "profile/short.h"
@@ -129,8 +130,8 @@ static inline uint8_t *put_parent(uint8_t *at, const struct gd_profile *profile,
 }
 
 /* at has room for GD_FIELD_BYTES_MAX. segments counts the PATH fields so far. */
-static inline uint8_t *put_field(uint8_t *at, const struct gd_profile *profile, uint32_t index,
-                                 uint32_t *segments)
+static inline __attribute__((always_inline)) uint8_t *
+put_field(uint8_t *at, const struct gd_profile *profile, uint32_t index, uint32_t *segments)
 {
     const struct gd_field *field = &profile->fields[index];
     const struct gd_summary *summary = &field->summary;
@@ -172,6 +173,23 @@ static inline uint8_t *put_field(uint8_t *at, const struct gd_profile *profile, 
     return at;
 }
 
+/* A header that the memo knows gives the same bytes wherever it stands. */
+static inline uint8_t *put_remembered(uint8_t *at, struct gd_memo_header *place,
+                                      const struct gd_profile *profile, uint32_t index)
+{
+    if (place->record_len == 0) {
+        uint32_t segments = 0;
+        size_t len = (size_t)(put_field(at, profile, index, &segments) - at);
+        if (len > GD_MEMO_RECORD)
+            return at + len;
+        memcpy(place->record, at, len);
+        place->record_len = (uint32_t)len;
+        return at + len;
+    }
+    memcpy(at, place->record, GD_MEMO_RECORD); /* what is too much is written over */
+    return at + place->record_len;
+}
+
 /* The last ones may not fit whole: they are written elsewhere first. */
 static __attribute__((noinline)) uint8_t *put_tight(uint8_t *at, const uint8_t *end,
                                                     const struct gd_profile *profile,
@@ -194,7 +212,10 @@ static uint8_t *put_fields(uint8_t *at, const uint8_t *end, const struct gd_prof
     uint32_t i = 0;
     for (; i < most; i++) {
         if (__builtin_expect((size_t)(end - at) >= GD_FIELD_BYTES_MAX, 1)) {
-            at = put_field(at, profile, i, &segments);
+            struct gd_memo_header *place =
+                gd_memo_place(profile->memo, &profile->fields[i].summary);
+            at = place != NULL ? put_remembered(at, place, profile, i)
+                               : put_field(at, profile, i, &segments);
             continue;
         }
         uint8_t *next = put_tight(at, end, profile, i, &segments);
@@ -234,8 +255,9 @@ static uint8_t *put_faults(uint8_t *at, const struct gd_profile *profile)
 {
     uint8_t *head = at;
     uint32_t mask = 0;
+    uint32_t locations = gd_profile_is_faulty(profile) ? GUARD_LOCATION_COUNT : 0;
     at += 2;
-    for (unsigned i = 0; i < GUARD_LOCATION_COUNT; i++) {
+    for (uint32_t i = 0; i < locations; i++) {
         if (profile->faults[i] != 0) {
             mask |= 1u << i;
             at = put_varint(at, profile->faults[i]);
