@@ -45,6 +45,7 @@ class Gate:
 
     def __init__(self, build, state, others=0):
         self.build, self.state, self.others = build, state, others
+        self.further = ""  # directives of the location
 
     def directives(self, prefix):
         """Each server gets a copy of the state, so that no two gates share their rings."""
@@ -52,7 +53,7 @@ class Gate:
         shutil.copytree(self.state, state)
         return {"module": f"{self.build}/modules/ngx_http_guard_module.so",
                 "http": f"guard_state {state}; guard_policy_key {state}/keys/policy.pub;\n",
-                "location": f"guard {SERVICE};",
+                "location": f"guard {SERVICE}; {self.further}",
                 "servers": {f"bench-{i}.example": f"guard bench-{i}; add_header X-Generation $guard_generation always;"
                             for i in range(self.others)}}
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Says where the gate's instructions go: the functions of a worker by their own and by their whole cost, per request.
 
-usage: bench/profile.py [--build BUILD] [--variant guard|nginx] [--top N] [--lines] [WORKLOAD]..."""
+usage: bench/profile.py [--build BUILD] [--variant guard|nginx] [--top N] [--lines] [--parts] [WORKLOAD]..."""
 import argparse
 import os
 import re
@@ -15,6 +15,19 @@ import workload
 from server import BenchError, Connection
 
 COUNT = 200
+# What an exchange consists of, by the calls of libguard that don't hold one another; the rest is the host's.
+PARTS = [
+    ("beginning: two builders, arena", ["guard_txn_begin", "guard_txn_response_begin", "guard_arena_reset"]),
+    ("request line: decoding, features of values", ["guard_txn_request"]),
+    ("request's headers", ["guard_txn_header", "guard_txn_headers_end"]),
+    ("request's body", ["guard_txn_body"]),
+    ("request's end and decision", ["guard_txn_request_end"]),
+    ("response's headers", ["guard_txn_response_header", "guard_txn_response_headers_end"]),
+    ("response's body: JSON, features of values, leaks", ["guard_txn_response_body"]),
+    ("response's end and decision", ["guard_txn_response_end"]),
+    ("record", ["guard_txn_record"]),
+    ("ring", ["ring_writer_put"]),
+]
 
 
 def collect(rig, variant, name, out):
@@ -33,7 +46,7 @@ def collect(rig, variant, name, out):
     return COUNT - len(raws)
 
 
-def annotate(out, inclusive, requests, top):
+def costs_of(out, inclusive):
     """Inlined parts are listed by the file that they stand in: they belong to their function all the same."""
     text = subprocess.run(["callgrind_annotate", f"--inclusive={inclusive}", "--threshold=99.9", "--auto=no", out],
                           capture_output=True, text=True, check=True).stdout
@@ -44,10 +57,34 @@ def annotate(out, inclusive, requests, top):
         costs[function] = max(costs.get(function, 0), count) if inclusive == "yes" else costs.get(function, 0) + count
         if file != "???":
             files[function] = re.sub(r"^.*?(?=(lib|hosts|common)/)", "", file)
+    return costs, files
+
+
+def annotate(out, inclusive, requests, top):
+    costs, files = costs_of(out, inclusive)
     print(f"  {costs.pop('PROGRAM TOTALS') / requests:>12,.0f}  all")
     named = [item for item in costs.items() if not item[0].startswith("0x")]  # nginx has no names for its own statics
     for function, count in sorted(named, key=lambda item: -item[1])[:top]:
         print(f"  {count / requests:>12,.0f}  {function}  {files.get(function, '')}")
+
+
+def print_parts(out, requests, over):
+    costs = {function: count / requests for function, count in costs_of(out, "yes")[0].items()}
+    rest = over
+    for title, functions in PARTS:
+        count = sum(costs.get(function, 0) for function in functions)
+        rest -= count
+        print(f"  {count:>12,.0f}  {title}")
+    print(f"  {rest:>12,.0f}  the gate's handlers, filters, feeding, counters, and what they make nginx do\n  {over:>12,.0f}  all over nginx")
+
+
+def parts(rig, name, work):
+    figures = {}
+    for variant in ("nginx", "guard"):
+        requests = collect(rig, variant, name, f"{work}/{name}-{variant}.out")
+        figures[variant] = costs_of(f"{work}/{name}-{variant}.out", "no")[0]["PROGRAM TOTALS"] / requests
+    print(f"\n{name}: instructions per request over plain nginx, by parts")
+    print_parts(f"{work}/{name}-guard.out", requests, figures["guard"] - figures["nginx"])
 
 
 def main():
@@ -57,13 +94,20 @@ def main():
     parser.add_argument("--variant", default="guard", choices=["guard", "nginx"])
     parser.add_argument("--top", type=int, default=30)
     parser.add_argument("--lines", action="store_true", help="the sources with the cost of each line")
+    parser.add_argument("--no-response", action="store_true", help="with guard_response off: requests alone")
+    parser.add_argument("--parts", action="store_true", help="what an exchange's parts cost over plain nginx, instead of functions")
     parser.add_argument("workloads", nargs="*", default=workload.NAMES, metavar="WORKLOAD")
     arguments = parser.parse_args()
     work = tempfile.mkdtemp(prefix="guard-profile.")
     rig = None
     try:
         rig = bench.Rig(arguments, work)
+        if arguments.no_response and rig.guard is not None:
+            rig.guard.further = "guard_response off;"
         for name in arguments.workloads:
+            if arguments.parts:
+                parts(rig, name, work)
+                continue
             requests = collect(rig, arguments.variant, name, f"{work}/{name}.out")
             for inclusive, title in (("no", "own"), ("yes", "whole")):
                 print(f"\n{name}, {arguments.variant}: instructions per request, {title} cost of each function")
