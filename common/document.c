@@ -18,6 +18,31 @@ struct building {
     struct guard_err *err;
 };
 
+enum { PATH_CAP = 120 };
+
+/* Appends the way from `at` to a node to path[len]; 0: the node isn't there. Names of foreign
+ * documents are cut, never the rest. */
+static size_t path_to(const struct document_node *at, const struct document_node *node, char *path,
+                      size_t len)
+{
+    uint32_t index = 0;
+    if (at == node || at->key == node)
+        return len;
+    for (const struct document_node *child = at->first; child != NULL; child = child->next) {
+        int wrote = at->kind == DOCUMENT_SEQUENCE
+                        ? snprintf(path + len, PATH_CAP - len, "[%u]", index++)
+                        : snprintf(path + len, PATH_CAP - len, "%s%.40s", len > 0 ? "." : "",
+                                   (const char *)child->key->text.ptr);
+        size_t room = PATH_CAP - 1 - len;
+        size_t end = len + ((size_t)wrote < room ? (size_t)wrote : room);
+        size_t found = path_to(child, node, path, end);
+        if (found > 0)
+            return found;
+    }
+    path[len] = '\0';
+    return 0;
+}
+
 enum guard_rc document_fail(const struct document *document, const struct document_node *node,
                             enum guard_rc rc, struct guard_err *err, const char *format, ...)
 {
@@ -26,7 +51,12 @@ enum guard_rc document_fail(const struct document *document, const struct docume
     va_start(args, format);
     vsnprintf(text, sizeof(text), format, args);
     va_end(args);
-    return guard_fail(err, rc, "%s:%u:%u: %s", document->name, node->line, node->column, text);
+    char path[PATH_CAP] = "";
+    if (document->root != NULL)
+        (void)path_to(document->root, node, path, 0);
+    bool deep = strpbrk(path, ".[") != NULL;
+    return guard_fail(err, rc, "%s:%u:%u: %s%s%s%s", document->name, node->line, node->column, text,
+                      deep ? " (at " : "", path + (deep ? 0 : strlen(path)), deep ? ")" : "");
 }
 
 static enum guard_rc fail_at(struct building *building, const yaml_mark_t *mark, enum guard_rc rc,

@@ -38,7 +38,7 @@ struct document {
 GUARD_MUST_USE enum guard_rc document_parse(struct document *out, const char *name,
                                             struct guard_span bytes, struct guard_arena *arena,
                                             struct guard_err *err);
-/* Fails with "name:line:column: text". */
+/* Fails with "name:line:column: text (at a.b[0].c)"; of members of the root without their path. */
 enum guard_rc document_fail(const struct document *document, const struct document_node *node,
                             enum guard_rc rc, struct guard_err *err, const char *format, ...)
     GUARD_PRINTF(5, 6);

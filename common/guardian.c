@@ -239,6 +239,14 @@ static enum guard_rc criterion_values(struct reading *reading, const struct docu
                       &criterion->value_count);
 }
 
+/* Some locations are no places of a response. */
+static bool is_of_responses(enum guard_location location)
+{
+    return location == GUARD_LOCATION_HEADER || location == GUARD_LOCATION_COOKIE ||
+           location == GUARD_LOCATION_JSON || location == GUARD_LOCATION_BODY ||
+           location == GUARD_LOCATION_PROTOBUF || location == GUARD_LOCATION_WEBSOCKET;
+}
+
 static enum guard_rc read_criterion(struct reading *reading, const struct document_node *node,
                                     struct guard_criterion *out)
 {
@@ -277,6 +285,144 @@ static enum guard_rc read_criteria(struct reading *reading, const struct documen
     for (const struct document_node *child = node->first; child != NULL; child = child->next)
         GUARD_TRY(read_criterion(reading, child, &(*out)[i++]));
     return GUARD_OK;
+}
+
+/* --- responses --- */
+
+static enum guard_rc read_status(struct reading *reading, const struct document_node *node,
+                                 struct guard_status_range *out)
+{
+    int64_t status = 0;
+    if (node->kind == DOCUMENT_SCALAR && guardian_status_class(node->text, out))
+        return GUARD_OK;
+    if (node->kind != DOCUMENT_SCALAR || node->text.len != 3 ||
+        read_integer(reading, node, 599, &status) != GUARD_OK || status < 100)
+        return FAIL(reading, node, GUARD_E_RANGE,
+                    "statuses: must be numbers from 100 to 599 or classes as 2xx");
+    *out = (struct guard_status_range){(uint16_t)status, (uint16_t)status};
+    return GUARD_OK;
+}
+
+static enum guard_rc response_statuses(struct reading *reading, const struct document_node *node,
+                                       void *target)
+{
+    struct guard_response_rule *rule = target;
+    void *array = NULL;
+    GUARD_TRY(read_sequence(reading, node, sizeof(*rule->statuses), GUARD_GUARDIAN_STATUSES_MAX,
+                            &array, &rule->status_count));
+    struct guard_status_range *statuses = array;
+    rule->statuses = statuses;
+    if (node->count == 0)
+        return FAIL(reading, node, GUARD_E_RANGE, "statuses: must list a status");
+    for (const struct document_node *child = node->first; child != NULL; child = child->next)
+        GUARD_TRY(read_status(reading, child, statuses++));
+    return GUARD_OK;
+}
+
+static enum guard_rc response_body(struct reading *reading, const struct document_node *node,
+                                   void *target)
+{
+    return read_integer(reading, node, 1 << 30, &((struct guard_response_rule *)target)->body_max);
+}
+
+static enum guard_rc response_media(struct reading *reading, const struct document_node *node,
+                                    void *target)
+{
+    struct guard_response_rule *rule = target;
+    return read_texts(reading, node, 32, &rule->media_types, &rule->media_count);
+}
+
+static enum guard_rc response_closed(struct reading *reading, const struct document_node *node,
+                                     void *target)
+{
+    return read_bool(reading, node, &((struct guard_response_rule *)target)->closed);
+}
+
+static enum guard_rc response_fields(struct reading *reading, const struct document_node *node,
+                                     void *target)
+{
+    struct guard_response_rule *rule = target;
+    GUARD_TRY(read_criteria(reading, node, &rule->fields, &rule->field_count));
+    const struct document_node *child = node->first;
+    for (uint32_t i = 0; i < rule->field_count; i++, child = child->next) {
+        if (!is_of_responses(rule->fields[i].location))
+            return FAIL(reading, child, GUARD_E_RANGE,
+                        "in: of a response must be header, cookie, json, body, protobuf or "
+                        "websocket");
+    }
+    return GUARD_OK;
+}
+
+static enum guard_rc read_leaks(struct reading *reading, const struct document_node *node,
+                                uint32_t *out)
+{
+    if (node->kind != DOCUMENT_SEQUENCE)
+        return FAIL(reading, node, GUARD_E_SYNTAX, "%s: must be a list of kinds of leaks",
+                    key_of(node));
+    *out = 0;
+    for (const struct document_node *child = node->first; child != NULL; child = child->next) {
+        uint32_t bit = child->kind == DOCUMENT_SCALAR ? guardian_leak_bit(child->text) : 0;
+        if (bit == 0)
+            return FAIL(reading, child, GUARD_E_RANGE,
+                        "leaks: must be stack-trace, sql-error, source-code, private-key, "
+                        "credential, card-number, password-file or directory-listing");
+        *out |= bit;
+    }
+    return GUARD_OK;
+}
+
+static enum guard_rc leaks_allowed(struct reading *reading, const struct document_node *node,
+                                   void *target)
+{
+    return read_leaks(reading, node, &((struct guard_response_rule *)target)->leaks_allowed);
+}
+
+static enum guard_rc leaks_forbidden(struct reading *reading, const struct document_node *node,
+                                     void *target)
+{
+    return read_leaks(reading, node, &((struct guard_response_rule *)target)->leaks_forbidden);
+}
+
+static enum guard_rc response_leaks(struct reading *reading, const struct document_node *node,
+                                    void *target)
+{
+    static const struct member members[] = {{"allowed", leaks_allowed},
+                                            {"forbidden", leaks_forbidden}};
+    struct guard_response_rule *rule = target;
+    GUARD_TRY(read_members(reading, node, members, sizeof(members) / sizeof(members[0]), rule));
+    if ((rule->leaks_allowed & rule->leaks_forbidden) != 0)
+        return FAIL(reading, node, GUARD_E_RANGE, "leaks: a kind is allowed and forbidden");
+    return GUARD_OK;
+}
+
+static enum guard_rc read_response(struct reading *reading, const struct document_node *node,
+                                   const struct member *members, size_t count,
+                                   const struct guard_response_rule **out)
+{
+    struct guard_response_rule *rule = guard_arena_get(reading->document.arena, sizeof(*rule));
+    if (rule == NULL)
+        return FAIL(reading, node, GUARD_E_NOMEM, "no memory");
+    *rule = (struct guard_response_rule){.body_max = -1};
+    *out = rule;
+    return read_members(reading, node, members, count, rule);
+}
+
+/* Of both; what fails has neither of the two behind them. */
+static enum guard_rc response_failures(struct reading *reading, const struct document_node *node,
+                                       void *target);
+
+static const struct member response_members[] = {
+    {"maxBody", response_body},     {"contentTypes", response_media},
+    {"closed", response_closed},    {"parameters", response_fields},
+    {"leaks", response_leaks},      {"statuses", response_statuses},
+    {"failures", response_failures}};
+enum { FAILURE_MEMBERS = 5, RESPONSE_MEMBERS = 7 };
+
+static enum guard_rc response_failures(struct reading *reading, const struct document_node *node,
+                                       void *target)
+{
+    return read_response(reading, node, response_members, FAILURE_MEMBERS,
+                         &((struct guard_response_rule *)target)->failures);
 }
 
 /* --- endpoints --- */
@@ -333,6 +479,13 @@ static enum guard_rc endpoint_fields(struct reading *reading, const struct docum
     return read_criteria(reading, node, &rule->fields, &rule->field_count);
 }
 
+static enum guard_rc endpoint_response(struct reading *reading, const struct document_node *node,
+                                       void *target)
+{
+    return read_response(reading, node, response_members, RESPONSE_MEMBERS,
+                         &((struct guard_endpoint_rule *)target)->response);
+}
+
 static enum guard_rc configured_endpoints(struct reading *reading, const struct document_node *node,
                                           void *target)
 {
@@ -340,7 +493,7 @@ static enum guard_rc configured_endpoints(struct reading *reading, const struct 
         {"path", endpoint_path},          {"methods", endpoint_methods},
         {"mode", endpoint_mode},          {"maxBody", endpoint_body},
         {"contentTypes", endpoint_media}, {"closed", endpoint_closed},
-        {"parameters", endpoint_fields},
+        {"parameters", endpoint_fields},  {"response", endpoint_response},
     };
     struct guard_guardian *guardian = target;
     void *array = NULL;
@@ -373,11 +526,19 @@ static enum guard_rc configured_headers(struct reading *reading, const struct do
     return GUARD_OK;
 }
 
+static enum guard_rc configured_response(struct reading *reading, const struct document_node *node,
+                                         void *target)
+{
+    return read_response(reading, node, response_members, RESPONSE_MEMBERS,
+                         &((struct guard_guardian *)target)->response);
+}
+
 static enum guard_rc read_configured(struct reading *reading, const struct document_node *node,
                                      void *target)
 {
     static const struct member members[] = {{"endpoints", configured_endpoints},
-                                            {"headers", configured_headers}};
+                                            {"headers", configured_headers},
+                                            {"response", configured_response}};
     return read_members(reading, node, members, sizeof(members) / sizeof(members[0]), target);
 }
 

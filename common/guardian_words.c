@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Names of types and classes in Guardian documents. */
+/* Names of types, classes, leaks and statuses in Guardian documents. */
 #include "common/guardian_words.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static const char *const class_words[GUARD_CLASS_COUNT] = {
@@ -51,6 +52,33 @@ void guardian_class_word(enum guard_class cls, char out[16])
         memcpy(out, class_words[cls], strlen(class_words[cls]));
     else
         out[0] = punctuation[cls - GUARD_CLASS_PUNCTUATION];
+}
+
+uint32_t guardian_leak_bit(struct guard_span text)
+{
+    for (int leak = 0; leak < GUARD_LEAK_COUNT; leak++) {
+        if (same(text, guard_leak_name((enum guard_leak)leak)))
+            return 1U << leak;
+    }
+    return 0;
+}
+
+bool guardian_status_class(struct guard_span text, struct guard_status_range *out)
+{
+    if (text.len != 3 || text.ptr[0] < '1' || text.ptr[0] > '5' || text.ptr[1] != 'x' ||
+        text.ptr[2] != 'x')
+        return false;
+    out->first = (uint16_t)((text.ptr[0] - '0') * 100);
+    out->last = (uint16_t)(out->first + 99);
+    return true;
+}
+
+void guardian_status_word(struct guard_status_range range, char out[8])
+{
+    if (range.first == range.last)
+        snprintf(out, 8, "%u", range.first);
+    else
+        snprintf(out, 8, "%uxx", range.first / 100);
 }
 
 static int hex_digit(uint8_t c)

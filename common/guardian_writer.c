@@ -144,6 +144,76 @@ static void put_criteria(struct text *text, const char *indent, const char *name
     }
 }
 
+static void put_statuses(struct text *text, const char *indent,
+                         const struct guard_response_rule *rule)
+{
+    if (rule->status_count == 0)
+        return;
+    put(text, "%sstatuses: [", indent);
+    for (uint32_t i = 0; i < rule->status_count; i++) {
+        char word[8];
+        guardian_status_word(rule->statuses[i], word);
+        put(text, "%s%s", i == 0 ? "" : ", ", word);
+    }
+    put(text, "]\n");
+}
+
+static void put_leaks(struct text *text, const char *indent, const char *name, uint32_t leaks)
+{
+    const char *comma = "";
+    if (leaks == 0)
+        return;
+    put(text, "%s  %s: [", indent, name);
+    for (int leak = 0; leak < GUARD_LEAK_COUNT; leak++) {
+        if ((leaks >> leak & 1) != 0) {
+            put(text, "%s%s", comma, guard_leak_name((enum guard_leak)leak));
+            comma = ", ";
+        }
+    }
+    put(text, "]\n");
+}
+
+static void put_response_members(struct text *text, const char *indent,
+                                 const struct guard_response_rule *rule)
+{
+    put_statuses(text, indent, rule);
+    put_limit(text, indent, "maxBody", rule->body_max);
+    put_list(text, indent, "contentTypes", rule->media_types, rule->media_count);
+    if (rule->closed)
+        put(text, "%sclosed: true\n", indent);
+    put_criteria(text, indent, "parameters", rule->fields, rule->field_count);
+    if ((rule->leaks_allowed | rule->leaks_forbidden) != 0) {
+        put(text, "%sleaks:\n", indent);
+        put_leaks(text, indent, "allowed", rule->leaks_allowed);
+        put_leaks(text, indent, "forbidden", rule->leaks_forbidden);
+    }
+}
+
+static bool is_said(const struct guard_response_rule *rule)
+{
+    return rule->status_count > 0 || rule->body_max >= 0 || rule->media_count > 0 || rule->closed ||
+           rule->field_count > 0 || (rule->leaks_allowed | rule->leaks_forbidden) != 0;
+}
+
+/* Nothing of a response of which nothing is said: an empty member would be no mapping. */
+static void put_response(struct text *text, const char *indent,
+                         const struct guard_response_rule *rule)
+{
+    char inner[16];
+    char deep[16];
+    snprintf(inner, sizeof(inner), "%s  ", indent);
+    snprintf(deep, sizeof(deep), "%s    ", indent);
+    bool fails = rule != NULL && rule->failures != NULL && is_said(rule->failures);
+    if (rule == NULL || !(fails || is_said(rule)))
+        return;
+    put(text, "%sresponse:\n", indent);
+    put_response_members(text, inner, rule);
+    if (!fails)
+        return;
+    put(text, "%sfailures:\n", inner);
+    put_response_members(text, deep, rule->failures);
+}
+
 static void put_endpoints(struct text *text, const struct guard_guardian *guardian)
 {
     if (guardian->endpoint_count > 0)
@@ -161,6 +231,7 @@ static void put_endpoints(struct text *text, const struct guard_guardian *guardi
         if (rule->closed)
             put(text, "      closed: true\n");
         put_criteria(text, "      ", "parameters", rule->fields, rule->field_count);
+        put_response(text, "      ", rule->response);
     }
 }
 
@@ -202,10 +273,14 @@ static void put_document(struct text *text, const struct guard_guardian *guardia
         guardian_digest_write(guardian->pile_digest, digest);
         put(text, "learned:\n  pile: \"%s\"\n", digest);
     }
-    if (guardian->endpoint_count > 0 || guardian->header_count > 0) {
+    bool answers = guardian->response != NULL &&
+                   (is_said(guardian->response) || (guardian->response->failures != NULL &&
+                                                    is_said(guardian->response->failures)));
+    if (guardian->endpoint_count > 0 || guardian->header_count > 0 || answers) {
         put(text, "configured:\n");
         put_endpoints(text, guardian);
         put_criteria(text, "  ", "headers", guardian->headers, guardian->header_count);
+        put_response(text, "  ", guardian->response);
     }
 }
 

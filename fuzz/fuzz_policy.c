@@ -31,6 +31,30 @@ static struct guard_span text(const char *string)
     return (struct guard_span){(const uint8_t *)string, strlen(string)};
 }
 
+static void explain(struct guard_txn *txn, const struct guard_verdict *verdict)
+{
+    char line[256], observed[64], expected[64];
+    (void)guard_explain(verdict, guard_txn_method(txn), guard_txn_template(txn), line,
+                        sizeof(line));
+    for (uint32_t i = 0; i < verdict->finding_count; i++) {
+        (void)guard_explain_finding(&verdict->findings[i], line, sizeof(line));
+        guard_finding_texts(&verdict->findings[i], observed, sizeof(observed), expected,
+                            sizeof(expected));
+    }
+}
+
+static void reply(struct guard_txn *txn, uint32_t status, const char *body)
+{
+    if (guard_txn_response_begin(txn, status) != GUARD_OK)
+        return;
+    guard_txn_response_header(txn, text("Content-Type"), text("application/json"));
+    guard_txn_response_header(txn, text("Cache-Control"), text("no-store'"));
+    (void)guard_txn_response_headers_end(txn);
+    guard_txn_response_body(txn, text(body));
+    explain(txn, guard_txn_response_end(txn));
+    explain(txn, guard_txn_whole(txn));
+}
+
 static void ask(const struct guard_policy *policy, const char *method, const char *target,
                 const char *body)
 {
@@ -53,14 +77,13 @@ static void ask(const struct guard_policy *policy, const char *method, const cha
     if (body != NULL)
         guard_txn_body(txn, text(body));
     const struct guard_verdict *verdict = guard_txn_request_end(txn);
-    char line[256], observed[64], expected[64];
-    (void)guard_explain(verdict, guard_txn_method(txn), guard_txn_template(txn), line,
-                        sizeof(line));
-    for (uint32_t i = 0; i < verdict->finding_count; i++) {
-        (void)guard_explain_finding(&verdict->findings[i], line, sizeof(line));
-        guard_finding_texts(&verdict->findings[i], observed, sizeof(observed), expected,
-                            sizeof(expected));
-    }
+    explain(txn, verdict);
+    reply(
+        txn, 200,
+        "{\"id\":\"x\",\"role\":1,\"address\":{\"x\":[{}]},\"trace\":\"Traceback (most recent call "
+        "last):\"}");
+    reply(txn, 404, "{\"error\":\"not found\"}");
+    reply(txn, 500, "[]");
     guard_arena_reset(&arena);
 }
 

@@ -6,7 +6,11 @@
 
 #include <guard/verdict.h>
 
-enum { GUARD_GUARDIAN_ENDPOINTS_MAX = 256, GUARD_GUARDIAN_FIELDS_MAX = 256 };
+enum {
+    GUARD_GUARDIAN_ENDPOINTS_MAX = 256,
+    GUARD_GUARDIAN_FIELDS_MAX = 256,
+    GUARD_GUARDIAN_STATUSES_MAX = 64,
+};
 
 /* A criterion for one field; what isn't said stays learned. */
 struct guard_criterion {
@@ -24,6 +28,29 @@ struct guard_criterion {
     bool forbidden; /* the name must not be there */
 };
 
+/* All statuses from first to last, each of 100 to 599. */
+struct guard_status_range {
+    uint16_t first;
+    uint16_t last;
+};
+
+/* What a response must be; what isn't said stays learned. Content (media types, closed, fields in
+ * bodies) is that of 1xx and 2xx; size, leaks, headers and cookies are those of every response. */
+struct guard_response_rule {
+    const struct guard_status_range *statuses; /* allowed; count 0 = not said */
+    uint32_t status_count;
+    int64_t body_max; /* bytes, -1 = not said */
+    struct guard_span *media_types;
+    uint32_t media_count;
+    bool closed; /* names in bodies that are neither learned nor in `fields` are violations */
+    struct guard_criterion *fields; /* header, cookie, json, body, protobuf, websocket */
+    uint32_t field_count;
+    uint32_t leaks_allowed;                     /* bit per enum guard_leak: no deviations here */
+    uint32_t leaks_forbidden;                   /* bit per enum guard_leak: violations */
+    const struct guard_response_rule *failures; /* of 4xx and 5xx, content too; without statuses and
+                                                   failures of its own. NULL: nothing is said */
+};
+
 struct guard_endpoint_rule {
     struct guard_span template_text; /* "/users/{}"; "/static/{*}" = any rest */
     struct guard_span *methods;      /* count 0: all */
@@ -35,6 +62,7 @@ struct guard_endpoint_rule {
     bool closed; /* fields not named by learning or here are violations */
     struct guard_criterion *fields;
     uint32_t field_count;
+    const struct guard_response_rule *response; /* NULL: nothing is said of what it answers with */
 };
 
 struct guard_guardian {
@@ -54,6 +82,8 @@ struct guard_guardian {
     uint32_t endpoint_count;
     struct guard_criterion *headers; /* and cookies, for the whole service */
     uint32_t header_count;
+    const struct guard_response_rule *response; /* of every response, also where no endpoint is;
+                                                   endpoints' replace it. NULL: nothing is said */
 };
 
 /* The built-in defaults: alert, learn on, alpha 1e-4, D 4. */

@@ -121,6 +121,7 @@ static bool begin(struct gd_decision *decision, const struct gd_deciding *decidi
     decision->candidate_count = 0;
     decision->misfit_limit = UINT16_MAX;
     decision->partial = deciding->partial;
+    decision->bodyless = false;
     if (policy == NULL)
         return false;
     verdict->threshold = policy->header->threshold;
@@ -158,17 +159,19 @@ static const struct gd_policy_endpoint *answer_at(const struct guard_policy *pol
     return *index == GD_POLICY_NONE ? NULL : &policy->endpoints[*index];
 }
 
-/* The norm of a response's body: by the endpoint, or by the service when the request failed. */
+/* The norm of a response's body: by the endpoint, or by the service when the request failed; else
+ * what a person says of every response. */
 static const struct gd_policy_endpoint *own_norm(const struct gd_decision *request, uint32_t status,
                                                  uint32_t *index)
 {
     const struct guard_policy *policy = request->policy;
-    *index = GD_POLICY_NONE;
-    if (status >= 400)
-        return answer_at(policy, policy->header->answers, status, index);
-    if (request->endpoint == NULL || request->misfit_limit != UINT16_MAX)
-        return NULL;
-    return answer_at(policy, request->endpoint->answers, status, index);
+    const struct gd_policy_endpoint *norm = NULL;
+    if (request->endpoint != NULL && request->misfit_limit == UINT16_MAX)
+        norm = answer_at(policy, request->endpoint->answers, status, index);
+    if (norm != NULL)
+        return norm;
+    return answer_at(policy, status >= 400 ? policy->header->answers : policy->header->others,
+                     status, index);
 }
 
 uint32_t gd_answer_mode(const struct gd_decision *request, uint32_t status)
@@ -195,6 +198,14 @@ static void find_norms(struct gd_decision *decision, const struct gd_decision *r
     decision->endpoint = own_norm(request, status, &decision->endpoint_index);
 }
 
+static bool is_bodyless(uint32_t status, const struct gd_profile *request)
+{
+    enum { NO_CONTENT = 204, RESET_CONTENT = 205, PARTIAL_CONTENT = 206, NOT_MODIFIED = 304 };
+    return status < 200 || status == NO_CONTENT || status == RESET_CONTENT ||
+           status == PARTIAL_CONTENT || status == NOT_MODIFIED ||
+           gd_span_equal(request->method, GUARD_SPAN_LITERAL("HEAD"));
+}
+
 void gd_decide_answer(struct gd_decision *decision, const struct gd_deciding *deciding,
                       const struct gd_profile *profile, const struct gd_decision *request)
 {
@@ -207,6 +218,7 @@ void gd_decide_answer(struct gd_decision *decision, const struct gd_deciding *de
     /* A policy that took force in between knows other endpoints. */
     if (request->policy != decision->policy)
         return;
+    decision->bodyless = is_bodyless(profile->status, request->profile);
     find_norms(decision, request);
     gd_rules_answer(decision, request);
     gd_rules_message(decision);

@@ -52,6 +52,7 @@ struct gd_decision {
     bool partial;  /* the message goes on: nothing is missing yet */
     bool reported; /* a check on the way has written its findings down */
     bool exempt;   /* learned rules don't hold */
+    bool bodyless; /* a response that can't have a body, or only a part of it */
     const struct guard_policy *policy;
     const struct gd_profile *profile;
     struct gd_common common;

@@ -148,7 +148,7 @@ static bool put_request_rule(struct gd_line *line, const struct guard_finding *f
     case GUARD_RULE_LEAK:
         gd_line_string(line, "shows a ");
         gd_line_string(line, guard_leak_name((enum guard_leak)finding->detail));
-        put_never(line, finding);
+        gd_line_string(line, finding->configured ? ", which is not allowed" : " never seen");
         return true;
     case GUARD_RULE_LATENCY:
         gd_line_string(line, "takes ");

@@ -145,6 +145,10 @@ static void missing(struct gd_decision *decision, const uint64_t *seen,
         const struct gd_policy_field *known = &decision->policy->fields[index];
         if (seen[index / 64] >> (index & 63) & 1)
             continue;
+        /* What has no body doesn't lack what is in it. */
+        if (decision->bodyless && known->location != GUARD_LOCATION_HEADER &&
+            known->location != GUARD_LOCATION_COOKIE)
+            continue;
         struct gd_candidate candidate = {
             .rule = GUARD_RULE_MISSING,
             .location = (enum guard_location)known->location,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Rules that only responses have: the class of their status, and what leaks. */
+/* Rules that only responses have: their status, and what leaks. */
 #include "decide/decide.h"
 
 static void deviates(struct gd_decision *decision, enum guard_rule rule,
@@ -18,14 +18,61 @@ static void deviates(struct gd_decision *decision, enum guard_rule rule,
     gd_candidate_add(decision, &candidate);
 }
 
+static void violates(struct gd_decision *decision, enum guard_rule rule,
+                     enum guard_location location, uint32_t detail)
+{
+    const struct gd_candidate candidate = {.rule = rule,
+                                           .location = location,
+                                           .field = GD_NO_FIELD,
+                                           .known = GD_POLICY_NONE,
+                                           .group = GD_GROUP_NONE,
+                                           .detail = detail,
+                                           .strength = GD_POLICY_CERTAIN,
+                                           .configured = true};
+    gd_candidate_add(decision, &candidate);
+}
+
+/* What a person allows at the endpoint, or everywhere. Empty: nothing is said. */
+static struct gd_policy_range allowed_statuses(const struct gd_decision *decision,
+                                               const struct gd_decision *request)
+{
+    const struct gd_policy_endpoint *endpoint = request->endpoint;
+    if (endpoint != NULL && request->misfit_limit == UINT16_MAX && endpoint->allowed.count > 0)
+        return endpoint->allowed;
+    return decision->policy->header->allowed;
+}
+
+static bool is_allowed(const struct guard_policy *policy, struct gd_policy_range allowed,
+                       uint32_t status)
+{
+    for (uint32_t i = allowed.first; i < allowed.first + allowed.count; i++) {
+        if (policy->statuses[i].first <= status && status <= policy->statuses[i].last)
+            return true;
+    }
+    return false;
+}
+
+/* The service answered so before, whatever a person says of it. */
+static bool is_learned(const struct gd_decision *decision)
+{
+    return decision->common.known &&
+           (decision->policy->endpoints[decision->common.owner].flags & GD_ENDPOINT_LEARNED) != 0;
+}
+
 /* Requests fail with 4xx everywhere; that one succeeds in another way than ever, or breaks a
- * service that never broke, is a deviation. */
+ * service that never broke, is a deviation. Where a person lists statuses, only these count. */
 static void status(struct gd_decision *decision, const struct gd_decision *request)
 {
     const struct gd_policy_header *header = decision->policy->header;
     const struct gd_policy_endpoint *endpoint = request->endpoint;
+    const struct gd_policy_range allowed = allowed_statuses(decision, request);
     uint32_t cls = decision->profile->status / 100;
-    if (cls >= 5 && !decision->common.known && (header->flags & GD_POLICY_LEARNED) != 0)
+    if (allowed.count > 0) {
+        if (!is_allowed(decision->policy, allowed, decision->profile->status))
+            violates(decision, GUARD_RULE_STATUS, GUARD_LOCATION_NONE, decision->profile->status);
+        return;
+    }
+    if (cls >= 5 && !is_learned(decision) && (header->flags & GD_POLICY_LEARNED) != 0)
         deviates(decision, GUARD_RULE_STATUS, GUARD_LOCATION_NONE, decision->profile->status,
                  header->strength[GUARD_RULE_STATUS], header->exchanges, header->clients);
     if (cls < 4 && endpoint != NULL && endpoint->statuses != 0 &&
@@ -45,7 +92,11 @@ static void leaks(struct gd_decision *decision)
         norm = &decision->policy->endpoints[success];
     if (norm == NULL)
         return;
-    for (uint32_t fresh = decision->profile->leaks & ~norm->leaks; fresh != 0; fresh &= fresh - 1)
+    uint32_t forbidden = norm->leaks_forbidden;
+    for (uint32_t bad = decision->profile->leaks & forbidden; bad != 0; bad &= bad - 1)
+        violates(decision, GUARD_RULE_LEAK, GUARD_LOCATION_BODY, (uint32_t)__builtin_ctz(bad));
+    for (uint32_t fresh = decision->profile->leaks & ~norm->leaks & ~forbidden; fresh != 0;
+         fresh &= fresh - 1)
         deviates(decision, GUARD_RULE_LEAK, GUARD_LOCATION_BODY, (uint32_t)__builtin_ctz(fresh),
                  norm->strength[GUARD_RULE_LEAK], norm->exchanges, norm->clients);
 }

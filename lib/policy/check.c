@@ -47,6 +47,7 @@ struct guard_policy_check {
     uint32_t literals;
     uint32_t required;
     uint32_t media;
+    uint32_t statuses;
     struct guard_digest_state digest;
     struct guard_policy view;
 };
@@ -62,6 +63,7 @@ static const size_t item_size[GD_SECTION_COUNT] = {
     sizeof(uint64_t),
     sizeof(uint32_t),
     1,
+    sizeof(struct guard_status_range),
 };
 
 static uint32_t count_of(const struct guard_policy_check *check, enum gd_policy_section section)
@@ -257,6 +259,7 @@ static bool endpoint_ok(struct guard_policy_check *check, uint32_t index)
            endpoint->method_len <= sizeof(endpoint->method) && endpoint->mode <= GUARD_MODE_BLOCK &&
            text_ok(check, endpoint->template_text, UINT32_MAX) &&
            range_ok(endpoint->media, &check->media, count_of(check, GD_SECTION_MEDIA)) &&
+           range_ok(endpoint->allowed, &check->statuses, count_of(check, GD_SECTION_STATUSES)) &&
            range_ok(endpoint->required, &check->required, count_of(check, GD_SECTION_REQUIRED));
 }
 
@@ -305,7 +308,7 @@ static bool field_ok(struct guard_policy_check *check, uint32_t index)
         classes >> GUARD_CLASS_COUNT != 0 || (types & ~(uint32_t)ALL_TYPES) != 0)
         return false;
     if (field->shadow != GD_POLICY_NONE &&
-        (field->shadow >= index || check->view.fields[field->shadow].owner != GD_POLICY_NONE))
+        (field->shadow >= index || (check->view.fields[field->shadow].flags & GD_FIELD_MEMBER)))
         return false;
     return owner_ok(check, field, index) && text_ok(check, field->name, GD_POLICY_NAME_MAX) &&
            text_ok(check, field->path, UINT32_MAX) && rows_ok(check, field) &&
@@ -380,6 +383,10 @@ static bool sums_ok(struct guard_policy_check *check)
            check->required == count_of(check, GD_SECTION_REQUIRED) &&
            check->children == count_of(check, GD_SECTION_NODES) &&
            answers_ok(check, check->view.header->answers) &&
+           answers_ok(check, check->view.header->others) &&
+           range_ok(check->view.header->allowed, &check->statuses,
+                    count_of(check, GD_SECTION_STATUSES)) &&
+           check->statuses == count_of(check, GD_SECTION_STATUSES) &&
            check->rows == count_of(check, GD_SECTION_ROWS) &&
            check->media == count_of(check, GD_SECTION_MEDIA) &&
            check->literals == count_of(check, GD_SECTION_LITERALS);

@@ -21,6 +21,7 @@ static const struct {
     [GD_SECTION_LITERALS] = {sizeof(uint64_t), 1 << 21},
     [GD_SECTION_CLIENTS] = {sizeof(uint32_t), 1 << 16},
     [GD_SECTION_STRINGS] = {1, STRINGS_MAX},
+    [GD_SECTION_STATUSES] = {sizeof(struct guard_status_range), 1 << 16},
 };
 
 struct gd_policy_text gd_plan_text(struct gd_plan *plan, struct guard_span text)
@@ -134,6 +135,7 @@ static void header_fill(struct gd_policy_header *header, struct gd_plan *plan,
     header->response_mode = (uint8_t)plan->guardian->response_mode;
     header->time_mode = (uint8_t)plan->guardian->time_mode;
     memset(header->answers, 0xff, sizeof(header->answers));
+    memset(header->others, 0xff, sizeof(header->others));
     header->flags = plan->guardian->fail_closed ? GD_POLICY_FAIL_CLOSED : 0;
     header->service = gd_plan_text(plan, plan->guardian->service);
     memcpy(header->literal_key, plan->literal_key, sizeof(header->literal_key));
@@ -151,12 +153,14 @@ static void header_fill(struct gd_policy_header *header, struct gd_plan *plan,
 static enum guard_rc plan_fill(struct gd_plan *plan, struct gd_policy_header *header,
                                const struct guard_policy_cfg *cfg, double alpha)
 {
+    GUARD_TRY(gd_plan_answer_rules_check(plan));
     GUARD_TRY(gd_plan_rules(plan));
     GUARD_TRY(gd_plan_tree(plan));
     GUARD_TRY(gd_plan_emit(plan));
     GUARD_TRY(emit_clients(plan));
     header_fill(header, plan, cfg, alpha);
-    GUARD_TRY(gd_plan_answers(plan, header->answers));
+    GUARD_TRY(gd_plan_answers(plan, header));
+    GUARD_TRY(gd_plan_statuses(plan, &header->allowed, plan->guardian->response));
     GUARD_TRY(plan->sections[GD_SECTION_STRINGS].rc);
     GUARD_TRY(gd_plan_required(plan, &header->required));
     return gd_plan_names(plan, &header->name_seed);

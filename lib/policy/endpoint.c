@@ -8,10 +8,14 @@ static const struct guard_model_endpoint *model_of(const struct gd_plan *plan,
     return endpoint->model == GD_POLICY_NONE ? NULL : &plan->model->endpoints[endpoint->model];
 }
 
-static enum guard_rc overlay_add(struct gd_plan *plan, const struct guard_criterion *criteria,
-                                 uint32_t count)
+enum { ANYWHERE = 0xffffffff };
+
+enum guard_rc gd_overlay_add(struct gd_plan *plan, const struct guard_criterion *criteria,
+                             uint32_t count, uint32_t locations)
 {
     for (uint32_t i = 0; i < count; i++) {
+        if ((locations >> (unsigned)criteria[i].location & 1) == 0)
+            continue;
         struct gd_plan_overlay *overlay = (void *)plan->overlay.ptr;
         uint32_t at = 0;
         while (at < plan->overlay.count &&
@@ -26,8 +30,7 @@ static enum guard_rc overlay_add(struct gd_plan *plan, const struct guard_criter
     return GUARD_OK;
 }
 
-/* Objects before what is in them. */
-static void overlay_sort(struct gd_plan *plan)
+void gd_overlay_sort(struct gd_plan *plan)
 {
     struct gd_plan_overlay *overlay = (void *)plan->overlay.ptr;
     for (uint32_t i = 1; i < plan->overlay.count; i++) {
@@ -55,16 +58,36 @@ enum guard_rc gd_plan_media(struct gd_plan *plan, struct gd_policy_range *range,
     return GUARD_OK;
 }
 
+enum guard_rc gd_plan_statuses(struct gd_plan *plan, struct gd_policy_range *range,
+                               const struct guard_response_rule *rule)
+{
+    struct gd_vector *section = &plan->sections[GD_SECTION_STATUSES];
+    uint32_t count = rule != NULL ? rule->status_count : 0;
+    *range = (struct gd_policy_range){section->count, count};
+    if (count == 0)
+        return GUARD_OK;
+    struct guard_status_range *statuses = gd_vector_add(section, count);
+    if (statuses == NULL)
+        return section->rc;
+    memcpy(statuses, rule->statuses, count * sizeof(*statuses));
+    return GUARD_OK;
+}
+
 static void configure(struct gd_policy_endpoint *out, enum guard_rule rule)
 {
     out->configured |= 1u << (unsigned)rule;
     out->strength[rule] = GD_POLICY_CERTAIN;
 }
 
+/* Of the rules for an endpoint those that say what is held elsewhere. */
+struct said {
+    const struct guard_endpoint_rule *media;
+    const struct guard_response_rule *statuses;
+};
+
 /* What the rules for this endpoint say of it as a whole; gathers their criteria for its fields. */
 static enum guard_rc apply_rules(struct gd_plan *plan, struct gd_plan_endpoint *endpoint,
-                                 struct gd_policy_endpoint *out,
-                                 const struct guard_endpoint_rule **media)
+                                 struct gd_policy_endpoint *out, struct said *said)
 {
     plan->overlay.count = 0;
     endpoint->mode = -1;
@@ -85,12 +108,14 @@ static enum guard_rc apply_rules(struct gd_plan *plan, struct gd_plan_endpoint *
             configure(out, GUARD_RULE_SIZE_FAR);
         }
         if (rule->media_count > 0) {
-            *media = rule;
+            said->media = rule;
             configure(out, GUARD_RULE_CONTENT_TYPE);
         }
-        GUARD_TRY(overlay_add(plan, rule->fields, rule->field_count));
+        if (rule->response != NULL && rule->response->status_count > 0)
+            said->statuses = rule->response;
+        GUARD_TRY(gd_overlay_add(plan, rule->fields, rule->field_count, ANYWHERE));
     }
-    overlay_sort(plan);
+    gd_overlay_sort(plan);
     return GUARD_OK;
 }
 
@@ -112,7 +137,7 @@ static void fill_learned(struct gd_policy_endpoint *out, const struct guard_mode
     memcpy(out->strength, model->strength, sizeof(model->strength));
 }
 
-static bool has_headers(const struct gd_plan *plan)
+bool gd_overlay_has_headers(const struct gd_plan *plan)
 {
     for (uint32_t i = 0; i < plan->overlay.count; i++) {
         enum guard_location location =
@@ -141,16 +166,18 @@ static enum guard_rc emit_endpoint(struct gd_plan *plan, struct gd_plan_endpoint
     memset(out.answers, 0xff, sizeof(out.answers));
     if (model != NULL)
         fill_learned(&out, model, endpoint->configured);
-    const struct guard_endpoint_rule *media = NULL;
-    GUARD_TRY(apply_rules(plan, endpoint, &out, &media));
+    struct said said = {NULL, NULL};
+    GUARD_TRY(apply_rules(plan, endpoint, &out, &said));
     if (endpoint->method.len > 0 && gd_rules_forbid(plan, endpoint->node, endpoint->method)) {
         out.flags |= GD_ENDPOINT_FORBIDDEN;
         configure(&out, GUARD_RULE_METHOD);
     }
-    if (has_headers(plan))
+    if (gd_overlay_has_headers(plan))
         out.flags |= GD_ENDPOINT_HEADERS;
-    if (media != NULL)
-        GUARD_TRY(gd_plan_media(plan, &out.media, media->media_types, media->media_count));
+    GUARD_TRY(gd_plan_statuses(plan, &out.allowed, said.statuses));
+    if (said.media != NULL)
+        GUARD_TRY(
+            gd_plan_media(plan, &out.media, said.media->media_types, said.media->media_count));
     else
         GUARD_TRY(gd_plan_media(plan, &out.media, model != NULL ? model->media_types : NULL,
                                 model != NULL ? model->media_count : 0));
@@ -235,14 +262,15 @@ static enum guard_rc emit_node(struct gd_plan *plan, uint32_t index, uint32_t *n
 enum guard_rc gd_plan_emit(struct gd_plan *plan)
 {
     const struct guard_model *model = plan->model;
-    GUARD_TRY(overlay_add(plan, plan->guardian->headers, plan->guardian->header_count));
-    overlay_sort(plan);
+    GUARD_TRY(
+        gd_overlay_add(plan, plan->guardian->headers, plan->guardian->header_count, ANYWHERE));
+    gd_overlay_sort(plan);
     uint32_t first = model != NULL ? model->first_service_field : 0;
     uint32_t count = model != NULL ? model->service_field_count : 0;
     if (count > 0 && (first > model->field_count || count > model->field_count - first))
         return guard_fail(plan->err, GUARD_E_RANGE, "the model has no headers");
     GUARD_TRY(gd_plan_fields(plan, GD_POLICY_NONE, GD_POLICY_NONE, first, count));
-    plan->service_fields = plan->sections[GD_SECTION_FIELDS].count;
+    plan->shared.count = plan->sections[GD_SECTION_FIELDS].count;
     uint32_t next_child = 1;
     const uint32_t *order = (const uint32_t *)(const void *)plan->order.ptr;
     for (uint32_t i = 0; i < plan->order.count; i++)

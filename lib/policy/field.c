@@ -205,6 +205,20 @@ static enum guard_rc emit_rows(struct gd_plan *plan, struct gd_plan_draft *draft
     return GUARD_OK;
 }
 
+const struct guard_criterion gd_content_type_said = {.location = GUARD_LOCATION_HEADER,
+                                                     .name = GUARD_SPAN_LITERAL("content-type")};
+
+/* Forgets what was learned of the values, not where the field belongs. */
+static void draft_reopen(struct gd_plan_draft *draft)
+{
+    const struct gd_policy_field from = draft->field;
+    draft_open(draft, (enum guard_location)from.location);
+    draft->field.owner = from.owner;
+    draft->field.shadow = from.shadow;
+    draft->field.name = from.name;
+    draft->field.path = from.path;
+}
+
 /* Lays the criterion over the draft and puts it into the sections. Returns its index through *out.
  */
 static enum guard_rc draft_emit(struct gd_plan *plan, struct gd_plan_draft *draft,
@@ -215,7 +229,9 @@ static enum guard_rc draft_emit(struct gd_plan *plan, struct gd_plan_draft *draf
     if (draft->field.shadow != GD_POLICY_NONE && draft->field.literals.count > 0 &&
         (criterion == NULL || criterion->value_count == 0))
         copied_from = draft->field.literals.first;
-    if (criterion != NULL)
+    if (criterion == &gd_content_type_said)
+        draft_reopen(draft);
+    else if (criterion != NULL)
         GUARD_TRY(gd_criterion_apply(plan, draft, criterion));
     disarm(draft);
     GUARD_TRY(emit_literals(plan, draft, copied_from));
@@ -363,9 +379,9 @@ static enum guard_rc emit_tree(struct gd_plan *plan, uint32_t owner, uint32_t si
 }
 
 /* The service's header or cookie of that name. */
-static uint32_t find_service(const struct gd_plan *plan, const struct guard_criterion *criterion)
+static uint32_t find_shared(const struct gd_plan *plan, const struct guard_criterion *criterion)
 {
-    for (uint32_t i = 0; i < plan->service_fields; i++) {
+    for (uint32_t i = plan->shared.first; i < plan->shared.first + plan->shared.count; i++) {
         if (gd_plan_field(plan, i)->location != (uint8_t)criterion->location)
             continue;
         if (criterion->location == GUARD_LOCATION_HEADER
@@ -384,7 +400,7 @@ static enum guard_rc emit_said(struct gd_plan *plan, uint32_t owner,
     bool shared = criterion->location == GUARD_LOCATION_HEADER ||
                   criterion->location == GUARD_LOCATION_COOKIE;
     if (shared && owner != GD_POLICY_NONE)
-        index = find_service(plan, criterion);
+        index = find_shared(plan, criterion);
     if (index != GD_POLICY_NONE) {
         draft_copy(&draft, plan, index);
     } else {
@@ -403,6 +419,28 @@ static enum guard_rc emit_said(struct gd_plan *plan, uint32_t owner,
     return draft_emit(plan, &draft, criterion, &index);
 }
 
+/* A document of which a member is said is itself no unknown name, also where it was never seen. */
+static enum guard_rc emit_document(struct gd_plan *plan, uint32_t owner, uint32_t since,
+                                   enum guard_location location)
+{
+    struct gd_plan_draft draft;
+    uint32_t index;
+    if (find_member(plan, since, owner, false, location, gd_span(NULL, 0)) != GD_POLICY_NONE)
+        return GUARD_OK;
+    draft_open(&draft, location);
+    draft.field.owner = owner;
+    draft.field.name = draft.field.path = gd_plan_text(plan, gd_span(NULL, 0));
+    return draft_emit(plan, &draft, NULL, &index);
+}
+
+static bool is_taken(const struct gd_plan *plan, uint32_t node, uint32_t index)
+{
+    const struct guard_model_field *from = &plan->model->fields[index];
+    if (from->location == GUARD_LOCATION_PATH)
+        return at_wildcard(plan, node, from->name);
+    return !plan->skip_shared || (GD_LOCATIONS_SHARED >> (unsigned)from->location & 1) == 0;
+}
+
 enum guard_rc gd_plan_fields(struct gd_plan *plan, uint32_t owner, uint32_t node, uint32_t first,
                              uint32_t count)
 {
@@ -412,8 +450,7 @@ enum guard_rc gd_plan_fields(struct gd_plan *plan, uint32_t owner, uint32_t node
     if (count > 0 && emitted == NULL)
         return plan->emitted.rc;
     for (uint32_t i = 0; i < count; i++) {
-        const struct guard_model_field *from = &plan->model->fields[first + i];
-        if (from->location != GUARD_LOCATION_PATH || at_wildcard(plan, node, from->name))
+        if (is_taken(plan, node, first + i))
             GUARD_TRY(emit_learned(plan, owner, first, i));
     }
     for (uint32_t i = 0; i < plan->overlay.count; i++) {
@@ -427,6 +464,8 @@ enum guard_rc gd_plan_fields(struct gd_plan *plan, uint32_t owner, uint32_t node
             criterion->location >= GUARD_LOCATION_COUNT)
             return guard_fail(plan->err, GUARD_E_RANGE, "a criterion has no place");
         if (gd_location_in(GD_LOCATION_TREES, criterion->location)) {
+            if (criterion->location == GUARD_LOCATION_JSON && criterion->name.len > 0)
+                GUARD_TRY(emit_document(plan, owner, since, criterion->location));
             GUARD_TRY(emit_tree(plan, owner, since, criterion));
             continue;
         }

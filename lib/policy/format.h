@@ -12,7 +12,7 @@
 #endif
 
 enum {
-    GD_POLICY_VERSION = 3,
+    GD_POLICY_VERSION = 4,
     GD_POLICY_NONE = 0xffffffff,
     GD_POLICY_PROBES = 8, /* slots that a lookup may look at */
     GD_POLICY_NAME_MAX = 64,
@@ -28,14 +28,15 @@ enum gd_policy_section {
     GD_SECTION_NODES = 0,
     GD_SECTION_ENDPOINTS = 1,
     GD_SECTION_FIELDS = 2,
-    GD_SECTION_ROWS = 3,     /* uint64_t: transitions from one class, bit per class */
-    GD_SECTION_SLOTS = 4,    /* the table of names; a power of two */
-    GD_SECTION_REQUIRED = 5, /* uint32_t: fields that must be there, by owner */
-    GD_SECTION_MEDIA = 6,    /* struct gd_policy_text */
-    GD_SECTION_LITERALS = 7, /* uint64_t: keyed hashes, sorted per field */
-    GD_SECTION_CLIENTS = 8,  /* uint32_t: keyed hashes of client prefixes, sorted */
-    GD_SECTION_STRINGS = 9,  /* bytes */
-    GD_SECTION_COUNT = 10,
+    GD_SECTION_ROWS = 3,      /* uint64_t: transitions from one class, bit per class */
+    GD_SECTION_SLOTS = 4,     /* the table of names; a power of two */
+    GD_SECTION_REQUIRED = 5,  /* uint32_t: fields that must be there, by owner */
+    GD_SECTION_MEDIA = 6,     /* struct gd_policy_text */
+    GD_SECTION_LITERALS = 7,  /* uint64_t: keyed hashes, sorted per field */
+    GD_SECTION_CLIENTS = 8,   /* uint32_t: keyed hashes of client prefixes, sorted */
+    GD_SECTION_STRINGS = 9,   /* bytes */
+    GD_SECTION_STATUSES = 10, /* struct guard_status_range: what a person allows */
+    GD_SECTION_COUNT = 11,
 };
 
 struct gd_policy_text {
@@ -80,10 +81,12 @@ struct gd_policy_header {
     uint32_t clients;
     /* Responses of the service by class of status: their headers, of 4xx and 5xx all of them. */
     uint32_t answers[GD_POLICY_ANSWERS]; /* in ENDPOINTS, or GD_POLICY_NONE */
+    /* What a person says of responses that have no norm of an endpoint's, below 400. */
+    uint32_t others[GD_POLICY_ANSWERS]; /* in ENDPOINTS, or GD_POLICY_NONE */
     struct gd_policy_text service;
     struct gd_policy_range required;                   /* headers and cookies */
+    struct gd_policy_range allowed;                    /* in STATUSES; empty: not said */
     struct gd_policy_range sections[GD_SECTION_COUNT]; /* first: offset in the file, canonical */
-    uint32_t reserved_end;
 };
 
 enum gd_policy_node_flag {
@@ -137,15 +140,16 @@ struct gd_policy_endpoint {
     uint32_t clients;
     uint32_t configured;                 /* bit per rule that a person wrote */
     uint32_t latency_max;                /* milliseconds, 0 = not known or without bound */
-    uint32_t leaks;                      /* of a response: bit per enum guard_leak */
+    uint16_t leaks;                      /* of a response: bit per enum guard_leak: normal */
+    uint16_t leaks_forbidden;            /* these violate what a person wrote */
     uint32_t statuses;                   /* of a request: bit per class of status */
     uint32_t answers[GD_POLICY_ANSWERS]; /* in ENDPOINTS, or GD_POLICY_NONE */
     uint16_t strength[GUARD_RULE_COUNT + 1];
     uint8_t method_len;
     uint8_t mode; /* of the request, or of the response */
     uint8_t time_mode;
-    uint8_t status; /* of a response: its class, else 0 */
-    uint8_t reserved[8];
+    uint8_t status;                 /* of a response: its class, else 0 */
+    struct gd_policy_range allowed; /* of a request: in STATUSES; empty: the service's */
 };
 
 enum gd_policy_field_flag {
@@ -202,7 +206,8 @@ struct gd_policy_slot {
 /* Kinds of names in the table: a location for a field of an endpoint or of the service, or: */
 enum { GD_KEY_MEMBER = 16, GD_KEY_NODE = 17 };
 
-_Static_assert(sizeof(struct gd_policy_header) == 400, "layout");
+_Static_assert(sizeof(struct gd_policy_header) == 432, "layout");
+_Static_assert(GUARD_LEAK_COUNT <= 16, "leaks");
 _Static_assert(sizeof(struct gd_policy_node) == 48, "layout");
 _Static_assert(sizeof(struct gd_policy_endpoint) == 272, "layout");
 _Static_assert(sizeof(struct gd_policy_field) == 224, "layout");

@@ -21,6 +21,7 @@ void gd_policy_map(struct guard_policy *policy, struct guard_span bytes)
     policy->literals = section(header, GD_SECTION_LITERALS);
     policy->clients = section(header, GD_SECTION_CLIENTS);
     policy->strings = section(header, GD_SECTION_STRINGS);
+    policy->statuses = section(header, GD_SECTION_STATUSES);
     policy->name_seed = header->name_seed;
     policy->slot_mask = header->sections[GD_SECTION_SLOTS].count - 1;
     policy->field_count = header->sections[GD_SECTION_FIELDS].count;

@@ -74,7 +74,9 @@ struct gd_plan {
     struct gd_vector
         emitted; /* uint32_t: fields of the policy by model field, of the endpoint at work */
     struct gd_vector sections[GD_SECTION_COUNT];
-    uint32_t service_fields; /* they come first in FIELDS */
+    struct gd_policy_range
+        shared;       /* in FIELDS: headers and cookies that the owner at work refines */
+    bool skip_shared; /* of the owner at work learned headers and cookies are left out */
     uint8_t literal_key[16];
 };
 
@@ -124,9 +126,51 @@ GUARD_MUST_USE enum guard_rc gd_plan_emit(struct gd_plan *plan);
 /* Media types into MEDIA. */
 GUARD_MUST_USE enum guard_rc gd_plan_media(struct gd_plan *plan, struct gd_policy_range *range,
                                            const struct guard_span *types, uint32_t count);
-/* answers.c: the responses of the model behind the endpoints, and the links to them. */
-GUARD_MUST_USE enum guard_rc gd_plan_answers(struct gd_plan *plan,
-                                             uint32_t service[GD_POLICY_ANSWERS]);
+/* Statuses that a person allows, into STATUSES. rule may be NULL: none are said. */
+GUARD_MUST_USE enum guard_rc gd_plan_statuses(struct gd_plan *plan, struct gd_policy_range *range,
+                                              const struct guard_response_rule *rule);
+/* Criteria whose locations are in the mask, into plan->overlay: later ones replace earlier ones of
+ * the same name. */
+GUARD_MUST_USE enum guard_rc gd_overlay_add(struct gd_plan *plan,
+                                            const struct guard_criterion *criteria, uint32_t count,
+                                            uint32_t locations);
+/* Objects before what is in them. */
+void gd_overlay_sort(struct gd_plan *plan);
+/* Some are about headers or cookies. */
+bool gd_overlay_has_headers(const struct gd_plan *plan);
+
+/* answers.c: responses behind the endpoints, as they were learned and as a person wants them, and
+ * the links to them. */
+GUARD_MUST_USE enum guard_rc gd_plan_answers(struct gd_plan *plan, struct gd_policy_header *header);
+
+/* What a person says of responses of one class of status. */
+struct gd_plan_said {
+    const struct guard_response_rule *media; /* NULL: nothing of media types */
+    int64_t body_max;                        /* -1: nothing */
+    bool closed;
+    uint32_t leaks_allowed;
+    uint32_t leaks_forbidden;
+};
+
+enum {
+    GD_LOCATIONS_SHARED = 1u << GUARD_LOCATION_HEADER | 1u << GUARD_LOCATION_COOKIE,
+    GD_LOCATIONS_MESSAGES = 1u << GUARD_LOCATION_WEBSOCKET,
+    GD_LOCATIONS_ANSWER = GD_LOCATIONS_SHARED | 1u << GUARD_LOCATION_JSON |
+                          1u << GUARD_LOCATION_BODY | 1u << GUARD_LOCATION_PROTOBUF |
+                          GD_LOCATIONS_MESSAGES,
+};
+
+/* answer_rule.c: what is said of responses of a class of status. Criteria go into plan->overlay. */
+GUARD_MUST_USE enum guard_rc gd_plan_answer_rules_check(const struct gd_plan *plan);
+/* Someone says something of this endpoint's responses. */
+bool gd_answer_is_said(const struct gd_plan *plan, const struct gd_plan_endpoint *endpoint);
+/* Of the service's, those criteria whose locations are in the mask. */
+GUARD_MUST_USE enum guard_rc gd_answer_said_service(struct gd_plan *plan, uint32_t cls,
+                                                    uint32_t locations, struct gd_plan_said *out);
+/* Of an endpoint's: the service's without headers and cookies, then those of its rules. */
+GUARD_MUST_USE enum guard_rc gd_answer_said_endpoint(struct gd_plan *plan,
+                                                     const struct gd_plan_endpoint *endpoint,
+                                                     uint32_t cls, struct gd_plan_said *out);
 
 /* field.c: fields of one owner. node: the endpoint's, GD_POLICY_NONE for the service; learned
  * fields are model->fields[first, first + count); criteria are those in plan->overlay. */
@@ -136,6 +180,10 @@ GUARD_MUST_USE enum guard_rc gd_plan_fields(struct gd_plan *plan, uint32_t owner
 /* criterion.c: what a person wrote replaces what was learned. */
 GUARD_MUST_USE enum guard_rc gd_criterion_apply(struct gd_plan *plan, struct gd_plan_draft *draft,
                                                 const struct guard_criterion *criterion);
+
+/* Stands for what a person says of media types, where the header's values are concerned: they are
+ * as the types' list wants them, however they looked before. */
+extern const struct guard_criterion gd_content_type_said;
 
 /* names.c: the table of names; gives the seed. */
 GUARD_MUST_USE enum guard_rc gd_plan_names(struct gd_plan *plan, uint64_t *seed);

@@ -21,6 +21,7 @@ struct guard_policy {
     const uint64_t *literals;
     const uint32_t *clients;
     const uint8_t *strings;
+    const struct guard_status_range *statuses;
     uint64_t name_seed;
     uint64_t
         identity; /* head of its digest, never 0: what is remembered of it holds for no other */

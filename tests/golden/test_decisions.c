@@ -154,6 +154,74 @@ static void print_calls(FILE *out)
     world_policy_free(policy);
 }
 
+static const struct {
+    const char *target;
+    struct reply reply;
+} replies[] = {
+    {"/users/7", {200, "application/json", NULL, "{\"id\":7,\"name\":\"tom\"}"}},
+    {"/users/7", {200, "application/json", NULL, "{\"id\":7,\"mail\":\"tom@shop.test\"}"}},
+    {"/users/7", {200, "application/json", NULL, "{\"id\":7,\"role\":\"admin\"}"}},
+    {"/users/7", {200, "application/json", NULL, "{\"name\":\"tom\"}"}},
+    {"/users/7", {200, "text/html", NULL, "<p>tom</p>"}},
+    {"/users/7", {200, "application/json", "x-powered-by: PHP\n", "{\"id\":7}"}},
+    {"/users/7", {202, "application/json", NULL, "{\"id\":7}"}},
+    {"/users/7", {404, "application/json", NULL, "{\"error\":\"not found\"}"}},
+    {"/users/7", {404, "application/json", NULL, "{\"error\":\"not found\",\"sql\":\"select\"}"}},
+    {"/users/7", {500, "text/plain", NULL, "Traceback (most recent call last):"}},
+    {"/nowhere", {200, "text/plain", NULL, "Traceback (most recent call last):"}},
+    {"/search", {302, NULL, NULL, NULL}},
+};
+
+static void with_responses(void)
+{
+    static const struct guard_status_range statuses[] = {{200, 200}, {400, 499}};
+    static struct guard_response_rule everywhere, of_users;
+    static struct guard_criterion powered, fields[2];
+    as_learned();
+    world_learn_responses(&world);
+    world.guardian.response_mode = GUARD_MODE_BLOCK;
+    powered = world_criterion(GUARD_LOCATION_HEADER, "x-powered-by");
+    powered.forbidden = true;
+    everywhere = (struct guard_response_rule){.body_max = -1,
+                                              .fields = &powered,
+                                              .field_count = 1,
+                                              .leaks_forbidden = 1u << GUARD_LEAK_STACK_TRACE};
+    fields[0] = world_criterion(GUARD_LOCATION_JSON, "id");
+    fields[0].required = 1;
+    fields[1] = world_criterion(GUARD_LOCATION_JSON, "mail");
+    of_users = (struct guard_response_rule){.statuses = statuses,
+                                            .status_count = 2,
+                                            .body_max = 60,
+                                            .closed = true,
+                                            .fields = fields,
+                                            .field_count = 2};
+    rules[0] = (struct guard_endpoint_rule){.template_text = world_span("/users/{int}"),
+                                            .mode = -1,
+                                            .body_max = -1,
+                                            .response = &of_users};
+    world.guardian.endpoints = rules;
+    world.guardian.endpoint_count = 1;
+    world.guardian.response = &everywhere;
+}
+
+static void print_replies(FILE *out)
+{
+    fprintf(out, "# responses\n");
+    with_responses();
+    struct guard_policy *policy = world_policy(&world);
+    for (size_t k = 0; k < sizeof(replies) / sizeof(replies[0]); k++) {
+        const struct reply *reply = &replies[k].reply;
+        const struct ask ask = {"GET", replies[k].target, NULL, reply->body, NULL};
+        const struct ask bare = {"GET", replies[k].target, NULL, NULL, NULL};
+        struct answer answer;
+        world_reply(&answer, policy, &bare, reply);
+        fprintf(out, "%u ", reply->status);
+        print_verdict(out, &ask, &answer);
+        world_answer_free(&answer);
+    }
+    world_policy_free(policy);
+}
+
 static char *read_all(const char *path)
 {
     enum { MAX = 1 << 20 };
@@ -194,6 +262,7 @@ int main(int argc, char **argv)
             return 1;
         print_all(file);
         print_calls(file);
+        print_replies(file);
         return fclose(file) == 0 ? 0 : 1;
     }
     char *got = NULL;
@@ -203,6 +272,7 @@ int main(int argc, char **argv)
         return 1;
     print_all(memory);
     print_calls(memory);
+    print_replies(memory);
     fclose(memory);
     char *wanted = read_all(argv[1]);
     int rc = wanted == NULL ? 1 : compare(wanted, got);

@@ -102,6 +102,38 @@ static void policy(const char *name, const struct world *world, bool learned)
     free(bytes);
 }
 
+/* What a person says of responses, over what was learned of them. */
+static void responses(void)
+{
+    static struct world world;
+    static struct guard_status_range statuses[2] = {{200, 200}, {400, 499}};
+    static struct guard_criterion criteria[2];
+    static struct guard_response_rule response;
+    static struct guard_endpoint_rule rule;
+    world_init(&world);
+    world_learn_responses(&world);
+    criteria[0] = world_criterion(GUARD_LOCATION_JSON, "address.zip");
+    criteria[0].required = 1;
+    criteria[1] = world_criterion(GUARD_LOCATION_HEADER, "cache-control");
+    criteria[1].length_max = 20;
+    response = (struct guard_response_rule){.statuses = statuses,
+                                            .status_count = 2,
+                                            .body_max = 500,
+                                            .closed = true,
+                                            .fields = criteria,
+                                            .field_count = 2,
+                                            .leaks_forbidden = 1u << GUARD_LEAK_STACK_TRACE};
+    rule = (struct guard_endpoint_rule){.template_text = world_span("/users/{int}"),
+                                        .mode = -1,
+                                        .body_max = -1,
+                                        .response = &response};
+    world.guardian.response = &response;
+    world.guardian.endpoints = &rule;
+    world.guardian.endpoint_count = 1;
+    policy("policy/responses", &world, true);
+    policy("policy/responses-only", &world, false);
+}
+
 static void policies(void)
 {
     static struct world world;
@@ -138,6 +170,7 @@ static void policies(void)
     world.guardian.endpoint_count = 1;
     policy("policy/configured", &world, true);
     policy("policy/configured-only", &world, false);
+    responses();
 }
 
 int main(int argc, char **argv)

@@ -13,6 +13,8 @@
 
 static struct world world;
 static struct guard_endpoint_rule rule;
+static struct guard_response_rule response;
+static struct guard_status_range statuses[1] = {{200, 200}};
 static struct guard_criterion criterion;
 static struct guard_span values[2];
 
@@ -35,6 +37,16 @@ static int setup(void **state)
                                         .body_max = -1,
                                         .fields = &criterion,
                                         .field_count = 1};
+    world_learn_responses(&world);
+    response = (struct guard_response_rule){.statuses = statuses,
+                                            .status_count = 1,
+                                            .body_max = 100,
+                                            .media_types = values,
+                                            .media_count = 1,
+                                            .closed = true,
+                                            .fields = &criterion,
+                                            .field_count = 1};
+    rule.response = world.guardian.response = &response;
     world.guardian.endpoints = &rule;
     world.guardian.endpoint_count = 1;
     return 0;

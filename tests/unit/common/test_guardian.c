@@ -99,6 +99,57 @@ static void reads_every_member(void **state)
     assert_true(guardian.headers[0].forbidden);
 }
 
+static const char answers[] =
+    "service: shop\n"
+    "configured:\n"
+    "  endpoints:\n"
+    "    - path: /users/{}\n"
+    "      response:\n"
+    "        statuses: [200, 4xx, 302]\n"
+    "        maxBody: 65536\n"
+    "        contentTypes: [application/json]\n"
+    "        closed: true\n"
+    "        parameters:\n"
+    "          - {in: json, name: id, required: true, types: [int]}\n"
+    "          - {in: header, name: cache-control, values: [no-store]}\n"
+    "        leaks: {allowed: [card-number], forbidden: [stack-trace, private-key]}\n"
+    "        failures:\n"
+    "          maxBody: 0\n"
+    "          closed: true\n"
+    "          parameters: [{in: json, name: error}]\n"
+    "  response:\n"
+    "    leaks: {forbidden: [password-file]}\n";
+
+static void reads_responses(void **state)
+{
+    struct guard_guardian guardian;
+    struct guard_err err = {""};
+    (void)state;
+    assert_int_equal(parse(&guardian, full, &err), GUARD_OK);
+    assert_null(guardian.endpoints[0].response);
+    assert_null(guardian.response);
+    assert_int_equal(parse(&guardian, answers, &err), GUARD_OK);
+    const struct guard_response_rule *rule = guardian.endpoints[0].response;
+    static const struct guard_status_range statuses[] = {{200, 200}, {400, 499}, {302, 302}};
+    assert_int_equal(rule->status_count, 3);
+    assert_memory_equal(rule->statuses, statuses, sizeof(statuses));
+    assert_int_equal(rule->body_max, 65536);
+    assert_int_equal(rule->media_count, 1);
+    assert_true(rule->closed);
+    assert_int_equal(rule->field_count, 2);
+    assert_int_equal(rule->fields[0].types, 1 << GUARD_TYPE_INT);
+    assert_int_equal(rule->fields[1].location, GUARD_LOCATION_HEADER);
+    assert_int_equal(rule->leaks_allowed, 1 << GUARD_LEAK_CARD);
+    assert_int_equal(rule->leaks_forbidden,
+                     1 << GUARD_LEAK_STACK_TRACE | 1 << GUARD_LEAK_PRIVATE_KEY);
+    assert_int_equal(rule->failures->body_max, 0);
+    assert_true(rule->failures->closed);
+    assert_int_equal(rule->failures->field_count, 1);
+    assert_null(rule->failures->failures);
+    assert_int_equal(guardian.response->leaks_forbidden, 1 << GUARD_LEAK_PASSWD);
+    assert_int_equal(guardian.response->body_max, -1);
+}
+
 static void json_reads_alike(void **state)
 {
     struct guard_guardian guardian;
@@ -140,6 +191,32 @@ static void refuses_with_the_place(void **state)
         {"service: a\nconfigured: {headers: [{in: header, name: x, minLength: 3, maxLength: 2}]}\n",
          "g.yaml:2:24:", "minLength"},
         {"service: a\ncontrol: [1]\n", "g.yaml:2:10:", "mapping"},
+        {"service: a\nconfigured: {response: 200}\n", "g.yaml:2:24:", "mapping"},
+        {"service: a\nconfigured: {response: {status: [200]}}\n",
+         "g.yaml:2:25:", "(at configured.response.status)"},
+        {"service: a\nconfigured: {response: {statuses: 200}}\n", "g.yaml:2:35:", "list"},
+        {"service: a\nconfigured: {response: {statuses: []}}\n", "g.yaml:2:35:", "statuses"},
+        {"service: a\nconfigured: {response: {statuses: [200, 600]}}\n",
+         "g.yaml:2:41:", "(at configured.response.statuses[1])"},
+        {"service: a\nconfigured: {response: {statuses: [99]}}\n", "g.yaml:2:36:", "100 to 599"},
+        {"service: a\nconfigured: {response: {statuses: [6xx]}}\n", "g.yaml:2:36:", "2xx"},
+        {"service: a\nconfigured: {response: {statuses: [2x0]}}\n", "g.yaml:2:36:", "2xx"},
+        {"service: a\nconfigured: {response: {statuses: [0200]}}\n", "g.yaml:2:36:", "2xx"},
+        {"service: a\nconfigured: {response: {statuses: [[200]]}}\n", "g.yaml:2:36:", "2xx"},
+        {"service: a\nconfigured: {response: {maxBody: -1}}\n", "g.yaml:2:34:", "maxBody"},
+        {"service: a\nconfigured: {response: {leaks: [card-number]}}\n", "g.yaml:2:32:", "mapping"},
+        {"service: a\nconfigured: {response: {leaks: {forbidden: [card]}}}\n",
+         "g.yaml:2:45:", "card-number"},
+        {"service: a\nconfigured: {response: {leaks: {forbidden: [credential], allowed: "
+         "[credential]}}}\n",
+         "g.yaml:2:32:", "allowed and forbidden"},
+        {"service: a\nconfigured: {response: {failures: {statuses: [500]}}}\n",
+         "g.yaml:2:36:", "(at configured.response.failures.statuses)"},
+        {"service: a\nconfigured: {response: {failures: {failures: {}}}}\n",
+         "g.yaml:2:36:", "unknown"},
+        {"service: a\nconfigured: {endpoints: [{path: /, response: {parameters: [{in: json, name: "
+         "a}, {in: query, name: b}]}}]}\n",
+         "g.yaml:2:81:", "(at configured.endpoints[0].response.parameters[1])"},
         {"service: [a\n", "g.yaml:", "expect"},
         {"", "g.yaml:1:1:", "empty"},
         {"service: a\n---\nservice: b\n", "g.yaml:3:", "document"},
@@ -176,6 +253,42 @@ static void refuses_depth_and_size(void **state)
     for (int i = 0; i < 60000; i++)
         len += (size_t)snprintf(large + len, sizeof(large) - len, "%%TAG !%x! b\r", i);
     assert_int_equal(parse(&guardian, large, &err), GUARD_E_LIMIT);
+}
+
+static void writing_reads_responses_back(void **state)
+{
+    struct guard_guardian first, second;
+    struct guard_span text, again;
+    struct guard_err err = {""};
+    (void)state;
+    assert_int_equal(parse(&first, answers, &err), GUARD_OK);
+    assert_int_equal(guardian_write(&first, &arena, &text, &err), GUARD_OK);
+    if (guardian_parse(&second, "w.yaml", text, &arena, &err) != GUARD_OK)
+        fail_msg("%s\n%.*s", err.text, (int)text.len, (const char *)text.ptr);
+    assert_int_equal(guardian_write(&second, &arena, &again, &err), GUARD_OK);
+    assert_int_equal(text.len, again.len);
+    assert_memory_equal(text.ptr, again.ptr, text.len);
+    const struct guard_response_rule *a = first.endpoints[0].response;
+    const struct guard_response_rule *b = second.endpoints[0].response;
+    assert_int_equal(a->status_count, b->status_count);
+    assert_memory_equal(a->statuses, b->statuses, a->status_count * sizeof(*a->statuses));
+    assert_int_equal(a->body_max, b->body_max);
+    assert_int_equal(a->media_count, b->media_count);
+    assert_int_equal(a->closed, b->closed);
+    assert_int_equal(a->field_count, b->field_count);
+    assert_int_equal(a->leaks_allowed, b->leaks_allowed);
+    assert_int_equal(a->leaks_forbidden, b->leaks_forbidden);
+    assert_int_equal(a->failures->body_max, b->failures->body_max);
+    assert_int_equal(a->failures->closed, b->failures->closed);
+    assert_int_equal(a->failures->field_count, b->failures->field_count);
+    assert_int_equal(first.response->leaks_forbidden, second.response->leaks_forbidden);
+    /* What says nothing isn't written. */
+    assert_int_equal(
+        parse(&first, "{\"service\":\"a\",\"configured\":{\"response\":{\"failures\":{}}}}", &err),
+        GUARD_OK);
+    assert_int_equal(guardian_write(&first, &arena, &text, &err), GUARD_OK);
+    assert_int_equal(guardian_parse(&second, "w.yaml", text, &arena, &err), GUARD_OK);
+    assert_null(second.response);
 }
 
 static void writing_reads_back_equal(void **state)
@@ -226,6 +339,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(reads_every_member, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(reads_responses, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(writing_reads_responses_back, set_up, tear_down),
         cmocka_unit_test_setup_teardown(json_reads_alike, set_up, tear_down),
         cmocka_unit_test_setup_teardown(refuses_with_the_place, set_up, tear_down),
         cmocka_unit_test_setup_teardown(refuses_depth_and_size, set_up, tear_down),

@@ -267,6 +267,68 @@ void world_init(struct world *world)
         .alloc = world_heap, .generation = 5, .created_ms = 1700000000000, .alpha = 1e-3};
 }
 
+/* A response behind the endpoints; its fields follow. */
+static struct guard_model_endpoint *response(struct world *world, uint32_t status, uint32_t of)
+{
+    struct guard_model_endpoint *out =
+        &world->endpoints[world->model.endpoint_count + world->model.answer_count++];
+    out->status = status;
+    out->answer_of = of;
+    out->exchanges = 5000;
+    out->clients = 120;
+    out->trusted = out->ready = true;
+    out->body_seen = true;
+    out->body_max = 400;
+    out->depth_max = 2;
+    out->first_field = world->model.field_count;
+    strong(out->strength);
+    return out;
+}
+
+static void json_type(struct guard_model_endpoint *response)
+{
+    static struct guard_span media[1];
+    media[0] = GUARD_SPAN_LITERAL("application/json");
+    response->media_types = media;
+    response->media_count = 1;
+}
+
+static void document(struct world *world)
+{
+    struct guard_model_field *made =
+        field(world, GUARD_LOCATION_JSON, GUARD_NO_INDEX, "", "", "", 0);
+    made->types = 1u << GUARD_TYPE_OBJECT;
+    made->items_max = 6;
+}
+
+static void common_headers(struct world *world)
+{
+    plain(world, GUARD_LOCATION_HEADER, "cache-control", "no-store|max-age=60");
+    plain(world, GUARD_LOCATION_HEADER, "content-type", "application/json");
+}
+
+void world_learn_responses(struct world *world)
+{
+    const uint32_t string = 1u << GUARD_TYPE_STRING;
+    world->endpoints[WORLD_USER].statuses = 1u << 2;
+    struct guard_model_endpoint *success = response(world, 2, GUARD_NO_INDEX);
+    common_headers(world);
+    end_fields(world, success);
+    struct guard_model_endpoint *failure = response(world, 4, GUARD_NO_INDEX);
+    common_headers(world);
+    json_type(failure);
+    document(world);
+    field(world, GUARD_LOCATION_JSON, GUARD_NO_INDEX, "error", "error", "not found", string);
+    end_fields(world, failure);
+    struct guard_model_endpoint *user = response(world, 2, WORLD_USER);
+    json_type(user);
+    document(world);
+    field(world, GUARD_LOCATION_JSON, GUARD_NO_INDEX, "id", "id", "7|42|1971",
+          1u << GUARD_TYPE_INT);
+    field(world, GUARD_LOCATION_JSON, GUARD_NO_INDEX, "name", "name", "tom|alice", string);
+    end_fields(world, user);
+}
+
 struct guard_criterion world_criterion(enum guard_location location, const char *name)
 {
     return (struct guard_criterion){.location = location,
@@ -322,14 +384,16 @@ void world_policy_free(struct guard_policy *policy)
     guard_policy_unref(policy);
 }
 
-static void send_headers(struct guard_txn *txn, const char *headers)
+static void send_headers(struct guard_txn *txn, const char *headers,
+                         void (*send)(struct guard_txn *txn, struct guard_span name,
+                                      struct guard_span value))
 {
     while (*headers != '\0') {
         const char *colon = strchr(headers, ':');
         const char *end = strchr(headers, '\n');
         assert_true(colon != NULL && end != NULL && colon < end);
-        guard_txn_header(txn, gd_span(headers, (size_t)(colon - headers)),
-                         gd_span(colon + 2, (size_t)(end - colon - 2)));
+        send(txn, gd_span(headers, (size_t)(colon - headers)),
+             gd_span(colon + 2, (size_t)(end - colon - 2)));
         headers = end + 1;
     }
 }
@@ -356,7 +420,8 @@ static void play(struct answer *answer, const struct guard_policy *policy, const
     if (ask->client != NULL)
         send_client(answer->txn, ask->client);
     guard_txn_request(answer->txn, world_span(ask->method), world_span(ask->target), 11);
-    send_headers(answer->txn, ask->headers != NULL ? ask->headers : world_headers);
+    send_headers(answer->txn, ask->headers != NULL ? ask->headers : world_headers,
+                 guard_txn_header);
     if (ask->body != NULL && ask->headers == NULL)
         guard_txn_header(answer->txn, GUARD_SPAN_LITERAL("content-type"),
                          ask->body[0] == '{' || ask->body[0] == '['
@@ -371,6 +436,22 @@ static void play(struct answer *answer, const struct guard_policy *policy, const
 void world_ask(struct answer *answer, const struct guard_policy *policy, const struct ask *ask)
 {
     play(answer, policy, ask, false);
+}
+
+void world_reply(struct answer *answer, const struct guard_policy *policy, const struct ask *ask,
+                 const struct reply *reply)
+{
+    world_ask(answer, policy, ask);
+    assert_int_equal(guard_txn_response_begin(answer->txn, reply->status), GUARD_OK);
+    if (reply->type != NULL)
+        guard_txn_response_header(answer->txn, GUARD_SPAN_LITERAL("content-type"),
+                                  world_span(reply->type));
+    if (reply->headers != NULL)
+        send_headers(answer->txn, reply->headers, guard_txn_response_header);
+    (void)guard_txn_response_headers_end(answer->txn);
+    if (reply->body != NULL)
+        guard_txn_response_body(answer->txn, world_span(reply->body));
+    answer->verdict = guard_txn_response_end(answer->txn);
 }
 
 void world_call(struct answer *answer, const struct guard_policy *policy, const struct ask *ask)

@@ -36,6 +36,9 @@ enum {
 extern const struct guard_alloc world_heap;
 
 void world_init(struct world *world);
+/* Lets it have learned responses, too: of GET /users/{int} JSON with "id" and "name", of what fails
+ * JSON with "error"; "cache-control" everywhere; nothing that leaks, no 5xx. */
+void world_learn_responses(struct world *world);
 struct guard_span world_span(const char *text);
 /* The field of an endpoint (or of the service, endpoint -1). Fails the test when there is none. */
 struct guard_model_field *world_field(struct world *world, int endpoint,
@@ -57,6 +60,13 @@ struct ask {
     const char *client; /* "192.0.2.7"; NULL: unknown */
 };
 
+struct reply {
+    uint32_t status;
+    const char *type;    /* NULL: none */
+    const char *headers; /* "name: value\n"..., or NULL */
+    const char *body;    /* NULL: none */
+};
+
 struct answer {
     struct guard_arena arena;
     struct guard_txn *txn;
@@ -66,6 +76,9 @@ struct answer {
 /* Benign headers of the world. */
 extern const char world_headers[];
 void world_ask(struct answer *answer, const struct guard_policy *policy, const struct ask *ask);
+/* Asks, and lets the service reply: the verdict is that of the response. */
+void world_reply(struct answer *answer, const struct guard_policy *policy, const struct ask *ask,
+                 const struct reply *reply);
 /* The same as a call that the service makes. */
 void world_call(struct answer *answer, const struct guard_policy *policy, const struct ask *ask);
 void world_answer_free(struct answer *answer);
