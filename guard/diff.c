@@ -2,6 +2,7 @@
 /* `guard diff`: what one pile teaches that another doesn't, or teaches otherwise. */
 #include "command.h"
 #include "common/file.h"
+#include "guardian_text.h"
 #include "model_text.h"
 #include "service_files.h"
 
@@ -79,6 +80,67 @@ static int compare_fields(const char *scope, struct range a, struct range b, cha
     return lines;
 }
 
+static struct guard_span no_name(void)
+{
+    return (struct guard_span){NULL, 0};
+}
+
+/* What a response belongs to: method and template of its endpoint; none of the service's. */
+static const struct guard_model_endpoint *asked_of(const struct guard_model *model,
+                                                   const struct guard_model_endpoint *answer)
+{
+    return answer->answer_of < model->endpoint_count ? &model->endpoints[answer->answer_of] : NULL;
+}
+
+static const struct guard_model_endpoint *answer_of(const struct guard_model *model,
+                                                    const struct guard_model_endpoint *asked,
+                                                    uint32_t status)
+{
+    for (uint32_t i = 0; i < model->answer_count; i++) {
+        const struct guard_model_endpoint *answer = &model->endpoints[model->endpoint_count + i];
+        const struct guard_model_endpoint *other = asked_of(model, answer);
+        if (answer->status == status && (asked == NULL) == (other == NULL) &&
+            (asked == NULL || (same(asked->method, other->method) &&
+                               same(asked->template_text, other->template_text))))
+            return answer;
+    }
+    return NULL;
+}
+
+static void answer_scope(char scope[512], const struct guard_model_endpoint *asked, uint32_t status)
+{
+    char method[32];
+    char path[400];
+    struct guard_span method_text = asked != NULL ? asked->method : no_name();
+    struct guard_span path_text = asked != NULL ? asked->template_text : no_name();
+    snprintf(scope, 512, "%s%s%s%sresponse %uxx ",
+             clean(method, sizeof(method), (const char *)method_text.ptr, method_text.len),
+             asked != NULL ? " " : "",
+             clean(path, sizeof(path), (const char *)path_text.ptr, path_text.len),
+             asked != NULL ? " " : "", status);
+}
+
+/* What endpoints answer with, and the service. */
+static int compare_answers(const struct guard_model *a, const struct guard_model *b, char sign)
+{
+    int lines = 0;
+    for (uint32_t i = 0; i < a->answer_count; i++) {
+        const struct guard_model_endpoint *answer = &a->endpoints[a->endpoint_count + i];
+        const struct guard_model_endpoint *asked = asked_of(a, answer);
+        const struct guard_model_endpoint *other = answer_of(b, asked, answer->status);
+        char scope[512];
+        answer_scope(scope, asked, answer->status);
+        if (other == NULL) {
+            printf("%c %s\n", sign, scope);
+            lines++;
+            continue;
+        }
+        lines += compare_fields(scope, (struct range){a, answer->first_field, answer->field_count},
+                                (struct range){b, other->first_field, other->field_count}, sign);
+    }
+    return lines;
+}
+
 static int compare_endpoints(const struct guard_model *a, const struct guard_model *b, char sign)
 {
     int lines = 0;
@@ -116,15 +178,29 @@ static struct guard_model *model_of(const char *path)
     return model;
 }
 
+static int diff_guardians(const char *a, const char *b)
+{
+    int lines = guardian_text_diff(a, b);
+    if (lines == 0)
+        printf("no difference in what people say\n");
+    return lines < 0 ? EXIT_FAILED : EXIT_GOOD;
+}
+
 static int run(const struct arguments *arguments)
 {
     if (arguments->count != 2)
-        return complain(EXIT_USAGE, "say `guard diff A.pile B.pile`");
+        return complain(EXIT_USAGE, "say `guard diff A.pile B.pile` or `guard diff A.yaml B.yaml`");
+    bool guardians = is_guardian_name(arguments->operands[0]);
+    if (guardians != is_guardian_name(arguments->operands[1]))
+        return complain(EXIT_USAGE, "a pile and a Guardian can't be compared");
+    if (guardians)
+        return diff_guardians(arguments->operands[0], arguments->operands[1]);
     struct guard_model *a = model_of(arguments->operands[0]);
     struct guard_model *b = a != NULL ? model_of(arguments->operands[1]) : NULL;
     int status = EXIT_FAILED;
     if (b != NULL) {
-        int lines = compare_endpoints(a, b, '-') + compare_endpoints(b, a, '+');
+        int lines = compare_endpoints(a, b, '-') + compare_endpoints(b, a, '+') +
+                    compare_answers(a, b, '-') + compare_answers(b, a, '+');
         if (lines == 0)
             printf("no difference in what is normal\n");
         status = EXIT_GOOD;
@@ -136,10 +212,11 @@ static int run(const struct arguments *arguments)
 
 const struct command command_diff = {
     .name = "diff",
-    .usage = "A.pile B.pile",
+    .usage = "A B",
     .operands = "FILE FILE",
-    .summary = "compare what two piles teach",
-    .details = "Lines with - are of A only, with + of B only. Counts aren't compared.",
+    .summary = "compare what two piles teach, or two Guardians say",
+    .details = "Lines with - are of A only, with + of B only. Counts aren't compared. Guardians "
+               "are known by their\nnames: .yaml, .yml, .json.",
     .options = options,
     .run = run,
 };

@@ -44,6 +44,8 @@ static const struct {
     {"items-far", "maxItems"},
     {"size", "maxBody"},
     {"size-far", "maxBody"},
+    {"status", "statuses"},
+    {"leak", "leaks.allowed"},
 };
 
 static void line(const char *name, const char *text)
@@ -128,6 +130,7 @@ static void print_advice(const struct document_node *alert, const struct documen
                          const struct triage_word *word)
 {
     const char *member = first != NULL ? member_for(text_of(first, "rule")) : NULL;
+    bool answer = first != NULL && strcmp(text_of(first, "part"), "response") == 0;
     if (word == NULL) {
         printf("\nNobody said yet what it was: guard triage ");
         print_clean(text_of(alert, "id"), strlen(text_of(alert, "id")));
@@ -137,7 +140,8 @@ static void print_advice(const struct document_node *alert, const struct documen
         return;
     printf("If it is harmless and common, say so in guardians/");
     print_clean(text_of(alert, "service"), strlen(text_of(alert, "service")));
-    printf(".yaml%s%s\n", member != NULL ? ": " : ".", member != NULL ? member : "");
+    printf(".yaml%s%s%s\n", member != NULL ? ": " : ".",
+           member != NULL && answer ? "below response, " : "", member != NULL ? member : "");
 }
 
 static void print_alert(const struct explaining *explaining, const struct document_node *alert)

@@ -23,8 +23,8 @@ enum {
 };
 
 static const struct option_spec options[] = {
-    {"guardian", "G.yaml", "compile: the service's Guardian"},
-    {"pile", "P.pile", "compile: what was learned"},
+    {"guardian", "G.yaml", "check, compile: the service's Guardian"},
+    {"pile", "P.pile", "check, compile: what was learned"},
     {"key", "FILE", "compile: the secret signing key; show: the public key to check with"},
     {"generation", "N", "compile: the generation, higher than the one in force (default 1)"},
     {"output", "FILE",
@@ -141,6 +141,43 @@ static int compile(const struct arguments *arguments)
     return good ? EXIT_GOOD : EXIT_FAILED;
 }
 
+/* As guardd would: what can be read and compiled is good. Without a pile what people say alone. */
+static int check(const struct arguments *arguments)
+{
+    struct guard_alloc heap = heap_alloc();
+    struct guard_arena arena;
+    struct guard_guardian guardian;
+    struct guard_policy_cfg cfg = {.alloc = heap, .generation = 1};
+    struct guard_err err;
+    const char *path = arguments->values[POLICY_GUARDIAN];
+    struct guard_model *model = NULL;
+    uint8_t *bytes = NULL;
+    size_t len = 0;
+    if (path == NULL)
+        return complain(EXIT_USAGE, "--guardian FILE is needed");
+    guard_arena_init(&arena, &heap, (size_t)8 << 20);
+    enum guard_rc rc = guardian_load(&guardian, path, &arena, &err);
+    bool said = rc != GUARD_OK && complain(0, "%s", err.text) == 0;
+    if (rc == GUARD_OK && arguments->values[POLICY_PILE] != NULL) {
+        struct guard_pile *pile = guardian_pile(&guardian, path, arguments->values[POLICY_PILE]);
+        model = pile != NULL ? pile_model(pile, guardian.support) : NULL;
+        guard_pile_free(pile);
+        said = model == NULL;
+        rc = model == NULL ? GUARD_E_STATE : GUARD_OK;
+    }
+    if (rc == GUARD_OK)
+        rc = guard_policy_compile(&bytes, &len, model, &guardian, &cfg, NULL, &err);
+    if (rc != GUARD_OK && !said)
+        complain(0, "%s: %s", path, err.text);
+    if (rc == GUARD_OK)
+        printf("%s is good: %" PRIu32 " endpoints, a policy of %zu bytes\n", path,
+               guardian.endpoint_count, len);
+    free(bytes);
+    guard_model_free(model);
+    guard_arena_reset(&arena);
+    return rc == GUARD_OK ? EXIT_GOOD : EXIT_FAILED;
+}
+
 static void print_info(const struct guard_policy *policy, size_t len, bool checked)
 {
     struct guard_policy_info info;
@@ -187,15 +224,17 @@ static int run(const struct arguments *arguments)
         return make_key(arguments->values[POLICY_OUTPUT]);
     if (arguments->count == 1 && strcmp(verb, "compile") == 0)
         return compile(arguments);
+    if (arguments->count == 1 && strcmp(verb, "check") == 0)
+        return check(arguments);
     if (arguments->count == 2 && strcmp(verb, "show") == 0)
         return show(arguments, arguments->operands[1]);
-    return complain(EXIT_USAGE, "say `compile`, `show FILE` or `key`");
+    return complain(EXIT_USAGE, "say `check`, `compile`, `show FILE` or `key`");
 }
 
 const struct command command_policy = {
     .name = "policy",
-    .usage = "compile | show FILE | key",
-    .operands = "key|compile|show FILE",
+    .usage = "check | compile | show FILE | key",
+    .operands = "key|check|compile|show FILE",
     .summary = "compile, sign and inspect policies by hand",
     .details = "guardd does this by itself; by hand it serves gates whose policies are signed "
                "elsewhere. A gate takes a policy from\n"

@@ -4,6 +4,7 @@
 #include "command.h"
 #include "common/file.h"
 #include "common/guardian_words.h"
+#include "guardian_text.h"
 #include "model_text.h"
 #include "service_files.h"
 #include "state_files.h"
@@ -13,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SHOW_PILE, SHOW_SERVICE, SHOW_STATE, SHOW_SUPPORT };
+enum { SHOW_PILE, SHOW_SERVICE, SHOW_STATE, SHOW_SUPPORT, SHOW_GUARDIAN };
 enum { NAME_CAP = 2560 }; /* the longest template */
 
 static const struct option_spec options[] = {
@@ -21,6 +22,7 @@ static const struct option_spec options[] = {
     {"service", "NAME", "show a running service (its pile in the state directory)"},
     {"state", "DIR", "state directory (default $GUARD_STATE or /var/lib/guard)"},
     {"support", "N", "clients that must vouch for a thing: 1 to 4 (default 4)"},
+    {"guardian", "G.yaml", "show what people say in this Guardian, too, or alone"},
     {NULL, NULL, NULL},
 };
 
@@ -56,6 +58,28 @@ static void print_endpoint(const struct guard_model *model,
         print_field(&model->fields[endpoint->first_field + i]);
 }
 
+/* What an endpoint, or the service where none is known, answers with. */
+static void print_answers(const struct guard_model *model, uint32_t of)
+{
+    char name[NAME_CAP];
+    for (uint32_t i = 0; i < model->answer_count; i++) {
+        const struct guard_model_endpoint *answer = &model->endpoints[model->endpoint_count + i];
+        if (answer->answer_of != of)
+            continue;
+        printf("  response %" PRIu32 "xx\n", answer->status);
+        for (uint32_t k = 0; k < answer->media_count; k++)
+            printf("    content type %s\n", clean_span(name, answer->media_types[k]));
+        if (answer->body_seen)
+            printf("    body up to %" PRIu32 " bytes\n", answer->body_max);
+        for (int leak = 0; leak < GUARD_LEAK_COUNT; leak++) {
+            if ((answer->leaks >> leak & 1) != 0)
+                printf("    shows a %s\n", guard_leak_name((enum guard_leak)leak));
+        }
+        for (uint32_t k = 0; k < answer->field_count; k++)
+            print_field(&model->fields[answer->first_field + k]);
+    }
+}
+
 static void print_model(const struct guard_model *model)
 {
     char name[NAME_CAP];
@@ -64,12 +88,22 @@ static void print_model(const struct guard_model *model)
            model->ready ? "ready" : "learning");
     if (model->anonymous == model->exchanges)
         printf("no exchange names a client: no poisoning claim\n");
-    for (uint32_t i = 0; i < model->endpoint_count; i++)
+    for (uint32_t i = 0; i < model->endpoint_count; i++) {
         print_endpoint(model, &model->endpoints[i]);
+        print_answers(model, i);
+    }
     if (model->service_field_count > 0)
         printf("\nheaders and cookies\n");
     for (uint32_t i = 0; i < model->service_field_count; i++)
         print_field(&model->fields[model->first_service_field + i]);
+    if (model->answer_count > 0)
+        printf("\nwhatever is asked\n");
+    print_answers(model, GUARD_NO_INDEX);
+}
+
+static int show_guardian(const char *path)
+{
+    return path == NULL || guardian_text_print(path) ? EXIT_GOOD : EXIT_FAILED;
 }
 
 static int run(const struct arguments *arguments)
@@ -79,8 +113,11 @@ static int run(const struct arguments *arguments)
     const char *file = arguments->values[SHOW_PILE];
     const char *service = arguments->values[SHOW_SERVICE];
     const char *support = arguments->values[SHOW_SUPPORT];
+    const char *guardian = arguments->values[SHOW_GUARDIAN];
+    if (file == NULL && service == NULL && guardian != NULL && arguments->count == 0)
+        return show_guardian(guardian);
     if ((file == NULL) == (service == NULL) || arguments->count != 0)
-        return complain(EXIT_USAGE, "say --pile FILE or --service NAME");
+        return complain(EXIT_USAGE, "say --pile FILE, --service NAME or --guardian G.yaml");
     if (support != NULL && (strlen(support) != 1 || support[0] < '1' || support[0] > '4'))
         return complain(EXIT_USAGE, "--support must be 1, 2, 3 or 4");
     if (file == NULL) {
@@ -94,17 +131,22 @@ static int run(const struct arguments *arguments)
     struct guard_pile *pile = pile_open(file, &cfg, NULL);
     struct guard_model *model =
         pile != NULL ? pile_model(pile, support != NULL ? (uint32_t)(support[0] - '0') : 4) : NULL;
+    int status = model != NULL ? EXIT_GOOD : EXIT_FAILED;
     if (model != NULL)
         print_model(model);
     guard_model_free(model);
     guard_pile_free(pile);
-    return model != NULL ? EXIT_GOOD : EXIT_FAILED;
+    if (status == EXIT_GOOD && guardian != NULL) {
+        putchar('\n');
+        status = show_guardian(guardian);
+    }
+    return status;
 }
 
 const struct command command_show = {
     .name = "show",
     .usage = "",
-    .summary = "show what was learned of a service",
+    .summary = "show what was learned of a service, and what people say of it",
     .details = "For each parameter: its types, characters, lengths, in how many values from how "
                "many clients. What is seen but not yet\n"
                "vouched for by enough clients is marked pending.",

@@ -282,6 +282,67 @@ def test_show_and_diff(learned, tmp_path):
                for line in guard("diff", learned / "shop.pile", tmp_path / "more.pile").out.splitlines())
 
 
+RESPONSES = """service: shop
+configured:
+  endpoints:
+    - path: /users
+      methods: [GET]
+      response:
+        statuses: [200, 4xx]
+        closed: true
+        parameters: [{in: json, name: "[].id", types: [int]}]
+  response: {leaks: {forbidden: [stack-trace]}}
+"""
+
+
+def test_show_and_diff_of_what_services_answer(tmp_path):
+    piles = []
+    for name in ("id", "number"):
+        exchanges = Shop(12).many(600)
+        for exchange in exchanges:
+            exchange["response"] = {"status": 200, "headers": [["content-type", "application/json"]], "body": f'{{"{name}":7}}'}
+        piles.append(tmp_path / f"{name}.pile")
+        guard("learn", "--pile", piles[-1], write(tmp_path / f"{name}.jsonl", exchanges))
+    shown = guard("show", "--pile", piles[0]).out
+    assert "  response 2xx\n    content type application/json" in shown and "whatever is asked" in shown
+    changed = guard("diff", *piles).out.splitlines()
+    assert any(line.startswith("- GET /users response 2xx json id:") for line in changed)
+    assert any(line.startswith("+ GET /users response 2xx json number:") for line in changed)
+
+
+def test_what_people_say_of_responses(learned, tmp_path):
+    """check, show and diff know it, and recorded traffic is judged by it."""
+    one, other, wrong = tmp_path / "one.yaml", tmp_path / "other.yaml", tmp_path / "wrong.yaml"
+    one.write_text(RESPONSES)
+    other.write_text(RESPONSES.replace("4xx", "404").replace("stack-trace", "private-key"))
+    wrong.write_text(RESPONSES.replace("4xx", "4x4"))
+    assert "is good: 1 endpoints" in guard("policy", "check", "--guardian", one).out
+    assert "is good" in guard("policy", "check", "--guardian", one, "--pile", learned / "shop.pile").out
+    refused = guard("policy", "check", "--guardian", wrong, status=1).err
+    assert f"{wrong}:7:25: statuses: " in refused and "(at configured.endpoints[0].response.statuses[1])" in refused
+    shown = guard("show", "--guardian", one).out
+    assert "statuses: [200, 4xx]" in shown and "forbidden: [stack-trace]" in shown
+    shown = guard("show", "--guardian", one, "--pile", learned / "shop.pile").out
+    assert "GET /users" in shown and "statuses: [200, 4xx]" in shown
+    changed = guard("diff", one, other).out.splitlines()
+    assert set(changed) == {"- configured.endpoints[GET /users].response.statuses: 200, 4xx",
+                            "+ configured.endpoints[GET /users].response.statuses: 200, 404",
+                            "- configured.response.leaks.forbidden: stack-trace",
+                            "+ configured.response.leaks.forbidden: private-key"}
+    assert "no difference in what people say" in guard("diff", one, one).out
+    guard("diff", one, learned / "shop.pile", status=2)
+
+    def answered(status, body):
+        return {"service": "shop", "request": {"method": "GET", "target": "/users", "headers": [["host", "shop"]]},
+                "response": {"status": status, "headers": [["content-type", "application/json"]], "body": body}}
+    traffic = write(tmp_path / "t.jsonl", [answered(200, '[{"id":1}]'), answered(404, '{"error":1}'), answered(201, '[{"id":1}]'),
+                                           answered(200, '[{"id":1,"password":"x"}]')])
+    judged = verdicts("--guardian", one, "--configured-only", traffic)
+    assert [v["verdict"] for v in judged] == ["pass", "pass", "block", "block"]
+    assert [(v["findings"][0]["part"], v["findings"][0]["rule"], v["findings"][0]["name"]) for v in judged[2:]] == \
+        [("response", "status", ""), ("response", "name", "[].password")]
+
+
 def test_mode_and_bypass_without_guardd_are_audited(tmp_path):
     state = tmp_path / "state"
     for folder in ("guardians", "bypass"):

@@ -35,6 +35,7 @@ configured:
     - path: /small/{*}
       response: {maxBody: 100000}
   response:
+    contentTypes: [application/json, text/html]
     leaks: {forbidden: [password-file]}
     parameters: [{in: header, name: x-powered-by, forbidden: true}]
 """
@@ -51,7 +52,7 @@ SERVERS = """
 PROBLEM = "type=application/problem%2Bjson"
 
 GOOD = ["/strict/a?size=900", f"/strict/a?status=404&{PROBLEM}", "/vault/a?bad=start", "/vault/a?bad=end&size=30000", "/a?status=500",
-        "/shut/a?size=3&type=application/json", "/a?size=5000&type=text/html"]
+        "/shut/a?size=3&type=application/json", "/shut/a?status=404", "/a?size=5000&type=text/html"]
 # What violates, and by which rule, at which name.
 BAD_ONES = {
     "/strict/a?status=202": ("status", ""),
@@ -66,6 +67,8 @@ BAD_ONES = {
     "/shut/a?size=100": ("name", "q"),
     "/strict/a?bad=start": ("leak", ""),
     "/a?bad=start": ("leak", ""),
+    "/a?type=text/csv": ("content-type", ""),
+    "/vault/a?type=text/csv": ("content-type", ""),
     "/a?bad=end&size=30000&status=404": ("leak", ""),
     "/vault/a?header=X-Powered-By:x": ("name", "x-powered-by"),
     "/a?header=X-Powered-By:x&status=500": ("name", "x-powered-by"),
