@@ -139,6 +139,12 @@ static void test_statuses(void **state)
         expect("OPTIONS", "/users/7", &other, CONFIGURED, GUARD_RULE_STATUS, NULL);
     }
     begin(true);
+    response.statuses = all;
+    response.status_count = 2;
+    const struct reply refused = {400, NULL, NO_STORE, NULL};
+    expect("GET", "/users/7", &refused, CONFIGURED, GUARD_RULE_STATUS, NULL);
+    expect("GET", "/users/7'", &refused, NOTHING, 0, NULL); /* the template isn't this path's */
+    begin(true);
     get(500, NULL, NO_STORE, NULL, LEARNED, GUARD_RULE_STATUS, NULL);
     get(302, NULL, NO_STORE, NULL, LEARNED, GUARD_RULE_STATUS, NULL);
 }
@@ -337,6 +343,31 @@ static void test_headers(void **state)
         "cache-control");
 }
 
+/* An endpoint's header starts from what was learned of it in responses of this status. */
+static void test_learned_headers(void **state)
+{
+    (void)state;
+    begin(true);
+    for (uint32_t i = 0; i < world.model.field_count; i++) {
+        if (world.fields[i].location == GUARD_LOCATION_HEADER &&
+            world.fields[i].name.len == strlen("cache-control"))
+            world.fields[i].required = true;
+    }
+    said(&response, GUARD_LOCATION_HEADER, "x-mine")->length_max = 3;
+    for (uint32_t status = 200; status <= 404; status += 204) {
+        get(status, NULL, NO_STORE "x-mine: 123\n", NULL, NOTHING, 0, NULL);
+        get(status, NULL, NULL, NULL, LEARNED, GUARD_RULE_MISSING, "cache-control");
+        get(status, NULL, NO_STORE "x-mine: 1234\n", NULL, CONFIGURED, GUARD_RULE_LENGTH, "x-mine");
+    }
+    said(&response, GUARD_LOCATION_HEADER, "cache-control")->length_max = 20;
+    for (uint32_t status = 200; status <= 404; status += 204) {
+        get(status, NULL, NO_STORE, NULL, NOTHING, 0, NULL);
+        get(status, NULL, NULL, NULL, LEARNED, GUARD_RULE_MISSING, "cache-control");
+        get(status, NULL, "cache-control: no'store\n", NULL, LEARNED, GUARD_RULE_CHARACTER,
+            "cache-control");
+    }
+}
+
 /* What isn't said stays learned, also at a template that only a person wrote, and beside it. */
 static void test_learned_stays(void **state)
 {
@@ -451,11 +482,17 @@ static void test_bad_rules(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_statuses),  cmocka_unit_test(test_media),
-        cmocka_unit_test(test_size),      cmocka_unit_test(test_fields),
-        cmocka_unit_test(test_closed),    cmocka_unit_test(test_leaks),
-        cmocka_unit_test(test_headers),   cmocka_unit_test(test_learned_stays),
-        cmocka_unit_test(test_modes),     cmocka_unit_test(test_more_rules),
+        cmocka_unit_test(test_statuses),
+        cmocka_unit_test(test_media),
+        cmocka_unit_test(test_size),
+        cmocka_unit_test(test_fields),
+        cmocka_unit_test(test_closed),
+        cmocka_unit_test(test_leaks),
+        cmocka_unit_test(test_headers),
+        cmocka_unit_test(test_learned_stays),
+        cmocka_unit_test(test_learned_headers),
+        cmocka_unit_test(test_modes),
+        cmocka_unit_test(test_more_rules),
         cmocka_unit_test(test_bad_rules),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
