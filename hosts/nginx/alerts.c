@@ -139,12 +139,13 @@ static bool hand_out(const struct json_writer *json)
                            (struct guard_span){(const uint8_t *)json->ptr, json->len}) != 0;
 }
 
-void gate_alert_put(ngx_http_request_t *r, gate_exchange_t *exchange, ngx_uint_t status)
+/* False: it was held back or lost, and that is counted. */
+static bool put(ngx_http_request_t *r, gate_exchange_t *exchange, ngx_uint_t status)
 {
     struct json_writer json;
     struct quota *quota = admit(r, exchange, gate_unix_ms());
     if (quota == NULL)
-        return;
+        return false;
     uint64_t suppressed = quota->suppressed + suppressed_elsewhere;
     /* Names can be long: rather fewer findings than none. */
     uint32_t findings = ngx_min(exchange->verdict->finding_count, GUARD_FINDINGS_MAX);
@@ -156,11 +157,44 @@ void gate_alert_put(ngx_http_request_t *r, gate_exchange_t *exchange, ngx_uint_t
     if (!hand_out(&json)) {
         quota->suppressed++; /* told with the others when there is a ring again */
         gate_count(exchange->service, GATE_COUNT_ALERTS_LOST);
-        return;
+        return false;
     }
     quota->suppressed = 0;
     suppressed_elsewhere = 0;
     gate_count(exchange->service, GATE_COUNT_ALERTS);
+    return true;
+}
+
+/* Further findings that raise nothing can wait for the end. */
+static bool rises(const gate_exchange_t *exchange, const struct guard_verdict *verdict)
+{
+    const struct gate_told *told = &exchange->told;
+    return verdict->decision > told->decision || exchange->action > told->action;
+}
+
+void gate_alert_early(ngx_http_request_t *r, gate_exchange_t *exchange)
+{
+    const struct guard_verdict *verdict = guard_txn_whole(exchange->txn);
+    if (exchange->action == GUARD_BLOCK || verdict->action == GUARD_PASS)
+        return;
+    if (gate_exchange_action(exchange, verdict) != GUARD_PASS)
+        exchange->action = GUARD_ALERT;
+    if (!rises(exchange, verdict))
+        return;
+    exchange->verdict = verdict;
+    gate_alert_put(r, exchange, r->header_sent ? r->headers_out.status : 0);
+}
+
+void gate_alert_put(ngx_http_request_t *r, gate_exchange_t *exchange, ngx_uint_t status)
+{
+    const struct guard_verdict *verdict = exchange->verdict;
+    if (verdict->action == GUARD_PASS ||
+        (!rises(exchange, verdict) && verdict->finding_total <= exchange->told.findings))
+        return;
+    /* What was held back while the exchange goes on is tried once more at its end. */
+    bool told = put(r, exchange, status);
+    exchange->told =
+        (struct gate_told){verdict->decision, exchange->action, told ? verdict->finding_total : 0};
 }
 
 static void tell_suppressed(struct quota *quota, uint64_t now_ms)

@@ -276,6 +276,8 @@ const struct guard_policy *gate_exchange_policy(gate_exchange_t *exchange)
     exchange->generation = exchange->service->generation;
     guard_txn_request_check(exchange->txn, now);
     guard_txn_response_check(exchange->txn, now);
+    if (exchange->verdict != NULL)
+        exchange->verdict = guard_txn_whole(exchange->txn);
     if (before != NULL)
         guard_policy_unref(before);
     return now;
@@ -493,8 +495,6 @@ ngx_int_t gate_log_handler(ngx_http_request_t *r)
     hand_out(exchange);
     count(exchange);
     /* What the mode makes of it: in observe nothing is reported. A bypass hides nothing. */
-    if (exchange->verdict->action != GUARD_PASS &&
-        exchange->verdict->finding_total > exchange->findings_told)
-        gate_alert_put(r, exchange, status);
+    gate_alert_put(r, exchange, status);
     return NGX_OK;
 }

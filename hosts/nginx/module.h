@@ -136,6 +136,13 @@ struct gate_worker {
 extern struct gate_worker gate_worker;
 extern ngx_module_t ngx_http_guard_module;
 
+/* Of an exchange that goes on: what is told once isn't told again. */
+struct gate_told {
+    enum guard_decision decision;
+    enum guard_decision action;
+    uint32_t findings;
+};
+
 /* An exchange that is inspected. Lives in its own arena, is found by the module context or,
  * after an internal redirect has wiped that, by its pool cleanup. */
 typedef struct {
@@ -151,8 +158,8 @@ typedef struct {
     bool ended;                 /* the request is complete for the transaction */
     bool answered;
     bool recorded;
-    bool exempt;            /* by guard_exempt: not learned from */
-    uint32_t findings_told; /* in an alert before the exchange ended */
+    bool exempt;           /* by guard_exempt: not learned from */
+    struct gate_told told; /* in alerts so far */
     struct gate_timer timer;
     bool id_made;
     u_char id[GATE_ID_CHARS];
@@ -245,8 +252,11 @@ void gate_hold_free(struct gate_hold *hold);
 void gate_chain_consume(ngx_chain_t *in);
 
 /* alerts.c: the findings of one exchange, as JSON, into the alert ring, under the quota of its
- * client. */
+ * client. Nothing when the mode has nothing reported, or all of it was told before. */
 void gate_alert_put(ngx_http_request_t *r, gate_exchange_t *exchange, ngx_uint_t status);
+/* Of an exchange that goes on, which may be for days: tells what was found so far when that is more
+ * than an alert told before. What blocks ends it, and is told then. */
+void gate_alert_early(ngx_http_request_t *r, gate_exchange_t *exchange);
 /* Tells what quotas held back and no later alert of the client has told; `all`: before their time
  * is over. */
 void gate_alerts_flush(bool all);

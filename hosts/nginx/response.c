@@ -6,7 +6,11 @@
 
 #include "stream.h"
 
-enum { CHECK_FIRST = 4 * 1024, CHECK_EVERY = 64 * 1024 };
+enum {
+    CHECK_FIRST = 4 * 1024,
+    CHECK_EVERY = 64 * 1024,
+    TELLING_FIRST = 1000, /* ms; then after twice as long each time */
+};
 
 /* What a chain of buffers means for the response. */
 struct passage {
@@ -41,25 +45,20 @@ static const struct guard_verdict *end(ngx_http_request_t *r, gate_exchange_t *e
 }
 
 /* Long responses are decided on by the policy in force, not by that of their beginning. */
-static const struct guard_policy *policy_now(gate_exchange_t *exchange)
+static const struct guard_verdict *check(gate_exchange_t *exchange)
 {
-    struct guard_policy *now = exchange->service->policy;
-    struct guard_policy **held = &exchange->response.policy;
-    if (now == NULL || now == exchange->policy)
-        return exchange->policy;
-    if (*held != now) {
-        guard_policy_ref(now);
-        if (*held != NULL)
-            guard_policy_unref(*held);
-        *held = now;
-    }
-    return now;
+    struct gate_response *response = &exchange->response;
+    const struct guard_policy *policy = gate_exchange_policy(exchange);
+    const struct guard_verdict *verdict = guard_txn_response_check(exchange->txn, policy);
+    response->pace.unchecked = 0;
+    response->watched =
+        guard_txn_response_mode(exchange->txn, response->status) != GUARD_MODE_OBSERVE;
+    return verdict;
 }
 
 static bool is_bad_so_far(gate_exchange_t *exchange)
 {
-    const struct guard_verdict *verdict =
-        guard_txn_response_check(exchange->txn, policy_now(exchange));
+    const struct guard_verdict *verdict = check(exchange);
     if (!gate_blocks(exchange, verdict))
         return false;
     settle(exchange, verdict);
@@ -227,17 +226,63 @@ static bool is_endless(const struct gate_response *response)
     return response->kind == GUARD_BODY_EVENTS || response->kind == GUARD_BODY_GRPC;
 }
 
-static bool is_check_due(ngx_http_request_t *r, struct gate_response *response)
+static bool is_endless_due(struct gate_response *response)
 {
-    if (!response->enforced)
+    enum gate_due due = gate_pace_due(&response->pace);
+    if (due == GATE_DUE_LATER && !response->timer.timer_set)
+        ngx_add_timer(&response->timer, GATE_PACE_MS);
+    return due == GATE_DUE_NOW;
+}
+
+/* Nothing is blocked: somebody waits for it only when it takes long. */
+static bool is_telling_due(struct gate_response *response)
+{
+    ngx_msec_t lasted = ngx_current_msec - response->since;
+    if (lasted < response->next_telling)
+        return false;
+    response->next_telling = 2 * lasted;
+    return true;
+}
+
+static bool is_check_due(ngx_http_request_t *r, gate_exchange_t *exchange)
+{
+    struct gate_response *response = &exchange->response;
+    if (!response->watched && exchange->service->policy == exchange->policy)
         return false;
     if (is_endless(response))
-        return gate_pace_due(&response->pace) == GATE_DUE_NOW;
-    if (response->seen < response->next_check)
+        return is_endless_due(response);
+    if (is_telling_due(response))
+        return true;
+    if (!response->enforced || response->seen < response->next_check)
         return false;
     response->next_check =
         response->seen < CHECK_EVERY ? response->seen * 2 : response->seen + CHECK_EVERY;
     return response->seen <= (off_t)conf_of(r)->response_limit + CHECK_EVERY;
+}
+
+/* False: it must not go on. What is told before its end has lasted, or does by its nature. */
+static bool judge(ngx_http_request_t *r, gate_exchange_t *exchange)
+{
+    struct gate_response *response = &exchange->response;
+    if (is_bad_so_far(exchange))
+        return false;
+    if (is_endless(response) || ngx_current_msec - response->since >= TELLING_FIRST)
+        gate_alert_early(r, exchange);
+    return true;
+}
+
+/* What went out when there was no credit to judge it, and nothing followed. */
+static void on_timer(ngx_event_t *event)
+{
+    struct gate_response *response =
+        (struct gate_response *)((u_char *)event - offsetof(struct gate_response, timer));
+    ngx_http_request_t *r = response->request;
+    gate_exchange_t *exchange = gate_exchange_find(r);
+    if (response->state != GATE_RESPONSE_UNDER_WAY || response->pace.unchecked == 0)
+        return;
+    ngx_http_set_log_request(r->connection->log, r);
+    if (!judge(r, exchange))
+        gate_response_stop(r, exchange);
 }
 
 /* What doesn't fit goes out, unless it is known to be bad. */
@@ -276,7 +321,7 @@ static ngx_int_t pass(ngx_http_request_t *r, gate_exchange_t *exchange, ngx_chai
         return finish(r, exchange, in);
     if (response->state == GATE_RESPONSE_HELD && !passage.flush)
         return hold(r, exchange, in);
-    if (is_check_due(r, response) && is_bad_so_far(exchange)) {
+    if (is_check_due(r, exchange) && !judge(r, exchange)) {
         gate_chain_consume(in);
         return block(r, exchange);
     }
@@ -402,7 +447,16 @@ static void begin(ngx_http_request_t *r, gate_exchange_t *exchange)
     response->length = r->headers_out.content_length_n;
     response->next_check = CHECK_FIRST;
     gate_pace_begin(&response->pace, GATE_PACE_ENDLESS);
-    response->enforced = is_enforced(exchange, (uint32_t)r->headers_out.status);
+    response->request = r;
+    response->since = ngx_current_msec;
+    response->timer.handler = on_timer;
+    response->timer.data = r->connection;
+    response->timer.log = r->connection->log;
+    response->timer.cancelable = 1;
+    response->next_telling = TELLING_FIRST;
+    response->watched =
+        guard_txn_response_mode(exchange->txn, response->status) != GUARD_MODE_OBSERVE;
+    response->enforced = is_enforced(exchange, response->status);
     gate_feed_response_headers(r, exchange->txn);
     response->kind = kind_of(r, guard_txn_response_headers_end(exchange->txn));
 }
@@ -480,6 +534,6 @@ void gate_response_free(gate_exchange_t *exchange)
     gate_hold_free(&response->hold);
     decoder_close(response->decoding.decoder);
     decoder_close(exchange->decoding.decoder);
-    if (response->policy != NULL)
-        guard_policy_unref(response->policy);
+    if (response->timer.timer_set)
+        ngx_del_timer(&response->timer);
 }

@@ -48,6 +48,7 @@ struct gate_response {
     enum gate_response_state state;
     enum guard_body_kind kind;
     uint32_t status; /* as the service gave it */
+    bool watched;    /* what deviates is reported at least */
     bool enforced;   /* a bad one is blocked, not only reported */
     bool begun;
     bool ended;
@@ -55,10 +56,13 @@ struct gate_response {
     off_t length; /* of the body, -1 = unknown */
     off_t seen;
     off_t next_check;
-    struct gate_pace pace; /* of one that never ends */
+    ngx_msec_t since;        /* its head came */
+    ngx_msec_t next_telling; /* after that time it is looked at for what can be told */
+    struct gate_pace pace;   /* of one that never ends */
+    ngx_event_t timer;       /* for what was too much to be judged at once */
     struct gate_decoding decoding;
-    struct guard_policy *policy; /* that decides, when it isn't the exchange's */
     struct gate_hold hold;
+    ngx_http_request_t *request; /* since there is a response */
 };
 
 #endif

@@ -61,17 +61,6 @@ bool gate_stream_wanted(ngx_http_request_t *r, const gate_loc_conf_t *conf)
            (r->headers_in.chunked || r->headers_in.content_length_n > (off_t)conf->body_limit);
 }
 
-/* A stream may go on for days: what is found is told when it is found. What blocks ends it, and the
- * log phase tells that with the status. */
-static void tell(struct gate_stream *stream)
-{
-    gate_exchange_t *exchange = stream->exchange;
-    if (exchange->action == GUARD_BLOCK || exchange->verdict->decision <= stream->told)
-        return;
-    stream->told = exchange->verdict->decision;
-    gate_alert_put(stream->request, exchange, stream->request->headers_out.status);
-}
-
 static void check(struct gate_stream *stream)
 {
     gate_exchange_t *exchange = stream->exchange;
@@ -79,7 +68,7 @@ static void check(struct gate_stream *stream)
     gate_exchange_check(exchange);
     if (exchange->action == GUARD_BLOCK)
         stream->blocked = true;
-    tell(stream);
+    gate_alert_early(stream->request, exchange);
 }
 
 static void check_response(struct gate_stream *stream)
@@ -92,6 +81,7 @@ static void check_response(struct gate_stream *stream)
         exchange->action = GUARD_BLOCK;
         stream->blocked = true;
     }
+    gate_alert_early(stream->request, exchange);
 }
 
 /* Whoever reads next finds the stream blocked: our body filter is called, or our recv. */
@@ -240,6 +230,8 @@ void gate_stream_finish(ngx_http_request_t *r, gate_exchange_t *exchange)
                    stream->upgraded ? GATE_COUNT_WEBSOCKETS_ABORTED : GATE_COUNT_STREAMS_ABORTED);
     if (!exchange->ended && (stream->grpc || stream->upgrade))
         gate_exchange_end(exchange);
+    /* Of what the service sends, too, which the request's verdict doesn't know. */
+    exchange->action = ngx_max(exchange->action, exchange->told.action);
 }
 
 bool gate_stream_is_blocked(const gate_exchange_t *exchange)

@@ -13,7 +13,6 @@ struct gate_stream {
     struct gate_pace up;   /* from the client */
     struct gate_pace down; /* from the service, after an upgrade */
     ngx_event_t timer;
-    enum guard_decision told; /* the strongest that an alert went out for */
     bool timer_ready;
     bool grpc;
     bool upgrade; /* the client asks for one */

@@ -131,7 +131,6 @@ static void on_late(ngx_http_request_t *r, gate_exchange_t *exchange)
     enum guard_decision action = permitted(r, exchange, verdict);
     exchange->verdict = guard_txn_whole(exchange->txn);
     exchange->action = ngx_max(exchange->action, action);
-    exchange->findings_told = exchange->verdict->finding_total;
     gate_alert_put(r, exchange, r->header_sent ? r->headers_out.status : 0);
     if (action == GUARD_BLOCK)
         cut(r, exchange);

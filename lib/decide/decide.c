@@ -96,13 +96,14 @@ void gd_judge(struct gd_decision *decision, uint32_t mode)
     verdict->score = gd_score(decision->candidates, decision->candidate_count, verdict->threshold);
     verdict->decision = conclude(decision);
     verdict->action = act(verdict->decision, mode);
-    /* Of a message that goes on only what ends it is written down: the arena isn't for ever. */
-    if (decision->partial && (verdict->action != GUARD_BLOCK || decision->reported))
+    /* Nobody is told of it, and it is judged again. */
+    if (decision->partial && verdict->action == GUARD_PASS)
         return;
-    decision->reported = decision->partial;
     for (uint32_t i = 0; i < decision->candidate_count && i < GUARD_FINDINGS_MAX; i++)
-        gd_finding_fill(decision, &decision->candidates[i],
-                        &verdict->findings[verdict->finding_count++]);
+        gd_finding_fill(decision, i);
+    verdict->finding_count = decision->candidate_count < GUARD_FINDINGS_MAX
+                                 ? decision->candidate_count
+                                 : (uint32_t)GUARD_FINDINGS_MAX;
 }
 
 /* False: there is nothing to decide with. */

@@ -43,6 +43,13 @@ struct gd_common {
     uint32_t clients;
 };
 
+/* Where the texts of one finding are, in the arena. A message that goes on is judged again and
+ * again, and each time the same room is written. */
+struct gd_finding_room {
+    uint8_t *observed;
+    uint8_t *path; /* NULL until a name needs it */
+};
+
 /* One decision with its work space; lives in the arena and isn't zeroed. */
 struct gd_decision {
     struct guard_verdict verdict;
@@ -50,7 +57,6 @@ struct gd_decision {
 
     enum guard_part part;
     bool partial;  /* the message goes on: nothing is missing yet */
-    bool reported; /* a check on the way has written its findings down */
     bool exempt;   /* learned rules don't hold */
     bool bodyless; /* a response that can't have a body, or only a part of it */
     const struct guard_policy *policy;
@@ -68,6 +74,8 @@ struct gd_decision {
     uint32_t found;        /* of these */
     uint32_t candidate_count;
     struct gd_candidate candidates[GD_CANDIDATES];
+    uint32_t room_count; /* of rooms; 0 at first */
+    struct gd_finding_room rooms[GUARD_FINDINGS_MAX];
 };
 
 /* What a decision is made with. */
@@ -127,8 +135,7 @@ uint16_t gd_score(const struct gd_candidate *candidates, uint32_t count, uint16_
 /* words.c: the classes of guard_class_is_syntax, as bits. */
 extern const uint64_t gd_syntax_classes;
 
-/* finding.c: the text of a candidate. */
-void gd_finding_fill(struct gd_decision *decision, const struct gd_candidate *candidate,
-                     struct guard_finding *out);
+/* finding.c: the finding of the candidate with this index, and its texts. */
+void gd_finding_fill(struct gd_decision *decision, uint32_t index);
 
 #endif

@@ -41,15 +41,28 @@ static void put_number(struct text *text, uint32_t number)
     put(text, gd_span(digits + at, sizeof(digits) - at));
 }
 
+static struct gd_finding_room *room_of(struct gd_decision *decision, uint32_t index)
+{
+    if (index >= decision->room_count) { /* findings are filled in order */
+        decision->rooms[index] =
+            (struct gd_finding_room){gd_arena_get(decision->arena, OBSERVED_MAX), NULL};
+        decision->room_count = index + 1;
+    }
+    return &decision->rooms[index];
+}
+
 /* "a.b[].c" of a field that the policy doesn't know. */
-static struct guard_span tree_path(const struct gd_decision *decision, uint32_t field)
+static struct guard_span tree_path(const struct gd_decision *decision, uint32_t field,
+                                   struct gd_finding_room *room)
 {
     const struct gd_profile *profile = decision->profile;
     uint32_t chain[CHAIN_MAX];
     uint32_t depth = 0;
     for (; field != GD_NO_FIELD && depth < CHAIN_MAX; field = profile->fields[field].parent)
         chain[depth++] = field;
-    struct text text = {gd_arena_get(decision->arena, PATH_MAX_BYTES), 0, PATH_MAX_BYTES};
+    if (room->path == NULL)
+        room->path = gd_arena_get(decision->arena, PATH_MAX_BYTES);
+    struct text text = {room->path, 0, PATH_MAX_BYTES};
     if (text.ptr == NULL)
         return gd_span(NULL, 0);
     for (uint32_t i = depth; i > 0; i--) {
@@ -62,7 +75,7 @@ static struct guard_span tree_path(const struct gd_decision *decision, uint32_t 
 }
 
 static struct guard_span name_of(const struct gd_decision *decision,
-                                 const struct gd_candidate *candidate)
+                                 const struct gd_candidate *candidate, struct gd_finding_room *room)
 {
     if (candidate->known != GD_POLICY_NONE)
         return gd_policy_span(decision->policy, decision->policy->fields[candidate->known].path);
@@ -70,7 +83,7 @@ static struct guard_span name_of(const struct gd_decision *decision,
         return gd_span(NULL, 0);
     const struct gd_field *field = &decision->profile->fields[candidate->field];
     if (field->parent != GD_NO_FIELD)
-        return tree_path(decision, candidate->field);
+        return tree_path(decision, candidate->field, room);
     return field->name;
 }
 
@@ -133,15 +146,17 @@ static void put_observed(struct text *text, const struct gd_decision *decision,
     }
 }
 
-void gd_finding_fill(struct gd_decision *decision, const struct gd_candidate *candidate,
-                     struct guard_finding *out)
+void gd_finding_fill(struct gd_decision *decision, uint32_t index)
 {
+    const struct gd_candidate *candidate = &decision->candidates[index];
+    struct guard_finding *out = &decision->verdict.findings[index];
+    struct gd_finding_room *room = room_of(decision, index);
     out->rule = candidate->rule;
     out->part = decision->part;
     if (candidate->location == GUARD_LOCATION_CLIENT && out->part != GUARD_PART_OUTBOUND)
         out->part = GUARD_PART_CLIENT;
     out->location = candidate->location;
-    out->name = name_of(decision, candidate);
+    out->name = name_of(decision, candidate, room);
     out->detail = candidate->detail;
     out->expected = candidate->expected;
     out->observed = gd_span(NULL, 0);
@@ -149,7 +164,7 @@ void gd_finding_fill(struct gd_decision *decision, const struct gd_candidate *ca
     out->clients = candidate->clients;
     out->strength = candidate->strength;
     out->configured = candidate->configured;
-    struct text text = {gd_arena_get(decision->arena, OBSERVED_MAX), 0, OBSERVED_MAX};
+    struct text text = {room->observed, 0, OBSERVED_MAX};
     if (text.ptr == NULL)
         return;
     put_observed(&text, decision, candidate);

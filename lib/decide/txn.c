@@ -40,7 +40,7 @@ static void clear(struct gd_decision *decision)
 {
     const struct gd_deciding none = {.policy = NULL};
     decision->known_cap = 0;
-    decision->reported = false;
+    decision->room_count = 0;
     decision->exempt = false;
     gd_decide(decision, &none, NULL);
 }

@@ -4,14 +4,15 @@
 import asyncio
 import base64
 import os
+import signal
 import socket
 import struct
-import time
 
 import pytest
 
 from gate.conftest import ATTACK, ATTACK_QUERY, wait_generation
 from harness import wait_for
+from waiting import stat_of
 
 from .services import need
 
@@ -131,24 +132,41 @@ def test_single_bytes(gate, websocket_service):
         wait_for(lambda: websocket_service.messages == ["in single bytes"], "the message")
 
 
-def test_bad_message_in_a_flood_is_found_though_nothing_follows(gate, websocket_service):
-    """Too many packets to judge each: then the timer does."""
-    nginx = gate(servers(websocket_service.port))
+def shake_hands_and_read(sock, service):
+    """A service that only takes what comes after the handshake."""
+    key = service.read_head(sock).lower().partition("sec-websocket-key: ")[2].partition("\r\n")[0]
+    assert key
+    sock.sendall(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n")
+    while more := service.receive(sock):
+        service.bytes += more
+    service.ended.append("aborted")
+
+
+def test_bad_message_in_a_flood_is_found_though_nothing_follows(gate, raw_service):
+    """Too many reads to judge each: then the timer does. The worker finds everything when it wakes and reads it by 1 KiB in one go,
+    so that no time passes: the eighth read takes the last credit, and the bad message isn't among the 16 KiB that are judged
+    without any. It must have reached the service, or this proves nothing."""
+    upstream = raw_service(shake_hands_and_read)
+    nginx = gate(servers(upstream.port, "proxy_buffer_size 1k;", "proxy_read_timeout 1h;"))
+    flood = frame("word" * 120) * 24 + frame(ATTACK)
+    assert 10 * 1024 < len(flood) < 16 * 1024
     with socket.create_connection(("127.0.0.1", nginx.port)) as sock:
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        sock.sendall(upgrade())
-        wait_for(lambda: websocket_service.extensions, "the handshake")
-        for _ in range(100):
-            sock.sendall(frame("tom"))
-            time.sleep(0.0005)
-        sock.sendall(frame(ATTACK))
         sock.settimeout(60)
+        sock.sendall(upgrade())
+        assert sock.recv(1000).startswith(b"HTTP/1.1 101 ")
+        worker, = nginx.workers()
+        os.kill(worker, signal.SIGSTOP)
         try:
-            while sock.recv(65536):
-                pass
+            wait_for(lambda: stat_of(worker)[1] == "T", "the worker to stand")
+            sock.sendall(flood)
+        finally:
+            os.kill(worker, signal.SIGCONT)
+        try:
+            assert sock.recv(1000) == b""
         except ConnectionResetError:
             pass
-    wait_for(lambda: websocket_service.ended == ["aborted"], "the service's side to be cut")
+    wait_for(lambda: upstream.ended == ["aborted"], "the service's side to be cut")
+    assert bytes(upstream.bytes) == flood
     wait_for(lambda: [head["decision"] for head in gate.state.heads()] == ["block"], "the record")
 
 

@@ -327,7 +327,7 @@ static void test_checks_take_no_memory(void **state)
     for (int i = 0; i < 1000; i++) {
         const struct guard_verdict *verdict = guard_txn_response_check(txn, world.policy);
         assert_int_equal(verdict->decision, GUARD_BLOCK); /* its type, in mode alert */
-        assert_int_equal(verdict->finding_count, 0);
+        assert_true(verdict->finding_count > 0);
     }
     assert_ptr_equal(world.arena.next, next);
     assert_int_equal(world.arena.used, used);

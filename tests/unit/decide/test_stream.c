@@ -104,11 +104,47 @@ static void test_frames_have_no_type(void **state)
     end(&stream);
 }
 
+/* What is only reported is told while the message goes on, so its findings are there after each
+ * check, of what is there then; and however many checks there are, in the same room. */
+static void test_findings_on_the_way(void **state)
+{
+    (void)state;
+    struct stream stream;
+    size_t used = 0;
+    world_init(&world);
+    world.guardian.mode = world.guardian.request_mode = GUARD_MODE_ALERT;
+    stream.policy = world_policy(&world);
+    begin(&stream, "POST", "/orders");
+    guard_txn_decoded(stream.txn);
+    const struct guard_verdict *verdict = check(&stream, "{\"item\":{\"x\":{\"y<\":1}},\"a'");
+    for (int i = 0; i < 1000; i++) {
+        verdict = guard_txn_request_check(stream.txn, stream.policy);
+        assert_int_equal(verdict->action, GUARD_ALERT);
+        assert_true(verdict->finding_count > 0);
+        assert_int_equal(verdict->finding_count, verdict->finding_total);
+        for (uint32_t k = 0; k < verdict->finding_count; k++) {
+            for (uint32_t other = 0; other < k; other++)
+                assert_false(
+                    verdict->findings[k].rule == verdict->findings[other].rule &&
+                    gd_span_equal(verdict->findings[k].name, verdict->findings[other].name));
+        }
+        if (i == 0)
+            used = stream.arena.used;
+        assert_int_equal(stream.arena.used, used);
+    }
+    uint32_t before = verdict->finding_count;
+    verdict = check(&stream, "\":2,\"other\":\"<script>\"}");
+    assert_true(verdict->finding_count > before);
+    assert_true(has(verdict, GUARD_RULE_NAME));
+    end(&stream);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_body_of_unknown_kind),
         cmocka_unit_test(test_frames_have_no_type),
+        cmocka_unit_test(test_findings_on_the_way),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
