@@ -154,6 +154,12 @@ static inline void http_run_protobuf_fault(void *ctx, enum guard_fault fault)
     http_run_fault(ctx, fault, GUARD_LOCATION_PROTOBUF);
 }
 
+static inline void http_run_trailer(void *ctx, struct guard_span name, struct guard_span value)
+{
+    http_run_mark(ctx, 't', 0, name);
+    http_run_mark(ctx, 'T', 0, value);
+}
+
 static inline void http_run_begin(void *ctx, enum gd_websocket_kind kind)
 {
     struct http_run *run = ctx;
@@ -217,7 +223,8 @@ static inline void http_run_body(struct http_run *run, enum guard_body_kind kind
                  http_run_close, http_run_json_fault, NULL, NULL},
         .blob = http_run_blob,
         .protobuf = {run, http_run_number, http_run_integer, http_run_bytes, http_run_bytes,
-                     http_run_message, http_run_message_end, http_run_protobuf_fault},
+                     http_run_message, http_run_message_end, http_run_protobuf_fault,
+                     http_run_trailer},
         .websocket = {run, http_run_begin, http_run_data, http_run_end, http_run_control,
                       http_run_websocket_fault},
         .framing = run->framing,

@@ -15,7 +15,8 @@ struct form {
     ngx_str_t type;
     const ngx_str_t *parts;
     ngx_uint_t part_count;
-    bool grpc; /* no body: the status is in header fields */
+    bool people;        /* the operator's page may stand in its place */
+    bool trailers_only; /* no body: the status is in header fields */
 };
 
 static const ngx_str_t text_parts[] = {ngx_string("403 Forbidden\n\nid: "), ngx_string("\n")};
@@ -28,13 +29,25 @@ static const ngx_str_t html_parts[] = {
                "<body>\n<h1>403 Forbidden</h1>\n<p>id: "),
     ngx_string("</p>\n</body>\n</html>\n")};
 
-static const struct form text_form = {NGX_HTTP_FORBIDDEN, ngx_string("text/plain"), text_parts, 2,
-                                      false};
-static const struct form json_form = {NGX_HTTP_FORBIDDEN, ngx_string("application/problem+json"),
-                                      json_parts, 2, false};
-static const struct form html_form = {NGX_HTTP_FORBIDDEN, ngx_string("text/html; charset=utf-8"),
-                                      html_parts, 2, false};
-static const struct form grpc_form = {NGX_HTTP_OK, ngx_string("application/grpc"), NULL, 0, true};
+/* The trailers of gRPC-Web are a frame of the body, where scripts of other origins can read them.
+ */
+static const ngx_str_t web_parts[] = {
+    ngx_string("\x80\0\0\0\x27grpc-status:7\r\ngrpc-message:Forbidden\r\n")};
+static const ngx_str_t web_text_parts[] = {
+    ngx_string("gAAAACdncnBjLXN0YXR1czo3DQpncnBjLW1lc3NhZ2U6Rm9yYmlkZGVuDQo=")};
+
+static const struct form text_form = {
+    NGX_HTTP_FORBIDDEN, ngx_string("text/plain"), text_parts, 2, true, false};
+static const struct form json_form = {
+    NGX_HTTP_FORBIDDEN, ngx_string("application/problem+json"), json_parts, 2, false, false};
+static const struct form html_form = {
+    NGX_HTTP_FORBIDDEN, ngx_string("text/html; charset=utf-8"), html_parts, 2, true, false};
+static const struct form grpc_form = {NGX_HTTP_OK, ngx_string("application/grpc"), NULL, 0, false,
+                                      true};
+static const struct form web_form = {
+    NGX_HTTP_OK, ngx_string("application/grpc-web+proto"), web_parts, 1, false, false};
+static const struct form web_text_form = {
+    NGX_HTTP_OK, ngx_string("application/grpc-web-text+proto"), web_text_parts, 1, false, false};
 
 static ngx_str_t request_header(const ngx_http_request_t *r, ngx_str_t name)
 {
@@ -120,6 +133,10 @@ static const struct form *accepted(ngx_str_t accept)
 static const struct form *choose(const ngx_http_request_t *r)
 {
     ngx_str_t type = request_header(r, (ngx_str_t)ngx_string("content-type"));
+    if (begins(type, (ngx_str_t)ngx_string("application/grpc-web-text")))
+        return &web_text_form;
+    if (begins(type, (ngx_str_t)ngx_string("application/grpc-web")))
+        return &web_form;
     if (begins(type, (ngx_str_t)ngx_string("application/grpc")))
         return &grpc_form;
     const struct form *form = accepted(request_header(r, (ngx_str_t)ngx_string("accept")));
@@ -133,7 +150,7 @@ static struct form form_for(ngx_http_request_t *r)
 {
     const gate_loc_conf_t *conf = ngx_http_get_module_loc_conf(r, ngx_http_guard_module);
     struct form form = *choose(r);
-    if (conf->page != NULL && conf->page->part_count > 0 && !form.grpc && !is_json(form.type)) {
+    if (conf->page != NULL && conf->page->part_count > 0 && form.people) {
         form.type = conf->page->type;
         form.parts = conf->page->parts;
         form.part_count = conf->page->part_count;
@@ -220,7 +237,7 @@ static bool make(ngx_http_request_t *r, gate_exchange_t *exchange, ngx_buf_t **b
     if (!add_id(r, id) ||
         !add_header(r, (ngx_str_t)ngx_string("Cache-Control"), (ngx_str_t)ngx_string("no-store")))
         return false;
-    if (form.grpc)
+    if (form.trailers_only)
         return make_grpc(r);
     *body = make_body(r, &form, id);
     if (*body == NULL)

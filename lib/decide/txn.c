@@ -6,6 +6,7 @@
 #include "base/arena.h"
 #include "decide/decide.h"
 #include "detect/leak.h"
+#include "http/base64.h"
 #include "profile/builder.h"
 #include "profile/memo.h"
 #include "profile/record.h"
@@ -14,7 +15,8 @@ struct answer {
     struct gd_builder *builder;
     struct gd_profile *profile; /* of the builder */
     struct gd_leaks leaks;
-    bool seen; /* its body is searched for leaks */
+    struct gd_base64 base64; /* of a body that is searched decoded */
+    bool seen;               /* its body is searched for leaks */
     bool decided;
     bool ended;
     struct gd_decision decision;
@@ -190,6 +192,7 @@ enum guard_rc guard_txn_response_begin(struct guard_txn *txn, uint32_t status)
         return GUARD_E_NOMEM;
     answer->decided = answer->ended = answer->seen = false;
     gd_leaks_begin(&answer->leaks);
+    answer->base64 = (struct gd_base64){.bits = 0};
     GUARD_TRY(gd_builder_begin_answer(&answer->builder, &txn->cfg, status, txn->arena));
     answer->profile = gd_builder_profile(answer->builder);
     clear(&answer->decision);
@@ -245,16 +248,28 @@ enum guard_body_kind guard_txn_response_decoded(struct guard_txn *txn)
                                : body_kind(txn->answer, gd_builder_decoded(txn->answer->builder));
 }
 
+static void search(struct answer *answer, struct guard_span text)
+{
+    enum { DECODED_BYTES = 768 };
+    uint8_t decoded[DECODED_BYTES];
+    bool plain = !gd_builder_is_base64(answer->builder);
+    if (plain)
+        gd_leaks_feed(&answer->leaks, text);
+    while (!plain && text.len > 0) {
+        size_t len = gd_base64_feed(&answer->base64, &text, decoded, sizeof(decoded));
+        gd_leaks_feed(&answer->leaks, gd_span(decoded, len));
+    }
+    answer->profile->leaks = gd_leaks_found(&answer->leaks);
+}
+
 void guard_txn_response_body(struct guard_txn *txn, struct guard_span chunk)
 {
     struct answer *answer = txn->answer;
     if (answer == NULL || answer->ended)
         return;
     size_t room = gd_builder_room(answer->builder);
-    if (answer->seen && room > 0) {
-        gd_leaks_feed(&answer->leaks, gd_span_head(chunk, room));
-        answer->profile->leaks = gd_leaks_found(&answer->leaks);
-    }
+    if (answer->seen && room > 0)
+        search(answer, gd_span_head(chunk, room));
     gd_builder_body(answer->builder, chunk);
 }
 

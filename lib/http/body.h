@@ -19,8 +19,8 @@ struct gd_media_type {
 void gd_media_type_parse(struct guard_span value, struct guard_arena *arena,
                          struct gd_media_type *out);
 /* JSON: application/json and anything ending in +json; FORM; MULTIPART form-data with a boundary;
- * GRPC: grpc and grpc-web with protocol buffers in them; EVENTS: text/event-stream; TEXT: text,
- * xml, javascript, +xml, graphql, grpc-web-text; NONE when there is no usable type (gd_body_begin
+ * GRPC: grpc, grpc-web and grpc-web-text with protocol buffers in them; EVENTS: text/event-stream;
+ * TEXT: text, xml, javascript, +xml, graphql; NONE when there is no usable type (gd_body_begin
  * then looks at the first byte); else BYTES. WEBSOCKET is said by no type. */
 enum guard_body_kind gd_body_kind(const struct gd_media_type *type);
 /* How protocol buffers come in a body of this type; BARE ones are of kind BYTES. */

@@ -237,6 +237,8 @@ enum gd_protobuf_framing gd_body_framing(const struct gd_media_type *media)
 {
     static const char *const grpc[] = {"application/grpc", "application/grpc+proto"};
     static const char *const web[] = {"application/grpc-web", "application/grpc-web+proto"};
+    static const char *const text[] = {"application/grpc-web-text",
+                                       "application/grpc-web-text+proto"};
     static const char *const bare[] = {"application/x-protobuf", "application/protobuf",
                                        "application/vnd.google.protobuf",
                                        "application/x-google-protobuf"};
@@ -244,16 +246,14 @@ enum gd_protobuf_framing gd_body_framing(const struct gd_media_type *media)
         return GD_PROTOBUF_GRPC;
     if (IS_ANY(media->type, web))
         return GD_PROTOBUF_GRPC_WEB;
+    if (IS_ANY(media->type, text))
+        return GD_PROTOBUF_GRPC_WEB_TEXT;
     return IS_ANY(media->type, bare) ? GD_PROTOBUF_BARE : GD_PROTOBUF_NONE;
 }
 
-/* gRPC frames hold what the suffix says; in grpc-web-text they are base64 as a whole. */
+/* gRPC frames hold what the suffix says. */
 static enum guard_body_kind kind_of_grpc(const struct gd_media_type *media)
 {
-    static const char *const text[] = {"application/grpc-web-text",
-                                       "application/grpc-web-text+proto"};
-    if (IS_ANY(media->type, text))
-        return GUARD_BODY_TEXT;
     return gd_body_framing(media) == GD_PROTOBUF_NONE ? GUARD_BODY_BYTES : GUARD_BODY_GRPC;
 }
 

@@ -25,13 +25,16 @@ struct gd_protobuf_handler {
     void (*close)(void *ctx, uint32_t node, uint32_t items);
     /* Each fault at most once. */
     void (*fault)(void *ctx, enum guard_fault fault);
+    /* A field of the last frame of gRPC-Web; both live as long as the arena. */
+    void (*trailer)(void *ctx, struct guard_span name, struct guard_span value);
 };
 
 enum gd_protobuf_framing {
-    GD_PROTOBUF_NONE = 0, /* no protocol buffers at all */
-    GD_PROTOBUF_GRPC,     /* a flag, a length, a message; again and again */
-    GD_PROTOBUF_GRPC_WEB, /* the same, with trailers as a last frame */
-    GD_PROTOBUF_BARE,     /* the body is one message */
+    GD_PROTOBUF_NONE = 0,      /* no protocol buffers at all */
+    GD_PROTOBUF_GRPC,          /* a flag, a length, a message; again and again */
+    GD_PROTOBUF_GRPC_WEB,      /* the same, with trailers as a last frame */
+    GD_PROTOBUF_GRPC_WEB_TEXT, /* that in base64, in one piece or in several */
+    GD_PROTOBUF_BARE,          /* the body is one message */
 };
 
 struct gd_protobuf; /* lives in the arena */
@@ -44,7 +47,8 @@ GUARD_MUST_USE enum guard_rc gd_protobuf_begin(struct gd_protobuf **out,
                                                struct guard_arena *arena);
 /* The chunk is borrowed for the call. Compressed messages are skipped with CONTENT_ENCODING. A
  * message beyond limits->value is read up to there, with VALUE_LENGTH. limits->leaves and depth
- * hold for each message. After a frame that is none the rest is ignored. */
+ * hold for each message. After a frame that is none, and after what isn't base64, the rest is
+ * ignored. Nothing may follow trailers. */
 void gd_protobuf_feed(struct gd_protobuf *protobuf, struct guard_span chunk);
 /* Reads what is left of an unfinished message, with TRUNCATED. */
 void gd_protobuf_end(struct gd_protobuf *protobuf);

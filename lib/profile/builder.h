@@ -31,6 +31,8 @@ enum guard_body_kind gd_builder_decoded(struct gd_builder *builder);
 void gd_builder_decoding_failed(struct gd_builder *builder);
 /* Bytes of body that may still be inspected. */
 size_t gd_builder_room(const struct gd_builder *builder);
+/* Whether what is of interest in the body is there in base64 only: gRPC-Web as text. */
+bool gd_builder_is_base64(const struct gd_builder *builder);
 /* After headers_end, of an exchange that changed to WebSocket: the body is frames. */
 void gd_builder_upgraded(struct gd_builder *builder, bool from_client);
 void gd_builder_body(struct gd_builder *builder, struct guard_span chunk);

@@ -140,6 +140,12 @@ static bool is_endless(enum guard_body_kind kind)
     return kind == GUARD_BODY_GRPC || kind == GUARD_BODY_WEBSOCKET || kind == GUARD_BODY_EVENTS;
 }
 
+bool gd_builder_is_base64(const struct gd_builder *builder)
+{
+    return builder->kind == GUARD_BODY_GRPC &&
+           gd_body_framing(&builder->media) == GD_PROTOBUF_GRPC_WEB_TEXT;
+}
+
 size_t gd_builder_room(const struct gd_builder *builder)
 {
     return is_endless(builder->kind) ? SIZE_MAX : builder->body_limit - builder->body_inspected;

@@ -71,8 +71,13 @@ static void on_fault(void *ctx, enum guard_fault fault)
     builder->sink.view.fault(ctx, fault, GUARD_LOCATION_PROTOBUF);
 }
 
+static void on_trailer(void *ctx, struct guard_span name, struct guard_span value)
+{
+    gd_builder_trailer(ctx, name, value);
+}
+
 void gd_builder_protobuf_sink(struct gd_builder *builder, struct gd_protobuf_handler *out)
 {
-    *out = (struct gd_protobuf_handler){builder,  on_field, on_integer, on_fixed,
-                                        on_bytes, on_open,  on_close,   on_fault};
+    *out = (struct gd_protobuf_handler){builder, on_field, on_integer, on_fixed,  on_bytes,
+                                        on_open, on_close, on_fault,   on_trailer};
 }

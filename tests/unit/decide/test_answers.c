@@ -335,6 +335,27 @@ static void test_checks_take_no_memory(void **state)
     compile(model, GUARD_MODE_BLOCK, GUARD_MODE_BLOCK);
 }
 
+/* What leaks in base64 leaks. */
+static void test_leak_in_text(void **state)
+{
+    (void)state;
+    const struct guard_span pieces =
+        GUARD_SPAN_LITERAL("AAAAACIKIHJvb3Q6eDowOjA6cm9vdDovcm9vdDovYmluL2Jhc2gK");
+    struct guard_txn *txn = begin("/users/7");
+    (void)guard_txn_request_end(txn);
+    assert_int_equal(guard_txn_response_begin(txn, 200), GUARD_OK);
+    guard_txn_response_header(txn, GUARD_SPAN_LITERAL("Content-Type"),
+                              GUARD_SPAN_LITERAL("application/grpc-web-text"));
+    assert_int_equal(guard_txn_response_headers_end(txn), GUARD_BODY_GRPC);
+    for (size_t i = 0; i < pieces.len; i++)
+        guard_txn_response_body(txn, gd_span(pieces.ptr + i, 1));
+    const struct guard_verdict *verdict = guard_txn_response_end(txn);
+    bool found = false;
+    for (uint32_t i = 0; i < verdict->finding_count; i++)
+        found |= verdict->findings[i].rule == GUARD_RULE_LEAK;
+    assert_true(found);
+}
+
 /* Long streams follow new policies, also those that know nothing. */
 static void test_policy_changes(void **state)
 {
@@ -447,11 +468,11 @@ static void test_unseen(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_model),          cmocka_unit_test(test_usual),
-        cmocka_unit_test(test_deviations),     cmocka_unit_test(test_modes),
-        cmocka_unit_test(test_on_the_way),     cmocka_unit_test(test_checks_take_no_memory),
-        cmocka_unit_test(test_policy_changes), cmocka_unit_test(test_exempt),
-        cmocka_unit_test(test_unseen),
+        cmocka_unit_test(test_model),        cmocka_unit_test(test_usual),
+        cmocka_unit_test(test_deviations),   cmocka_unit_test(test_modes),
+        cmocka_unit_test(test_on_the_way),   cmocka_unit_test(test_checks_take_no_memory),
+        cmocka_unit_test(test_leak_in_text), cmocka_unit_test(test_policy_changes),
+        cmocka_unit_test(test_exempt),       cmocka_unit_test(test_unseen),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -74,8 +74,54 @@ static void test_frames(void **state)
     grpc(TEXT("\0\0\0"), &trace_limits, "! protobuf truncated\n");
     check_framed(GUARD_BODY_GRPC, gd_span(NULL, 0), GD_PROTOBUF_GRPC_WEB, false,
                  TEXT("\0\0\0\0\2\x08\1\x80\0\0\0\x0fgrpc-status: 0\n"), &trace_limits,
-                 "${\n$.1=1\n$}1\n");
+                 "${\n$.1=1\n$}1\ntrailer grpc-status=0\n");
     grpc(TEXT("\x80\0\0\0\0"), &trace_limits, "! protobuf protobuf-syntax\n");
+}
+
+static void web(struct guard_span frames, const char *expected)
+{
+    check_framed(GUARD_BODY_GRPC, gd_span(NULL, 0), GD_PROTOBUF_GRPC_WEB, false, frames,
+                 &trace_limits, expected);
+}
+
+/* The last frame of gRPC-Web: the block of header fields of HTTP/1. */
+static void test_trailers(void **state)
+{
+    (void)state;
+    web(TEXT("\x80\0\0\0\x26grpc-status:0\r\ngrpc-message: all ok \r\n"),
+        "trailer grpc-status=0\ntrailer grpc-message=all ok\n");
+    web(TEXT("\x80\0\0\0\x06x:a\r\n\n"), "trailer x=a\n");
+    web(TEXT("\x80\0\0\0\0"), "");
+    web(TEXT("\x80\0\0\0\x0bno field\na:"), "! protobuf protobuf-syntax\ntrailer a=\n");
+    web(TEXT("\x80\0\0\0\x07"
+             "b d:1\na"),
+        "! protobuf protobuf-syntax\n");
+    web(TEXT("\x81\0\0\0\x02zz"), "! protobuf content-encoding\n");
+    web(TEXT("\x80\0\0\0\x09x:a"), "! protobuf truncated\ntrailer x=a\n");
+    /* What follows them is nobody's. */
+    web(TEXT("\x80\0\0\0\x03x:a\0\0\0\0\2\x08\1"), "trailer x=a\n! protobuf protobuf-syntax\n");
+}
+
+static void web_text(struct guard_span frames, const char *expected)
+{
+    check_framed(GUARD_BODY_GRPC, gd_span(NULL, 0), GD_PROTOBUF_GRPC_WEB_TEXT, false, frames,
+                 &trace_limits, expected);
+}
+
+static void test_text(void **state)
+{
+    (void)state;
+    /* All of it as one piece; a piece for each frame; pieces that end anywhere. */
+    web_text(TEXT("AAAAAAIIAQAAAAADCJYBgAAAAA9ncnBjLXN0YXR1czowDQo="),
+             "${\n$.1=1\n$}1\n${\n$.1=150\n$}1\ntrailer grpc-status=0\n");
+    web_text(TEXT("AAAAAAIIAQ==AAAAAAMIlgE=gAAAAA9ncnBjLXN0YXR1czowDQo="),
+             "${\n$.1=1\n$}1\n${\n$.1=150\n$}1\ntrailer grpc-status=0\n");
+    web_text(TEXT("AA==AAAAAgg=AQAAAAADCJY=AYAAAAAPZ3JwYy1zdGF0dXM6MA0K"),
+             "${\n$.1=1\n$}1\n${\n$.1=150\n$}1\ntrailer grpc-status=0\n");
+    web_text(TEXT("AAAAAAIIAQ==AAA"), "${\n$.1=1\n$}1\n! protobuf truncated\n");
+    web_text(TEXT("AAAAAAIIAQ==!AAAAAAMIlgE="), "${\n$.1=1\n$}1\n! protobuf protobuf-syntax\n");
+    web_text(TEXT("AAAAAA"), "! protobuf truncated\n");
+    web_text(TEXT(""), "");
 }
 
 static void test_broken(void **state)
@@ -147,9 +193,9 @@ static void test_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_guide),  cmocka_unit_test(test_real),   cmocka_unit_test(test_frames),
-        cmocka_unit_test(test_broken), cmocka_unit_test(test_limits), cmocka_unit_test(test_deep),
-        cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_guide),    cmocka_unit_test(test_real), cmocka_unit_test(test_frames),
+        cmocka_unit_test(test_trailers), cmocka_unit_test(test_text), cmocka_unit_test(test_broken),
+        cmocka_unit_test(test_limits),   cmocka_unit_test(test_deep), cmocka_unit_test(test_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -273,6 +273,15 @@ static void on_protobuf_fault(void *ctx, enum guard_fault fault)
     on_fault(ctx, fault, GUARD_LOCATION_PROTOBUF);
 }
 
+static void on_trailer(void *ctx, struct guard_span name, struct guard_span value)
+{
+    put_text(ctx, "trailer ");
+    put_bytes(ctx, name);
+    put_text(ctx, "=");
+    put_bytes(ctx, value);
+    put_text(ctx, "\n");
+}
+
 static const char *const kinds[] = {"text", "binary", "close", "ping", "pong"};
 
 static void on_begin(void *ctx, enum gd_websocket_kind kind)
@@ -316,7 +325,7 @@ struct gd_body_sink trace_sink(struct trace *trace)
         .json = trace_json(trace),
         .blob = on_blob,
         .protobuf = {trace, on_field, on_integer, on_fixed, on_bytes, on_message, on_message_end,
-                     on_protobuf_fault},
+                     on_protobuf_fault, on_trailer},
         .websocket = {trace, on_begin, on_data, on_end, on_control, on_websocket_fault},
         .framing = trace->framing,
         .from_client = trace->from_client,

@@ -121,6 +121,34 @@ static void test_grpc(void **state)
                 " object #3\n1 int\n2 bytes\n3 decimal\n");
 }
 
+/* Both kinds have the same fields; trailers are header fields, though the chunks are gone. */
+static void test_grpc_web(void **state)
+{
+    (void)state;
+    struct guard_span binary = TEXT("\000\000\000\000\014\010\226\001\022\007testing"
+                                    "\200\000\000\000\032grpc-status:0\015\012X-Note: a\015\012");
+    struct guard_span in_text = TEXT("AAAAAAwIlgESB3Rlc3Rpbmc="
+                                     "gAAAABpncnBjLXN0YXR1czowDQpYLU5vdGU6IGENCg==");
+    const char *expected = " object #2\n1 int\n2 word\n";
+    const char *types[] = {"application/grpc-web", "application/grpc-web+proto",
+                           "application/grpc-web-text", "application/grpc-web-text+proto"};
+    for (size_t i = 0; i < 4; i++) {
+        struct guard_span body = i < 2 ? binary : in_text;
+        check_bytes(types[i], body, GUARD_LOCATION_PROTOBUF, GUARD_BODY_GRPC, expected);
+        struct exchange exchange;
+        const struct gd_profile *profile = run_bytes(&exchange, types[i], body, 1);
+        assert_int_equal(profile->faults[GUARD_LOCATION_HEADER], 0);
+        uint32_t found = 0;
+        for (uint32_t k = 0; k < profile->field_count; k++) {
+            struct guard_span name = profile->fields[k].name;
+            found +=
+                gd_span_equal(name, TEXT("grpc-status")) || gd_span_equal(name, TEXT("x-note"));
+        }
+        assert_int_equal(found, 2);
+        exchange_fini(&exchange);
+    }
+}
+
 static void test_graphql(void **state)
 {
     (void)state;
@@ -303,10 +331,10 @@ static void test_events(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_grpc),           cmocka_unit_test(test_graphql),
-        cmocka_unit_test(test_graphql_member), cmocka_unit_test(test_memory),
-        cmocka_unit_test(test_endless),        cmocka_unit_test(test_websocket),
-        cmocka_unit_test(test_events),
+        cmocka_unit_test(test_grpc),      cmocka_unit_test(test_grpc_web),
+        cmocka_unit_test(test_graphql),   cmocka_unit_test(test_graphql_member),
+        cmocka_unit_test(test_memory),    cmocka_unit_test(test_endless),
+        cmocka_unit_test(test_websocket), cmocka_unit_test(test_events),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
