@@ -10,10 +10,22 @@
 /* What is seen around a word: so many bytes before its anchor's last byte, and from this on. */
 enum { GD_LEAK_BEFORE = 136, GD_LEAK_AFTER = 104, GD_LEAK_TAIL = GD_LEAK_BEFORE + GD_LEAK_AFTER };
 
+enum { GD_LEAK_CARDS = 4 };
+
+/* Numbers that may be those of cards, where nothing but their number can tell. */
+struct gd_leak_numbers {
+    uint64_t cards[GD_LEAK_CARDS]; /* distinct ones */
+    uint64_t end;                  /* of the last that was looked at, in the body */
+    uint32_t like;                 /* of cards[] */
+    uint32_t unlike;
+};
+
 /* Caller's storage; owns nothing. */
 struct gd_leaks {
     uint32_t found; /* bit per enum guard_leak */
     uint32_t len;   /* of tail */
+    uint64_t seen;  /* bytes of the body, to the end of tail */
+    struct gd_leak_numbers numbers;
     uint8_t tail[GD_LEAK_TAIL];
 };
 

@@ -1,10 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Numbers of payment cards: a length that fits the issuer, groups as they are printed or none, the
- * check digit. Numbers of this length are often something else, so what stands beside them decides
- * too. */
+ * check digit. Numbers of this length are often something else (of random ids that begin like a
+ * card one in ten has the right check digit), so what stands beside them decides too. */
 #include "detect/leak_rule.h"
 
-enum { CARD_MIN = 13, CARD_MAX = 19 };
+#include "base/span.h"
+
+enum {
+    CARD_MIN = 13,
+    CARD_MAX = 19,
+    BETWEEN_MAX = 12, /* from a name to its number: quotes, colon, blanks, tags' brackets */
+    NAME_MAX = 32,
+};
 
 #define LENGTH(n) (1u << ((n)-CARD_MIN))
 
@@ -143,7 +150,124 @@ static unsigned read(const uint8_t *text, size_t len, size_t begin, size_t *end,
     return total;
 }
 
-bool gd_leak_card(const uint8_t *text, size_t len, size_t at)
+static bool lower_letter(uint8_t byte)
+{
+    return byte >= 'a' && byte <= 'z';
+}
+
+static bool upper_letter(uint8_t byte)
+{
+    return byte >= 'A' && byte <= 'Z';
+}
+
+static bool same(struct guard_span text, const char *lower)
+{
+    size_t len = strlen(lower);
+    if (text.len < len)
+        return false;
+    for (size_t i = 0; i < len; i++) {
+        if ((text.ptr[i] | 0x20) != (uint8_t)lower[i])
+            return false;
+    }
+    return true;
+}
+
+/* How long one of these words is that the text begins with, the longest; 0: none. */
+static size_t one_of(struct guard_span text, const char *const *words, size_t count)
+{
+    size_t longest = 0;
+    for (size_t i = 0; i < count; i++) {
+        size_t len = strlen(words[i]);
+        if (len > longest && same(text, words[i]))
+            longest = len;
+    }
+    return longest;
+}
+#define ONE_OF(text, words) one_of(text, words, sizeof(words) / sizeof((words)[0]))
+
+/* A word ends at text[at], at > 0: no letter follows, or one that begins the next ("cardNumber").
+ */
+static bool word_ends(struct guard_span text, size_t at)
+{
+    return at == text.len || !letter(text.ptr[at]) ||
+           (lower_letter(text.ptr[at - 1]) && upper_letter(text.ptr[at]));
+}
+
+static const char *const numbers[] = {"number", "numbers", "num", "no", "nr", "n"};
+
+/* What stands behind the words for a card makes it something else: an id, a token. */
+static bool says_other(struct guard_span rest)
+{
+    static const char *const others[] = {"id", "ids", "token", "hash", "uuid", "ref"};
+    while (rest.len > 0 && !letter(rest.ptr[0]))
+        rest = gd_span_from(rest, 1);
+    size_t len = ONE_OF(rest, others);
+    return len > 0 && word_ends(rest, len);
+}
+
+/* "card", "credit_card", "creditcardnumber", "ccnum", "PAN"; not "discard", "cardinality", "span",
+ * "company". */
+static bool says_card(struct guard_span word)
+{
+    static const char *const kinds[] = {"credit", "debit", "bank", "payment", "pay"};
+    static const char *const heads[] = {"card", "cards", "pan", "cc"};
+    size_t kind = ONE_OF(word, kinds);
+    size_t head = ONE_OF(gd_span_from(word, kind), heads);
+    if (head == 0)
+        return false;
+    size_t end = kind + head;
+    if (!word_ends(word, end)) {
+        size_t tail = ONE_OF(gd_span_from(word, end), numbers);
+        end += tail;
+        if (tail == 0 || !word_ends(word, end))
+            return false;
+    }
+    return !says_other(gd_span_from(word, end));
+}
+
+static bool in_name(uint8_t byte)
+{
+    return letter(byte) || digit(byte) || byte == '_' || byte == '-' || byte == '.' || byte == ' ';
+}
+
+static bool word_starts(const uint8_t *text, size_t at)
+{
+    return letter(text[at]) && (at == 0 || !letter(text[at - 1]) ||
+                                (lower_letter(text[at - 1]) && upper_letter(text[at])));
+}
+
+/* The name before text[*end]: its first byte; *end is moved to where it ends. */
+static size_t name_before(const uint8_t *text, size_t *end)
+{
+    size_t limit = *end;
+    while (*end > 0 && limit - *end < BETWEEN_MAX && !letter(text[*end - 1]) &&
+           !digit(text[*end - 1]) && text[*end - 1] != ',' && text[*end - 1] != ';' &&
+           text[*end - 1] != '}')
+        --*end;
+    size_t at = *end;
+    while (at > 0 && *end - at < NAME_MAX && in_name(text[at - 1]))
+        at--;
+    return at;
+}
+
+/* Does what stands before text[begin] name it a card's number? "card":{"number":... as well. */
+static bool named(const uint8_t *text, size_t begin)
+{
+    size_t end = begin;
+    for (int level = 0; level < 2; level++) {
+        size_t first = name_before(text, &end);
+        for (size_t at = first; at < end; at++) {
+            if (word_starts(text, at) && says_card(gd_span(text + at, end - at)))
+                return true;
+        }
+        if (end - first == 0 || ONE_OF(gd_span(text + first, end - first), numbers) != end - first)
+            return false;
+        end = first;
+    }
+    return false;
+}
+
+enum gd_leak_card gd_leak_card(const uint8_t *text, size_t len, size_t at, uint64_t *number)
 {
     uint8_t digits[CARD_MAX];
     uint8_t separator;
@@ -152,6 +276,13 @@ bool gd_leak_card(const uint8_t *text, size_t len, size_t at)
     while (begin > 0 && at - begin < CARD_MAX && digit(text[begin - 1]))
         begin--;
     unsigned total = read(text, len, begin, &end, digits, &separator);
-    return total >= CARD_MIN && issued(digits, total) && begins(text, begin, separator) &&
-           ends(text, len, end, separator) && luhn(digits, total);
+    if (total < CARD_MIN || !issued(digits, total) || !begins(text, begin, separator) ||
+        !ends(text, len, end, separator))
+        return GD_LEAK_CARD_NONE;
+    *number = 0;
+    for (unsigned i = 0; i < total; i++)
+        *number = *number * 10 + digits[i];
+    if (!luhn(digits, total))
+        return separator == 0 ? GD_LEAK_CARD_UNLIKE : GD_LEAK_CARD_NONE;
+    return separator != 0 || named(text, begin) ? GD_LEAK_CARD_SURE : GD_LEAK_CARD_LIKE;
 }

@@ -59,8 +59,14 @@ struct gd_leak_place {
 
 bool gd_leak_rule_fits(enum gd_leak_rule rule, const struct gd_leak_place *place);
 
-/* Is a payment card's number in the run of digits to which text[at] belongs? The answer hangs on
- * less than 32 bytes before and behind `at`. */
-bool gd_leak_card(const uint8_t *text, size_t len, size_t at);
+/* Is a payment card's number in the run of digits to which text[at] belongs? */
+enum gd_leak_card {
+    GD_LEAK_CARD_NONE = 0,
+    GD_LEAK_CARD_UNLIKE, /* begins as one and is as long, but its check digit is wrong */
+    GD_LEAK_CARD_LIKE,   /* all is right, as of one in ten of random numbers that begin so */
+    GD_LEAK_CARD_SURE,   /* in groups as printed, or behind a name that says what it is */
+};
+/* The answer hangs on less than 128 bytes before and 32 behind `at`. *number is set unless NONE. */
+enum gd_leak_card gd_leak_card(const uint8_t *text, size_t len, size_t at, uint64_t *number);
 
 #endif

@@ -4,6 +4,7 @@
 #include "detect/leak_rule.h"
 
 #include "base/span.h"
+#include "support/random.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,14 +12,16 @@
 
 #include <cmocka.h>
 
-static bool card(const char *text)
+static enum gd_leak_card card(const char *text)
 {
     size_t len = strlen(text);
-    bool found = false;
+    enum gd_leak_card found = GD_LEAK_CARD_NONE;
     for (size_t at = 1; at < len; at++) {
         if (text[at] < '0' || text[at] > '9' || text[at - 1] < '0' || text[at - 1] > '9')
             continue;
-        found = gd_leak_card((const uint8_t *)text, len, at) || found;
+        uint64_t number;
+        enum gd_leak_card here = gd_leak_card((const uint8_t *)text, len, at, &number);
+        found = here > found ? here : found;
     }
     return found;
 }
@@ -54,7 +57,7 @@ static void test_cards(void **state)
         "card=4111111111111111&x=1",
     };
     for (size_t i = 0; i < sizeof(cards) / sizeof(cards[0]); i++)
-        if (!card(cards[i]))
+        if (card(cards[i]) < GD_LEAK_CARD_LIKE)
             fail_msg("not found: %s", cards[i]);
 }
 
@@ -93,8 +96,85 @@ static void test_others(void **state)
         "[4111,1111,1111,1111]",
     };
     for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
-        if (card(others[i]))
+        if (card(others[i]) > GD_LEAK_CARD_UNLIKE)
             fail_msg("found: %s", others[i]);
+}
+
+/* One alone is believed in groups, or when its name says so. */
+static void test_sure(void **state)
+{
+    (void)state;
+    static const char *const sure[] = {
+        "4111 1111 1111 1111",
+        "x 4012-8888-8888-1881",
+        "amex: 3782 822463 10005",
+        "{\"card\":4111111111111111}",
+        "{\"cardNumber\" : \"4111111111111111\"}",
+        "{\"credit_card\":\"4111111111111111\"}",
+        "{\"creditCardNo\":\"5555555555554444\"}",
+        "creditcard=378282246310005&x=1",
+        "<CardNumber>6011111111111117</CardNumber>",
+        "<pan>3530111333300000</pan>",
+        "{\"PAN\":\"30569309025904\"}",
+        "{\"customer_pan\":\"30569309025904\"}",
+        "{\"ccnum\":\"6200000000000005\"}",
+        "{\"cc_number\":\"2200000000000004\"}",
+        "{\"card1\":\"2223003122003222\"}",
+        "{\"cards\":[\"4222222222222\"]}",
+        "{\"number_of_card\":\"4222222222222\"}",
+        "{\"card\":{\"number\":\"4111111111111111\"}}",
+        "card number: 4111111111111111",
+        "Card No. 4111111111111111",
+    };
+    static const char *const like[] = {
+        "{\"order\":4111111111111111}",
+        "{\"number\":4111111111111111}",
+        "{\"tracking_number\":\"6011111111111117\"}",
+        "{\"id\":4111111111111111,\"card\":1}",
+        "{\"card\":null,\"id\":4111111111111111}",
+        "{\"card\":{\"id\":4111111111111111}}",
+        "{\"card_id\":4111111111111111}",
+        "{\"cardId\":4111111111111111}",
+        "{\"cardToken\":4111111111111111}",
+        "{\"discard\":4111111111111111}",
+        "{\"wildcard\":4111111111111111}",
+        "{\"cardinality\":4111111111111111}",
+        "{\"company\":4111111111111111}",
+        "<span>4111111111111111</span>",
+        "{\"panel\":4111111111111111}",
+        "{\"account\":4111111111111111}",
+        "{\"success\":4111111111111111}",
+    };
+    for (size_t i = 0; i < sizeof(sure) / sizeof(sure[0]); i++)
+        if (card(sure[i]) != GD_LEAK_CARD_SURE)
+            fail_msg("not sure: %s", sure[i]);
+    for (size_t i = 0; i < sizeof(like) / sizeof(like[0]); i++)
+        if (card(like[i]) != GD_LEAK_CARD_LIKE)
+            fail_msg("%d: %s", card(like[i]), like[i]);
+}
+
+/* Ids, times in micro- and nanoseconds, and floats of ordinary services: never sure. */
+static void test_random_numbers(void **state)
+{
+    (void)state;
+    struct test_random random = test_random_start("cards");
+    unsigned like = 0;
+    for (unsigned i = 0; i < 20000; i++) {
+        char text[96];
+        unsigned long long r = test_random_next(&random);
+        snprintf(text, sizeof(text),
+                 i % 4 == 0   ? "{\"order_id\":%016llu}"
+                 : i % 4 == 1 ? "{\"tracking\":\"4%015llu\"}"
+                 : i % 4 == 2 ? "{\"ns\":17%017llu,\"us\":1764209134000123}"
+                              : "{\"ratio\":0.4%015llu,\"lat\":48.5%015llu}",
+                 i % 4 == 0 ? r % 10000000000000000 : r % 1000000000000000, r % 1000000000000000);
+        enum gd_leak_card found = card(text);
+        assert_int_not_equal(found, GD_LEAK_CARD_SURE);
+        like += found == GD_LEAK_CARD_LIKE;
+        if (i % 4 >= 2)
+            assert_int_equal(found, GD_LEAK_CARD_NONE);
+    }
+    assert_in_range(like, 300, 900); /* why the number alone isn't enough */
 }
 
 /* Whatever has the right prefix and length: nine of ten fail by their check digit. */
@@ -105,14 +185,15 @@ static void test_check_digit(void **state)
     for (unsigned i = 0; i < 1000; i++) {
         char text[32];
         snprintf(text, sizeof(text), "453201511283%04u", i);
-        found += card(text);
+        found += card(text) == GD_LEAK_CARD_LIKE;
     }
     assert_int_equal(found, 100);
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_cards), cmocka_unit_test(test_others),
-                                       cmocka_unit_test(test_check_digit)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_cards), cmocka_unit_test(test_others), cmocka_unit_test(test_sure),
+        cmocka_unit_test(test_random_numbers), cmocka_unit_test(test_check_digit)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
