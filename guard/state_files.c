@@ -5,7 +5,6 @@
 #include "command.h"
 #include "common/file.h"
 #include "common/guardian.h"
-#include "common/json_writer.h"
 
 #include <errno.h>
 #include <pwd.h>
@@ -104,30 +103,40 @@ void user_name(char *out, size_t cap)
         snprintf(out, cap, "uid %ld", (long)getuid());
 }
 
+void state_line_begin(struct state_line *line)
+{
+    char user[128];
+    user_name(user, sizeof(user));
+    json_writer_init(&line->json, line->text, sizeof(line->text));
+    json_open(&line->json, NULL, '{');
+    json_integer(&line->json, "time_ms", (int64_t)clock_unix_ms());
+    json_text(&line->json, "by", user);
+}
+
+bool state_line_append(struct state_line *line, const char *dir, const char *file)
+{
+    char path[STATE_PATH_MAX];
+    struct guard_err err;
+    json_close(&line->json, '}');
+    if (line->json.overflow)
+        return complain(0, "the reason is too long") != 0;
+    if (state_path(path, dir, "", (struct guard_span){NULL, 0}, file) != GUARD_OK)
+        return complain(0, "the path is too long") != 0;
+    if (file_append_line(path, (struct guard_span){(const uint8_t *)line->text, line->json.len},
+                         &err) != GUARD_OK)
+        return complain(0, "%s", err.text) != 0;
+    return true;
+}
+
 bool state_audit(const char *dir, struct guard_span service, const char *action, const char *before,
                  const char *after, const char *reason)
 {
-    char path[STATE_PATH_MAX];
-    char line[4096];
-    char user[128];
-    struct json_writer json;
-    struct guard_err err;
-    user_name(user, sizeof(user));
-    json_writer_init(&json, line, sizeof(line));
-    json_open(&json, NULL, '{');
-    json_integer(&json, "time_ms", (int64_t)clock_unix_ms());
-    json_text(&json, "by", user);
-    json_text(&json, "action", action);
-    json_string(&json, "service", service);
-    json_text(&json, "before", before);
-    json_text(&json, "after", after);
-    json_text(&json, "reason", reason);
-    json_close(&json, '}');
-    if (json.overflow)
-        return complain(0, "the reason is too long") != 0;
-    if (state_path(path, dir, "", (struct guard_span){NULL, 0}, "audit.jsonl") != GUARD_OK ||
-        file_append_line(path, (struct guard_span){(const uint8_t *)line, json.len}, &err) !=
-            GUARD_OK)
-        return complain(0, "%s", err.text) != 0;
-    return true;
+    struct state_line line;
+    state_line_begin(&line);
+    json_text(&line.json, "action", action);
+    json_string(&line.json, "service", service);
+    json_text(&line.json, "before", before);
+    json_text(&line.json, "after", after);
+    json_text(&line.json, "reason", reason);
+    return state_line_append(&line, dir, "audit.jsonl");
 }

@@ -4,6 +4,7 @@
 #define GUARD_CLI_STATE_FILES_H
 
 #include "common/document.h"
+#include "common/json_writer.h"
 #include "common/state.h"
 
 #include <guard/guardian.h>
@@ -35,6 +36,15 @@ bool state_audit(const char *dir, struct guard_span service, const char *action,
 /* Whatever the caller's umask is: workers and guardd read by their group what is written from here
  * on, and nobody else does. */
 void state_share(void);
+/* A line that tells what a person did or said: when and who come first, then what the caller writes
+ * into json, then it is appended to a file of the state directory in one write. */
+struct state_line {
+    struct json_writer json;
+    char text[4096];
+};
+void state_line_begin(struct state_line *line);
+/* False after a message. */
+bool state_line_append(struct state_line *line, const char *dir, const char *file);
 /* The user's name for audits: $SUDO_USER, else the account's, else its number. */
 void user_name(char *out, size_t cap);
 

@@ -5,12 +5,12 @@
 
 #include "alert_log.h"
 #include "command.h"
-#include "common/file.h"
-#include "common/json_writer.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define TRIAGE_FILE "triage.jsonl"
 
 enum { TRIAGE_STATE, TRIAGE_REASON };
 
@@ -30,12 +30,6 @@ static const char *state_of(const char *text)
             return states[i];
     }
     return NULL;
-}
-
-static bool path_of(char out[STATE_PATH_MAX], const char *dir)
-{
-    return state_path(out, dir, "", (struct guard_span){NULL, 0}, "triage.jsonl") == GUARD_OK ||
-           complain(0, "the path is too long") != 0;
 }
 
 static void copy(char *out, size_t cap, const char *text)
@@ -85,8 +79,8 @@ bool triage_read(struct triage *triage, const char *dir)
 {
     char path[STATE_PATH_MAX];
     *triage = (struct triage){NULL, 0, 0};
-    if (!path_of(path, dir))
-        return false;
+    if (state_path(path, dir, "", (struct guard_span){NULL, 0}, TRIAGE_FILE) != GUARD_OK)
+        return complain(0, "the path is too long") != 0;
     FILE *file = fopen(path, "r");
     if (file == NULL)
         return errno == ENOENT || complain(0, "%s: %s", path, strerror(errno)) != 0;
@@ -158,27 +152,13 @@ static void look(void *ctx, const struct document_node *alert, struct guard_span
 static bool append(const char *dir, const struct search *search, const char *state,
                    const char *reason)
 {
-    char path[STATE_PATH_MAX];
-    char line[4096];
-    char user[128];
-    struct json_writer json;
-    struct guard_err err;
-    user_name(user, sizeof(user));
-    json_writer_init(&json, line, sizeof(line));
-    json_open(&json, NULL, '{');
-    json_integer(&json, "time_ms", (int64_t)clock_unix_ms());
-    json_text(&json, "by", user);
-    json_text(&json, "id", search->id);
-    json_text(&json, "service", search->service);
-    json_text(&json, "state", state);
-    json_text(&json, "reason", reason);
-    json_close(&json, '}');
-    if (json.overflow)
-        return complain(0, "the reason is too long") != 0;
-    return path_of(path, dir) &&
-           (file_append_line(path, (struct guard_span){(const uint8_t *)line, json.len}, &err) ==
-                GUARD_OK ||
-            complain(0, "%s", err.text) != 0);
+    struct state_line line;
+    state_line_begin(&line);
+    json_text(&line.json, "id", search->id);
+    json_text(&line.json, "service", search->service);
+    json_text(&line.json, "state", state);
+    json_text(&line.json, "reason", reason);
+    return state_line_append(&line, dir, TRIAGE_FILE);
 }
 
 static int run(const struct arguments *arguments)
