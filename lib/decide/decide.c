@@ -16,6 +16,8 @@ void gd_candidate_add(struct gd_decision *decision, const struct gd_candidate *c
 {
     uint16_t threshold = decision->verdict.threshold;
     struct gd_candidate limited;
+    if (decision->values_only && !candidate->configured && !gd_options_value(candidate))
+        return;
     if (decision->misfit_limit != UINT16_MAX) {
         limited = gd_misfit_limited(decision, candidate);
         candidate = &limited;
@@ -75,7 +77,7 @@ static enum guard_decision conclude(const struct gd_decision *decision)
     }
     if (configured)
         return GUARD_BLOCK;
-    if (decision->exempt)
+    if (decision->exempt && !decision->values_only)
         return GUARD_PASS;
     if (verdict->score >= verdict->threshold)
         return GUARD_BLOCK;
@@ -121,6 +123,8 @@ static bool begin(struct gd_decision *decision, const struct gd_deciding *decidi
     decision->endpoint = NULL;
     decision->candidate_count = 0;
     decision->misfit_limit = UINT16_MAX;
+    decision->values_only = false;
+    decision->methods_at = GD_POLICY_NONE;
     decision->partial = deciding->partial;
     decision->bodyless = false;
     if (policy == NULL)
@@ -139,15 +143,18 @@ void gd_decide(struct gd_decision *decision, const struct gd_deciding *deciding,
     const struct gd_policy_header *header = deciding->policy->header;
     decision->part = profile->outbound ? GUARD_PART_OUTBOUND : GUARD_PART_REQUEST;
     decision->exempt = gd_profile_exempt(profile);
+    decision->values_only = gd_profile_values_only(profile);
     decision->common =
         (struct gd_common){true,           GD_POLICY_NONE,    header->required, header->strength,
                            header->faults, header->exchanges, header->clients};
     gd_walk(decision);
     gd_rules_message(decision);
     gd_rules_fields(decision);
+    uint32_t mode = decision->endpoint != NULL ? decision->endpoint->mode : header->request_mode;
+    if (decision->methods_at != GD_POLICY_NONE)
+        mode = gd_rules_options(decision);
     if (decision->candidate_count > 0)
-        gd_judge(decision,
-                 decision->endpoint != NULL ? decision->endpoint->mode : header->request_mode);
+        gd_judge(decision, mode);
 }
 
 /* What the service answers with in this class of status; NULL: never seen. */

@@ -56,9 +56,12 @@ struct gd_decision {
     struct guard_span template_text;
 
     enum guard_part part;
-    bool partial;  /* the message goes on: nothing is missing yet */
-    bool exempt;   /* learned rules don't hold */
-    bool bodyless; /* a response that can't have a body, or only a part of it */
+    bool partial;        /* the message goes on: nothing is missing yet */
+    bool exempt;         /* learned rules don't hold */
+    bool values_only;    /* but for those on values of the target: OPTIONS */
+    bool bodyless;       /* a response that can't have a body, or only a part of it */
+    uint32_t methods_at; /* with values_only: the node of the path's other methods, or
+                            GD_POLICY_NONE */
     const struct guard_policy *policy;
     const struct gd_profile *profile;
     struct gd_common common;
@@ -124,6 +127,10 @@ void gd_rules_message(struct gd_decision *decision);
 void gd_rules_faults(struct gd_decision *decision, uint32_t location, uint64_t found);
 /* rules_field.c: one known field. */
 void gd_rules_field(struct gd_decision *decision, uint32_t index, uint32_t known_index);
+/* options.c: whether a candidate is of a value, in a target that other methods have as well. */
+bool gd_options_value(const struct gd_candidate *candidate);
+/* The values of the target, by what any method has there. Returns the mode, the mildest of all. */
+uint32_t gd_rules_options(struct gd_decision *decision);
 /* fields.c: every field, unknown and missing names. */
 void gd_rules_fields(struct gd_decision *decision);
 

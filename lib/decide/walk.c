@@ -23,6 +23,7 @@ struct walk {
     uint32_t endpoint; /* GD_POLICY_NONE: none so far */
     uint32_t pending;  /* a pending endpoint */
     uint32_t other;    /* node of the path with other methods */
+    struct way other_way;
     bool methods_said; /* a person listed the methods of one of them */
     uint32_t stuck;    /* the node farthest on the way */
     uint32_t stuck_at; /* its number of segments */
@@ -73,8 +74,10 @@ static bool arrive(struct walk *walk, uint32_t index)
             walk->pending = i;
     }
     walk->methods_said |= (node->flags & GD_NODE_METHODS_SAID) != 0;
-    if (node->endpoint_count > 0 && walk->other == GD_POLICY_NONE)
+    if (node->endpoint_count > 0 && walk->other == GD_POLICY_NONE) {
         walk->other = index;
+        walk->other_way = walk->way;
+    }
     return false;
 }
 
@@ -190,6 +193,18 @@ static uint32_t clients_at(const struct guard_policy *policy, const struct gd_po
     return clients;
 }
 
+static void values_of_others(const struct walk *walk)
+{
+    struct gd_decision *decision = walk->decision;
+    if (!decision->values_only)
+        return;
+    const struct gd_policy_node *node = &walk->policy->nodes[walk->other];
+    decision->methods_at = walk->other;
+    decision->wildcards = walk->other_way.wildcards;
+    decision->template_text =
+        gd_policy_span(walk->policy, walk->policy->endpoints[node->endpoint_first].template_text);
+}
+
 static void method_unknown(struct walk *walk)
 {
     const struct gd_policy_node *node = &walk->policy->nodes[walk->other];
@@ -207,6 +222,7 @@ static void method_unknown(struct walk *walk)
     walk->decision->template_text =
         gd_policy_span(walk->policy, walk->policy->endpoints[node->endpoint_first].template_text);
     gd_candidate_add(walk->decision, &candidate);
+    values_of_others(walk);
 }
 
 static void endpoint_pending(struct walk *walk)
@@ -252,9 +268,17 @@ static bool found_misfit(const struct walk *walk)
                          .pending = GD_POLICY_NONE,
                          .other = GD_POLICY_NONE,
                          .stuck = GD_POLICY_NONE};
-    if (again.values == 0 || !visit(&again, 0, 0))
+    if (again.values == 0)
         return false;
-    found(&again);
+    if (visit(&again, 0, 0)) {
+        found(&again);
+        return true;
+    }
+    if (!walk->decision->values_only || again.other == GD_POLICY_NONE)
+        return false;
+    again.way = again.other_way;
+    values_of_others(&again);
+    misfit(&again);
     return true;
 }
 

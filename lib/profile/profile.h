@@ -107,5 +107,7 @@ static inline bool gd_profile_is_faulty(const struct gd_profile *profile)
 /* Requests that nobody trains and no learned rule blocks: declared ones, OPTIONS, ACME challenges.
  */
 bool gd_profile_exempt(const struct gd_profile *profile);
+/* Of these, OPTIONS: its target holds the values of another method's, which can be judged. */
+bool gd_profile_values_only(const struct gd_profile *profile);
 
 #endif

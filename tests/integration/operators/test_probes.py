@@ -74,6 +74,24 @@ def test_values(front, value, exempt):
     assert status_of(nginx)["exempt"] == exempt
 
 
+def test_preflights_pass_as_what_they_ask_for(front, learned):
+    """To whatever clients send, from anywhere and for anything; but a value that no method lets pass is one here, too."""
+    nginx = front()
+    preflight = ["-X", "OPTIONS", "-H", "Origin: https://x.example", "-H", "Access-Control-Request-Method: PATCH",
+                 "-H", "Access-Control-Request-Headers: x-a'b, content-type"]
+    seen = {}
+    for exchange in Shop(5, clients=60, service="svc").many(300):  # the first that were learned
+        target = exchange["request"]["target"]
+        seen.setdefault((exchange["request"]["method"], target.partition("?")[0].split("/")[1]), target)
+    assert len(seen) >= 4
+    for target in seen.values():
+        assert nginx.curl(target, *preflight).status == 200, target
+    alerts = [alert for alert in front.state.alerts() if alert["method"] == "OPTIONS"]
+    assert alerts == []
+    assert nginx.curl("/users?username=tom%27%20or%201%3D1").status == 403
+    assert nginx.curl("/users?username=tom%27%20or%201%3D1", *preflight).status == 403
+
+
 @pytest.mark.parametrize("path,options", [
     ("/users?username=tom", ["-X", "OPTIONS", "-H", "Access-Control-Request-Method: DELETE", "-H", "Origin: https://x.example"]),
     ("/", ["-X", "OPTIONS"]),
