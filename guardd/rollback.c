@@ -10,6 +10,7 @@
 #include "common/json_writer.h"
 #include "common/log.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
