@@ -568,11 +568,19 @@ static enum guard_rc parts_time(struct reading *reading, const struct document_n
     return read_mode(reading, node, &((struct guard_guardian *)target)->time_mode);
 }
 
+static enum guard_rc parts_client(struct reading *reading, const struct document_node *node,
+                                  void *target)
+{
+    return read_mode(reading, node, &((struct guard_guardian *)target)->client_mode);
+}
+
 static enum guard_rc control_parts(struct reading *reading, const struct document_node *node,
                                    void *target)
 {
-    static const struct member members[] = {
-        {"request", parts_request}, {"response", parts_response}, {"time", parts_time}};
+    static const struct member members[] = {{"request", parts_request},
+                                            {"response", parts_response},
+                                            {"time", parts_time},
+                                            {"client", parts_client}};
     return read_members(reading, node, members, sizeof(members) / sizeof(members[0]), target);
 }
 
@@ -635,12 +643,15 @@ static enum guard_rc read_control(struct reading *reading, const struct document
     };
     struct guard_guardian *guardian = target;
     const enum guard_mode unsaid = (enum guard_mode) - 1;
-    guardian->request_mode = guardian->response_mode = guardian->time_mode = unsaid;
+    guardian->request_mode = guardian->response_mode = unsaid;
+    guardian->time_mode = guardian->client_mode = unsaid;
     GUARD_TRY(read_members(reading, node, members, sizeof(members) / sizeof(members[0]), guardian));
     if (guardian->request_mode == unsaid)
         guardian->request_mode = guardian->mode;
     if (guardian->response_mode == unsaid)
         guardian->response_mode = guardian->mode;
+    if (guardian->client_mode == unsaid)
+        guardian->client_mode = guardian->mode;
     if (guardian->time_mode == unsaid)
         guardian->time_mode = guard_time_mode_default(guardian->mode);
     return GUARD_OK;

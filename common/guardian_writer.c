@@ -245,6 +245,7 @@ static void put_parts(struct text *text, const struct guard_guardian *guardian)
         {"request", guardian->request_mode, guardian->mode},
         {"response", guardian->response_mode, guardian->mode},
         {"time", guardian->time_mode, guard_time_mode_default(guardian->mode)},
+        {"client", guardian->client_mode, guardian->mode},
     };
     const char *before = "  parts: {";
     bool any = false;

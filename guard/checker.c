@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `guard check`: recorded traffic through the policy that the gate would enforce in mode "block".
  */
+#include "client_watch.h"
 #include "command.h"
 #include "common/file.h"
 #include "common/guardian.h"
@@ -23,7 +24,8 @@ enum {
     CHECK_CONFIGURED,
     CHECK_HOST,
     CHECK_LOG_FORMAT,
-    CHECK_OUTBOUND
+    CHECK_OUTBOUND,
+    CHECK_CLIENTS
 };
 
 static const struct option_spec options[] = {
@@ -37,6 +39,8 @@ static const struct option_spec options[] = {
     {"host", "NAME", "only exchanges with this host"},
     {"log-format", "FORMAT", "of access logs; see guard learn"},
     {"outbound", NULL, "the traffic is calls that the service makes"},
+    {"clients", "on|off",
+     "judge how clients behave, where times and clients are known (default on)"},
     {NULL, NULL, NULL},
 };
 
@@ -46,6 +50,8 @@ struct checking {
     bool jsonl;
     bool outbound;
     bool colour;
+    bool clients; /* are judged */
+    struct client_watch watch;
     struct traffic_room room;
     char *line;
     uint64_t counts[3];
@@ -60,9 +66,8 @@ static const char *colour_of(const struct checking *checking, enum guard_decisio
 }
 
 static void print_text(const struct checking *checking, const struct guard_exchange *exchange,
-                       struct guard_txn *txn)
+                       struct guard_txn *txn, const struct guard_verdict *verdict)
 {
-    const struct guard_verdict *verdict = guard_txn_whole(txn);
     guard_explain(verdict, guard_txn_method(txn), guard_txn_template(txn), checking->line,
                   VERDICT_JSON_MAX);
     const char *colour = colour_of(checking, verdict->decision);
@@ -89,6 +94,8 @@ static bool take(void *ctx, const struct guard_exchange *exchange,
         &checking->room, checking->policy, checking->service, exchange, checking->outbound, &txn);
     if (verdict == NULL)
         return complain(0, "%s:%" PRIu64 ": no memory", place->path, place->line) != 0;
+    if (checking->clients)
+        verdict = client_watch_judge(&checking->watch, checking->policy, txn, verdict);
     checking->counts[verdict->decision]++;
     if (exchange->service.len > 0 &&
         (exchange->service.len != checking->service.len ||
@@ -97,13 +104,18 @@ static bool take(void *ctx, const struct guard_exchange *exchange,
     if (checking->jsonl)
         print_verdict(checking, exchange, verdict);
     else
-        print_text(checking, exchange, txn);
+        print_text(checking, exchange, txn, verdict);
     return ferror(stdout) == 0;
 }
 
 static bool on_or_off(const char *text)
 {
     return text == NULL || strcmp(text, "on") == 0 || strcmp(text, "off") == 0;
+}
+
+static bool is_on(const char *text)
+{
+    return text == NULL || strcmp(text, "on") == 0;
 }
 
 static bool open_policy(struct checking *checking, const struct arguments *arguments,
@@ -159,6 +171,8 @@ static int run(const struct arguments *arguments)
     if (!on_or_off(arguments->values[CHECK_LIKENESS]) ||
         !on_or_off(arguments->values[CHECK_SIGNATURES]))
         return complain(EXIT_USAGE, "--likeness and --signatures are on or off");
+    if (!on_or_off(arguments->values[CHECK_CLIENTS]))
+        return complain(EXIT_USAGE, "--clients is on or off");
     if (format != NULL && strcmp(format, "text") != 0 && strcmp(format, "jsonl") != 0)
         return complain(EXIT_USAGE, "--format is text or jsonl");
     if (arguments->values[CHECK_ALPHA] != NULL) {
@@ -176,6 +190,8 @@ static int run(const struct arguments *arguments)
     struct checking checking = {.outbound = arguments->values[CHECK_OUTBOUND] != NULL,
                                 .jsonl = format != NULL && strcmp(format, "jsonl") == 0,
                                 .colour = terminal_colour(),
+                                .clients = is_on(arguments->values[CHECK_CLIENTS]) &&
+                                           arguments->values[CHECK_OUTBOUND] == NULL,
                                 .line = malloc(VERDICT_JSON_MAX)};
     uint8_t *bytes = NULL;
     int status = EXIT_FAILED;
@@ -188,13 +204,16 @@ static int run(const struct arguments *arguments)
     } else {
         checking.service = guardian.service;
         judge_guardian(&guardian);
-        if (checking.line != NULL && open_policy(&checking, arguments, &guardian, alpha, &bytes))
+        if (checking.line != NULL &&
+            (!checking.clients || client_watch_open(&checking.watch, checking.service)) &&
+            open_policy(&checking, arguments, &guardian, alpha, &bytes))
             status = check(&checking, arguments);
     }
     if (checking.policy != NULL)
         guard_policy_unref(checking.policy);
     free(bytes);
     free(checking.line);
+    client_watch_close(&checking.watch);
     traffic_room_close(&checking.room);
     guard_arena_reset(&documents);
     return status;

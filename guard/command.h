@@ -48,6 +48,7 @@ extern const struct command command_eval;
 extern const struct command command_mode;
 extern const struct command command_bypass;
 extern const struct command command_rollback;
+extern const struct command command_clients;
 extern const struct command command_pile;
 extern const struct command command_policy;
 extern const struct command command_run;

@@ -224,7 +224,7 @@ static bool read_settings(struct run_settings *settings, const struct arguments 
  * bypasses by their group. */
 static bool share_with_workers(const struct run_settings *settings)
 {
-    static const char *const read_folders[] = {"", "policies", "bypass"};
+    static const char *const read_folders[] = {"", "policies", "bypass", "verdicts"};
     char path[STATE_PATH_MAX];
     const struct guard_span none = {NULL, 0};
     if (geteuid() != 0)

@@ -96,6 +96,10 @@ static enum guard_rc start(struct daemon *daemon, struct guard_err *err)
     daemon->services.state = daemon->state;
     daemon->services.signing = &daemon->signing;
     daemon->services.store = daemon->store;
+    const struct guard_alloc heap = heap_alloc();
+    if (guard_client_places_new(&daemon->services.places, &heap, GUARD_CLIENT_PLACES) != GUARD_OK)
+        log_event("alarm", "clients-not-counted", no_service, "%s", "no memory");
+    daemon->services.alerts = &daemon->alerts;
     GUARD_TRY(services_load(&daemon->services, err));
     GUARD_TRY(alerts_open(&daemon->alerts, daemon->state, err));
     daemon->intake.state = daemon->state;
@@ -153,6 +157,7 @@ static void tick(struct daemon *daemon)
     }
     bool more = intake_read(&daemon->intake, RECORDS_PER_TICK, INTAKE_MS);
     services_publish(&daemon->services, now);
+    clients_tick(&daemon->services, clock_unix_ms());
     /* Not before the alerts that were just read. */
     alerts_flush(&daemon->alerts, clock_unix_ms());
     if (elapsed(&daemon->saved_ms, now, SAVE_MS))
@@ -172,6 +177,7 @@ static void stop(struct daemon *daemon)
          ms < STOP_MS && intake_read(&daemon->intake, RECORDS_PER_TICK, INTAKE_MS);)
         ms += INTAKE_MS;
     services_publish(&daemon->services, clock_unix_ms());
+    clients_save(&daemon->services, clock_unix_ms());
     alerts_close(&daemon->alerts);
     save(daemon);
     services_export(&daemon->services);
@@ -182,6 +188,7 @@ static void release(struct daemon *daemon)
 {
     intake_close(&daemon->intake);
     services_free(&daemon->services);
+    guard_client_places_free(daemon->services.places);
     store_close(daemon->store);
     if (daemon->lock >= 0)
         close(daemon->lock);

@@ -112,13 +112,14 @@ static bool write_policy(struct services *services, struct service *service, uin
                                             services->signing->secret, &err);
     if (rc == GUARD_OK)
         rc = file_replace(path, (struct guard_span){bytes, len}, 0640, true, &err);
-    free(bytes);
     if (rc != GUARD_OK) {
+        free(bytes);
         if (!service->unpublished)
             log_event("alarm", "not-published", service->name, "%s; tried again", err.text);
         return false;
     }
     service->generation = cfg.generation;
+    clients_follow(services, service, bytes, len);
     return true;
 }
 

@@ -22,6 +22,7 @@ static void service_free(struct service *service)
     guard_model_free(service->rollback.model);
     free(service->snapshot.bytes);
     guard_arena_reset(&service->guardian_arena);
+    clients_free(&service->clients);
     free(service);
 }
 
@@ -182,6 +183,7 @@ void services_observe(struct services *services, uint64_t producer, uint64_t inc
     if (service == NULL)
         return;
     breaker_observe(&service->breaker, &head, clock_unix_ms());
+    clients_observe(services, service, record, head.time_ms);
     if (service->damaged || !service->guardian.learn)
         return;
     /* One ring carries many services: each pile numbers what it got of the ring by itself.

@@ -4,6 +4,7 @@
 #define GUARDD_SERVICE_H
 
 #include "breaker.h"
+#include "clients.h"
 #include "generations.h"
 #include "keys.h"
 #include "store.h"
@@ -61,13 +62,16 @@ struct service {
     uint64_t guardian_stamp;       /* of the file that was read; 0 = none */
     struct guard_err guardian_err; /* why the newest document isn't in force; "" when it is */
     uint64_t refused;              /* records that the pile refused */
-    uint64_t day;                  /* of the newest record, since 1970; 0 = none had a time */
+    struct service_clients clients;
+    uint64_t day; /* of the newest record, since 1970; 0 = none had a time */
 };
 
 struct services {
     const char *state;
     const struct signing_key *signing;
     struct store *store;
+    struct guard_client_places *places; /* NULL: no memory, clients aren't watched */
+    struct alerts *alerts;
     struct service *list[SERVICES_MAX];
     uint32_t count;
     uint64_t rejected; /* records of services beyond the maximum or with bad names */

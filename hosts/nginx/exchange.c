@@ -197,6 +197,7 @@ static bool begin(ngx_http_request_t *r, const gate_loc_conf_t *conf, gate_excha
     if (conf->outbound != NULL)
         gate_outbound_join(r, conf, exchange, &client);
     guard_txn_client(exchange->txn, &client);
+    gate_verdicts_ask(service, &client, exchange->txn);
     guard_txn_request(exchange->txn, span(r->method_name),
                       to.len > 0 ? span(r->unparsed_uri) : target_of(r), version_of(r));
     feed_headers(r, exchange->txn, to);

@@ -8,6 +8,7 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
+#include <guard/client.h>
 #include <guard/memo.h>
 #include <guard/policy.h>
 #include <guard/txn.h>
@@ -105,7 +106,10 @@ struct gate_service {
     uint64_t join_name;
     struct gate_file_id policy_seen;
     struct gate_file_id bypass_seen;
-    uint64_t *counts; /* of this worker; see counters.h */
+    struct guard_client_table *verdicts; /* on clients; NULL: none was read */
+    struct gate_file_id verdicts_seen;
+    bool verdicts_refused; /* and that was logged */
+    uint64_t *counts;      /* of this worker; see counters.h */
     ngx_int_t counter;
     struct gate_breaker breaker;
 };
@@ -298,6 +302,12 @@ bool gate_file_same(const struct gate_file_id *a, const struct gate_file_id *b);
 void gate_bypass_follow(struct gate_service *service, ngx_log_t *log);
 /* Says when one has ended by itself. */
 void gate_bypass_expire(struct gate_service *service, ngx_log_t *log);
+
+/* verdicts.c: verdicts on clients, as guardd wrote them. */
+void gate_verdicts_follow(struct gate_service *service, ngx_log_t *log);
+/* Hands the transaction the one that is in force for its client. */
+void gate_verdicts_ask(const struct gate_service *service, const struct guard_client *client,
+                       struct guard_txn *txn);
 
 /* timer.c: when the request is complete and goes on to its service. */
 void gate_timer_begin(ngx_http_request_t *r, gate_exchange_t *exchange);

@@ -30,7 +30,7 @@ static struct {
 
 static size_t cursor;
 static size_t left; /* services still to examine in this round */
-static struct gate_file_id folder_seen[2];
+static struct gate_file_id folder_seen[3];
 
 static void identify(const struct stat *info, struct gate_file_id *out)
 {
@@ -221,8 +221,10 @@ static void begin_round(ngx_log_t *log)
 {
     bool policies = folder_changed("policies", &folder_seen[0]);
     bool bypasses = folder_changed("bypass", &folder_seen[1]);
-    left = policies || bypasses ? gate_worker.service_count
-                                : ngx_min(gate_worker.service_count, (size_t)BACKGROUND_SERVICES);
+    bool verdicts = folder_changed("verdicts", &folder_seen[2]);
+    left = policies || bypasses || verdicts
+               ? gate_worker.service_count
+               : ngx_min(gate_worker.service_count, (size_t)BACKGROUND_SERVICES);
     for (size_t i = 0; i < gate_worker.service_count; i++)
         gate_bypass_expire(&gate_worker.services[i], log);
 }
@@ -239,6 +241,7 @@ ngx_msec_t gate_policies_slice(ngx_log_t *log)
         struct gate_service *service = &gate_worker.services[cursor];
         cursor = (cursor + 1) % gate_worker.service_count;
         gate_bypass_follow(service, log);
+        gate_verdicts_follow(service, log);
         follow_policy(service, log);
     }
     return left > 0 || loader.service != NULL ? SLICE_MS : LOOK_MS;
@@ -249,6 +252,7 @@ void gate_policies_load(ngx_cycle_t *cycle)
     loader.fd = -1;
     for (size_t i = 0; i < gate_worker.service_count; i++) {
         gate_bypass_follow(&gate_worker.services[i], cycle->log);
+        gate_verdicts_follow(&gate_worker.services[i], cycle->log);
         follow_policy(&gate_worker.services[i], cycle->log);
         while (loader.service != NULL)
             load_slice(cycle->log);
@@ -261,5 +265,6 @@ void gate_policies_close(void)
     for (size_t i = 0; i < gate_worker.service_count; i++) {
         if (gate_worker.services[i].policy != NULL)
             guard_policy_unref(gate_worker.services[i].policy);
+        free(gate_worker.services[i].verdicts);
     }
 }

@@ -72,9 +72,10 @@ struct guard_guardian {
     enum guard_mode response_mode;
     enum guard_mode
         time_mode; /* BLOCK cuts a response that is late; default: not more than ALERT */
-    bool learn;    /* default on */
-    double false_alarm_budget; /* alpha: false blocks per request; default 1e-4 */
-    uint32_t support;          /* D; default 4 */
+    enum guard_mode client_mode; /* of how clients behave; default as mode */
+    bool learn;                  /* default on */
+    double false_alarm_budget;   /* alpha: false blocks per request; default 1e-4 */
+    uint32_t support;            /* D; default 4 */
     bool fail_closed; /* default false; the gate's directive is the default, this refines it */
     uint8_t pile_digest[GUARD_DIGEST_BYTES];
     bool pile_named;

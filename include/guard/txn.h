@@ -43,6 +43,12 @@ struct guard_txn_cfg {
 GUARD_API GUARD_MUST_USE enum guard_rc
 guard_txn_begin(struct guard_txn **out, const struct guard_txn_cfg *cfg, struct guard_arena *arena);
 GUARD_API void guard_txn_client(struct guard_txn *txn, const struct guard_client *client);
+/* Before request_end or request_check: a verdict on the client that is in force (guard/client.h),
+ * which becomes a finding that blocks. Must outlive the transaction; left_s: how long it holds. */
+struct guard_client_verdict;
+GUARD_API void guard_txn_client_verdict(struct guard_txn *txn,
+                                        const struct guard_client_verdict *verdict,
+                                        uint32_t left_s);
 /* target is as sent by the client, version 9, 10, 11, 20 or 30. */
 GUARD_API void guard_txn_request(struct guard_txn *txn, struct guard_span method,
                                  struct guard_span target, uint32_t version);

@@ -46,6 +46,17 @@ enum guard_rule {
     GUARD_RULE_ITEMS_FAR = 25,   /* more than twice as many items as any before */
     GUARD_RULE_SIZE_FAR = 26,    /* a body more than twice as large as any before */
     GUARD_RULE_COUNT = 27,
+    /* How a client behaves, by many exchanges (guard/client.h). No endpoint holds a strength for
+     * them, so they stand apart. */
+    GUARD_RULE_CLIENT_RATE = 64,     /* more requests than any */
+    GUARD_RULE_CLIENT_ERRORS = 65,   /* more requests that failed (4xx) */
+    GUARD_RULE_CLIENT_BYTES = 66,    /* more bytes of responses */
+    GUARD_RULE_CLIENT_PATHS = 67,    /* more unknown paths */
+    GUARD_RULE_CLIENT_SEQUENCE = 68, /* more steps from endpoint to endpoint that nobody makes */
+    GUARD_RULE_CLIENT_IDS = 69,      /* more different values at one place */
+    GUARD_RULE_CLIENT_FAILURES = 70, /* more refused logins (401, 403) at one endpoint */
+    GUARD_RULE_CLIENT_SUBJECTS = 71, /* more different values there, refused */
+    GUARD_RULE_CLIENT_VERDICT = 72,  /* one of these was found before and still holds */
 };
 GUARD_API const char *guard_rule_name(enum guard_rule rule); /* "path", "content-type", ... */
 /* Quotes, brackets, separators, operators: what the syntaxes of interpreters are made of

@@ -145,4 +145,10 @@ extern const uint64_t gd_syntax_classes;
 /* finding.c: the finding of the candidate with this index, and its texts. */
 void gd_finding_fill(struct gd_decision *decision, uint32_t index);
 
+/* explain_client.c: what a client does, of findings by guard/client.h. False when it is another. */
+struct gd_line;
+bool gd_explain_client(struct gd_line *line, const struct guard_finding *finding);
+bool gd_explain_client_observed(struct gd_line *line, const struct guard_finding *finding);
+bool gd_explain_client_expected(struct gd_line *line, const struct guard_finding *finding);
+
 #endif

@@ -272,6 +272,8 @@ static void put_support(struct gd_line *line, const struct guard_finding *findin
 
 static void put_finding(struct gd_line *line, const struct guard_finding *finding)
 {
+    if (gd_explain_client(line, finding))
+        return;
     put_place(line, finding);
     if (!put_request_rule(line, finding))
         put_field_rule(line, finding);
@@ -310,6 +312,8 @@ size_t guard_explain(const struct guard_verdict *verdict, struct guard_span meth
 
 static void put_observed(struct gd_line *line, const struct guard_finding *finding)
 {
+    if (gd_explain_client_observed(line, finding))
+        return;
     switch ((int)finding->rule) {
     case GUARD_RULE_CHARACTER:
     case GUARD_RULE_ALPHABET:
@@ -359,6 +363,8 @@ static void put_observed(struct gd_line *line, const struct guard_finding *findi
 
 static void put_expected(struct gd_line *line, const struct guard_finding *finding)
 {
+    if (gd_explain_client_expected(line, finding))
+        return;
     switch ((int)finding->rule) {
     case GUARD_RULE_TYPE:
         put_types(line, finding->expected);

@@ -11,6 +11,10 @@
 #include "profile/memo.h"
 #include "profile/record.h"
 
+#include <guard/client.h>
+
+enum { GD_CLIENT_CERTAIN = 600 }; /* hundredths of -log10 p: it was weighed when it was made */
+
 struct answer {
     struct gd_builder *builder;
     struct gd_profile *profile; /* of the builder */
@@ -32,6 +36,7 @@ struct guard_txn {
     struct answer *answer;       /* NULL: the response isn't viewed */
     struct gd_decision *late;    /* NULL: it is in time */
     struct guard_verdict *whole; /* NULL until it is asked for */
+    struct guard_finding client; /* of a verdict on the client; strength 0: there is none */
     struct gd_decision decision;
 };
 
@@ -70,6 +75,7 @@ enum guard_rc guard_txn_begin(struct guard_txn **out, const struct guard_txn_cfg
     txn->answer = NULL;
     txn->late = NULL;
     txn->whole = NULL;
+    txn->client.strength = 0;
     clear(&txn->decision);
     GUARD_TRY(gd_builder_begin(&txn->builder, cfg, arena));
     *out = txn;
@@ -129,10 +135,40 @@ static struct gd_deciding deciding(const struct guard_txn *txn, bool partial)
         .policy = txn->policy, .memo = txn->memo, .arena = txn->arena, .partial = partial};
 }
 
+void guard_txn_client_verdict(struct guard_txn *txn, const struct guard_client_verdict *verdict,
+                              uint32_t left_s)
+{
+    const char *rule = guard_rule_name(verdict->rule);
+    txn->client = (struct guard_finding){.rule = GUARD_RULE_CLIENT_VERDICT,
+                                         .part = GUARD_PART_CLIENT,
+                                         .location = GUARD_LOCATION_CLIENT,
+                                         .name = gd_span(rule, strlen(rule)),
+                                         .detail = verdict->detail,
+                                         .expected = left_s,
+                                         .strength = GD_CLIENT_CERTAIN};
+}
+
+/* It stands first: whatever else deviates, this is why the client gets nothing. */
+static void add_client(const struct guard_txn *txn, struct guard_verdict *verdict)
+{
+    uint32_t last = verdict->finding_count < GUARD_FINDINGS_MAX ? verdict->finding_count++
+                                                                : GUARD_FINDINGS_MAX - 1;
+    for (; last > 0; last--)
+        verdict->findings[last] = verdict->findings[last - 1];
+    verdict->findings[0] = txn->client;
+    verdict->finding_total++;
+    verdict->decision = verdict->action = GUARD_BLOCK;
+    if (verdict->score < verdict->threshold)
+        verdict->score = verdict->threshold;
+}
+
 static void decide_request(struct guard_txn *txn)
 {
     const struct gd_deciding with = deciding(txn, txn->profile == NULL);
-    gd_decide(&txn->decision, &with, gd_builder_profile(txn->builder));
+    const struct gd_profile *profile = gd_builder_profile(txn->builder);
+    gd_decide(&txn->decision, &with, profile);
+    if (txn->client.strength > 0 && !gd_profile_exempt(profile))
+        add_client(txn, &txn->decision.verdict);
 }
 
 const struct guard_verdict *guard_txn_request_end(struct guard_txn *txn)

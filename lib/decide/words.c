@@ -39,8 +39,14 @@ static const char *const rule_names[GUARD_RULE_COUNT] = {
     [GUARD_RULE_SIZE_FAR] = "size-far",
 };
 
+static const char *const client_names[] = {"client-rate",     "client-errors",   "client-bytes",
+                                           "client-paths",    "client-sequence", "client-ids",
+                                           "client-failures", "client-subjects", "client-verdict"};
+
 const char *guard_rule_name(enum guard_rule rule)
 {
+    if (rule >= GUARD_RULE_CLIENT_RATE && rule <= GUARD_RULE_CLIENT_VERDICT)
+        return client_names[rule - GUARD_RULE_CLIENT_RATE];
     return (unsigned)rule < GUARD_RULE_COUNT ? rule_names[rule] : "unknown";
 }
 

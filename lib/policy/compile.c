@@ -216,7 +216,8 @@ static enum guard_rc inputs_check(const struct guard_model *model,
         return guard_fail(err, GUARD_E_RANGE,
                           "the false alarm budget must be above 0 and at most 1");
     if (guardian->mode > GUARD_MODE_BLOCK || guardian->request_mode > GUARD_MODE_BLOCK ||
-        guardian->response_mode > GUARD_MODE_BLOCK || guardian->time_mode > GUARD_MODE_BLOCK)
+        guardian->response_mode > GUARD_MODE_BLOCK || guardian->time_mode > GUARD_MODE_BLOCK ||
+        guardian->client_mode > GUARD_MODE_BLOCK)
         return guard_fail(err, GUARD_E_RANGE, "there is no such mode");
     return GUARD_OK;
 }

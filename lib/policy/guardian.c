@@ -17,6 +17,7 @@ void guard_guardian_default(struct guard_guardian *guardian, struct guard_span s
 void guard_guardian_set_mode(struct guard_guardian *guardian, enum guard_mode mode)
 {
     guardian->mode = guardian->request_mode = guardian->response_mode = mode;
+    guardian->client_mode = mode;
     guardian->time_mode = guard_time_mode_default(mode);
 }
 

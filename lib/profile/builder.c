@@ -353,6 +353,7 @@ static void add_header(struct gd_builder *builder, struct guard_span name, struc
     }
     gd_builder_value(builder, index, value, 0, GD_LIFE_EXCHANGE);
     /* A secret is what its name says; see drop_secret_literals. */
+    field->summary.identity_known = false; /* nobody is asked for in a header */
     if (field->summary.literal_known && gd_is_secret_name(name))
         field->summary.literal_known = false;
     gd_memo_keep(&visit, name, value, &field->summary);

@@ -199,13 +199,14 @@ static void drop_secret_literals(struct gd_profile *profile)
     const uint32_t apart = 1u << GUARD_LOCATION_HEADER | 1u << GUARD_LOCATION_PATH;
     for (uint32_t i = 0; i < profile->field_count; i++) {
         struct gd_field *field = &profile->fields[i];
-        if (!field->summary.literal_known || (1u << field->location & apart) != 0)
+        bool hashed = field->summary.literal_known || field->summary.identity_known;
+        if (!hashed || (1u << field->location & apart) != 0)
             continue;
         const struct gd_field *named = field;
         while (named->parent != GD_NO_FIELD && gd_span_equal(named->name, GUARD_SPAN_LITERAL("[]")))
             named = &profile->fields[named->parent];
         if (gd_is_secret_name(named->name))
-            field->summary.literal_known = false;
+            field->summary.literal_known = field->summary.identity_known = false;
     }
 }
 

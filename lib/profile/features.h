@@ -39,16 +39,31 @@ static inline bool gd_is_literal(enum guard_type type, size_t len)
     return type != GUARD_TYPE_HEX || len <= HEX_MAX;
 }
 
-/* To be called when the summary has one literal. */
+/* Does a value of this type, which is no literal, name one of many? */
+static inline bool gd_is_identity(enum guard_type type, size_t len)
+{
+    enum { IDENTITY_MAX = 48 }; /* bytes: what is known of longer values may be their head */
+    const uint32_t kinds = 1u << GUARD_TYPE_INT | 1u << GUARD_TYPE_UUID | 1u << GUARD_TYPE_EMAIL |
+                           1u << GUARD_TYPE_HEX;
+    return len <= IDENTITY_MAX && (kinds & 1u << type) != 0;
+}
+
+/* To be called when the summary has one literal or identity. */
 static inline void gd_summary_literal(struct gd_summary *summary, struct guard_span value,
                                       const struct gd_features *features)
 {
+    bool literal = gd_is_literal(features->type, features->len);
+    bool identity = !literal && gd_is_identity(features->type, features->len);
+    bool before = summary->literal_known;
     summary->literal_known = false;
-    if (!gd_is_literal(features->type, features->len))
+    summary->identity_known = false;
+    if (!literal && !identity)
         return;
-    uint64_t literal = gd_hash_fast(0, value);
-    summary->literal_known = summary->literal == literal;
-    summary->literal = literal;
+    uint64_t hash = gd_hash_fast(0, value);
+    bool same = summary->literal == hash && before == literal;
+    summary->literal_known = same && literal;
+    summary->identity_known = same && identity;
+    summary->literal = hash;
 }
 
 /* value: the text, or the head of one that is longer than any literal. string: it came as a JSON
@@ -67,11 +82,13 @@ static inline void gd_summary_merge(struct gd_summary *summary, const struct gd_
         summary->specials_max = features->specials;
         summary->count = 1;
         summary->literal_known = gd_is_literal(features->type, features->len);
-        if (summary->literal_known)
+        summary->identity_known =
+            !summary->literal_known && gd_is_identity(features->type, features->len);
+        if (summary->literal_known || summary->identity_known)
             summary->literal = gd_hash_fast(0, value);
         return;
     }
-    if (summary->literal_known)
+    if (summary->literal_known || summary->identity_known)
         gd_summary_literal(summary, value, features);
     if (features->len < summary->length_min || (summary->types & ~GD_TYPES_WITHOUT_TEXT) == 0)
         summary->length_min = features->len;
@@ -91,6 +108,7 @@ static inline void gd_summary_add_bare(struct gd_summary *summary, uint32_t type
     summary->types |= type;
     summary->count++;
     summary->literal_known = false;
+    summary->identity_known = false;
 }
 
 /* Will the summary have more classes or transitions with this value? (The rare transitions aside.)

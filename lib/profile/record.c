@@ -67,15 +67,16 @@ static uint8_t *put_transitions(uint8_t *at, const struct gd_summary *summary)
     return i < count ? put_u16(at, list[i]) : at;
 }
 
-static inline uint8_t *put_types(uint8_t *at, uint32_t types, uint8_t *flags)
+static inline uint8_t *put_types(uint8_t *at, const struct gd_summary *summary, uint8_t *flags)
 {
+    uint32_t types = summary->types;
     uint32_t rest = types & ~(1u << GUARD_TYPE_STRING);
     if (rest == 0 || (rest & (rest - 1)) != 0) {
         *flags |= GD_FIELD_TYPE_MANY;
         return put_u24(at, types);
     }
     *flags |= rest == types ? GD_FIELD_TYPE_ONE : GD_FIELD_TYPE_STRING;
-    *at = (uint8_t)__builtin_ctz(rest);
+    *at = (uint8_t)(__builtin_ctz(rest) | (summary->identity_known ? GD_TYPE_IDENTITY : 0));
     return at + 1;
 }
 
@@ -149,7 +150,7 @@ put_field(uint8_t *at, const struct gd_profile *profile, uint32_t index, uint32_
         at += len;
     }
     at = put_parent(at, profile, index, &second);
-    at = put_types(at, summary->types, &first);
+    at = put_types(at, summary, &first);
     at = put_classes(at, summary, &second);
     at = put_counts(at, summary, &first);
     if (summary->digits_max > 0) {
@@ -167,6 +168,8 @@ put_field(uint8_t *at, const struct gd_profile *profile, uint32_t index, uint32_
     if (summary->literal_known) {
         first |= GD_FIELD_LITERAL;
         at = put_u64(at, summary->literal);
+    } else if (summary->identity_known && (first & GD_FIELD_TYPES) != GD_FIELD_TYPE_MANY) {
+        at = put_u16(at, (uint32_t)summary->literal & 0xffff);
     }
     head[0] = first;
     head[1] = second;

@@ -8,7 +8,7 @@
 #include "profile/profile.h"
 
 enum {
-    GD_RECORD_VERSION = 3,
+    GD_RECORD_VERSION = 4,
     GD_SERVICE_MAX = 128,
     GD_METHOD_MAX = 16,
     GD_MEDIA_MAX = 128,

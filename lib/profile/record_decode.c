@@ -166,6 +166,8 @@ static inline void get_types(struct gd_reader *reader, uint8_t first, struct gd_
         out->types = gd_get_u24(reader);
     } else {
         uint8_t type = gd_get_u8(reader);
+        out->identity_known = (type & GD_TYPE_IDENTITY) != 0;
+        type &= (uint8_t) ~(unsigned)GD_TYPE_IDENTITY;
         if (type >= GUARD_TYPE_STRING || (first & GD_FIELD_TYPES) == GD_FIELD_TYPES) {
             reader->failed = true;
             return;
@@ -250,9 +252,13 @@ static enum guard_rc get_field(struct gd_reader *reader, struct guard_arena *are
         return GUARD_E_SYNTAX;
     if ((first & GD_FIELD_PLAIN) && (second & GD_FIELD_CLASSES) == GD_FIELD_CLASSES_MANY)
         return GUARD_E_SYNTAX;
+    if ((first & GD_FIELD_LITERAL) && summary->identity_known)
+        return GUARD_E_SYNTAX; /* either */
     if (first & GD_FIELD_LITERAL) {
         summary->literal_known = true;
         summary->literal = gd_get_u64(reader);
+    } else if (summary->identity_known) {
+        summary->literal = gd_get_u16(reader);
     }
     return reader->failed ? GUARD_E_SYNTAX : GUARD_OK;
 }

@@ -34,6 +34,9 @@ enum {
     GD_FIELD_PLAIN = 0x80,       /* one value, no items: only a length */
 };
 
+/* In the byte with the number of the only type. */
+enum { GD_TYPE_IDENTITY = 0x80 }; /* two bytes of the hash of an identity at the end */
+
 /* Second byte. */
 enum {
     GD_FIELD_PARENT = 0x03, /* one of: */

@@ -31,7 +31,10 @@ struct gd_summary {
     uint16_t transition_count;
     uint16_t transition_cap;
     bool transitions_full;
-    bool literal_known;  /* exactly one distinct value, short enough: literal is its hash */
+    bool literal_known; /* exactly one distinct value, short enough: literal is its hash */
+    /* Exactly one, and it names somebody or something: of its hash only the low 16 bits leave the
+     * process, enough to count how many different ones a client asks for. */
+    bool identity_known;
     uint16_t memo_place; /* where the memo keeps this header, plus one; 0: nowhere */
     uint32_t memo_stamp; /* of the place then */
     uint64_t literal; /* gd_hash_fast(0, value); stays in ring and process: piles and policies hash
@@ -59,6 +62,7 @@ static inline void gd_summary_init(struct gd_summary *summary)
     summary->transition_cap = GD_TRANSITIONS_INLINE;
     summary->transitions_full = false;
     summary->literal_known = false;
+    summary->identity_known = false;
     summary->memo_place = 0;
     summary->memo_stamp = 0;
     summary->literal = 0;
