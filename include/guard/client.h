@@ -15,8 +15,8 @@ enum {
 
 /* --- counting: guardd, and programs that judge recorded traffic --- */
 
-/* What is counted of clients. Fixed memory, shared by services: no prefix (/16, /32) takes more
- * than 128 places of a service. */
+/* What is counted of clients. Fixed memory, shared by services: a /32 has at
+ * most 128 places of a service, 64 where others want them. */
 struct guard_client_places;
 /* count is rounded up to a power of two, 1024 at least. GUARD_E_NOMEM. */
 GUARD_API GUARD_MUST_USE enum guard_rc guard_client_places_new(struct guard_client_places **out,

@@ -216,7 +216,7 @@ uint16_t gd_client_strength(const struct guard_clients *clients, const struct gd
 
 uint16_t gd_client_weighted(uint32_t rule, uint32_t level, uint16_t strength)
 {
-    static const int weights[GD_CLIENT_RULES] = {-100, -50, -100, 0, -150, 0, 50, 50};
+    static const int weights[GD_CLIENT_RULES] = {-150, -50, -100, 0, -150, 0, 50, 50};
     int weighted = (int)strength + weights[rule] + 50 * (int)level;
     return (uint16_t)(weighted < 0 ? 0 : weighted);
 }

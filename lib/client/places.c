@@ -4,7 +4,8 @@
 #include "client/client.h"
 
 enum {
-    REACH = 16,     /* sets that one wider prefix reaches */
+    REACH_4 = 64,   /* sets that one /16 reaches: room for each of its /24 */
+    REACH_6 = 16,   /* and a /32 */
     SHARE = 4,      /* places of a set that it may have while others want them */
     SETS_MIN = 128, /* 1024 places */
     SETS_MAX = 1 << 20,
@@ -81,14 +82,12 @@ static size_t identity(const struct guard_client *client, uint8_t out[32], size_
     return prefix == 0 ? 0 : len + prefix;
 }
 
-/* Who goes first: the free, then who wasn't seen for a day, then who did least, then the oldest. */
+/* Who goes first: who wasn't seen for a day, then who did least, then the oldest. */
 static bool before(const struct gd_client_place *a, const struct gd_client_place *b,
                    uint64_t now_ms)
 {
     bool gone_a = a->seen_ms + DAY_MS < now_ms;
     bool gone_b = b->seen_ms + DAY_MS < now_ms;
-    if ((a->code == 0) != (b->code == 0))
-        return a->code == 0;
     if (gone_a != gone_b)
         return gone_a;
     uint64_t done_a = (uint64_t)a->past + a->windows[0].requests;
@@ -98,23 +97,36 @@ static bool before(const struct gd_client_place *a, const struct gd_client_place
     return a->seen_ms < b->seen_ms;
 }
 
+static uint32_t held_by(const struct gd_client_place *set, uint32_t wide)
+{
+    uint32_t held = 0;
+    for (size_t i = 0; i < GD_CLIENT_WAYS; i++)
+        held += set[i].code != 0 && set[i].wide == wide;
+    return held;
+}
+
+/* A full set takes from the prefix that has its share, else from one that has more than that, else
+ * from all. */
 static struct gd_client_place *make_room(struct gd_client_place *set, uint32_t wide,
                                          uint64_t now_ms)
 {
     struct gd_client_place *first = NULL;
+    struct gd_client_place *excess = NULL;
     struct gd_client_place *own = NULL;
-    uint32_t owned = 0;
     for (size_t i = 0; i < GD_CLIENT_WAYS; i++) {
         struct gd_client_place *place = &set[i];
+        if (place->code == 0)
+            return place;
         if (first == NULL || before(place, first, now_ms))
             first = place;
-        if (place->code == 0 || place->wide != wide)
-            continue;
-        owned++;
-        if (own == NULL || before(place, own, now_ms))
+        if (place->wide == wide && (own == NULL || before(place, own, now_ms)))
             own = place;
+        if (held_by(set, place->wide) > SHARE && (excess == NULL || before(place, excess, now_ms)))
+            excess = place;
     }
-    return owned >= SHARE ? own : first;
+    if (held_by(set, wide) >= SHARE)
+        return own;
+    return excess != NULL ? excess : first;
 }
 
 struct gd_client_place *gd_client_place(struct guard_clients *clients,
@@ -128,7 +140,8 @@ struct gd_client_place *gd_client_place(struct guard_clients *clients,
     uint64_t code = gd_hash_keyed(&clients->key, gd_span(bytes, len));
     uint64_t wide = gd_hash_keyed(&clients->key, gd_span(bytes, wide_len));
     code = code == 0 ? 1 : code;
-    uint32_t index = (uint32_t)(wide + (code >> 32) % REACH) & (clients->places->sets - 1);
+    uint32_t reach = client->address_len == 4 ? REACH_4 : REACH_6;
+    uint32_t index = (uint32_t)(wide + (code >> 32) % reach) & (clients->places->sets - 1);
     struct gd_client_place *set = set_at(clients->places, index);
     for (size_t i = 0; i < GD_CLIENT_WAYS; i++) {
         if (set[i].code == code)

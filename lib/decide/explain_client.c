@@ -48,7 +48,7 @@ bool gd_explain_client(struct gd_line *line, const struct guard_finding *finding
 {
     if (!of_client(finding))
         return false;
-    gd_line_string(line, "client ");
+    gd_line_string(line, finding->observed.len > 0 ? "client " : "client");
     gd_line_text(line, finding->observed);
     if (finding->rule == GUARD_RULE_CLIENT_VERDICT) {
         gd_line_string(line, ": its behaviour (");

@@ -300,6 +300,60 @@ static void test_newcomers_dont_disarm_a_rule(void **state)
     crowd_close(&crowd);
 }
 
+/* A window moves a norm no farther than to its first bound, whatever was done in it. */
+static void test_extremes_move_the_norm_by_steps(void **state)
+{
+    struct crowd crowd;
+    setup(&crowd);
+    for (uint32_t i = 0; i < 6; i++) {
+        struct guard_client hostile = crowd_client(9000 + i);
+        for (uint32_t more = 0; more < 200; more++) {
+            char target[64];
+            snprintf(target, sizeof(target), "/users/%u", 500000 + more);
+            (void)crowd_send(&crowd, &hostile, "GET", target, NULL, 200);
+        }
+    }
+    struct guard_client scraper = crowd_client(5000);
+    assert_in_range(crowd_until(&crowd, &scraper, "GET", "/users/%u", NULL, 200, 80, 500), 1, 20);
+    crowd_close(&crowd);
+}
+
+/* What fewer than D do by whom the others know doesn't count against a rule either. */
+static void test_few_of_long_standing_dont_disarm_a_rule(void **state)
+{
+    struct crowd crowd;
+    setup(&crowd);
+    crowd.now_ms += 15 * CROWD_MINUTE_MS;
+    for (uint32_t i = 0; i < 3; i++) {
+        struct guard_client known = crowd_client(i);
+        (void)crowd_until(&crowd, &known, "GET", "/users/%u", NULL, 200, 12, 100);
+    }
+    struct guard_client scraper = crowd_client(5000);
+    assert_in_range(crowd_until(&crowd, &scraper, "GET", "/users/%u", NULL, 200, 40, 500), 1, 12);
+    assert_int_equal(crowd.report.verdict.decision, GUARD_BLOCK);
+    crowd_close(&crowd);
+}
+
+/* Around the border of two windows the records of two gates come in turns. */
+static void test_counts_records_that_come_late(void **state)
+{
+    struct crowd crowd;
+    setup(&crowd);
+    struct guard_client scraper = crowd_client(5000);
+    const uint64_t border = crowd.now_ms / 600000 * 600000 + 600000;
+    uint32_t found = 0;
+    for (uint32_t i = 1; i <= 40 && found == 0; i++) {
+        char target[64];
+        snprintf(target, sizeof(target), "/users/%u", 600000 + i);
+        crowd.now_ms = border + (i % 2 == 0 ? 200 + i : (uint64_t)0) - (i % 2) * 200;
+        if (crowd_send(&crowd, &scraper, "GET", target, NULL, 200) &&
+            crowd.report.verdict.findings[0].values == 600)
+            found = i;
+    }
+    assert_in_range(found, 1, 20);
+    crowd_close(&crowd);
+}
+
 static void test_refuses_what_is_no_record(void **state)
 {
     struct crowd crowd;
@@ -339,6 +393,9 @@ int main(void)
         cmocka_unit_test(test_survives_jumps_of_the_clock),
         cmocka_unit_test(test_few_clients_dont_raise_the_norm),
         cmocka_unit_test(test_newcomers_dont_disarm_a_rule),
+        cmocka_unit_test(test_extremes_move_the_norm_by_steps),
+        cmocka_unit_test(test_few_of_long_standing_dont_disarm_a_rule),
+        cmocka_unit_test(test_counts_records_that_come_late),
         cmocka_unit_test(test_refuses_what_is_no_record),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
