@@ -7,7 +7,11 @@
 #include <guard/pile.h>
 #include <guard/verdict.h>
 
-enum { GUARD_NO_INDEX = 0xffffffff };
+enum {
+    GUARD_NO_INDEX = 0xffffffff,
+    GUARD_SCALE_STEP = 10, /* hundredths */
+    GUARD_SCALE_POINTS = 121,
+};
 
 /* A field (named value) of an endpoint or of the service (headers, cookies). */
 struct guard_model_field {
@@ -101,6 +105,9 @@ struct guard_model {
     uint32_t first_service_field, service_field_count; /* headers and cookies */
     uint64_t service_faults[GUARD_LOCATION_COUNT];     /* outside of any endpoint */
     uint16_t service_strength[GUARD_RULE_COUNT]; /* unknown names of headers and cookies, ... */
+    /* What scores are worth, of requests and of responses: hundredths of -log10 of the share of
+       benign exchanges whose score is i * GUARD_SCALE_STEP or more; ascending. */
+    uint16_t scale[2][GUARD_SCALE_POINTS];
     bool clients_closed;
     uint32_t *client_prefixes; /* keyed hashes (low 32 bits), sorted, when closed */
     uint32_t client_prefix_count;

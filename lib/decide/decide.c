@@ -221,6 +221,7 @@ void gd_decide_answer(struct gd_decision *decision, const struct gd_deciding *de
         return;
     decision->part =
         request->part == GUARD_PART_OUTBOUND ? GUARD_PART_OUTBOUND : GUARD_PART_RESPONSE;
+    decision->verdict.threshold = deciding->policy->header->threshold_answer;
     decision->exempt = request->exempt;
     decision->template_text = request->template_text;
     /* A policy that took force in between knows other endpoints. */
@@ -241,7 +242,7 @@ uint32_t gd_deadline_ms(const struct gd_decision *request)
     const struct gd_policy_endpoint *endpoint = request->endpoint;
     if (request->policy == NULL || endpoint == NULL || request->exempt ||
         endpoint->latency_max == 0 || endpoint->time_mode == GUARD_MODE_OBSERVE ||
-        endpoint->strength[GUARD_RULE_LATENCY] + NOTABLE < request->policy->header->threshold)
+        endpoint->strength[GUARD_RULE_LATENCY] + NOTABLE < request->policy->header->threshold_time)
         return UINT32_MAX;
     uint32_t limit = endpoint->latency_max <= UINT32_MAX / 4 ? 2 * endpoint->latency_max
                                                              : (uint32_t)UINT32_MAX / 2;
@@ -256,6 +257,7 @@ void gd_decide_late(struct gd_decision *decision, const struct gd_decision *requ
         .policy = request->policy, .memo = request->memo, .arena = request->arena};
     if (!begin(decision, &deciding, request->profile) || endpoint == NULL)
         return;
+    decision->verdict.threshold = deciding.policy->header->threshold_time;
     decision->part =
         request->part == GUARD_PART_OUTBOUND ? GUARD_PART_OUTBOUND : GUARD_PART_RESPONSE;
     decision->exempt = request->exempt;

@@ -6,13 +6,14 @@
 #ifndef GD_DECIDE_DECIDE_H
 #define GD_DECIDE_DECIDE_H
 
+#include "policy/evidence.h"
 #include "policy/policy.h"
 #include "profile/profile.h"
 
 enum {
     GD_CANDIDATES = 32,
-    GD_GROUP_NONE = 0xffffffff,  /* depends on no other candidate */
-    GD_GROUP_FAULT = 0xffff0000, /* plus the location */
+    GD_GROUP_NONE = GD_EVIDENCE_ALONE, /* depends on no other candidate */
+    GD_GROUP_FAULT = 0xffff0000,       /* plus the location */
 };
 
 struct gd_candidate {
@@ -134,9 +135,7 @@ uint32_t gd_rules_options(struct gd_decision *decision);
 /* fields.c: every field, unknown and missing names. */
 void gd_rules_fields(struct gd_decision *decision);
 
-/* score.c: candidates strongest first; hundredths of -log10 p. The one place that combines
- * evidence. */
-uint16_t gd_rule_weighted(enum guard_rule rule, uint16_t strength);
+/* score.c: candidates strongest first; hundredths of a decade. */
 uint16_t gd_score(const struct gd_candidate *candidates, uint32_t count, uint16_t threshold);
 
 /* words.c: the classes of guard_class_is_syntax, as bits. */

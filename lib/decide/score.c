@@ -1,57 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How evidence is combined. Weights are priors on where attacks lie, in hundredths of a decade:
- * novel syntax, new destinations of calls and extreme lengths are worth more of the false alarm
- * budget than lengths just beyond a border and new letters (weighted p-values, Genovese, Roeder and
- * Wasserman). The detection layer replaces this file by measured weights. */
+/* The score of what deviates in one message. policy/evidence.c combines; here evidence without
+ * support is kept from blocking alone. */
 #include "decide/decide.h"
-
-enum { OTHERS_MAX = 10 };
-
-static int weight_of(enum guard_rule rule)
-{
-    if (rule == GUARD_RULE_CHARACTER || rule == GUARD_RULE_DESTINATION)
-        return 100;
-    if (rule == GUARD_RULE_TRANSITIONS || rule == GUARD_RULE_LENGTH_FAR ||
-        rule == GUARD_RULE_ITEMS_FAR || rule == GUARD_RULE_SIZE_FAR || rule == GUARD_RULE_FAULT)
-        return 50;
-    if (rule == GUARD_RULE_ALPHABET || rule == GUARD_RULE_SHORT || rule == GUARD_RULE_LENGTH)
-        return -50;
-    return 0;
-}
-
-uint16_t gd_rule_weighted(enum guard_rule rule, uint16_t strength)
-{
-    int weighted = (int)strength + weight_of(rule);
-    return (uint16_t)(weighted < 0 ? 0 : weighted > UINT16_MAX ? UINT16_MAX : weighted);
-}
-
-static bool first_of_group(const struct gd_candidate *candidates, uint32_t index)
-{
-    if (candidates[index].group == GD_GROUP_NONE)
-        return true;
-    for (uint32_t i = 0; i < index; i++) {
-        if (candidates[i].group == candidates[index].group)
-            return false;
-    }
-    return true;
-}
 
 uint16_t gd_score(const struct gd_candidate *candidates, uint32_t count, uint16_t threshold)
 {
-    if (count == 0)
-        return 0;
-    uint32_t hundredth_sum = 0; /* in hundredths of the score's unit */
-    uint32_t others = 0;
-    bool supported = !candidates[0].pending;
-    for (uint32_t i = 1; i < count; i++) {
+    struct gd_evidence evidence[GD_CANDIDATES];
+    bool supported = false;
+    for (uint32_t i = 0; i < count; i++) {
+        evidence[i] = (struct gd_evidence){candidates[i].group, candidates[i].weighted};
         supported |= !candidates[i].pending;
-        if (!first_of_group(candidates, i))
-            hundredth_sum += candidates[i].weighted * 5u;
-        else if (others++ < OTHERS_MAX)
-            hundredth_sum += candidates[i].weighted * 10u;
     }
-    uint32_t score = candidates[0].weighted + hundredth_sum / 100;
-    if (!supported && score >= threshold)
+    uint32_t score = gd_evidence_score(evidence, count);
+    if (count > 0 && !supported && score >= threshold)
         score = threshold > 0 ? threshold - 1u : 0;
     return (uint16_t)(score > UINT16_MAX ? UINT16_MAX : score);
 }

@@ -5,6 +5,7 @@
 
 #include "base/arena.h"
 #include "learn/optional.h"
+#include "learn/scale.h"
 
 static enum guard_rc fold_kinds(struct gd_groups kinds[GD_KIND_COUNT], const struct gd_group *group,
                                 enum gd_kind from, enum gd_kind to, struct guard_arena *arena)
@@ -199,7 +200,7 @@ static enum guard_rc measure_tails(const struct gd_meter *meter, struct gd_draft
 }
 
 static enum guard_rc measure_field(struct gd_draft *draft, struct gd_draft_field *field,
-                                   bool answer)
+                                   uint32_t owner, bool answer)
 {
     field->place = gd_arena_get(draft->arena, sizeof(*field->place));
     if (field->place == NULL)
@@ -208,6 +209,8 @@ static enum guard_rc measure_field(struct gd_draft *draft, struct gd_draft_field
     expose(&field->place->exposure, &field->group);
     field->place->family = family_of(field);
     field->place->answer = answer;
+    field->place->owner = owner;
+    field->place->order = ++draft->place_count;
     const struct gd_meter *meter = gd_draft_meter(draft, field->place);
     GUARD_TRY(count_literals(draft, field));
     GUARD_TRY(measure_sets(meter, field));
@@ -223,6 +226,7 @@ struct harvest {
     struct gd_draft_fields *fields;
     struct gd_exposure *whole;
     const struct gd_template *node; /* NULL for the service and for responses */
+    uint32_t owner;
     bool answer;
     struct gd_draft_field *parent;
 };
@@ -279,7 +283,7 @@ static enum guard_rc add_field(struct harvest *harvest, const struct gd_group *g
     harvest->fields->last = field;
     harvest->fields->count++;
     GUARD_TRY(fold_kinds(field->kinds, group, GD_KIND_NAME, GD_KIND_ITEMS, draft->arena));
-    return trusted ? measure_field(draft, field, harvest->answer) : GUARD_OK;
+    return trusted ? measure_field(draft, field, harvest->owner, harvest->answer) : GUARD_OK;
 }
 
 /* Sorts the names in place; their order has no meaning but that it is the model's. */
@@ -370,6 +374,7 @@ static enum guard_rc measure_message(struct gd_draft *draft, struct gd_draft_end
                               .fields = &endpoint->fields,
                               .whole = &place->exposure,
                               .node = endpoint->node,
+                              .owner = place->owner,
                               .answer = place->answer};
     return add_tree(&harvest, &kinds[GD_KIND_NAME]);
 }
@@ -402,6 +407,8 @@ static enum guard_rc add_endpoint(struct gd_draft *draft, const struct gd_templa
         draft->last_endpoint->next = endpoint;
     draft->last_endpoint = endpoint;
     endpoint->index = draft->endpoint_count++;
+    endpoint->place.owner = 1 + endpoint->index;
+    endpoint->place.order = ++draft->place_count;
     if (!endpoint->trusted)
         return GUARD_OK;
     GUARD_TRY(fold_kinds(endpoint->kinds, method, GD_KIND_MEDIA, GD_KIND_ANSWER, draft->arena));
@@ -417,6 +424,8 @@ static enum guard_rc add_answer(struct gd_draft *draft, const struct gd_draft_en
         return GUARD_E_NOMEM;
     *answer = (struct gd_draft_endpoint){.group = *group, .answer_of = endpoint, .trusted = true};
     answer->place.answer = true;
+    answer->place.owner = 1 + draft->answer_count;
+    answer->place.order = ++draft->place_count;
     expose(&answer->place.exposure, group);
     if (draft->last_answer == NULL)
         draft->answers = answer;
@@ -465,6 +474,8 @@ static enum guard_rc measure_node(struct gd_draft *draft, struct gd_draft_node *
     for (uint32_t i = 0; i < node->methods.count; i++)
         gd_group_epochs(&node->methods.items[i], epochs);
     gd_exposure_init(&entry->here.exposure, epochs, entry->below.exposure.clients);
+    entry->below.order = ++draft->place_count;
+    entry->here.order = ++draft->place_count;
     if (!node->open) {
         /* The wildcard's segments are one element: any of them is known once one is. */
         uint32_t total = node->known.count + node->pending.count;
@@ -577,7 +588,11 @@ enum guard_rc gd_draft_make(struct gd_draft *draft, const struct gd_cell *servic
 {
     GUARD_TRY(gd_group_init(&draft->service, service, draft->arena));
     expose(&draft->service_place.exposure, &draft->service);
+    draft->service_place.order = ++draft->place_count;
+    gd_marks_init(draft->meter.marks, &draft->service_place.exposure);
+    gd_marks_init(draft->answers_meter.marks, &draft->service_place.exposure);
     draft->header_place = draft->service_place;
+    draft->header_place.order = ++draft->place_count;
     draft->header_place.family = GD_FAMILY_VALUES;
     GUARD_TRY(gd_templates_fold(&draft->templates, service, &draft->meter.trust, draft->arena));
     for (struct gd_template *node = draft->templates.root; node != NULL; node = node->next) {

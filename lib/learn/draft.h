@@ -73,6 +73,7 @@ struct gd_draft {
     uint32_t answer_count;
     uint32_t field_count;
     uint32_t pending_count;
+    uint32_t place_count;
     struct gd_group service;
     struct gd_groups service_kinds[GD_KIND_COUNT];
     struct gd_place service_place;

@@ -19,12 +19,6 @@ struct gd_firings_block {
     struct firing items[BLOCK_FIRINGS];
 };
 
-/* A unit's firings in one sum: the most that single units have, strong and weak ones apart. */
-struct loudest {
-    uint64_t total;
-    uint64_t strong[GD_TAGS_MAX], weak[GD_TAGS_MAX]; /* descending */
-};
-
 static void keep_most(uint64_t most[GD_TAGS_MAX], uint64_t fires)
 {
     uint32_t at = GD_TAGS_MAX;
@@ -36,7 +30,7 @@ static void keep_most(uint64_t most[GD_TAGS_MAX], uint64_t fires)
     most[at] = fires;
 }
 
-static void loudest_add(struct loudest *loudest, uint32_t tag, uint64_t fires)
+void gd_loudest_add(struct gd_loudest *loudest, uint32_t tag, uint64_t fires)
 {
     loudest->total += fires;
     keep_most((tag & 1) != 0 ? loudest->strong : loudest->weak, fires);
@@ -50,8 +44,8 @@ static uint64_t sum_of(const uint64_t most[GD_TAGS_MAX], uint32_t count)
     return sum;
 }
 
-/* Each split of the weight that D units lack by a hair, between strong and weak units. */
-static uint64_t loudest_left(const struct loudest *loudest, const struct gd_trust *trust)
+/* Tries each split of the weight that D units lack by a hair, between strong and weak units. */
+uint64_t gd_loudest_left(const struct gd_loudest *loudest, const struct gd_trust *trust)
 {
     uint64_t most = 0;
     uint32_t weight = trust->weight > 0 ? trust->weight - 1 : 0;
@@ -97,15 +91,15 @@ static void settle_pools(struct firing *items, uint64_t count, const struct gd_t
 {
     gd_sort(items, sizeof(*items), count, order_firings);
     for (uint64_t i = 0, end; i < count; i = end) {
-        struct loudest loudest = {0};
+        struct gd_loudest loudest = {0};
         for (end = i; end < count && items[end].pool == items[i].pool;) {
             uint64_t from = end;
             while (end < count && items[end].pool == items[i].pool &&
                    items[end].tag == items[from].tag)
                 end++;
-            loudest_add(&loudest, items[from].tag, end - from);
+            gd_loudest_add(&loudest, items[from].tag, end - from);
         }
-        measures[items[i].pool].fires += loudest_left(&loudest, trust);
+        measures[items[i].pool].fires += gd_loudest_left(&loudest, trust);
     }
 }
 
@@ -147,12 +141,12 @@ enum guard_rc gd_firings_settle(const struct gd_firings *firings, const struct g
 
 uint64_t gd_firings_counted(const struct gd_trust *trust, uint32_t *tags, size_t count)
 {
-    struct loudest loudest = {0};
+    struct gd_loudest loudest = {0};
     gd_sort_tags(tags, count);
     for (size_t i = 0, end; i < count; i = end) {
         for (end = i + 1; end < count && tags[end] == tags[i]; end++)
             continue;
-        loudest_add(&loudest, tags[i], end - i);
+        gd_loudest_add(&loudest, tags[i], end - i);
     }
-    return loudest_left(&loudest, trust);
+    return gd_loudest_left(&loudest, trust);
 }

@@ -14,6 +14,16 @@ struct gd_firings {
     uint64_t counts[GD_ESTIMATE_COUNT][GUARD_RULE_COUNT];
 };
 
+/* Firings by unit in one sum: the most that single units have, strong and weak ones apart. */
+struct gd_loudest {
+    uint64_t total;
+    uint64_t strong[GD_TAGS_MAX], weak[GD_TAGS_MAX]; /* descending */
+};
+
+/* All firings of one unit. */
+void gd_loudest_add(struct gd_loudest *loudest, uint32_t tag, uint64_t fires);
+/* What is left without the loudest units that together weigh less than trust asks for. */
+uint64_t gd_loudest_left(const struct gd_loudest *loudest, const struct gd_trust *trust);
 /* One firing of the rule by the unit `tag`, at a place of this family and size. GUARD_E_NOMEM. */
 GUARD_MUST_USE enum guard_rc gd_firings_add(struct gd_firings *firings, enum gd_estimate estimate,
                                             enum guard_rule rule, enum gd_family family,

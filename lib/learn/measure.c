@@ -4,6 +4,7 @@
 #include "learn/measure.h"
 
 #include "base/arena.h"
+#include "learn/scale.h"
 #include "sketch/bucket.h"
 
 enum {
@@ -192,8 +193,14 @@ enum guard_rc gd_measure_set(const struct gd_meter *meter, struct gd_place *plac
     }
     for (uint32_t i = 0; i < elements->count; i++) {
         const struct gd_cell *element = &elements->items[i].sum;
-        if ((applies == NULL || applies(element)) && gd_borderline(&meter->trust, element))
+        if (applies != NULL && !applies(element))
+            continue;
+        if (gd_borderline(&meter->trust, element))
             tally_add(&tally, element);
+        /* Many new ones are counted from single ones. */
+        if (least == 1 && gd_unheard(&meter->trust, element))
+            GUARD_TRY(
+                gd_marks_add(meter->marks, &meter->trust, place, rule, element, meter->arena));
     }
     return note_left_out(meter, place, rule, &tally, least, 0);
 }
@@ -247,8 +254,11 @@ enum guard_rc gd_measure_tail(const struct gd_meter *meter, struct gd_place *pla
         uint32_t at = end == GD_END_HIGH ? elements->count - 1 - i : i;
         const struct gd_cell *element = &elements->items[at].sum;
         if (factor == 1 ||
-            (tail.supported && beyond((uint32_t)element->code, tail.limit, end, factor)))
+            (tail.supported && beyond((uint32_t)element->code, tail.limit, end, factor))) {
             tally_add(&tally, element);
+            GUARD_TRY(
+                gd_marks_add(meter->marks, &meter->trust, place, rule, element, meter->arena));
+        }
     }
     /* D units out of n reach or cross the limit, wherever it is: the chance of a new client to join
        them is D of n + 1, whatever few units show of it. */

@@ -6,6 +6,8 @@
 
 #include "learn/firings.h"
 
+#include <guard/model.h>
+
 /* Records of a place by epoch, and how many independent trials one of them is worth. */
 struct gd_exposure {
     uint64_t epochs[GD_EPOCHS_MAX];
@@ -28,14 +30,37 @@ uint64_t gd_exposure_trials(const struct gd_exposure *exposure);
 struct gd_place {
     struct gd_exposure exposure;
     enum gd_family family;
-    bool answer; /* of responses: they have a meter of their own */
+    bool answer;    /* of responses: they have a meter of their own */
+    uint32_t owner; /* places of one exchange: an endpoint or response, 0 for the service */
+    uint32_t order; /* distinct for each place, in the order of making */
     struct gd_own own;
+};
+
+/* A unit would have met an element here that nobody else vouches for. */
+struct gd_mark {
+    const struct gd_place *place;
+    uint32_t tag;
+    uint32_t weight; /* records, in 1/GD_MARK */
+    uint32_t recent; /* of these in recent epochs */
+    enum guard_rule rule;
+};
+
+enum { GD_MARK = 16 };
+
+struct gd_marks_block;
+struct gd_marks {
+    struct gd_marks_block *blocks; /* newest first */
+    uint32_t count;
+    uint32_t recent_epochs;  /* bits: the newest that hold half of the records, */
+    uint64_t recent_records; /* and these */
+    uint64_t records;        /* of all epochs, of each client ten in an epoch at most */
 };
 
 struct gd_meter {
     struct gd_trust trust;
     struct gd_pools *pools;     /* trials, and the firings that no unit is known of */
     struct gd_firings *firings; /* all others, until they are settled */
+    struct gd_marks *marks;     /* what single units brought, by exchange */
     struct guard_arena *arena;
 };
 

@@ -6,6 +6,7 @@
 #include "base/arena.h"
 #include "learn/model_field.h"
 #include "learn/readiness.h"
+#include "learn/scale.h"
 #include "profile/profile.h"
 #include "sketch/bucket.h"
 
@@ -405,7 +406,9 @@ static enum guard_rc begin_meter(struct gd_meter *meter, const struct gd_trust *
     meter->arena = arena;
     meter->pools = zeroed(arena, 1, sizeof(*meter->pools));
     meter->firings = zeroed(arena, 1, sizeof(*meter->firings));
-    return meter->pools == NULL || meter->firings == NULL ? GUARD_E_NOMEM : GUARD_OK;
+    meter->marks = zeroed(arena, 1, sizeof(*meter->marks));
+    return meter->pools == NULL || meter->firings == NULL || meter->marks == NULL ? GUARD_E_NOMEM
+                                                                                  : GUARD_OK;
 }
 
 static enum guard_rc settle(const struct gd_meter *meter)
@@ -421,6 +424,8 @@ static enum guard_rc make(struct writing *writing, const struct gd_model_source 
     GUARD_TRY(gd_draft_make(draft, source->root));
     GUARD_TRY(settle(&draft->meter));
     GUARD_TRY(settle(&draft->answers_meter));
+    GUARD_TRY(gd_scale(writing->model->scale[0], &draft->meter, draft->refused_most));
+    GUARD_TRY(gd_scale(writing->model->scale[1], &draft->answers_meter, GD_STRENGTH_MAX));
     GUARD_TRY(write_head(writing, source));
     GUARD_TRY(write_nodes(writing));
     GUARD_TRY(write_endpoints(writing));

@@ -4,6 +4,8 @@
 
 #include "sketch/kmv.h"
 
+enum { RECORDS_PENDING = 3 }; /* without a client */
+
 /* As gd_cell_weight, which stops where trust begins, but of all tags. */
 static uint32_t full_weight(const struct gd_cell *sum)
 {
@@ -40,7 +42,6 @@ bool gd_trusted(const struct gd_trust *trust, const struct gd_cell *sum)
 
 bool gd_pending(const struct gd_trust *trust, const struct gd_cell *sum)
 {
-    enum { RECORDS_PENDING = 3 };
     if (gd_trusted(trust, sum))
         return false;
     return gd_cell_weight(sum) >= trust->weight ||
@@ -57,6 +58,17 @@ bool gd_borderline(const struct gd_trust *trust, const struct gd_cell *sum)
     /* A full list of tags stands for more units than it names. */
     bool complete = sum->tag_count < GD_TAGS_MAX || sum->count <= GD_TAGS_MAX;
     return complete && full_weight(sum) <= trust->weight;
+}
+
+bool gd_unheard(const struct gd_trust *trust, const struct gd_cell *sum)
+{
+    if (sum->kind == GD_KIND_CLIENT)
+        return gd_borderline(trust, sum);
+    if (sum->tag_count == GD_TAGS_MAX && sum->count > GD_TAGS_MAX)
+        return false;
+    if (trust->anonymous)
+        return weak_units(sum) <= RECORDS_PENDING && full_weight(sum) <= trust->weight;
+    return full_weight(sum) <= trust->weight + (GD_WEIGHT_STRONG - 1);
 }
 
 struct gd_tail gd_tail(const struct gd_trust *trust, const struct gd_groups *elements,

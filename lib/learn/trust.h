@@ -19,6 +19,9 @@ bool gd_trusted(const struct gd_trust *trust, const struct gd_cell *sum);
 bool gd_pending(const struct gd_trust *trust, const struct gd_cell *sum);
 /* It has no support, or would have none without one of its units: what this unit would have met. */
 bool gd_borderline(const struct gd_trust *trust, const struct gd_cell *sum);
+/* Without one of its units it would be neither trusted nor pending: this unit would have met what
+ * nobody vouches for. */
+bool gd_unheard(const struct gd_trust *trust, const struct gd_cell *sum);
 /* Distinct units; exact below GD_TAGS_MAX. */
 uint32_t gd_units(const struct gd_cell *sum);
 /* Records, of each unit ten at most: one that is loud outweighs no others. */

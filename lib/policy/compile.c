@@ -102,6 +102,23 @@ static uint16_t threshold_of(double alpha)
     return (uint16_t)hundredths;
 }
 
+/* The score that so few benign exchanges reach: the first of the scale that proves as much, between
+ * two points in proportion. */
+static uint16_t score_of(const uint16_t scale[GUARD_SCALE_POINTS], uint16_t threshold)
+{
+    for (uint32_t i = 1; i < GUARD_SCALE_POINTS; i++) {
+        if (scale[i] < threshold)
+            continue;
+        if (scale[i - 1] >= threshold)
+            return (uint16_t)((i - 1) * GUARD_SCALE_STEP);
+        uint32_t part = (uint32_t)(threshold - scale[i - 1]) * GUARD_SCALE_STEP;
+        uint32_t step = (uint32_t)(scale[i] - scale[i - 1]);
+        return (uint16_t)((i - 1) * GUARD_SCALE_STEP + (part + step - 1) / step);
+    }
+    uint32_t rest = (uint32_t)threshold - scale[GUARD_SCALE_POINTS - 1];
+    return (uint16_t)((GUARD_SCALE_POINTS - 1) * GUARD_SCALE_STEP + rest);
+}
+
 static enum guard_rc emit_clients(struct gd_plan *plan)
 {
     const struct guard_model *model = plan->model;
@@ -129,7 +146,7 @@ static void header_fill(struct gd_policy_header *header, struct gd_plan *plan,
     header->replaces = cfg->replaces;
     header->created_ms = cfg->created_ms;
     memcpy(&header->alpha, &alpha, sizeof(alpha));
-    header->threshold = threshold_of(alpha);
+    header->threshold = header->threshold_answer = header->threshold_time = threshold_of(alpha);
     header->mode = (uint8_t)plan->guardian->mode;
     header->request_mode = (uint8_t)plan->guardian->request_mode;
     header->response_mode = (uint8_t)plan->guardian->response_mode;
@@ -146,6 +163,8 @@ static void header_fill(struct gd_policy_header *header, struct gd_plan *plan,
     memcpy(header->client_key, model->client_key, sizeof(header->client_key));
     memcpy(header->faults, model->service_faults, sizeof(header->faults));
     memcpy(header->strength, model->service_strength, sizeof(model->service_strength));
+    header->threshold = score_of(model->scale[0], header->threshold_time);
+    header->threshold_answer = score_of(model->scale[1], header->threshold_time);
     header->exchanges = gd_saturate(model->exchanges);
     header->clients = model->clients;
 }

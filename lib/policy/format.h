@@ -70,13 +70,15 @@ struct gd_policy_header {
     uint8_t signer[8]; /* head of the digest of the public key */
     uint64_t faults[GUARD_LOCATION_COUNT];
     uint32_t flags;
-    uint16_t threshold;
+    uint16_t threshold; /* of scores of requests */
     uint8_t mode;
     uint8_t request_mode;
     uint8_t response_mode;
     uint8_t time_mode;
     uint16_t strength[GUARD_RULE_COUNT + 1];
-    uint16_t reserved[3];
+    uint16_t threshold_answer; /* of responses */
+    uint16_t threshold_time;   /* of what comes late: one rule, whose strength is the score */
+    uint16_t reserved;
     uint32_t exchanges;
     uint32_t clients;
     /* Responses of the service by class of status: their headers, of 4xx and 5xx all of them. */
