@@ -116,7 +116,7 @@ void gd_walk(struct gd_decision *decision);
 uint64_t gd_misfit_segments(const struct gd_profile *profile);
 /* How strong a rule may be at an endpoint whose wildcard the path doesn't fit. strength_path: of a
  * new segment at that place. */
-uint16_t gd_misfit_limit(uint16_t strength_path);
+uint16_t gd_misfit_limit(const struct gd_decision *decision, uint16_t strength_path);
 /* What remains of a candidate then. */
 struct gd_candidate gd_misfit_limited(const struct gd_decision *decision,
                                       const struct gd_candidate *candidate);

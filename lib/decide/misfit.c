@@ -6,8 +6,9 @@
 #include "decide/decide.h"
 
 enum {
-    /* -100 log10 0.02: how many of the new segments hold syntax isn't measured; this is what the
-     * learner assumes of a service of which it knows nothing (GUARD_RULE_CHARACTER). */
+    /* -100 log10 0.02: how many of the new segments hold syntax isn't measured at a place; this is
+     * what the learner assumes of a service of which it knows nothing (GUARD_RULE_CHARACTER). What
+     * many clients mistype and the service refuses is measured, and limits it. */
     SYNTAX_PRIOR = 170,
 };
 
@@ -25,10 +26,11 @@ uint64_t gd_misfit_segments(const struct gd_profile *profile)
     return segments;
 }
 
-uint16_t gd_misfit_limit(uint16_t strength_path)
+uint16_t gd_misfit_limit(const struct gd_decision *decision, uint16_t strength_path)
 {
-    return (uint16_t)(strength_path < UINT16_MAX - SYNTAX_PRIOR ? strength_path + SYNTAX_PRIOR
-                                                                : UINT16_MAX);
+    uint16_t mistyped = decision->policy->header->strength_mistyped;
+    uint32_t limit = (uint32_t)strength_path + SYNTAX_PRIOR;
+    return (uint16_t)(limit < mistyped ? limit : mistyped);
 }
 
 struct gd_candidate gd_misfit_limited(const struct gd_decision *decision,

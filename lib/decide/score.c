@@ -5,7 +5,7 @@
 
 uint16_t gd_score(const struct gd_candidate *candidates, uint32_t count, uint16_t threshold)
 {
-    struct gd_evidence evidence[GD_CANDIDATES];
+    struct gd_evidence evidence[GD_CANDIDATES] = {0};
     bool supported = false;
     for (uint32_t i = 0; i < count; i++) {
         evidence[i] = (struct gd_evidence){candidates[i].group, candidates[i].weighted};

@@ -35,7 +35,7 @@ enum gd_kind {
     GD_KIND_SIZE = 15,   /* code: gd_bucket of the body's bytes; none for requests without a body */
     GD_KIND_DEPTH = 16,  /* code: depth of JSON and of what nests, at most 255 */
     GD_KIND_STATUS = 17, /* code: status class 1..5; below SERVICE of all records, below METHOD of
-                            learned ones */
+                            learned ones. Below SERVICE also GD_STATUS_MISTYPED */
     GD_KIND_CLIENT = 18, /* code: gd_policy_client; only below SERVICE */
     GD_KIND_LATENCY = 19, /* code: gd_bucket of milliseconds; below METHOD */
     GD_KIND_LEAK = 20,    /* code: enum guard_leak; below ANSWER */
@@ -47,8 +47,9 @@ enum gd_kind {
 };
 
 enum {
-    GD_TAGS_MAX = 8,    /* clients that vouch for a cell: enough for D = 4 units of weight 2 */
-    GD_EPOCHS_MAX = 32, /* epochs that a pile tells apart */
+    GD_STATUS_MISTYPED = 6, /* 4xx, with syntax in the path: what many mistype is no attack */
+    GD_TAGS_MAX = 8,        /* clients that vouch for a cell: enough for D = 4 units of weight 2 */
+    GD_EPOCHS_MAX = 32,     /* epochs that a pile tells apart */
     /* Weights of units in halves of a client: 8 are trusted by default (4 clients, or 8 weaker
        units). */
     GD_WEIGHT_STRONG = 2, /* GUARD_UNIT_SUBJECT, GUARD_UNIT_PREFIX */

@@ -531,6 +531,18 @@ static struct gd_measure refused(const struct gd_draft *draft, const struct gd_c
                                units > least ? units - least : 0};
 }
 
+/* Paths with syntax that it refused: how often a value at a wildcard is one that clients mistyped.
+ */
+static void measure_mistyped(struct gd_draft *draft, const struct gd_groups *classes,
+                             uint64_t records)
+{
+    for (uint32_t i = 0; i < classes->count; i++) {
+        const struct gd_cell *status = &classes->items[i].sum;
+        if (status->code == GD_STATUS_MISTYPED && gd_trusted(&draft->meter.trust, status))
+            draft->mistyped_most = gd_rate_strength(refused(draft, status, records));
+    }
+}
+
 /* What the service refused (4xx) isn't learned, but clients that do no harm send it: links to pages
  * that are gone, what browsers and crawlers ask of any site. Unknown paths and methods fire at
  * least as often as that. One client's scan is no habit of many. */
@@ -540,15 +552,18 @@ static enum guard_rc measure_refused(struct gd_draft *draft)
     struct gd_groups classes;
     struct gd_measure measure = {0, 0};
     uint64_t records = 0;
-    draft->refused_most = GD_STRENGTH_MAX;
+    draft->refused_most = draft->mistyped_most = GD_STRENGTH_MAX;
     GUARD_TRY(gd_group_children(&classes, &draft->service, GD_KIND_STATUS, draft->arena));
     for (uint32_t i = 0; i < classes.count; i++)
-        records += at_most_records(classes.items[i].sum.count);
+        records += classes.items[i].sum.code == GD_STATUS_MISTYPED
+                       ? 0
+                       : at_most_records(classes.items[i].sum.count);
     for (uint32_t i = 0; i < classes.count; i++) {
         const struct gd_cell *status = &classes.items[i].sum;
         if (status->code == REFUSED && gd_trusted(&draft->meter.trust, status))
             measure = refused(draft, status, records);
     }
+    measure_mistyped(draft, &classes, records);
     if (measure.fires > 0)
         draft->refused_most = gd_rate_strength(measure);
     return GUARD_OK;

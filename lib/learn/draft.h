@@ -79,6 +79,7 @@ struct gd_draft {
     struct gd_place service_place;
     struct gd_place header_place; /* the same exposure, for names of headers and cookies */
     struct gd_draft_fields service_fields;
+    uint16_t mistyped_most; /* that a value proves which no route is named by */
     uint16_t
         refused_most; /* that unknown paths and methods prove, by what the service refuses anyway */
 };

@@ -177,6 +177,17 @@ static enum guard_rc note_left_out(const struct gd_meter *meter, struct gd_place
     return GUARD_OK;
 }
 
+/* Does the rule know what is pending? A finding of that has half the strength and doesn't count. */
+static bool unheard(const struct gd_meter *meter, enum guard_rule rule,
+                    const struct gd_cell *element)
+{
+    const uint32_t pend = 1u << GUARD_RULE_CHARACTER | 1u << GUARD_RULE_ALPHABET |
+                          1u << GUARD_RULE_TRANSITION | 1u << GUARD_RULE_TYPE |
+                          1u << GUARD_RULE_NAME | 1u << GUARD_RULE_PATH | 1u << GUARD_RULE_METHOD;
+    return (pend >> (unsigned)rule & 1) != 0 ? gd_unheard(&meter->trust, element)
+                                             : gd_borderline(&meter->trust, element);
+}
+
 enum guard_rc gd_measure_set(const struct gd_meter *meter, struct gd_place *place,
                              enum guard_rule rule, const struct gd_groups *elements,
                              bool (*applies)(const struct gd_cell *element), uint32_t least)
@@ -198,7 +209,7 @@ enum guard_rc gd_measure_set(const struct gd_meter *meter, struct gd_place *plac
         if (gd_borderline(&meter->trust, element))
             tally_add(&tally, element);
         /* Many new ones are counted from single ones. */
-        if (least == 1 && gd_unheard(&meter->trust, element))
+        if (least == 1 && unheard(meter, rule, element))
             GUARD_TRY(
                 gd_marks_add(meter->marks, &meter->trust, place, rule, element, meter->arena));
     }

@@ -426,6 +426,7 @@ static enum guard_rc make(struct writing *writing, const struct gd_model_source 
     GUARD_TRY(settle(&draft->answers_meter));
     GUARD_TRY(gd_scale(writing->model->scale[0], &draft->meter, draft->refused_most));
     GUARD_TRY(gd_scale(writing->model->scale[1], &draft->answers_meter, GD_STRENGTH_MAX));
+    writing->model->mistyped_strength = draft->mistyped_most;
     GUARD_TRY(write_head(writing, source));
     GUARD_TRY(write_nodes(writing));
     GUARD_TRY(write_endpoints(writing));

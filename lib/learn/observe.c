@@ -204,6 +204,20 @@ static enum guard_rc touch_all(struct gd_touch *touch, const struct gd_profile *
     return touch->nomem ? GUARD_E_NOMEM : GUARD_OK;
 }
 
+/* Syntax in a segment of the path. */
+static bool mistyped(const struct gd_profile *profile)
+{
+    for (uint32_t i = 0; i < profile->field_count; i++) {
+        const struct gd_field *field = &profile->fields[i];
+        for (uint64_t left = field->summary.classes;
+             field->location == GUARD_LOCATION_PATH && left != 0; left &= left - 1) {
+            if (guard_class_is_syntax((enum guard_class)__builtin_ctzll(left)))
+                return true;
+        }
+    }
+    return false;
+}
+
 /* A client by an address or subject of its own, learned from in an earlier epoch. */
 static bool tenured(const struct gd_touch *touch, const struct gd_profile *profile)
 {
@@ -339,6 +353,8 @@ enum guard_rc gd_pile_learn(struct guard_pile *pile, const struct guard_source *
         gd_touch_number(&touch, pile->tree.root, GD_KIND_STATUS, status_class(profile));
     if (!succeeded(profile) || !trusted(&touch, profile)) {
         pile->unlearned++;
+        if (status_class(profile) == 4 && mistyped(profile))
+            gd_touch_number(&touch, pile->tree.root, GD_KIND_STATUS, GD_STATUS_MISTYPED);
         if (status_class(profile) >= 4 && trusted(&touch, profile))
             GUARD_TRY(touch_answer(&touch, NULL, profile));
         return touch.nomem ? GUARD_E_NOMEM : GUARD_OK;

@@ -50,7 +50,7 @@ bool gd_kind_code(enum gd_kind kind, uint64_t code)
         [GD_KIND_FAULT] = GUARD_LOCATION_COUNT << 8,
         [GD_KIND_SIZE] = GD_BUCKETS,
         [GD_KIND_DEPTH] = 256,
-        [GD_KIND_STATUS] = 6,
+        [GD_KIND_STATUS] = GD_STATUS_MISTYPED + 1,
         [GD_KIND_LATENCY] = GD_BUCKETS,
         [GD_KIND_LEAK] = GUARD_LEAK_COUNT,
         [GD_KIND_ANSWER] = 6,

@@ -136,6 +136,10 @@ static enum guard_rc emit_clients(struct gd_plan *plan)
     return GUARD_OK;
 }
 
+/* An exchange is blocked by either of its messages, where responses were learned: three quarters of
+ * the budget for requests, where attacks lie, a quarter for responses; in -100 log10. */
+enum { SHARE_REQUEST = 12, SHARE_ANSWER = 60 };
+
 static void header_fill(struct gd_policy_header *header, struct gd_plan *plan,
                         const struct guard_policy_cfg *cfg, double alpha)
 {
@@ -153,6 +157,7 @@ static void header_fill(struct gd_policy_header *header, struct gd_plan *plan,
     header->time_mode = (uint8_t)plan->guardian->time_mode;
     memset(header->answers, 0xff, sizeof(header->answers));
     memset(header->others, 0xff, sizeof(header->others));
+    header->strength_mistyped = UINT16_MAX;
     header->flags = plan->guardian->fail_closed ? GD_POLICY_FAIL_CLOSED : 0;
     header->service = gd_plan_text(plan, plan->guardian->service);
     memcpy(header->literal_key, plan->literal_key, sizeof(header->literal_key));
@@ -163,8 +168,13 @@ static void header_fill(struct gd_policy_header *header, struct gd_plan *plan,
     memcpy(header->client_key, model->client_key, sizeof(header->client_key));
     memcpy(header->faults, model->service_faults, sizeof(header->faults));
     memcpy(header->strength, model->service_strength, sizeof(model->service_strength));
-    header->threshold = score_of(model->scale[0], header->threshold_time);
-    header->threshold_answer = score_of(model->scale[1], header->threshold_time);
+    header->strength_mistyped = model->mistyped_strength;
+    bool answers = model->answer_count > 0;
+    uint32_t budget = header->threshold_time;
+    header->threshold =
+        score_of(model->scale[0], (uint16_t)(budget + (answers ? SHARE_REQUEST : 0)));
+    header->threshold_answer =
+        score_of(model->scale[1], (uint16_t)(budget + (answers ? SHARE_ANSWER : 0)));
     header->exchanges = gd_saturate(model->exchanges);
     header->clients = model->clients;
 }

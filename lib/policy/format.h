@@ -76,9 +76,9 @@ struct gd_policy_header {
     uint8_t response_mode;
     uint8_t time_mode;
     uint16_t strength[GUARD_RULE_COUNT + 1];
-    uint16_t threshold_answer; /* of responses */
-    uint16_t threshold_time;   /* of what comes late: one rule, whose strength is the score */
-    uint16_t reserved;
+    uint16_t threshold_answer;  /* of responses */
+    uint16_t threshold_time;    /* of what comes late: one rule, whose strength is the score */
+    uint16_t strength_mistyped; /* what rules prove at most where a path doesn't fit */
     uint32_t exchanges;
     uint32_t clients;
     /* Responses of the service by class of status: their headers, of 4xx and 5xx all of them. */
