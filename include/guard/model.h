@@ -108,8 +108,8 @@ struct guard_model {
     /* What scores are worth, of requests and of responses: hundredths of -log10 of the share of
        benign exchanges whose score is i * GUARD_SCALE_STEP or more; ascending. */
     uint16_t scale[2][GUARD_SCALE_POINTS];
-    uint16_t
-        mistyped_strength; /* what syntax in a path proves at most, by what is refused anyway */
+    uint16_t mistyped_strength; /* what syntax in a path proves at most, by what is refused anyway;
+                                   0 = anything */
     bool clients_closed;
     uint32_t *client_prefixes; /* keyed hashes (low 32 bits), sorted, when closed */
     uint32_t client_prefix_count;

@@ -46,7 +46,7 @@ enum guard_rc gd_marks_add(struct gd_marks *marks, const struct gd_trust *trust,
     uint64_t units = trust->anonymous ? element->count : gd_units(element);
     uint64_t count =
         element->count < units * GD_UNIT_WORTH ? element->count : units * GD_UNIT_WORTH;
-    if (element->tag_count == 0)
+    if (marks == NULL || element->tag_count == 0)
         return GUARD_OK;
     count = count < COUNT_MAX ? count : COUNT_MAX;
     uint32_t weight = (uint32_t)(count * GD_MARK / element->tag_count);

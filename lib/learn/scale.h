@@ -9,7 +9,7 @@
 
 /* Before anything is marked. */
 void gd_marks_init(struct gd_marks *marks, const struct gd_exposure *service);
-/* GUARD_E_NOMEM. */
+/* marks: NULL keeps nothing. GUARD_E_NOMEM. */
 GUARD_MUST_USE enum guard_rc gd_marks_add(struct gd_marks *marks, const struct gd_trust *trust,
                                           const struct gd_place *place, enum guard_rule rule,
                                           const struct gd_cell *element, struct guard_arena *arena);

@@ -106,6 +106,8 @@ static uint16_t threshold_of(double alpha)
  * two points in proportion. */
 static uint16_t score_of(const uint16_t scale[GUARD_SCALE_POINTS], uint16_t threshold)
 {
+    if (scale[GUARD_SCALE_POINTS - 1] == 0) /* nothing was measured: scores mean what they say */
+        return threshold;
     for (uint32_t i = 1; i < GUARD_SCALE_POINTS; i++) {
         if (scale[i] < threshold)
             continue;
@@ -168,8 +170,9 @@ static void header_fill(struct gd_policy_header *header, struct gd_plan *plan,
     memcpy(header->client_key, model->client_key, sizeof(header->client_key));
     memcpy(header->faults, model->service_faults, sizeof(header->faults));
     memcpy(header->strength, model->service_strength, sizeof(model->service_strength));
-    header->strength_mistyped = model->mistyped_strength;
-    bool answers = model->answer_count > 0;
+    if (model->mistyped_strength > 0)
+        header->strength_mistyped = model->mistyped_strength;
+    bool answers = model->answer_count > 0 && model->scale[1][GUARD_SCALE_POINTS - 1] > 0;
     uint32_t budget = header->threshold_time;
     header->threshold =
         score_of(model->scale[0], (uint16_t)(budget + (answers ? SHARE_REQUEST : 0)));
