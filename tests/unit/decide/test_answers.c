@@ -129,7 +129,7 @@ static void compile(const struct guard_model *model, enum guard_mode response, e
     guard_guardian_set_mode(&guardian, GUARD_MODE_BLOCK);
     guardian.response_mode = response;
     guardian.time_mode = time;
-    const struct guard_policy_cfg cfg = {.alloc = heap, .generation = 1, .alpha = 1e-3};
+    const struct guard_policy_cfg cfg = {.alloc = heap, .generation = 1, .alpha = 2e-3};
     if (world.policy != NULL)
         guard_policy_unref(world.policy);
     free(world.bytes);
