@@ -20,6 +20,8 @@ static void measure(uint16_t scale[GUARD_SCALE_POINTS], uint32_t units, bool ano
                              .pools = &pools,
                              .marks = &marks,
                              .arena = &arena};
+    for (uint32_t i = 0; i < GD_ESTIMATE_COUNT; i++)
+        pools.all[i][GUARD_RULE_CHARACTER].trials = 1000 * (uint64_t)GD_TRIAL;
     guard_arena_init(&arena, &(struct guard_alloc){NULL, tree_alloc, tree_release},
                      (size_t)1 << 20);
     gd_exposure_init(&place.exposure, epochs, 1000);
