@@ -378,6 +378,8 @@ static enum guard_rc get_pile(struct decoder *decoder)
     GUARD_TRY(get_tree(decoder));
     if (!gd_reader_done(&decoder->reader))
         return wrong(decoder, GUARD_E_SYNTAX, "bytes behind the end");
+    if (decoder->start[GD_PILE_MAGIC_LEN] != gd_pile_version(decoder->pile))
+        return wrong(decoder, GUARD_E_SYNTAX, "a version that isn't that of its cells");
     return check_basis(decoder);
 }
 
@@ -389,9 +391,10 @@ static enum guard_rc check_frame(struct guard_span bytes, struct guard_err *err)
         return guard_fail(err, GUARD_E_SYNTAX, "not a pile");
     if (bytes.len < GD_PILE_MAGIC_LEN + 1 + sizeof(digest))
         return guard_fail(err, GUARD_E_SYNTAX, "a pile of only %zu bytes", bytes.len);
-    if (bytes.ptr[GD_PILE_MAGIC_LEN] != GD_PILE_VERSION)
-        return guard_fail(err, GUARD_E_VERSION, "a pile of version %u; this program reads %d",
-                          bytes.ptr[GD_PILE_MAGIC_LEN], GD_PILE_VERSION);
+    uint8_t version = bytes.ptr[GD_PILE_MAGIC_LEN];
+    if (version < GD_PILE_VERSION_PLAIN || version > GD_PILE_VERSION)
+        return guard_fail(err, GUARD_E_VERSION, "a pile of version %u; this program reads %d to %d",
+                          version, GD_PILE_VERSION_PLAIN, GD_PILE_VERSION);
     guard_digest(digest, gd_span(bytes.ptr, bytes.len - sizeof(digest)));
     if (memcmp(digest, bytes.ptr + bytes.len - sizeof(digest), sizeof(digest)) != 0)
         return guard_fail(err, GUARD_E_CHECKSUM,

@@ -69,10 +69,18 @@ static size_t pile_bound(const struct guard_pile *pile)
     return bound;
 }
 
+uint8_t gd_pile_version(const struct guard_pile *pile)
+{
+    uint32_t at;
+    return gd_tree_find(pile->tree.root, GD_KIND_STATUS, GD_STATUS_MISTYPED, &at) == NULL
+               ? GD_PILE_VERSION_PLAIN
+               : GD_PILE_VERSION;
+}
+
 static void put_head(struct gd_writer *writer, const struct guard_pile *pile)
 {
     gd_put_bytes(writer, gd_span(GD_PILE_MAGIC, GD_PILE_MAGIC_LEN));
-    gd_put_u8(writer, GD_PILE_VERSION);
+    gd_put_u8(writer, gd_pile_version(pile));
     gd_put_string(writer, gd_span(pile->service, pile->service_len));
     gd_put_bytes(writer, gd_span(pile->key_id, sizeof(pile->key_id)));
     gd_put_varint(writer, pile->cells_max);

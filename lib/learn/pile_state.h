@@ -137,6 +137,8 @@ void gd_pile_key_id(uint8_t out[8], const uint8_t key[GUARD_KEY_BYTES]);
 /* Code of a named cell. */
 uint64_t gd_pile_code(const struct gd_hash_key *key, enum gd_kind kind, uint8_t location,
                       struct guard_span text);
+/* The one version in which its bytes can be written: the oldest that knows all of its cells. */
+uint8_t gd_pile_version(const struct guard_pile *pile);
 /* The parent notes that a child was pushed out or refused; the pile too, unless that is usual for
  * the kind. */
 void gd_pile_drop(struct guard_pile *pile, struct gd_cell *parent, enum gd_kind kind);

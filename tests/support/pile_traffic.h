@@ -127,6 +127,11 @@ static inline struct gd_profile traffic_profile(struct test_random *random,
     memset(profile.fields, 0, (shape->fields + 1) * sizeof(*profile.fields));
     for (uint32_t i = 0; i < shape->fields; i++)
         traffic_field(random, shape, &profile, arena);
+    if (profile.status == 404 && client % 3 == 1) { /* mistyped: as if the path said "tom'" */
+        profile.fields[0].location = GUARD_LOCATION_PATH;
+        profile.fields[0].name = traffic_text("seg1");
+        gd_summary_add(&profile.fields[0].summary, traffic_text("tom'"), 0, arena);
+    }
     if (test_random_once_in(random, 3)) {
         profile.body_kind = GUARD_BODY_JSON;
         profile.media_type = traffic_text("application/json");

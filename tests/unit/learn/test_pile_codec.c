@@ -268,6 +268,39 @@ static void test_foreign_and_versions(void **state)
     guard_pile_free(pile);
 }
 
+/* Piles made before refused paths with syntax were counted have the bytes they had, and merge with
+ * newer ones in either order. */
+static void test_older_piles_are_read(void **state)
+{
+    (void)state;
+    struct guard_pile_cfg cfg = traffic_cfg(&traffic_memory);
+    struct traffic_shape one_client = traffic_usual;
+    struct test_random random = {7};
+    struct guard_pile *older, *newer = usual(400), *piles[2];
+    one_client.clients = 1; /* mistypes nothing */
+    assert_int_equal(guard_pile_new(&older, &cfg, NULL), GUARD_OK);
+    assert_int_equal(
+        traffic_learn(older, &random, &one_client, (struct guard_source){1, 1, 1}, 300), GUARD_OK);
+    struct encoded encoded[2] = {encode(older), encode(newer)};
+    for (int i = 0; i < 2; i++) {
+        struct guard_span bytes = gd_span(encoded[i].bytes, encoded[i].len);
+        assert_int_equal(encoded[i].bytes[4], 2 + i);
+        assert_int_equal(guard_pile_decode(&piles[i], &cfg, bytes, NULL), GUARD_OK);
+        encoded[i].bytes[4] = (uint8_t)(3 - i);
+        repair(&encoded[i]);
+        assert_int_equal(decode(bytes, NULL), GUARD_E_SYNTAX);
+    }
+    assert_int_equal(guard_pile_merge(piles[0], newer, NULL, NULL), GUARD_OK);
+    assert_int_equal(guard_pile_merge(piles[1], older, NULL, NULL), GUARD_OK);
+    assert_true(traffic_equal(traffic_digest(piles[0]), traffic_digest(piles[1])));
+    for (int i = 0; i < 2; i++) {
+        guard_pile_free(piles[i]);
+        free(encoded[i].bytes);
+    }
+    guard_pile_free(older);
+    guard_pile_free(newer);
+}
+
 /* A name under another name's code would stand beside the real one: the key finds it out. */
 static void test_forged_names(void **state)
 {
@@ -326,6 +359,7 @@ int main(void)
         cmocka_unit_test(test_every_truncation_and_bit_is_refused),
         cmocka_unit_test(test_forged_bytes),
         cmocka_unit_test(test_foreign_and_versions),
+        cmocka_unit_test(test_older_piles_are_read),
         cmocka_unit_test(test_forged_names),
         cmocka_unit_test(test_records_as_bytes),
     };
