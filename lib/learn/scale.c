@@ -9,8 +9,7 @@
 enum {
     BLOCK_MARKS = 128,
     EVIDENCE_MAX = 32, /* as many as a decision keeps */
-    ANCHOR = 3,        /* records beyond the last point that is measured; from there on the scale
-                          has slope one */
+    ANCHOR = 3,        /* records beyond the last point that is measured */
 };
 
 struct gd_marks_block {
@@ -227,6 +226,19 @@ static bool measured(uint16_t *out, const struct gd_meter *meter, const struct r
     return all.fires >= ANCHOR;
 }
 
+/* Beyond what was measured a score proves a decade more for each of its own, and never more than it
+ * says: what traffic doesn't show only the rules can know. */
+static void extend(uint16_t scale[GUARD_SCALE_POINTS], uint32_t point)
+{
+    uint32_t proved = scale[point - 1], line = proved;
+    for (; point < GUARD_SCALE_POINTS; point++) {
+        uint32_t says = point * GUARD_SCALE_STEP;
+        line += GUARD_SCALE_STEP;
+        uint32_t least = line < says ? line : says;
+        scale[point] = (uint16_t)(least > proved ? least : proved);
+    }
+}
+
 enum guard_rc gd_scale(uint16_t scale[GUARD_SCALE_POINTS], const struct gd_meter *meter,
                        uint16_t path_most)
 {
@@ -241,8 +253,6 @@ enum guard_rc gd_scale(uint16_t scale[GUARD_SCALE_POINTS], const struct gd_meter
         if (!measured(&scale[point], meter, reached, count, point * GUARD_SCALE_STEP))
             break;
     }
-    /* Where nothing was measured a score means what it says. */
-    for (; point < GUARD_SCALE_POINTS; point++)
-        scale[point] = (uint16_t)(scale[point - 1] + GUARD_SCALE_STEP);
+    extend(scale, point);
     return GUARD_OK;
 }

@@ -138,9 +138,9 @@ static enum guard_rc emit_clients(struct gd_plan *plan)
     return GUARD_OK;
 }
 
-/* An exchange is blocked by either of its messages, where responses were learned: three quarters of
- * the budget for requests, where attacks lie, a quarter for responses; in -100 log10. */
-enum { SHARE_REQUEST = 12, SHARE_ANSWER = 60 };
+/* An exchange is blocked by either of its messages, where responses were learned: half of the
+ * budget each; in -100 log10. */
+enum { SHARE = 30 };
 
 static void header_fill(struct gd_policy_header *header, struct gd_plan *plan,
                         const struct guard_policy_cfg *cfg, double alpha)
@@ -174,10 +174,9 @@ static void header_fill(struct gd_policy_header *header, struct gd_plan *plan,
         header->strength_mistyped = model->mistyped_strength;
     bool answers = model->answer_count > 0 && model->scale[1][GUARD_SCALE_POINTS - 1] > 0;
     uint32_t budget = header->threshold_time;
-    header->threshold =
-        score_of(model->scale[0], (uint16_t)(budget + (answers ? SHARE_REQUEST : 0)));
+    header->threshold = score_of(model->scale[0], (uint16_t)(budget + (answers ? SHARE : 0)));
     header->threshold_answer =
-        score_of(model->scale[1], (uint16_t)(budget + (answers ? SHARE_ANSWER : 0)));
+        score_of(model->scale[1], (uint16_t)(budget + (answers ? SHARE : 0)));
     header->exchanges = gd_saturate(model->exchanges);
     header->clients = model->clients;
 }

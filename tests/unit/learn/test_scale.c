@@ -9,8 +9,9 @@
 
 static struct gd_pools pools;
 static uint64_t epochs[GD_EPOCHS_MAX] = {500, 500};
+static uint32_t clients = 1000;
 
-/* Thousand records; of each of `units` one has a character that nobody else sent. */
+/* The records of `epochs`; of each of `units` one has a character that nobody else sent. */
 static void measure(uint16_t scale[GUARD_SCALE_POINTS], uint32_t units, bool anonymous)
 {
     struct guard_arena arena;
@@ -24,7 +25,7 @@ static void measure(uint16_t scale[GUARD_SCALE_POINTS], uint32_t units, bool ano
         pools.all[i][GUARD_RULE_CHARACTER].trials = 1000 * (uint64_t)GD_TRIAL;
     guard_arena_init(&arena, &(struct guard_alloc){NULL, tree_alloc, tree_release},
                      (size_t)1 << 20);
-    gd_exposure_init(&place.exposure, epochs, 1000);
+    gd_exposure_init(&place.exposure, epochs, clients);
     gd_marks_init(&marks, &place.exposure);
     for (uint32_t i = 0; i < units; i++) {
         struct gd_cell element = {.kind = GD_KIND_CLASS, .epochs = 3, .count = 1, .tag_count = 1};
@@ -50,8 +51,28 @@ static void test_rate(void **state)
     assert_int_equal(scale[30], 30 * GUARD_SCALE_STEP);
 }
 
+/* What lies beyond all that was measured proves no more than the rules say, however many records
+ * show nothing of the kind. */
+static void test_beyond(void **state)
+{
+    (void)state;
+    uint16_t scale[GUARD_SCALE_POINTS];
+    epochs[0] = epochs[1] = 500000;
+    clients = 1000000;
+    measure(scale, 13, false);
+    epochs[0] = epochs[1] = 500;
+    clients = 1000;
+    assert_int_equal(scale[1], 492); /* 5 + 1 of 500,001; all have the score 400 */
+    assert_int_equal(scale[49], 492);
+    assert_int_equal(scale[50], 50 * GUARD_SCALE_STEP);
+    /* 200 of 501: by what was measured a score is worth less than it says. */
+    measure(scale, 403, false);
+    assert_true(scale[60] < 60 * GUARD_SCALE_STEP);
+    assert_int_equal(scale[60], scale[59] + GUARD_SCALE_STEP);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_rate)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_rate), cmocka_unit_test(test_beyond)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
