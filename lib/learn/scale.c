@@ -42,9 +42,11 @@ enum guard_rc gd_marks_add(struct gd_marks *marks, const struct gd_trust *trust,
                            const struct gd_cell *element, struct guard_arena *arena)
 {
     enum { COUNT_MAX = 1 << 20 };
+    /* Of several units any may have sent nearly all records: were they shared out, one that is loud
+       would make those of others count ten times. */
     uint64_t units = trust->anonymous ? element->count : gd_units(element);
-    uint64_t count =
-        element->count < units * GD_UNIT_WORTH ? element->count : units * GD_UNIT_WORTH;
+    uint64_t most = trust->anonymous || units == 1 ? units * GD_UNIT_WORTH : units;
+    uint64_t count = element->count < most ? element->count : most;
     if (marks == NULL || element->tag_count == 0)
         return GUARD_OK;
     count = count < COUNT_MAX ? count : COUNT_MAX;

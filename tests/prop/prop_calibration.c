@@ -3,6 +3,7 @@
  * was asked for is blocked when it goes on as it was learned, and at most twice that where it comes
  * in bursts, repeated, from few clients most of it, or drifts. */
 #include "base/span.h"
+#include "policy/policy.h"
 #include "support/random.h"
 
 #include <guard/model.h>
@@ -19,6 +20,8 @@
 
 enum {
     CLIENTS = 300,
+    FIRST_ATTACKER = 5000,
+    ATTACKS = 500,
     RUNS = 3,
     LEARNED = 4000,
     LEARNED_MAX = 8 * LEARNED,
@@ -65,7 +68,7 @@ struct source {
     uint32_t left;   /* of the burst */
     uint32_t copies; /* of the exchange at hand still to come */
     uint32_t client;
-    char target[1024];
+    char target[1200];
 };
 
 /* Rare things of all degrees: each mark half as frequent as the one before. */
@@ -146,7 +149,25 @@ static struct guard_txn *play(const struct source *source, const struct guard_po
     return txn;
 }
 
-static struct guard_model *learn(struct source *source, struct guard_arena *arena)
+/* What nobody else ever sends, in each field, from one of `attackers`. */
+static void flood(struct source *source, uint32_t attackers)
+{
+    static const char odd[] = "<>{}[]|^`#%&+=?0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+    size_t len = (size_t)snprintf(source->target, sizeof(source->target), "/find");
+    source->number++;
+    source->client = FIRST_ATTACKER + (uint32_t)test_random_below(&source->random, attackers);
+    for (uint32_t i = 0; i < FIELDS; i++) {
+        size_t count = (size_t)test_random_between(&source->random, 1, 60);
+        len += (size_t)snprintf(source->target + len, 8, "%cf%02u=", i == 0 ? '?' : '&', i);
+        test_random_text(&source->random, source->target + len, count, odd, sizeof(odd) - 1);
+        len += count;
+    }
+    source->target[len] = '\0';
+}
+
+/* attackers: that flood it, with one record in twenty; 0 = none. */
+static struct guard_model *learn(struct source *source, uint32_t attackers,
+                                 struct guard_arena *arena)
 {
     static uint8_t record[GUARD_RECORD_MAX];
     struct guard_pile_cfg cfg = {.alloc = heap, .service = service};
@@ -156,9 +177,15 @@ static struct guard_model *learn(struct source *source, struct guard_arena *aren
     size_t len;
     memset(cfg.key, 7, sizeof(cfg.key));
     assert_int_equal(guard_pile_new(&pile, &cfg, NULL), GUARD_OK);
+    struct source hostile = {.random = {source->random.state + 1}};
     for (uint32_t i = 0, distinct = 0; i < LEARNED_MAX && distinct < LEARNED; i++) {
-        distinct += next(source);
-        struct guard_txn *txn = play(source, NULL, arena);
+        bool flooded = attackers > 0 && i % 20 == 19;
+        hostile.number = source->number;
+        if (flooded)
+            flood(&hostile, attackers);
+        else
+            distinct += next(source);
+        struct guard_txn *txn = play(flooded ? &hostile : source, NULL, arena);
         assert_int_equal(guard_txn_record(txn, record, sizeof(record), &len), GUARD_OK);
         assert_int_equal(guard_pile_observe(pile, &(struct guard_source){1, 1, i + 1},
                                             gd_span(record, len), NULL),
@@ -169,21 +196,27 @@ static struct guard_model *learn(struct source *source, struct guard_arena *aren
     return model;
 }
 
-/* What goes on as it was learned; each distinct exchange counts once. */
-static void judge(struct source source, const struct guard_model *model, double alpha,
-                  struct guard_arena *arena, uint32_t *judged, uint32_t *blocked)
+static struct guard_policy *compile(const struct guard_model *model, double alpha, uint8_t **bytes)
 {
     struct guard_guardian guardian;
     struct guard_policy *policy;
-    uint8_t *bytes;
     size_t len;
     guard_guardian_default(&guardian, service);
     guard_guardian_set_mode(&guardian, GUARD_MODE_BLOCK);
     const struct guard_policy_cfg cfg = {.alloc = heap, .generation = 1, .alpha = alpha};
-    assert_int_equal(guard_policy_compile(&bytes, &len, model, &guardian, &cfg, NULL, NULL),
+    assert_int_equal(guard_policy_compile(bytes, &len, model, &guardian, &cfg, NULL, NULL),
                      GUARD_OK);
-    assert_int_equal(guard_policy_load(&policy, &heap, gd_span(bytes, len), service, NULL, NULL),
+    assert_int_equal(guard_policy_load(&policy, &heap, gd_span(*bytes, len), service, NULL, NULL),
                      GUARD_OK);
+    return policy;
+}
+
+/* What goes on as it was learned; each distinct exchange counts once. */
+static void judge(struct source source, const struct guard_model *model, double alpha,
+                  struct guard_arena *arena, uint32_t *judged, uint32_t *blocked)
+{
+    uint8_t *bytes;
+    struct guard_policy *policy = compile(model, alpha, &bytes);
     for (uint32_t i = 0; i < JUDGED;) {
         if (!next(&source))
             continue;
@@ -218,7 +251,7 @@ static void test_alpha(void **state)
         uint32_t judged[ALPHAS] = {0}, blocked[ALPHAS] = {0};
         for (uint32_t run = 0; run < RUNS; run++) {
             struct source source = {.stream = &streams[i], .random = {test_random_next(&seeds)}};
-            struct guard_model *model = learn(&source, &arena);
+            struct guard_model *model = learn(&source, 0, &arena);
             for (size_t a = 0; a < ALPHAS; a++)
                 judge(source, model, alphas[a], &arena, &judged[a], &blocked[a]);
             guard_model_free(model);
@@ -234,8 +267,69 @@ static void test_alpha(void **state)
     assert_true(held);
 }
 
+struct outcome {
+    uint16_t threshold[ALPHAS];
+    uint32_t blocked[ALPHAS];
+};
+
+/* Of exchanges like the learned ones in which one value ends with an injection, how many are
+ * blocked when so many clients sent nothing but novelty meanwhile, one record in twenty. */
+static struct outcome detect(uint32_t attackers, uint64_t seed, struct guard_arena *arena)
+{
+    static const char *const injections[] = {"%27", "%3Cb%3E", "%22)", "%27+or+1=1", ";ls"};
+    struct outcome outcome = {{0}, {0}};
+    struct source source = {.stream = &streams[0], .random = {seed}};
+    struct guard_model *model = learn(&source, attackers, arena);
+    for (size_t a = 0; a < ALPHAS; a++) {
+        uint8_t *bytes;
+        struct guard_policy *policy = compile(model, alphas[a], &bytes);
+        struct source later = source;
+        for (uint32_t i = 0; i < ATTACKS; i++) {
+            (void)next(&later);
+            size_t len = strlen(later.target);
+            (void)snprintf(later.target + len, sizeof(later.target) - len, "%s", injections[i % 5]);
+            outcome.blocked[a] +=
+                guard_txn_verdict(play(&later, policy, arena))->action == GUARD_BLOCK;
+        }
+        outcome.threshold[a] = policy->header->threshold;
+        fprintf(stderr, "%u clients flood: at %g threshold %u, %u of %d blocked\n", attackers,
+                alphas[a], outcome.threshold[a], outcome.blocked[a], ATTACKS);
+        guard_arena_reset(arena);
+        guard_policy_unref(policy);
+        free(bytes);
+    }
+    guard_model_free(model);
+    return outcome;
+}
+
+/* Fewer than D clients don't blunt the scale, more not beyond what the traffic shows of them: they
+ * are one exchange in twenty then, and alpha says how many may be blocked. */
+static void test_floods(void **state)
+{
+    (void)state;
+    static const struct {
+        uint32_t clients;
+        uint16_t most; /* hundredths of a decade */
+    } floods[] = {{1, 40}, {3, 40}, {20, 100}};
+    struct test_random seeds = test_random_start("floods");
+    struct guard_arena arena;
+    guard_arena_init(&arena, &heap, 1 << 20);
+    for (uint32_t run = 0; run < RUNS; run++) {
+        uint64_t seed = test_random_next(&seeds);
+        struct outcome before = detect(0, seed, &arena);
+        for (size_t i = 0; i < sizeof(floods) / sizeof(*floods); i++) {
+            struct outcome after = detect(floods[i].clients, seed, &arena);
+            for (size_t a = 0; a < ALPHAS; a++)
+                assert_true(after.threshold[a] <= before.threshold[a] + floods[i].most);
+            if (floods[i].clients < 4)
+                assert_true(after.blocked[0] + ATTACKS / 50 >= before.blocked[0]);
+        }
+    }
+    guard_arena_reset(&arena);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_alpha)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_alpha), cmocka_unit_test(test_floods)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
