@@ -138,9 +138,15 @@ static enum guard_rc emit_clients(struct gd_plan *plan)
     return GUARD_OK;
 }
 
-/* An exchange is blocked by either of its messages, where responses were learned: half of the
- * budget each; in -100 log10. */
-enum { SHARE = 30 };
+/* An exchange is blocked by either of its messages. Where responses were seen to deviate, three
+ * quarters of the budget are the requests', where attacks lie, a quarter theirs; in -100 log10. */
+enum { SHARE_REQUEST = 12, SHARE_ANSWER = 60 };
+
+/* Where nothing was measured scores mean what they say. */
+static bool is_measured(const uint16_t scale[GUARD_SCALE_POINTS])
+{
+    return scale[GUARD_SCALE_POINTS - 1] > 0 && scale[1] != GUARD_SCALE_STEP;
+}
 
 static void header_fill(struct gd_policy_header *header, struct gd_plan *plan,
                         const struct guard_policy_cfg *cfg, double alpha)
@@ -172,11 +178,12 @@ static void header_fill(struct gd_policy_header *header, struct gd_plan *plan,
     memcpy(header->strength, model->service_strength, sizeof(model->service_strength));
     if (model->mistyped_strength > 0)
         header->strength_mistyped = model->mistyped_strength;
-    bool answers = model->answer_count > 0 && model->scale[1][GUARD_SCALE_POINTS - 1] > 0;
     uint32_t budget = header->threshold_time;
-    header->threshold = score_of(model->scale[0], (uint16_t)(budget + (answers ? SHARE : 0)));
+    bool shared = model->answer_count > 0 && is_measured(model->scale[1]);
+    header->threshold =
+        score_of(model->scale[0], (uint16_t)(budget + (shared ? SHARE_REQUEST : 0)));
     header->threshold_answer =
-        score_of(model->scale[1], (uint16_t)(budget + (answers ? SHARE : 0)));
+        score_of(model->scale[1], (uint16_t)(budget + (shared ? SHARE_ANSWER : 0)));
     header->exchanges = gd_saturate(model->exchanges);
     header->clients = model->clients;
 }
