@@ -30,6 +30,10 @@ static void word_at(struct gd_likeness_text *text, size_t at, size_t end)
     uint32_t slot = gd_lk_letter(first) ? first - 'a' : first == '_' ? 26 : 27;
     if (first >= 0x80)
         return;
+    uint32_t any = lengths[WORDS_SQL][slot] | lengths[WORDS_SCRIPT][slot] |
+                   lengths[WORDS_SHELL][slot] | lengths[WORDS_CODE][slot];
+    if ((any >> len & 1) == 0)
+        return;
     if (lengths[WORDS_SQL][slot] >> len & 1)
         gd_likeness_sql_word(text, at, end);
     if (lengths[WORDS_SCRIPT][slot] >> len & 1)
@@ -47,7 +51,9 @@ struct walk {
 
 static void quote_at(struct gd_likeness_text *text, size_t at)
 {
+    enum { LOOKS = 8 };
     uint8_t quote = text->bytes[at];
+    (void)gd_lk_burn(text, LOOKS);
     gd_likeness_sql_quote(text, at);
     gd_likeness_script_quote(text, at);
     gd_likeness_xpath(text, at);
@@ -136,7 +142,7 @@ static void byte_at(struct gd_likeness_text *text, size_t at, struct walk *walk)
 static void walk_text(struct gd_likeness_text *text)
 {
     struct walk walk = {0};
-    for (size_t at = 0; at < text->len;) {
+    for (size_t at = 0; at < text->len && text->fuel > 0;) {
         if (gd_lk_word(text->bytes[at])) {
             size_t end = at + 1;
             while (end < text->len && gd_lk_word(text->bytes[end]))
@@ -150,7 +156,8 @@ static void walk_text(struct gd_likeness_text *text)
             at = end;
             continue;
         }
-        byte_at(text, at, &walk);
+        if (gd_lk_kinds[text->bytes[at]] & GD_LK_IS_ASKED)
+            byte_at(text, at, &walk);
         at++;
     }
 }
@@ -162,7 +169,7 @@ static void look(struct gd_likeness_text *text, struct guard_span value)
     walk_text(text);
     gd_likeness_object(text);
     if (text->nulls && text->printable && text->len > 1 && text->len < 512)
-        gd_likeness_hit(text, GUARD_CONSTRUCT_FORMAT_NULL, 0, text->len);
+        gd_likeness_hit(text, GUARD_CONSTRUCT_FORMAT_NULL);
 }
 
 static int base64_digit(uint8_t byte)
@@ -207,8 +214,8 @@ static size_t base64_text(struct guard_span value, uint8_t out[BASE64_MAX])
 
 void gd_likeness_of(struct guard_span value, struct gd_likeness *out)
 {
-    struct gd_likeness_text text;
-    uint8_t decoded[BASE64_MAX];
+    struct gd_likeness_text text GD_LK_UNINITIALIZED;
+    uint8_t decoded[BASE64_MAX] GD_LK_UNINITIALIZED;
     *out = (struct gd_likeness){0};
     text.out = out;
     size_t len = base64_text(value, decoded);
@@ -219,7 +226,7 @@ void gd_likeness_of(struct guard_span value, struct gd_likeness *out)
 
 void gd_likeness_of_name(struct guard_span name, struct gd_likeness *out)
 {
-    struct gd_likeness_text text;
+    struct gd_likeness_text text GD_LK_UNINITIALIZED;
     *out = (struct gd_likeness){0};
     text.out = out;
     look(&text, gd_span_head(name, GD_LIKENESS_NAME));

@@ -10,7 +10,7 @@
 enum {
     GD_LIKENESS_HEAD = 4096,    /* bytes of a value that are read: its beginning, */
     GD_LIKENESS_TAIL = 1024,    /* and its end */
-    GD_LIKENESS_FUEL = 1 << 14, /* steps of looking ahead, in one value */
+    GD_LIKENESS_FUEL = 1 << 15, /* steps of looking ahead, in one value */
     GD_LIKENESS_NAME = 64,
 };
 
@@ -18,11 +18,9 @@ struct gd_likeness {
     uint32_t classes;               /* bit per enum guard_likeness: what it reads like */
     enum guard_construct construct; /* the strongest; GUARD_CONSTRUCT_NONE */
     uint32_t degree;                /* of it: hundredths of a decade, 0 to 300 */
-    uint32_t offset;                /* of its evidence in the value, as far as decoding allows */
-    uint32_t len;
 };
 
-/* Any bytes, none is written. Linear in GD_LIKENESS_HEAD + GD_LIKENESS_TAIL, no memory but 20 KiB
+/* Any bytes, none is written. Linear in GD_LIKENESS_HEAD + GD_LIKENESS_TAIL, no memory but 7 KiB
  * of stack. */
 void gd_likeness_of(struct guard_span value, struct gd_likeness *out);
 /* A name of a parameter or member, decoded: operators of stores, prototypes, and what a value could

@@ -43,10 +43,7 @@ static struct inside look_inside(struct gd_likeness_text *text, size_t at, const
 
 static bool is_lookup(struct gd_likeness_text *text, size_t at)
 {
-    return gd_lk_in(text, at,
-                    "jndi lower upper env sys java date ctx main bundle web docker k8s kubernetes "
-                    "spring base64 log4j marker sd map event script url dns const") ||
-           gd_lk_at(text, at) == ':';
+    return gd_lk_in(text, at, GD_LK_LOOKUPS) || gd_lk_at(text, at) == ':';
 }
 
 /* "${...}" */
@@ -54,18 +51,17 @@ static void dollar_brace(struct gd_likeness_text *text, size_t at, bool dollar)
 {
     size_t first = gd_lk_skip(text, at + 2);
     struct inside inside = look_inside(text, first, "}");
-    size_t end = inside.end != 0 ? inside.end + 1 : text->len;
     if (dollar && gd_lk_is(text, first, "jndi:"))
-        gd_likeness_hit(text, GUARD_CONSTRUCT_LOOKUP_JNDI, at, end);
+        gd_likeness_hit(text, GUARD_CONSTRUCT_LOOKUP_JNDI);
     else if (dollar && (inside.nested || gd_lk_is(text, first, "::-") ||
                         (inside.lookup && is_lookup(text, first))))
-        gd_likeness_hit(text, GUARD_CONSTRUCT_LOOKUP_NESTED, at, end);
+        gd_likeness_hit(text, GUARD_CONSTRUCT_LOOKUP_NESTED);
     else if (inside.end != 0 && inside.arithmetic)
-        gd_likeness_hit(text, GUARD_CONSTRUCT_TEMPLATE_ARITHMETIC, at, end);
+        gd_likeness_hit(text, GUARD_CONSTRUCT_TEMPLATE_ARITHMETIC);
     else if (inside.end != 0 && (inside.internals || gd_lk_is(text, first, "t(")))
-        gd_likeness_hit(text, GUARD_CONSTRUCT_TEMPLATE_INTERNALS, at, end);
+        gd_likeness_hit(text, GUARD_CONSTRUCT_TEMPLATE_INTERNALS);
     else if (inside.call && (inside.end != 0 || text->bytes[at] != '$'))
-        gd_likeness_hit(text, GUARD_CONSTRUCT_TEMPLATE_CALL, at, end);
+        gd_likeness_hit(text, GUARD_CONSTRUCT_TEMPLATE_CALL);
 }
 
 /* "{{...}}", "{%...%}" */
@@ -75,22 +71,19 @@ static void braces(struct gd_likeness_text *text, size_t at)
     bool tag = gd_lk_at(text, at + 1) == '%';
     if (tag) {
         first += gd_lk_at(text, first) == '-';
-        if (gd_lk_find(text, first, "%}", EXPRESSION_MAX) != 0 &&
-            gd_lk_in(text, first,
-                     "if for set import include from macro extends block load raw "
-                     "with print do call filter debug"))
-            gd_likeness_hit(text, GUARD_CONSTRUCT_TEMPLATE_TAG, at, gd_lk_word_end(text, first));
+        if (gd_lk_find(text, first, "%}", EXPRESSION_MAX) != 0 && gd_lk_in(text, first, GD_LK_TAGS))
+            gd_likeness_hit(text, GUARD_CONSTRUCT_TEMPLATE_TAG);
         return;
     }
     struct inside inside = look_inside(text, first, "}}");
     if (inside.end == 0)
         return;
     if (inside.arithmetic)
-        gd_likeness_hit(text, GUARD_CONSTRUCT_TEMPLATE_ARITHMETIC, at, inside.end + 2);
+        gd_likeness_hit(text, GUARD_CONSTRUCT_TEMPLATE_ARITHMETIC);
     else if (inside.internals)
-        gd_likeness_hit(text, GUARD_CONSTRUCT_TEMPLATE_INTERNALS, at, inside.end + 2);
+        gd_likeness_hit(text, GUARD_CONSTRUCT_TEMPLATE_INTERNALS);
     else if (inside.call)
-        gd_likeness_hit(text, GUARD_CONSTRUCT_TEMPLATE_CALL, at, inside.end + 2);
+        gd_likeness_hit(text, GUARD_CONSTRUCT_TEMPLATE_CALL);
 }
 
 /* "#set($x = 1)", "#{7*7}" */
@@ -105,9 +98,9 @@ void gd_likeness_expression(struct gd_likeness_text *text, size_t at)
     }
     if (next == '{')
         dollar_brace(text, at, byte == '$');
-    else if (byte == '#' && gd_lk_in(text, at + 1, "set foreach evaluate parse include") &&
+    else if (byte == '#' && gd_lk_in(text, at + 1, GD_LK_DIRECTIVES) &&
              gd_lk_is(text, gd_lk_skip(text, gd_lk_word_end(text, at + 1)), "($"))
-        gd_likeness_hit(text, GUARD_CONSTRUCT_TEMPLATE_TAG, at, at + 5);
+        gd_likeness_hit(text, GUARD_CONSTRUCT_TEMPLATE_TAG);
 }
 
 static bool is_runtime(struct gd_likeness_text *text, size_t at, size_t end)
@@ -115,11 +108,9 @@ static bool is_runtime(struct gd_likeness_text *text, size_t at, size_t end)
     uint8_t next = gd_lk_at(text, end);
     uint8_t first = gd_lk_at(text, gd_lk_skip(text, end + 1));
     uint8_t previous = at > 0 ? text->bytes[at - 1] : 0;
-    if (gd_lk_in(text, at,
-                 "getruntime processbuilder shell_exec passthru popen proc_open pcntl_exec "
-                 "phpinfo execsync spawnsync scriptenginemanager"))
+    if (gd_lk_in(text, at, GD_LK_RUNTIMES))
         return next == '(' || next == '.';
-    if (gd_lk_in(text, at, "system exec eval assert require include"))
+    if (gd_lk_in(text, at, GD_LK_RUNNERS))
         return next == '(' && (gd_lk_quote(first) || first == '$') &&
                (previous == 0 || previous == '.' || strchr(" ;|&({'\"@", previous) != NULL) &&
                gd_lk_find(text, end, ")", 64) != 0 &&
@@ -133,16 +124,14 @@ static bool is_runtime(struct gd_likeness_text *text, size_t at, size_t end)
 
 static void internals_word(struct gd_likeness_text *text, size_t at, size_t end)
 {
-    if (gd_lk_in(text, at,
-                 "__class__ __mro__ __bases__ __subclasses__ __globals__ __builtins__ __import__ "
-                 "__init__ _memberaccess") &&
+    if (gd_lk_in(text, at, GD_LK_INTERNALS) &&
         (gd_lk_at(text, end) == '.' || gd_lk_at(text, end) == '[' || gd_lk_at(text, end) == '(' ||
          gd_lk_quote(gd_lk_at(text, end))))
-        gd_likeness_hit(text, GUARD_CONSTRUCT_TEMPLATE_INTERNALS, at, end);
+        gd_likeness_hit(text, GUARD_CONSTRUCT_TEMPLATE_INTERNALS);
     else if (gd_lk_is_word(text, at, "freemarker") && gd_lk_is(text, end, ".template.utility"))
-        gd_likeness_hit(text, GUARD_CONSTRUCT_TEMPLATE_INTERNALS, at, end);
+        gd_likeness_hit(text, GUARD_CONSTRUCT_TEMPLATE_INTERNALS);
     else if (is_runtime(text, at, end))
-        gd_likeness_hit(text, GUARD_CONSTRUCT_TEMPLATE_RUNTIME, at, end);
+        gd_likeness_hit(text, GUARD_CONSTRUCT_TEMPLATE_RUNTIME);
 }
 
 static void prototype_word(struct gd_likeness_text *text, size_t at, size_t end)
@@ -150,32 +139,29 @@ static void prototype_word(struct gd_likeness_text *text, size_t at, size_t end)
     static const char *const ways[] = {".prototype",     "[prototype]",    "[\"prototype\"]",
                                        "['prototype']",  ".constructor",   "\"][\"prototype",
                                        "'][\"prototype", "'']['prototype", "][prototype"};
-    if (gd_lk_in(text, at, "__proto__ __definegetter__")) {
-        gd_likeness_hit(text, GUARD_CONSTRUCT_PROTOTYPE_NAME, at, end);
+    if (gd_lk_in(text, at, GD_LK_PROTOTYPES)) {
+        gd_likeness_hit(text, GUARD_CONSTRUCT_PROTOTYPE_NAME);
         return;
     }
     if (!gd_lk_is_word(text, at, "constructor"))
         return;
     for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
         if (gd_lk_is(text, end, ways[i]))
-            gd_likeness_hit(text, GUARD_CONSTRUCT_PROTOTYPE_WAY, at, end + strlen(ways[i]));
+            gd_likeness_hit(text, GUARD_CONSTRUCT_PROTOTYPE_WAY);
     }
 }
 
 static void jndi_word(struct gd_likeness_text *text, size_t at, size_t end)
 {
     if (gd_lk_is_word(text, at, "jndi") && gd_lk_at(text, end) == ':' &&
-        gd_lk_in(text, end + 1, "ldap ldaps rmi dns iiop corba nis nds http"))
-        gd_likeness_hit(text, GUARD_CONSTRUCT_LOOKUP_JNDI, at, end);
+        gd_lk_in(text, end + 1, GD_LK_JNDI_SCHEMES))
+        gd_likeness_hit(text, GUARD_CONSTRUCT_LOOKUP_JNDI);
 }
 
 static void object_word(struct gd_likeness_text *text, size_t at, size_t end)
 {
-    if (gd_lk_in(text, at,
-                 "jdbcrowsetimpl templatesimpl objectdataprovider annotationinvocationhandler "
-                 "badattributevalueexpexception ysoserial invokertransformer "
-                 "bcelclassloader windowsidentity typeconfusedelegate"))
-        gd_likeness_hit(text, GUARD_CONSTRUCT_OBJECT_TYPE, at, end);
+    if (gd_lk_in(text, at, GD_LK_GADGETS))
+        gd_likeness_hit(text, GUARD_CONSTRUCT_OBJECT_TYPE);
     /* "@type":"a.b.C" and "$type":"A.B, C": a class with its package. */
     bool type = gd_lk_is_word(text, at, "type") && at > 0 &&
                 (text->bytes[at - 1] == '@' || text->bytes[at - 1] == '$');
@@ -184,8 +170,8 @@ static void object_word(struct gd_likeness_text *text, size_t at, size_t end)
         value = gd_lk_at(text, value) == ':' ? gd_lk_skip(text, value + 1) : value;
         size_t name = gd_lk_word_end(text, value + 1);
         if (gd_lk_quote(gd_lk_at(text, value)) && gd_lk_at(text, name) == '.' &&
-            gd_lk_in(text, value + 1, "com org java javax sun net system microsoft oracle"))
-            gd_likeness_hit(text, GUARD_CONSTRUCT_OBJECT_TYPE, at, name);
+            gd_lk_in(text, value + 1, GD_LK_PACKAGES))
+            gd_likeness_hit(text, GUARD_CONSTRUCT_OBJECT_TYPE);
     }
 }
 
@@ -195,14 +181,12 @@ void gd_likeness_nosql(struct gd_likeness_text *text, size_t at)
     size_t end = gd_lk_word_end(text, at + 1);
     uint8_t previous = at > 0 ? text->bytes[at - 1] : 0;
     uint8_t next = gd_lk_at(text, gd_lk_skip(text, end));
-    if (!gd_lk_in(text, at + 1,
-                  "ne eq gt gte lt lte in nin exists regex where or and not nor expr elemmatch "
-                  "function accumulator jsonschema"))
+    if (!gd_lk_in(text, at + 1, GD_LK_OPERATORS))
         return;
     if ((previous == '[' && next == ']') || (gd_lk_quote(previous) && (next == previous)) ||
         ((previous == '{' || previous == ' ' || previous == ',') && next == ':' &&
          gd_lk_at(text, end) == ':'))
-        gd_likeness_hit(text, GUARD_CONSTRUCT_NOSQL_OPERATOR, at, end);
+        gd_likeness_hit(text, GUARD_CONSTRUCT_NOSQL_OPERATOR);
 }
 
 static void nosql_word(struct gd_likeness_text *text, size_t at, size_t end)
@@ -218,7 +202,7 @@ static void nosql_word(struct gd_likeness_text *text, size_t at, size_t end)
     code |= gd_lk_is_word(text, at, "this") && gd_lk_at(text, end) == '.' &&
             (previous == '|' || previous == '&') && earlier == previous;
     if (code)
-        gd_likeness_hit(text, GUARD_CONSTRUCT_NOSQL_CODE, at, end);
+        gd_likeness_hit(text, GUARD_CONSTRUCT_NOSQL_CODE);
 }
 
 void gd_likeness_code_word(struct gd_likeness_text *text, size_t at, size_t end)
@@ -243,7 +227,7 @@ static void php_object(struct gd_likeness_text *text)
         if (gd_lk_digit(text->bytes[at + 2]) && gd_lk_is(text, end, ":\"")) {
             size_t close = gd_lk_find(text, end + 2, "\":", 64);
             if (close != 0 && gd_lk_digit(gd_lk_at(text, close + 2)))
-                gd_likeness_hit(text, GUARD_CONSTRUCT_OBJECT_PHP, at, close);
+                gd_likeness_hit(text, GUARD_CONSTRUCT_OBJECT_PHP);
         }
     }
 }
@@ -256,12 +240,12 @@ static bool raw_begins(const struct gd_likeness_text *text, const char *bytes, s
 /* Modules of pickles: "cos\nsystem\n". */
 static void python_object(struct gd_likeness_text *text)
 {
-    if (!gd_lk_in(text, 0, "cos cposix cnt csubprocess c__builtin__ cbuiltins csys ccommands"))
+    if (!gd_lk_in(text, 0, GD_LK_PICKLES))
         return;
     size_t end = gd_lk_word_end(text, 0);
     size_t name = gd_lk_word_end(text, end + 1);
     if (gd_lk_at(text, end) == '\n' && gd_lk_at(text, name) == '\n')
-        gd_likeness_hit(text, GUARD_CONSTRUCT_OBJECT_PYTHON, 0, name);
+        gd_likeness_hit(text, GUARD_CONSTRUCT_OBJECT_PYTHON);
 }
 
 static void yaml_object(struct gd_likeness_text *text)
@@ -271,9 +255,8 @@ static void yaml_object(struct gd_likeness_text *text)
         size_t end = gd_lk_word_end(text, tag);
         if (gd_lk_is(text, tag, "python/") || gd_lk_is(text, tag, "ruby/") ||
             gd_lk_is(text, tag, "php/object") ||
-            (tag > at + 1 && gd_lk_at(text, end) == '.' &&
-             gd_lk_in(text, tag, "java javax com org sun net")))
-            gd_likeness_hit(text, GUARD_CONSTRUCT_OBJECT_YAML, at, end);
+            (tag > at + 1 && gd_lk_at(text, end) == '.' && gd_lk_in(text, tag, GD_LK_TAG_PACKAGES)))
+            gd_likeness_hit(text, GUARD_CONSTRUCT_OBJECT_YAML);
         at = gd_lk_find(text, at + 1, "!", text->len);
         if (at == 0)
             return;
@@ -285,13 +268,13 @@ void gd_likeness_object(struct gd_likeness_text *text)
 {
     if (raw_begins(text, "rO0AB", 5) || raw_begins(text, "\xac\xed\x00\x05", 4) ||
         gd_lk_is(text, 0, "aced0005"))
-        gd_likeness_hit(text, GUARD_CONSTRUCT_OBJECT_JAVA, 0, 8);
+        gd_likeness_hit(text, GUARD_CONSTRUCT_OBJECT_JAVA);
     if (raw_begins(text, "AAEAAAD/////", 12))
-        gd_likeness_hit(text, GUARD_CONSTRUCT_OBJECT_DOTNET, 0, 12);
+        gd_likeness_hit(text, GUARD_CONSTRUCT_OBJECT_DOTNET);
     if (raw_begins(text, "gASV", 4) || raw_begins(text, "\x80\x04\x95", 3))
-        gd_likeness_hit(text, GUARD_CONSTRUCT_OBJECT_PYTHON, 0, 4);
+        gd_likeness_hit(text, GUARD_CONSTRUCT_OBJECT_PYTHON);
     if (gd_lk_is(text, 0, "_$$nd_func$$_") || gd_lk_find(text, 1, "_$$nd_func$$_", 256) != 0)
-        gd_likeness_hit(text, GUARD_CONSTRUCT_OBJECT_FUNCTION, 0, 13);
+        gd_likeness_hit(text, GUARD_CONSTRUCT_OBJECT_FUNCTION);
     php_object(text);
     python_object(text);
     yaml_object(text);

@@ -47,7 +47,7 @@ static bool is_script_url(struct gd_likeness_text *text, size_t at)
 }
 
 /* The attributes of an element. */
-static void attributes(struct gd_likeness_text *text, size_t open, size_t at)
+static void attributes(struct gd_likeness_text *text, size_t at)
 {
     size_t most = at + TAG_MAX;
     bool script = false;
@@ -56,7 +56,7 @@ static void attributes(struct gd_likeness_text *text, size_t open, size_t at)
         if (!gd_lk_burn(text, 1))
             return;
         if (!gd_lk_word(previous) && is_handler(text, at)) {
-            gd_likeness_hit(text, GUARD_CONSTRUCT_SCRIPT_HANDLER, open, at);
+            gd_likeness_hit(text, GUARD_CONSTRUCT_SCRIPT_HANDLER);
             return;
         }
         size_t value = gd_lk_skip(text, at);
@@ -64,7 +64,7 @@ static void attributes(struct gd_likeness_text *text, size_t open, size_t at)
         script |= previous == '=' && is_script_url(text, gd_lk_skip(text, value));
     }
     if (script)
-        gd_likeness_hit(text, GUARD_CONSTRUCT_SCRIPT_URL, open, at);
+        gd_likeness_hit(text, GUARD_CONSTRUCT_SCRIPT_URL);
 }
 
 /* "<!ENTITY", "<!DOCTYPE x [", "<!DOCTYPE x SYSTEM", "<!--#exec" */
@@ -72,14 +72,12 @@ static void declaration(struct gd_likeness_text *text, size_t open)
 {
     if (gd_lk_is(text, open, "<!--")) {
         size_t at = gd_lk_skip(text, open + 4);
-        if (gd_lk_at(text, at) == '#' &&
-            gd_lk_in(text, at + 1, "exec include echo config printenv set fsize flastmod if"))
-            gd_likeness_hit(text, GUARD_CONSTRUCT_INCLUDE_DIRECTIVE, open,
-                            gd_lk_word_end(text, at + 1));
+        if (gd_lk_at(text, at) == '#' && gd_lk_in(text, at + 1, GD_LK_SSI))
+            gd_likeness_hit(text, GUARD_CONSTRUCT_INCLUDE_DIRECTIVE);
         return;
     }
     if (gd_lk_is_word(text, open + 2, "entity")) {
-        gd_likeness_hit(text, GUARD_CONSTRUCT_XML_ENTITY, open, open + 8);
+        gd_likeness_hit(text, GUARD_CONSTRUCT_XML_ENTITY);
         return;
     }
     if (!gd_lk_is_word(text, open + 2, "doctype"))
@@ -89,8 +87,8 @@ static void declaration(struct gd_likeness_text *text, size_t open)
     size_t next = gd_lk_skip(text, end);
     bool html = gd_lk_is_word(text, name, "html");
     if (end > name &&
-        (gd_lk_at(text, next) == '[' || (!html && gd_lk_in(text, next, "system public"))))
-        gd_likeness_hit(text, GUARD_CONSTRUCT_XML_DOCTYPE, open, next + 1);
+        (gd_lk_at(text, next) == '[' || (!html && gd_lk_in(text, next, GD_LK_EXTERNAL))))
+        gd_likeness_hit(text, GUARD_CONSTRUCT_XML_DOCTYPE);
 }
 
 /* "<?php", "<%=", "<xi:include", "<#assign" */
@@ -98,16 +96,16 @@ static void page_code(struct gd_likeness_text *text, size_t open)
 {
     uint8_t next = gd_lk_at(text, open + 1);
     if (next == '?' && (gd_lk_is(text, open, "<?php") || gd_lk_is(text, open, "<?=")))
-        gd_likeness_hit(text, GUARD_CONSTRUCT_TEMPLATE_CODE, open, open + 5);
+        gd_likeness_hit(text, GUARD_CONSTRUCT_TEMPLATE_CODE);
     else if (next == '%' && gd_lk_find(text, open + 2, "%>", TAG_MAX) != 0)
-        gd_likeness_hit(text, GUARD_CONSTRUCT_TEMPLATE_CODE, open, open + 3);
-    else if (next == '#' && gd_lk_in(text, open + 2, "assign include import list if macro"))
-        gd_likeness_hit(text, GUARD_CONSTRUCT_TEMPLATE_TAG, open, open + 4);
+        gd_likeness_hit(text, GUARD_CONSTRUCT_TEMPLATE_CODE);
+    else if (next == '#' && gd_lk_in(text, open + 2, GD_LK_FREEMARKER))
+        gd_likeness_hit(text, GUARD_CONSTRUCT_TEMPLATE_TAG);
     else if (gd_lk_is(text, open, "<xi:include") ||
              (gd_lk_is(text, open, "<xsl:") && gd_lk_find(text, open, "document(", TAG_MAX) != 0))
-        gd_likeness_hit(text, GUARD_CONSTRUCT_XML_INCLUSION, open, open + 11);
+        gd_likeness_hit(text, GUARD_CONSTRUCT_XML_INCLUSION);
     else if (gd_lk_is(text, open, "<esi:"))
-        gd_likeness_hit(text, GUARD_CONSTRUCT_INCLUDE_EDGE, open, open + 5);
+        gd_likeness_hit(text, GUARD_CONSTRUCT_INCLUDE_EDGE);
 }
 
 void gd_likeness_markup(struct gd_likeness_text *text, size_t open)
@@ -125,14 +123,14 @@ void gd_likeness_markup(struct gd_likeness_text *text, size_t open)
     uint8_t behind = gd_lk_at(text, end);
     if (gd_lk_is_word(text, at, "script") &&
         (behind == '>' || behind == '/' || gd_lk_blank(behind) || behind == 0)) {
-        gd_likeness_hit(text, GUARD_CONSTRUCT_SCRIPT_ELEMENT, open, end);
+        gd_likeness_hit(text, GUARD_CONSTRUCT_SCRIPT_ELEMENT);
         return;
     }
-    if (gd_lk_in(text, at, "iframe object embed base applet frameset frame portal") &&
-        (behind == '/' || gd_lk_blank(behind)) && gd_lk_find(text, end, "=", TAG_MAX) != 0)
-        gd_likeness_hit(text, GUARD_CONSTRUCT_SCRIPT_FRAME, open, end);
+    if (gd_lk_in(text, at, GD_LK_FRAMES) && (behind == '/' || gd_lk_blank(behind)) &&
+        gd_lk_find(text, end, "=", TAG_MAX) != 0)
+        gd_likeness_hit(text, GUARD_CONSTRUCT_SCRIPT_FRAME);
     if (behind == '/' || behind == ':' || behind == '-' || gd_lk_blank(behind))
-        attributes(text, open, end + 1);
+        attributes(text, end + 1);
 }
 
 /* "alert(1)", "a.b`", "fetch('": *end is the parenthesis. */
@@ -168,7 +166,7 @@ void gd_likeness_script_quote(struct gd_likeness_text *text, size_t quote)
         at = other + 1;
     }
     if (is_handler(text, at)) {
-        gd_likeness_hit(text, GUARD_CONSTRUCT_SCRIPT_ATTRIBUTE, quote, gd_lk_word_end(text, at));
+        gd_likeness_hit(text, GUARD_CONSTRUCT_SCRIPT_ATTRIBUTE);
         return;
     }
     at = first_word;
@@ -177,18 +175,16 @@ void gd_likeness_script_quote(struct gd_likeness_text *text, size_t quote)
     if (byte == 0 || strchr(";-+*^/,", byte) == NULL)
         return;
     at = gd_lk_skip(text, at + 1);
-    if (!is_call(text, at, &end) || gd_lk_in(text, at, "select values"))
+    if (!is_call(text, at, &end) || gd_lk_in(text, at, GD_LK_ASKING))
         return;
     uint8_t first = gd_lk_at(text, end + 1);
-    bool known = gd_lk_in(text, at,
-                          "alert prompt confirm eval fetch document window top self this "
-                          "settimeout function console import location print");
+    bool known = gd_lk_in(text, at, GD_LK_CALLS);
     /* The quote is opened again behind the call, or the rest becomes a comment. */
     bool again = gd_lk_find(text, end, "//", CALL_MAX) != 0 ||
                  gd_lk_find(text, end, ")-", CALL_MAX) != 0 ||
                  gd_lk_find(text, end, ")+", CALL_MAX) != 0;
     if (first != 0 && (known || again))
-        gd_likeness_hit(text, GUARD_CONSTRUCT_SCRIPT_BREAKOUT, quote, end);
+        gd_likeness_hit(text, GUARD_CONSTRUCT_SCRIPT_BREAKOUT);
 }
 
 void gd_likeness_script_word(struct gd_likeness_text *text, size_t at, size_t end)
@@ -199,18 +195,18 @@ void gd_likeness_script_word(struct gd_likeness_text *text, size_t at, size_t en
     bool begins = at == 0 || (at == 1 && gd_lk_blank(text->bytes[0]));
     bool is = false;
     if (begins && is_script_url(text, at))
-        gd_likeness_hit(text, GUARD_CONSTRUCT_SCRIPT_URL, at, end + 1);
-    if (gd_lk_in(text, at, "alert prompt confirm"))
+        gd_likeness_hit(text, GUARD_CONSTRUCT_SCRIPT_URL);
+    if (gd_lk_in(text, at, GD_LK_DIALOGS))
         is = next == '`' || (next == '(' && (gd_lk_digit(first) || gd_lk_quote(first) ||
                                              gd_lk_is_word(text, inside, "document") ||
                                              gd_lk_is_word(text, inside, "window")));
     else if (gd_lk_is_word(text, at, "document"))
-        is = next == '.' && gd_lk_in(text, end + 1, "cookie domain");
+        is = next == '.' && gd_lk_in(text, end + 1, GD_LK_DOCUMENT);
     else if (gd_lk_is_word(text, at, "string"))
         is = gd_lk_is(text, end, ".fromcharcode(");
-    else if (gd_lk_in(text, at, "eval settimeout"))
+    else if (gd_lk_in(text, at, GD_LK_EVALUATORS))
         is = next == '(' && (gd_lk_is(text, inside, "atob(") || gd_lk_is(text, inside, "string.") ||
                              gd_lk_is(text, inside, "location") || gd_lk_is(text, inside, "name)"));
     if (is)
-        gd_likeness_hit(text, GUARD_CONSTRUCT_SCRIPT_SINK, at, end + 1);
+        gd_likeness_hit(text, GUARD_CONSTRUCT_SCRIPT_SINK);
 }

@@ -56,9 +56,9 @@ void gd_likeness_path_dots(struct gd_likeness_text *text, size_t from)
     /* "../" alone, or the last ".." of a path */
     bool last = steps > 0 && gd_lk_is(text, at, "..") && at + 2 == text->len;
     if (steps > 0 && is_system_file(text, at))
-        gd_likeness_hit(text, GUARD_CONSTRUCT_PATH_UP_TO, from, at);
+        gd_likeness_hit(text, GUARD_CONSTRUCT_PATH_UP_TO);
     else if (steps + last >= 3 || (steps == 2 && from == 0))
-        gd_likeness_hit(text, GUARD_CONSTRUCT_PATH_UP, from, at);
+        gd_likeness_hit(text, GUARD_CONSTRUCT_PATH_UP);
 }
 
 void gd_likeness_path_slash(struct gd_likeness_text *text, size_t at)
@@ -73,7 +73,7 @@ void gd_likeness_path_slash(struct gd_likeness_text *text, size_t at)
     uint8_t previous = at > 0 ? text->bytes[at - 1] : 0;
     for (size_t i = 0; i < sizeof(strong) / sizeof(strong[0]); i++) {
         if (gd_lk_is(text, at + 1, strong[i])) {
-            gd_likeness_hit(text, GUARD_CONSTRUCT_PATH_SYSTEM, at, at + 1 + strlen(strong[i]));
+            gd_likeness_hit(text, GUARD_CONSTRUCT_PATH_SYSTEM);
             return;
         }
     }
@@ -81,7 +81,7 @@ void gd_likeness_path_slash(struct gd_likeness_text *text, size_t at)
         size_t len = strlen(hidden[i]);
         bool end = hidden[i][len - 1] == '/' || !gd_lk_word(gd_lk_at(text, at + 1 + len));
         if (gd_lk_is(text, at + 1, hidden[i]) && end)
-            gd_likeness_hit(text, GUARD_CONSTRUCT_PATH_HIDDEN, at, at + 1 + len);
+            gd_likeness_hit(text, GUARD_CONSTRUCT_PATH_HIDDEN);
     }
 }
 
@@ -135,20 +135,19 @@ static bool numeric_host(struct gd_likeness_text *text, size_t at, struct host *
     return true;
 }
 
-static void number_address(struct gd_likeness_text *text, size_t at, const struct host *host,
-                           bool begins)
+static void number_address(struct gd_likeness_text *text, const struct host *host, bool begins)
 {
     const uint32_t *parts = host->parts;
     if (host->odd)
-        gd_likeness_hit(text, GUARD_CONSTRUCT_ADDRESS_ODD, at, at + 8);
+        gd_likeness_hit(text, GUARD_CONSTRUCT_ADDRESS_ODD);
     else if (parts[0] == 169 && parts[1] == 254)
-        gd_likeness_hit(text, GUARD_CONSTRUCT_ADDRESS_METADATA, at, at + 15);
+        gd_likeness_hit(text, GUARD_CONSTRUCT_ADDRESS_METADATA);
     else if (begins && (parts[0] == 127 || parts[0] == 0))
-        gd_likeness_hit(text, GUARD_CONSTRUCT_ADDRESS_LOCAL, at, at + 8);
+        gd_likeness_hit(text, GUARD_CONSTRUCT_ADDRESS_LOCAL);
     else if (begins && (parts[0] == 10 || (parts[0] == 192 && parts[1] == 168) ||
                         (parts[0] == 172 && parts[1] >= 16 && parts[1] < 32) ||
                         (parts[0] == 100 && parts[1] >= 64 && parts[1] < 128)))
-        gd_likeness_hit(text, GUARD_CONSTRUCT_ADDRESS_PRIVATE, at, at + 8);
+        gd_likeness_hit(text, GUARD_CONSTRUCT_ADDRESS_PRIVATE);
 }
 
 static void host_address(struct gd_likeness_text *text, size_t at, bool begins)
@@ -163,15 +162,15 @@ static void host_address(struct gd_likeness_text *text, size_t at, bool begins)
             break;
     }
     if (numeric_host(text, at, &host))
-        number_address(text, at, &host, begins);
+        number_address(text, &host, begins);
     else if (gd_lk_is(text, at, "metadata.google.internal") || gd_lk_is(text, at, "metadata/") ||
              gd_lk_is(text, at, "[fd00:ec2::254]"))
-        gd_likeness_hit(text, GUARD_CONSTRUCT_ADDRESS_METADATA, at, at + 9);
+        gd_likeness_hit(text, GUARD_CONSTRUCT_ADDRESS_METADATA);
     else if (begins && (gd_lk_is_word(text, at, "localhost") || gd_lk_is(text, at, "[::") ||
                         gd_lk_is(text, at, "[0:")))
-        gd_likeness_hit(text, GUARD_CONSTRUCT_ADDRESS_LOCAL, at, at + 9);
+        gd_likeness_hit(text, GUARD_CONSTRUCT_ADDRESS_LOCAL);
     else if (gd_lk_is(text, at, "kubernetes.default"))
-        gd_likeness_hit(text, GUARD_CONSTRUCT_ADDRESS_METADATA, at, at + 18);
+        gd_likeness_hit(text, GUARD_CONSTRUCT_ADDRESS_METADATA);
 }
 
 void gd_likeness_url(struct gd_likeness_text *text, size_t colon)
@@ -181,13 +180,13 @@ void gd_likeness_url(struct gd_likeness_text *text, size_t colon)
            (gd_lk_word(text->bytes[from - 1]) || text->bytes[from - 1] == '.'))
         from--;
     bool begins = from == 0 || gd_lk_quote(text->bytes[from - 1]) || text->bytes[from - 1] == '=';
-    if (gd_lk_in(text, from, "php phar zip expect glob zlib ogg rar data")) {
+    if (gd_lk_in(text, from, GD_LK_WRAPPERS)) {
         if (!gd_lk_is(text, from, "data://") || begins)
-            gd_likeness_hit(text, GUARD_CONSTRUCT_PATH_WRAPPER, from, colon + 3);
-    } else if (gd_lk_in(text, from, "gopher dict ldap ldaps rmi tftp jar netdoc file")) {
+            gd_likeness_hit(text, GUARD_CONSTRUCT_PATH_WRAPPER);
+    } else if (gd_lk_in(text, from, GD_LK_SCHEMES)) {
         if (begins || gd_lk_is(text, from, "gopher"))
-            gd_likeness_hit(text, GUARD_CONSTRUCT_ADDRESS_SCHEME, from, colon + 3);
-    } else if (gd_lk_in(text, from, "http https ftp ws wss")) {
+            gd_likeness_hit(text, GUARD_CONSTRUCT_ADDRESS_SCHEME);
+    } else if (gd_lk_in(text, from, GD_LK_WEB)) {
         host_address(text, colon + 3, begins);
     }
 }
@@ -209,7 +208,7 @@ void gd_likeness_ldap(struct gd_likeness_text *text, size_t close, bool unopened
     uint8_t next = gd_lk_at(text, end);
     bool filter = end > at && (next == '=' || next == '~' || next == '>' || next == '<');
     if (filter || (close > 0 && text->bytes[close - 1] == '*'))
-        gd_likeness_hit(text, GUARD_CONSTRUCT_LDAP_FILTER, close, end);
+        gd_likeness_hit(text, GUARD_CONSTRUCT_LDAP_FILTER);
 }
 
 /* At a colon, bracket or quote. */
@@ -238,7 +237,7 @@ void gd_likeness_xpath(struct gd_likeness_text *text, size_t at)
         for (size_t i = 0; i < sizeof(axes) / sizeof(axes[0]); i++) {
             if (gd_lk_is(text, from, axes[i]) &&
                 (next == '*' || gd_lk_is(text, at + 2, "node()") || (slash && gd_lk_word(next))))
-                gd_likeness_hit(text, GUARD_CONSTRUCT_XPATH_AXIS, from, at + 3);
+                gd_likeness_hit(text, GUARD_CONSTRUCT_XPATH_AXIS);
         }
     } else if (byte == '(') {
         size_t next = gd_lk_skip(text, at + 1);
@@ -248,16 +247,16 @@ void gd_likeness_xpath(struct gd_likeness_text *text, size_t at)
             from--;
         uint8_t path = gd_lk_at(text, next + 1);
         if (gd_lk_at(text, next) == '/' && (path == '/' || path == '*') &&
-            (gd_lk_in(text, from, "count name string substring contains number concat") ||
-             gd_lk_is(text, from, "string-length(") || gd_lk_is(text, from, "local-name(") ||
-             gd_lk_is(text, from, "starts-with(") || gd_lk_is(text, from, "name(")))
-            gd_likeness_hit(text, GUARD_CONSTRUCT_XPATH_FUNCTION, from, next + 2);
+            (gd_lk_in(text, from, GD_LK_XPATH) || gd_lk_is(text, from, "string-length(") ||
+             gd_lk_is(text, from, "local-name(") || gd_lk_is(text, from, "starts-with(") ||
+             gd_lk_is(text, from, "name(")))
+            gd_likeness_hit(text, GUARD_CONSTRUCT_XPATH_FUNCTION);
     } else if (gd_lk_quote(byte) && gd_lk_unopened(text, at)) {
         size_t next = gd_lk_skip(text, at + 1);
         next = gd_lk_at(text, next) == ')' ? gd_lk_skip(text, next + 1) : next;
         next = gd_lk_at(text, next) == ']' ? gd_lk_skip(text, next + 1) : next;
         if (gd_lk_at(text, next) == '|' && gd_lk_at(text, gd_lk_skip(text, next + 1)) == '/')
-            gd_likeness_hit(text, GUARD_CONSTRUCT_XPATH_UNION, at, next + 2);
+            gd_likeness_hit(text, GUARD_CONSTRUCT_XPATH_UNION);
     }
 }
 
@@ -278,11 +277,10 @@ void gd_likeness_break(struct gd_likeness_text *text, size_t at)
                                            "x-xss-protection:"};
     for (size_t i = 0; i < sizeof(response) / sizeof(response[0]); i++) {
         if (gd_lk_is(text, at + 1, response[i]))
-            gd_likeness_hit(text, GUARD_CONSTRUCT_HEADER_RESPONSE, at,
-                            at + 1 + strlen(response[i]));
+            gd_likeness_hit(text, GUARD_CONSTRUCT_HEADER_RESPONSE);
     }
     if (gd_lk_is(text, at + 1, "bcc:"))
-        gd_likeness_hit(text, GUARD_CONSTRUCT_HEADER_MAIL, at, at + 5);
+        gd_likeness_hit(text, GUARD_CONSTRUCT_HEADER_MAIL);
 }
 
 /* At a percent sign: "%s%s%s", "%n", "%1$n" */
@@ -311,7 +309,7 @@ void gd_likeness_format(struct gd_likeness_text *text, size_t from)
             at++;
     }
     if (count >= 2 && writes)
-        gd_likeness_hit(text, GUARD_CONSTRUCT_FORMAT_WRITE, from, at);
+        gd_likeness_hit(text, GUARD_CONSTRUCT_FORMAT_WRITE);
     else if (count >= 3)
-        gd_likeness_hit(text, GUARD_CONSTRUCT_FORMAT_CONVERSIONS, from, at);
+        gd_likeness_hit(text, GUARD_CONSTRUCT_FORMAT_CONVERSIONS);
 }

@@ -6,21 +6,13 @@
 
 static bool is_program(struct gd_likeness_text *text, size_t at)
 {
-    return gd_lk_in(text, at,
-                    "cat ls dir id whoami uname wget curl nc ncat netcat bash sh zsh ksh ash ping "
-                    "nslookup dig host python python2 python3 perl php ruby node rm mv cp chmod "
-                    "chown echo printf sleep touch ps kill ifconfig ipconfig ip netstat ss "
-                    "powershell pwsh cmd type certutil bitsadmin tasklist systeminfo net set env "
-                    "printenv hostname pwd find grep head tail more less tac nl awk sed xargs "
-                    "base64 xxd od nohup mkfifo telnet socat busybox timeout expr test export sudo "
-                    "su tee tar gzip strings ftp tftp scp ssh lynx w id who");
+    return gd_lk_in(text, at, GD_LK_PROGRAMS);
 }
 
 /* Programs that need no arguments, and whose names say little else. */
 static bool is_telling(struct gd_likeness_text *text, size_t at)
 {
-    return gd_lk_in(text, at,
-                    "whoami uname ifconfig ipconfig netstat printenv systeminfo tasklist");
+    return gd_lk_in(text, at, GD_LK_TELLING);
 }
 
 static bool ends_command(uint8_t byte)
@@ -83,17 +75,17 @@ static void backquote(struct gd_likeness_text *text, size_t at)
     bool glued =
         at > 0 && !gd_lk_blank(text->bytes[at - 1]) && strchr("(*_", text->bytes[at - 1]) == NULL;
     if (close != 0 && (whole || glued))
-        gd_likeness_hit(text, GUARD_CONSTRUCT_SHELL_SUBSTITUTION, at, close + 1);
+        gd_likeness_hit(text, GUARD_CONSTRUCT_SHELL_SUBSTITUTION);
 }
 
 static void dollar(struct gd_likeness_text *text, size_t at)
 {
     size_t end;
     if (gd_lk_is(text, at, "${ifs}") || gd_lk_is_word(text, at, "$ifs"))
-        gd_likeness_hit(text, GUARD_CONSTRUCT_SHELL_FIELD_SEPARATOR, at, at + 6);
+        gd_likeness_hit(text, GUARD_CONSTRUCT_SHELL_FIELD_SEPARATOR);
     else if (gd_lk_is(text, at, "$(") &&
              command_at(text, gd_lk_skip(text, at + 2), &end) != COMMAND_NONE)
-        gd_likeness_hit(text, GUARD_CONSTRUCT_SHELL_SUBSTITUTION, at, end);
+        gd_likeness_hit(text, GUARD_CONSTRUCT_SHELL_SUBSTITUTION);
 }
 
 /* At ; | & ` $ or a line feed. */
@@ -119,27 +111,27 @@ void gd_likeness_shell(struct gd_likeness_text *text, size_t at)
         command = gd_lk_at(text, end + 1) == '/' ? COMMAND_WHOLE : COMMAND_NONE;
     bool begins = at == 0 || gd_lk_quote(text->bytes[at - 1]);
     if (command == COMMAND_WHOLE)
-        gd_likeness_hit(text, GUARD_CONSTRUCT_SHELL_COMMAND, at, end);
+        gd_likeness_hit(text, GUARD_CONSTRUCT_SHELL_COMMAND);
     else if (byte != '\n' && (command == COMMAND_TELLING || (command == COMMAND_BARE && begins) ||
                               (command == COMMAND_BARE && two && byte != ';')))
-        gd_likeness_hit(text, GUARD_CONSTRUCT_SHELL_BARE, at, end);
+        gd_likeness_hit(text, GUARD_CONSTRUCT_SHELL_BARE);
 }
 
 void gd_likeness_shell_word(struct gd_likeness_text *text, size_t at, size_t end)
 {
     uint8_t previous = at > 0 ? text->bytes[at - 1] : 0;
-    if (gd_lk_in(text, at, "bash sh zsh") && at >= 5 && gd_lk_is(text, at - 5, "/bin/"))
-        gd_likeness_hit(text, GUARD_CONSTRUCT_SHELL_PROGRAM, at - 5, end);
+    if (gd_lk_in(text, at, GD_LK_SHELLS) && at >= 5 && gd_lk_is(text, at - 5, "/bin/"))
+        gd_likeness_hit(text, GUARD_CONSTRUCT_SHELL_PROGRAM);
     else if (gd_lk_is_word(text, at, "cmd") && gd_lk_is(text, end, ".exe"))
-        gd_likeness_hit(text, GUARD_CONSTRUCT_SHELL_PROGRAM, at, end + 4);
+        gd_likeness_hit(text, GUARD_CONSTRUCT_SHELL_PROGRAM);
     else if (gd_lk_is_word(text, at, "dev") && previous == '/' &&
              (gd_lk_is(text, end, "/tcp/") || gd_lk_is(text, end, "/udp/")))
-        gd_likeness_hit(text, GUARD_CONSTRUCT_SHELL_PROGRAM, at, end + 5);
+        gd_likeness_hit(text, GUARD_CONSTRUCT_SHELL_PROGRAM);
     else if (gd_lk_is_word(text, at, "comspec") && previous == '%')
-        gd_likeness_hit(text, GUARD_CONSTRUCT_SHELL_PROGRAM, at, end);
+        gd_likeness_hit(text, GUARD_CONSTRUCT_SHELL_PROGRAM);
     else if (gd_lk_is_word(text, at, "powershell") && gd_lk_blank(gd_lk_at(text, end)) &&
              gd_lk_at(text, end + 1) == '-')
-        gd_likeness_hit(text, GUARD_CONSTRUCT_SHELL_PROGRAM, at, end + 2);
+        gd_likeness_hit(text, GUARD_CONSTRUCT_SHELL_PROGRAM);
     else if (gd_lk_is_word(text, at, "2") && gd_lk_is(text, end, ">&1"))
-        gd_likeness_hit(text, GUARD_CONSTRUCT_SHELL_REDIRECTION, at, end + 3);
+        gd_likeness_hit(text, GUARD_CONSTRUCT_SHELL_REDIRECTION);
 }

@@ -58,7 +58,7 @@ static enum operand operand_at(struct gd_likeness_text *text, size_t at, size_t 
     *end = name_end(text, at);
     if (*end == at)
         return OPERAND_NONE;
-    if (gd_lk_digit(byte) || gd_lk_in(text, at, "true false null"))
+    if (gd_lk_digit(byte) || gd_lk_in(text, at, GD_LK_CONSTANTS))
         return OPERAND_NUMBER;
     if (gd_lk_is_word(text, at, "select"))
         return OPERAND_QUERY;
@@ -78,7 +78,7 @@ static size_t comparison_end(struct gd_likeness_text *text, size_t at)
         return end;
     if (gd_lk_is_word(text, from, "not") || gd_lk_is_word(text, from, "is"))
         from = gd_lk_skip_comments(text, gd_lk_word_end(text, from));
-    if (gd_lk_in(text, from, "like rlike regexp ilike between glob"))
+    if (gd_lk_in(text, from, GD_LK_COMPARISONS))
         return gd_lk_word_end(text, from);
     return at;
 }
@@ -117,7 +117,7 @@ static size_t connective_end(struct gd_likeness_text *text, size_t at)
 {
     if (gd_lk_is(text, at, "||") || gd_lk_is(text, at, "&&"))
         return at + 2;
-    return gd_lk_in(text, at, "or and xor") ? gd_lk_word_end(text, at) : at;
+    return gd_lk_in(text, at, GD_LK_CONNECTIVES) ? gd_lk_word_end(text, at) : at;
 }
 
 /* Behind a quote or number: "having 1=1", "order by 3", "limit 1" */
@@ -128,7 +128,7 @@ static bool is_clause(struct gd_likeness_text *text, size_t at)
     size_t behind;
     if (gd_lk_is_word(text, at, "having"))
         return condition_at(text, next, &behind) != CONDITION_NONE;
-    if (gd_lk_in(text, at, "order group")) {
+    if (gd_lk_in(text, at, GD_LK_ORDERS)) {
         if (!gd_lk_is_word(text, next, "by"))
             return false;
         enum operand by = operand_at(text, next + 2, &behind);
@@ -140,8 +140,8 @@ static bool is_clause(struct gd_likeness_text *text, size_t at)
     if (gd_lk_is_word(text, at, "procedure"))
         return gd_lk_is_word(text, next, "analyse");
     if (gd_lk_is_word(text, at, "into"))
-        return gd_lk_in(text, next, "outfile dumpfile");
-    if (gd_lk_in(text, at, "like rlike regexp between"))
+        return gd_lk_in(text, next, GD_LK_FILES);
+    if (gd_lk_in(text, at, GD_LK_MATCHES))
         return is_literal(operand_at(text, next, &behind));
     return false;
 }
@@ -153,10 +153,10 @@ static void comment_behind(struct gd_likeness_text *text, size_t quote, size_t a
     uint8_t next = gd_lk_at(text, end);
     bool last = end + 3 >= text->len && !gd_lk_letter(next) && !gd_lk_quote(next);
     if (last || (near && gd_lk_at(text, at) == '-' && !gd_lk_word(next)))
-        gd_likeness_hit(text, GUARD_CONSTRUCT_SQL_COMMENT, quote, end);
+        gd_likeness_hit(text, GUARD_CONSTRUCT_SQL_COMMENT);
 }
 
-static void concatenation(struct gd_likeness_text *text, size_t quote, size_t at)
+static void concatenation(struct gd_likeness_text *text, size_t at)
 {
     size_t end;
     bool bars = gd_lk_is(text, at, "||");
@@ -166,7 +166,7 @@ static void concatenation(struct gd_likeness_text *text, size_t quote, size_t at
     size_t next = gd_lk_skip(text, end);
     if (operand == OPERAND_QUERY || (bars && operand == OPERAND_CALL) ||
         (operand != OPERAND_NONE && bars && gd_lk_is(text, next, "||")))
-        gd_likeness_hit(text, GUARD_CONSTRUCT_SQL_CONCATENATION, quote, end);
+        gd_likeness_hit(text, GUARD_CONSTRUCT_SQL_CONCATENATION);
 }
 
 void gd_likeness_sql_quote(struct gd_likeness_text *text, size_t quote)
@@ -179,11 +179,11 @@ void gd_likeness_sql_quote(struct gd_likeness_text *text, size_t quote)
     if (end != at) {
         enum condition condition = condition_at(text, end, &end);
         if (condition == CONDITION_ALWAYS)
-            gd_likeness_hit(text, GUARD_CONSTRUCT_SQL_TAUTOLOGY_QUOTE, quote, end);
+            gd_likeness_hit(text, GUARD_CONSTRUCT_SQL_TAUTOLOGY_QUOTE);
         else if (condition != CONDITION_NONE && unopened)
-            gd_likeness_hit(text, GUARD_CONSTRUCT_SQL_CONDITION_QUOTE, quote, end);
+            gd_likeness_hit(text, GUARD_CONSTRUCT_SQL_CONDITION_QUOTE);
         else if (unopened)
-            concatenation(text, quote, at);
+            concatenation(text, at);
         return;
     }
     if (!unopened)
@@ -191,12 +191,12 @@ void gd_likeness_sql_quote(struct gd_likeness_text *text, size_t quote)
     if (is_comment(text, at) || is_comment(text, quote + 1))
         comment_behind(text, quote, is_comment(text, at) ? at : quote + 1);
     else if (is_clause(text, at))
-        gd_likeness_hit(text, GUARD_CONSTRUCT_SQL_CLAUSE, quote, gd_lk_word_end(text, at));
+        gd_likeness_hit(text, GUARD_CONSTRUCT_SQL_CLAUSE);
     else if (gd_lk_at(text, at) == '+')
-        concatenation(text, quote, at);
+        concatenation(text, at);
     else if (quote > 0 && comparison_end(text, quote + 1) == at + 1 &&
              gd_lk_at(text, at + 1) == text->bytes[quote])
-        gd_likeness_hit(text, GUARD_CONSTRUCT_SQL_EQUALITY_QUOTE, quote, at + 2);
+        gd_likeness_hit(text, GUARD_CONSTRUCT_SQL_EQUALITY_QUOTE);
 }
 
 enum list { LIST_NONE, LIST_PLAIN, LIST_STRONG };
@@ -207,7 +207,7 @@ static enum list list_at(struct gd_likeness_text *text, size_t at, size_t *end)
     enum list list = LIST_PLAIN;
     for (int items = 0; items < ITEMS_MAX; items++) {
         at = gd_lk_skip_comments(text, at);
-        if (gd_lk_in(text, at, "distinct all"))
+        if (gd_lk_in(text, at, GD_LK_QUANTIFIERS))
             at = gd_lk_skip_comments(text, gd_lk_word_end(text, at));
         if (gd_lk_at(text, at) == '*') {
             list = LIST_STRONG;
@@ -247,11 +247,11 @@ static bool from_behind(struct gd_likeness_text *text, size_t at, bool strong)
            is_comment(text, next);
 }
 
-static void union_at(struct gd_likeness_text *text, size_t word, size_t at)
+static void union_at(struct gd_likeness_text *text, size_t at)
 {
     size_t end;
     at = gd_lk_skip_comments(text, at);
-    bool all = gd_lk_in(text, at, "all distinct");
+    bool all = gd_lk_in(text, at, GD_LK_QUANTIFIERS);
     if (all)
         at = gd_lk_skip_comments(text, gd_lk_word_end(text, at));
     while (gd_lk_at(text, at) == '(' && gd_lk_burn(text, 1))
@@ -262,21 +262,20 @@ static void union_at(struct gd_likeness_text *text, size_t word, size_t at)
     size_t next = gd_lk_skip_comments(text, end);
     if (all || list == LIST_STRONG ||
         (list == LIST_PLAIN && (gd_lk_is_word(text, next, "from") || is_comment(text, next))))
-        gd_likeness_hit(text, GUARD_CONSTRUCT_SQL_UNION, word, end);
+        gd_likeness_hit(text, GUARD_CONSTRUCT_SQL_UNION);
 }
 
-static void select_at(struct gd_likeness_text *text, size_t word, size_t at)
+static void select_at(struct gd_likeness_text *text, size_t at)
 {
     size_t end;
     enum list list = list_at(text, at, &end);
     if (list != LIST_NONE && from_behind(text, end, list == LIST_STRONG))
-        gd_likeness_hit(text, GUARD_CONSTRUCT_SQL_QUERY, word, end);
+        gd_likeness_hit(text, GUARD_CONSTRUCT_SQL_QUERY);
 }
 
 static bool is_object(struct gd_likeness_text *text, size_t at)
 {
-    return gd_lk_in(text, at,
-                    "table database schema view index procedure function trigger user login");
+    return gd_lk_in(text, at, GD_LK_OBJECTS);
 }
 
 /* "insert into x", "drop table x"; *end is behind the last name. */
@@ -289,7 +288,7 @@ static bool statement_at(struct gd_likeness_text *text, size_t at, size_t *end)
         is = gd_lk_is_word(text, next, "into");
     else if (gd_lk_is_word(text, at, "delete"))
         is = gd_lk_is_word(text, next, "from");
-    else if (gd_lk_in(text, at, "drop create alter truncate"))
+    else if (gd_lk_in(text, at, GD_LK_CHANGES))
         is = is_object(text, next);
     else if (gd_lk_is_word(text, at, "update")) {
         *end = after + 3;
@@ -310,20 +309,20 @@ void gd_likeness_sql_semicolon(struct gd_likeness_text *text, size_t semicolon)
     if (gd_lk_is_word(text, at, "select")) {
         enum list list = list_at(text, end, &end);
         is = list == LIST_STRONG || (list == LIST_PLAIN && from_behind(text, end, true));
-    } else if (gd_lk_in(text, at, "exec execute")) {
+    } else if (gd_lk_in(text, at, GD_LK_EXECUTES)) {
         is = gd_lk_is(text, next, "xp_") || gd_lk_is(text, next, "sp_") ||
              gd_lk_is(text, next, "master") || gd_lk_at(text, next) == '(';
     } else if (gd_lk_is_word(text, at, "declare")) {
         is = gd_lk_at(text, next) == '@';
     } else if (gd_lk_is_word(text, at, "waitfor")) {
-        is = gd_lk_in(text, next, "delay time");
+        is = gd_lk_in(text, next, GD_LK_DELAYS);
     } else if (gd_lk_is_word(text, at, "shutdown")) {
         is = next >= text->len || is_comment(text, next) || gd_lk_is_word(text, next, "with");
     } else {
         is = statement_at(text, at, &end);
     }
     if (is)
-        gd_likeness_hit(text, GUARD_CONSTRUCT_SQL_STACKED, semicolon, end);
+        gd_likeness_hit(text, GUARD_CONSTRUCT_SQL_STACKED);
 }
 
 void gd_likeness_sql_parenthesis(struct gd_likeness_text *text, size_t open)
@@ -335,7 +334,7 @@ void gd_likeness_sql_parenthesis(struct gd_likeness_text *text, size_t open)
     enum list list = list_at(text, at + 6, &end);
     size_t next = gd_lk_skip_comments(text, end);
     if (list == LIST_STRONG || (list == LIST_PLAIN && from_behind(text, next, true)))
-        gd_likeness_hit(text, GUARD_CONSTRUCT_SQL_SUBQUERY, open, end);
+        gd_likeness_hit(text, GUARD_CONSTRUCT_SQL_SUBQUERY);
 }
 
 /* Statements without a semicolon before them need more of their grammar. */
@@ -356,7 +355,7 @@ static void statement_word(struct gd_likeness_text *text, size_t at)
     else
         is = is_comment(text, next) || gd_lk_at(text, next) == ';';
     if (is)
-        gd_likeness_hit(text, GUARD_CONSTRUCT_SQL_STATEMENT, at, end);
+        gd_likeness_hit(text, GUARD_CONSTRUCT_SQL_STATEMENT);
 }
 
 /* The byte before the word, blanks aside; 0 at the beginning. */
@@ -372,11 +371,7 @@ static bool is_known_call(struct gd_likeness_text *text, size_t at)
     at = gd_lk_skip_comments(text, at);
     while (gd_lk_at(text, at) == '(' && gd_lk_burn(text, 1))
         at = gd_lk_skip_comments(text, at + 1);
-    return gd_lk_in(
-        text, at,
-        "select sleep substring substr ascii length char_length mid ord exists ifnull "
-        "nullif if iif bin hex unhex user database version count concat cast convert "
-        "pg_sleep benchmark extractvalue updatexml isnull elt make_set strcmp left right");
+    return gd_lk_in(text, at, GD_LK_KNOWN_CALLS);
 }
 
 static void connective_word(struct gd_likeness_text *text, size_t at, size_t end)
@@ -385,10 +380,10 @@ static void connective_word(struct gd_likeness_text *text, size_t at, size_t end
     size_t behind;
     enum condition condition = condition_at(text, end, &behind);
     if (condition == CONDITION_ALWAYS)
-        gd_likeness_hit(text, GUARD_CONSTRUCT_SQL_TAUTOLOGY, at, behind);
+        gd_likeness_hit(text, GUARD_CONSTRUCT_SQL_TAUTOLOGY);
     else if (condition == CONDITION_CALL && (gd_lk_digit(previous) || previous == ')') &&
              is_known_call(text, end))
-        gd_likeness_hit(text, GUARD_CONSTRUCT_SQL_CONDITION, at, behind);
+        gd_likeness_hit(text, GUARD_CONSTRUCT_SQL_CONDITION);
 }
 
 static void function_word(struct gd_likeness_text *text, size_t at, size_t end)
@@ -396,47 +391,41 @@ static void function_word(struct gd_likeness_text *text, size_t at, size_t end)
     size_t open = gd_lk_skip_comments(text, end);
     size_t next = gd_lk_skip_comments(text, open + 1);
     bool call = gd_lk_at(text, open) == '(' && (at == 0 || text->bytes[at - 1] != '.');
-    bool is = call && gd_lk_in(text, at,
-                               "pg_sleep benchmark extractvalue updatexml load_file group_concat "
-                               "randomblob load_extension xmltype concat_ws string_agg");
-    is |= call && gd_lk_in(text, at, "sleep char chr concat") && gd_lk_digit(gd_lk_at(text, next));
-    is |= gd_lk_in(text, at, "xp_cmdshell xp_dirtree xp_regread sp_oacreate sp_executesql");
-    is |= gd_lk_in(text, at, "dbms_pipe dbms_lock dbms_xmlgen utl_http utl_inaddr utl_file") &&
-          gd_lk_at(text, end) == '.';
-    is |= gd_lk_is_word(text, at, "waitfor") && gd_lk_in(text, open, "delay time") &&
+    bool is = call && gd_lk_in(text, at, GD_LK_INJECTED_CALLS);
+    is |= call && gd_lk_in(text, at, GD_LK_NUMBER_CALLS) && gd_lk_digit(gd_lk_at(text, next));
+    is |= gd_lk_in(text, at, GD_LK_PROCEDURES);
+    is |= gd_lk_in(text, at, GD_LK_DBMS_PACKAGES) && gd_lk_at(text, end) == '.';
+    is |= gd_lk_is_word(text, at, "waitfor") && gd_lk_in(text, open, GD_LK_DELAYS) &&
           gd_lk_quote(gd_lk_at(text, gd_lk_skip_comments(text, gd_lk_word_end(text, open))));
     if (is)
-        gd_likeness_hit(text, GUARD_CONSTRUCT_SQL_FUNCTION, at, end);
+        gd_likeness_hit(text, GUARD_CONSTRUCT_SQL_FUNCTION);
 }
 
 static void catalog_word(struct gd_likeness_text *text, size_t at, size_t end)
 {
-    bool is = gd_lk_in(text, at,
-                       "information_schema sysobjects syscolumns pg_catalog pg_shadow pg_user "
-                       "sqlite_master sqlite_schema all_tables all_tab_columns user_tables");
+    bool is = gd_lk_in(text, at, GD_LK_CATALOG);
     is |= gd_lk_is_word(text, at, "mysql") && gd_lk_is(text, end, ".user");
-    is |= at >= 2 && gd_lk_is(text, at - 2, "@@") &&
-          gd_lk_in(text, at, "version datadir basedir hostname version_compile_os servername");
+    is |= at >= 2 && gd_lk_is(text, at - 2, "@@") && gd_lk_in(text, at, GD_LK_VARIABLES);
     if (is)
-        gd_likeness_hit(text, GUARD_CONSTRUCT_SQL_CATALOG, at, end);
+        gd_likeness_hit(text, GUARD_CONSTRUCT_SQL_CATALOG);
 }
 
 void gd_likeness_sql_word(struct gd_likeness_text *text, size_t at, size_t end)
 {
-    if (gd_lk_in(text, at, "or and xor where having")) {
+    if (gd_lk_in(text, at, GD_LK_CONDITIONS)) {
         connective_word(text, at, end);
     } else if (gd_lk_is_word(text, at, "union")) {
-        union_at(text, at, end);
+        union_at(text, end);
     } else if (gd_lk_is_word(text, at, "select")) {
-        select_at(text, at, end);
-    } else if (gd_lk_in(text, at, "insert delete update drop create alter truncate")) {
+        select_at(text, end);
+    } else if (gd_lk_in(text, at, GD_LK_STATEMENTS)) {
         statement_word(text, at);
     } else {
         function_word(text, at, end);
         catalog_word(text, at, end);
     }
     uint8_t previous = before(text, at);
-    if (gd_lk_in(text, at, "order group having procedure") &&
-        (gd_lk_digit(previous) || previous == ')') && is_clause(text, at))
-        gd_likeness_hit(text, GUARD_CONSTRUCT_SQL_CLAUSE, at, end);
+    if (gd_lk_in(text, at, GD_LK_CLAUSES) && (gd_lk_digit(previous) || previous == ')') &&
+        is_clause(text, at))
+        gd_likeness_hit(text, GUARD_CONSTRUCT_SQL_CLAUSE);
 }

@@ -2,7 +2,21 @@
 /* See likeness_text.h. Decoding happens in place, as what is decoded is never longer. */
 #include "detect/likeness_text.h"
 
-enum { DECODINGS = 3 };
+#include "detect/likeness_keywords.h"
+
+enum { DECODINGS = 3, LOOKUP = 4 };
+
+const uint8_t gd_lk_kinds[256] = {
+    0, 0, 0, 0,  0, 0,  0, 0,  0,  0,  40, 0, 0, 0,  0, 0, 0, 0, 0,  0, 0,  0, 0, 0, 0,  0, 0, 0, 0,
+    0, 0, 0, 32, 0, 8,  8, 8,  24, 24, 8,  8, 8, 40, 0, 0, 0, 8, 40, 5, 5,  5, 5, 5, 5,  5, 5, 5, 5,
+    8, 8, 8, 0,  0, 0,  0, 3,  3,  3,  3,  3, 3, 3,  3, 3, 3, 3, 3,  3, 3,  3, 3, 3, 3,  3, 3, 3, 3,
+    3, 3, 3, 3,  0, 24, 0, 0,  1,  8,  3,  3, 3, 3,  3, 3, 3, 3, 3,  3, 3,  3, 3, 3, 3,  3, 3, 3, 3,
+    3, 3, 3, 3,  3, 3,  3, 8,  8,  0,  0,  0, 1, 1,  1, 1, 1, 1, 1,  1, 1,  1, 1, 1, 1,  1, 1, 1, 1,
+    1, 1, 1, 1,  1, 1,  1, 1,  1,  1,  1,  1, 1, 1,  1, 1, 1, 1, 1,  1, 1,  1, 1, 1, 1,  1, 1, 1, 1,
+    1, 1, 1, 1,  1, 1,  1, 1,  1,  1,  1,  1, 1, 1,  1, 1, 1, 1, 1,  1, 17, 1, 1, 1, 1,  1, 1, 1, 1,
+    1, 1, 1, 1,  1, 1,  1, 1,  1,  1,  1,  1, 1, 1,  1, 1, 1, 1, 1,  1, 1,  1, 1, 1, 17, 1, 1, 1, 1,
+    1, 1, 1, 1,  1, 1,  1, 17, 1,  1,  1,  1, 1, 1,  1, 1, 1, 1, 1,  1, 1,  1, 1, 1,
+};
 
 static int hex_digit(uint8_t byte)
 {
@@ -128,9 +142,11 @@ static bool decode_once(struct gd_likeness_text *text)
     const uint8_t *end = text->bytes + text->len;
     bool changed = false;
     for (const uint8_t *at = text->bytes; at < end;) {
-        uint16_t origin = text->origin[at - text->bytes];
+        if ((gd_lk_kinds[*at] & GD_LK_IS_CODED) == 0) {
+            *to++ = *at++;
+            continue;
+        }
         struct decoded decoded = decode(at, end);
-        text->origin[to - text->bytes] = origin;
         changed |= decoded.used != 0;
         if (decoded.used == 0)
             *to++ = *at++;
@@ -143,34 +159,40 @@ static bool decode_once(struct gd_likeness_text *text)
     return changed;
 }
 
-static bool is_space(uint8_t byte)
-{
-    return byte == ' ' || (byte >= '\t' && byte <= '\r');
-}
+/* Lower case, line breaks as LF, other blanks as a blank; controls as they are. */
+static const uint8_t folded[128] = {
+    0,   1,   2,   3,   4,   5,   6,   7,   8,   32,  10,  32,  32,  10,  14,  15,  16,  17,  18,
+    19,  20,  21,  22,  23,  24,  25,  26,  27,  28,  29,  30,  31,  32,  33,  34,  35,  36,  37,
+    38,  39,  40,  41,  42,  43,  44,  45,  46,  47,  48,  49,  50,  51,  52,  53,  54,  55,  56,
+    57,  58,  59,  60,  61,  62,  63,  64,  97,  98,  99,  100, 101, 102, 103, 104, 105, 106, 107,
+    108, 109, 110, 111, 112, 113, 114, 115, 116, 117, 118, 119, 120, 121, 122, 91,  92,  93,  94,
+    95,  96,  97,  98,  99,  100, 101, 102, 103, 104, 105, 106, 107, 108, 109, 110, 111, 112, 113,
+    114, 115, 116, 117, 118, 119, 120, 121, 122, 123, 124, 125, 126, 127,
+};
 
 static void fold(struct gd_likeness_text *text)
 {
-    size_t to = 0;
-    for (size_t at = 0; at < text->len;) {
-        uint16_t origin = text->origin[at];
-        uint8_t byte = text->bytes[at++];
-        if (is_space(byte)) {
-            bool line = byte == '\n' || byte == '\r';
-            for (; at < text->len && is_space(text->bytes[at]); at++)
-                line |= text->bytes[at] == '\n' || text->bytes[at] == '\r';
-            byte = line ? '\n' : ' ';
-        } else if (byte >= 'A' && byte <= 'Z') {
-            byte |= 0x20;
-        } else if (byte == 0) {
-            text->nulls = true;
-        } else if (byte < 0x20 || byte == 0x7f) {
-            text->printable = false;
+    uint8_t *to = text->bytes;
+    const uint8_t *end = text->bytes + text->len;
+    for (const uint8_t *at = text->bytes; at < end; at++) {
+        uint8_t byte = *at < 0x80 ? folded[*at] : *at;
+        if (byte > ' ') {
+            text->printable &= byte != 0x7f;
+            *to++ = byte;
+        } else if (byte == ' ' || byte == '\n') {
+            /* A run of blanks is one, a line feed when there is one among them. */
+            if (to > text->bytes && gd_lk_blank(to[-1]))
+                to[-1] = byte == '\n' ? byte : to[-1];
+            else
+                *to++ = byte;
+        } else {
+            text->nulls |= byte == 0;
+            text->printable &= byte == 0;
+            *to++ = byte;
         }
-        text->origin[to] = origin;
-        text->bytes[to++] = byte;
     }
-    text->len = to;
-    text->bytes[to] = 0;
+    text->len = (size_t)(to - text->bytes);
+    *to = 0;
 }
 
 void gd_likeness_text_fill(struct gd_likeness_text *text, struct guard_span value)
@@ -178,68 +200,58 @@ void gd_likeness_text_fill(struct gd_likeness_text *text, struct guard_span valu
     size_t head = value.len < GD_LIKENESS_HEAD ? value.len : GD_LIKENESS_HEAD;
     size_t left = value.len - head;
     size_t tail = left < GD_LIKENESS_TAIL ? left : GD_LIKENESS_TAIL;
-    size_t skipped = left - tail;
     text->raw = gd_span_head(value, head);
     text->fuel = GD_LIKENESS_FUEL;
     text->printable = true;
     text->nulls = false;
+    text->keyword_at = SIZE_MAX;
     text->len = head + tail;
     if (head > 0)
         memcpy(text->bytes, value.ptr, head);
     if (tail > 0)
         memcpy(text->bytes + head, value.ptr + value.len - tail, tail);
-    for (size_t i = 0; i < text->len; i++) {
-        size_t at = i < head ? i : i + skipped;
-        text->origin[i] = (uint16_t)(at < UINT16_MAX ? at : UINT16_MAX);
-    }
     for (int i = 0; i < DECODINGS && decode_once(text); i++)
         continue;
     fold(text);
 }
 
-void gd_likeness_hit(struct gd_likeness_text *text, enum guard_construct construct, size_t from,
-                     size_t to)
+void gd_likeness_hit(struct gd_likeness_text *text, enum guard_construct construct)
 {
     struct gd_likeness *out = text->out;
     uint32_t degree = guard_construct_degree(construct);
     out->classes |= 1u << guard_construct_likeness(construct);
     if (degree <= out->degree)
         return;
-    to = to < text->len ? to : text->len;
-    from = from < to ? from : to;
     out->construct = construct;
     out->degree = degree;
-    out->offset = from < text->len ? text->origin[from] : 0;
-    out->len = (uint32_t)(to - from);
 }
 
-bool gd_lk_is(const struct gd_likeness_text *text, size_t at, const char *literal)
+/* Letters, then '_', then all others. */
+static uint32_t slot_of(uint8_t byte)
 {
-    size_t len = strlen(literal);
-    return at <= text->len && text->len - at >= len && memcmp(text->bytes + at, literal, len) == 0;
+    return gd_lk_letter(byte) ? byte - (uint32_t)'a' : byte == '_' ? 26 : 27;
 }
 
-bool gd_lk_is_word(const struct gd_likeness_text *text, size_t at, const char *literal)
-{
-    return gd_lk_is(text, at, literal) && !gd_lk_word(gd_lk_at(text, at + strlen(literal)));
-}
-
-bool gd_lk_in(const struct gd_likeness_text *text, size_t at, const char *words)
+uint64_t gd_lk_lookup(struct gd_likeness_text *text, size_t at)
 {
     size_t len = 0;
-    while (len < 32 && gd_lk_word(gd_lk_at(text, at + len)))
+    while (len < GD_LK_KEYWORD_MAX && gd_lk_word(gd_lk_at(text, at + len)))
         len++;
+    text->keyword_at = at;
+    text->keyword = 0;
     if (len == 0)
-        return false;
-    for (const char *word = words; *word != '\0';) {
-        const char *end = word;
-        while (*end != ' ' && *end != '\0')
-            end++;
-        if ((size_t)(end - word) == len && memcmp(word, text->bytes + at, len) == 0)
-            return true;
-        word = *end == ' ' ? end + 1 : end;
+        return 0;
+    if (!gd_lk_burn(text, LOOKUP))
+        return 0;
+    const uint8_t *word = text->bytes + at;
+    const uint16_t *first = gd_lk_keyword_first + slot_of(word[0]) * 32 + len;
+    for (uint32_t i = first[0]; i < first[1]; i++) {
+        if (memcmp(gd_lk_keywords[i].text, word, len) == 0) {
+            text->keyword = gd_lk_keywords[i].sets;
+            break;
+        }
     }
-    return false;
+    return text->keyword;
 }
 
 size_t gd_lk_skip(const struct gd_likeness_text *text, size_t at)
@@ -247,7 +259,7 @@ size_t gd_lk_skip(const struct gd_likeness_text *text, size_t at)
     return at + gd_lk_blank(gd_lk_at(text, at));
 }
 
-size_t gd_lk_skip_comments(struct gd_likeness_text *text, size_t at)
+size_t gd_lk_skip_long(struct gd_likeness_text *text, size_t at)
 {
     enum { COMMENT_MAX = 64 };
     for (;;) {
@@ -284,11 +296,15 @@ size_t gd_lk_word_end(struct gd_likeness_text *text, size_t at)
 size_t gd_lk_find(struct gd_likeness_text *text, size_t at, const char *literal, size_t most)
 {
     size_t end = at + most < text->len ? at + most : text->len;
-    for (size_t i = at; i < end; i++) {
-        if (!gd_lk_burn(text, 1))
+    while (at < end) {
+        const uint8_t *from = text->bytes + at;
+        const uint8_t *found = memchr(from, literal[0], end - at);
+        size_t passed = found == NULL ? end - at : (size_t)(found - from) + 1;
+        if (!gd_lk_burn(text, passed) || found == NULL)
             return 0;
-        if (text->bytes[i] == (uint8_t)literal[0] && gd_lk_is(text, i, literal))
-            return i;
+        if (gd_lk_is(text, at + passed - 1, literal))
+            return at + passed - 1;
+        at += passed;
     }
     return 0;
 }

@@ -8,7 +8,13 @@
 #include "base/span.h"
 #include "detect/likeness.h"
 
-enum { GD_LIKENESS_TEXT = GD_LIKENESS_HEAD + GD_LIKENESS_TAIL + 1 };
+/* Sets of words. */
+enum gd_lk_set {
+#define GD_LK_SET(name, words) GD_LK_##name,
+#include "detect/likeness_sets.h"
+#undef GD_LK_SET
+    GD_LK_SETS,
+};
 
 struct gd_likeness_text {
     struct gd_likeness *out;
@@ -17,33 +23,55 @@ struct gd_likeness_text {
     uint32_t fuel;
     bool printable; /* no control characters but blanks and NUL */
     bool nulls;
-    bool opened[3];                    /* an odd number of ' " ` came so far: the next one closes */
-    uint16_t origin[GD_LIKENESS_TEXT]; /* where in the value a byte comes from */
-    uint8_t bytes[GD_LIKENESS_TEXT + 1]; /* a NUL at the end */
+    bool opened[3];    /* an odd number of ' " ` came so far: the next one closes */
+    size_t keyword_at; /* the word that was looked up last, */
+    uint64_t keyword;  /* and the sets that it is in */
+    uint8_t bytes[GD_LIKENESS_HEAD + GD_LIKENESS_TAIL + 2]; /* a NUL at the end */
 };
+
+/* Automatic variables of this size needn't be filled with zeros first. */
+#if defined(__has_attribute)
+#if __has_attribute(uninitialized)
+#define GD_LK_UNINITIALIZED __attribute__((uninitialized))
+#endif
+#endif
+#ifndef GD_LK_UNINITIALIZED
+#define GD_LK_UNINITIALIZED
+#endif
+
+/* What a byte is, as bits: a part of identifiers; a letter; a digit; what recognisers are asked at;
+ * what begins an encoded character; blanks and what begins or ends a comment. */
+enum {
+    GD_LK_IS_WORD = 1,
+    GD_LK_IS_LETTER = 2,
+    GD_LK_IS_DIGIT = 4,
+    GD_LK_IS_ASKED = 8,
+    GD_LK_IS_CODED = 16,
+    GD_LK_IS_SKIPPED = 32,
+};
+extern const uint8_t gd_lk_kinds[256];
 
 /* Decodes percent signs, entities, escapes and full-width forms, at most three times; folds case
  * and blanks: a run of them is one blank, or one line feed when it holds a line break. */
 void gd_likeness_text_fill(struct gd_likeness_text *text, struct guard_span value);
 
-/* The construct was seen from `from` to `to`. */
-void gd_likeness_hit(struct gd_likeness_text *text, enum guard_construct construct, size_t from,
-                     size_t to);
+/* The construct was seen. */
+void gd_likeness_hit(struct gd_likeness_text *text, enum guard_construct construct);
 
 static inline bool gd_lk_letter(uint8_t byte)
 {
-    return (uint8_t)((byte | 0x20) - 'a') < 26;
+    return (gd_lk_kinds[byte] & GD_LK_IS_LETTER) != 0;
 }
 
 static inline bool gd_lk_digit(uint8_t byte)
 {
-    return (uint8_t)(byte - '0') < 10;
+    return (gd_lk_kinds[byte] & GD_LK_IS_DIGIT) != 0;
 }
 
 /* A part of identifiers; other scripts count as letters. */
 static inline bool gd_lk_word(uint8_t byte)
 {
-    return gd_lk_letter(byte) || gd_lk_digit(byte) || byte == '_' || byte >= 0x80;
+    return (gd_lk_kinds[byte] & GD_LK_IS_WORD) != 0;
 }
 
 static inline bool gd_lk_blank(uint8_t byte)
@@ -80,15 +108,41 @@ static inline bool gd_lk_burn(struct gd_likeness_text *text, size_t steps)
 }
 
 /* Does the text go on with these lower case bytes? */
-bool gd_lk_is(const struct gd_likeness_text *text, size_t at, const char *literal);
+static inline bool gd_lk_is(const struct gd_likeness_text *text, size_t at, const char *literal)
+{
+    if (at >= text->len || text->bytes[at] != (uint8_t)literal[0])
+        return literal[0] == '\0';
+    size_t len = strlen(literal);
+    return text->len - at >= len && memcmp(text->bytes + at, literal, len) == 0;
+}
+
 /* And the word ends there? */
-bool gd_lk_is_word(const struct gd_likeness_text *text, size_t at, const char *literal);
-/* Is the word at `at` one of them? Words are separated by one blank each. */
-bool gd_lk_in(const struct gd_likeness_text *text, size_t at, const char *words);
+static inline bool gd_lk_is_word(const struct gd_likeness_text *text, size_t at,
+                                 const char *literal)
+{
+    return gd_lk_is(text, at, literal) && !gd_lk_word(gd_lk_at(text, at + strlen(literal)));
+}
+
+/* The sets that the word at `at` is in, as bits. */
+uint64_t gd_lk_lookup(struct gd_likeness_text *text, size_t at);
+
+/* Is the word at `at` one of the set? */
+static inline bool gd_lk_in(struct gd_likeness_text *text, size_t at, enum gd_lk_set set)
+{
+    uint64_t sets = text->keyword_at == at ? text->keyword : gd_lk_lookup(text, at);
+    return (sets >> (unsigned)set & 1) != 0;
+}
+
 /* Behind a blank, if there is one. */
 size_t gd_lk_skip(const struct gd_likeness_text *text, size_t at);
+size_t gd_lk_skip_long(struct gd_likeness_text *text, size_t at);
 /* Behind blanks, and comments of SQL. */
-size_t gd_lk_skip_comments(struct gd_likeness_text *text, size_t at);
+static inline size_t gd_lk_skip_comments(struct gd_likeness_text *text, size_t at)
+{
+    at += gd_lk_blank(gd_lk_at(text, at));
+    return gd_lk_kinds[gd_lk_at(text, at)] & GD_LK_IS_SKIPPED ? gd_lk_skip_long(text, at) : at;
+}
+
 /* Behind the word, which may be empty; at most 64 bytes. */
 size_t gd_lk_word_end(struct gd_likeness_text *text, size_t at);
 /* The first place of the literal in the next `most` bytes; 0: none (`at` isn't 0). */
