@@ -2,6 +2,8 @@
 /* See finding_json.h. */
 #include "common/finding_json.h"
 
+#include <guard/likeness.h>
+
 #include <math.h>
 
 enum { TEXT_MAX = 256 };
@@ -21,6 +23,13 @@ void finding_json(struct json_writer *json, const struct guard_finding *finding,
     json_text(json, "rule", guard_rule_name(finding->rule));
     json_text(json, "observed", observed);
     json_text(json, "expected", expected);
+    if (finding->rule == GUARD_RULE_LIKENESS) {
+        json_open(json, "likeness", '{');
+        json_text(json, "class", guard_likeness_name((enum guard_likeness)finding->expected));
+        json_number(json, "degree",
+                    guard_construct_degree((enum guard_construct)finding->detail) / 100.0);
+        json_close(json, '}');
+    }
     json_number(json, "p", finding->configured && !alert ? 0.0 : p);
     if (finding->configured || alert)
         json_bool(json, "configured", finding->configured);

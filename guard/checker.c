@@ -32,7 +32,8 @@ static const struct option_spec options[] = {
     {"guardian", "G.yaml", "the service's Guardian (required)"},
     {"pile", "P.pile", "what was learned; without it the pile beside the Guardian that it names"},
     {"alpha", "A", "false blocks per request that are accepted; without it the Guardian's budget"},
-    {"likeness", "on|off", "attack-likeness; not built yet: both are the same"},
+    {"likeness", "on|off",
+     "whether it counts that what deviates reads like an attack (default on)"},
     {"signatures", "on|off", "exploit signatures; not built yet: both are the same"},
     {"format", "text|jsonl", "one line for people or one JSON object per exchange (default text)"},
     {"configured-only", NULL, "use the Guardian's configured criteria alone"},
@@ -132,7 +133,10 @@ static bool open_policy(struct checking *checking, const struct arguments *argum
         if (model == NULL)
             return false;
     }
-    struct judge_options judge = {.alpha = alpha, .likeness = true, .signatures = true};
+    struct judge_options judge = {.alpha = alpha,
+                                  .likeness = arguments->values[CHECK_LIKENESS] == NULL ||
+                                              strcmp(arguments->values[CHECK_LIKENESS], "on") == 0,
+                                  .signatures = true};
     size_t len = 0;
     checking->policy = judge_policy(guardian, model, &judge, bytes, &len);
     guard_model_free(model);

@@ -148,8 +148,8 @@ static void print_rates(const struct eval_run *run, const struct eval_report_not
         if (!eval_column_built(column) && !run->settings->one_column)
             fprintf(out, "  %-13s not built\n", eval_column_name(column));
     }
-    if (!judge_has_likeness() && !run->settings->one_column)
-        fputs("  leave-one-class-out: likeness isn't built\n", out);
+    if (!run->settings->one_column)
+        fputs("  leave-one-class-out: not built\n", out);
     if (notes->modsecurity_skipped != NULL)
         fprintf(out, "  %-13s skipped: %s\n", eval_column_name(EVAL_MODSECURITY),
                 notes->modsecurity_skipped);

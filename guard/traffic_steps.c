@@ -63,7 +63,7 @@ enum guard_rc traffic_learn(struct traffic_room *room, struct guard_pile *pile,
 
 bool judge_has_likeness(void)
 {
-    return false;
+    return true;
 }
 
 bool judge_has_signatures(void)
@@ -84,8 +84,11 @@ struct guard_policy *judge_policy(const struct guard_guardian *guardian,
                                   const struct judge_options *options, uint8_t **bytes, size_t *len)
 {
     struct guard_alloc heap = heap_alloc();
-    struct guard_policy_cfg cfg = {
-        .alloc = heap, .generation = 1, .alpha = options->alpha, .configured_only = model == NULL};
+    struct guard_policy_cfg cfg = {.alloc = heap,
+                                   .generation = 1,
+                                   .alpha = options->alpha,
+                                   .configured_only = model == NULL,
+                                   .without_likeness = !options->likeness};
     struct guard_policy *policy = NULL;
     struct guard_err err;
     if (guard_policy_compile(bytes, len, model, guardian, &cfg, NULL, &err) != GUARD_OK ||

@@ -32,6 +32,8 @@ struct guard_model_field {
     uint64_t pending_classes; /* seen, without support yet */
     uint32_t types;           /* bit per enum guard_type, with support */
     uint32_t pending_types;
+    uint32_t likeness; /* bit per enum guard_likeness: values read like it, with support */
+    uint32_t pending_likeness;
     uint64_t transitions[GUARD_CLASS_COUNT];         /* row from: bit to; with support */
     uint64_t pending_transitions[GUARD_CLASS_COUNT]; /* without */
     uint32_t length_min, length_max; /* bounds over what has support (a bucket's edges) */
@@ -108,8 +110,11 @@ struct guard_model {
     /* What scores are worth, of requests and of responses: hundredths of -log10 of the share of
        benign exchanges whose score is i * GUARD_SCALE_STEP or more; ascending. */
     uint16_t scale[2][GUARD_SCALE_POINTS];
+    /* The first of these without what values read like. */
+    uint16_t scale_alone[GUARD_SCALE_POINTS];
     uint16_t mistyped_strength; /* what syntax in a path proves at most, by what is refused anyway;
                                    0 = anything */
+    uint16_t attack_like_strength; /* the same of what paths read like */
     bool clients_closed;
     uint32_t *client_prefixes; /* keyed hashes (low 32 bits), sorted, when closed */
     uint32_t client_prefix_count;

@@ -20,6 +20,7 @@ struct guard_policy_cfg {
     uint64_t created_ms;
     double alpha; /* 0: the Guardian's budget */
     bool configured_only;
+    bool without_likeness; /* what values read like is no rule: the learned behaviour alone */
     /* A signed rollback: the newest generation (that in force) which this one may replace; 0 = no
      * rollback. */
     uint64_t replaces;

@@ -45,7 +45,8 @@ enum guard_rule {
     GUARD_RULE_DESTINATION = 24, /* outbound: a host that this service never called */
     GUARD_RULE_ITEMS_FAR = 25,   /* more than twice as many items as any before */
     GUARD_RULE_SIZE_FAR = 26,    /* a body more than twice as large as any before */
-    GUARD_RULE_COUNT = 27,
+    GUARD_RULE_LIKENESS = 27,    /* reads like an attack, as no value did here */
+    GUARD_RULE_COUNT = 28,
     /* How a client behaves, by many exchanges (guard/client.h). No endpoint holds a strength for
      * them, so they stand apart. */
     GUARD_RULE_CLIENT_RATE = 64,     /* more requests than any */
@@ -79,8 +80,8 @@ struct guard_finding {
     enum guard_location location;
     struct guard_span
         name; /* of the parameter, JSON path as a.b[].c, segment as seg0; empty for the request */
-    uint32_t detail;   /* class, type, fault, length, count: by rule */
-    uint32_t expected; /* the limit that was crossed, where there is one */
+    uint32_t detail;   /* class, type, fault, length, count, enum guard_construct: by rule */
+    uint32_t expected; /* the limit that was crossed, where there is one; enum guard_likeness */
     struct guard_span
         observed;    /* masked and bounded text for people, e.g. "tom or 1=1" as "aaa aa 0=0" */
     uint32_t values; /* support: values from clients that never did this */

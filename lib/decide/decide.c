@@ -4,12 +4,18 @@
 
 #include "base/arena.h"
 
+static uint16_t weight(const struct gd_candidate *candidate, uint16_t strength)
+{
+    uint32_t weighted = gd_rule_weighted(candidate->rule, strength) + (uint32_t)candidate->extra;
+    return (uint16_t)(weighted < UINT16_MAX ? weighted : UINT16_MAX);
+}
+
 static void slot_put(struct gd_candidate *slot, const struct gd_candidate *candidate,
                      uint16_t strength)
 {
     *slot = *candidate;
     slot->strength = strength;
-    slot->weighted = gd_rule_weighted(candidate->rule, strength);
+    slot->weighted = weight(candidate, strength);
 }
 
 void gd_candidate_add(struct gd_decision *decision, const struct gd_candidate *candidate)
@@ -40,7 +46,7 @@ void gd_candidate_add(struct gd_decision *decision, const struct gd_candidate *c
         if (decision->candidates[i].weighted < decision->candidates[weakest].weighted)
             weakest = i;
     }
-    if (gd_rule_weighted(candidate->rule, strength) > decision->candidates[weakest].weighted)
+    if (weight(candidate, strength) > decision->candidates[weakest].weighted)
         slot_put(&decision->candidates[weakest], candidate, strength);
 }
 
@@ -122,6 +128,7 @@ static bool begin(struct gd_decision *decision, const struct gd_deciding *decidi
     decision->profile = profile;
     decision->endpoint = NULL;
     decision->candidate_count = 0;
+    decision->names_read = 0;
     decision->misfit_limit = UINT16_MAX;
     decision->values_only = false;
     decision->methods_at = GD_POLICY_NONE;

@@ -27,6 +27,7 @@ struct gd_candidate {
     uint32_t values;
     uint32_t clients;
     uint16_t strength;
+    uint16_t extra;    /* that its weight has more than others of its rule */
     uint16_t weighted; /* strength with the rule's prior */
     bool pending;      /* seen before, without support: never blocks alone */
     bool configured;
@@ -70,12 +71,14 @@ struct gd_decision {
     struct gd_hash_memo *memo;                 /* of literals, or NULL */
     const struct gd_policy_endpoint *endpoint; /* NULL: none, or only a pending one */
     uint32_t endpoint_index;
-    uint64_t wildcards;    /* bit per path segment that a wildcard took */
-    uint16_t misfit_limit; /* no rule of the endpoint is stronger; UINT16_MAX: the path fits */
-    uint32_t *known;       /* per field of the profile: field of the policy or GD_POLICY_NONE */
-    uint32_t known_cap;    /* in the arena, kept from one check to the next; 0 at first */
-    uint32_t required;     /* names that must be there */
-    uint32_t found;        /* of these */
+    uint64_t wildcards;     /* bit per path segment that a wildcard took */
+    uint16_t strength_path; /* of the new segment, where the path doesn't fit */
+    uint16_t misfit_limit;  /* no rule of the endpoint is stronger; UINT16_MAX: the path fits */
+    uint32_t *known;        /* per field of the profile: field of the policy or GD_POLICY_NONE */
+    uint32_t known_cap;     /* in the arena, kept from one check to the next; 0 at first */
+    uint32_t required;      /* names that must be there */
+    uint32_t found;         /* of these */
+    uint32_t names_read;    /* unknown ones, for what they read like */
     uint32_t candidate_count;
     struct gd_candidate candidates[GD_CANDIDATES];
     uint32_t room_count; /* of rooms; 0 at first */
@@ -132,6 +135,9 @@ void gd_rules_field(struct gd_decision *decision, uint32_t index, uint32_t known
 bool gd_options_value(const struct gd_candidate *candidate);
 /* The values of the target, by what any method has there. Returns the mode, the mildest of all. */
 uint32_t gd_rules_options(struct gd_decision *decision);
+/* rules_likeness.c: a field of the profile reads like what isn't known at its place. known_index:
+ * of the policy, or GD_POLICY_NONE; then its name is read, too. */
+void gd_rules_likeness(struct gd_decision *decision, uint32_t index, uint32_t known_index);
 /* fields.c: every field, unknown and missing names. */
 void gd_rules_fields(struct gd_decision *decision);
 

@@ -4,6 +4,8 @@
 #include "decide/decide.h"
 #include "decide/line.h"
 
+#include <guard/likeness.h>
+
 /* What these rules say names its place by itself. */
 static bool says_place(const struct guard_finding *finding)
 {
@@ -176,6 +178,15 @@ static void put_transition(struct gd_line *line, const struct guard_finding *fin
     put_never(line, finding);
 }
 
+/* "SQL: a tautology after a quote" */
+static void put_likeness(struct gd_line *line, const struct guard_finding *finding)
+{
+    const char *construct = guard_construct_words((enum guard_construct)finding->detail);
+    gd_line_string(line, guard_likeness_words((enum guard_likeness)finding->expected));
+    gd_line_string(line, construct[0] != '\0' ? ": " : "");
+    gd_line_string(line, construct);
+}
+
 /* Rules on fields. */
 static void put_field_rule(struct gd_line *line, const struct guard_finding *finding)
 {
@@ -229,6 +240,12 @@ static void put_field_rule(struct gd_line *line, const struct guard_finding *fin
     case GUARD_RULE_ITEMS:
     case GUARD_RULE_ITEMS_FAR:
         put_above(line, finding, " item", " items");
+        break;
+    case GUARD_RULE_LIKENESS:
+        gd_line_string(line, "looks like ");
+        put_likeness(line, finding);
+        gd_line_string(line, ",");
+        put_never(line, finding);
         break;
     default:
         gd_line_string(line, "deviates");
@@ -327,6 +344,11 @@ static void put_observed(struct gd_line *line, const struct guard_finding *findi
         gd_line_string(line, " before ");
         put_class(line, finding->detail & 63);
         gd_line_string(line, " in ");
+        gd_line_text(line, finding->observed);
+        break;
+    case GUARD_RULE_LIKENESS:
+        put_likeness(line, finding);
+        gd_line_string(line, finding->observed.len > 0 ? " in " : "");
         gd_line_text(line, finding->observed);
         break;
     case GUARD_RULE_TYPE:

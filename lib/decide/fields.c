@@ -49,6 +49,15 @@ static void unknown(struct gd_decision *decision, uint32_t index)
         candidate.strength = endpoint->strength[GUARD_RULE_NAME];
     }
     gd_candidate_add(decision, &candidate);
+    gd_rules_likeness(decision, index, GD_POLICY_NONE);
+}
+
+/* Below an unknown name or path nothing is known of a value; literal segments are templates. */
+static __attribute__((noinline)) void off(struct gd_decision *decision, uint32_t index)
+{
+    if (decision->profile->fields[index].location != GUARD_LOCATION_PATH ||
+        decision->endpoint == NULL)
+        gd_rules_likeness(decision, index, GD_POLICY_NONE);
 }
 
 /* An endpoint's own header or cookie. */
@@ -243,6 +252,8 @@ void gd_rules_fields(struct gd_decision *decision)
         if (slot == NULL) {
             if (*known_index == GD_POLICY_NONE)
                 unknown(decision, (uint32_t)(field - profile->fields));
+            else if (field->summary.likeness != 0)
+                off(decision, (uint32_t)(field - profile->fields));
             continue;
         }
         *known_index = slot->value;

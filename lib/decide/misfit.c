@@ -45,7 +45,11 @@ struct gd_candidate gd_misfit_limited(const struct gd_decision *decision,
         return limited;
     /* A person's template doesn't stand for this path, so what it says isn't violated. */
     limited.configured = false;
-    if (limited.strength > decision->misfit_limit)
-        limited.strength = decision->misfit_limit;
+    uint32_t most = decision->misfit_limit;
+    /* What clients mistype doesn't read like an attack; how often it does is a limit of its own. */
+    if (candidate->rule == GUARD_RULE_LIKENESS)
+        most = (uint32_t)decision->strength_path + SYNTAX_PRIOR;
+    if (limited.strength > most)
+        limited.strength = (uint16_t)most;
     return limited;
 }

@@ -63,7 +63,7 @@ static inline bool gd_field_is_normal(const struct guard_policy *policy,
 {
     const struct gd_summary *summary = &field->summary;
     uint64_t odd = (summary->classes & ~known->classes) | (summary->frequent & ~known->frequent) |
-                   (summary->types & ~known->types) |
+                   (summary->types & ~known->types) | (summary->likeness & ~known->likeness) |
                    (known->flags & (GD_FIELD_FORBIDDEN | GD_FIELD_PENDING));
     return odd == 0 && summary->length_max <= known->length_max &&
            summary->length_min >= known->length_min && summary->digits_max <= known->digits_max &&

@@ -147,4 +147,6 @@ void gd_rules_field(struct gd_decision *decision, uint32_t index, uint32_t known
     transitions(check);
     types(check);
     numbers(check);
+    if ((check->field->summary.likeness & ~known->likeness) != 0)
+        gd_rules_likeness(decision, index, known_index);
 }

@@ -6,6 +6,7 @@
 #include "base/arena.h"
 #include "decide/decide.h"
 #include "detect/leak.h"
+#include "detect/likeness.h"
 #include "http/base64.h"
 #include "profile/builder.h"
 #include "profile/memo.h"
@@ -60,6 +61,13 @@ static struct gd_decision *new_decision(struct guard_txn *txn)
     return decision;
 }
 
+static struct gd_reading read_value(struct guard_span value)
+{
+    struct gd_likeness likeness;
+    gd_likeness_of(value, &likeness);
+    return (struct gd_reading){(uint16_t)likeness.classes, (uint8_t)likeness.construct};
+}
+
 enum guard_rc guard_txn_begin(struct guard_txn **out, const struct guard_txn_cfg *cfg,
                               struct guard_arena *arena)
 {
@@ -78,6 +86,7 @@ enum guard_rc guard_txn_begin(struct guard_txn **out, const struct guard_txn_cfg
     txn->client.strength = 0;
     clear(&txn->decision);
     GUARD_TRY(gd_builder_begin(&txn->builder, cfg, arena));
+    gd_builder_reads(txn->builder, read_value);
     *out = txn;
     return GUARD_OK;
 }

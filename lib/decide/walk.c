@@ -180,6 +180,7 @@ static void misfit(const struct walk *walk)
                                      .detail = at,
                                      .values = node->exchanges,
                                      .strength = node->strength_path};
+    walk->decision->strength_path = node->strength_path;
     walk->decision->misfit_limit = gd_misfit_limit(walk->decision, node->strength_path);
     gd_candidate_add(walk->decision, &candidate);
 }

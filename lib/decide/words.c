@@ -37,6 +37,7 @@ static const char *const rule_names[GUARD_RULE_COUNT] = {
     [GUARD_RULE_DESTINATION] = "destination",
     [GUARD_RULE_ITEMS_FAR] = "items-far",
     [GUARD_RULE_SIZE_FAR] = "size-far",
+    [GUARD_RULE_LIKENESS] = "likeness",
 };
 
 static const char *const client_names[] = {"client-rate",     "client-errors",   "client-bytes",

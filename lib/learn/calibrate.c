@@ -20,7 +20,7 @@ static const double prior_rates[GUARD_RULE_COUNT] = {
     [GUARD_RULE_CLIENT] = 0.1,        [GUARD_RULE_STATUS] = 0.1,
     [GUARD_RULE_LATENCY] = 0.02,      [GUARD_RULE_LEAK] = 0.005,
     [GUARD_RULE_DESTINATION] = 0.02,  [GUARD_RULE_ITEMS_FAR] = 0.02,
-    [GUARD_RULE_SIZE_FAR] = 0.02,
+    [GUARD_RULE_SIZE_FAR] = 0.02,     [GUARD_RULE_LIKENESS] = 0.01,
 };
 
 uint32_t gd_size_of(uint64_t trials)
@@ -98,6 +98,16 @@ uint16_t gd_strength(const struct gd_pools *pools, enum guard_rule rule, enum gd
     for (uint32_t i = 0; i < GD_ESTIMATE_COUNT; i++) {
         double rate =
             estimate_rate(pools, (enum gd_estimate)i, rule, family, size, own->measures[i][rule]);
+        worst = rate > worst ? rate : worst;
+    }
+    return hundredths(worst);
+}
+
+uint16_t gd_pool_strength(const struct gd_pools *pools, enum guard_rule rule)
+{
+    double worst = 0;
+    for (uint32_t i = 0; i < GD_ESTIMATE_COUNT; i++) {
+        double rate = shrink(prior_rates[rule], pools->all[i][rule]);
         worst = rate > worst ? rate : worst;
     }
     return hundredths(worst);

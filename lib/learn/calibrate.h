@@ -56,6 +56,8 @@ void gd_pools_add(struct gd_pools *pools, enum gd_estimate estimate, enum guard_
  * `trials`. */
 uint16_t gd_strength(const struct gd_pools *pools, enum guard_rule rule, enum gd_family family,
                      uint64_t trials, const struct gd_own *own);
+/* The same of all places together: for one that has measured nothing. */
+uint16_t gd_pool_strength(const struct gd_pools *pools, enum guard_rule rule);
 /* Hundredths of -log10 of (fires + 1) / (trials + 1). */
 uint16_t gd_rate_strength(struct gd_measure measure);
 /* The place's own bound of the rate in parts per million, LEFT_OUT: (fires + 1) / (trials + 1). */

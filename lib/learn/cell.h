@@ -19,8 +19,9 @@ enum gd_kind {
                           * The path "/" is the SEGMENT "" ; "/a/" ends in a SEGMENT "" */
     GD_KIND_METHOD = 2,  /* an endpoint: MEDIA, NAME, FAULT, SIZE, DEPTH, STATUS, LATENCY, ANSWER */
     GD_KIND_MEDIA = 3,   /* content type; none for requests without */
-    GD_KIND_NAME = 4,  /* a field, code mixes the location: NAME for JSON members, CLASS to ITEMS */
-    GD_KIND_CLASS = 5, /* code: enum guard_class */
+    GD_KIND_NAME = 4,    /* a field, code mixes the location: NAME for JSON members, CLASS to ITEMS,
+                          * LIKENESS */
+    GD_KIND_CLASS = 5,   /* code: enum guard_class */
     GD_KIND_TRANSITION = 6, /* code: from << 6 | to */
     GD_KIND_TYPE = 7,       /* code: enum guard_type */
     GD_KIND_LENGTH = 8,     /* code: gd_bucket of length_max */
@@ -35,21 +36,24 @@ enum gd_kind {
     GD_KIND_SIZE = 15,   /* code: gd_bucket of the body's bytes; none for requests without a body */
     GD_KIND_DEPTH = 16,  /* code: depth of JSON and of what nests, at most 255 */
     GD_KIND_STATUS = 17, /* code: status class 1..5; below SERVICE of all records, below METHOD of
-                            learned ones. Below SERVICE also GD_STATUS_MISTYPED */
+                            learned ones. Below SERVICE also GD_STATUS_MISTYPED and
+                            GD_STATUS_ATTACK_LIKE */
     GD_KIND_CLIENT = 18, /* code: gd_policy_client; only below SERVICE */
-    GD_KIND_LATENCY = 19, /* code: gd_bucket of milliseconds; below METHOD */
-    GD_KIND_LEAK = 20,    /* code: enum guard_leak; below ANSWER */
-    GD_KIND_ANSWER = 21,  /* code: status class 1..5 of responses that were viewed: MEDIA, NAME,
-                             FAULT, SIZE, DEPTH, LEAK. Below METHOD without headers and cookies,
-                             which are below SERVICE's; there 4xx and 5xx are whole, of all records
-                             but blocked ones */
-    GD_KIND_COUNT = 22,
+    GD_KIND_LATENCY = 19,  /* code: gd_bucket of milliseconds; below METHOD */
+    GD_KIND_LEAK = 20,     /* code: enum guard_leak; below ANSWER */
+    GD_KIND_ANSWER = 21,   /* code: status class 1..5 of responses that were viewed: MEDIA, NAME,
+                              FAULT, SIZE, DEPTH, LEAK. Below METHOD without headers and cookies,
+                              which are below SERVICE's; there 4xx and 5xx are whole, of all records
+                              but blocked ones */
+    GD_KIND_LIKENESS = 22, /* code: enum guard_likeness; below NAME of requests */
+    GD_KIND_COUNT = 23,
 };
 
 enum {
-    GD_STATUS_MISTYPED = 6, /* 4xx, with syntax in the path: what many mistype is no attack */
-    GD_TAGS_MAX = 8,        /* clients that vouch for a cell: enough for D = 4 units of weight 2 */
-    GD_EPOCHS_MAX = 32,     /* epochs that a pile tells apart */
+    GD_STATUS_MISTYPED = 6,    /* 4xx, with syntax in the path: what many mistype is no attack */
+    GD_STATUS_ATTACK_LIKE = 7, /* 4xx, with a path that reads like an attack */
+    GD_TAGS_MAX = 8,    /* clients that vouch for a cell: enough for D = 4 units of weight 2 */
+    GD_EPOCHS_MAX = 32, /* epochs that a pile tells apart */
     /* Weights of units in halves of a client: 8 are trusted by default (4 clients, or 8 weaker
        units). */
     GD_WEIGHT_STRONG = 2, /* GUARD_UNIT_SUBJECT, GUARD_UNIT_PREFIX */

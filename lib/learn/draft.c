@@ -6,6 +6,7 @@
 #include "base/arena.h"
 #include "learn/optional.h"
 #include "learn/scale.h"
+#include "learn/unknown.h"
 
 static enum guard_rc fold_kinds(struct gd_groups kinds[GD_KIND_COUNT], const struct gd_group *group,
                                 enum gd_kind from, enum gd_kind to, struct guard_arena *arena)
@@ -166,6 +167,9 @@ static enum guard_rc measure_sets(const struct gd_meter *meter, struct gd_draft_
         GUARD_TRY(gd_measure_set(meter, place, GUARD_RULE_TRANSITIONS, transitions, NULL, 3));
     }
     GUARD_TRY(gd_measure_set(meter, place, GUARD_RULE_TYPE, &kinds[GD_KIND_TYPE], NULL, 1));
+    if (!place->answer)
+        GUARD_TRY(
+            gd_measure_set(meter, place, GUARD_RULE_LIKENESS, &kinds[GD_KIND_LIKENESS], NULL, 1));
     if (literals_repeat(field, &meter->trust))
         GUARD_TRY(
             gd_measure_set(meter, place, GUARD_RULE_LITERAL, &kinds[GD_KIND_LITERAL], NULL, 1));
@@ -283,6 +287,7 @@ static enum guard_rc add_field(struct harvest *harvest, const struct gd_group *g
     harvest->fields->last = field;
     harvest->fields->count++;
     GUARD_TRY(fold_kinds(field->kinds, group, GD_KIND_NAME, GD_KIND_ITEMS, draft->arena));
+    GUARD_TRY(fold_kinds(field->kinds, group, GD_KIND_LIKENESS, GD_KIND_LIKENESS, draft->arena));
     return trusted ? measure_field(draft, field, harvest->owner, harvest->answer) : GUARD_OK;
 }
 
@@ -296,6 +301,8 @@ static enum guard_rc add_names(struct harvest *harvest, struct gd_groups *names,
         bool trusted = gd_trusted(&draft->meter.trust, &name->sum);
         if (!takes(harvest, &name->sum))
             continue;
+        if (!trusted && !harvest->answer)
+            GUARD_TRY(gd_unknown_measure(draft, name, harvest->owner));
         if (!trusted && (!gd_pending(&draft->meter.trust, &name->sum) ||
                          draft->pending_count >= GD_MODEL_PENDING_MAX))
             continue;
@@ -410,7 +417,7 @@ static enum guard_rc add_endpoint(struct gd_draft *draft, const struct gd_templa
     endpoint->place.owner = 1 + endpoint->index;
     endpoint->place.order = ++draft->place_count;
     if (!endpoint->trusted)
-        return GUARD_OK;
+        return gd_unknown_measure(draft, method, 0);
     GUARD_TRY(fold_kinds(endpoint->kinds, method, GD_KIND_MEDIA, GD_KIND_ANSWER, draft->arena));
     return measure_endpoint(draft, endpoint);
 }
@@ -540,6 +547,8 @@ static void measure_mistyped(struct gd_draft *draft, const struct gd_groups *cla
         const struct gd_cell *status = &classes->items[i].sum;
         if (status->code == GD_STATUS_MISTYPED && gd_trusted(&draft->meter.trust, status))
             draft->mistyped_most = gd_rate_strength(refused(draft, status, records));
+        if (status->code == GD_STATUS_ATTACK_LIKE && gd_trusted(&draft->meter.trust, status))
+            draft->attack_like_most = gd_rate_strength(refused(draft, status, records));
     }
 }
 
@@ -552,10 +561,10 @@ static enum guard_rc measure_refused(struct gd_draft *draft)
     struct gd_groups classes;
     struct gd_measure measure = {0, 0};
     uint64_t records = 0;
-    draft->refused_most = draft->mistyped_most = GD_STRENGTH_MAX;
+    draft->refused_most = draft->mistyped_most = draft->attack_like_most = GD_STRENGTH_MAX;
     GUARD_TRY(gd_group_children(&classes, &draft->service, GD_KIND_STATUS, draft->arena));
     for (uint32_t i = 0; i < classes.count; i++)
-        records += classes.items[i].sum.code == GD_STATUS_MISTYPED
+        records += classes.items[i].sum.code >= GD_STATUS_MISTYPED
                        ? 0
                        : at_most_records(classes.items[i].sum.count);
     for (uint32_t i = 0; i < classes.count; i++) {
@@ -612,6 +621,8 @@ enum guard_rc gd_draft_make(struct gd_draft *draft, const struct gd_cell *servic
     GUARD_TRY(gd_templates_fold(&draft->templates, service, &draft->meter.trust, draft->arena));
     for (struct gd_template *node = draft->templates.root; node != NULL; node = node->next) {
         GUARD_TRY(add_node(draft, node));
+        for (uint32_t i = 0; i < node->pending.count; i++)
+            GUARD_TRY(gd_unknown_measure(draft, &node->pending.items[i], 0));
         for (uint32_t i = 0; i < node->methods.count; i++) {
             if (draft->endpoint_count < GD_MODEL_ENDPOINTS_MAX)
                 GUARD_TRY(add_endpoint(draft, node, &node->methods.items[i]));

@@ -74,12 +74,14 @@ struct gd_draft {
     uint32_t field_count;
     uint32_t pending_count;
     uint32_t place_count;
+    uint32_t unknown_count; /* of these without support */
     struct gd_group service;
     struct gd_groups service_kinds[GD_KIND_COUNT];
     struct gd_place service_place;
     struct gd_place header_place; /* the same exposure, for names of headers and cookies */
     struct gd_draft_fields service_fields;
-    uint16_t mistyped_most; /* that a value proves which no route is named by */
+    uint16_t mistyped_most;    /* that a value proves which no route is named by */
+    uint16_t attack_like_most; /* that such a value in the path proves by what it reads like */
     uint16_t
         refused_most; /* that unknown paths and methods prove, by what the service refuses anyway */
 };

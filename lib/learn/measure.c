@@ -183,7 +183,8 @@ static bool unheard(const struct gd_meter *meter, enum guard_rule rule,
 {
     const uint32_t pend = 1u << GUARD_RULE_CHARACTER | 1u << GUARD_RULE_ALPHABET |
                           1u << GUARD_RULE_TRANSITION | 1u << GUARD_RULE_TYPE |
-                          1u << GUARD_RULE_NAME | 1u << GUARD_RULE_PATH | 1u << GUARD_RULE_METHOD;
+                          1u << GUARD_RULE_NAME | 1u << GUARD_RULE_PATH | 1u << GUARD_RULE_METHOD |
+                          1u << GUARD_RULE_LIKENESS;
     return (pend >> (unsigned)rule & 1) != 0 ? gd_unheard(&meter->trust, element)
                                              : gd_borderline(&meter->trust, element);
 }
@@ -306,8 +307,9 @@ void gd_measure_missing(const struct gd_meter *meter, struct gd_place *place,
 uint16_t gd_place_strength(const struct gd_meter *meter, const struct gd_place *place,
                            enum guard_rule rule)
 {
-    if (place->exposure.records < BEFORE_MIN)
-        return 0;
+    bool young = place->unknown || place->exposure.records < BEFORE_MIN;
+    if (young)
+        return rule == GUARD_RULE_LIKENESS ? gd_pool_strength(meter->pools, rule) : 0;
     return gd_strength(meter->pools, rule, place->family, gd_exposure_trials(&place->exposure),
                        &place->own);
 }

@@ -31,6 +31,7 @@ struct gd_place {
     struct gd_exposure exposure;
     enum gd_family family;
     bool answer;    /* of responses: they have a meter of their own */
+    bool unknown;   /* without support: what it measured says nothing of it */
     uint32_t owner; /* places of one exchange: an endpoint or response, 0 for the service */
     uint32_t order; /* distinct for each place, in the order of making */
     struct gd_own own;

@@ -349,6 +349,8 @@ static enum guard_rc write_service(struct writing *writing)
         model->service_strength[GUARD_RULE_NAME] =
             gd_model_strength(draft, &draft->header_place, GUARD_RULE_NAME,
                               gd_draft_lost(&draft->service, GD_KIND_NAME));
+    model->service_strength[GUARD_RULE_LIKENESS] =
+        gd_pool_strength(draft->meter.pools, GUARD_RULE_LIKENESS);
     return write_clients(writing);
 }
 
@@ -424,9 +426,12 @@ static enum guard_rc make(struct writing *writing, const struct gd_model_source 
     GUARD_TRY(gd_draft_make(draft, source->root));
     GUARD_TRY(settle(&draft->meter));
     GUARD_TRY(settle(&draft->answers_meter));
-    GUARD_TRY(gd_scale(writing->model->scale[0], &draft->meter, draft->refused_most));
-    GUARD_TRY(gd_scale(writing->model->scale[1], &draft->answers_meter, GD_STRENGTH_MAX));
-    writing->model->mistyped_strength = draft->mistyped_most;
+    struct guard_model *model = writing->model;
+    GUARD_TRY(gd_scale(model->scale[0], &draft->meter, draft->refused_most, true));
+    GUARD_TRY(gd_scale(model->scale_alone, &draft->meter, draft->refused_most, false));
+    GUARD_TRY(gd_scale(model->scale[1], &draft->answers_meter, GD_STRENGTH_MAX, true));
+    model->mistyped_strength = draft->mistyped_most;
+    model->attack_like_strength = draft->attack_like_most;
     GUARD_TRY(write_head(writing, source));
     GUARD_TRY(write_nodes(writing));
     GUARD_TRY(write_endpoints(writing));

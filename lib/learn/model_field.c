@@ -6,6 +6,8 @@
 #include "learn/optional.h"
 #include "sketch/bucket.h"
 
+#include <guard/likeness.h>
+
 enum {
     /* What a rule is still worth when a table overflowed: seen by people, too weak to block at the
        default budget. */
@@ -36,8 +38,9 @@ static void write_sets(struct guard_model_field *out, const struct gd_draft *dra
     const struct gd_groups *classes = &field->kinds[GD_KIND_CLASS];
     const struct gd_groups *types = &field->kinds[GD_KIND_TYPE];
     const struct gd_groups *transitions = &field->kinds[GD_KIND_TRANSITION];
-    uint64_t known_types = 0;
-    uint64_t pending_types = 0;
+    const struct gd_groups *likeness = &field->kinds[GD_KIND_LIKENESS];
+    uint64_t known_types = 0, known_likeness = 0;
+    uint64_t pending_types = 0, pending_likeness = 0;
     uint64_t none = 0;
     for (uint32_t i = 0; i < classes->count; i++) {
         const struct gd_cell *sum = &classes->items[i].sum;
@@ -50,6 +53,14 @@ static void write_sets(struct guard_model_field *out, const struct gd_draft *dra
         if (sum->code < GUARD_TYPE_COUNT)
             *set_of(draft, sum, &known_types, &pending_types, &none) |= UINT64_C(1) << sum->code;
     }
+    for (uint32_t i = 0; i < likeness->count; i++) {
+        const struct gd_cell *sum = &likeness->items[i].sum;
+        if (sum->code < GUARD_LIKENESS_COUNT)
+            *set_of(draft, sum, &known_likeness, &pending_likeness, &none) |= UINT64_C(1)
+                                                                              << sum->code;
+    }
+    out->likeness = (uint32_t)known_likeness;
+    out->pending_likeness = (uint32_t)pending_likeness;
     out->types = (uint32_t)known_types;
     out->pending_types = (uint32_t)pending_types;
     for (uint32_t i = 0; i < transitions->count; i++) {
@@ -143,6 +154,9 @@ static void arm(struct guard_model_field *out, const struct gd_draft *draft,
             out->strength[value_rules[i]] =
                 gd_model_strength(draft, field->place, value_rules[i], false);
     }
+    if (!field->place->answer)
+        out->strength[GUARD_RULE_LIKENESS] =
+            gd_model_strength(draft, field->place, GUARD_RULE_LIKENESS, false);
     if (out->types != 0)
         out->strength[GUARD_RULE_TYPE] =
             gd_model_strength(draft, field->place, GUARD_RULE_TYPE, false);
@@ -173,8 +187,11 @@ enum guard_rc gd_model_field_write(struct guard_model_field *out, const struct g
     out->trusted = field->trusted;
     write_sets(out, draft, field);
     write_limits(out, draft, field, field->trusted);
-    if (!field->trusted)
+    if (!field->trusted) {
+        out->strength[GUARD_RULE_LIKENESS] =
+            gd_pool_strength(draft->meter.pools, GUARD_RULE_LIKENESS);
         return GUARD_OK;
+    }
     uint64_t least = service ? SERVICE_REQUIRED_MIN : GD_REQUIRED_MIN;
     out->required = field->whole->records >= least && !finds_nothing(field) &&
                     !gd_field_optional(field) &&

@@ -218,6 +218,17 @@ static bool mistyped(const struct gd_profile *profile)
     return false;
 }
 
+/* A segment of the path that reads like an attack. */
+static bool attack_like(const struct gd_profile *profile)
+{
+    for (uint32_t i = 0; profile->likeness && i < profile->field_count; i++) {
+        if (profile->fields[i].location == GUARD_LOCATION_PATH &&
+            profile->fields[i].summary.likeness != 0)
+            return true;
+    }
+    return false;
+}
+
 /* A client by an address or subject of its own, learned from in an earlier epoch. */
 static bool tenured(const struct gd_touch *touch, const struct gd_profile *profile)
 {
@@ -355,6 +366,8 @@ enum guard_rc gd_pile_learn(struct guard_pile *pile, const struct guard_source *
         pile->unlearned++;
         if (status_class(profile) == 4 && mistyped(profile))
             gd_touch_number(&touch, pile->tree.root, GD_KIND_STATUS, GD_STATUS_MISTYPED);
+        if (status_class(profile) == 4 && attack_like(profile))
+            gd_touch_number(&touch, pile->tree.root, GD_KIND_STATUS, GD_STATUS_ATTACK_LIKE);
         if (status_class(profile) >= 4 && trusted(&touch, profile))
             GUARD_TRY(touch_answer(&touch, NULL, profile));
         return touch.nomem ? GUARD_E_NOMEM : GUARD_OK;

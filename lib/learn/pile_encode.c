@@ -72,9 +72,15 @@ static size_t pile_bound(const struct guard_pile *pile)
 uint8_t gd_pile_version(const struct guard_pile *pile)
 {
     uint32_t at;
+    for (const struct gd_cell *cell = pile->tree.root; cell != NULL; cell = gd_tree_next(cell)) {
+        if (cell->kind == GD_KIND_LIKENESS || (cell->dropped_kinds >> GD_KIND_LIKENESS & 1) != 0)
+            return GD_PILE_VERSION;
+    }
+    if (gd_tree_find(pile->tree.root, GD_KIND_STATUS, GD_STATUS_ATTACK_LIKE, &at) != NULL)
+        return GD_PILE_VERSION;
     return gd_tree_find(pile->tree.root, GD_KIND_STATUS, GD_STATUS_MISTYPED, &at) == NULL
                ? GD_PILE_VERSION_PLAIN
-               : GD_PILE_VERSION;
+               : GD_PILE_VERSION_MISTYPED;
 }
 
 static void put_head(struct gd_writer *writer, const struct guard_pile *pile)

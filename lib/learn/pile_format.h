@@ -5,8 +5,9 @@
 #define GD_LEARN_PILE_FORMAT_H
 
 enum {
-    GD_PILE_VERSION = 3,       /* with GD_STATUS_MISTYPED, */
-    GD_PILE_VERSION_PLAIN = 2, /* without: as before there was such a cell */
+    GD_PILE_VERSION = 4,          /* with GD_KIND_LIKENESS or GD_STATUS_ATTACK_LIKE, */
+    GD_PILE_VERSION_MISTYPED = 3, /* with GD_STATUS_MISTYPED, but without those, */
+    GD_PILE_VERSION_PLAIN = 2,    /* with neither: as before there were such cells */
     GD_PILE_MAGIC_LEN = 4,
     GD_PILE_OVERFLOWED = 1, /* flags of the pile */
     GD_PILE_CUT = 2,

@@ -138,6 +138,7 @@ static void keep(struct gd_evidence *evidence, uint32_t *count, struct gd_eviden
 struct scoring {
     const struct gd_meter *meter;
     uint16_t path_most;
+    bool likeness; /* counts */
     struct gd_evidence evidence[EVIDENCE_MAX];
     uint32_t count;
 };
@@ -148,7 +149,7 @@ static void score_place(struct scoring *scoring, const struct gd_mark *marks, ui
     uint32_t counts[GUARD_RULE_COUNT] = {0};
     uint16_t strength[GUARD_RULE_COUNT] = {0};
     for (uint32_t i = 0; i < count; i++)
-        counts[marks[i].rule]++;
+        counts[marks[i].rule] += marks[i].rule != GUARD_RULE_LIKENESS || scoring->likeness;
     for (uint32_t rule = 0; rule < GUARD_RULE_COUNT; rule++) {
         if (counts[rule] > 0 ||
             (rule == GUARD_RULE_TRANSITIONS && counts[GUARD_RULE_TRANSITION] > 0))
@@ -158,19 +159,25 @@ static void score_place(struct scoring *scoring, const struct gd_mark *marks, ui
             strength[rule] = scoring->path_most;
     }
     exclude(counts, strength);
+    bool beside = marks->place->unknown;
+    for (uint32_t rule = 0; rule < GUARD_RULE_LIKENESS; rule++)
+        beside |= counts[rule] > 0 && strength[rule] > 0;
     for (uint32_t rule = 0; rule < GUARD_RULE_COUNT; rule++) {
         struct gd_evidence one = {marks->place->order,
                                   gd_rule_weighted((enum guard_rule)rule, strength[rule])};
+        /* The pile doesn't tell which construct it was: the strongest. */
+        if (rule == GUARD_RULE_LIKENESS && beside)
+            one.weighted = (uint16_t)(one.weighted + gd_likeness_weight(GUARD_LIKENESS_MAX));
         if (has(counts, (enum guard_rule)rule) && strength[rule] > 0)
             keep(scoring->evidence, &scoring->count, one);
     }
 }
 
 /* The marks of one exchange: the score, and as many records as the place that has most. */
-static struct reached score_exchange(const struct gd_meter *meter, uint16_t path_most,
-                                     const struct gd_mark *marks, uint32_t count)
+static struct reached score_exchange(const struct scoring *with, const struct gd_mark *marks,
+                                     uint32_t count)
 {
-    struct scoring scoring = {.meter = meter, .path_most = path_most};
+    struct scoring scoring = *with;
     struct reached reached = {.tag = marks->tag};
     for (uint32_t i = 0, end; i < count; i = end) {
         for (end = i; end < count && marks[end].place->order == marks[i].place->order; end++) {
@@ -185,16 +192,17 @@ static struct reached score_exchange(const struct gd_meter *meter, uint16_t path
     return reached;
 }
 
-static uint32_t score_all(struct reached *reached, const struct gd_meter *meter, uint16_t path_most,
+static uint32_t score_all(struct reached *reached, const struct scoring *with,
                           const struct gd_mark *marks)
 {
     uint32_t len = 0;
-    for (uint32_t i = 0, end; i < meter->marks->count; i = end) {
-        for (end = i + 1; end < meter->marks->count && marks[end].tag == marks[i].tag &&
+    const uint32_t count = with->meter->marks->count;
+    for (uint32_t i = 0, end; i < count; i = end) {
+        for (end = i + 1; end < count && marks[end].tag == marks[i].tag &&
                           marks[end].place->owner == marks[i].place->owner;
              end++)
             continue;
-        reached[len++] = score_exchange(meter, path_most, marks + i, end - i);
+        reached[len++] = score_exchange(with, marks + i, end - i);
     }
     return len;
 }
@@ -242,14 +250,15 @@ static void extend(uint16_t scale[GUARD_SCALE_POINTS], uint32_t point)
 }
 
 enum guard_rc gd_scale(uint16_t scale[GUARD_SCALE_POINTS], const struct gd_meter *meter,
-                       uint16_t path_most)
+                       uint16_t path_most, bool likeness)
 {
+    const struct scoring with = {.meter = meter, .path_most = path_most, .likeness = likeness};
     struct gd_mark *marks = sorted(meter->marks, meter->arena);
     struct reached *reached =
         gd_arena_get(meter->arena, (meter->marks->count + 1u) * sizeof(*reached));
     if (marks == NULL || reached == NULL)
         return GUARD_E_NOMEM;
-    uint32_t count = score_all(reached, meter, path_most, marks), point = 1;
+    uint32_t count = score_all(reached, &with, marks), point = 1;
     scale[0] = 0;
     for (; point < GUARD_SCALE_POINTS; point++) {
         if (!measured(&scale[point], meter, reached, count, point * GUARD_SCALE_STEP))

@@ -269,6 +269,8 @@ void gd_touch_summary(struct gd_touch *touch, struct gd_cell *cell,
     touch_number(touch, cell, GD_KIND_SPECIALS, gd_bucket(summary->specials_max));
     if (summary->literal_known)
         touch_number(touch, cell, GD_KIND_LITERAL, literal_code(touch->pile, summary->literal));
+    if (__builtin_expect(summary->likeness != 0, 0))
+        gd_touch_bits(touch, cell, GD_KIND_LIKENESS, summary->likeness, 0);
     bool container = (summary->types & containers) != 0;
     touch_number(touch, cell, GD_KIND_ITEMS,
                  gd_bucket(container ? summary->items_max : summary->count));

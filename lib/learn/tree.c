@@ -4,6 +4,8 @@
 
 #include "sketch/bucket.h"
 
+#include <guard/likeness.h>
+
 #define KINDS(a) (UINT32_C(1) << GD_KIND_##a)
 static const uint32_t below[GD_KIND_COUNT] = {
     [GD_KIND_SERVICE] =
@@ -13,7 +15,7 @@ static const uint32_t below[GD_KIND_COUNT] = {
                        KINDS(STATUS) | KINDS(LATENCY) | KINDS(ANSWER),
     [GD_KIND_ANSWER] =
         KINDS(MEDIA) | KINDS(NAME) | KINDS(FAULT) | KINDS(SIZE) | KINDS(DEPTH) | KINDS(LEAK),
-    [GD_KIND_NAME] = KINDS(NAME) | ((KINDS(ITEMS) << 1) - KINDS(CLASS)),
+    [GD_KIND_NAME] = KINDS(NAME) | ((KINDS(ITEMS) << 1) - KINDS(CLASS)) | KINDS(LIKENESS),
 };
 
 bool gd_kind_scope(enum gd_kind kind)
@@ -50,10 +52,11 @@ bool gd_kind_code(enum gd_kind kind, uint64_t code)
         [GD_KIND_FAULT] = GUARD_LOCATION_COUNT << 8,
         [GD_KIND_SIZE] = GD_BUCKETS,
         [GD_KIND_DEPTH] = 256,
-        [GD_KIND_STATUS] = GD_STATUS_MISTYPED + 1,
+        [GD_KIND_STATUS] = GD_STATUS_ATTACK_LIKE + 1,
         [GD_KIND_LATENCY] = GD_BUCKETS,
         [GD_KIND_LEAK] = GUARD_LEAK_COUNT,
         [GD_KIND_ANSWER] = 6,
+        [GD_KIND_LIKENESS] = GUARD_LIKENESS_COUNT,
     };
     if (codes[kind] == 0)
         return kind != GD_KIND_CLIENT || code <= UINT32_MAX;

@@ -165,7 +165,7 @@ static void header_fill(struct gd_policy_header *header, struct gd_plan *plan,
     header->time_mode = (uint8_t)plan->guardian->time_mode;
     memset(header->answers, 0xff, sizeof(header->answers));
     memset(header->others, 0xff, sizeof(header->others));
-    header->strength_mistyped = UINT16_MAX;
+    header->strength_mistyped = header->strength_attack_like = UINT16_MAX;
     header->flags = plan->guardian->fail_closed ? GD_POLICY_FAIL_CLOSED : 0;
     header->service = gd_plan_text(plan, plan->guardian->service);
     memcpy(header->literal_key, plan->literal_key, sizeof(header->literal_key));
@@ -178,10 +178,14 @@ static void header_fill(struct gd_policy_header *header, struct gd_plan *plan,
     memcpy(header->strength, model->service_strength, sizeof(model->service_strength));
     if (model->mistyped_strength > 0)
         header->strength_mistyped = model->mistyped_strength;
+    if (model->attack_like_strength > 0)
+        header->strength_attack_like = model->attack_like_strength;
+    if (!plan->likeness)
+        header->strength[GUARD_RULE_LIKENESS] = 0;
     uint32_t budget = header->threshold_time;
     bool shared = model->answer_count > 0 && is_measured(model->scale[1]);
-    header->threshold =
-        score_of(model->scale[0], (uint16_t)(budget + (shared ? SHARE_REQUEST : 0)));
+    header->threshold = score_of(plan->likeness ? model->scale[0] : model->scale_alone,
+                                 (uint16_t)(budget + (shared ? SHARE_REQUEST : 0)));
     header->threshold_answer =
         score_of(model->scale[1], (uint16_t)(budget + (shared ? SHARE_ANSWER : 0)));
     header->exchanges = gd_saturate(model->exchanges);
@@ -269,7 +273,9 @@ enum guard_rc guard_policy_compile(uint8_t **out, size_t *len, const struct guar
     *len = 0;
     double alpha = cfg->alpha != 0 ? cfg->alpha : guardian->false_alarm_budget;
     GUARD_TRY(inputs_check(model, guardian, alpha, err));
-    struct gd_plan plan = {.model = cfg->configured_only ? NULL : model, .guardian = guardian};
+    struct gd_plan plan = {.model = cfg->configured_only ? NULL : model,
+                           .guardian = guardian,
+                           .likeness = !cfg->without_likeness};
     struct guard_err reason = {""};
     plan.err = &reason;
     if (model != NULL)

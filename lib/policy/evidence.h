@@ -4,6 +4,7 @@
 #ifndef GD_POLICY_EVIDENCE_H
 #define GD_POLICY_EVIDENCE_H
 
+#include <guard/likeness.h>
 #include <guard/verdict.h>
 
 enum { GD_EVIDENCE_ALONE = 0xffffffff }; /* a group of its own */
@@ -13,6 +14,12 @@ struct gd_evidence {
     uint16_t weighted; /* hundredths */
 };
 
+/* What a construct of that degree adds to the rule on likeness where something else deviates in the
+ * same value, too. */
+static inline uint16_t gd_likeness_weight(uint32_t degree)
+{
+    return (uint16_t)(degree / 2);
+}
 /* The strength with the rule's weight. */
 uint16_t gd_rule_weighted(enum guard_rule rule, uint16_t strength);
 /* Strongest first. Hundredths of a decade. */

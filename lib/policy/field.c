@@ -16,6 +16,7 @@ static void draft_open(struct gd_plan_draft *draft, enum guard_location location
     draft->field.location = (uint8_t)location;
     draft->field.classes = all_classes;
     draft->field.types = ALL_TYPES;
+    draft->field.likeness = UINT16_MAX;
     draft->field.length_max = draft->field.digits_max = UINT32_MAX;
     draft->field.specials_max = draft->field.items_max = UINT32_MAX;
     draft->field.shadow = GD_POLICY_NONE;
@@ -42,6 +43,8 @@ static void draft_learned(struct gd_plan_draft *draft, const struct guard_model_
     field->pending_classes = from->pending_classes & all_classes & ~from->classes;
     field->types = with_accidental(from->types & ALL_TYPES);
     field->pending_types = from->pending_types & ALL_TYPES & ~field->types;
+    field->likeness = (uint16_t)from->likeness;
+    field->pending_likeness = (uint16_t)(from->pending_likeness & ~from->likeness);
     field->length_min = from->length_min;
     field->length_max = from->length_max;
     field->digits_max = from->digits_max;
@@ -132,6 +135,10 @@ static void disarm(struct gd_plan_draft *draft)
         field->specials_max = UINT32_MAX;
     if (strength[GUARD_RULE_ITEMS] == 0)
         field->items_max = UINT32_MAX;
+    if (strength[GUARD_RULE_LIKENESS] == 0) {
+        field->likeness = UINT16_MAX;
+        field->pending_likeness = 0;
+    }
     if (strength[GUARD_RULE_MISSING] == 0)
         field->flags &= (uint16_t)~GD_FIELD_REQUIRED;
     if (strength[GUARD_RULE_LITERAL] == 0)
@@ -284,6 +291,8 @@ static enum guard_rc emit_learned(struct gd_plan *plan, uint32_t owner, uint32_t
     uint32_t *emitted = (uint32_t *)(void *)plan->emitted.ptr;
     struct gd_plan_draft draft;
     draft_learned(&draft, from);
+    if (!plan->likeness)
+        draft.field.strength[GUARD_RULE_LIKENESS] = 0;
     draft.field.owner = owner;
     if (from->parent != GUARD_NO_INDEX) {
         if (from->parent < first || from->parent - first >= index ||

@@ -12,7 +12,7 @@
 #endif
 
 enum {
-    GD_POLICY_VERSION = 4,
+    GD_POLICY_VERSION = 5,
     GD_POLICY_NONE = 0xffffffff,
     GD_POLICY_PROBES = 8, /* slots that a lookup may look at */
     GD_POLICY_NAME_MAX = 64,
@@ -75,7 +75,7 @@ struct gd_policy_header {
     uint8_t request_mode;
     uint8_t response_mode;
     uint8_t time_mode;
-    uint16_t strength[GUARD_RULE_COUNT + 1];
+    uint16_t strength[GUARD_RULE_COUNT];
     uint16_t threshold_answer;  /* of responses */
     uint16_t threshold_time;    /* of what comes late: one rule, whose strength is the score */
     uint16_t strength_mistyped; /* what rules prove at most where a path doesn't fit */
@@ -89,6 +89,8 @@ struct gd_policy_header {
     struct gd_policy_range required;                   /* headers and cookies */
     struct gd_policy_range allowed;                    /* in STATUSES; empty: not said */
     struct gd_policy_range sections[GD_SECTION_COUNT]; /* first: offset in the file, canonical */
+    uint16_t strength_attack_like; /* what a path proves at most by what it reads like */
+    uint16_t reserved_end;
 };
 
 enum gd_policy_node_flag {
@@ -146,7 +148,7 @@ struct gd_policy_endpoint {
     uint16_t leaks_forbidden;            /* these violate what a person wrote */
     uint32_t statuses;                   /* of a request: bit per class of status */
     uint32_t answers[GD_POLICY_ANSWERS]; /* in ENDPOINTS, or GD_POLICY_NONE */
-    uint16_t strength[GUARD_RULE_COUNT + 1];
+    uint16_t strength[GUARD_RULE_COUNT];
     uint8_t method_len;
     uint8_t mode; /* of the request, or of the response */
     uint8_t time_mode;
@@ -190,9 +192,11 @@ struct gd_policy_field {
     uint16_t flags;
     uint8_t location;
     uint8_t row_count; /* of one bank, the empty row too */
-    uint16_t strength[GUARD_RULE_COUNT + 1];
+    uint16_t strength[GUARD_RULE_COUNT];
     uint8_t rank[GUARD_CLASS_COUNT];
-    uint32_t reserved[2];
+    uint16_t likeness; /* bit per enum guard_likeness: what values may read like */
+    uint16_t pending_likeness;
+    uint32_t reserved;
 };
 
 /* Names of up to 16 bytes are held whole in low and high; of longer ones high is a hash. tag:

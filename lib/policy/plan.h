@@ -65,6 +65,7 @@ struct gd_plan_draft {
 struct gd_plan {
     const struct guard_model *model; /* NULL: none */
     const struct guard_guardian *guardian;
+    bool likeness; /* is a rule */
     struct guard_err *err;
     struct gd_vector nodes;     /* struct gd_plan_node */
     struct gd_vector endpoints; /* struct gd_plan_endpoint */

@@ -344,11 +344,14 @@ static void add_header(struct gd_builder *builder, struct guard_span name, struc
             gd_builder_fault(builder, GUARD_LOCATION_HEADER, GUARD_FAULT_DUPLICATE_NAME);
         return;
     }
-    gd_memo_look(&visit, builder->profile.memo, builder->seed, name, value);
+    /* What wasn't read is no answer to who asks. */
+    gd_memo_look(&visit, builder->profile.memo, builder->seed ^ (builder->read == NULL), name,
+                 value);
     if (visit.found) {
         field->summary = visit.place->summary;
         gd_summary_moved(&field->summary, &visit.place->summary);
         field->sample = gd_span_head(value, GD_SAMPLE_MAX);
+        builder->profile.likeness |= field->summary.likeness != 0;
         return;
     }
     gd_builder_value(builder, index, value, 0, GD_LIFE_EXCHANGE);

@@ -8,6 +8,14 @@
 
 struct gd_builder; /* lives in the arena */
 
+/* What a value reads like (docs/internals/likeness.md). Which code says so isn't the builder's
+ * business. */
+struct gd_reading {
+    uint16_t classes;  /* bit per enum guard_likeness */
+    uint8_t construct; /* enum guard_construct, the strongest */
+};
+typedef struct gd_reading gd_reader_of_values(struct guard_span value);
+
 /* cfg is copied. GUARD_E_NOMEM when the arena can't hold an empty profile. */
 GUARD_MUST_USE enum guard_rc gd_builder_begin(struct gd_builder **out,
                                               const struct guard_txn_cfg *cfg,
@@ -16,6 +24,8 @@ GUARD_MUST_USE enum guard_rc gd_builder_begin(struct gd_builder **out,
 GUARD_MUST_USE enum guard_rc gd_builder_begin_answer(struct gd_builder **out,
                                                      const struct guard_txn_cfg *cfg,
                                                      uint32_t status, struct guard_arena *arena);
+/* Values are read from now on, those that could be something: at most 80 KiB of them. */
+void gd_builder_reads(struct gd_builder *builder, gd_reader_of_values *read);
 void gd_builder_client(struct gd_builder *builder, const struct guard_client *client);
 void gd_builder_request(struct gd_builder *builder, struct guard_span method,
                         struct guard_span target, uint32_t version);

@@ -33,6 +33,8 @@ void gd_builder_stream_end(struct gd_builder *builder)
                          summary->frequent != builder->stream_frequent ||
                          summary->transition_count != builder->stream_transitions))
         gd_builder_sample(builder, builder->stream_field, head);
+    if (builder->read != NULL)
+        gd_builder_look(builder, builder->stream_field, gd_stream_head(builder->stream));
     builder->stream_field = GD_NO_FIELD;
 }
 

@@ -57,6 +57,8 @@ struct gd_builder {
     uint8_t *text; /* room for copies of names and samples */
     uint8_t *text_end;
     uint64_t seed;
+    gd_reader_of_values *read; /* NULL: nobody asks what values read like */
+    size_t read_left;          /* bytes that may still be read */
     struct gd_limits limits;
     uint32_t counts[GUARD_LOCATION_COUNT]; /* fields by location */
 
@@ -124,6 +126,9 @@ struct guard_span gd_builder_destination_begin(struct gd_builder *builder,
 void gd_builder_destination_host(struct gd_builder *builder, struct guard_span value);
 /* Fills it, when the headers are complete. */
 void gd_builder_destination_end(struct gd_builder *builder);
+
+/* A value of the field is complete: reads it when it could be something. */
+void gd_builder_look(struct gd_builder *builder, uint32_t field, struct guard_span value);
 
 /* A value that comes in pieces; nothing is added when the field can't be made. */
 void gd_builder_stream_begin(struct gd_builder *builder, uint32_t field);

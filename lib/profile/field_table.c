@@ -188,4 +188,6 @@ void gd_builder_scanned(struct gd_builder *builder, uint32_t index, struct guard
     }
     if (__builtin_expect((summary->classes & odd) != 0, 0))
         text_faults(builder, field);
+    if (builder->read != NULL)
+        gd_builder_look(builder, index, value);
 }

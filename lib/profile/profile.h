@@ -92,6 +92,7 @@ struct gd_profile {
     uint32_t field_cap;
     struct gd_field *fields; /* parents come before children */
     bool unseen;             /* bodies and most headers weren't recorded */
+    bool likeness;           /* a field has one */
     bool cut; /* not all features are here (GUARD_FAULT_RECORD, GUARD_FAULT_MEMORY) */
 };
 

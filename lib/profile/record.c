@@ -306,15 +306,35 @@ static uint8_t *put_message(uint8_t *at, const struct gd_profile *profile)
     return put_faults(at, profile);
 }
 
+static uint8_t *put_readings(uint8_t *at, const struct gd_profile *profile, uint32_t fields)
+{
+    uint8_t *count = at++;
+    uint32_t next = 0;
+    *count = 0;
+    for (uint32_t i = 0; profile->likeness && i < fields && *count < GD_RECORD_READINGS; i++) {
+        const struct gd_summary *summary = &profile->fields[i].summary;
+        if (summary->likeness == 0)
+            continue;
+        at = put_varint(at, i - next);
+        at = put_u16(at, summary->likeness);
+        *at++ = summary->construct;
+        next = i + 1;
+        ++*count;
+    }
+    return at;
+}
+
 /* The fields that fit, behind their number; *flags say whether these are all. */
 static uint8_t *put_counted(uint8_t *at, const uint8_t *end, const struct gd_profile *profile,
-                            uint8_t *flags)
+                            bool readings, uint8_t *flags)
 {
     const uint64_t dropped = UINT64_C(1) << GUARD_FAULT_RECORD;
     uint8_t *count_at = at;
     uint32_t count = 0;
-    at = put_fields(at + 2, end, profile, &count);
+    at = put_fields(at + 2, readings ? end - GD_RECORD_READINGS_ROOM : end, profile, &count);
     (void)put_u16(count_at, count);
+    if (readings)
+        at = put_readings(at, profile, count);
     *flags = profile->cut ? GD_RECORD_CUT : 0;
     if (count < profile->field_count || (profile->faults[GUARD_LOCATION_NONE] & dropped))
         *flags |= GD_RECORD_CUT | GD_RECORD_DROPPED;
@@ -322,25 +342,29 @@ static uint8_t *put_counted(uint8_t *at, const uint8_t *end, const struct gd_pro
 }
 
 /* There is room for GD_RECORD_RESPONSE_ROOM bytes at least. */
-static uint8_t *put_response(uint8_t *at, const uint8_t *end, const struct gd_profile *response)
+static uint8_t *put_response(uint8_t *at, const uint8_t *end, const struct gd_profile *response,
+                             bool readings)
 {
     uint8_t *flags = at++;
     at = put_varint(at, response->body_bytes);
     at = put_varint(at, response->leaks);
     at = put_message(at, response);
-    return put_counted(at, end, response, flags);
+    return put_counted(at, end, response, readings, flags);
 }
 
 enum guard_rc gd_record_encode(const struct gd_profile *profile, uint8_t *out, size_t cap,
                                size_t *len)
 {
     const uint8_t *end = out + (cap < GUARD_RECORD_MAX ? cap : GUARD_RECORD_MAX);
-    size_t bound = head_bound(profile) + (profile->response != NULL ? GD_RECORD_RESPONSE_ROOM : 0);
+    bool viewed = profile->response != NULL;
+    bool readings = profile->likeness || (viewed && profile->response->likeness);
+    size_t bound = head_bound(profile) + (readings ? 2 * GD_RECORD_READINGS_ROOM : 0) +
+                   (viewed ? GD_RECORD_RESPONSE_ROOM : 0);
     if (bound > (size_t)(end - out))
         return GUARD_E_LIMIT;
     uint8_t *at = out;
     *at++ = GD_RECORD_MAGIC;
-    *at++ = GD_RECORD_VERSION;
+    *at++ = readings ? GD_RECORD_VERSION : GD_RECORD_VERSION_PLAIN;
     uint8_t *flags = at++;
     *at++ = (uint8_t)profile->decision;
     at = put_string(at, profile->service, GD_SERVICE_MAX);
@@ -354,13 +378,12 @@ enum guard_rc gd_record_encode(const struct gd_profile *profile, uint8_t *out, s
     at = put_varint(at, profile->version);
     at = put_message(at, profile);
     at = put_segments(at, profile);
-    bool viewed = profile->response != NULL;
-    at = put_counted(at, viewed ? end - GD_RECORD_RESPONSE_ROOM : end, profile, flags);
+    at = put_counted(at, viewed ? end - GD_RECORD_RESPONSE_ROOM : end, profile, readings, flags);
     *flags |=
         (uint8_t)((viewed ? GD_RECORD_RESPONSE : 0) | (profile->outbound ? GD_RECORD_OUTBOUND : 0) |
                   (profile->unseen ? GD_RECORD_UNSEEN : 0));
     if (viewed)
-        at = put_response(at, end, profile->response);
+        at = put_response(at, end, profile->response, readings);
     *len = (size_t)(at - out);
     return GUARD_OK;
 }
@@ -398,7 +421,7 @@ enum guard_rc gd_record_head(struct gd_reader *reader, uint8_t *flags,
     uint8_t version = gd_get_u8(reader);
     if (reader->failed || magic != GD_RECORD_MAGIC)
         return GUARD_E_SYNTAX;
-    if (version != GD_RECORD_VERSION)
+    if (version != GD_RECORD_VERSION && version != GD_RECORD_VERSION_PLAIN)
         return GUARD_E_VERSION;
     *flags = gd_get_u8(reader);
     uint8_t decision = gd_get_u8(reader);

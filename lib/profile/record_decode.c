@@ -5,6 +5,8 @@
 #include "profile/record_layout.h"
 #include "profile/segments.h"
 
+#include <guard/likeness.h>
+
 static inline uint32_t get_u32(struct gd_reader *reader)
 {
     uint64_t value = gd_get_varint(reader);
@@ -263,8 +265,29 @@ static enum guard_rc get_field(struct gd_reader *reader, struct guard_arena *are
     return reader->failed ? GUARD_E_SYNTAX : GUARD_OK;
 }
 
+static enum guard_rc get_readings(struct gd_reader *reader, struct gd_profile *out)
+{
+    uint8_t count = gd_get_u8(reader);
+    uint64_t index = 0;
+    if (count > GD_RECORD_READINGS)
+        return GUARD_E_SYNTAX;
+    for (uint32_t i = 0; i < count; i++, index++) {
+        index += get_u32(reader);
+        uint16_t classes = gd_get_u16(reader);
+        uint8_t construct = gd_get_u8(reader);
+        enum guard_likeness own = guard_construct_likeness((enum guard_construct)construct);
+        if (reader->failed || index >= out->field_count || own == GUARD_LIKENESS_COUNT ||
+            (classes >> (unsigned)own & 1) == 0)
+            return GUARD_E_SYNTAX;
+        out->fields[index].summary.likeness = classes;
+        out->fields[index].summary.construct = construct;
+    }
+    out->likeness = count > 0;
+    return GUARD_OK;
+}
+
 static enum guard_rc get_fields(struct gd_reader *reader, struct guard_arena *arena,
-                                struct gd_profile *out, uint8_t flags)
+                                struct gd_profile *out, uint8_t flags, bool readings)
 {
     uint32_t count = gd_get_u16(reader);
     if (reader->failed || count > GD_FIELDS_MAX ||
@@ -282,7 +305,7 @@ static enum guard_rc get_fields(struct gd_reader *reader, struct guard_arena *ar
     out->cut = (flags & GD_RECORD_CUT) != 0;
     if (flags & GD_RECORD_DROPPED)
         out->faults[GUARD_LOCATION_NONE] |= UINT64_C(1) << GUARD_FAULT_RECORD;
-    return GUARD_OK;
+    return readings ? get_readings(reader, out) : GUARD_OK;
 }
 
 static enum guard_rc get_message(struct gd_reader *reader, struct gd_profile *out)
@@ -296,7 +319,7 @@ static enum guard_rc get_message(struct gd_reader *reader, struct gd_profile *ou
 }
 
 static enum guard_rc get_response(struct gd_reader *reader, struct guard_arena *arena,
-                                  struct gd_profile *request)
+                                  struct gd_profile *request, bool readings)
 {
     struct gd_profile *out = gd_arena_get(arena, sizeof(*out));
     if (out == NULL)
@@ -314,7 +337,7 @@ static enum guard_rc get_response(struct gd_reader *reader, struct guard_arena *
         out->leaks >> GUARD_LEAK_COUNT != 0)
         return GUARD_E_SYNTAX;
     GUARD_TRY(get_message(reader, out));
-    GUARD_TRY(get_fields(reader, arena, out, flags));
+    GUARD_TRY(get_fields(reader, arena, out, flags, readings));
     request->response = out;
     return GUARD_OK;
 }
@@ -329,6 +352,7 @@ enum guard_rc gd_record_decode(struct guard_span record, struct guard_arena *are
         return GUARD_E_SYNTAX;
     gd_reader_init(&reader, record);
     GUARD_TRY(gd_record_head(&reader, &flags, &head));
+    bool readings = record.ptr[1] == GD_RECORD_VERSION;
     *out = (struct gd_profile){
         .service = head.service,
         .method = head.method,
@@ -344,8 +368,8 @@ enum guard_rc gd_record_decode(struct guard_span record, struct guard_arena *are
     out->version = get_u32(&reader);
     GUARD_TRY(get_message(&reader, out));
     GUARD_TRY(get_segments(&reader, arena, out));
-    GUARD_TRY(get_fields(&reader, arena, out, flags));
+    GUARD_TRY(get_fields(&reader, arena, out, flags, readings));
     if (flags & GD_RECORD_RESPONSE)
-        GUARD_TRY(get_response(&reader, arena, out));
+        GUARD_TRY(get_response(&reader, arena, out, readings));
     return gd_reader_done(&reader) ? GUARD_OK : GUARD_E_SYNTAX;
 }

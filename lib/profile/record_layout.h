@@ -20,6 +20,13 @@ enum {
     GD_RECORD_FLAGS = 31,
 };
 
+/* Behind the fields of a message, in version 4: how many of them read like something, and of each
+ * its index as far as it lies behind the one before, its classes and its construct. */
+enum {
+    GD_RECORD_READINGS = 32,
+    GD_RECORD_READINGS_ROOM = 1 + GD_RECORD_READINGS * (2 + 2 + 1),
+};
+
 /* Room that a request's fields leave to its response. */
 enum { GD_RECORD_RESPONSE_ROOM = 4096 };
 

@@ -6,7 +6,10 @@
 #include "profile/scan.h"
 #include "profile/shape.h"
 
-enum { HEAD_MAX = 256 }; /* of a stream: decides its type */
+enum {
+    HEAD_MAX = 256, /* of a stream: decides its type */
+    LOOK_MAX = 4096 /* is kept to be read */
+};
 
 #define TYPE(name) (1u << GUARD_TYPE_##name)
 #define CLASS(name) (UINT64_C(1) << GUARD_CLASS_##name)
@@ -103,7 +106,7 @@ struct gd_stream {
     uint32_t head_len;
     uint32_t pending_len;
     uint8_t pending[4]; /* a sequence that the last piece didn't finish */
-    uint8_t head[HEAD_MAX];
+    uint8_t head[LOOK_MAX];
 };
 
 struct gd_stream *gd_stream_new(struct guard_arena *arena)
@@ -138,8 +141,8 @@ void gd_stream_add(struct gd_stream *stream, struct guard_span piece)
 {
     if (piece.len == 0)
         return;
-    if (stream->head_len < HEAD_MAX) {
-        struct guard_span head = gd_span_head(piece, HEAD_MAX - stream->head_len);
+    if (stream->head_len < LOOK_MAX) {
+        struct guard_span head = gd_span_head(piece, LOOK_MAX - stream->head_len);
         memcpy(stream->head + stream->head_len, head.ptr, head.len);
         stream->head_len += (uint32_t)head.len;
     }
@@ -153,12 +156,17 @@ void gd_stream_add(struct gd_stream *stream, struct guard_span piece)
     }
 }
 
+struct guard_span gd_stream_head(const struct gd_stream *stream)
+{
+    return gd_span(stream->head, stream->head_len);
+}
+
 struct guard_span gd_stream_end(struct gd_stream *stream)
 {
     for (uint32_t i = 0; i < stream->pending_len; i++)
         gd_scan_invalid(&stream->scan);
     stream->pending_len = 0;
-    struct guard_span head = {stream->head, stream->head_len};
+    struct guard_span head = gd_span_head(gd_stream_head(stream), HEAD_MAX);
     /* A sequence cut by the head's end would look broken. */
     while (stream->len > head.len && head.len > HEAD_MAX - 4 && (stream->head[head.len - 1] & 0x80))
         head.len--;

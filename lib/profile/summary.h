@@ -35,6 +35,8 @@ struct gd_summary {
     /* Exactly one, and it names somebody or something: of its hash only the low 16 bits leave the
      * process, enough to count how many different ones a client asks for. */
     bool identity_known;
+    uint8_t construct;   /* enum guard_construct: the strongest that a value reads like */
+    uint16_t likeness;   /* bit per enum guard_likeness: what values read like, as far as asked */
     uint16_t memo_place; /* where the memo keeps this header, plus one; 0: nowhere */
     uint32_t memo_stamp; /* of the place then */
     uint64_t literal; /* gd_hash_fast(0, value); stays in ring and process: piles and policies hash
@@ -63,6 +65,8 @@ static inline void gd_summary_init(struct gd_summary *summary)
     summary->transitions_full = false;
     summary->literal_known = false;
     summary->identity_known = false;
+    summary->construct = 0;
+    summary->likeness = 0;
     summary->memo_place = 0;
     summary->memo_stamp = 0;
     summary->literal = 0;
@@ -94,6 +98,8 @@ void gd_stream_add(struct gd_stream *stream, struct guard_span piece);
 /* Adds the value to the summary. The head (some 48 bytes or more) lives in the stream until it is
  * begun again. */
 struct guard_span gd_stream_end(struct gd_stream *stream);
+/* As much of the value's beginning as was kept, some 4 KiB. */
+struct guard_span gd_stream_head(const struct gd_stream *stream);
 
 /* The type by grammar alone. classes is that of the value. */
 enum guard_type gd_type_of(struct guard_span value, uint64_t classes);

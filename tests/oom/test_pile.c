@@ -100,6 +100,7 @@ static void test_merging(void **state)
         struct test_random random = {i + 1};
         struct traffic_shape shape = traffic_usual;
         shape.names = 100;
+        shape.reads = true;
         shape.paths = 100;
         assert_int_equal(guard_pile_new(&piles[i], &cfg, NULL), GUARD_OK);
         assert_int_equal(

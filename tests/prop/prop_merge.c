@@ -62,6 +62,7 @@ static void make_leaves(struct world *world, uint32_t records)
     for (uint64_t i = 0; i < LEAVES; i++) {
         struct guard_source source = {i % PRODUCERS, 1 + i / PRODUCERS, 1};
         struct traffic_shape shape = world->shape;
+        shape.reads = true;
         if (test_random_once_in(&world->random, 3))
             shape.time_ms += test_random_below(&world->random, 40) * 24 * 3600 * 1000;
         struct guard_pile *pile;

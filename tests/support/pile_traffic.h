@@ -8,6 +8,7 @@
 #include "profile/record.h"
 
 #include <guard/crypto.h>
+#include <guard/likeness.h>
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -43,6 +44,7 @@ struct traffic_shape {
     uint32_t values;
     uint64_t time_ms; /* of the first record */
     uint64_t span_ms;
+    bool reads; /* values with "=" read like something */
 };
 
 static const struct traffic_shape traffic_usual = {
@@ -90,6 +92,12 @@ static inline void traffic_field(struct test_random *random, const struct traffi
     struct guard_span value = traffic_name(arena, forms[test_random_below(random, 4)],
                                            test_random_below(random, shape->values));
     gd_summary_add(&field->summary, value, 0, arena);
+    if (shape->reads && memchr(value.ptr, '=', value.len) != NULL) {
+        field->summary.construct = (uint8_t)(1 + value.ptr[value.len - 1] % 60);
+        field->summary.likeness = (uint16_t)(1u << guard_construct_likeness(
+                                                 (enum guard_construct)field->summary.construct));
+        profile->likeness = true;
+    }
     uint32_t above = (uint32_t)test_random_below(random, profile->field_count + 1);
     if (above < profile->field_count && profile->fields[above].location == field->location &&
         field->location == GUARD_LOCATION_JSON)

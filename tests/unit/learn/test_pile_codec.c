@@ -329,10 +329,12 @@ static void test_records_as_bytes(void **state)
     assert_int_equal(guard_pile_new(&direct, &cfg, NULL), GUARD_OK);
     assert_int_equal(guard_pile_new(&through, &cfg, NULL), GUARD_OK);
     struct guard_source source = {4, 4, 1};
+    struct traffic_shape shape = traffic_usual;
+    shape.reads = true;
     for (int i = 0; i < 300; i++, source.sequence++) {
         uint8_t record[GUARD_RECORD_MAX];
         size_t len;
-        struct gd_profile profile = traffic_profile(&random, &traffic_usual, &arena);
+        struct gd_profile profile = traffic_profile(&random, &shape, &arena);
         profile.client.subject.len = 0; /* a record holds its digest, which is another unit */
         if (profile.client.unit == GUARD_UNIT_SUBJECT)
             profile.client.unit = GUARD_UNIT_PREFIX;
@@ -345,6 +347,14 @@ static void test_records_as_bytes(void **state)
         guard_arena_reset(&arena);
     }
     assert_true(traffic_equal(traffic_digest(direct), traffic_digest(through)));
+    /* Cells that older programs don't know say so by the version. */
+    struct encoded encoded = encode(direct);
+    assert_int_equal(encoded.bytes[4], 4);
+    assert_int_equal(decode(gd_span(encoded.bytes, encoded.len), NULL), GUARD_OK);
+    encoded.bytes[4] = 3;
+    repair(&encoded);
+    assert_int_equal(decode(gd_span(encoded.bytes, encoded.len), NULL), GUARD_E_SYNTAX);
+    free(encoded.bytes);
     guard_pile_free(direct);
     guard_pile_free(through);
 }

@@ -34,7 +34,7 @@ static void measure(uint16_t scale[GUARD_SCALE_POINTS], uint32_t units, bool ano
             gd_marks_add(&marks, &meter.trust, &place, GUARD_RULE_CHARACTER, &element, &arena),
             GUARD_OK);
     }
-    assert_int_equal(gd_scale(scale, &meter, GD_STRENGTH_MAX), GUARD_OK);
+    assert_int_equal(gd_scale(scale, &meter, GD_STRENGTH_MAX, true), GUARD_OK);
     guard_arena_reset(&arena);
 }
 

@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is new and reads like an attack is blocked after some hundred requests, at the default budget; where clients write such
+text every day it passes, and so does what is new alone."""
+
+import json
+import subprocess
+import urllib.parse
+
+import pytest
+
+from harness import BIN
+from learned import Learned
+from traffic import Shop, write
+
+from .conftest import wait_generation
+
+CODE = ["select * from orders where id = 5 and 1=1", "' or '1'='1", "update users set name = 'x' where id = 3",
+        "; drop table carts", "x' union select name from users -- "]
+WORDS = "the order of my cart was lost when I paid it, please look (again) why: it's \"late\"; thanks & bye = 5 < 7 > 3".split()
+INJECTED = "tom' or '1'='1"
+
+
+def ticket(random, code):
+    words = random.choices(WORDS, k=random.randrange(6, 14))
+    return " ".join(words[:4] + ([code] if code else []) + words[4:])
+
+
+def target(path, **values):
+    return f"{path}?{urllib.parse.urlencode(values)}"
+
+
+@pytest.fixture(scope="module")
+def learned(tmp_path_factory):
+    """Names, which are words, and tickets, of which every second one holds code."""
+    shop = Shop(11, service="svc", clients=60)
+    exchanges = []
+    for i in range(1200):
+        code = shop.random.choice(CODE) if i % 4 == 1 else None
+        path = target("/tickets", text=ticket(shop.random, code)) if i % 2 else target("/users", username=shop.name())
+        exchange = shop.exchange("GET", path)
+        exchange["request"]["headers"].append(["accept", "*/*"])
+        exchanges.append(exchange)
+    return Learned(tmp_path_factory.mktemp("learned"), exchanges)
+
+
+def status(instance, path):
+    return instance.curl(path, "-H", "Host: shop.example", "-A", "shop-app/1.4").status
+
+
+def test_novel_and_like_an_attack_is_blocked_and_usual_code_passes(gate, learned):
+    learned.publish(gate.state, request="block")
+    instance = gate(publish=False)
+    wait_generation(instance, learned.generation)
+    shop = Shop(12)
+    assert status(instance, target("/users", username="tom")) == 200
+    assert status(instance, target("/users", username=INJECTED)) == 403
+    assert status(instance, target("/users", username="<script>alert(1)</script>")) == 403
+    for code in CODE:
+        assert status(instance, target("/tickets", text=ticket(shop.random, code))) == 200
+
+
+def test_the_verdict_says_what_it_looks_like_and_can_do_without(learned, tmp_path):
+    shop = Shop(13, service="svc")
+    traffic = write(tmp_path / "asked.jsonl", [shop.exchange("GET", target("/users", username=INJECTED))])
+
+    def check(*options):
+        arguments = [BIN / "guard", "check", "--guardian", learned.guardian, *options, traffic]
+        return subprocess.run(list(map(str, arguments)), capture_output=True, text=True, timeout=120, check=True).stdout
+
+    text = check()
+    assert "param username: looks like SQL: a tautology after a quote, never seen in " in text
+    [verdict] = map(json.loads, check("--format", "jsonl").splitlines())
+    assert verdict["findings"][0]["likeness"] == {"class": "sql", "degree": 3}
+    [alone] = map(json.loads, check("--format", "jsonl", "--likeness", "off").splitlines())
+    assert all(finding["rule"] != "likeness" for finding in alone["findings"])
+    assert alone["score"] < verdict["score"]

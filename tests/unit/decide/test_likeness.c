@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What reads like an attack counts where it is new, more when something else deviates, too; where
+ * such text is normal it passes; nothing of it without the rule. */
+#include "unit/policy/world.h"
+
+#include "policy/policy.h"
+
+#include <guard/likeness.h>
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+enum { MEASURED = 300 };
+
+static struct world world;
+static struct guard_policy *policy;
+static struct answer answer;
+
+/* `note` takes any characters in any order. */
+static struct guard_model_field *free_note(void)
+{
+    world_init(&world);
+    struct guard_model_field *note =
+        world_field(&world, WORLD_SEARCH, GUARD_LOCATION_QUERY, "note");
+    note->classes = (UINT64_C(1) << GUARD_CLASS_COUNT) - 1;
+    memset(note->transitions, 0xff, sizeof(note->transitions));
+    note->types = (1u << GUARD_TYPE_COUNT) - 1;
+    note->length_max = note->digits_max = note->specials_max = 10000;
+    note->strength[GUARD_RULE_LIKENESS] = MEASURED;
+    return note;
+}
+
+static const struct guard_finding *ask(const char *target)
+{
+    struct ask asked = {"GET", target, NULL, NULL, NULL};
+    policy = world_policy(&world);
+    world_ask(&answer, policy, &asked);
+    return world_finding(&answer, GUARD_RULE_LIKENESS, NULL);
+}
+
+static void done(void)
+{
+    world_answer_free(&answer);
+    world_policy_free(policy);
+}
+
+#define INJECTED "/search?username=tom&note=x%27+or+%271%27%3D%271"
+
+static void test_alone(void **state)
+{
+    (void)state;
+    (void)free_note();
+    const struct guard_finding *finding = ask(INJECTED);
+    assert_non_null(finding);
+    assert_int_equal(answer.verdict->finding_total, 1);
+    assert_int_equal(answer.verdict->score, MEASURED);
+    assert_int_equal(finding->detail, GUARD_CONSTRUCT_SQL_TAUTOLOGY_QUOTE);
+    assert_int_equal(finding->expected, GUARD_LIKENESS_SQL);
+    char line[512];
+    guard_explain_finding(finding, line, sizeof(line));
+    assert_non_null(
+        strstr(line, "param note: looks like SQL: a tautology after a quote, never seen in "));
+    done();
+    (void)free_note();
+    assert_null(ask("/search?username=tom&note=it%27s+%22fine%22+(really);+thanks"));
+    assert_int_equal(answer.verdict->finding_total, 0);
+    done();
+}
+
+static void test_beside(void **state)
+{
+    (void)state;
+    struct guard_model_field *note = free_note();
+    note->length_max = 5;
+    note->strength[GUARD_RULE_LENGTH_FAR] = 200;
+    note->strength[GUARD_RULE_LENGTH] = 200;
+    assert_non_null(ask(INJECTED));
+    const struct guard_finding *first = &answer.verdict->findings[0];
+    assert_int_equal(first->rule, GUARD_RULE_LIKENESS);
+    /* Half of the construct's degree, and a twentieth of the other one. */
+    uint32_t degree = guard_construct_degree((enum guard_construct)first->detail);
+    assert_int_equal(answer.verdict->score, MEASURED + degree / 2 + (200 + 50) / 20);
+    done();
+}
+
+static void test_known(void **state)
+{
+    (void)state;
+    free_note()->likeness = 1u << GUARD_LIKENESS_SQL;
+    assert_null(ask(INJECTED));
+    assert_int_equal(answer.verdict->finding_total, 0);
+    done();
+    /* Another class is new. */
+    free_note()->likeness = 1u << GUARD_LIKENESS_SQL;
+    const struct guard_finding *finding =
+        ask("/search?username=tom&note=%3Cscript%3Ef()%3C/script%3E");
+    assert_non_null(finding);
+    assert_int_equal(finding->expected, GUARD_LIKENESS_SCRIPT);
+    done();
+}
+
+static void test_pending(void **state)
+{
+    (void)state;
+    free_note()->pending_likeness = 1u << GUARD_LIKENESS_SQL;
+    const struct guard_finding *finding = ask(INJECTED);
+    assert_non_null(finding);
+    assert_int_equal(finding->strength, MEASURED / 2);
+    assert_int_not_equal(answer.verdict->decision, GUARD_BLOCK);
+    done();
+}
+
+/* Where nothing is known: unknown names and paths, and names themselves. */
+static void test_unknown(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *target;
+        uint32_t strength;
+    } rows[] = {{"/search?username=tom&x=1%27+or+%271%27%3D%271", MEASURED},
+                {"/nowhere?x=1%27+or+%271%27%3D%271", MEASURED},
+                {"/nowhere/%3Cscript%3Ef()", MEASURED},
+                {"/search?username=tom&__proto__=1", 200},
+                {"/search?username=tom&x[$ne]=1", 200}};
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        world_init(&world);
+        world.model.service_strength[GUARD_RULE_LIKENESS] = MEASURED;
+        const struct guard_finding *finding = ask(rows[i].target);
+        if (finding == NULL || finding->strength != rows[i].strength)
+            fail_msg("%s: %d", rows[i].target, finding == NULL ? -1 : finding->strength);
+        done();
+    }
+    world_init(&world);
+    assert_null(ask("/search?username=tom&x=1"));
+    done();
+}
+
+/* In the path it proves no more than what the service refuses anyway. */
+static void test_refused(void **state)
+{
+    (void)state;
+    world_init(&world);
+    world.model.service_strength[GUARD_RULE_LIKENESS] = MEASURED;
+    world.model.attack_like_strength = 120;
+    assert_int_equal(ask("/nowhere/%3Cscript%3Ef()")->strength, 120);
+    done();
+}
+
+static void test_without(void **state)
+{
+    (void)state;
+    (void)free_note();
+    world.cfg.without_likeness = true;
+    assert_null(ask(INJECTED));
+    assert_int_equal(answer.verdict->finding_total, 0);
+    done();
+    world_init(&world);
+    world.cfg.without_likeness = true;
+    assert_null(ask("/nowhere/%3Cscript%3Ef()?__proto__=1"));
+    done();
+}
+
+/* Not armed: nothing. */
+static void test_disarmed(void **state)
+{
+    (void)state;
+    free_note()->strength[GUARD_RULE_LIKENESS] = 0;
+    assert_null(ask(INJECTED));
+    done();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_alone),   cmocka_unit_test(test_beside),
+        cmocka_unit_test(test_known),   cmocka_unit_test(test_pending),
+        cmocka_unit_test(test_unknown), cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_without), cmocka_unit_test(test_disarmed),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
