@@ -90,7 +90,7 @@ struct gd_policy_header {
     struct gd_policy_range allowed;                    /* in STATUSES; empty: not said */
     struct gd_policy_range sections[GD_SECTION_COUNT]; /* first: offset in the file, canonical */
     uint16_t strength_attack_like; /* what a path proves at most by what it reads like */
-    uint16_t reserved_end;
+    uint16_t reserved_end[3];
 };
 
 enum gd_policy_node_flag {
@@ -212,7 +212,7 @@ struct gd_policy_slot {
 /* Kinds of names in the table: a location for a field of an endpoint or of the service, or: */
 enum { GD_KEY_MEMBER = 16, GD_KEY_NODE = 17 };
 
-_Static_assert(sizeof(struct gd_policy_header) == 432, "layout");
+_Static_assert(sizeof(struct gd_policy_header) == 440, "layout");
 _Static_assert(GUARD_LEAK_COUNT <= 16, "leaks");
 _Static_assert(sizeof(struct gd_policy_node) == 48, "layout");
 _Static_assert(sizeof(struct gd_policy_endpoint) == 272, "layout");
