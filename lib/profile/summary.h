@@ -10,7 +10,7 @@
 #include <guard/traffic.h>
 
 enum {
-    GD_TRANSITIONS_INLINE = 8,
+    GD_TRANSITIONS_INLINE = 6,
     GD_TRANSITIONS_MAX = 256, /* distinct per name and exchange; more set transitions_full */
     GD_LITERAL_MAX = 32,      /* longer values have no literal hash */
 };
@@ -38,7 +38,6 @@ struct gd_summary {
     uint8_t construct;   /* enum guard_construct: the strongest that a value reads like */
     uint16_t likeness;   /* bit per enum guard_likeness: what values read like, as far as asked */
     uint16_t memo_place; /* where the memo keeps this header, plus one; 0: nowhere */
-    uint32_t memo_stamp; /* of the place then */
     uint64_t literal; /* gd_hash_fast(0, value); stays in ring and process: piles and policies hash
                          it again, keyed */
     /* Transitions between frequent classes: bits of transition.h. */
@@ -48,7 +47,10 @@ struct gd_summary {
      * transition to itself ("--" and ".." are neighbourhoods, "aa" is none). */
     uint16_t *transitions;
     uint16_t inline_transitions[GD_TRANSITIONS_INLINE];
+    uint32_t memo_stamp; /* of memo_place then */
 };
+/* Fields are many: of each byte here 4,096 may be held in one exchange's arena. */
+_Static_assert(sizeof(struct gd_summary) == 88, "layout");
 
 static inline void gd_summary_init(struct gd_summary *summary)
 {
