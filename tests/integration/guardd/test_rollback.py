@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Going back to what an older generation had learned: by people, and by guardd itself when a new one would block its old clients."""
 
+import glob
 import json
 import os
 import pathlib
-import shutil
 import sqlite3
 import subprocess
 import sys
+from urllib.parse import quote
 
 import pytest
 
@@ -16,6 +17,7 @@ from conftest import BIN, wait_for  # noqa: E402
 from test_guardd import GATE, Guardd, drive, gate, guard, guardd, wait_in_force  # noqa: E402, F401
 from traffic import Shop  # noqa: E402
 
+FAKETIME = glob.glob("/usr/lib/*/faketime/libfaketime.so.1")
 NEW = "/users?username=tom%20or%201=1"  # what comes later; not what anybody ought to learn
 
 
@@ -119,29 +121,38 @@ def test_a_store_of_the_version_before_is_kept(guardd, gate):
     assert "damaged" not in guardd.log()
 
 
+# What no value was before, each of another kind: what all did once is soon normal.
+STRANGE = ["tom' or '1'='1", "<script>alert(1)</script>", "../../../../etc/passwd", "${jndi:ldap://x.example/a}", "{{7*7}}", "tom;cat /etc/passwd",
+           "*)(uid=*))(|(uid=*", '{"$gt": ""}', "<!DOCTYPE a SYSTEM 'http://x.example'>", "http://169.254.169.254/latest", "%n%n%s%s%x",
+           "tom|id||whoami", "$(id)`id`", "\\\\x\\c$\\", "~^~^~^~^", "####!!!!####"]
+
+
 class FastGuardd(Guardd):
     """Its clock runs so that an hour takes half a minute: clients are established only after one."""
 
     def start(self):
         before = self.started()
         with open(self.log_path, "ab") as log:
-            self.process = subprocess.Popen(["faketime", "-f", "+0 x120", BIN / "guardd", "--state", self.state], stderr=log,
-                                            start_new_session=True)
+            # Not by faketime(1), which would stand between this process and guardd.
+            self.process = subprocess.Popen([BIN / "guardd", "--state", self.state], stderr=log,
+                                            env={**os.environ, "LD_PRELOAD": FAKETIME[0], "FAKETIME": "+0 x120"})
         wait_for(lambda: self.started() > before or self.process.poll() is not None, "guardd to start")
         assert self.process.poll() is None, self.log()
         return self
 
 
-@pytest.mark.skipif(shutil.which("faketime") is None or "asan" in os.environ.get("LD_PRELOAD", ""), reason="faketime isn't installed")
+@pytest.mark.skipif(not FAKETIME or "LD_PRELOAD" in os.environ, reason="libfaketime isn't installed, or another library is preloaded")
 def test_a_generation_that_would_block_established_clients_reverts_by_itself(tmp_path, nginx, fast_upstream):
     state = tmp_path / "state"
     state.mkdir()
     daemon = FastGuardd(state).start()
     try:
+        (state / "guardians" / "shop.yaml").write_text(
+            "apiVersion: guard/v1alpha1\nkind: Guardian\nservice: shop\ncontrol: {mode: alert, falseAlarmBudget: 0.001}\n")
         front = nginx(GATE.replace("{state}", str(state)).replace("{back}", str(fast_upstream.port)))
         shop = Shop(74, clients=80)
         everybody = 80
-        strange = iter("\"<;|$`^~*!'>[]()\\,")
+        strange = iter(STRANGE)
 
         def established():
             drive(front.port, [shop.benign() for _ in range(2 * everybody)], clients=everybody)
@@ -157,9 +168,12 @@ def test_a_generation_that_would_block_established_clients_reverts_by_itself(tmp
                 return True
             if daemon.service()["generation"] == generation or len(kept(daemon)) < 2:
                 return False
-            sign = ord(next(strange))
+            # Not before it has settled: 15 s of guardd's.
+            published = daemon.service()["generations"][-1]["created_ms"]
+            wait_for(lambda: daemon.status()["time_ms"] - published > 20_000, "the generation to settle")
+            value = quote(next(strange), safe="")
             # All at once do something new, another thing each time: a release that nobody told of.
-            drive(front.port, [shop.exchange("GET", f"/users?username=tom%{sign:02x}%{sign:02x}") for _ in range(everybody)], clients=everybody)
+            drive(front.port, [shop.exchange("GET", f"/users?username={value}") for _ in range(everybody)], clients=everybody)
             return "generation-reverted" in daemon.log()
 
         wait_for(reverted, "the breaker", timeout=240)
