@@ -283,12 +283,12 @@ static void find_endpoint(struct counting *counting, const struct guard_policy *
     decision->policy = policy;
     decision->profile = counting->profile;
     decision->arena = arena;
-    decision->verdict.threshold = policy->header->threshold;
+    decision->verdict.threshold = policy->header->threshold_client;
     gd_walk(decision);
     counting->judged = true;
     counting->template_text = decision->template_text;
     counting->wildcards = wildcards_of(decision->template_text);
-    counting->report->verdict.threshold = policy->header->threshold;
+    counting->report->verdict.threshold = policy->header->threshold_client;
 }
 
 /* Between known endpoints only: everything is new behind an unknown one. */

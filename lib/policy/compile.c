@@ -159,6 +159,7 @@ static void header_fill(struct gd_policy_header *header, struct gd_plan *plan,
     header->created_ms = cfg->created_ms;
     memcpy(&header->alpha, &alpha, sizeof(alpha));
     header->threshold = header->threshold_answer = header->threshold_time = threshold_of(alpha);
+    header->threshold_client = header->threshold;
     header->mode = (uint8_t)plan->guardian->mode;
     header->request_mode = (uint8_t)plan->guardian->request_mode;
     header->response_mode = (uint8_t)plan->guardian->response_mode;

@@ -78,7 +78,7 @@ def test_all_blocks_look_alike(front, port, options, accept):
     assert len({answer.headers["x-guard-id"] for answer in answers}) == len(answers)
 
 
-@pytest.mark.parametrize("kind", ["application/grpc", "application/grpc+proto", "application/grpc-web+proto"])
+@pytest.mark.parametrize("kind", ["application/grpc", "application/grpc+proto"])  # gRPC-Web: protocols/test_grpc_web.py
 def test_grpc(front, tmp_path, kind):
     """Trailers only: one header block that ends the stream."""
     (tmp_path / "message").write_bytes(b"\0\0\0\0\0")
