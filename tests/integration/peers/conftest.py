@@ -139,9 +139,10 @@ def wait_generation(gate, generation):
     wait_for(in_force, f"generation {generation} in force")
 
 
-def learn(world, gate, count=4800, seed=1):
+def learn(world, gate, count=4800, seed=1, before=0):
+    """Drives benign traffic and waits until it is folded, with the exchanges that were driven `before` it."""
     assert statuses(drive(gate.port, Traffic(seed).many(count))) == [200]
-    world.wait_exchanges(count)
+    world.wait_exchanges(before + count)
     wait_for(lambda: world.service().get("ready"), "readiness")
 
 

@@ -137,7 +137,7 @@ def test_l01_an_outlier_widens_nothing(world, service):
     traffic = Traffic(20).many(1200)
     assert statuses(drive(gate.port, traffic)) == [200]
     drive(gate.port, odd * 5, clients=1, first=97)
-    learn(world, gate, 1300, seed=21)
+    learn(world, gate, 1300, seed=21, before=1215)
     enforce(world, gate)
     assert [answer.status for answer in drive(gate.port, odd, clients=1, first=97)] == [403] * 3
     assert statuses(drive(gate.port, Traffic(22).many(300))) == [200]
@@ -148,7 +148,7 @@ def test_l02_fewer_than_four_clients_vouch_for_nothing(world, service):
     gate = world.gate(service.port)
     assert statuses(drive(gate.port, Traffic(30).many(1200))) == [200]
     drive(gate.port, [get(ATTACK)] * 60, clients=3, first=95)
-    learn(world, gate, 1300, seed=31)
+    learn(world, gate, 1300, seed=31, before=1260)
     drive(gate.port, [get(ATTACK)] * 60, clients=3, first=95)
     world.wait_exchanges(2620)
     enforce(world, gate)
