@@ -13,6 +13,15 @@ enum {
     GUARD_SCALE_POINTS = 121,
 };
 
+/* Which exchanges a scale is of. */
+enum guard_scale {
+    GUARD_SCALE_REQUESTS = 0,
+    GUARD_SCALE_ANSWERS = 1,
+    GUARD_SCALE_ALIKE = 2, /* requests of which something reads like an attack; no others count */
+    GUARD_SCALE_ALONE = 3, /* requests, whatever they read like */
+    GUARD_SCALE_COUNT = 4,
+};
+
 /* A field (named value) of an endpoint or of the service (headers, cookies). */
 struct guard_model_field {
     enum guard_location location;
@@ -107,11 +116,9 @@ struct guard_model {
     uint32_t first_service_field, service_field_count; /* headers and cookies */
     uint64_t service_faults[GUARD_LOCATION_COUNT];     /* outside of any endpoint */
     uint16_t service_strength[GUARD_RULE_COUNT]; /* unknown names of headers and cookies, ... */
-    /* What scores are worth, of requests and of responses: hundredths of -log10 of the share of
-       benign exchanges whose score is i * GUARD_SCALE_STEP or more; ascending. */
-    uint16_t scale[2][GUARD_SCALE_POINTS];
-    /* The first of these without what values read like. */
-    uint16_t scale_alone[GUARD_SCALE_POINTS];
+    /* What scores are worth: hundredths of -log10 of the share of benign exchanges whose score is
+       i * GUARD_SCALE_STEP or more; ascending. */
+    uint16_t scale[GUARD_SCALE_COUNT][GUARD_SCALE_POINTS];
     uint16_t mistyped_strength; /* what syntax in a path proves at most, by what is refused anyway;
                                    0 = anything */
     uint16_t attack_like_strength; /* the same of what paths read like */

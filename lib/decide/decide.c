@@ -97,9 +97,22 @@ static enum guard_decision act(enum guard_decision decision, uint32_t mode)
     return mode == GUARD_MODE_ALERT && decision == GUARD_BLOCK ? GUARD_ALERT : decision;
 }
 
+/* What reads like an attack has a budget of its own. */
+static bool reads_like_attack(const struct gd_decision *decision)
+{
+    for (uint32_t i = 0; i < decision->candidate_count; i++) {
+        if (decision->candidates[i].alike && !decision->candidates[i].pending)
+            return true;
+    }
+    return false;
+}
+
 void gd_judge(struct gd_decision *decision, uint32_t mode)
 {
     struct guard_verdict *verdict = &decision->verdict;
+    uint16_t alike = decision->policy->header->threshold_alike;
+    if (alike < verdict->threshold && reads_like_attack(decision))
+        verdict->threshold = alike;
     sort(decision->candidates, decision->candidate_count);
     verdict->score = gd_score(decision->candidates, decision->candidate_count, verdict->threshold);
     verdict->decision = conclude(decision);

@@ -29,6 +29,7 @@ struct gd_candidate {
     uint16_t strength;
     uint16_t extra;    /* that its weight has more than others of its rule */
     uint16_t weighted; /* strength with the rule's prior */
+    bool alike;        /* reads like an attack */
     bool pending;      /* seen before, without support: never blocks alone */
     bool configured;
 };

@@ -59,6 +59,7 @@ static void add(struct gd_decision *decision, const struct reads *reads)
         .strength = known != NULL ? known->strength[GUARD_RULE_LIKENESS]
                                   : header->strength[GUARD_RULE_LIKENESS],
         .extra = reads->beside && !reads->pending ? gd_likeness_weight(degree) : 0,
+        .alike = true,
         .pending = reads->pending};
     if (candidate.location == GUARD_LOCATION_PATH &&
         candidate.strength > header->strength_attack_like)
@@ -99,7 +100,8 @@ void gd_rules_likeness(struct gd_decision *decision, uint32_t index, uint32_t kn
         uint32_t fresh = unseen & ~(uint32_t)known->pending_likeness;
         reads.classes = fresh != 0 ? fresh : unseen;
         reads.pending = fresh == 0;
-        reads.beside = deviates(decision, index);
+        /* Where no other rule can speak nothing says that the value is as others are. */
+        reads.beside = known->strength[GUARD_RULE_CHARACTER] == 0 || deviates(decision, index);
     } else {
         reads.beside = true;
     }

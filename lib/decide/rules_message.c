@@ -47,6 +47,13 @@ static bool media_known(const struct gd_decision *decision)
     return false;
 }
 
+/* Of responses nobody asks what they read like. */
+static bool asks_likeness(const struct gd_decision *decision)
+{
+    return !decision->profile->answer &&
+           decision->policy->header->strength[GUARD_RULE_LIKENESS] != 0;
+}
+
 void gd_rules_faults(struct gd_decision *decision, uint32_t location, uint64_t found)
 {
     const struct gd_common *common = &decision->common;
@@ -66,13 +73,17 @@ void gd_rules_faults(struct gd_decision *decision, uint32_t location, uint64_t f
             strength = common->strength[GUARD_RULE_FAULT];
     }
     for (found &= ~known; found != 0; found &= found - 1) {
+        uint32_t fault = (uint32_t)__builtin_ctzll(found);
+        uint16_t degree = asks_likeness(decision) ? gd_fault_degree(fault) : 0;
         struct gd_candidate candidate = {
             .rule = GUARD_RULE_FAULT,
             .location = (enum guard_location)location,
             .field = GD_NO_FIELD,
             .known = GD_POLICY_NONE,
             .group = GD_GROUP_FAULT + location,
-            .detail = (uint32_t)__builtin_ctzll(found),
+            .detail = fault,
+            .extra = gd_likeness_weight(degree),
+            .alike = degree > 0,
             .values = endpoint != NULL ? endpoint->exchanges : common->exchanges,
             .clients = endpoint != NULL ? endpoint->clients : common->clients,
             .strength = strength};

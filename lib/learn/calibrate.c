@@ -108,9 +108,10 @@ uint16_t gd_pool_strength(const struct gd_pools *pools, enum guard_rule rule)
     double worst = 0;
     for (uint32_t i = 0; i < GD_ESTIMATE_COUNT; i++) {
         double rate = shrink(prior_rates[rule], pools->all[i][rule]);
-        worst = rate > worst ? rate : worst;
+        if (pools->all[i][rule].trials > 0 && rate > worst)
+            worst = rate;
     }
-    return hundredths(worst);
+    return hundredths(worst > 0 ? worst : prior_rates[rule]);
 }
 
 uint16_t gd_rate_strength(struct gd_measure measure)

@@ -44,6 +44,7 @@ struct gd_mark {
     uint32_t weight; /* records, in 1/GD_MARK */
     uint32_t recent; /* of these in recent epochs */
     enum guard_rule rule;
+    uint16_t degree; /* of what it reads like; 0: like no attack */
 };
 
 enum { GD_MARK = 16 };

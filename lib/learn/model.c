@@ -427,9 +427,12 @@ static enum guard_rc make(struct writing *writing, const struct gd_model_source 
     GUARD_TRY(settle(&draft->meter));
     GUARD_TRY(settle(&draft->answers_meter));
     struct guard_model *model = writing->model;
-    GUARD_TRY(gd_scale(model->scale[0], &draft->meter, draft->refused_most, true));
-    GUARD_TRY(gd_scale(model->scale_alone, &draft->meter, draft->refused_most, false));
-    GUARD_TRY(gd_scale(model->scale[1], &draft->answers_meter, GD_STRENGTH_MAX, true));
+    for (int of = 0; of < GUARD_SCALE_COUNT; of++) {
+        bool answers = of == GUARD_SCALE_ANSWERS;
+        GUARD_TRY(gd_scale(model->scale[of], answers ? &draft->answers_meter : &draft->meter,
+                           (enum guard_scale)of,
+                           answers ? (uint16_t)GD_STRENGTH_MAX : draft->refused_most));
+    }
     model->mistyped_strength = draft->mistyped_most;
     model->attack_like_strength = draft->attack_like_most;
     GUARD_TRY(write_head(writing, source));

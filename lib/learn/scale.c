@@ -37,6 +37,14 @@ void gd_marks_init(struct gd_marks *marks, const struct gd_exposure *service)
     marks->recent_records = held;
 }
 
+/* The pile doesn't tell which construct it was: the strongest. */
+static uint16_t degree_of(enum guard_rule rule, const struct gd_cell *element)
+{
+    if (rule == GUARD_RULE_LIKENESS)
+        return GUARD_LIKENESS_MAX;
+    return rule == GUARD_RULE_FAULT ? gd_fault_degree((uint32_t)(element->code & 0xff)) : 0;
+}
+
 enum guard_rc gd_marks_add(struct gd_marks *marks, const struct gd_trust *trust,
                            const struct gd_place *place, enum guard_rule rule,
                            const struct gd_cell *element, struct guard_arena *arena)
@@ -65,7 +73,8 @@ enum guard_rc gd_marks_add(struct gd_marks *marks, const struct gd_trust *trust,
             marks->blocks = block;
         }
         block->items[block->count++] = (struct gd_mark){
-            place, element->tags[i], weight, all == 0 ? weight : weight * late / all, rule};
+            place, element->tags[i],        weight, all == 0 ? weight : weight * late / all,
+            rule,  degree_of(rule, element)};
         marks->count++;
     }
     return GUARD_OK;
@@ -138,7 +147,7 @@ static void keep(struct gd_evidence *evidence, uint32_t *count, struct gd_eviden
 struct scoring {
     const struct gd_meter *meter;
     uint16_t path_most;
-    bool likeness; /* counts */
+    enum guard_scale of;
     struct gd_evidence evidence[EVIDENCE_MAX];
     uint32_t count;
 };
@@ -147,9 +156,13 @@ struct scoring {
 static void score_place(struct scoring *scoring, const struct gd_mark *marks, uint32_t count)
 {
     uint32_t counts[GUARD_RULE_COUNT] = {0};
-    uint16_t strength[GUARD_RULE_COUNT] = {0};
-    for (uint32_t i = 0; i < count; i++)
-        counts[marks[i].rule] += marks[i].rule != GUARD_RULE_LIKENESS || scoring->likeness;
+    uint16_t strength[GUARD_RULE_COUNT] = {0}, degrees[GUARD_RULE_COUNT] = {0};
+    const bool likeness = scoring->of != GUARD_SCALE_ALONE;
+    for (uint32_t i = 0; i < count; i++) {
+        counts[marks[i].rule] += likeness || marks[i].rule != GUARD_RULE_LIKENESS;
+        if (likeness && marks[i].degree > degrees[marks[i].rule])
+            degrees[marks[i].rule] = marks[i].degree;
+    }
     for (uint32_t rule = 0; rule < GUARD_RULE_COUNT; rule++) {
         if (counts[rule] > 0 ||
             (rule == GUARD_RULE_TRANSITIONS && counts[GUARD_RULE_TRANSITION] > 0))
@@ -159,18 +172,27 @@ static void score_place(struct scoring *scoring, const struct gd_mark *marks, ui
             strength[rule] = scoring->path_most;
     }
     exclude(counts, strength);
-    bool beside = marks->place->unknown;
+    /* Where no other rule can speak nothing says that the value is as others are. */
+    bool beside = gd_place_strength(scoring->meter, marks->place, GUARD_RULE_CHARACTER) == 0;
     for (uint32_t rule = 0; rule < GUARD_RULE_LIKENESS; rule++)
         beside |= counts[rule] > 0 && strength[rule] > 0;
     for (uint32_t rule = 0; rule < GUARD_RULE_COUNT; rule++) {
         struct gd_evidence one = {marks->place->order,
                                   gd_rule_weighted((enum guard_rule)rule, strength[rule])};
-        /* The pile doesn't tell which construct it was: the strongest. */
-        if (rule == GUARD_RULE_LIKENESS && beside)
-            one.weighted = (uint16_t)(one.weighted + gd_likeness_weight(GUARD_LIKENESS_MAX));
+        if (rule != GUARD_RULE_LIKENESS || beside)
+            one.weighted = (uint16_t)(one.weighted + gd_likeness_weight(degrees[rule]));
         if (has(counts, (enum guard_rule)rule) && strength[rule] > 0)
             keep(scoring->evidence, &scoring->count, one);
     }
+}
+
+static bool reads_like_one(const struct gd_mark *marks, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (marks[i].degree > 0)
+            return true;
+    }
+    return false;
 }
 
 /* The marks of one exchange: the score, and as many records as the place that has most. */
@@ -188,7 +210,8 @@ static struct reached score_exchange(const struct scoring *with, const struct gd
         }
         score_place(&scoring, marks + i, end - i);
     }
-    reached.score = gd_evidence_score(scoring.evidence, scoring.count);
+    if (with->of != GUARD_SCALE_ALIKE || reads_like_one(marks, count))
+        reached.score = gd_evidence_score(scoring.evidence, scoring.count);
     return reached;
 }
 
@@ -250,9 +273,9 @@ static void extend(uint16_t scale[GUARD_SCALE_POINTS], uint32_t point)
 }
 
 enum guard_rc gd_scale(uint16_t scale[GUARD_SCALE_POINTS], const struct gd_meter *meter,
-                       uint16_t path_most, bool likeness)
+                       enum guard_scale of, uint16_t path_most)
 {
-    const struct scoring with = {.meter = meter, .path_most = path_most, .likeness = likeness};
+    const struct scoring with = {.meter = meter, .path_most = path_most, .of = of};
     struct gd_mark *marks = sorted(meter->marks, meter->arena);
     struct reached *reached =
         gd_arena_get(meter->arena, (meter->marks->count + 1u) * sizeof(*reached));

@@ -14,10 +14,10 @@ GUARD_MUST_USE enum guard_rc gd_marks_add(struct gd_marks *marks, const struct g
                                           const struct gd_place *place, enum guard_rule rule,
                                           const struct gd_cell *element, struct guard_arena *arena);
 /* scale[i]: hundredths of -log10 of the rate of benign exchanges whose score is i *
- * GUARD_SCALE_STEP or more. After the pools were settled; path_most: what unknown paths and methods
- * prove at most; likeness: what values read like counts. GUARD_E_NOMEM. */
+ * GUARD_SCALE_STEP or more, of those exchanges that the scale is of. After the pools were settled;
+ * path_most: what unknown paths and methods prove at most. GUARD_E_NOMEM. */
 GUARD_MUST_USE enum guard_rc gd_scale(uint16_t scale[GUARD_SCALE_POINTS],
-                                      const struct gd_meter *meter, uint16_t path_most,
-                                      bool likeness);
+                                      const struct gd_meter *meter, enum guard_scale of,
+                                      uint16_t path_most);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Compiles a model and a Guardian into a policy: plan, sections, one block of bytes, digest,
  * signature. */
+#include "policy/budget.h"
 #include "policy/plan.h"
 #include "policy/policy.h"
 #include "policy/seal.h"
@@ -88,39 +89,6 @@ static void plan_fini(struct gd_plan *plan)
         gd_vector_fini(&plan->sections[i]);
 }
 
-/* round(100 * -log10(alpha)), without a mathematics library: a hundred steps of 10^-0.01 to a
- * decade. */
-static uint16_t threshold_of(double alpha)
-{
-    const double step = 1.0232929922807541;
-    uint32_t hundredths = 0;
-    for (; alpha <= 0.1 && hundredths < 9000; alpha *= 10)
-        hundredths += 100;
-    /* half a step more, so that it rounds */
-    for (double at = alpha * 1.0115794542598986; at < 1.0 && hundredths < 9900; at *= step)
-        hundredths++;
-    return (uint16_t)hundredths;
-}
-
-/* The score that so few benign exchanges reach: the first of the scale that proves as much, between
- * two points in proportion. */
-static uint16_t score_of(const uint16_t scale[GUARD_SCALE_POINTS], uint16_t threshold)
-{
-    if (scale[GUARD_SCALE_POINTS - 1] == 0) /* nothing was measured: scores mean what they say */
-        return threshold;
-    for (uint32_t i = 1; i < GUARD_SCALE_POINTS; i++) {
-        if (scale[i] < threshold)
-            continue;
-        if (scale[i - 1] >= threshold)
-            return (uint16_t)((i - 1) * GUARD_SCALE_STEP);
-        uint32_t part = (uint32_t)(threshold - scale[i - 1]) * GUARD_SCALE_STEP;
-        uint32_t step = (uint32_t)(scale[i] - scale[i - 1]);
-        return (uint16_t)((i - 1) * GUARD_SCALE_STEP + (part + step - 1) / step);
-    }
-    uint32_t rest = (uint32_t)threshold - scale[GUARD_SCALE_POINTS - 1];
-    return (uint16_t)((GUARD_SCALE_POINTS - 1) * GUARD_SCALE_STEP + rest);
-}
-
 static enum guard_rc emit_clients(struct gd_plan *plan)
 {
     const struct guard_model *model = plan->model;
@@ -138,16 +106,6 @@ static enum guard_rc emit_clients(struct gd_plan *plan)
     return GUARD_OK;
 }
 
-/* An exchange is blocked by either of its messages. Where responses were seen to deviate, three
- * quarters of the budget are the requests', where attacks lie, a quarter theirs; in -100 log10. */
-enum { SHARE_REQUEST = 12, SHARE_ANSWER = 60 };
-
-/* Where nothing was measured scores mean what they say. */
-static bool is_measured(const uint16_t scale[GUARD_SCALE_POINTS])
-{
-    return scale[GUARD_SCALE_POINTS - 1] > 0 && scale[1] != GUARD_SCALE_STEP;
-}
-
 static void header_fill(struct gd_policy_header *header, struct gd_plan *plan,
                         const struct guard_policy_cfg *cfg, double alpha)
 {
@@ -158,8 +116,7 @@ static void header_fill(struct gd_policy_header *header, struct gd_plan *plan,
     header->replaces = cfg->replaces;
     header->created_ms = cfg->created_ms;
     memcpy(&header->alpha, &alpha, sizeof(alpha));
-    header->threshold = header->threshold_answer = header->threshold_time = threshold_of(alpha);
-    header->threshold_client = header->threshold;
+    gd_budget_spend(header, model, alpha, plan->likeness);
     header->mode = (uint8_t)plan->guardian->mode;
     header->request_mode = (uint8_t)plan->guardian->request_mode;
     header->response_mode = (uint8_t)plan->guardian->response_mode;
@@ -183,12 +140,6 @@ static void header_fill(struct gd_policy_header *header, struct gd_plan *plan,
         header->strength_attack_like = model->attack_like_strength;
     if (!plan->likeness)
         header->strength[GUARD_RULE_LIKENESS] = 0;
-    uint32_t budget = header->threshold_time;
-    bool shared = model->answer_count > 0 && is_measured(model->scale[1]);
-    header->threshold = score_of(plan->likeness ? model->scale[0] : model->scale_alone,
-                                 (uint16_t)(budget + (shared ? SHARE_REQUEST : 0)));
-    header->threshold_answer =
-        score_of(model->scale[1], (uint16_t)(budget + (shared ? SHARE_ANSWER : 0)));
     header->exchanges = gd_saturate(model->exchanges);
     header->clients = model->clients;
 }

@@ -27,6 +27,19 @@ uint16_t gd_rule_weighted(enum guard_rule rule, uint16_t strength)
     return (uint16_t)(weighted < 0 ? 0 : weighted > UINT16_MAX ? UINT16_MAX : weighted);
 }
 
+uint16_t gd_fault_degree(uint32_t fault)
+{
+    switch (fault) {
+    case GUARD_FAULT_OVERLONG: /* no encoder writes it */
+        return 300;
+    case GUARD_FAULT_NUL:
+    case GUARD_FAULT_DOT_SEGMENT: /* clients remove them before they send (RFC 3986, 5.2.4) */
+        return 200;
+    default: /* what is encoded twice, or a separator that is, is how an address is a value */
+        return 0;
+    }
+}
+
 static bool first_of_group(const struct gd_evidence *evidence, uint32_t index)
 {
     if (evidence[index].group == GD_EVIDENCE_ALONE)

@@ -91,7 +91,8 @@ struct gd_policy_header {
     struct gd_policy_range sections[GD_SECTION_COUNT]; /* first: offset in the file, canonical */
     uint16_t strength_attack_like; /* what a path proves at most by what it reads like */
     uint16_t threshold_client;     /* of what clients do, whose rates are measured themselves */
-    uint16_t reserved_end[2];
+    uint16_t threshold_alike;      /* of scores of requests that read like attacks */
+    uint16_t reserved_end;
 };
 
 enum gd_policy_node_flag {

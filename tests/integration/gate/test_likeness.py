@@ -74,3 +74,29 @@ def test_the_verdict_says_what_it_looks_like_and_can_do_without(learned, tmp_pat
     [alone] = map(json.loads, check("--format", "jsonl", "--likeness", "off").splitlines())
     assert all(finding["rule"] != "likeness" for finding in alone["findings"])
     assert alone["score"] < verdict["score"]
+
+
+PLACES = ("first", "last", "town", "street", "trade", "nation")
+
+
+def person(shop, **values):
+    return target("/people", **({name: shop.name() for name in PLACES} | values))
+
+
+def outlier(shop, i):
+    """Someone whose names are like nobody's: long, of a script, digits and signs of their own. Nothing of an attack."""
+    sign, letter = "!*~^+?@#,:"[i % 10], "žшλ京éअ"[i % 6]
+    return person(shop, **{name: f"{letter * (2 + i)}{sign} {i * 7919} {sign}{shop.name().upper()}" for name in PLACES})
+
+
+def test_outliers_in_shape_excuse_nothing_that_reads_like_an_attack(tmp_path):
+    """Of 1,200 learned requests seven are unlike all others, so that what is merely new proves little at the default budget."""
+    shop = Shop(14, service="svc", clients=60)
+    paths = [outlier(shop, i // 170) if i % 170 == 60 else person(shop) for i in range(1200)]
+    learned = Learned(tmp_path, [shop.exchange("GET", path) for path in paths])
+    asked = [shop.exchange("GET", path) for path in (person(shop, first=INJECTED), outlier(shop, 11), person(shop))]
+    traffic = write(tmp_path / "asked.jsonl", asked)
+    done = subprocess.run(list(map(str, [BIN / "guard", "check", "--guardian", learned.guardian, "--format", "jsonl", traffic])), capture_output=True, text=True, timeout=120, check=True)
+    attack, other, usual = map(json.loads, done.stdout.splitlines())
+    assert (attack["verdict"], usual["verdict"]) == ("block", "pass")
+    assert other["verdict"] != "block"

@@ -87,6 +87,64 @@ static void test_beside(void **state)
     done();
 }
 
+/* A scale by which a score says what it is, or a decade less. */
+static void teach_scale(enum guard_scale of, uint16_t less)
+{
+    for (uint16_t i = 1; i < GUARD_SCALE_POINTS; i++) {
+        uint16_t says = (uint16_t)(i * GUARD_SCALE_STEP);
+        world.model.scale[of][i] = says > less ? (uint16_t)(says - less) : 1;
+    }
+}
+
+/* Benign outliers in shape, which make novelty prove less, excuse nothing that reads like an
+ * attack. */
+static void test_budget(void **state)
+{
+    (void)state;
+    struct guard_model_field *note = free_note();
+    note->length_max = 5;
+    note->strength[GUARD_RULE_LENGTH_FAR] = note->strength[GUARD_RULE_LENGTH] = 300;
+    world.cfg.alpha = 1e-3;
+    teach_scale(GUARD_SCALE_REQUESTS, 200);
+    teach_scale(GUARD_SCALE_ALIKE, 0);
+    assert_non_null(ask(INJECTED));
+    assert_in_range(answer.verdict->threshold, 325, 335);
+    assert_int_equal(answer.verdict->decision, GUARD_BLOCK);
+    world_answer_free(&answer);
+    struct ask longer = {"GET", "/search?username=tom&note=fffffffffffffffffffff", NULL, NULL,
+                         NULL};
+    world_ask(&answer, policy, &longer);
+    assert_in_range(answer.verdict->score, 340, 499);
+    assert_in_range(answer.verdict->threshold, 500, 535);
+    assert_int_not_equal(answer.verdict->decision, GUARD_BLOCK);
+    done();
+}
+
+/* Evasions read like attacks by themselves; other faults don't, nor any where likeness is off. */
+static void test_faults(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *target;
+        bool off;
+        uint16_t extra;
+    } cases[] = {{"/a/../search", false, 100}, {"/a//search", false, 0}, {"/a/../search", true, 0}};
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        struct ask asked = {"GET", cases[i].target, NULL, NULL, NULL};
+        world_init(&world);
+        world.model.service_strength[GUARD_RULE_LIKENESS] = MEASURED;
+        world.cfg.without_likeness = cases[i].off;
+        policy = world_policy(&world);
+        world_ask(&answer, policy, &asked);
+        assert_non_null(world_finding(&answer, GUARD_RULE_FAULT, NULL));
+        assert_int_equal(answer.verdict->findings[0].rule, GUARD_RULE_FAULT);
+        /* its strength, 0.5 for faults, and a tenth of the unknown path */
+        assert_int_equal(answer.verdict->score,
+                         WORLD_STRENGTH + 50u + cases[i].extra + WORLD_STRENGTH / 10u);
+        done();
+    }
+}
+
 static void test_known(void **state)
 {
     (void)state;
@@ -176,7 +234,8 @@ static void test_disarmed(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_alone),   cmocka_unit_test(test_beside),
+        cmocka_unit_test(test_alone),   cmocka_unit_test(test_budget),
+        cmocka_unit_test(test_faults),  cmocka_unit_test(test_beside),
         cmocka_unit_test(test_known),   cmocka_unit_test(test_pending),
         cmocka_unit_test(test_unknown), cmocka_unit_test(test_refused),
         cmocka_unit_test(test_without), cmocka_unit_test(test_disarmed),

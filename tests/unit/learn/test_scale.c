@@ -10,8 +10,11 @@
 static struct gd_pools pools;
 static uint64_t epochs[GD_EPOCHS_MAX] = {500, 500};
 static uint32_t clients = 1000;
+static enum guard_rule rule = GUARD_RULE_CHARACTER;
+static enum guard_fault fault;
+static enum guard_scale of = GUARD_SCALE_REQUESTS;
 
-/* The records of `epochs`; of each of `units` one has a character that nobody else sent. */
+/* The records of `epochs`; of each of `units` one has what nobody else sent, by `rule`. */
 static void measure(uint16_t scale[GUARD_SCALE_POINTS], uint32_t units, bool anonymous)
 {
     struct guard_arena arena;
@@ -22,7 +25,7 @@ static void measure(uint16_t scale[GUARD_SCALE_POINTS], uint32_t units, bool ano
                              .marks = &marks,
                              .arena = &arena};
     for (uint32_t i = 0; i < GD_ESTIMATE_COUNT; i++)
-        pools.all[i][GUARD_RULE_CHARACTER].trials = 1000 * (uint64_t)GD_TRIAL;
+        pools.all[i][rule].trials = 1000 * (uint64_t)GD_TRIAL;
     guard_arena_init(&arena, &(struct guard_alloc){NULL, tree_alloc, tree_release},
                      (size_t)1 << 20);
     gd_exposure_init(&place.exposure, epochs, clients);
@@ -30,11 +33,11 @@ static void measure(uint16_t scale[GUARD_SCALE_POINTS], uint32_t units, bool ano
     for (uint32_t i = 0; i < units; i++) {
         struct gd_cell element = {.kind = GD_KIND_CLASS, .epochs = 3, .count = 1, .tag_count = 1};
         element.tags[0] = 2 * i + 10 + !anonymous;
-        assert_int_equal(
-            gd_marks_add(&marks, &meter.trust, &place, GUARD_RULE_CHARACTER, &element, &arena),
-            GUARD_OK);
+        element.code = fault;
+        assert_int_equal(gd_marks_add(&marks, &meter.trust, &place, rule, &element, &arena),
+                         GUARD_OK);
     }
-    assert_int_equal(gd_scale(scale, &meter, GD_STRENGTH_MAX, true), GUARD_OK);
+    assert_int_equal(gd_scale(scale, &meter, of, GD_STRENGTH_MAX), GUARD_OK);
     guard_arena_reset(&arena);
 }
 
@@ -71,8 +74,38 @@ static void test_beyond(void **state)
     assert_int_equal(scale[60], scale[59] + GUARD_SCALE_STEP);
 }
 
+/* What reads like an attack is measured among all and by itself, unless nobody asks for it; of
+ * faults those that are evasions. */
+static void test_alike(void **state)
+{
+    (void)state;
+    static const struct {
+        enum guard_rule rule;
+        enum guard_fault fault;
+        bool counts[GUARD_SCALE_COUNT];
+    } cases[] = {
+        {GUARD_RULE_CHARACTER, 0, {true, true, false, true}},
+        {GUARD_RULE_LIKENESS, 0, {true, true, true, false}},
+        {GUARD_RULE_FAULT, GUARD_FAULT_OVERLONG, {true, true, true, true}},
+        {GUARD_RULE_FAULT, GUARD_FAULT_EMPTY_SEGMENT, {true, true, false, true}},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        for (int scale_of = 0; scale_of < GUARD_SCALE_COUNT; scale_of++) {
+            uint16_t scale[GUARD_SCALE_POINTS];
+            rule = cases[i].rule;
+            fault = cases[i].fault;
+            of = (enum guard_scale)scale_of;
+            measure(scale, 23, false);
+            assert_int_equal(scale[1], cases[i].counts[of] ? 165 : GUARD_SCALE_STEP);
+        }
+    }
+    rule = GUARD_RULE_CHARACTER;
+    of = GUARD_SCALE_REQUESTS;
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_rate), cmocka_unit_test(test_beyond)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_rate), cmocka_unit_test(test_beyond),
+                                       cmocka_unit_test(test_alike)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

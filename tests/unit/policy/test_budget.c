@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* How alpha becomes thresholds: shares of requests that read like attacks, of all others and of
+ * responses, and what none of them can use. */
+#include "unit/policy/world.h"
+
+#include "policy/budget.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static struct guard_model model;
+static struct gd_policy_header header;
+
+/* Scores mean `offset` less than they say; where it is 0 nothing was measured. */
+static void measured(enum guard_scale of, uint16_t offset)
+{
+    for (uint16_t i = 0; i < GUARD_SCALE_POINTS; i++) {
+        uint16_t says = (uint16_t)(i * GUARD_SCALE_STEP);
+        model.scale[of][i] = says > offset ? (uint16_t)(says - offset) : 1;
+    }
+    model.scale[of][0] = 0;
+}
+
+static void start(uint64_t exchanges)
+{
+    memset(&model, 0, sizeof(model));
+    memset(&header, 0, sizeof(header));
+    model.exchanges = exchanges;
+    for (int of = 0; of < GUARD_SCALE_COUNT; of++)
+        measured((enum guard_scale)of, 0);
+}
+
+static void test_nothing_measured(void **state)
+{
+    (void)state;
+    memset(&header, 0, sizeof(header));
+    gd_budget_spend(&header, NULL, 1e-3, true);
+    assert_int_equal(header.threshold, 300);
+    assert_int_equal(header.threshold_alike, 300);
+    assert_int_equal(header.threshold_answer, 300);
+    assert_int_equal(header.threshold_time, 300);
+    assert_int_equal(header.threshold_client, 300);
+    memset(&model, 0, sizeof(model));
+    gd_budget_spend(&header, &model, 1e-4, true);
+    assert_int_equal(header.threshold, 400);
+    assert_int_equal(header.threshold_alike, 400);
+}
+
+/* Where fewer than three of very many read like an attack the others have nearly all. */
+static void test_rest(void **state)
+{
+    (void)state;
+    start(1000000);
+    gd_budget_spend(&header, &model, 1e-3, true);
+    assert_int_equal(header.threshold_alike, 330);
+    assert_int_equal(header.threshold, 300);
+    start(1000); /* three of so few are more than half */
+    gd_budget_spend(&header, &model, 1e-3, true);
+    assert_int_equal(header.threshold_alike, 330);
+    assert_int_equal(header.threshold, 330);
+}
+
+/* Those that are, one in 50,000, are what they can use. */
+static void test_measured(void **state)
+{
+    (void)state;
+    start(1000000);
+    measured(GUARD_SCALE_ALIKE, 100);
+    for (uint32_t i = 1; i < GUARD_SCALE_POINTS; i++)
+        model.scale[GUARD_SCALE_ALIKE][i] =
+            model.scale[GUARD_SCALE_ALIKE][i] < 470 ? 470 : model.scale[GUARD_SCALE_ALIKE][i];
+    gd_budget_spend(&header, &model, 4e-5, true);
+    assert_in_range(header.threshold_alike, 0, GUARD_SCALE_STEP); /* so rare are all of them */
+    assert_in_range(header.threshold, 468, 471);                  /* 2e-5 are left */
+    measured(GUARD_SCALE_ALIKE, 100);
+    gd_budget_spend(&header, &model, 1e-3, true);
+    assert_int_equal(header.threshold_alike, 430);
+    assert_int_equal(header.threshold, 330);
+}
+
+static void test_switched_off(void **state)
+{
+    (void)state;
+    start(1000);
+    measured(GUARD_SCALE_ALONE, 50);
+    gd_budget_spend(&header, &model, 1e-3, false);
+    assert_int_equal(header.threshold, 350);
+    assert_int_equal(header.threshold_alike, 300);
+}
+
+static void test_answers(void **state)
+{
+    (void)state;
+    start(1000000);
+    measured(GUARD_SCALE_ANSWERS, 20);
+    gd_budget_spend(&header, &model, 1e-3, true);
+    assert_int_equal(header.threshold_answer, 320); /* no responses were learned */
+    model.answer_count = 1;
+    gd_budget_spend(&header, &model, 1e-3, true);
+    assert_int_equal(header.threshold_answer, 380);
+    assert_int_equal(header.threshold_alike, 343); /* half of three quarters */
+    assert_in_range(header.threshold, 312, 313);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_nothing_measured),
+                                       cmocka_unit_test(test_rest), cmocka_unit_test(test_measured),
+                                       cmocka_unit_test(test_switched_off),
+                                       cmocka_unit_test(test_answers)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
