@@ -50,18 +50,33 @@ void gd_candidate_add(struct gd_decision *decision, const struct gd_candidate *c
         slot_put(&decision->candidates[weakest], candidate, strength);
 }
 
-/* Stronger evidence first; then what names a place rather than the whole request; then in the order
- * of discovery. */
-static bool before(const struct gd_candidate *a, const struct gd_candidate *b)
+/* Stronger evidence first. */
+static bool is_stronger(const struct gd_candidate *a, const struct gd_candidate *b)
 {
-    if (a->weighted != b->weighted)
-        return a->weighted > b->weighted;
+    return a->weighted > b->weighted;
+}
+
+/* That a request is malformed counts more the more it reads like an evasion, but doesn't say where
+ * it lies as well as a value does. */
+static uint32_t telling(const struct gd_candidate *candidate)
+{
+    return candidate->weighted -
+           (candidate->rule == GUARD_RULE_FAULT ? (uint32_t)candidate->extra : 0);
+}
+
+/* For people: stronger evidence first; then what names a place rather than the whole request; then
+ * in the order of discovery. */
+static bool is_told_first(const struct gd_candidate *a, const struct gd_candidate *b)
+{
+    if (telling(a) != telling(b))
+        return telling(a) > telling(b);
     bool place_a = a->field != GD_NO_FIELD || a->known != GD_POLICY_NONE;
     bool place_b = b->field != GD_NO_FIELD || b->known != GD_POLICY_NONE;
     return place_a && !place_b;
 }
 
-static void sort(struct gd_candidate *candidates, uint32_t count)
+static void sort(struct gd_candidate *candidates, uint32_t count,
+                 bool (*before)(const struct gd_candidate *a, const struct gd_candidate *b))
 {
     for (uint32_t i = 1; i < count; i++) {
         struct gd_candidate moved = candidates[i];
@@ -113,13 +128,14 @@ void gd_judge(struct gd_decision *decision, uint32_t mode)
     uint16_t alike = decision->policy->header->threshold_alike;
     if (alike < verdict->threshold && reads_like_attack(decision))
         verdict->threshold = alike;
-    sort(decision->candidates, decision->candidate_count);
+    sort(decision->candidates, decision->candidate_count, is_stronger);
     verdict->score = gd_score(decision->candidates, decision->candidate_count, verdict->threshold);
     verdict->decision = conclude(decision);
     verdict->action = act(verdict->decision, mode);
     /* Nobody is told of it, and it is judged again. */
     if (decision->partial && verdict->action == GUARD_PASS)
         return;
+    sort(decision->candidates, decision->candidate_count, is_told_first);
     for (uint32_t i = 0; i < decision->candidate_count && i < GUARD_FINDINGS_MAX; i++)
         gd_finding_fill(decision, i);
     verdict->finding_count = decision->candidate_count < GUARD_FINDINGS_MAX

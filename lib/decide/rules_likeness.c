@@ -58,7 +58,7 @@ static void add(struct gd_decision *decision, const struct reads *reads)
         .clients = known != NULL ? known->clients : header->clients,
         .strength = known != NULL ? known->strength[GUARD_RULE_LIKENESS]
                                   : header->strength[GUARD_RULE_LIKENESS],
-        .extra = reads->beside && !reads->pending ? gd_likeness_weight(degree) : 0,
+        .extra = reads->beside && !reads->pending ? (uint16_t)degree : 0,
         .alike = true,
         .pending = reads->pending};
     if (candidate.location == GUARD_LOCATION_PATH &&

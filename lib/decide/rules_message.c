@@ -82,7 +82,7 @@ void gd_rules_faults(struct gd_decision *decision, uint32_t location, uint64_t f
             .known = GD_POLICY_NONE,
             .group = GD_GROUP_FAULT + location,
             .detail = fault,
-            .extra = gd_likeness_weight(degree),
+            .extra = degree,
             .alike = degree > 0,
             .values = endpoint != NULL ? endpoint->exchanges : common->exchanges,
             .clients = endpoint != NULL ? endpoint->clients : common->clients,

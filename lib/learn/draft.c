@@ -6,6 +6,7 @@
 #include "base/arena.h"
 #include "learn/optional.h"
 #include "learn/scale.h"
+#include "learn/screen.h"
 #include "learn/unknown.h"
 
 static enum guard_rc fold_kinds(struct gd_groups kinds[GD_KIND_COUNT], const struct gd_group *group,
@@ -270,7 +271,21 @@ static bool takes(const struct harvest *harvest, const struct gd_cell *name)
     return name->location != GUARD_LOCATION_PATH || is_wildcard_segment(harvest->node, name->text);
 }
 
-static enum guard_rc add_field(struct harvest *harvest, const struct gd_group *group, bool trusted)
+/* Whose values at a name teach nothing. */
+static enum guard_rc find_suspects(struct gd_suspects *suspects, const struct gd_draft *draft,
+                                   const struct gd_group *name)
+{
+    struct gd_groups likeness, classes;
+    *suspects = (struct gd_suspects){.count = 0};
+    GUARD_TRY(gd_group_children(&likeness, name, GD_KIND_LIKENESS, draft->arena));
+    if (likeness.count == 0)
+        return GUARD_OK;
+    GUARD_TRY(gd_group_children(&classes, name, GD_KIND_CLASS, draft->arena));
+    return gd_suspects_find(suspects, &draft->meter.trust, name, &likeness, &classes, draft->arena);
+}
+
+static enum guard_rc add_field(struct harvest *harvest, const struct gd_group *group,
+                               const struct gd_suspects *suspects, bool trusted)
 {
     struct gd_draft *draft = harvest->draft;
     struct gd_draft_field *field = gd_arena_get(draft->arena, sizeof(*field));
@@ -288,6 +303,8 @@ static enum guard_rc add_field(struct harvest *harvest, const struct gd_group *g
     harvest->fields->count++;
     GUARD_TRY(fold_kinds(field->kinds, group, GD_KIND_NAME, GD_KIND_ITEMS, draft->arena));
     GUARD_TRY(fold_kinds(field->kinds, group, GD_KIND_LIKENESS, GD_KIND_LIKENESS, draft->arena));
+    for (uint32_t kind = GD_KIND_NAME; suspects->count > 0 && kind < GD_KIND_COUNT; kind++)
+        gd_suspects_leave_all(suspects, &field->kinds[kind]);
     return trusted ? measure_field(draft, field, harvest->owner, harvest->answer) : GUARD_OK;
 }
 
@@ -297,10 +314,14 @@ static enum guard_rc add_names(struct harvest *harvest, struct gd_groups *names,
     struct gd_draft *draft = harvest->draft;
     gd_sort(names->items, sizeof(*names->items), names->count, order_names);
     for (uint32_t i = 0; i < names->count; i++) {
-        const struct gd_group *name = &names->items[i];
-        bool trusted = gd_trusted(&draft->meter.trust, &name->sum);
+        struct gd_group *name = &names->items[i];
+        struct gd_suspects suspects = {.count = 0};
         if (!takes(harvest, &name->sum))
             continue;
+        if (!harvest->answer)
+            GUARD_TRY(find_suspects(&suspects, draft, name));
+        (void)gd_suspects_leave(&suspects, &name->sum);
+        bool trusted = gd_trusted(&draft->meter.trust, &name->sum);
         if (!trusted && !harvest->answer)
             GUARD_TRY(gd_unknown_measure(draft, name, harvest->owner));
         if (!trusted && (!gd_pending(&draft->meter.trust, &name->sum) ||
@@ -311,7 +332,7 @@ static enum guard_rc add_names(struct harvest *harvest, struct gd_groups *names,
             continue;
         }
         draft->pending_count += !trusted;
-        GUARD_TRY(add_field(harvest, name, trusted));
+        GUARD_TRY(add_field(harvest, name, &suspects, trusted));
     }
     return GUARD_OK;
 }

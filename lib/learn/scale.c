@@ -180,7 +180,7 @@ static void score_place(struct scoring *scoring, const struct gd_mark *marks, ui
         struct gd_evidence one = {marks->place->order,
                                   gd_rule_weighted((enum guard_rule)rule, strength[rule])};
         if (rule != GUARD_RULE_LIKENESS || beside)
-            one.weighted = (uint16_t)(one.weighted + gd_likeness_weight(degrees[rule]));
+            one.weighted = (uint16_t)(one.weighted + degrees[rule]);
         if (has(counts, (enum guard_rule)rule) && strength[rule] > 0)
             keep(scoring->evidence, &scoring->count, one);
     }

@@ -3,12 +3,14 @@
 #include "learn/unknown.h"
 
 #include "base/arena.h"
+#include "learn/screen.h"
 
 static enum guard_rc measure_name(struct gd_draft *draft, const struct gd_cell *name,
                                   uint32_t owner)
 {
     struct gd_group group;
-    struct gd_groups likeness;
+    struct gd_groups likeness, classes;
+    struct gd_suspects suspects;
     uint32_t count;
     /* What reads like nothing are trials. */
     bool reads = gd_cell_children(name, GD_KIND_LIKENESS, &count) != NULL;
@@ -20,6 +22,10 @@ static enum guard_rc measure_name(struct gd_draft *draft, const struct gd_cell *
     memset(place, 0, sizeof(*place));
     GUARD_TRY(gd_group_init(&group, name, draft->arena));
     GUARD_TRY(gd_group_children(&likeness, &group, GD_KIND_LIKENESS, draft->arena));
+    GUARD_TRY(gd_group_children(&classes, &group, GD_KIND_CLASS, draft->arena));
+    GUARD_TRY(gd_suspects_find(&suspects, &draft->meter.trust, &group, &likeness, &classes,
+                               draft->arena));
+    gd_suspects_leave_all(&suspects, &likeness);
     gd_exposure_init(&place->exposure, name->epoch_counts, gd_cell_clients(name));
     place->unknown = true;
     place->owner = owner;

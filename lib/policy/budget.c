@@ -9,9 +9,9 @@ static const double step = 1.0232929922807541; /* 10^0.01 */
 
 /* Where responses were seen to deviate a quarter is theirs; attacks lie in requests. */
 static const double share_answers = 0.25;
-/* Half of the requests' is for those that read like attacks: a benign outlier in shape mustn't
- * excuse them. */
-static const double share_alike = 0.5;
+/* A tenth of the requests' is for those that read like attacks, of which harmless ones are rare:
+ * a benign outlier in shape mustn't excuse them. Most is left for attacks that read like none. */
+static const double share_alike = 0.1;
 
 /* round(100 * -log10(rate)), without a mathematics library, so that it is the same everywhere: a
  * hundred steps of 10^-0.01 to a decade. */

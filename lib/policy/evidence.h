@@ -15,15 +15,9 @@ struct gd_evidence {
 };
 
 /* Like what constructs have (likeness.h): how much more a malformed request reads like an evasion
- * than like a fault of a harmless client. 0: not at all. */
+ * than like a fault of a harmless client. 0: not at all. The degree is added to the weight of what
+ * has it, of constructs where something else deviates in the same value, too. */
 uint16_t gd_fault_degree(uint32_t fault);
-/* What a construct of that degree adds to the rule on likeness where something else deviates in the
- * same value, too; a fault of that degree to its rule. */
-static inline uint16_t gd_likeness_weight(uint32_t degree)
-{
-    return (uint16_t)(degree / 2);
-}
-
 /* The strength with the rule's weight. */
 uint16_t gd_rule_weighted(enum guard_rule rule, uint16_t strength);
 /* Strongest first. Hundredths of a decade. */

@@ -81,9 +81,9 @@ static void test_beside(void **state)
     assert_non_null(ask(INJECTED));
     const struct guard_finding *first = &answer.verdict->findings[0];
     assert_int_equal(first->rule, GUARD_RULE_LIKENESS);
-    /* Half of the construct's degree, and a twentieth of the other one. */
+    /* The construct's degree, and a twentieth of the other one. */
     uint32_t degree = guard_construct_degree((enum guard_construct)first->detail);
-    assert_int_equal(answer.verdict->score, MEASURED + degree / 2 + (200 + 50) / 20);
+    assert_int_equal(answer.verdict->score, MEASURED + degree + (200 + 50) / 20);
     done();
 }
 
@@ -108,7 +108,7 @@ static void test_budget(void **state)
     teach_scale(GUARD_SCALE_REQUESTS, 200);
     teach_scale(GUARD_SCALE_ALIKE, 0);
     assert_non_null(ask(INJECTED));
-    assert_in_range(answer.verdict->threshold, 325, 335);
+    assert_in_range(answer.verdict->threshold, 395, 405);
     assert_int_equal(answer.verdict->decision, GUARD_BLOCK);
     world_answer_free(&answer);
     struct ask longer = {"GET", "/search?username=tom&note=fffffffffffffffffffff", NULL, NULL,
@@ -128,7 +128,7 @@ static void test_faults(void **state)
         const char *target;
         bool off;
         uint16_t extra;
-    } cases[] = {{"/a/../search", false, 100}, {"/a//search", false, 0}, {"/a/../search", true, 0}};
+    } cases[] = {{"/a/../search", false, 200}, {"/a//search", false, 0}, {"/a/../search", true, 0}};
     for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
         struct ask asked = {"GET", cases[i].target, NULL, NULL, NULL};
         world_init(&world);

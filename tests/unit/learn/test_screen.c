@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Whose evidence is withheld: units whose values read like attacks, where no text is written and
+ * hardly anybody does so; and what is left of what they saw with others. */
+#include "unit/learn/tree.h"
+
+#include "learn/screen.h"
+
+#include "base/arena.h"
+
+#include <guard/likeness.h>
+#include <guard/traffic.h>
+
+static struct guard_arena arena;
+
+/* A name with 1,000 values of 200 units. */
+struct field {
+    struct gd_cell name, likeness, blank;
+    const struct gd_cell *cells[1];
+    struct gd_group group, like, cls;
+    struct gd_groups likenesses, classes;
+    uint32_t clients[GD_KMV];
+};
+
+static void tags(struct gd_cell *cell, uint32_t first, uint32_t step, uint32_t count)
+{
+    cell->tag_count = (uint8_t)(count < GD_TAGS_MAX ? count : GD_TAGS_MAX);
+    for (uint32_t i = 0; i < cell->tag_count; i++)
+        cell->tags[i] = (first + i * step) | 1;
+}
+
+/* Units whose tags are multiples of 2^24: 256 of them. `attackers` of these, every eighth, send
+ * what reads like SQL, once each; `blanks` values hold a blank. */
+static void field_init(struct field *field, uint32_t attackers, uint64_t blanks)
+{
+    memset(field, 0, sizeof(*field));
+    field->name = (struct gd_cell){.kind = GD_KIND_NAME,
+                                   .location = GUARD_LOCATION_QUERY,
+                                   .count = 1000,
+                                   .epochs = 7,
+                                   .client_tags = field->clients,
+                                   .client_count = GD_KMV};
+    for (uint32_t i = 0; i < GD_KMV; i++)
+        field->clients[i] = (i + 1) << 24 | 1;
+    field->likeness = (struct gd_cell){
+        .kind = GD_KIND_LIKENESS, .code = GUARD_LIKENESS_SQL, .count = attackers, .epochs = 7};
+    tags(&field->likeness, 1u << 24, 1u << 28, attackers);
+    field->blank = (struct gd_cell){
+        .kind = GD_KIND_CLASS, .code = GUARD_CLASS_SPACE, .count = blanks + attackers, .epochs = 7};
+    field->cells[0] = &field->name;
+    field->group = (struct gd_group){field->name, field->cells, 1};
+    field->like.sum = field->likeness;
+    field->cls.sum = field->blank;
+    field->likenesses = (struct gd_groups){&field->like, attackers > 0};
+    field->classes = (struct gd_groups){&field->cls, 1};
+}
+
+static uint32_t suspects_of(const struct field *field, struct gd_suspects *suspects)
+{
+    const struct gd_trust trust = {.weight = 8, .epochs_min = 2};
+    assert_int_equal(gd_suspects_find(suspects, &trust, &field->group, &field->likenesses,
+                                      &field->classes, &arena),
+                     GUARD_OK);
+    return suspects->count;
+}
+
+static void test_where(void **state)
+{
+    (void)state;
+    struct field field;
+    struct gd_suspects suspects;
+    field_init(&field, 3, 0);
+    assert_int_equal(suspects_of(&field, &suspects), 3);
+    assert_int_equal(suspects.bound, UINT32_MAX);
+    field_init(&field, 0, 0);
+    assert_int_equal(suspects_of(&field, &suspects), 0);
+    field_init(&field, 20, 0);
+    assert_int_equal(suspects_of(&field, &suspects), GD_TAGS_MAX);
+    assert_int_equal(suspects.bound, field.likeness.tags[GD_TAGS_MAX - 1]);
+    /* Where people write, an eighth of the values at least, code is text. */
+    field_init(&field, 20, 125);
+    assert_int_equal(suspects_of(&field, &suspects), 0);
+    field_init(&field, 20, 124);
+    assert_int_not_equal(suspects_of(&field, &suspects), 0);
+    /* Nobody writes headers. */
+    field_init(&field, 3, 1000);
+    field.group.sum.location = GUARD_LOCATION_HEADER;
+    assert_int_equal(suspects_of(&field, &suspects), 3);
+}
+
+/* What an eighth of all do is normal, unless these are fewer than may be trusted. */
+static void test_usual(void **state)
+{
+    (void)state;
+    struct field field;
+    struct gd_suspects suspects;
+    field_init(&field, 6, 0);
+    field.name.client_count = 30;
+    assert_int_equal(suspects_of(&field, &suspects), 0);
+    field_init(&field, 3, 0);
+    field.name.client_count = 10;
+    assert_int_equal(suspects_of(&field, &suspects), 3);
+    field_init(&field, 6, 0);
+    field.name.client_count = 30;
+    field.like.sum.epochs = 1;
+    assert_int_equal(suspects_of(&field, &suspects), 6);
+}
+
+static void test_leave(void **state)
+{
+    (void)state;
+    struct field field;
+    struct gd_suspects suspects;
+    struct gd_cell sum = {.count = 100};
+    field_init(&field, 3, 0);
+    (void)suspects_of(&field, &suspects);
+    tags(&sum, 1u << 24, 1u << 28, 3); /* they alone */
+    assert_false(gd_suspects_leave(&suspects, &sum));
+    assert_int_equal(sum.tag_count, 0);
+    tags(&sum, 1u << 24, 1u << 27, 8); /* every second is one of them, as far as they go */
+    assert_true(gd_suspects_leave(&suspects, &sum));
+    assert_int_equal(sum.tag_count, 5);
+    for (uint32_t i = 1; i < sum.tag_count; i++)
+        assert_true(sum.tags[i] > sum.tags[i - 1]);
+    assert_int_equal(sum.tags[5], 0);
+    suspects.count = 0;
+    assert_true(gd_suspects_leave(&suspects, &sum));
+    assert_int_equal(sum.tag_count, 5);
+}
+
+/* The lists name eight. Of units with higher tags nobody knows whether they are suspects: they are
+ * taken for what those are of whom it is known. */
+static void test_beyond_the_list(void **state)
+{
+    (void)state;
+    struct gd_suspects suspects = {.bound = 801};
+    uint32_t known[GD_TAGS_MAX];
+    struct gd_cell sum = {.count = 100};
+    for (uint32_t i = 0; i < GD_TAGS_MAX; i++)
+        known[i] = (i + 1) * 100 | 1;
+    suspects.tags = known;
+    suspects.count = GD_TAGS_MAX;
+    tags(&sum, 300, 200, 8); /* 300 to 700 are suspects: so are 900 to 1700 */
+    assert_false(gd_suspects_leave(&suspects, &sum));
+    tags(&sum, 350, 150, 8); /* 350, 650 are none, 500, 800 are: of the four others two stay */
+    assert_true(gd_suspects_leave(&suspects, &sum));
+    assert_int_equal(sum.tag_count, 4);
+    assert_int_equal(sum.tags[0], 351);
+    tags(&sum, 1000, 100, 4); /* nothing is known */
+    assert_true(gd_suspects_leave(&suspects, &sum));
+    assert_int_equal(sum.tag_count, 4);
+}
+
+int main(void)
+{
+    guard_arena_init(&arena, &(struct guard_alloc){NULL, tree_alloc, tree_release}, 1 << 20);
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_where), cmocka_unit_test(test_usual),
+                                       cmocka_unit_test(test_leave),
+                                       cmocka_unit_test(test_beyond_the_list)};
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    guard_arena_reset(&arena);
+    return failed;
+}
