@@ -22,7 +22,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static uint8_t upper[1 << 14];
     struct gd_likeness likeness, other;
-    gd_likeness_of_name(gd_span(data, size), &likeness);
+    gd_likeness_of_name(gd_span(data, size), 0, &likeness);
     agree(&likeness);
     gd_likeness_of(gd_span(data, size), &likeness);
     agree(&likeness);

@@ -36,6 +36,10 @@ struct guard_txn_cfg {
     uint64_t time_ms;        /* when the request came, Unix time; 0 = unknown */
     bool unseen;             /* who recorded it saw no body, and headers only here and there */
     bool outbound; /* a call that the service makes: its destination is the first path segment */
+    /* Bit per enum guard_likeness: what isn't recognised, neither for the verdict nor for the
+     * record, as if libguard didn't know that grammar. For measuring what it adds; 0 otherwise. A
+     * memo is of transactions with the same bits. */
+    uint32_t likeness_without;
 };
 
 /* The transaction and all it needs live in the arena (limit 256 KiB); resetting the arena ends it.

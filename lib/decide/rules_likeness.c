@@ -76,7 +76,8 @@ static void read_name(struct gd_decision *decision, uint32_t index)
     struct gd_likeness likeness;
     if (decision->profile->answer || decision->names_read++ >= NAMES_MAX)
         return;
-    gd_likeness_of_name(decision->profile->fields[index].name, &likeness);
+    gd_likeness_of_name(decision->profile->fields[index].name, decision->profile->likeness_without,
+                        &likeness);
     const struct reads reads = {.index = index,
                                 .known = GD_POLICY_NONE,
                                 .classes = likeness.classes,

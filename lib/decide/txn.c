@@ -61,10 +61,10 @@ static struct gd_decision *new_decision(struct guard_txn *txn)
     return decision;
 }
 
-static struct gd_reading read_value(struct guard_span value)
+static struct gd_reading read_value(struct guard_span value, uint32_t without)
 {
     struct gd_likeness likeness;
-    gd_likeness_of(value, &likeness);
+    gd_likeness_of_but(value, without, &likeness);
     return (struct gd_reading){(uint16_t)likeness.classes, (uint8_t)likeness.construct};
 }
 

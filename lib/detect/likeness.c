@@ -214,21 +214,28 @@ static size_t base64_text(struct guard_span value, uint8_t out[BASE64_MAX])
 
 void gd_likeness_of(struct guard_span value, struct gd_likeness *out)
 {
+    gd_likeness_of_but(value, 0, out);
+}
+
+void gd_likeness_of_but(struct guard_span value, uint32_t without, struct gd_likeness *out)
+{
     struct gd_likeness_text text GD_LK_UNINITIALIZED;
     uint8_t decoded[BASE64_MAX] GD_LK_UNINITIALIZED;
     *out = (struct gd_likeness){0};
     text.out = out;
+    text.without = without;
     size_t len = base64_text(value, decoded);
     if (len > 0)
         look(&text, gd_span(decoded, len));
     look(&text, value);
 }
 
-void gd_likeness_of_name(struct guard_span name, struct gd_likeness *out)
+void gd_likeness_of_name(struct guard_span name, uint32_t without, struct gd_likeness *out)
 {
     struct gd_likeness_text text GD_LK_UNINITIALIZED;
     *out = (struct gd_likeness){0};
     text.out = out;
+    text.without = without;
     look(&text, gd_span_head(name, GD_LIKENESS_NAME));
     /* An operator or prototype may be the whole name. */
     if (gd_lk_at(&text, 0) == '$' && gd_lk_word_end(&text, 1) == text.len) {

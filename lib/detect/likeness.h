@@ -23,8 +23,11 @@ struct gd_likeness {
 /* Any bytes, none is written. Linear in GD_LIKENESS_HEAD + GD_LIKENESS_TAIL, no memory but 7 KiB
  * of stack. */
 void gd_likeness_of(struct guard_span value, struct gd_likeness *out);
+/* The same without some classes (bits), as if their grammars weren't known: the construct is the
+ * strongest of the others. */
+void gd_likeness_of_but(struct guard_span value, uint32_t without, struct gd_likeness *out);
 /* A name of a parameter or member, decoded: operators of stores, prototypes, and what a value could
- * be. */
-void gd_likeness_of_name(struct guard_span name, struct gd_likeness *out);
+ * be; without as above. */
+void gd_likeness_of_name(struct guard_span name, uint32_t without, struct gd_likeness *out);
 
 #endif

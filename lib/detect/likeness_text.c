@@ -219,7 +219,10 @@ void gd_likeness_hit(struct gd_likeness_text *text, enum guard_construct constru
 {
     struct gd_likeness *out = text->out;
     uint32_t degree = guard_construct_degree(construct);
-    out->classes |= 1u << guard_construct_likeness(construct);
+    uint32_t own = 1u << guard_construct_likeness(construct) & ~text->without;
+    if (own == 0)
+        return;
+    out->classes |= own;
     if (degree <= out->degree)
         return;
     out->construct = construct;

@@ -18,6 +18,7 @@ enum gd_lk_set {
 
 struct gd_likeness_text {
     struct gd_likeness *out;
+    uint32_t without;      /* classes that don't count */
     struct guard_span raw; /* the head as it came */
     size_t len;
     uint32_t fuel;

@@ -27,6 +27,7 @@ enum guard_rc gd_builder_begin(struct gd_builder **out, const struct guard_txn_c
     profile->time_ms = cfg->time_ms;
     profile->unseen = cfg->unseen;
     profile->outbound = cfg->outbound;
+    profile->likeness_without = cfg->likeness_without;
     profile->latency_us = UINT32_MAX;
     builder->links[0] = (struct gd_link){.hash = 0};
     builder->table = builder->first_table;

@@ -14,7 +14,8 @@ struct gd_reading {
     uint16_t classes;  /* bit per enum guard_likeness */
     uint8_t construct; /* enum guard_construct, the strongest */
 };
-typedef struct gd_reading gd_reader_of_values(struct guard_span value);
+/* without: classes that aren't recognised, as bits. */
+typedef struct gd_reading gd_reader_of_values(struct guard_span value, uint32_t without);
 
 /* cfg is copied. GUARD_E_NOMEM when the arena can't hold an empty profile. */
 GUARD_MUST_USE enum guard_rc gd_builder_begin(struct gd_builder **out,

@@ -43,7 +43,7 @@ void gd_builder_look(struct gd_builder *builder, uint32_t index, struct guard_sp
     if (!could_be(summary) || value.len < VALUE_MIN || cost > builder->read_left)
         return;
     builder->read_left -= cost;
-    const struct gd_reading reading = builder->read(value);
+    const struct gd_reading reading = builder->read(value, builder->profile.likeness_without);
     if (reading.classes == 0)
         return;
     builder->profile.likeness = true;

@@ -90,9 +90,10 @@ struct gd_profile {
     struct gd_segment *segments; /* GD_SEGMENTS_MAX */
     uint32_t field_count;
     uint32_t field_cap;
-    struct gd_field *fields; /* parents come before children */
-    bool unseen;             /* bodies and most headers weren't recorded */
-    bool likeness;           /* a field has one */
+    struct gd_field *fields;   /* parents come before children */
+    bool unseen;               /* bodies and most headers weren't recorded */
+    bool likeness;             /* a field has one */
+    uint32_t likeness_without; /* classes that nobody looked for: bit per enum guard_likeness */
     bool cut; /* not all features are here (GUARD_FAULT_RECORD, GUARD_FAULT_MEMORY) */
 };
 

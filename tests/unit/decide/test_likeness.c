@@ -34,12 +34,17 @@ static struct guard_model_field *free_note(void)
     return note;
 }
 
-static const struct guard_finding *ask(const char *target)
+static const struct guard_finding *ask_but(const char *target, uint32_t without)
 {
     struct ask asked = {"GET", target, NULL, NULL, NULL};
     policy = world_policy(&world);
-    world_ask(&answer, policy, &asked);
+    world_ask_but(&answer, policy, &asked, without);
     return world_finding(&answer, GUARD_RULE_LIKENESS, NULL);
+}
+
+static const struct guard_finding *ask(const char *target)
+{
+    return ask_but(target, 0);
 }
 
 static void done(void)
@@ -222,6 +227,30 @@ static void test_without(void **state)
     done();
 }
 
+/* A class that isn't looked for: nothing of it at values, names and unknown paths; all of others.
+ */
+static void test_without_class(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *target;
+        uint32_t own, other;
+    } rows[] = {{INJECTED, GUARD_LIKENESS_SQL, GUARD_LIKENESS_SCRIPT},
+                {"/nowhere/%3Cscript%3Ef()", GUARD_LIKENESS_SCRIPT, GUARD_LIKENESS_SQL},
+                {"/search?username=tom&x[$ne]=1", GUARD_LIKENESS_NOSQL, GUARD_LIKENESS_SQL}};
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        for (uint32_t other = 0; other < 2; other++) {
+            (void)free_note();
+            world.model.service_strength[GUARD_RULE_LIKENESS] = MEASURED;
+            const struct guard_finding *finding =
+                ask_but(rows[i].target, 1u << (other ? rows[i].other : rows[i].own));
+            if ((finding != NULL) != (other == 1))
+                fail_msg("%s: %u", rows[i].target, other);
+            done();
+        }
+    }
+}
+
 /* Not armed: nothing. */
 static void test_disarmed(void **state)
 {
@@ -234,11 +263,12 @@ static void test_disarmed(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_alone),   cmocka_unit_test(test_budget),
-        cmocka_unit_test(test_faults),  cmocka_unit_test(test_beside),
-        cmocka_unit_test(test_known),   cmocka_unit_test(test_pending),
-        cmocka_unit_test(test_unknown), cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_without), cmocka_unit_test(test_disarmed),
+        cmocka_unit_test(test_alone),         cmocka_unit_test(test_budget),
+        cmocka_unit_test(test_faults),        cmocka_unit_test(test_beside),
+        cmocka_unit_test(test_known),         cmocka_unit_test(test_pending),
+        cmocka_unit_test(test_unknown),       cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_without),       cmocka_unit_test(test_disarmed),
+        cmocka_unit_test(test_without_class),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -52,7 +52,7 @@ static void test_benign(void **state)
             print_error("%s: %s\n", likeness_benign[i], guard_construct_words(likeness.construct));
             failed++;
         }
-        gd_likeness_of_name(of(likeness_benign[i]), &likeness);
+        gd_likeness_of_name(of(likeness_benign[i]), 0, &likeness);
         failed += likeness.classes != 0;
     }
     assert_int_equal(failed, 0);
@@ -104,12 +104,12 @@ static void test_names(void **state)
                                          "constructor", "x-forwarded-for"};
     struct gd_likeness likeness;
     for (size_t i = 0; i < COUNT(names); i++) {
-        gd_likeness_of_name(of(names[i].text), &likeness);
+        gd_likeness_of_name(of(names[i].text), 0, &likeness);
         if (!(likeness.classes >> names[i].likeness & 1))
             fail_msg("%s", names[i].text);
     }
     for (size_t i = 0; i < COUNT(benign); i++) {
-        gd_likeness_of_name(of(benign[i]), &likeness);
+        gd_likeness_of_name(of(benign[i]), 0, &likeness);
         assert_int_equal(likeness.classes, 0);
     }
 }
@@ -202,6 +202,33 @@ static void test_noise(void **state)
     }
 }
 
+/* Without a class everything else is as it was, and the construct is the strongest of the rest. */
+static void test_without(void **state)
+{
+    (void)state;
+    uint32_t others = 0;
+    for (size_t i = 0; i < COUNT(likeness_attacks); i++) {
+        struct gd_likeness whole, part;
+        gd_likeness_of(of(likeness_attacks[i].text), &whole);
+        for (uint32_t class = 0; class < GUARD_LIKENESS_COUNT; class ++) {
+            uint32_t own = 1u << guard_construct_likeness(whole.construct);
+            gd_likeness_of_but(of(likeness_attacks[i].text), 1u << class, &part);
+            assert_int_equal(part.classes, whole.classes & ~(1u << class));
+            assert_int_equal(part.degree == 0, part.classes == 0);
+            assert_int_equal(part.construct == whole.construct, own != 1u << class);
+            if (part.classes != 0)
+                assert_true(part.classes >> guard_construct_likeness(part.construct) & 1);
+            others += own == 1u << class && part.classes != 0;
+        }
+    }
+    assert_in_range(others, 1, UINT32_MAX);
+    struct gd_likeness name;
+    gd_likeness_of_name(of("x[$ne]"), 0, &name);
+    assert_int_equal(name.classes, 1u << GUARD_LIKENESS_NOSQL);
+    gd_likeness_of_name(of("x[$ne]"), 1u << GUARD_LIKENESS_NOSQL, &name);
+    assert_int_equal(name.classes, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -209,6 +236,7 @@ int main(void)
         cmocka_unit_test(test_benign_pairs), cmocka_unit_test(test_names),
         cmocka_unit_test(test_variants),     cmocka_unit_test(test_long),
         cmocka_unit_test(test_words),        cmocka_unit_test(test_noise),
+        cmocka_unit_test(test_without),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -409,13 +409,14 @@ static void send_client(struct guard_txn *txn, const char *text)
 }
 
 static void play(struct answer *answer, const struct guard_policy *policy, const struct ask *ask,
-                 bool outbound)
+                 bool outbound, uint32_t without)
 {
     guard_arena_init(&answer->arena, &world_heap, 256 * 1024);
     struct guard_txn_cfg cfg = {.policy = policy,
                                 .service = GUARD_SPAN_LITERAL("shop"),
                                 .hash_seed = 1,
-                                .outbound = outbound};
+                                .outbound = outbound,
+                                .likeness_without = without};
     assert_int_equal(guard_txn_begin(&answer->txn, &cfg, &answer->arena), GUARD_OK);
     if (ask->client != NULL)
         send_client(answer->txn, ask->client);
@@ -435,7 +436,13 @@ static void play(struct answer *answer, const struct guard_policy *policy, const
 
 void world_ask(struct answer *answer, const struct guard_policy *policy, const struct ask *ask)
 {
-    play(answer, policy, ask, false);
+    play(answer, policy, ask, false, 0);
+}
+
+void world_ask_but(struct answer *answer, const struct guard_policy *policy, const struct ask *ask,
+                   uint32_t without)
+{
+    play(answer, policy, ask, false, without);
 }
 
 void world_reply(struct answer *answer, const struct guard_policy *policy, const struct ask *ask,
@@ -456,7 +463,7 @@ void world_reply(struct answer *answer, const struct guard_policy *policy, const
 
 void world_call(struct answer *answer, const struct guard_policy *policy, const struct ask *ask)
 {
-    play(answer, policy, ask, true);
+    play(answer, policy, ask, true, 0);
 }
 
 void world_answer_free(struct answer *answer)

@@ -76,6 +76,9 @@ struct answer {
 /* Benign headers of the world. */
 extern const char world_headers[];
 void world_ask(struct answer *answer, const struct guard_policy *policy, const struct ask *ask);
+/* The same without classes of likeness, as bits. */
+void world_ask_but(struct answer *answer, const struct guard_policy *policy, const struct ask *ask,
+                   uint32_t without);
 /* Asks, and lets the service reply: the verdict is that of the response. */
 void world_reply(struct answer *answer, const struct guard_policy *policy, const struct ask *ask,
                  const struct reply *reply);

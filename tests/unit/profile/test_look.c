@@ -11,13 +11,15 @@
 #include <string.h>
 
 static uint32_t asked;
+static uint32_t told; /* of what shall not be recognised */
 static size_t asked_bytes;
 
 /* A reader of its own: "<" is script, "'" is SQL. */
-static struct gd_reading read_value(struct guard_span value)
+static struct gd_reading read_value(struct guard_span value, uint32_t without)
 {
     struct gd_reading reading = {0, GUARD_CONSTRUCT_NONE};
     asked++;
+    told = without;
     asked_bytes += value.len;
     if (memchr(value.ptr, '\'', value.len) != NULL) {
         reading.classes |= 1u << GUARD_LIKENESS_SQL;
@@ -97,6 +99,26 @@ static void test_kept(void **state)
     exchange_fini(&exchange);
 }
 
+/* What isn't looked for is told to the reader. */
+static void test_without(void **state)
+{
+    (void)state;
+    struct exchange exchange;
+    struct guard_txn_cfg cfg = {.service = text("shop"), .likeness_without = 5};
+    failing_alloc_init(&exchange.memory, 0);
+    guard_arena_init(&exchange.arena, &exchange.memory.alloc, EXCHANGE_ARENA);
+    assert_int_equal(gd_builder_begin(&exchange.builder, &cfg, &exchange.arena), GUARD_OK);
+    gd_builder_reads(exchange.builder, read_value);
+    gd_builder_request(exchange.builder, text("GET"), text("/a?q=x%27y"), 11);
+    (void)gd_builder_headers_end(exchange.builder);
+    assert_int_equal(exchange_end(&exchange)->likeness_without, 5);
+    assert_int_equal(told, 5);
+    exchange_fini(&exchange);
+    (void)run(&exchange, "/a?q=x%27y", NULL, gd_span(NULL, 0));
+    assert_int_equal(told, 0);
+    exchange_fini(&exchange);
+}
+
 /* The head of a text that comes in pieces, 4 KiB of it. */
 static void test_stream(void **state)
 {
@@ -164,7 +186,8 @@ static void test_memo(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_asked),  cmocka_unit_test(test_kept), cmocka_unit_test(test_stream),
+        cmocka_unit_test(test_asked),  cmocka_unit_test(test_kept),
+        cmocka_unit_test(test_stream), cmocka_unit_test(test_without),
         cmocka_unit_test(test_budget), cmocka_unit_test(test_memo),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
