@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `guard eval`: how well a service is protected, measured on labelled traffic. */
 #include "command.h"
+#include "eval_left_out.h"
 #include "eval_modes.h"
 #include "eval_modsecurity.h"
 #include "eval_report.h"
@@ -29,7 +30,7 @@ static const struct option_spec options[] = {
     {"attacks", "FILE", "attacks to judge; may be repeated"},
     {"alpha", "A,...", "false blocks per request, up to four (default 1e-2,1e-3,1e-4)"},
     {"support", "N", "as of guard learn (default 4)"},
-    {"learn", "N", "learn no more than N exchanges of each service"},
+    {"learn", "N", "learn only the newest N exchanges of each service"},
     {"baseline", "minmax|modsecurity|none",
      "what stands beside Guard (default minmax); modsecurity has minmax beside it, too"},
     {"modsecurity-module", "FILE", "nginx's module of ModSecurity (default where Debian has it)"},
@@ -61,11 +62,12 @@ static void write_card(void *ctx, struct json_writer *json)
 int eval_card(struct eval_job *job)
 {
     struct eval_report_notes notes = {.modsecurity_skipped = job->modsecurity_skipped};
+    job->settings.left_out = true;
     for (int i = 0; i < job->sets.count; i++) {
         struct eval_run run;
         struct carding carding = {&run, &notes};
         bool good = eval_run(&run, &job->settings, &job->sets.sets[i], job->sets.sets[i].name) &&
-                    eval_report_digest(&run);
+                    eval_left_out(&run) && eval_report_digest(&run);
         if (good && job->json)
             good = eval_json_print(write_card, &carding);
         else if (good)

@@ -19,13 +19,18 @@ static size_t append(char key[EVAL_CELL_KEY_MAX], size_t len, struct guard_span 
     return len;
 }
 
+struct eval_cell *eval_cells_find(struct eval_run *run, const char *key, bool class_only)
+{
+    for (int i = 0; i < run->cell_count; i++) {
+        if (run->cells[i].class_only == class_only && strcmp(run->cells[i].key, key) == 0)
+            return &run->cells[i];
+    }
+    return NULL;
+}
+
 static void add(struct eval_run *run, const char *key, bool class_only, uint32_t blocked)
 {
-    struct eval_cell *cell = NULL;
-    for (int i = 0; i < run->cell_count && cell == NULL; i++) {
-        if (run->cells[i].class_only == class_only && strcmp(run->cells[i].key, key) == 0)
-            cell = &run->cells[i];
-    }
+    struct eval_cell *cell = eval_cells_find(run, key, class_only);
     if (cell == NULL) {
         if (run->cell_count == EVAL_CELLS_MAX)
             return;
@@ -34,6 +39,8 @@ static void add(struct eval_run *run, const char *key, bool class_only, uint32_t
         snprintf(cell->key, sizeof(cell->key), "%s", key);
     }
     for (int i = 0; i < run->detector_count; i++) {
+        if (run->detectors[i].column == EVAL_LEFT_OUT)
+            continue; /* counted by eval_left_out.c */
         cell->shares[i].of++;
         cell->shares[i].hits += blocked >> i & 1;
     }

@@ -7,6 +7,8 @@
 
 /* blocked: a bit per detector. What has no room any more counts in no cell. */
 void eval_cells_add(struct eval_run *run, const struct eval_label *label, uint32_t blocked);
+/* NULL when there is none. */
+struct eval_cell *eval_cells_find(struct eval_run *run, const char *key, bool class_only);
 /* By name. */
 void eval_cells_sort(struct eval_run *run);
 

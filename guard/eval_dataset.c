@@ -273,3 +273,13 @@ enum eval_role eval_set_role(const struct eval_set *set, bool learn, int index)
     }
     return EVAL_LABELLED;
 }
+
+bool eval_set_rereadable(const struct eval_set *set)
+{
+    for (int i = 0; i < set->count; i++) {
+        struct stat info;
+        if (stat(set->files[i].path, &info) != 0 || !S_ISREG(info.st_mode))
+            return false;
+    }
+    return true;
+}

@@ -45,6 +45,8 @@ void eval_sets_free(struct eval_sets *sets);
 /* The paths of a set that are read for learning or for judging, malloc'd, in the order in which
  * they were given; *count of them. The strings are the set's. NULL after a message. */
 char **eval_set_paths(const struct eval_set *set, bool learn, int *count);
+/* Whether all its files can be read again: what comes through a pipe can't. */
+bool eval_set_rereadable(const struct eval_set *set);
 /* The role of the index-th of these paths. */
 enum eval_role eval_set_role(const struct eval_set *set, bool learn, int index);
 

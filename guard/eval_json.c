@@ -2,6 +2,7 @@
 /* The report card as JSON. Each detector's object has the members of the independent scorer's
  * report, so that the two can be compared by a program. */
 #include "eval_cells.h"
+#include "eval_left_out.h"
 #include "eval_modsecurity.h"
 #include "eval_report.h"
 
@@ -167,6 +168,35 @@ static void put_learned(struct json_writer *json, const struct eval_run *run)
     json_bool(json, "poisoning_claim", with_client > 0 && timed > 0);
 }
 
+static void put_modsecurity(struct json_writer *json, const struct eval_modsecurity *modsecurity)
+{
+    json_integer(json, "modsecurity_refused", (int64_t)eval_modsecurity_refused(modsecurity));
+    json_text(json, "modsecurity_policy", eval_modsecurity_policy());
+}
+
+static void put_left_out(struct json_writer *json, const struct eval_run *run)
+{
+    if (run->left_out_skipped != NULL)
+        json_text(json, "left_out_skipped", run->left_out_skipped);
+    json_open(json, "left_out", '[');
+    for (int i = 0; i < run->left_out_count; i++) {
+        const struct eval_left_out *left = &run->left_out[i];
+        for (int alpha = 0; alpha < run->settings->alpha_count; alpha++) {
+            double asked = run->settings->alphas[alpha];
+            int likeness = eval_run_detector(run, EVAL_LIKENESS, asked);
+            int novelty = eval_run_detector(run, EVAL_NOVELTY, asked);
+            json_open(json, NULL, '{');
+            json_text(json, "class", guard_likeness_name(left->class_out));
+            json_number(json, "alpha", asked);
+            put_tally(json, &left->tallies[alpha]);
+            put_rate(json, "tpr_novelty", eval_left_out_attacks(run, left->class_out, novelty));
+            put_rate(json, "tpr_likeness", eval_left_out_attacks(run, left->class_out, likeness));
+            json_close(json, '}');
+        }
+    }
+    json_close(json, ']');
+}
+
 void eval_report_json(struct eval_run *run, const struct eval_report_notes *notes,
                       struct json_writer *json)
 {
@@ -194,10 +224,10 @@ void eval_report_json(struct eval_run *run, const struct eval_report_notes *note
     if (notes->modsecurity_skipped != NULL)
         json_text(json, "modsecurity_skipped", notes->modsecurity_skipped);
     else if (run->settings->modsecurity != NULL)
-        json_integer(json, "modsecurity_refused",
-                     (int64_t)eval_modsecurity_refused(run->settings->modsecurity));
+        put_modsecurity(json, run->settings->modsecurity);
     json_number(json, "microseconds",
                 (double)run->nanoseconds / 1e3 / (double)(run->judged + !run->judged));
+    put_left_out(json, run);
     json_open(json, "detectors", '[');
     for (int i = 0; i < run->detector_count; i++)
         put_detector(json, run, i);

@@ -22,4 +22,7 @@ uint64_t eval_modsecurity_refused(const struct eval_modsecurity *modsecurity);
 /* Ends nginx and removes its files. */
 void eval_modsecurity_close(struct eval_modsecurity *modsecurity);
 
+/* The configuration, for the report: what of the rule set's defaults was changed. */
+const char *eval_modsecurity_policy(void);
+
 #endif

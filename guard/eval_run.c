@@ -7,6 +7,7 @@
 #include "eval_cells.h"
 #include "eval_key.h"
 #include "eval_modsecurity.h"
+#include "eval_own_class.h"
 #include "service_files.h"
 
 #include <guard/crypto.h>
@@ -21,16 +22,17 @@ enum { SCRATCH_MAX = 256 << 20, CLIENT_SEEN = 1u << 31 };
 
 const char *eval_column_name(enum eval_column column)
 {
-    static const char *const names[] = {"novelty", "+ likeness", "+ signatures", "min/max",
-                                        "modsecurity"};
+    static const char *const names[] = {
+        "novelty",      "+ likeness", "+ likeness, own class left out",
+        "+ signatures", "min/max",    "modsecurity"};
     return names[column];
 }
 
 bool eval_column_built(enum eval_column column)
 {
-    return column == EVAL_LIKENESS     ? judge_has_likeness()
-           : column == EVAL_SIGNATURES ? judge_has_signatures()
-                                       : true;
+    return column == EVAL_LIKENESS || column == EVAL_LEFT_OUT ? judge_has_likeness()
+           : column == EVAL_SIGNATURES                        ? judge_has_signatures()
+                                                              : true;
 }
 
 uint64_t eval_nanoseconds(void)
@@ -57,15 +59,27 @@ static void add_detector(struct eval_run *run, enum eval_column column, double a
         run->detectors[run->detector_count++] = (struct eval_detector){column, alpha};
 }
 
+static bool is_asked(const struct eval_settings *settings, enum eval_column column,
+                     enum eval_column last)
+{
+    if (!eval_column_built(column))
+        return false;
+    if (column == EVAL_LEFT_OUT)
+        return settings->left_out;
+    return column == last ||
+           (column < last && !settings->one_column && settings->likeness_without == 0);
+}
+
 static void list_detectors(struct eval_run *run)
 {
     const struct eval_settings *settings = run->settings;
     enum eval_column last = EVAL_NOVELTY;
     for (enum eval_column column = EVAL_LIKENESS; column <= EVAL_SIGNATURES; column++)
-        last = eval_column_built(column) ? column : last;
-    for (enum eval_column column = EVAL_NOVELTY; column <= last; column++) {
+        last = eval_column_built(column) && column != EVAL_LEFT_OUT ? column : last;
+    last = settings->likeness_without != 0 ? EVAL_LIKENESS : last;
+    for (enum eval_column column = EVAL_NOVELTY; column <= EVAL_SIGNATURES; column++) {
         for (int i = 0; i < settings->alpha_count; i++) {
-            if (eval_column_built(column) && (column == last || !settings->one_column))
+            if (is_asked(settings, column, last))
                 add_detector(run, column, settings->alphas[i]);
         }
     }
@@ -95,7 +109,10 @@ bool eval_run_open(struct eval_run *run, const struct eval_settings *settings,
     run->cells = calloc(EVAL_CELLS_MAX, sizeof(*run->cells));
     if (run->cells == NULL)
         return complain(0, "no memory") != 0;
-    return traffic_room_open(&run->room);
+    if (!traffic_room_open(&run->room))
+        return false;
+    run->room.likeness_without = settings->likeness_without;
+    return true;
 }
 
 static struct eval_service *find_service(const struct eval_run *run, struct guard_span name)
@@ -192,7 +209,8 @@ static bool take_training(void *ctx, const struct guard_exchange *exchange,
     struct eval_service *service = eval_run_service(run, service_name(exchange));
     if (service == NULL)
         return wrong(place, "can't be learned");
-    if (run->settings->learn_max > 0 && service->trained >= run->settings->learn_max)
+    if (run->settings->learn_max > 0 &&
+        service->passed++ + run->settings->learn_max < service->offered)
         return true;
     uint32_t *seen =
         eval_table_at(&run->seen, eval_request_key(exchange, service->span, &run->scratch), NULL);
@@ -219,8 +237,29 @@ static bool read_files(struct eval_run *run, bool learn, const char *label,
     return good;
 }
 
+static bool count_training(void *ctx, const struct guard_exchange *exchange,
+                           const struct traffic_place *place)
+{
+    struct eval_run *run = ctx;
+    guard_arena_reset(&run->scratch);
+    if (!is_due(run, place, true))
+        return true;
+    struct eval_service *service = eval_run_service(run, service_name(exchange));
+    if (service == NULL)
+        return wrong(place, "can't be learned");
+    service->offered++;
+    return true;
+}
+
 bool eval_run_learn(struct eval_run *run, const char *label)
 {
+    if (run->settings->learn_max > 0) {
+        if (!eval_set_rereadable(run->set))
+            return complain(0, "%s: the newest can only be learned of files", run->set->name) != 0;
+        if (!read_files(run, true, label, count_training))
+            return false;
+        run->unreadable = 0;
+    }
     if (!read_files(run, true, label, take_training))
         return false;
     if (run->service_count == 0)
@@ -247,7 +286,7 @@ static bool compile(struct eval_run *run, struct eval_service *service,
     judge_guardian(&guardian);
     for (int i = 0; i < run->detector_count; i++) {
         const struct eval_detector *detector = &run->detectors[i];
-        if (detector->column > EVAL_SIGNATURES)
+        if (detector->column > EVAL_SIGNATURES || detector->column == EVAL_LEFT_OUT)
             continue;
         struct judge_options options = {.alpha = detector->alpha,
                                         .likeness = detector->column >= EVAL_LIKENESS,
@@ -350,6 +389,8 @@ static void count_client(struct judging *judging, uint32_t blocked)
         return;
     for (int i = 0; i < run->detector_count; i++) {
         struct eval_share *share = &judging->service->tallies[i].clients;
+        if (run->detectors[i].column == EVAL_LEFT_OUT)
+            continue;
         uint32_t bit = 1u << i;
         share->of += (*bits & CLIENT_SEEN) == 0;
         share->hits += (blocked & bit & ~*bits) != 0;
@@ -363,6 +404,8 @@ static bool judge(struct judging *judging)
     uint32_t blocked = 0;
     for (int i = 0; i < run->detector_count; i++) {
         struct eval_said said;
+        if (run->detectors[i].column == EVAL_LEFT_OUT)
+            continue;
         if (!ask(judging, i, &said))
             return false;
         blocked |= (uint32_t)said.block << i;
@@ -388,6 +431,13 @@ static bool find_label(struct eval_run *run, const struct traffic_place *place,
     return label->known;
 }
 
+/* Without a class the attacks of that class count. */
+static bool is_looked_at(const struct eval_settings *settings, const struct eval_label *label)
+{
+    uint32_t without = settings->likeness_without;
+    return without == 0 || (without >> eval_own_class(label->class_name) & 1) != 0;
+}
+
 static bool take_test(void *ctx, const struct guard_exchange *exchange,
                       const struct traffic_place *place)
 {
@@ -400,6 +450,8 @@ static bool take_test(void *ctx, const struct guard_exchange *exchange,
         run->unlabelled++;
         return true;
     }
+    if (judging.label.attack && !is_looked_at(run->settings, &judging.label))
+        return true;
     judging.service = find_service(run, service_name(exchange));
     if (judging.service == NULL) {
         run->unknown_service++;

@@ -11,15 +11,24 @@
 #include "eval_tally.h"
 #include "traffic_steps.h"
 
+#include <guard/likeness.h>
+
 enum {
     EVAL_ALPHAS_MAX = 4,
-    EVAL_DETECTORS_MAX = 16,
+    EVAL_DETECTORS_MAX = 24,
     EVAL_SERVICES_MAX = 256,
     EVAL_CELLS_MAX = 1024,
     EVAL_CELL_KEY_MAX = 160
 };
 
-enum eval_column { EVAL_NOVELTY, EVAL_LIKENESS, EVAL_SIGNATURES, EVAL_MINMAX, EVAL_MODSECURITY };
+enum eval_column {
+    EVAL_NOVELTY,
+    EVAL_LIKENESS,
+    EVAL_LEFT_OUT, /* likeness without the class of the attack; filled by eval_left_out.c */
+    EVAL_SIGNATURES,
+    EVAL_MINMAX,
+    EVAL_MODSECURITY
+};
 const char *eval_column_name(enum eval_column column);
 /* Whether this build has it; what it hasn't is printed as not built, never as a copy. */
 bool eval_column_built(enum eval_column column);
@@ -33,9 +42,12 @@ struct eval_settings {
     double alphas[EVAL_ALPHAS_MAX];
     int alpha_count;
     uint32_t support;
-    uint64_t learn_max;                   /* exchanges of each service that are learned; 0: all */
-    bool one_column;                      /* only the last column that is built, as it is shipped */
-    bool baseline;                        /* the min/max learner, too */
+    uint64_t learn_max;        /* of each service the newest so many are learned; 0: all */
+    uint32_t likeness_without; /* classes (bits) that nothing is recognised of; judged is
+                                * the column + likeness on the attacks of these only */
+    bool left_out;             /* the column EVAL_LEFT_OUT, too */
+    bool one_column;           /* only the last column that is built, as it is shipped */
+    bool baseline;             /* the min/max learner, too */
     struct eval_modsecurity *modsecurity; /* or NULL */
 };
 
@@ -45,7 +57,9 @@ struct eval_service {
     struct guard_span span; /* of the name */
     uint8_t key[GUARD_KEY_BYTES];
     uint64_t producer;
-    int named; /* files that had their turn, that one included */
+    int named;        /* files that had their turn, that one included */
+    uint64_t offered; /* exchanges to be learned, counted where only the newest are */
+    uint64_t passed;  /* of these, those that had their turn */
     uint64_t trained;
     uint64_t with_client;
     uint64_t timed;
@@ -58,6 +72,13 @@ struct eval_service {
     uint8_t *bytes[EVAL_DETECTORS_MAX];
     struct eval_minmax *minmax;
     struct eval_tally tallies[EVAL_DETECTORS_MAX];
+};
+
+/* What came of a run without a class of likeness, by the settings' alphas: attacks of this class,
+ * and all else. */
+struct eval_left_out {
+    enum guard_likeness class_out;
+    struct eval_tally tallies[EVAL_ALPHAS_MAX];
 };
 
 /* Attacks of one class, location and encoding, or of one class when class_only. */
@@ -77,6 +98,9 @@ struct eval_run {
     int service_count;
     struct eval_cell *cells;
     int cell_count;
+    struct eval_left_out left_out[GUARD_LIKENESS_COUNT];
+    int left_out_count;
+    const char *left_out_skipped; /* why, or NULL */
     struct eval_probe probe;
     struct eval_table seen;    /* request keys: 1 = had */
     struct eval_table clients; /* of benign exchanges: a bit per detector that blocked it, and 31 */

@@ -2,6 +2,7 @@
 /* The report card as text. Leak probe first: whoever reads the figures has to know it. */
 #include "command.h"
 #include "eval_cells.h"
+#include "eval_left_out_text.h"
 #include "eval_modsecurity.h"
 #include "eval_report.h"
 
@@ -114,7 +115,7 @@ static void print_detector(const struct eval_run *run, int index, FILE *out)
     const struct eval_detector *detector = &run->detectors[index];
     struct eval_tally pool = eval_run_pool(run, index);
     char alpha[16] = "";
-    fprintf(out, "  %-13s %-6s", eval_column_name(detector->column),
+    fprintf(out, "  %-31s %-6s", eval_column_name(detector->column),
             detector->alpha > 0 ? eval_alpha_text(detector->alpha, alpha) : "");
     print_share(pool.attacks, out);
     print_share(pool.benign, out);
@@ -134,10 +135,10 @@ static void print_detector(const struct eval_run *run, int index, FILE *out)
 static void print_rates(const struct eval_run *run, const struct eval_report_notes *notes,
                         FILE *out)
 {
-    fprintf(out, "\n  %-13s %-6s %-22s %-22s %-22s %-13s %-13s %6s %-11s %s\n", "percent", "",
+    fprintf(out, "\n  %-31s %-6s %-22s %-22s %-22s %-13s %-13s %6s %-11s %s\n", "percent", "",
             " pool: TPR", " FPR", " FPR, distinct unseen", " services: TPR", " FPR", "bal.",
             " clients", " blame");
-    fprintf(out, "  %-13s %-6s %-22s %-22s %-22s %-13s %-13s %6s %-11s %s\n", "", "alpha",
+    fprintf(out, "  %-31s %-6s %-22s %-22s %-22s %-13s %-13s %6s %-11s %s\n", "", "alpha",
             " rate [ 95 % interval]", " rate [ 95 % interval]", " rate [ 95 % interval]",
             "   mean  worst", "   mean  worst", "acc.", "   blocked", " right");
     for (enum eval_column column = EVAL_NOVELTY; column <= EVAL_MODSECURITY; column++) {
@@ -145,19 +146,18 @@ static void print_rates(const struct eval_run *run, const struct eval_report_not
             if (run->detectors[i].column == column)
                 print_detector(run, i, out);
         }
-        if (!eval_column_built(column) && !run->settings->one_column)
-            fprintf(out, "  %-13s not built\n", eval_column_name(column));
+        if (!eval_column_built(column) && !run->settings->one_column &&
+            (column != EVAL_LEFT_OUT || run->settings->left_out))
+            fprintf(out, "  %-31s not built\n", eval_column_name(column));
     }
-    if (!run->settings->one_column)
-        fputs("  leave-one-class-out: not built\n", out);
     if (notes->modsecurity_skipped != NULL)
-        fprintf(out, "  %-13s skipped: %s\n", eval_column_name(EVAL_MODSECURITY),
+        fprintf(out, "  %-31s skipped: %s\n", eval_column_name(EVAL_MODSECURITY),
                 notes->modsecurity_skipped);
     else if (run->settings->modsecurity != NULL)
         fprintf(out,
-                "  of the requests to ModSecurity %" PRIu64
-                " were refused by nginx itself and count as not blocked\n",
-                eval_modsecurity_refused(run->settings->modsecurity));
+                "  ModSecurity: %s;\n               %" PRIu64
+                " requests were refused by nginx itself and count as not blocked\n",
+                eval_modsecurity_policy(), eval_modsecurity_refused(run->settings->modsecurity));
 }
 
 /* Whether the false positives found are those that were asked for. */
@@ -191,6 +191,19 @@ static void print_alpha(const struct eval_run *run, double asked, FILE *out)
     fprintf(out, "; services: %d testable, %d broken\n", testable, broken);
 }
 
+static const char *short_name(enum eval_column column)
+{
+    return column == EVAL_LEFT_OUT ? "own left out" : eval_column_name(column);
+}
+
+static void print_cell(struct eval_share share, FILE *out)
+{
+    if (share.of == 0)
+        fprintf(out, " %13s", "-");
+    else
+        fprintf(out, " %13.2f", 100 * eval_rate(share));
+}
+
 static void print_cells(struct eval_run *run, bool class_only, FILE *out)
 {
     double headline = eval_headline(run->settings);
@@ -198,7 +211,7 @@ static void print_cells(struct eval_run *run, bool class_only, FILE *out)
             "n");
     for (int i = 0; i < run->detector_count; i++) {
         if (run->detectors[i].alpha == 0 || run->detectors[i].alpha == headline)
-            fprintf(out, " %13s", eval_column_name(run->detectors[i].column));
+            fprintf(out, " %13s", short_name(run->detectors[i].column));
     }
     fputc('\n', out);
     for (int c = 0; c < run->cell_count; c++) {
@@ -210,7 +223,7 @@ static void print_cells(struct eval_run *run, bool class_only, FILE *out)
                 cell->shares[0].of);
         for (int i = 0; i < run->detector_count; i++) {
             if (run->detectors[i].alpha == 0 || run->detectors[i].alpha == headline)
-                fprintf(out, " %13.2f", 100 * eval_rate(cell->shares[i]));
+                print_cell(cell->shares[i], out);
         }
         fputc('\n', out);
     }
@@ -279,6 +292,7 @@ void eval_report_text(struct eval_run *run, const struct eval_report_notes *note
     if (pool.lookalikes.of > 0)
         fprintf(out, "  benign lookalikes blocked: %" PRIu64 " of %" PRIu64 "\n",
                 pool.lookalikes.hits, pool.lookalikes.of);
+    eval_left_out_print(run, out);
     print_cells(run, true, out);
     print_cells(run, false, out);
     print_services(run, out);

@@ -69,13 +69,11 @@ static void walk_pairs(struct walking *walking, const char *location, struct gua
             continue;
         struct guard_span pair = {text.ptr + from, i - from};
         from = i + 1;
-        if (pair.len == 0)
-            continue;
-        const uint8_t *equal = memchr(pair.ptr, '=', pair.len);
-        size_t name_len = equal != NULL ? (size_t)(equal - pair.ptr) : pair.len;
-        struct guard_span value = {NULL, 0};
-        if (equal != NULL)
-            value = (struct guard_span){equal + 1, pair.len - name_len - 1};
+        const uint8_t *equal = pair.len > 0 ? memchr(pair.ptr, '=', pair.len) : NULL;
+        if (equal == NULL)
+            continue; /* a text of its own, no value of a name */
+        size_t name_len = (size_t)(equal - pair.ptr);
+        struct guard_span value = {equal + 1, pair.len - name_len - 1};
         give(walking, location, decoded(walking, (struct guard_span){pair.ptr, name_len}, true),
              decoded(walking, value, true));
     }
@@ -168,13 +166,24 @@ static void walk_multipart(struct walking *walking, struct guard_span body,
     }
 }
 
+/* Bodies of bytes have no names and values, whatever their type says. */
+static bool is_text(struct guard_span body)
+{
+    for (size_t i = 0; i < body.len; i++) {
+        uint8_t c = body.ptr[i];
+        if (c < ' ' && c != '\t' && c != '\n' && c != '\r')
+            return false;
+    }
+    return true;
+}
+
 static void walk_body(struct walking *walking, const struct guard_exchange *exchange)
 {
     struct guard_span body = exchange->body;
     struct guard_span type = eval_header(exchange, "content-type");
     const uint8_t *boundary =
         type.len > 0 ? find(type.ptr, type.ptr + type.len, "boundary=", 9) : NULL;
-    if (body.len == 0)
+    if (body.len == 0 || !is_text(body))
         return;
     if (boundary != NULL) {
         struct guard_span text = {boundary + 9, (size_t)(type.ptr + type.len - boundary) - 9};

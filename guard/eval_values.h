@@ -11,8 +11,9 @@ enum { EVAL_VALUES_MAX = 200, EVAL_VALUE_BYTES_MAX = 4096, EVAL_NAME_MAX = 512 }
 /* location as labels spell it; name and value, decoded, live during the call. */
 typedef void eval_value_fn(void *ctx, const char *location, struct guard_span name,
                            struct guard_span value);
-/* Path segments (seg0, ...), query, form, JSON and multipart values; the first EVAL_VALUES_MAX. The
- * arena is scratch; what it has no room for is left out. */
+/* Path segments (seg0, ...), query, form, JSON and multipart values; the first EVAL_VALUES_MAX.
+ * What has no name ("?1234", bodies of bytes) is none. The arena is scratch; what it has no room
+ * for is left out. */
 void eval_values(const struct guard_exchange *exchange, struct guard_arena *arena,
                  eval_value_fn *take, void *ctx);
 /* The first header of that name (lower case); empty when there is none. */

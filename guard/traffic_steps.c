@@ -15,6 +15,7 @@ enum { ROOM_MAX = 256 * 1024 };
 bool traffic_room_open(struct traffic_room *room)
 {
     struct guard_alloc heap = heap_alloc();
+    room->likeness_without = 0;
     guard_arena_init(&room->arena, &heap, ROOM_MAX);
     room->record = malloc(GUARD_RECORD_MAX);
     return room->record != NULL || complain(0, "no memory") != 0;
@@ -49,7 +50,8 @@ enum guard_rc traffic_learn(struct traffic_room *room, struct guard_pile *pile,
                                 .hash_seed = 1,
                                 .time_ms = exchange->time_ms,
                                 .unseen = exchange->unseen,
-                                .outbound = outbound};
+                                .outbound = outbound,
+                                .likeness_without = room->likeness_without};
     struct guard_client client = traffic_client(exchange);
     struct guard_txn *txn = NULL;
     size_t len = 0;
@@ -110,7 +112,8 @@ const struct guard_verdict *traffic_judge(struct traffic_room *room,
                                 .service = service,
                                 .hash_seed = 1,
                                 .time_ms = exchange->time_ms,
-                                .outbound = outbound};
+                                .outbound = outbound,
+                                .likeness_without = room->likeness_without};
     struct guard_client client = traffic_client(exchange);
     guard_arena_reset(&room->arena);
     if (guard_txn_begin(txn, &cfg, &room->arena) != GUARD_OK)

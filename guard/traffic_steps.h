@@ -14,6 +14,8 @@
 struct traffic_room {
     struct guard_arena arena;
     uint8_t *record;
+    uint32_t
+        likeness_without; /* as of guard_txn_cfg, of all that is learned and judged; 0 at first */
 };
 
 /* False after a message when there is no memory. */
