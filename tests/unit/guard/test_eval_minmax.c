@@ -59,6 +59,9 @@ static void test_beyond_the_range_is_blocked_and_named(void **state)
                   {"/a?q=t'm", form, "c=99&d=yy", "query", "q"},
                   {"/a?q=tim", form, "c=999&d=yy", "form", "c"},
                   {"/a?q=tim&z=1", form, "", "query", "z"},
+                  {"/a?q=tim&1752.4", form, "c=99&d=yy", NULL, NULL}, /* no name, no value */
+                  {"/a?q=tim", form, "z=\001", NULL, NULL},           /* bytes */
+                  {"/a?q=tim", form, "z=1", "form", "z"},
                   {"/a?q=tim", json, "{\"x\":{\"y\":[\"abcd\"]}}", "json", "x.y[]"},
                   {"/a?q=tim", multipart, part, NULL, NULL},
                   {"/a?q=tim", multipart, other, "multipart", "note"},
