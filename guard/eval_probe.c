@@ -120,7 +120,7 @@ void eval_probe_add(struct eval_probe *probe, const struct guard_exchange *excha
     struct eval_probe_value *slot =
         value_at(&probe->service_table, &probe->services, &probe->service_count,
                  &probe->service_cap, eval_hash(11, service));
-    if (slot == NULL || (!label->attack && label->class_name.len > 0))
+    if (slot == NULL || (!label->attack && eval_span_is(label->class_name, "lookalike")))
         return;
     noting.service = (uint32_t)(slot - probe->services);
     slot->counts[noting.side][noting.attack]++;

@@ -205,7 +205,7 @@ def test_a_leak_is_told(tmp_path):
     for name, count, is_attack in (("train", 300, False), ("test-benign", 200, False), ("attacks", 200, True)):
         exchanges = shop.many(count)
         for exchange in exchanges:
-            exchange["label"] = {"attack": is_attack}
+            exchange["label"] = {"attack": True} if is_attack else {"attack": False, "class": "benign"}
             if is_attack:
                 exchange["request"]["headers"].append(["x-scanner", "1"])
         write(tmp_path / f"{name}.jsonl", exchanges)
