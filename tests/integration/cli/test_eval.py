@@ -291,7 +291,7 @@ def notes(folder, labels, train=1500, test=300, each=80):
                        for _ in range(generator.randrange(1, 16)))
     folder.mkdir()
     write(folder / "train.jsonl", [exchange(note(), attack=False) for _ in range(train)])
-    write(folder / "test-benign.jsonl", [exchange(note(), attack=False) for _ in range(test)])
+    write(folder / "test-benign.jsonl", [exchange(note() if i % 50 else "as in <svg onload=go()>", attack=False) for i in range(test)])
     write(folder / "attacks.jsonl", [exchange(f"{generator.choice(WORDS)} {generator.choice(INJECTED[kind])}", attack=True,
                                               **{"class": label, "location": "json", "param": "note"})
                                      for kind, label in labels for _ in range(each)])
@@ -313,6 +313,7 @@ def test_without_its_own_class_an_attack_is_judged_by_the_others(tmp_path):
     assert with_it["by_class"]["odd"]["tpr"] > 0.9 and without["by_class"]["odd"] == {"n": 0, "tpr": None}
     assert (without["pooled"]["attacks"], without["pooled"]["benign"]) == (160, 300)
     assert without["pooled"]["tpr"] == pytest.approx((script["tpr"] + shell["tpr"]) / 2, abs=1e-6)
+    assert script["false_positives"] < shell["false_positives"], "a few benign notes read like script"
     assert without["pooled"]["false_positives"] == max(script["false_positives"], shell["false_positives"])
     text = guard("eval", "--alpha", "0.01", data).stdout
     assert re.search(r"none of likeness is known for: odd \(80\)", text)
