@@ -72,6 +72,8 @@ int eval_card(struct eval_job *job)
             good = eval_json_print(write_card, &carding);
         else if (good)
             eval_report_text(&run, &notes, stdout);
+        if (good && job->svg != NULL)
+            good = eval_report_plot(&run, job->svg);
         eval_run_close(&run);
         if (!good)
             return EXIT_FAILED;

@@ -18,6 +18,9 @@ void eval_report_text(struct eval_run *run, const struct eval_report_notes *note
 void eval_report_json(struct eval_run *run, const struct eval_report_notes *notes,
                       struct json_writer *json);
 
+/* Attacks blocked by column and alpha, as SET-card.svg in the folder. False after a message. */
+bool eval_report_plot(const struct eval_run *run, const char *folder);
+
 /* Calls write with ever larger buffers until all fits, and prints it with a line end. False after a
  * message. */
 bool eval_json_print(void (*write)(void *ctx, struct json_writer *json), void *ctx);

@@ -315,7 +315,9 @@ def test_without_its_own_class_an_attack_is_judged_by_the_others(tmp_path):
     assert without["pooled"]["tpr"] == pytest.approx((script["tpr"] + shell["tpr"]) / 2, abs=1e-6)
     assert script["false_positives"] < shell["false_positives"], "a few benign notes read like script"
     assert without["pooled"]["false_positives"] == max(script["false_positives"], shell["false_positives"])
-    text = guard("eval", "--alpha", "0.01", data).stdout
+    text = guard("eval", "--alpha", "0.01", "--svg", tmp_path / "plots", data).stdout
+    assert plots(tmp_path / "plots") == {"notes-card.svg"}
+    assert ">own class left out</text>" in (tmp_path / "plots" / "notes-card.svg").read_text()
     assert re.search(r"none of likeness is known for: odd \(80\)", text)
     assert re.search(r"\n  script +0.01 +80 ", text) and "not built\n  own" not in text
 
