@@ -15,11 +15,10 @@ enum {
 
 /* Which exchanges a scale is of. */
 enum guard_scale {
-    GUARD_SCALE_REQUESTS = 0,
+    GUARD_SCALE_REQUESTS = 0, /* whatever they read like */
     GUARD_SCALE_ANSWERS = 1,
     GUARD_SCALE_ALIKE = 2, /* requests of which something reads like an attack; no others count */
-    GUARD_SCALE_ALONE = 3, /* requests, whatever they read like */
-    GUARD_SCALE_COUNT = 4,
+    GUARD_SCALE_COUNT = 3,
 };
 
 /* A field (named value) of an endpoint or of the service (headers, cookies). */

@@ -50,12 +50,6 @@ void gd_candidate_add(struct gd_decision *decision, const struct gd_candidate *c
         slot_put(&decision->candidates[weakest], candidate, strength);
 }
 
-/* Stronger evidence first. */
-static bool is_stronger(const struct gd_candidate *a, const struct gd_candidate *b)
-{
-    return a->weighted > b->weighted;
-}
-
 /* That a request is malformed counts more the more it reads like an evasion, but doesn't say where
  * it lies as well as a value does. */
 static uint32_t telling(const struct gd_candidate *candidate)
@@ -75,13 +69,12 @@ static bool is_told_first(const struct gd_candidate *a, const struct gd_candidat
     return place_a && !place_b;
 }
 
-static void sort(struct gd_candidate *candidates, uint32_t count,
-                 bool (*before)(const struct gd_candidate *a, const struct gd_candidate *b))
+static void sort(struct gd_candidate *candidates, uint32_t count)
 {
     for (uint32_t i = 1; i < count; i++) {
         struct gd_candidate moved = candidates[i];
         uint32_t at = i;
-        for (; at > 0 && before(&moved, &candidates[at - 1]); at--)
+        for (; at > 0 && is_told_first(&moved, &candidates[at - 1]); at--)
             candidates[at] = candidates[at - 1];
         candidates[at] = moved;
     }
@@ -112,7 +105,6 @@ static enum guard_decision act(enum guard_decision decision, uint32_t mode)
     return mode == GUARD_MODE_ALERT && decision == GUARD_BLOCK ? GUARD_ALERT : decision;
 }
 
-/* What reads like an attack has a budget of its own. */
 static bool reads_like_attack(const struct gd_decision *decision)
 {
     for (uint32_t i = 0; i < decision->candidate_count; i++) {
@@ -122,20 +114,34 @@ static bool reads_like_attack(const struct gd_decision *decision)
     return false;
 }
 
+/* What reads like an attack has a budget of its own, and is blocked by that or as anything is that
+ * reads like nothing. */
+static void score(struct gd_decision *decision)
+{
+    struct guard_verdict *verdict = &decision->verdict;
+    const struct gd_candidate *candidates = decision->candidates;
+    const uint32_t count = decision->candidate_count;
+    const uint16_t threshold = decision->policy->header->threshold_alike;
+    verdict->score = gd_score(candidates, count, false, verdict->threshold);
+    if (!reads_like_attack(decision))
+        return;
+    uint16_t alike = gd_score(candidates, count, true, threshold);
+    if (alike < threshold && verdict->score >= verdict->threshold)
+        return;
+    verdict->score = alike;
+    verdict->threshold = threshold;
+}
+
 void gd_judge(struct gd_decision *decision, uint32_t mode)
 {
     struct guard_verdict *verdict = &decision->verdict;
-    uint16_t alike = decision->policy->header->threshold_alike;
-    if (alike < verdict->threshold && reads_like_attack(decision))
-        verdict->threshold = alike;
-    sort(decision->candidates, decision->candidate_count, is_stronger);
-    verdict->score = gd_score(decision->candidates, decision->candidate_count, verdict->threshold);
+    sort(decision->candidates, decision->candidate_count);
+    score(decision);
     verdict->decision = conclude(decision);
     verdict->action = act(verdict->decision, mode);
     /* Nobody is told of it, and it is judged again. */
     if (decision->partial && verdict->action == GUARD_PASS)
         return;
-    sort(decision->candidates, decision->candidate_count, is_told_first);
     for (uint32_t i = 0; i < decision->candidate_count && i < GUARD_FINDINGS_MAX; i++)
         gd_finding_fill(decision, i);
     verdict->finding_count = decision->candidate_count < GUARD_FINDINGS_MAX

@@ -142,8 +142,9 @@ void gd_rules_likeness(struct gd_decision *decision, uint32_t index, uint32_t kn
 /* fields.c: every field, unknown and missing names. */
 void gd_rules_fields(struct gd_decision *decision);
 
-/* score.c: candidates strongest first; hundredths of a decade. */
-uint16_t gd_score(const struct gd_candidate *candidates, uint32_t count, uint16_t threshold);
+/* score.c, in hundredths of a decade. alike: what the message reads like counts, too. */
+uint16_t gd_score(const struct gd_candidate *candidates, uint32_t count, bool alike,
+                  uint16_t threshold);
 
 /* words.c: the classes of guard_class_is_syntax, as bits. */
 extern const uint64_t gd_syntax_classes;

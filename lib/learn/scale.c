@@ -157,7 +157,7 @@ static void score_place(struct scoring *scoring, const struct gd_mark *marks, ui
 {
     uint32_t counts[GUARD_RULE_COUNT] = {0};
     uint16_t strength[GUARD_RULE_COUNT] = {0}, degrees[GUARD_RULE_COUNT] = {0};
-    const bool likeness = scoring->of != GUARD_SCALE_ALONE;
+    const bool likeness = scoring->of == GUARD_SCALE_ALIKE;
     for (uint32_t i = 0; i < count; i++) {
         counts[marks[i].rule] += likeness || marks[i].rule != GUARD_RULE_LIKENESS;
         if (likeness && marks[i].degree > degrees[marks[i].rule])

@@ -9,9 +9,9 @@ static const double step = 1.0232929922807541; /* 10^0.01 */
 
 /* Where responses were seen to deviate a quarter is theirs; attacks lie in requests. */
 static const double share_answers = 0.25;
-/* A tenth of the requests' is for those that read like attacks, of which harmless ones are rare:
- * a benign outlier in shape mustn't excuse them. Most is left for attacks that read like none. */
-static const double share_alike = 0.1;
+/* A quarter of the requests' is for those that read like attacks, so that a benign outlier in shape
+ * doesn't excuse them. Most is left for attacks that read like none. */
+static const double share_alike = 0.25;
 
 /* round(100 * -log10(rate)), without a mathematics library, so that it is the same everywhere: a
  * hundred steps of 10^-0.01 to a decade. */
@@ -64,8 +64,8 @@ enum { FEW = 3 }; /* fewer aren't measured */
 
 /* Requests that read like attacks get their share, the others what these leave: no more of them can
  * be blocked than there are. */
-static void spend_requests(struct gd_policy_header *header, const struct guard_model *model,
-                           double alpha)
+static double spend_alike(struct gd_policy_header *header, const struct guard_model *model,
+                          double alpha)
 {
     const uint16_t *alike = model->scale[GUARD_SCALE_ALIKE];
     double share = alpha * share_alike;
@@ -73,8 +73,7 @@ static void spend_requests(struct gd_policy_header *header, const struct guard_m
     if (is_measured(alike))
         most = rate_of(alike[1]);
     header->threshold_alike = score_of(alike, share);
-    header->threshold =
-        score_of(model->scale[GUARD_SCALE_REQUESTS], alpha - (share < most ? share : most));
+    return alpha - (share < most ? share : most);
 }
 
 void gd_budget_spend(struct gd_policy_header *header, const struct guard_model *model, double alpha,
@@ -90,7 +89,6 @@ void gd_budget_spend(struct gd_policy_header *header, const struct guard_model *
     header->threshold_answer =
         score_of(model->scale[GUARD_SCALE_ANSWERS], shared ? alpha * share_answers : alpha);
     if (likeness)
-        spend_requests(header, model, requests);
-    else
-        header->threshold = score_of(model->scale[GUARD_SCALE_ALONE], requests);
+        requests = spend_alike(header, model, requests);
+    header->threshold = score_of(model->scale[GUARD_SCALE_REQUESTS], requests);
 }

@@ -16,6 +16,7 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 from conftest import BIN  # noqa: E402
+from peak import peak_kib  # noqa: E402
 from traffic import Shop, write  # noqa: E402
 
 
@@ -249,24 +250,16 @@ def test_key_flood_stays_bounded_and_learning_goes_on(tmp_path):
     mixed = [x for pair in zip(benign[:1000], flood) for x in pair] + benign[1000:]
     train = write(tmp_path / "flood.jsonl", mixed)
     pile = tmp_path / "flood.pile"
-    child = subprocess.Popen([BIN / "guard", "learn", "--pile", pile, "--guardian", tmp_path / "flood.yaml", train],
-                             stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    _, status, usage = os.wait4(child.pid, 0)
-    assert os.waitstatus_to_exitcode(status) == 0, child.stderr.read()
+    peak = peak_kib("--pile", pile, "--guardian", tmp_path / "flood.yaml", train)
     assert pile.stat().st_size <= 4 << 20
-    assert usage.ru_maxrss < 200 * 1024, f"{usage.ru_maxrss} KiB"
+    assert peak < 200 * 1024, f"{peak} KiB"
     probe = write(tmp_path / "probe.jsonl", [shop.exchange("GET", "/users?username=tom%20or%201=1"), shop.benign()])
     assert [v["verdict"] for v in verdicts("--guardian", tmp_path / "flood.yaml", probe)] == ["block", "pass"]
 
 
 def test_memory_does_not_grow_with_the_input(tmp_path):
-    sizes = []
-    for count in (2000, 20000):
-        train = write(tmp_path / f"{count}.jsonl", Shop(10).many(count))
-        child = subprocess.Popen([BIN / "guard", "learn", "--pile", tmp_path / f"{count}.pile", train], stdout=subprocess.DEVNULL)
-        _, status, usage = os.wait4(child.pid, 0)
-        assert status == 0
-        sizes.append(usage.ru_maxrss)
+    sizes = [peak_kib("--pile", tmp_path / f"{count}.pile", write(tmp_path / f"{count}.jsonl", Shop(10).many(count)))
+             for count in (2000, 20000)]
     assert sizes[1] < sizes[0] * 2, sizes
 
 

@@ -304,7 +304,7 @@ def left_out(report, name):
 
 def test_without_its_own_class_an_attack_is_judged_by_the_others(tmp_path):
     data = notes(tmp_path / "notes", [("xss", "xss"), ("cmdi", "cmdi"), ("xss", "odd")])
-    report, = card("--alpha", "0.01", data)
+    report, = card("--alpha", "0.05", data)
     script, shell = left_out(report, "script"), left_out(report, "shell")
     assert (script["attacks"], shell["attacks"], script["benign"]) == (80, 80, 300)
     assert script["tpr_novelty"] < 0.1 < 0.9 < script["tpr_likeness"] and script["tpr"] < 0.1
@@ -315,16 +315,16 @@ def test_without_its_own_class_an_attack_is_judged_by_the_others(tmp_path):
     assert without["pooled"]["tpr"] == pytest.approx((script["tpr"] + shell["tpr"]) / 2, abs=1e-6)
     assert script["false_positives"] < shell["false_positives"], "a few benign notes read like script"
     assert without["pooled"]["false_positives"] == max(script["false_positives"], shell["false_positives"])
-    text = guard("eval", "--alpha", "0.01", "--svg", tmp_path / "plots", data).stdout
+    text = guard("eval", "--alpha", "0.05", "--svg", tmp_path / "plots", data).stdout
     assert plots(tmp_path / "plots") == {"notes-card.svg"}
     assert ">own class left out</text>" in (tmp_path / "plots" / "notes-card.svg").read_text()
     assert re.search(r"none of likeness is known for: odd \(80\)", text)
-    assert re.search(r"\n  script +0.01 +80 ", text) and "not built\n  own" not in text
+    assert re.search(r"\n  script +0.05 +80 ", text) and "not built\n  own" not in text
 
 
 def test_only_the_class_that_the_label_names_is_left_out(tmp_path):
     """The same attacks, labelled as the other kind: each is still known by its real class."""
-    report, = card("--alpha", "0.01", notes(tmp_path / "notes", [("xss", "cmdi"), ("cmdi", "xss")]))
+    report, = card("--alpha", "0.05", notes(tmp_path / "notes", [("xss", "cmdi"), ("cmdi", "xss")]))
     for name in ("script", "shell"):
         row = left_out(report, name)
         assert row["attacks"] == 80 and row["tpr_likeness"] > 0.9

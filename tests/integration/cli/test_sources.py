@@ -15,6 +15,7 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 from conftest import BIN, curl, wait_for  # noqa: E402
+from peak import peak_kib  # noqa: E402
 from test_cli import digest, guard, verdicts  # noqa: E402
 from traffic import Shop, write  # noqa: E402
 
@@ -165,23 +166,13 @@ def write_large(path, *parts):
     return path
 
 
-def peak_kib(path, pile):
-    """The most memory that learning took."""
-    done = subprocess.run([sys.executable, "-c", """if True:
-        import resource, subprocess, sys
-        subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL)
-        print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)""", BIN / "guard", "learn", "--pile", pile, path],
-                          capture_output=True, text=True, timeout=120, check=True)
-    return int(done.stdout)
-
-
 def test_a_long_har_document_needs_no_more_memory_than_a_short_one(tmp_path):
     exchanges = answered(anonymous(Shop(8), 60))
     for exchange in exchanges:
         exchange["response"]["body"] = json.dumps({"text": "x" * 50000})
     entries = ",".join(json.dumps(plain_entry(x)) for x in exchanges)
-    short = peak_kib(write_large(tmp_path / "short.har", (entries, 1)), tmp_path / "a.pile")
-    long = peak_kib(write_large(tmp_path / "long.har", (entries + ",", 19), (entries, 1)), tmp_path / "b.pile")
+    short = peak_kib("--pile", tmp_path / "a.pile", write_large(tmp_path / "short.har", (entries, 1)))
+    long = peak_kib("--pile", tmp_path / "b.pile", write_large(tmp_path / "long.har", (entries + ",", 19), (entries, 1)))
     assert (tmp_path / "long.har").stat().st_size > 50e6 and long < short + 4096, (short, long)
 
 

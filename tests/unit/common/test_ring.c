@@ -378,8 +378,11 @@ static void other_files_in_its_place_are_noticed(void **state)
     ring_writer_close(writer);
 
     writer = open_writer(fixture);
-    int fd = open(fixture->path, O_WRONLY);
-    assert_int_equal(pwrite(fd, "x", 1, 24), 1);
+    int fd = open(fixture->path, O_RDWR);
+    uint8_t byte; /* of its identity, which is random */
+    assert_int_equal(pread(fd, &byte, 1, 24), 1);
+    byte ^= 1;
+    assert_int_equal(pwrite(fd, &byte, 1, 24), 1);
     close(fd);
     ring_writer_touch(writer, 1000);
     assert_true(ring_writer_broken(writer));

@@ -113,7 +113,7 @@ static void test_budget(void **state)
     teach_scale(GUARD_SCALE_REQUESTS, 200);
     teach_scale(GUARD_SCALE_ALIKE, 0);
     assert_non_null(ask(INJECTED));
-    assert_in_range(answer.verdict->threshold, 395, 405);
+    assert_in_range(answer.verdict->threshold, 355, 365);
     assert_int_equal(answer.verdict->decision, GUARD_BLOCK);
     world_answer_free(&answer);
     struct ask longer = {"GET", "/search?username=tom&note=fffffffffffffffffffff", NULL, NULL,
@@ -139,6 +139,7 @@ static void test_faults(void **state)
         world_init(&world);
         world.model.service_strength[GUARD_RULE_LIKENESS] = MEASURED;
         world.cfg.without_likeness = cases[i].off;
+        world.cfg.alpha = 1e-6;
         policy = world_policy(&world);
         world_ask(&answer, policy, &asked);
         assert_non_null(world_finding(&answer, GUARD_RULE_FAULT, NULL));

@@ -56,12 +56,12 @@ static void test_rest(void **state)
     (void)state;
     start(1000000);
     gd_budget_spend(&header, &model, 1e-3, true);
-    assert_int_equal(header.threshold_alike, 400);
+    assert_int_equal(header.threshold_alike, 360);
     assert_int_equal(header.threshold, 300);
-    start(1000); /* three of so few are more than a tenth */
+    start(1000); /* three of so few are more than a quarter */
     gd_budget_spend(&header, &model, 1e-3, true);
-    assert_int_equal(header.threshold_alike, 400);
-    assert_int_equal(header.threshold, 305);
+    assert_int_equal(header.threshold_alike, 360);
+    assert_int_equal(header.threshold, 312);
 }
 
 /* Those that are, one in 50,000, are what they can use. */
@@ -73,20 +73,20 @@ static void test_measured(void **state)
     for (uint32_t i = 1; i < GUARD_SCALE_POINTS; i++)
         model.scale[GUARD_SCALE_ALIKE][i] =
             model.scale[GUARD_SCALE_ALIKE][i] < 470 ? 470 : model.scale[GUARD_SCALE_ALIKE][i];
-    gd_budget_spend(&header, &model, 2.1e-4, true);
+    gd_budget_spend(&header, &model, 1e-4, true);
     assert_in_range(header.threshold_alike, 0, GUARD_SCALE_STEP); /* so rare are all of them */
-    assert_in_range(header.threshold, 371, 373);                  /* the others have 1.9e-4 */
+    assert_in_range(header.threshold, 409, 411);                  /* the others have 8e-5 */
     measured(GUARD_SCALE_ALIKE, 100);
     gd_budget_spend(&header, &model, 1e-3, true);
-    assert_int_equal(header.threshold_alike, 500);
-    assert_int_equal(header.threshold, 305);
+    assert_int_equal(header.threshold_alike, 460);
+    assert_int_equal(header.threshold, 312);
 }
 
 static void test_switched_off(void **state)
 {
     (void)state;
     start(1000);
-    measured(GUARD_SCALE_ALONE, 50);
+    measured(GUARD_SCALE_REQUESTS, 50);
     gd_budget_spend(&header, &model, 1e-3, false);
     assert_int_equal(header.threshold, 350);
     assert_int_equal(header.threshold_alike, 300);
@@ -102,7 +102,7 @@ static void test_answers(void **state)
     model.answer_count = 1;
     gd_budget_spend(&header, &model, 1e-3, true);
     assert_int_equal(header.threshold_answer, 380);
-    assert_int_equal(header.threshold_alike, 412); /* a tenth of three quarters */
+    assert_int_equal(header.threshold_alike, 373); /* a quarter of three */
     assert_in_range(header.threshold, 312, 313);
 }
 
