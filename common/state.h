@@ -6,7 +6,8 @@
  *   bypass/<service>.json      a bypass in force: {"until_ms":…,"reason":…,"by":…}; works without
  * guardd
  *   rollback/<service>.json    a rollback in force: {"generation":…,"until_ms":…,"reason":…,"by":…}
- *   guardians/<service>.yaml   Guardian documents, written by people and the command line
+ *   reviews/<service>.json     what people accepted and refused of what is learned; by the command
+ * line guardians/<service>.yaml   Guardian documents, written by people and the command line
  *   keys/policy.pub, keys/policy.key   Ed25519; the secret is readable by guardd only
  *   piles/<service>.pile, guard.db, status.json, alerts.jsonl, audit.jsonl   written by guardd
  * (audit: and the command line)

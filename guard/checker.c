@@ -25,7 +25,8 @@ enum {
     CHECK_HOST,
     CHECK_LOG_FORMAT,
     CHECK_OUTBOUND,
-    CHECK_CLIENTS
+    CHECK_CLIENTS,
+    CHECK_REVIEW
 };
 
 static const struct option_spec options[] = {
@@ -42,6 +43,8 @@ static const struct option_spec options[] = {
     {"outbound", NULL, "the traffic is calls that the service makes"},
     {"clients", "on|off",
      "judge how clients behave, where times and clients are known (default on)"},
+    {"review", "FILE",
+     "what people accepted and refused (reviews/SERVICE.json of a state directory)"},
     {NULL, NULL, NULL},
 };
 
@@ -128,7 +131,7 @@ static bool open_policy(struct checking *checking, const struct arguments *argum
                                                 arguments->values[CHECK_PILE]);
         if (pile == NULL)
             return false;
-        model = pile_model(pile, guardian->support);
+        model = pile_model_by(pile, guardian->support, arguments->values[CHECK_REVIEW]);
         guard_pile_free(pile);
         if (model == NULL)
             return false;

@@ -23,7 +23,8 @@ enum {
     LEARN_HOST,
     LEARN_FORMAT,
     LEARN_AS,
-    LEARN_OUTBOUND
+    LEARN_OUTBOUND,
+    LEARN_REVIEW
 };
 
 static const struct option_spec options[] = {
@@ -40,6 +41,7 @@ static const struct option_spec options[] = {
     {"as", "P:I:S",
      "record as producer P, incarnation I, from sequence S on (hexadecimal:decimal:decimal)"},
     {"outbound", NULL, "the traffic is calls that the service makes"},
+    {"review", "FILE", "with what people accepted and refused (reviews/SERVICE.json)"},
     {NULL, NULL, NULL},
 };
 
@@ -225,7 +227,8 @@ static int finish(struct learning *learning, const struct traffic *traffic,
     if (guardian_path != NULL &&
         !write_guardian(learning, guardian_path, saved ? digest : NULL, support))
         return EXIT_FAILED;
-    struct guard_model *model = pile_model(learning->pile, support);
+    struct guard_model *model =
+        pile_model_by(learning->pile, support, arguments->values[LEARN_REVIEW]);
     if (model == NULL)
         return EXIT_FAILED;
     print_summary(learning, traffic, model, seconds);

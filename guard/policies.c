@@ -19,7 +19,8 @@ enum {
     POLICY_GENERATION,
     POLICY_OUTPUT,
     POLICY_MODE,
-    POLICY_CONFIGURED
+    POLICY_CONFIGURED,
+    POLICY_REVIEW
 };
 
 static const struct option_spec options[] = {
@@ -31,6 +32,7 @@ static const struct option_spec options[] = {
      "compile: the policy to write; key: the secret key to write, FILE.pub beside it"},
     {"mode", "MODE", "compile: observe, alert or block instead of the Guardian's"},
     {"configured-only", NULL, "compile: the Guardian's configured criteria alone"},
+    {"review", "FILE", "check, compile: what people accepted and refused (reviews/SERVICE.json)"},
     {NULL, NULL, NULL},
 };
 
@@ -113,7 +115,9 @@ static bool compile_with(const struct arguments *arguments, struct guard_arena *
     if (arguments->values[POLICY_CONFIGURED] == NULL) {
         struct guard_pile *pile = guardian_pile(&guardian, arguments->values[POLICY_GUARDIAN],
                                                 arguments->values[POLICY_PILE]);
-        model = pile != NULL ? pile_model(pile, guardian.support) : NULL;
+        model = pile != NULL
+                    ? pile_model_by(pile, guardian.support, arguments->values[POLICY_REVIEW])
+                    : NULL;
         guard_pile_free(pile);
         if (model == NULL)
             return false;
@@ -160,7 +164,9 @@ static int check(const struct arguments *arguments)
     bool said = rc != GUARD_OK && complain(0, "%s", err.text) == 0;
     if (rc == GUARD_OK && arguments->values[POLICY_PILE] != NULL) {
         struct guard_pile *pile = guardian_pile(&guardian, path, arguments->values[POLICY_PILE]);
-        model = pile != NULL ? pile_model(pile, guardian.support) : NULL;
+        model = pile != NULL
+                    ? pile_model_by(pile, guardian.support, arguments->values[POLICY_REVIEW])
+                    : NULL;
         guard_pile_free(pile);
         said = model == NULL;
         rc = model == NULL ? GUARD_E_STATE : GUARD_OK;

@@ -5,6 +5,7 @@
 #include "command.h"
 #include "common/file.h"
 #include "common/guardian_words.h"
+#include "common/review.h"
 
 #include <dirent.h>
 #include <stdio.h>
@@ -161,12 +162,49 @@ struct guard_pile *guardian_pile(const struct guard_guardian *guardian, const ch
 
 struct guard_model *pile_model(struct guard_pile *pile, uint32_t support)
 {
+    return pile_model_reviewed(pile, support, NULL);
+}
+
+struct guard_model *pile_model_reviewed(struct guard_pile *pile, uint32_t support,
+                                        const struct guard_review *review)
+{
     struct guard_model *model = NULL;
     struct guard_err err;
-    struct guard_learn_cfg cfg = {.alloc = heap_alloc(), .support = support};
+    struct guard_learn_cfg cfg = {.alloc = heap_alloc(), .support = support, .review = review};
     if (guard_learn(&model, pile, &cfg, &err) != GUARD_OK) {
         complain(0, "can't learn: %s", err.text);
         return NULL;
     }
+    return model;
+}
+
+static bool load_review(struct review_document *out, struct guard_arena *arena,
+                        const struct guard_pile *pile, const char *path)
+{
+    struct guard_err err;
+    struct guard_pile_stats stats;
+    if (review_load(out, path, arena, &err) != GUARD_OK)
+        return complain(0, "%s", err.text) != 0;
+    guard_pile_stats(pile, &stats);
+    return (out->service.len == stats.service.len &&
+            memcmp(out->service.ptr, stats.service.ptr, stats.service.len) == 0) ||
+           complain(0, "%s: names another service than \"%.*s\"", path, (int)stats.service.len,
+                    (const char *)stats.service.ptr) != 0;
+}
+
+struct guard_model *pile_model_by(struct guard_pile *pile, uint32_t support, const char *review)
+{
+    struct review_document document;
+    struct guard_alloc heap = heap_alloc();
+    struct guard_arena arena;
+    struct guard_model *model = NULL;
+    if (review == NULL)
+        return pile_model(pile, support);
+    guard_arena_init(&arena, &heap, (size_t)8 << 20);
+    if (load_review(&document, &arena, pile, review)) {
+        const struct guard_review said = {document.entries, document.count};
+        model = pile_model_reviewed(pile, support, &said);
+    }
+    guard_arena_reset(&arena);
     return model;
 }

@@ -23,5 +23,10 @@ struct guard_pile *guardian_pile(const struct guard_guardian *guardian, const ch
                                  const char *pile_path);
 /* NULL after a message. */
 struct guard_model *pile_model(struct guard_pile *pile, uint32_t support);
+/* With what people decided; review may be NULL. */
+struct guard_model *pile_model_reviewed(struct guard_pile *pile, uint32_t support,
+                                        const struct guard_review *review);
+/* With what the review document at the path says; NULL: none. It must be of that service. */
+struct guard_model *pile_model_by(struct guard_pile *pile, uint32_t support, const char *review);
 
 #endif

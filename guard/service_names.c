@@ -15,7 +15,8 @@ enum { NAMES_MAX = 1024, LIST_MAX = 1024 };
 static const struct {
     const char *folder;
     const char *suffix;
-} kinds[] = {{"guardians", ".yaml"}, {"piles", ".pile"}, {"policies", ".policy"}};
+} kinds[] = {
+    {"guardians", ".yaml"}, {"piles", ".pile"}, {"policies", ".policy"}, {"reviews", ".json"}};
 
 struct names {
     char (*items)[STATE_SERVICE_MAX + 1];

@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SHOW_PILE, SHOW_SERVICE, SHOW_STATE, SHOW_SUPPORT, SHOW_GUARDIAN };
+enum { SHOW_PILE, SHOW_SERVICE, SHOW_STATE, SHOW_SUPPORT, SHOW_GUARDIAN, SHOW_REVIEW };
 enum { NAME_CAP = 2560 }; /* the longest template */
 
 static const struct option_spec options[] = {
@@ -23,6 +23,7 @@ static const struct option_spec options[] = {
     {"state", "DIR", "state directory (default $GUARD_STATE or /var/lib/guard)"},
     {"support", "N", "clients that must vouch for a thing: 1 to 4 (default 4)"},
     {"guardian", "G.yaml", "show what people say in this Guardian, too, or alone"},
+    {"review", "FILE", "with what people accepted and refused (reviews/SERVICE.json)"},
     {NULL, NULL, NULL},
 };
 
@@ -130,7 +131,9 @@ static int run(const struct arguments *arguments)
     }
     struct guard_pile *pile = pile_open(file, &cfg, NULL);
     struct guard_model *model =
-        pile != NULL ? pile_model(pile, support != NULL ? (uint32_t)(support[0] - '0') : 4) : NULL;
+        pile != NULL ? pile_model_by(pile, support != NULL ? (uint32_t)(support[0] - '0') : 4,
+                                     arguments->values[SHOW_REVIEW])
+                     : NULL;
     int status = model != NULL ? EXIT_GOOD : EXIT_FAILED;
     if (model != NULL)
         print_model(model);

@@ -65,6 +65,8 @@ static void print_service(const char *dir, const struct document_node *service,
            number_of(service, "progress") * 100);
     if (text_of(service, "guardian_error")[0] != '\0')
         printf("  Guardian refused: %s\n", text_of(service, "guardian_error"));
+    if (text_of(service, "review_error")[0] != '\0')
+        printf("  Review refused: %s\n", text_of(service, "review_error"));
     print_bypass(dir, name, arena);
     const struct document_node *endpoints = member_of(service, "endpoints");
     for (const struct document_node *node = endpoints != NULL ? endpoints->first : NULL;

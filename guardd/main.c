@@ -153,6 +153,7 @@ static void tick(struct daemon *daemon)
     if (elapsed(&daemon->scanned_ms, now, SCAN_MS)) {
         intake_scan(&daemon->intake);
         services_watch_guardians(&daemon->services);
+        services_watch_reviews(&daemon->services);
         services_watch_rollbacks(&daemon->services, now);
     }
     bool more = intake_read(&daemon->intake, RECORDS_PER_TICK, INTAKE_MS);

@@ -35,7 +35,9 @@ static bool learning_due(const struct service *service, uint64_t exchanges, uint
 
 static bool learn(struct service *service, const struct guard_pile_stats *stats, uint64_t now_ms)
 {
-    struct guard_learn_cfg cfg = {.alloc = heap_alloc(), .support = service->guardian.support};
+    struct guard_review review = service_review(service);
+    struct guard_learn_cfg cfg = {
+        .alloc = heap_alloc(), .support = service->guardian.support, .review = &review};
     struct guard_model *model = NULL;
     struct guard_err err;
     service->learned_ms = now_ms;

@@ -83,8 +83,9 @@ static enum guard_rc restore(void *ctx, struct guard_span bytes, struct guard_er
     struct restoring *restoring = ctx;
     struct service *service = restoring->service;
     struct guard_pile_cfg pile_cfg = {.alloc = heap_alloc(), .service = service->name};
-    struct guard_learn_cfg learn_cfg = {.alloc = heap_alloc(),
-                                        .support = service->guardian.support};
+    struct guard_review review = service_review(service);
+    struct guard_learn_cfg learn_cfg = {
+        .alloc = heap_alloc(), .support = service->guardian.support, .review = &review};
     struct guard_pile *pile = NULL;
     memcpy(pile_cfg.key, service->key, GUARD_KEY_BYTES);
     GUARD_TRY(guard_pile_decode(&pile, &pile_cfg, bytes, err));

@@ -22,6 +22,7 @@ static void service_free(struct service *service)
     guard_model_free(service->rollback.model);
     free(service->snapshot.bytes);
     guard_arena_reset(&service->guardian_arena);
+    guard_arena_reset(&service->review_arena);
     clients_free(&service->clients);
     free(service);
 }
@@ -36,6 +37,7 @@ static struct service *service_new(struct guard_span name, const uint8_t key[GUA
     service->name = (struct guard_span){(const uint8_t *)service->name_text, name.len};
     memcpy(service->key, key, GUARD_KEY_BYTES);
     guard_arena_init(&service->guardian_arena, &heap, (size_t)8 << 20);
+    guard_arena_init(&service->review_arena, &heap, (size_t)8 << 20);
     guard_guardian_default(&service->guardian, service->name);
     return service;
 }

@@ -9,6 +9,7 @@
 #include "keys.h"
 #include "store.h"
 
+#include "common/review.h"
 #include "common/state.h"
 
 #include <guard/guardian.h>
@@ -61,7 +62,11 @@ struct service {
     struct guard_arena guardian_arena;
     uint64_t guardian_stamp;       /* of the file that was read; 0 = none */
     struct guard_err guardian_err; /* why the newest document isn't in force; "" when it is */
-    uint64_t refused;              /* records that the pile refused */
+    struct review_document review; /* what people decided of what waits */
+    struct guard_arena review_arena;
+    uint64_t review_stamp;       /* of the file that was read; 0 = none */
+    struct guard_err review_err; /* as guardian_err */
+    uint64_t refused;            /* records that the pile refused */
     struct service_clients clients;
     uint64_t day; /* of the newest record, since 1970; 0 = none had a time */
 };
@@ -89,6 +94,10 @@ void services_observe(struct services *services, uint64_t producer, uint64_t inc
 /* Services that have a Guardian document but no traffic yet become known; changed documents are
  * read. */
 void services_watch_guardians(struct services *services);
+/* Changed decisions of people on what waits are read. */
+void services_watch_reviews(struct services *services);
+/* Those in force; valid until they are read anew. */
+struct guard_review service_review(const struct service *service);
 /* Begins and ends rollbacks, as their documents and the breakers say. */
 void services_watch_rollbacks(struct services *services, uint64_t now_ms);
 /* What a file's state is told apart by; never 0. */

@@ -60,6 +60,18 @@ static void write_generations(struct json_writer *json, const struct service *se
     json_integer(json, "rolled_back_to", (int64_t)service->rollback.generation);
 }
 
+static void write_review(struct json_writer *json, const struct service *service)
+{
+    uint32_t accepted = 0;
+    for (uint32_t i = 0; i < service->review.count; i++)
+        accepted += service->review.entries[i].decision == GUARD_REVIEW_ACCEPTED;
+    json_text(json, "review_error", service->review_err.text);
+    json_open(json, "review", '{');
+    json_integer(json, "accepted", accepted);
+    json_integer(json, "refused", service->review.count - accepted);
+    json_close(json, '}');
+}
+
 static void write_service(struct json_writer *json, const struct service *service)
 {
     struct guard_pile_stats stats;
@@ -77,6 +89,7 @@ static void write_service(struct json_writer *json, const struct service *servic
     json_bool(json, "overflowed", stats.overflowed);
     json_integer(json, "memory", (int64_t)stats.memory);
     json_text(json, "guardian_error", service->guardian_err.text);
+    write_review(json, service);
     write_generations(json, service);
     if (service->model != NULL) {
         write_model(json, service->model);

@@ -5,6 +5,7 @@
 #define GUARD_MODEL_H
 
 #include <guard/pile.h>
+#include <guard/review.h>
 #include <guard/verdict.h>
 
 enum {
@@ -125,12 +126,18 @@ struct guard_model {
     uint32_t *client_prefixes; /* keyed hashes (low 32 bits), sorted, when closed */
     uint32_t client_prefix_count;
     uint8_t client_key[16];
+    /* What waits for its support, and what people decided about, so far as it is in the pile; the
+       most clients first. */
+    struct guard_review_pending *pending;
+    uint32_t pending_count;
+    uint32_t pending_total; /* with those that there was no room for */
 };
 
 struct guard_learn_cfg {
     struct guard_alloc alloc;
     uint32_t support;    /* D: distinct clients before anything is trusted; 0 = 4 (1..4) */
     uint32_t epochs_min; /* 0 = 2 */
+    const struct guard_review *review; /* what people decided; may be NULL. Needed for the call */
 };
 
 /* GUARD_E_NOMEM, GUARD_E_LIMIT. *out is owned by the caller. */

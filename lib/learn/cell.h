@@ -72,6 +72,7 @@ struct gd_cell {
     bool dropped;    /* children were pushed out of a full table: dropped_kinds says which */
     uint8_t depth;   /* 0 for SERVICE */
     bool going;      /* gd_tree_sweep takes it */
+    uint8_t review;  /* of a sum: what people decided, see learn/review.h; of a cell 0 */
     uint32_t stamp;  /* of the record that touched it last; not a part of the pile's content */
     uint32_t epochs; /* bit per index of the pile's epoch table */
     uint64_t count;  /* records in which it was seen */

@@ -234,6 +234,8 @@ struct harvest {
     uint32_t owner;
     bool answer;
     struct gd_draft_field *parent;
+    struct gd_review_spot spot; /* of the message; of the parent, where there is one */
+    uint32_t waiver;
 };
 
 static int order_names(const void *left, const void *right)
@@ -271,20 +273,46 @@ static bool takes(const struct harvest *harvest, const struct gd_cell *name)
     return name->location != GUARD_LOCATION_PATH || is_wildcard_segment(harvest->node, name->text);
 }
 
-/* Whose values at a name teach nothing. */
-static enum guard_rc find_suspects(struct gd_suspects *suspects, const struct gd_draft *draft,
-                                   const struct gd_group *name)
+/* Whose values at a name teach nothing. What people accepted they vouch for: a field that has no
+ * support but by such, and what may be read there. */
+static enum guard_rc find_suspects(struct gd_suspects *suspects, const struct harvest *harvest,
+                                   const struct gd_group *name, const struct gd_review_spot *spot)
 {
+    const struct gd_draft *draft = harvest->draft;
+    const struct gd_trust *trust = &draft->meter.trust;
     struct gd_groups likeness, classes;
+    struct gd_cell rest = name->sum;
     *suspects = (struct gd_suspects){.count = 0};
+    if (harvest->answer)
+        return GUARD_OK;
     GUARD_TRY(gd_group_children(&likeness, name, GD_KIND_LIKENESS, draft->arena));
+    gd_review_mark(trust->review, spot, GUARD_REVIEW_LIKENESS, &likeness);
+    gd_review_drop_accepted(&likeness);
     if (likeness.count == 0)
         return GUARD_OK;
     GUARD_TRY(gd_group_children(&classes, name, GD_KIND_CLASS, draft->arena));
-    return gd_suspects_find(suspects, &draft->meter.trust, name, &likeness, &classes, draft->arena);
+    GUARD_TRY(gd_suspects_find(suspects, trust, name, &likeness, &classes, draft->arena));
+    rest.review = 0;
+    (void)gd_suspects_leave(suspects, &rest);
+    if ((name->sum.review & GD_REVIEW_ACCEPTED) != 0 && !gd_supported(trust, &rest))
+        suspects->count = 0;
+    return GUARD_OK;
+}
+
+/* Before anything of the field is measured. */
+static enum guard_rc review_field(const struct harvest *harvest, struct gd_draft_field *field,
+                                  const struct gd_suspects *suspects)
+{
+    const struct gd_trust *trust = &harvest->draft->meter.trust;
+    if (trust->review == NULL)
+        return GUARD_OK;
+    field->waiver = harvest->waiver | gd_review_waiver(trust, &field->group.sum);
+    GUARD_TRY(gd_review_values(trust, &field->spot, field->kinds, field->waiver, suspects));
+    return gd_review_names(trust, &field->spot, &field->kinds[GD_KIND_NAME], field->waiver);
 }
 
 static enum guard_rc add_field(struct harvest *harvest, const struct gd_group *group,
+                               const struct gd_review_spot *spot,
                                const struct gd_suspects *suspects, bool trusted)
 {
     struct gd_draft *draft = harvest->draft;
@@ -303,9 +331,30 @@ static enum guard_rc add_field(struct harvest *harvest, const struct gd_group *g
     harvest->fields->count++;
     GUARD_TRY(fold_kinds(field->kinds, group, GD_KIND_NAME, GD_KIND_ITEMS, draft->arena));
     GUARD_TRY(fold_kinds(field->kinds, group, GD_KIND_LIKENESS, GD_KIND_LIKENESS, draft->arena));
+    field->spot = *spot;
+    if (trusted)
+        GUARD_TRY(review_field(harvest, field, suspects));
     for (uint32_t kind = GD_KIND_NAME; suspects->count > 0 && kind < GD_KIND_COUNT; kind++)
         gd_suspects_leave_all(suspects, &field->kinds[kind]);
     return trusted ? measure_field(draft, field, harvest->owner, harvest->answer) : GUARD_OK;
+}
+
+/* What people refused says nothing of what is usual. */
+static bool is_refused(const struct gd_cell *sum)
+{
+    return (sum->review & GD_REVIEW_REFUSED) != 0;
+}
+
+/* One that waits, or that people decided about. */
+static enum guard_rc list_name(const struct harvest *harvest, struct gd_group *name,
+                               const struct gd_review_spot *spot,
+                               const struct gd_suspects *suspects)
+{
+    const struct gd_groups one = {name, 1};
+    /* A segment of the path has no name that a client chose. */
+    if (name->sum.location == GUARD_LOCATION_PATH)
+        return GUARD_OK;
+    return gd_review_list(&harvest->draft->meter.trust, spot, GUARD_REVIEW_NAME, &one, 0, suspects);
 }
 
 /* Sorts the names in place; their order has no meaning but that it is the model's. */
@@ -316,13 +365,16 @@ static enum guard_rc add_names(struct harvest *harvest, struct gd_groups *names,
     for (uint32_t i = 0; i < names->count; i++) {
         struct gd_group *name = &names->items[i];
         struct gd_suspects suspects = {.count = 0};
+        struct gd_review_spot spot;
         if (!takes(harvest, &name->sum))
             continue;
-        if (!harvest->answer)
-            GUARD_TRY(find_suspects(&suspects, draft, name));
+        GUARD_TRY(
+            gd_review_field_spot(&spot, draft->meter.trust.review, &harvest->spot, &name->sum));
+        GUARD_TRY(find_suspects(&suspects, harvest, name, &spot));
+        GUARD_TRY(list_name(harvest, name, &spot, &suspects));
         (void)gd_suspects_leave(&suspects, &name->sum);
         bool trusted = gd_trusted(&draft->meter.trust, &name->sum);
-        if (!trusted && !harvest->answer)
+        if (!trusted && !harvest->answer && !is_refused(&name->sum))
             GUARD_TRY(gd_unknown_measure(draft, name, harvest->owner));
         if (!trusted && (!gd_pending(&draft->meter.trust, &name->sum) ||
                          draft->pending_count >= GD_MODEL_PENDING_MAX))
@@ -332,7 +384,7 @@ static enum guard_rc add_names(struct harvest *harvest, struct gd_groups *names,
             continue;
         }
         draft->pending_count += !trusted;
-        GUARD_TRY(add_field(harvest, name, &suspects, trusted));
+        GUARD_TRY(add_field(harvest, name, &spot, &suspects, trusted));
     }
     return GUARD_OK;
 }
@@ -346,6 +398,8 @@ static enum guard_rc add_tree(struct harvest *harvest, struct gd_groups *names)
             continue;
         harvest->parent = field;
         harvest->whole = &field->place->exposure;
+        harvest->spot = field->spot;
+        harvest->waiver = field->waiver;
         GUARD_TRY(add_names(harvest, &field->kinds[GD_KIND_NAME], &field->cut));
     }
     return GUARD_OK;
@@ -403,7 +457,9 @@ static enum guard_rc measure_message(struct gd_draft *draft, struct gd_draft_end
                               .whole = &place->exposure,
                               .node = endpoint->node,
                               .owner = place->owner,
-                              .answer = place->answer};
+                              .answer = place->answer,
+                              .spot = endpoint->spot,
+                              .waiver = endpoint->waiver};
     return add_tree(&harvest, &kinds[GD_KIND_NAME]);
 }
 
@@ -416,6 +472,29 @@ static enum guard_rc measure_endpoint(struct gd_draft *draft, struct gd_draft_en
     GUARD_TRY(gd_measure_tail(meter, &endpoint->place, GUARD_RULE_LATENCY, &kinds[GD_KIND_LATENCY],
                               GD_END_HIGH, 2));
     return measure_message(draft, endpoint);
+}
+
+/* Of a message, before anything of it is measured. */
+static enum guard_rc review_message(const struct gd_draft *draft,
+                                    struct gd_draft_endpoint *endpoint)
+{
+    static const struct {
+        enum guard_review_kind kind;
+        enum gd_kind cells;
+    } kinds[] = {{GUARD_REVIEW_CONTENT_TYPE, GD_KIND_MEDIA},
+                 {GUARD_REVIEW_FAULT, GD_KIND_FAULT},
+                 {GUARD_REVIEW_LEAK, GD_KIND_LEAK}};
+    const struct gd_trust *trust = &draft->meter.trust;
+    for (uint32_t kind = GD_KIND_MEDIA; kind <= GD_KIND_LEAK; kind++)
+        gd_review_waive(&endpoint->kinds[kind], kind == GD_KIND_NAME ? 0 : endpoint->waiver);
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        struct gd_groups *groups = &endpoint->kinds[kinds[i].cells];
+        gd_review_mark(trust->review, &endpoint->spot, kinds[i].kind, groups);
+        GUARD_TRY(gd_review_list(trust, &endpoint->spot, kinds[i].kind, groups, 0, NULL));
+    }
+    gd_review_waive(&endpoint->kinds[GD_KIND_ANSWER], endpoint->waiver);
+    return gd_review_names(trust, &endpoint->spot, &endpoint->kinds[GD_KIND_NAME],
+                           endpoint->waiver);
 }
 
 static enum guard_rc add_endpoint(struct gd_draft *draft, const struct gd_template *node,
@@ -438,8 +517,12 @@ static enum guard_rc add_endpoint(struct gd_draft *draft, const struct gd_templa
     endpoint->place.owner = 1 + endpoint->index;
     endpoint->place.order = ++draft->place_count;
     if (!endpoint->trusted)
-        return gd_unknown_measure(draft, method, 0);
+        return is_refused(&method->sum) ? GUARD_OK : gd_unknown_measure(draft, method, 0);
     GUARD_TRY(fold_kinds(endpoint->kinds, method, GD_KIND_MEDIA, GD_KIND_ANSWER, draft->arena));
+    endpoint->waiver = node->waiver | gd_review_waiver(&draft->meter.trust, &method->sum);
+    endpoint->spot.method = method->sum.text;
+    GUARD_TRY(gd_template_text(&endpoint->spot.template_text, node, draft->arena));
+    GUARD_TRY(review_message(draft, endpoint));
     return measure_endpoint(draft, endpoint);
 }
 
@@ -462,6 +545,12 @@ static enum guard_rc add_answer(struct gd_draft *draft, const struct gd_draft_en
     draft->last_answer = answer;
     draft->answer_count++;
     GUARD_TRY(fold_kinds(answer->kinds, group, GD_KIND_MEDIA, GD_KIND_LEAK, draft->arena));
+    if (endpoint != NULL) {
+        answer->spot = endpoint->spot;
+        answer->waiver = endpoint->waiver;
+    }
+    answer->spot.status = (uint32_t)group->sum.code;
+    GUARD_TRY(review_message(draft, answer));
     GUARD_TRY(gd_measure_set(&draft->answers_meter, &answer->place, GUARD_RULE_LEAK,
                              &answer->kinds[GD_KIND_LEAK], NULL, 1));
     return measure_message(draft, answer);
@@ -613,6 +702,11 @@ static enum guard_rc measure_service(struct gd_draft *draft)
         gd_group_children(&kinds[GD_KIND_FAULT], &draft->service, GD_KIND_FAULT, draft->arena));
     GUARD_TRY(
         gd_group_children(&kinds[GD_KIND_CLIENT], &draft->service, GD_KIND_CLIENT, draft->arena));
+    const struct gd_review_spot whole = {.status = 0};
+    gd_review_mark(meter->trust.review, &whole, GUARD_REVIEW_FAULT, &kinds[GD_KIND_FAULT]);
+    GUARD_TRY(
+        gd_review_list(&meter->trust, &whole, GUARD_REVIEW_FAULT, &kinds[GD_KIND_FAULT], 0, NULL));
+    GUARD_TRY(gd_review_names(&meter->trust, &whole, &kinds[GD_KIND_NAME], 0));
     struct gd_place *place = &draft->service_place;
     uint32_t locations =
         locations_of(&kinds[GD_KIND_NAME], &meter->trust) & ~(1u << GUARD_LOCATION_PATH);
@@ -642,8 +736,10 @@ enum guard_rc gd_draft_make(struct gd_draft *draft, const struct gd_cell *servic
     GUARD_TRY(gd_templates_fold(&draft->templates, service, &draft->meter.trust, draft->arena));
     for (struct gd_template *node = draft->templates.root; node != NULL; node = node->next) {
         GUARD_TRY(add_node(draft, node));
-        for (uint32_t i = 0; i < node->pending.count; i++)
-            GUARD_TRY(gd_unknown_measure(draft, &node->pending.items[i], 0));
+        for (uint32_t i = 0; i < node->pending.count; i++) {
+            if (!is_refused(&node->pending.items[i].sum))
+                GUARD_TRY(gd_unknown_measure(draft, &node->pending.items[i], 0));
+        }
         for (uint32_t i = 0; i < node->methods.count; i++) {
             if (draft->endpoint_count < GD_MODEL_ENDPOINTS_MAX)
                 GUARD_TRY(add_endpoint(draft, node, &node->methods.items[i]));

@@ -5,6 +5,7 @@
 #define GD_LEARN_DRAFT_H
 
 #include "learn/measure.h"
+#include "learn/review.h"
 #include "learn/templates.h"
 
 enum {
@@ -18,7 +19,9 @@ struct gd_draft_field {
     struct gd_group group;
     struct gd_draft_field *parent;
     struct gd_draft_field *next;
-    uint32_t index; /* in the model */
+    struct gd_review_spot spot; /* what people call it */
+    uint32_t waiver;            /* see gd_review_waive: of what lies below */
+    uint32_t index;             /* in the model */
     bool trusted;
     bool cut; /* members with support were left out */
     struct gd_groups kinds[GD_KIND_COUNT];
@@ -47,6 +50,8 @@ struct gd_draft_endpoint {
     uint32_t index; /* among the endpoints */
     struct gd_draft_endpoint *next;
     bool trusted;
+    struct gd_review_spot spot;
+    uint32_t waiver; /* see gd_review_waive: of what lies below */
     struct gd_groups kinds[GD_KIND_COUNT];
     struct gd_place place;
     struct gd_draft_fields fields;

@@ -31,6 +31,7 @@ void gd_sum_add(struct gd_cell *into, const struct gd_cell *from)
         into->count = UINT64_MAX;
     into->epochs |= from->epochs;
     into->trusted = into->trusted || from->trusted;
+    into->review |= from->review;
     into->dropped = into->dropped || from->dropped;
     into->dropped_kinds |= from->dropped_kinds;
     into->tag_count = (uint8_t)unite_lowest(into->tags, into->tag_count, from->tags,

@@ -4,6 +4,7 @@
 #include "learn/measure.h"
 
 #include "base/arena.h"
+#include "learn/review.h"
 #include "learn/scale.h"
 #include "sketch/bucket.h"
 
@@ -189,6 +190,12 @@ static bool unheard(const struct gd_meter *meter, enum guard_rule rule,
                                              : gd_borderline(&meter->trust, element);
 }
 
+/* What people refused is no false alarm, however many do it. */
+static bool counts(const struct gd_cell *element, bool (*applies)(const struct gd_cell *element))
+{
+    return (element->review & GD_REVIEW_REFUSED) == 0 && (applies == NULL || applies(element));
+}
+
 enum guard_rc gd_measure_set(const struct gd_meter *meter, struct gd_place *place,
                              enum guard_rule rule, const struct gd_groups *elements,
                              bool (*applies)(const struct gd_cell *element), uint32_t least)
@@ -198,14 +205,14 @@ enum guard_rc gd_measure_set(const struct gd_meter *meter, struct gd_place *plac
     for (struct stroll stroll = {.exposure = &place->exposure}; stroll_next(&stroll);) {
         for (uint32_t i = 0; i < elements->count; i++) {
             const struct gd_cell *element = &elements->items[i].sum;
-            if ((applies == NULL || applies(element)) && first_epoch(element) == stroll.epoch)
+            if (counts(element, applies) && first_epoch(element) == stroll.epoch)
                 tally_add(&tally, element);
         }
         GUARD_TRY(note_epoch(meter, place, rule, &stroll, &tally, least));
     }
     for (uint32_t i = 0; i < elements->count; i++) {
         const struct gd_cell *element = &elements->items[i].sum;
-        if (applies != NULL && !applies(element))
+        if (!counts(element, applies))
             continue;
         if (gd_borderline(&meter->trust, element))
             tally_add(&tally, element);

@@ -82,25 +82,6 @@ static enum guard_rc write_nodes(struct writing *writing)
     return GUARD_OK;
 }
 
-static enum guard_rc template_text(struct guard_span *out, const struct gd_template *node,
-                                   struct guard_arena *arena)
-{
-    size_t len = 0;
-    for (const struct gd_template *at = node; at->parent != NULL; at = at->parent)
-        len += 1 + at->text.len;
-    uint8_t *text = gd_arena_get(arena, len);
-    if (text == NULL)
-        return GUARD_E_NOMEM;
-    *out = gd_span(text, len);
-    for (const struct gd_template *at = node; at->parent != NULL; at = at->parent) {
-        len -= 1 + at->text.len;
-        text[len] = '/';
-        if (at->text.len > 0)
-            memcpy(text + len + 1, at->text.ptr, at->text.len);
-    }
-    return GUARD_OK;
-}
-
 /* "a.b[].c": members after a dot, elements as "[]"; cut when it gets too long for people. */
 static enum guard_rc path_text(struct guard_model_field *out,
                                const struct guard_model_field *parent, struct guard_arena *arena)
@@ -255,7 +236,7 @@ static enum guard_rc write_endpoint(struct writing *writing, struct guard_model_
 {
     const struct gd_cell *sum = &endpoint->group.sum;
     GUARD_TRY(copy(&out->method, sum->text, writing->arena));
-    GUARD_TRY(template_text(&out->template_text, endpoint->node, writing->arena));
+    GUARD_TRY(gd_template_text(&out->template_text, endpoint->node, writing->arena));
     out->node = endpoint->node->index;
     out->answer_of = GUARD_NO_INDEX;
     out->exchanges = endpoint->place.exposure.records;
@@ -401,6 +382,54 @@ static enum guard_rc write_head(struct writing *writing, const struct gd_model_s
     return copy(&model->service, source->service, writing->arena);
 }
 
+static int order_pending(const void *left, const void *right)
+{
+    const struct guard_review_pending *a = left;
+    const struct guard_review_pending *b = right;
+    if (a->clients != b->clients)
+        return a->clients > b->clients ? -1 : 1;
+    if (a->records != b->records)
+        return a->records > b->records ? -1 : 1;
+    const struct guard_review_element *x = &a->element, *y = &b->element;
+    const struct guard_span texts[][2] = {{x->template_text, y->template_text},
+                                          {x->method, y->method},
+                                          {x->name, y->name},
+                                          {x->text, y->text}};
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        int order = gd_span_compare(texts[i][0], texts[i][1]);
+        if (order != 0)
+            return order;
+    }
+    const uint32_t numbers[][2] = {{x->status, y->status},
+                                   {(uint32_t)x->location, (uint32_t)y->location},
+                                   {(uint32_t)x->kind, (uint32_t)y->kind},
+                                   {x->code, y->code}};
+    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+        if (numbers[i][0] != numbers[i][1])
+            return numbers[i][0] < numbers[i][1] ? -1 : 1;
+    }
+    return 0;
+}
+
+static enum guard_rc write_pending(struct writing *writing, const struct gd_review *review)
+{
+    struct guard_model *model = writing->model;
+    model->pending_total = review->total;
+    model->pending = zeroed(writing->arena, review->listed + 1u, sizeof(*model->pending));
+    if (model->pending == NULL)
+        return GUARD_E_NOMEM;
+    for (const struct gd_review_item *item = review->first; item != NULL; item = item->next) {
+        struct guard_review_pending *out = &model->pending[model->pending_count++];
+        *out = item->pending;
+        struct guard_span *texts[] = {&out->element.method, &out->element.template_text,
+                                      &out->element.name, &out->element.text};
+        for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+            GUARD_TRY(copy(texts[i], *texts[i], writing->arena));
+    }
+    gd_sort(model->pending, sizeof(*model->pending), model->pending_count, order_pending);
+    return GUARD_OK;
+}
+
 static enum guard_rc begin_meter(struct gd_meter *meter, const struct gd_trust *trust,
                                  struct guard_arena *arena)
 {
@@ -418,9 +447,13 @@ static enum guard_rc settle(const struct gd_meter *meter)
     return gd_firings_settle(meter->firings, &meter->trust, meter->pools, meter->arena);
 }
 
-static enum guard_rc make(struct writing *writing, const struct gd_model_source *source)
+static enum guard_rc make(struct writing *writing, const struct gd_model_source *source,
+                          const struct guard_review *said)
 {
     struct gd_draft *draft = writing->draft;
+    struct gd_review review;
+    GUARD_TRY(gd_review_init(&review, said, draft->arena));
+    draft->meter.trust.review = &review;
     GUARD_TRY(begin_meter(&draft->meter, &draft->meter.trust, draft->arena));
     GUARD_TRY(begin_meter(&draft->answers_meter, &draft->meter.trust, draft->arena));
     GUARD_TRY(gd_draft_make(draft, source->root));
@@ -439,7 +472,8 @@ static enum guard_rc make(struct writing *writing, const struct gd_model_source 
     GUARD_TRY(write_nodes(writing));
     GUARD_TRY(write_endpoints(writing));
     GUARD_TRY(write_service(writing));
-    return write_answers(writing);
+    GUARD_TRY(write_answers(writing));
+    return write_pending(writing, &review);
 }
 
 enum guard_rc gd_model_build(struct guard_model **out, const struct gd_model_source *source,
@@ -447,6 +481,9 @@ enum guard_rc gd_model_build(struct guard_model **out, const struct gd_model_sou
 {
     uint32_t support = cfg->support == 0 ? SUPPORT_DEFAULT : cfg->support;
     *out = NULL;
+    if (cfg->review != NULL && cfg->review->count > GUARD_REVIEW_ENTRIES_MAX)
+        return guard_fail(err, GUARD_E_LIMIT, "more than %d decisions",
+                          (int)GUARD_REVIEW_ENTRIES_MAX);
     if (support > SUPPORT_DEFAULT || cfg->epochs_min > GD_EPOCHS_MAX)
         return guard_fail(err, GUARD_E_RANGE,
                           "support must be 1 to 4 clients in at most 32 epochs");
@@ -464,7 +501,7 @@ enum guard_rc gd_model_build(struct guard_model **out, const struct gd_model_sou
     draft.meter.trust.epochs_min = cfg->epochs_min == 0 ? EPOCHS_DEFAULT : cfg->epochs_min;
     draft.meter.trust.anonymous = source->anonymous > 0;
     struct writing writing = {.model = &owner->model, .draft = &draft, .arena = &owner->arena};
-    enum guard_rc rc = make(&writing, source);
+    enum guard_rc rc = make(&writing, source, cfg->review);
     guard_arena_reset(&scratch);
     if (rc != GUARD_OK) {
         guard_model_free(&owner->model);

@@ -73,6 +73,55 @@ static void write_sets(struct guard_model_field *out, const struct gd_draft *dra
     }
 }
 
+/* An accepted character is one with any neighbour, until it has support of its own. */
+static void open_neighbours(struct guard_model_field *out, uint32_t code)
+{
+    for (uint32_t i = 0; i < GUARD_CLASS_COUNT; i++)
+        out->transitions[i] |= UINT64_C(1) << code;
+    out->transitions[code] = (UINT64_C(1) << GUARD_CLASS_COUNT) - 1;
+}
+
+static bool class_supported(const struct gd_draft *draft, const struct gd_draft_field *field,
+                            uint32_t code)
+{
+    const struct gd_groups *classes = &field->kinds[GD_KIND_CLASS];
+    for (uint32_t i = 0; i < classes->count; i++) {
+        if (classes->items[i].sum.code == code)
+            return gd_supported(&draft->meter.trust, &classes->items[i].sum);
+    }
+    return false;
+}
+
+/* What people accepted is normal also when the pile knows nothing of it, or no more. */
+static void write_accepted(struct guard_model_field *out, const struct gd_draft *draft,
+                           const struct gd_draft_field *field)
+{
+    const struct guard_review_entry *entry;
+    for (uint32_t at = 0;
+         (entry = gd_review_next(draft->meter.trust.review, &field->spot, &at)) != NULL;) {
+        uint32_t code = entry->element.code;
+        if (entry->decision != GUARD_REVIEW_ACCEPTED)
+            continue;
+        if (entry->element.kind == GUARD_REVIEW_CHARACTER && code < GUARD_CLASS_COUNT) {
+            out->classes |= UINT64_C(1) << code;
+            if (!class_supported(draft, field, code))
+                open_neighbours(out, code);
+        } else if (entry->element.kind == GUARD_REVIEW_PAIR && code >> 6 < GUARD_CLASS_COUNT &&
+                   (code & 63) < GUARD_CLASS_COUNT) {
+            out->transitions[code >> 6] |= UINT64_C(1) << (code & 63);
+        } else if (entry->element.kind == GUARD_REVIEW_TYPE && code < GUARD_TYPE_COUNT) {
+            out->types |= 1u << code;
+        } else if (entry->element.kind == GUARD_REVIEW_LIKENESS && code < GUARD_LIKENESS_COUNT) {
+            out->likeness |= 1u << code;
+        }
+    }
+    out->pending_classes &= ~out->classes;
+    out->pending_types &= ~out->types;
+    out->pending_likeness &= ~out->likeness;
+    for (uint32_t i = 0; i < GUARD_CLASS_COUNT; i++)
+        out->pending_transitions[i] &= ~out->transitions[i];
+}
+
 static bool limit(uint32_t *out, const struct gd_draft *draft, const struct gd_draft_field *field,
                   enum gd_kind kind, enum gd_end end)
 {
@@ -186,6 +235,8 @@ enum guard_rc gd_model_field_write(struct guard_model_field *out, const struct g
     out->support = gd_cell_weight(sum);
     out->trusted = field->trusted;
     write_sets(out, draft, field);
+    if (field->trusted)
+        write_accepted(out, draft, field);
     write_limits(out, draft, field, field->trusted);
     if (!field->trusted) {
         out->strength[GUARD_RULE_LIKENESS] =

@@ -6,6 +6,7 @@
 #include <guard/traffic.h>
 
 #include "base/arena.h"
+#include "learn/review.h"
 
 enum { TEXT_SHARE = 8, USERS_SHARE = 8 };
 
@@ -112,7 +113,7 @@ static bool is_suspect(const struct gd_suspects *suspects, uint32_t tag)
 bool gd_suspects_leave(const struct gd_suspects *suspects, struct gd_cell *sum)
 {
     uint32_t told = 0, honest = 0, count = 0;
-    if (suspects->count == 0 || sum->tag_count == 0)
+    if (suspects->count == 0 || sum->tag_count == 0 || (sum->review & GD_REVIEW_ACCEPTED) != 0)
         return true;
     for (uint32_t i = 0; i < sum->tag_count; i++) {
         told += sum->tags[i] <= suspects->bound;

@@ -21,7 +21,7 @@ GUARD_MUST_USE enum guard_rc
 gd_suspects_find(struct gd_suspects *suspects, const struct gd_trust *trust,
                  const struct gd_group *name, const struct gd_groups *likeness,
                  const struct gd_groups *classes, struct guard_arena *arena);
-/* Takes their tags from what was seen. False: nobody else saw it. */
+/* Takes their tags from what was seen, but of what people accepted. False: nobody else saw it. */
 bool gd_suspects_leave(const struct gd_suspects *suspects, struct gd_cell *sum);
 /* The same of all elements; those that nobody else saw are no elements any more. */
 void gd_suspects_leave_all(const struct gd_suspects *suspects, struct gd_groups *elements);

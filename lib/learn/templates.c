@@ -5,6 +5,7 @@
 #include "learn/templates.h"
 
 #include "base/arena.h"
+#include "learn/review.h"
 
 #include <guard/traffic.h>
 
@@ -176,17 +177,64 @@ static void sort_out(struct choice *choice)
     choice->types = choice->open ? 0 : joined_types(choice);
 }
 
+enum guard_rc gd_template_text(struct guard_span *out, const struct gd_template *node,
+                               struct guard_arena *arena)
+{
+    size_t len = 0;
+    for (const struct gd_template *at = node; at->parent != NULL; at = at->parent)
+        len += 1 + at->text.len;
+    uint8_t *text = gd_arena_get(arena, len);
+    if (text == NULL)
+        return GUARD_E_NOMEM;
+    *out = gd_span(text, len);
+    for (const struct gd_template *at = node; at->parent != NULL; at = at->parent) {
+        len -= 1 + at->text.len;
+        text[len] = '/';
+        if (at->text.len > 0)
+            memcpy(text + len + 1, at->text.ptr, at->text.len);
+    }
+    return GUARD_OK;
+}
+
 static int order_groups(const void *left, const void *right)
 {
     return gd_span_compare(((const struct gd_group *)left)->sum.text,
                            ((const struct gd_group *)right)->sum.text);
 }
 
+/* "{int}" for one type, "{}" for several and for any. */
+static struct guard_span wildcard_text(uint32_t types)
+{
+    for (size_t i = 0; i < sizeof(typed_segments) / sizeof(typed_segments[0]); i++) {
+        if (types == typed_segments[i].types)
+            return typed_segments[i].text;
+    }
+    return GUARD_SPAN_LITERAL("{}");
+}
+
+/* What people decided about segments here, and about what lies above. */
+static void review_segments(struct gd_groups *segments, const struct gd_template *node,
+                            const struct gd_trust *trust, const struct gd_review_spot *spot)
+{
+    gd_review_mark(trust->review, spot, GUARD_REVIEW_PATH, segments);
+    gd_review_waive(segments, node->waiver);
+}
+
+static enum guard_rc list_segments(const struct gd_template *node, const struct gd_trust *trust,
+                                   const struct gd_review_spot *spot)
+{
+    const struct gd_groups joined = {node->joined, node->joined == NULL ? 0 : 1};
+    GUARD_TRY(gd_review_list(trust, spot, GUARD_REVIEW_PATH, &node->pending, 0, NULL));
+    GUARD_TRY(gd_review_list(trust, spot, GUARD_REVIEW_PATH, &node->known, 0, NULL));
+    return gd_review_list(trust, spot, GUARD_REVIEW_PATH, &joined, 0, NULL);
+}
+
 static enum guard_rc choose(struct gd_template *node, const struct gd_trust *trust,
-                            struct guard_arena *arena)
+                            const struct gd_review_spot *spot, struct guard_arena *arena)
 {
     struct choice choice = {.trust = trust};
     GUARD_TRY(gd_group_children(&choice.children, &node->group, GD_KIND_SEGMENT, arena));
+    review_segments(&choice.children, node, trust, spot);
     size_t count = choice.children.count;
     if (count == 0)
         return GUARD_OK;
@@ -201,7 +249,10 @@ static enum guard_rc choose(struct gd_template *node, const struct gd_trust *tru
     gd_sort(choice.known, sizeof(*choice.known), choice.known_count, order_groups);
     node->known = (struct gd_groups){choice.known, choice.known_count};
     if (choice.joined_count > 0) {
+        struct gd_groups one = {joined, 1};
         GUARD_TRY(gd_group_join(joined, choice.joined, choice.joined_count, arena));
+        joined->sum.text = wildcard_text(choice.types);
+        review_segments(&one, node, trust, spot);
         if (gd_trusted(trust, &joined->sum)) {
             node->joined = joined;
             node->open = choice.open;
@@ -211,17 +262,7 @@ static enum guard_rc choose(struct gd_template *node, const struct gd_trust *tru
     }
     node->pending = (struct gd_groups){choice.pending, choice.pending_count};
     node->joined_types = choice.types;
-    return GUARD_OK;
-}
-
-/* "{int}" for one type, "{}" for several and for any. */
-static struct guard_span wildcard_text(uint32_t types)
-{
-    for (size_t i = 0; i < sizeof(typed_segments) / sizeof(typed_segments[0]); i++) {
-        if (types == typed_segments[i].types)
-            return typed_segments[i].text;
-    }
-    return GUARD_SPAN_LITERAL("{}");
+    return list_segments(node, trust, spot);
 }
 
 struct walk {
@@ -238,6 +279,7 @@ static enum guard_rc append(struct walk *walk, struct gd_template *parent,
     if (node == NULL)
         return GUARD_E_NOMEM;
     *node = (struct gd_template){.group = *group, .parent = parent, .text = group->sum.text};
+    node->waiver = parent == NULL ? 0 : parent->waiver | gd_review_waiver(walk->trust, &group->sum);
     node->index = walk->templates->count++;
     node->depth = parent == NULL ? 0 : parent->depth + 1;
     if (walk->last == NULL)
@@ -252,11 +294,16 @@ static enum guard_rc append(struct walk *walk, struct gd_template *parent,
 static enum guard_rc expand(struct walk *walk, struct gd_template *node)
 {
     struct gd_template *child;
+    struct gd_review_spot spot = {.status = 0};
+    GUARD_TRY(gd_template_text(&spot.template_text, node, walk->arena));
     GUARD_TRY(gd_group_children(&node->methods, &node->group, GD_KIND_METHOD, walk->arena));
     gd_sort(node->methods.items, sizeof(*node->methods.items), node->methods.count, order_groups);
+    gd_review_mark(walk->trust->review, &spot, GUARD_REVIEW_METHOD, &node->methods);
+    gd_review_waive(&node->methods, node->waiver);
+    GUARD_TRY(gd_review_list(walk->trust, &spot, GUARD_REVIEW_METHOD, &node->methods, 0, NULL));
     if (node->depth >= DEPTH_MAX)
         return GUARD_OK;
-    GUARD_TRY(choose(node, walk->trust, walk->arena));
+    GUARD_TRY(choose(node, walk->trust, &spot, walk->arena));
     for (uint32_t i = 0; i < node->known.count; i++) {
         node->cut = walk->templates->count == GD_TEMPLATES_MAX;
         if (node->cut)
@@ -271,7 +318,7 @@ static enum guard_rc expand(struct walk *walk, struct gd_template *node)
     GUARD_TRY(append(walk, node, node->joined, &child));
     child->wildcard = true;
     child->types = node->joined_types;
-    child->text = wildcard_text(child->types);
+    child->text = node->joined->sum.text;
     return GUARD_OK;
 }
 

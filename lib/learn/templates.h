@@ -24,6 +24,7 @@ struct gd_template {
     uint32_t joined_types;    /* the types of that child; 0 = any */
     bool open;                /* the wildcard child takes any segment */
     bool cut;                 /* children with support were left out of a full table */
+    uint32_t waiver;          /* see gd_review_waive: of what lies below */
 };
 
 struct gd_templates {
@@ -36,6 +37,9 @@ GUARD_MUST_USE enum guard_rc gd_templates_fold(struct gd_templates *out,
                                                const struct gd_cell *service,
                                                const struct gd_trust *trust,
                                                struct guard_arena *arena);
+/* "/users/{}"; "" of the root. GUARD_E_NOMEM. */
+GUARD_MUST_USE enum guard_rc
+gd_template_text(struct guard_span *out, const struct gd_template *node, struct guard_arena *arena);
 /* The bit of enum guard_type that a typed segment's text ("{int}") stands for, 0 for literals. */
 uint32_t gd_segment_types(struct guard_span text);
 /* The METHOD cells in and below the template. GUARD_E_NOMEM. */

@@ -2,6 +2,7 @@
 /* Support by distinct units: one client, however loud, teaches nothing. */
 #include "learn/trust.h"
 
+#include "learn/review.h"
 #include "sketch/kmv.h"
 
 enum { RECORDS_PENDING = 3 }; /* without a client */
@@ -34,18 +35,33 @@ uint64_t gd_records(const struct gd_cell *sum)
     return sum->count < most ? sum->count : most;
 }
 
-bool gd_trusted(const struct gd_trust *trust, const struct gd_cell *sum)
+bool gd_supported(const struct gd_trust *trust, const struct gd_cell *sum)
 {
     return gd_cell_weight(sum) >= trust->weight &&
            (uint32_t)__builtin_popcount(sum->epochs) >= trust->epochs_min;
 }
 
-bool gd_pending(const struct gd_trust *trust, const struct gd_cell *sum)
+bool gd_vouched(const struct gd_trust *trust, const struct gd_cell *sum)
 {
-    if (gd_trusted(trust, sum))
-        return false;
     return gd_cell_weight(sum) >= trust->weight ||
            (trust->anonymous && weak_units(sum) >= RECORDS_PENDING);
+}
+
+bool gd_trusted(const struct gd_trust *trust, const struct gd_cell *sum)
+{
+    if ((sum->review & GD_REVIEW_REFUSED) != 0)
+        return false;
+    if ((sum->review & GD_REVIEW_ACCEPTED) != 0)
+        return true;
+    return gd_supported(trust, sum) ||
+           ((sum->review & GD_REVIEW_WAIVED) != 0 && gd_vouched(trust, sum));
+}
+
+bool gd_pending(const struct gd_trust *trust, const struct gd_cell *sum)
+{
+    if ((sum->review & GD_REVIEW_REFUSED) != 0)
+        return false;
+    return !gd_trusted(trust, sum) && gd_vouched(trust, sum);
 }
 
 bool gd_borderline(const struct gd_trust *trust, const struct gd_cell *sum)
@@ -53,6 +69,8 @@ bool gd_borderline(const struct gd_trust *trust, const struct gd_cell *sum)
     /* A unit can't vouch for itself by others: it is known when it came back. */
     if (sum->kind == GD_KIND_CLIENT)
         return sum->count < 2 || (uint32_t)__builtin_popcount(sum->epochs) < trust->epochs_min;
+    if ((sum->review & GD_REVIEW_ACCEPTED) != 0 && (sum->review & GD_REVIEW_REFUSED) == 0)
+        return false;
     if (!gd_trusted(trust, sum))
         return true;
     /* A full list of tags stands for more units than it names. */
@@ -64,6 +82,8 @@ bool gd_unheard(const struct gd_trust *trust, const struct gd_cell *sum)
 {
     if (sum->kind == GD_KIND_CLIENT)
         return gd_borderline(trust, sum);
+    if ((sum->review & (GD_REVIEW_ACCEPTED | GD_REVIEW_REFUSED)) != 0)
+        return false;
     if (sum->tag_count == GD_TAGS_MAX && sum->count > GD_TAGS_MAX)
         return false;
     if (trust->anonymous)

@@ -6,14 +6,21 @@
 
 #include "learn/fold.h"
 
+struct gd_review;
 struct gd_trust {
     uint32_t weight; /* 2 * D, in halves of a client */
     uint32_t epochs_min;
     bool anonymous; /* there are records without a client: weak units may be anybody's, so that
                        nothing is claimed for what few of them did */
+    struct gd_review *review; /* what people decided, and what waits; NULL: nothing is asked */
 };
 
+/* What people refused never is, what they accepted always; see learn/review.h. */
 bool gd_trusted(const struct gd_trust *trust, const struct gd_cell *sum);
+/* Whatever people said. */
+bool gd_supported(const struct gd_trust *trust, const struct gd_cell *sum);
+/* By D units, or by three records without a client, in however few epochs. */
+bool gd_vouched(const struct gd_trust *trust, const struct gd_cell *sum);
 /* Not trusted, but vouched for by D units in too few epochs, or by three records without a client.
  * What fewer than D units did is as if it had never been: were it pending it would excuse them. */
 bool gd_pending(const struct gd_trust *trust, const struct gd_cell *sum);

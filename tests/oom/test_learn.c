@@ -22,17 +22,38 @@ static void grow(struct tree *tree)
     }
 }
 
+/* Waits: in one epoch only. */
+static void grow_pending(struct tree *tree)
+{
+    for (uint32_t i = 0; i < 6; i++) {
+        struct gd_cell *get = tree_request(tree, 3, 1 + i, "GET", "search");
+        (void)tree_value(tree, get, GUARD_LOCATION_QUERY, "page", "1");
+    }
+}
+
 static enum guard_rc attempt(struct guard_alloc *alloc, void *ctx)
 {
     struct tree *tree = ctx;
     struct guard_model *model = NULL;
-    struct guard_learn_cfg cfg = {.alloc = *alloc};
+    const struct guard_review_entry entries[] = {
+        {{.kind = GUARD_REVIEW_PATH, .text = GUARD_SPAN_LITERAL("news")}, GUARD_REVIEW_ACCEPTED},
+        {{.kind = GUARD_REVIEW_CHARACTER,
+          .method = GUARD_SPAN_LITERAL("GET"),
+          .template_text = GUARD_SPAN_LITERAL("/search"),
+          .location = GUARD_LOCATION_JSON,
+          .name = GUARD_SPAN_LITERAL("a.b"),
+          .code = GUARD_CLASS_UPPER},
+         GUARD_REVIEW_ACCEPTED},
+    };
+    const struct guard_review review = {entries, 2};
+    struct guard_learn_cfg cfg = {.alloc = *alloc, .review = &review};
     struct gd_model_source source = {
         .root = tree->root, .service = tree->root->text, .keyed = true, .epochs = 4};
     enum guard_rc rc = gd_model_build(&model, &source, &cfg, NULL);
     assert_true((rc == GUARD_OK) == (model != NULL));
     if (rc == GUARD_OK) {
         assert_int_equal(model->endpoint_count, 2);
+        assert_int_equal(model->pending_count, 1);
         assert_true(model->field_count > 50);
     }
     guard_model_free(model);
@@ -45,6 +66,7 @@ static void test_each_allocation_may_fail(void **state)
     struct tree tree;
     tree_init(&tree);
     grow(&tree);
+    grow_pending(&tree);
     uint64_t calls = failing_alloc_sweep(attempt, &tree, false);
     assert_true(calls > 10);
     tree_fini(&tree);

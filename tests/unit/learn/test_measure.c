@@ -20,7 +20,7 @@ static void setting_init(struct setting *setting)
     memset(setting, 0, sizeof(*setting));
     guard_arena_init(&setting->arena, &alloc, (size_t)1 << 20);
     setting->pools = calloc(1, sizeof(*setting->pools));
-    setting->meter = (struct gd_meter){.trust = {8, 2, false},
+    setting->meter = (struct gd_meter){.trust = {.weight = 8, .epochs_min = 2},
                                        .pools = setting->pools,
                                        .firings = &setting->firings,
                                        .arena = &setting->arena};

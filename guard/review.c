@@ -1,0 +1,404 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `guard review`: what the learner holds back, and what people decide about it. Decisions are kept
+ * in the state directory's reviews/SERVICE.json; guardd learns by them within seconds. */
+#include "review_queue.h"
+
+#include "command.h"
+#include "common/file.h"
+#include "service_files.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+enum { REVIEW_STATE, REVIEW_SERVICE, REVIEW_FORMAT, REVIEW_BY, REVIEW_WHY, REVIEW_ALL };
+enum { IDS_MAX = 256, ARENA_MAX = 32 << 20 };
+
+static const struct option_spec options[] = {
+    {"state", "DIR", "state directory (default $GUARD_STATE or /var/lib/guard)"},
+    {"service", "NAME", "only this service"},
+    {"format", "text|jsonl", "for people or one JSON object for each thing (default text)"},
+    {"by", "NAME", "who decides (default: the user)"},
+    {"why", "TEXT", "why (required to accept and to refuse)"},
+    {"all", NULL, "all that wait of the service; what reads like an attack isn't accepted so"},
+    {NULL, NULL, NULL},
+};
+
+bool review_open(struct review_service *service, const char *dir, const char *name)
+{
+    char path[STATE_PATH_MAX];
+    struct guard_alloc heap = heap_alloc();
+    struct guard_err err;
+    *service = (struct review_service){.dir = dir};
+    guard_arena_init(&service->arena, &heap, ARENA_MAX);
+    snprintf(service->name_text, sizeof(service->name_text), "%s", name);
+    service->name =
+        (struct guard_span){(const uint8_t *)service->name_text, strlen(service->name_text)};
+    if (state_path(path, dir, "reviews", service->name, ".json") != GUARD_OK)
+        return complain(0, "a service's name is 1 to 64 letters, digits, '.', '_' or '-'") != 0;
+    if (access(path, F_OK) == 0) {
+        if (review_load(&service->document, path, &service->arena, &err) != GUARD_OK)
+            return complain(0, "%s", err.text) != 0;
+    }
+    service->document.service = service->name;
+    if (!state_guardian(dir, service->name, &service->arena, &service->guardian) ||
+        state_path(path, dir, "piles", service->name, ".pile") != GUARD_OK)
+        return false;
+    if (access(path, F_OK) != 0 && errno == ENOENT)
+        return true;
+    struct guard_pile_cfg cfg = {.alloc = heap};
+    struct guard_pile *pile = pile_open(path, &cfg, NULL);
+    const struct guard_review said = {service->document.entries, service->document.count};
+    service->model =
+        pile != NULL ? pile_model_reviewed(pile, service->guardian.support, &said) : NULL;
+    guard_pile_free(pile);
+    return service->model != NULL;
+}
+
+void review_close(struct review_service *service)
+{
+    guard_model_free(service->model);
+    service->model = NULL;
+    guard_arena_reset(&service->arena);
+}
+
+/* --- all services, or one --- */
+
+struct walk {
+    const struct arguments *arguments;
+    const char *dir;
+    bool (*visit)(struct walk *walk, struct review_service *service);
+    bool failed;
+    /* of a list */
+    struct review_reports reports;
+    uint32_t shown;
+    bool jsonl;
+    /* of a decision */
+    enum guard_review_decision decision; /* WAITING: it is taken back */
+    const char *by;
+    const char *why;
+    uint32_t found[IDS_MAX]; /* by operand: how many things have this id */
+    uint32_t services;
+};
+
+static void visit(void *ctx, const char *name)
+{
+    struct walk *walk = ctx;
+    const char *only = walk->arguments->values[REVIEW_SERVICE];
+    struct review_service service;
+    if (only != NULL && strcmp(only, name) != 0)
+        return;
+    walk->services++;
+    if (!review_open(&service, walk->dir, name) || !walk->visit(walk, &service))
+        walk->failed = true;
+    review_close(&service);
+}
+
+static bool walk_all(struct walk *walk)
+{
+    walk->services = 0;
+    state_services(walk->dir, visit, walk);
+    const char *only = walk->arguments->values[REVIEW_SERVICE];
+    if (walk->services == 0 && only != NULL)
+        return complain(0, "no service \"%s\" in %s", only, walk->dir) != 0;
+    return !walk->failed;
+}
+
+/* --- the list --- */
+
+static bool list_one(struct walk *walk, struct review_service *service)
+{
+    uint32_t room = REVIEW_SHOWN_MAX - walk->shown;
+    walk->shown += walk->jsonl ? review_print_json(service, &walk->reports, room)
+                               : review_print_text(service, &walk->reports, room);
+    return true;
+}
+
+static int list(struct walk *walk)
+{
+    const char *format = walk->arguments->values[REVIEW_FORMAT];
+    walk->jsonl = format != NULL && strcmp(format, "jsonl") == 0;
+    if (format != NULL && !walk->jsonl && strcmp(format, "text") != 0)
+        return complain(EXIT_USAGE, "--format is text or jsonl");
+    walk->visit = list_one;
+    bool good = review_reports_read(&walk->reports, walk->dir) && walk_all(walk);
+    review_reports_free(&walk->reports);
+    return good ? EXIT_GOOD : EXIT_FAILED;
+}
+
+/* --- decisions --- */
+
+static const char *operand_of(const struct walk *walk, int at)
+{
+    return walk->arguments->operands[1 + at];
+}
+
+/* The operand that names the element; -1: none does. */
+static int named_by(const struct walk *walk, const struct review_service *service,
+                    const struct guard_review_element *element)
+{
+    char id[GUARD_REVIEW_ID_CHARS + 1];
+    guard_review_id(id, service->name, element);
+    for (int i = 0; i < walk->arguments->count - 1; i++) {
+        if (strcmp(operand_of(walk, i), id) == 0)
+            return i;
+    }
+    return -1;
+}
+
+static int decided_at(const struct review_document *document,
+                      const struct guard_review_element *element)
+{
+    for (uint32_t i = 0; i < document->count; i++) {
+        if (review_same(&document->entries[i].element, element))
+            return (int)i;
+    }
+    return -1;
+}
+
+/* Things that were decided about are found also when the pile knows nothing of them. */
+static bool count_one(struct walk *walk, struct review_service *service)
+{
+    for (uint32_t i = 0; i < service->document.count; i++) {
+        int at = named_by(walk, service, &service->document.entries[i].element);
+        if (at >= 0)
+            walk->found[at]++;
+    }
+    for (uint32_t i = 0; service->model != NULL && i < service->model->pending_count; i++) {
+        const struct guard_review_element *element = &service->model->pending[i].element;
+        int at = named_by(walk, service, element);
+        if (at >= 0 && decided_at(&service->document, element) < 0)
+            walk->found[at]++;
+    }
+    return true;
+}
+
+static bool audit(const struct walk *walk, const struct review_service *service,
+                  const struct guard_review_element *element, enum guard_review_decision before)
+{
+    static const char *const words[] = {"reset", "accept", "refuse"};
+    char id[GUARD_REVIEW_ID_CHARS + 1];
+    char title[REVIEW_LINE_MAX];
+    char after[1024];
+    guard_review_id(id, service->name, element);
+    snprintf(after, sizeof(after), "%s %s %.900s", words[walk->decision], id,
+             review_title(title, element));
+    if (!state_audit(walk->dir, service->name, "review", guard_review_decision_name(before), after,
+                     walk->why != NULL ? walk->why : ""))
+        return false;
+    printf("%.*s: %s\n", (int)service->name.len, (const char *)service->name.ptr, after);
+    return true;
+}
+
+static bool take_back(struct review_document *document, int at)
+{
+    if (at < 0)
+        return true;
+    document->count--;
+    uint32_t behind = document->count - (uint32_t)at;
+    memmove(&document->entries[at], &document->entries[at + 1],
+            behind * sizeof(*document->entries));
+    memmove(&document->notes[at], &document->notes[at + 1], behind * sizeof(*document->notes));
+    return true;
+}
+
+static bool decide(struct walk *walk, struct review_service *service,
+                   const struct guard_review_element *element)
+{
+    struct review_document *document = &service->document;
+    int at = decided_at(document, element);
+    if (!audit(walk, service, element,
+               at >= 0 ? document->entries[at].decision : GUARD_REVIEW_WAITING))
+        return false;
+    if (walk->decision == GUARD_REVIEW_WAITING)
+        return take_back(document, at);
+    if (at < 0) {
+        if (document->count == GUARD_REVIEW_ENTRIES_MAX)
+            return complain(0,
+                            "a service has at most %d decisions; guard review reset ID frees one",
+                            (int)GUARD_REVIEW_ENTRIES_MAX) != 0;
+        at = (int)document->count++;
+    }
+    document->entries[at] = (struct guard_review_entry){*element, walk->decision};
+    document->notes[at] = (struct review_note){{(const uint8_t *)walk->by, strlen(walk->by)},
+                                               {(const uint8_t *)walk->why, strlen(walk->why)},
+                                               clock_unix_ms()};
+    return true;
+}
+
+static bool save(struct review_service *service)
+{
+    char path[STATE_PATH_MAX];
+    struct guard_span text;
+    struct guard_err err;
+    if (state_path(path, service->dir, "reviews", service->name, ".json") != GUARD_OK)
+        return complain(0, "the path is too long") != 0;
+    return (review_write(&service->document, &service->arena, &text, &err) == GUARD_OK &&
+            file_replace(path, text, 0640, true, &err) == GUARD_OK) ||
+           complain(0, "%s", err.text) != 0;
+}
+
+/* Room for all that may come: entries of a document that was read have just theirs. */
+static bool make_room(struct review_service *service)
+{
+    struct review_document *document = &service->document;
+    struct guard_review_entry *entries =
+        guard_arena_get(&service->arena, GUARD_REVIEW_ENTRIES_MAX * sizeof(*entries));
+    struct review_note *notes =
+        guard_arena_get(&service->arena, GUARD_REVIEW_ENTRIES_MAX * sizeof(*notes));
+    if (entries == NULL || notes == NULL)
+        return complain(0, "no memory") != 0;
+    if (document->count > 0) {
+        memcpy(entries, document->entries, document->count * sizeof(*entries));
+        memcpy(notes, document->notes, document->count * sizeof(*notes));
+    }
+    document->entries = entries;
+    document->notes = notes;
+    return true;
+}
+
+/* In bulk nothing is accepted that reads like an attack. */
+static bool in_bulk(const struct walk *walk, const struct review_service *service,
+                    const struct guard_review_pending *pending)
+{
+    char id[GUARD_REVIEW_ID_CHARS + 1];
+    char title[REVIEW_LINE_MAX];
+    if (walk->arguments->values[REVIEW_ALL] == NULL || pending->decision != GUARD_REVIEW_WAITING)
+        return false;
+    if (walk->decision != GUARD_REVIEW_ACCEPTED || pending->likeness == 0)
+        return true;
+    guard_review_id(id, service->name, &pending->element);
+    printf("left out, reads like an attack: %s %s\n", id, review_title(title, &pending->element));
+    return false;
+}
+
+static bool decide_one(struct walk *walk, struct review_service *service)
+{
+    bool good = make_room(service), changed = false;
+    for (uint32_t i = 0; good && service->model != NULL && i < service->model->pending_count; i++) {
+        const struct guard_review_pending *pending = &service->model->pending[i];
+        if (named_by(walk, service, &pending->element) >= 0 || in_bulk(walk, service, pending)) {
+            good = decide(walk, service, &pending->element);
+            changed = true;
+        }
+    }
+    /* From the last on: what is taken back moves those behind it. */
+    for (uint32_t i = service->document.count; good && i > 0; i--) {
+        const struct guard_review_entry entry = service->document.entries[i - 1];
+        if (entry.decision == walk->decision || named_by(walk, service, &entry.element) < 0)
+            continue;
+        good = decide(walk, service, &entry.element);
+        changed = true;
+    }
+    return good && (!changed || save(service));
+}
+
+/* Decisions are read, changed and written by one at a time. */
+static int lock_reviews(const char *dir)
+{
+    char path[STATE_PATH_MAX];
+    struct guard_err err;
+    if (state_prepare(dir, &err) != GUARD_OK)
+        return complain(-1, "%s", err.text);
+    if (state_path(path, dir, "reviews", (struct guard_span){NULL, 0}, "") != GUARD_OK)
+        return complain(-1, "the path is too long");
+    int lock = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (lock >= 0 && flock(lock, LOCK_EX) == 0)
+        return lock;
+    complain(0, "%s: %s", path, strerror(errno));
+    if (lock >= 0)
+        close(lock);
+    return -1;
+}
+
+static bool all_found(const struct walk *walk)
+{
+    bool good = true;
+    for (int i = 0; i < walk->arguments->count - 1; i++) {
+        if (walk->found[i] == 0)
+            good = complain(0, "nothing has the id %s; guard review lists what waits",
+                            operand_of(walk, i)) != 0;
+        else if (walk->found[i] > 1)
+            good = complain(0, "%u things have the id %s; say --service NAME", walk->found[i],
+                            operand_of(walk, i)) != 0;
+    }
+    return good;
+}
+
+static int act(struct walk *walk)
+{
+    walk->visit = count_one;
+    if (walk->arguments->count > 1 && (!walk_all(walk) || !all_found(walk)))
+        return EXIT_FAILED;
+    walk->visit = decide_one;
+    return walk_all(walk) ? EXIT_GOOD : EXIT_FAILED;
+}
+
+static bool usable(const struct walk *walk)
+{
+    bool all = walk->arguments->values[REVIEW_ALL] != NULL;
+    int ids = walk->arguments->count - 1;
+    if (all ? ids > 0 || walk->arguments->values[REVIEW_SERVICE] == NULL ||
+                  walk->decision == GUARD_REVIEW_WAITING
+            : ids < 1 || ids > IDS_MAX)
+        return complain(0,
+                        "say `guard review accept|refuse|reset ID...`, at most %d of them, or "
+                        "`guard review accept|refuse --all --service NAME`",
+                        (int)IDS_MAX) != 0;
+    if (walk->decision != GUARD_REVIEW_WAITING && (walk->why == NULL || walk->why[0] == '\0'))
+        return complain(0, "--why is needed") != 0;
+    if ((walk->why != NULL && strlen(walk->why) > REVIEW_NOTE_MAX) ||
+        strlen(walk->by) > REVIEW_NOTE_MAX)
+        return complain(0, "--by and --why have at most %d bytes", (int)REVIEW_NOTE_MAX) != 0;
+    return true;
+}
+
+static int run(const struct arguments *arguments)
+{
+    static struct walk walk;
+    char user[128];
+    const char *verb = arguments->count > 0 ? arguments->operands[0] : "list";
+    user_name(user, sizeof(user));
+    walk = (struct walk){.arguments = arguments,
+                         .dir = state_dir(arguments->values[REVIEW_STATE]),
+                         .by = arguments->values[REVIEW_BY],
+                         .why = arguments->values[REVIEW_WHY]};
+    if (walk.by == NULL)
+        walk.by = user;
+    if (strcmp(verb, "list") == 0 && arguments->count <= 1)
+        return list(&walk);
+    if (strcmp(verb, "accept") == 0)
+        walk.decision = GUARD_REVIEW_ACCEPTED;
+    else if (strcmp(verb, "refuse") == 0)
+        walk.decision = GUARD_REVIEW_REFUSED;
+    else if (strcmp(verb, "reset") != 0)
+        return complain(EXIT_USAGE, "say `guard review [accept|refuse|reset ID...]`");
+    if (!usable(&walk))
+        return EXIT_USAGE;
+    state_share();
+    int lock = lock_reviews(walk.dir);
+    if (lock < 0)
+        return EXIT_FAILED;
+    int status = act(&walk);
+    close(lock);
+    return status;
+}
+
+const struct command command_review = {
+    .name = "review",
+    .usage = "[accept|refuse|reset ID...]",
+    .operands = "accept|refuse|reset ID...",
+    .summary = "show what waits to become normal, and decide about it",
+    .details = "Without operands: what enough clients did in too few epochs, with how much of "
+               "support it has and what it lacks, what\n"
+               "it reads like, and how often it was reported; what was decided; and what keeps "
+               "being reported where nothing waits.\n"
+               "accept: it is normal from the next generation on. refuse: it never is by being "
+               "repeated. reset: nobody said anything.",
+    .options = options,
+    .run = run,
+};
