@@ -15,7 +15,7 @@ static void put(struct gd_evidence evidence[GD_CANDIDATES], uint32_t count, stru
 uint16_t gd_score(const struct gd_candidate *candidates, uint32_t count, bool alike,
                   uint16_t threshold)
 {
-    struct gd_evidence evidence[GD_CANDIDATES];
+    struct gd_evidence evidence[GD_CANDIDATES] = {{0}};
     bool supported = false;
     uint32_t len = 0;
     for (uint32_t i = 0; i < count; i++) {
