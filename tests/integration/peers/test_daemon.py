@@ -207,8 +207,12 @@ def test_w02_alerts_can_be_read(learned):
     """`guard alerts` tells them to people and, as JSON, to programs; blocked requests among them (peer's issue 156)."""
     answer = learned.send(get(ATTACK))
     guard_id = answer.headers["x-guard-id"]
-    lines = wait_for(lambda: [json.loads(line) for line in learned.world.guard("alerts", "--format", "jsonl").splitlines()], "alerts")
-    assert any(line["action"] == "block" and line["findings"][0]["name"] == "username" for line in lines), guard_id
+
+    def found():
+        lines = map(json.loads, learned.world.guard("alerts", "--format", "jsonl").splitlines())
+        return next((line for line in lines if line["id"] == guard_id), None)
+    line = wait_for(found, "the alert")
+    assert line["action"] == "block" and line["findings"][0]["name"] == "username"
     assert "BLOCK GET /users param username" in learned.world.guard("alerts")
 
 
