@@ -23,7 +23,9 @@ struct run {
     uint64_t exchanges; /* 0: until a signal */
     uint64_t clients;
     uint64_t first_client;
-    uint64_t seed; /* of what is sent; the words come from source.seed */
+    uint64_t at_once; /* requests in flight */
+    uint64_t turn;    /* whose client's turn it is */
+    uint64_t seed;    /* of what is sent; the words come from source.seed */
     bool progress;
     bool words_only;
     bool port_only;
@@ -80,13 +82,20 @@ static void count(struct counts *counts, const struct demo_client *client,
     }
 }
 
-/* Gives every idle client its next request. */
+/* Gives idle clients their next requests: the one after the last that got one is the first, so that
+ * all have their turn. */
 static void start_idle(struct run *run, struct demo_client *clients, uint64_t *states,
                        struct counts *counts)
 {
-    for (uint64_t i = 0; i < run->clients && !stopping; i++) {
+    uint64_t done = counts->good + counts->refused + counts->failed;
+    for (uint64_t n = 0; n < run->clients && !stopping; n++) {
+        if (counts->started - done == run->at_once ||
+            (run->exchanges > 0 && counts->started == run->exchanges)) {
+            break;
+        }
+        uint64_t i = run->turn++ % run->clients;
         struct demo_client *client = &clients[i];
-        if (!client->idle || (run->exchanges > 0 && counts->started == run->exchanges)) {
+        if (!client->idle) {
             continue;
         }
         client->len = demo_request_write(client->request, &run->source,
@@ -242,6 +251,7 @@ static void usage(FILE *stream)
         "Benign traffic for the service of Guard's demo. Status 0 when every answer was 2xx.\n"
         "  --exchanges N        how many (default 1000; 0: until SIGTERM)\n"
         "  --clients N          how many clients, each from a 127.X.Y.1 of its own (default 16)\n"
+        "  --at-once N          how many requests may wait for an answer (default 16)\n"
         "  --first-client N     number of the first client, to come from other addresses (default "
         "0)\n"
         "  --seed N             what is drawn (default 0)\n"
@@ -256,12 +266,19 @@ static void usage(FILE *stream)
 }
 
 static const struct option options[] = {
-    {"url", required_argument, NULL, 'u'},     {"exchanges", required_argument, NULL, 'e'},
-    {"clients", required_argument, NULL, 'c'}, {"first-client", required_argument, NULL, 'i'},
-    {"seed", required_argument, NULL, 's'},    {"names-from-seed", required_argument, NULL, 'n'},
-    {"fresh", no_argument, NULL, 'f'},         {"progress", no_argument, NULL, 'p'},
-    {"print-names", no_argument, NULL, 'w'},   {"free-port", no_argument, NULL, 'o'},
-    {"help", no_argument, NULL, 'h'},          {NULL, 0, NULL, 0},
+    {"url", required_argument, NULL, 'u'},
+    {"exchanges", required_argument, NULL, 'e'},
+    {"clients", required_argument, NULL, 'c'},
+    {"first-client", required_argument, NULL, 'i'},
+    {"at-once", required_argument, NULL, 'a'},
+    {"seed", required_argument, NULL, 's'},
+    {"names-from-seed", required_argument, NULL, 'n'},
+    {"fresh", no_argument, NULL, 'f'},
+    {"progress", no_argument, NULL, 'p'},
+    {"print-names", no_argument, NULL, 'w'},
+    {"free-port", no_argument, NULL, 'o'},
+    {"help", no_argument, NULL, 'h'},
+    {NULL, 0, NULL, 0},
 };
 
 static bool set_flag(struct run *run, int option)
@@ -284,6 +301,8 @@ static bool set_option(struct run *run, int option)
         return demo_number(&run->clients, optarg, 1, CLIENTS_MAX);
     case 'i':
         return demo_number(&run->first_client, optarg, 0, 50000);
+    case 'a':
+        return demo_number(&run->at_once, optarg, 1, CLIENTS_MAX);
     case 's':
         return demo_number(&run->seed, optarg, 0, UINT32_MAX);
     case 'n':
@@ -295,7 +314,7 @@ static bool set_option(struct run *run, int option)
 
 int main(int argc, char **argv)
 {
-    static struct run run = {.exchanges = 1000, .clients = 16};
+    static struct run run = {.exchanges = 1000, .clients = 16, .at_once = 16};
     int option = 0;
     while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
         if (option == 'h') {

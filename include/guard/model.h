@@ -53,6 +53,8 @@ struct guard_model_field {
                                             armed */
 };
 
+enum { GUARD_LATE_FACTOR = 2, GUARD_LATE_LEAST_MS = 500 };
+
 /* An endpoint, or what it answers with: its response of one class of status, or the service's. */
 struct guard_model_endpoint {
     uint32_t status;    /* class 2..5 of a response; 0: a request */
@@ -72,7 +74,8 @@ struct guard_model_endpoint {
     bool body_seen;
     bool unseen; /* some of the traffic was recorded without bodies: nothing is said of them */
     uint32_t body_max;    /* bytes */
-    uint32_t latency_max; /* milliseconds; 0: not known, or without bound as of streams */
+    uint32_t latency_max; /* milliseconds; 0: not known, or without bound as of streams. Late is
+                             what takes GUARD_LATE_FACTOR times that and GUARD_LATE_LEAST_MS */
     uint32_t leaks;       /* of a response: bit per enum guard_leak: normal here */
     uint32_t statuses;    /* of a request: bit per class of status that it was answered with */
     uint32_t depth_max;

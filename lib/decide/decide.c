@@ -280,15 +280,16 @@ void gd_decide_answer(struct gd_decision *decision, const struct gd_deciding *de
 
 uint32_t gd_deadline_ms(const struct gd_decision *request)
 {
-    enum { FLOOR_MS = 500, NOTABLE = 100 };
+    enum { NOTABLE = 100 };
     const struct gd_policy_endpoint *endpoint = request->endpoint;
     if (request->policy == NULL || endpoint == NULL || request->exempt ||
         endpoint->latency_max == 0 || endpoint->time_mode == GUARD_MODE_OBSERVE ||
         endpoint->strength[GUARD_RULE_LATENCY] + NOTABLE < request->policy->header->threshold_time)
         return UINT32_MAX;
-    uint32_t limit = endpoint->latency_max <= UINT32_MAX / 4 ? 2 * endpoint->latency_max
-                                                             : (uint32_t)UINT32_MAX / 2;
-    return limit > FLOOR_MS ? limit : FLOOR_MS;
+    uint32_t limit = endpoint->latency_max <= UINT32_MAX / 4
+                         ? GUARD_LATE_FACTOR * endpoint->latency_max
+                         : (uint32_t)UINT32_MAX / 2;
+    return limit > GUARD_LATE_LEAST_MS ? limit : GUARD_LATE_LEAST_MS;
 }
 
 void gd_decide_late(struct gd_decision *decision, const struct gd_decision *request,

@@ -184,22 +184,21 @@ static enum guard_rc measure_tails(const struct gd_meter *meter, struct gd_draft
     static const struct {
         enum guard_rule rule;
         enum gd_kind kind;
-        enum gd_end end;
-        uint32_t factor;
+        struct gd_beyond beyond;
     } tails[] = {
-        {GUARD_RULE_LENGTH, GD_KIND_LENGTH, GD_END_HIGH, 1},
-        {GUARD_RULE_LENGTH_FAR, GD_KIND_LENGTH, GD_END_HIGH, 2},
-        {GUARD_RULE_SHORT, GD_KIND_LENGTH_MIN, GD_END_LOW, 1},
-        {GUARD_RULE_DIGITS, GD_KIND_DIGITS, GD_END_HIGH, 1},
-        {GUARD_RULE_SPECIALS, GD_KIND_SPECIALS, GD_END_HIGH, 1},
-        {GUARD_RULE_ITEMS, GD_KIND_ITEMS, GD_END_HIGH, 1},
-        {GUARD_RULE_ITEMS_FAR, GD_KIND_ITEMS, GD_END_HIGH, 2},
+        {GUARD_RULE_LENGTH, GD_KIND_LENGTH, {GD_END_HIGH, 1, 0}},
+        {GUARD_RULE_LENGTH_FAR, GD_KIND_LENGTH, {GD_END_HIGH, 2, 0}},
+        {GUARD_RULE_SHORT, GD_KIND_LENGTH_MIN, {GD_END_LOW, 1, 0}},
+        {GUARD_RULE_DIGITS, GD_KIND_DIGITS, {GD_END_HIGH, 1, 0}},
+        {GUARD_RULE_SPECIALS, GD_KIND_SPECIALS, {GD_END_HIGH, 1, 0}},
+        {GUARD_RULE_ITEMS, GD_KIND_ITEMS, {GD_END_HIGH, 1, 0}},
+        {GUARD_RULE_ITEMS_FAR, GD_KIND_ITEMS, {GD_END_HIGH, 2, 0}},
     };
     for (size_t i = 0; i < sizeof(tails) / sizeof(tails[0]); i++) {
         const struct gd_groups *elements = &field->kinds[tails[i].kind];
         if (elements->count > 0)
-            GUARD_TRY(gd_measure_tail(meter, field->place, tails[i].rule, elements, tails[i].end,
-                                      tails[i].factor));
+            GUARD_TRY(
+                gd_measure_tail(meter, field->place, tails[i].rule, elements, &tails[i].beyond));
     }
     return GUARD_OK;
 }
@@ -439,6 +438,8 @@ static uint32_t locations_of(const struct gd_groups *names, const struct gd_trus
 /* What requests and responses have alike. */
 static enum guard_rc measure_message(struct gd_draft *draft, struct gd_draft_endpoint *endpoint)
 {
+    static const struct gd_beyond above = {GD_END_HIGH, 1, 0};
+    static const struct gd_beyond far = {GD_END_HIGH, 2, 0};
     struct gd_groups *kinds = endpoint->kinds;
     struct gd_place *place = &endpoint->place;
     const struct gd_meter *meter = gd_draft_meter(draft, place);
@@ -447,11 +448,9 @@ static enum guard_rc measure_message(struct gd_draft *draft, struct gd_draft_end
     GUARD_TRY(gd_measure_set(meter, place, GUARD_RULE_NAME, &kinds[GD_KIND_NAME], is_parameter, 1));
     GUARD_TRY(measure_faults(meter, place, &kinds[GD_KIND_FAULT],
                              locations_of(&kinds[GD_KIND_NAME], &meter->trust)));
-    GUARD_TRY(gd_measure_tail(meter, place, GUARD_RULE_SIZE, &kinds[GD_KIND_SIZE], GD_END_HIGH, 1));
-    GUARD_TRY(
-        gd_measure_tail(meter, place, GUARD_RULE_SIZE_FAR, &kinds[GD_KIND_SIZE], GD_END_HIGH, 2));
-    GUARD_TRY(
-        gd_measure_tail(meter, place, GUARD_RULE_DEPTH, &kinds[GD_KIND_DEPTH], GD_END_HIGH, 1));
+    GUARD_TRY(gd_measure_tail(meter, place, GUARD_RULE_SIZE, &kinds[GD_KIND_SIZE], &above));
+    GUARD_TRY(gd_measure_tail(meter, place, GUARD_RULE_SIZE_FAR, &kinds[GD_KIND_SIZE], &far));
+    GUARD_TRY(gd_measure_tail(meter, place, GUARD_RULE_DEPTH, &kinds[GD_KIND_DEPTH], &above));
     struct harvest harvest = {.draft = draft,
                               .fields = &endpoint->fields,
                               .whole = &place->exposure,
@@ -465,12 +464,13 @@ static enum guard_rc measure_message(struct gd_draft *draft, struct gd_draft_end
 
 static enum guard_rc measure_endpoint(struct gd_draft *draft, struct gd_draft_endpoint *endpoint)
 {
+    static const struct gd_beyond late = {GD_END_HIGH, GUARD_LATE_FACTOR, GUARD_LATE_LEAST_MS};
     const struct gd_meter *meter = &draft->meter;
     struct gd_groups *kinds = endpoint->kinds;
     GUARD_TRY(gd_measure_set(meter, &endpoint->place, GUARD_RULE_STATUS, &kinds[GD_KIND_STATUS],
                              NULL, 1));
     GUARD_TRY(gd_measure_tail(meter, &endpoint->place, GUARD_RULE_LATENCY, &kinds[GD_KIND_LATENCY],
-                              GD_END_HIGH, 2));
+                              &late));
     return measure_message(draft, endpoint);
 }
 

@@ -224,11 +224,12 @@ enum guard_rc gd_measure_set(const struct gd_meter *meter, struct gd_place *plac
     return note_left_out(meter, place, rule, &tally, least, 0);
 }
 
-static bool beyond(uint32_t code, uint32_t limit, enum gd_end end, uint32_t factor)
+static bool lies_beyond(const struct gd_beyond *beyond, uint32_t code, uint32_t limit)
 {
-    if (factor > 1)
-        return gd_bucket_lower(code) / factor > gd_bucket_upper(limit);
-    return end == GD_END_HIGH ? code > limit : code < limit;
+    if (beyond->factor > 1)
+        return gd_bucket_lower(code) / beyond->factor > gd_bucket_upper(limit) &&
+               gd_bucket_lower(code) >= beyond->least;
+    return beyond->end == GD_END_HIGH ? code > limit : code < limit;
 }
 
 /* The outermost code that was seen before the epoch; false when there was none. */
@@ -246,34 +247,34 @@ static bool limit_before(const struct gd_groups *elements, uint32_t epoch, enum 
 }
 
 static void tally_beyond(struct tally *tally, const struct gd_groups *elements, uint32_t epoch,
-                         enum gd_end end, uint32_t factor)
+                         const struct gd_beyond *beyond)
 {
     uint32_t limit;
-    if (!limit_before(elements, epoch, end, &limit))
+    if (!limit_before(elements, epoch, beyond->end, &limit))
         return;
     for (uint32_t i = 0; i < elements->count; i++) {
         const struct gd_cell *element = &elements->items[i].sum;
-        if (first_epoch(element) == epoch && beyond((uint32_t)element->code, limit, end, factor))
+        if (first_epoch(element) == epoch && lies_beyond(beyond, (uint32_t)element->code, limit))
             tally_add(tally, element);
     }
 }
 
 enum guard_rc gd_measure_tail(const struct gd_meter *meter, struct gd_place *place,
                               enum guard_rule rule, const struct gd_groups *elements,
-                              enum gd_end end, uint32_t factor)
+                              const struct gd_beyond *beyond)
 {
     struct tally tally;
     GUARD_TRY(tally_init(&tally, elements->count, meter->arena));
     for (struct stroll stroll = {.exposure = &place->exposure}; stroll_next(&stroll);) {
-        tally_beyond(&tally, elements, stroll.epoch, end, factor);
+        tally_beyond(&tally, elements, stroll.epoch, beyond);
         GUARD_TRY(note_epoch(meter, place, rule, &stroll, &tally, 1));
     }
-    struct gd_tail tail = gd_tail(&meter->trust, elements, end);
+    struct gd_tail tail = gd_tail(&meter->trust, elements, beyond->end);
     for (uint32_t i = 0; i < tail.borderline; i++) {
-        uint32_t at = end == GD_END_HIGH ? elements->count - 1 - i : i;
+        uint32_t at = beyond->end == GD_END_HIGH ? elements->count - 1 - i : i;
         const struct gd_cell *element = &elements->items[at].sum;
-        if (factor == 1 ||
-            (tail.supported && beyond((uint32_t)element->code, tail.limit, end, factor))) {
+        if (beyond->factor == 1 ||
+            (tail.supported && lies_beyond(beyond, (uint32_t)element->code, tail.limit))) {
             tally_add(&tally, element);
             GUARD_TRY(
                 gd_marks_add(meter->marks, &meter->trust, place, rule, element, meter->arena));
@@ -282,7 +283,7 @@ enum guard_rc gd_measure_tail(const struct gd_meter *meter, struct gd_place *pla
     /* D units out of n reach or cross the limit, wherever it is: the chance of a new client to join
        them is D of n + 1, whatever few units show of it. */
     uint32_t least_own =
-        factor > 1 || meter->trust.anonymous ? 0 : meter->trust.weight / GD_WEIGHT_STRONG;
+        beyond->factor > 1 || meter->trust.anonymous ? 0 : meter->trust.weight / GD_WEIGHT_STRONG;
     return note_left_out(meter, place, rule, &tally, 1, least_own);
 }
 

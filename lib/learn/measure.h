@@ -72,10 +72,18 @@ GUARD_MUST_USE enum guard_rc gd_measure_set(const struct gd_meter *meter, struct
                                             enum guard_rule rule, const struct gd_groups *elements,
                                             bool (*applies)(const struct gd_cell *element),
                                             uint32_t least);
-/* A number beyond all before fires; with `factor` 2 only one beyond twice the limit (buckets). */
+/* Which numbers a rule of limits is about: those beyond the limit at this end, with a `factor` of 2
+ * only those beyond twice the limit (buckets), and none below `least`. */
+struct gd_beyond {
+    enum gd_end end;
+    uint32_t factor;
+    uint32_t least;
+};
+
+/* A number beyond all before fires. */
 GUARD_MUST_USE enum guard_rc gd_measure_tail(const struct gd_meter *meter, struct gd_place *place,
                                              enum guard_rule rule, const struct gd_groups *elements,
-                                             enum gd_end end, uint32_t factor);
+                                             const struct gd_beyond *beyond);
 /* A record of `whole` without this place fires when all before had it; MISSING. */
 void gd_measure_missing(const struct gd_meter *meter, struct gd_place *place,
                         const struct gd_exposure *whole);

@@ -16,8 +16,8 @@ from harness import BIN, accepts, curl, end_process, free_port, wait_for
 
 TRAFFIC = BIN / "guard-demo-traffic"
 SEED = "0"
-# The store really computes this: it counts to 24 million.
-HEAVY = ("{name} or (with recursive c(x) as (select 1 union all select x+1 from c limit 24000000) select count(*) from c) = 0")
+# The store really computes this: it counts to eight million.
+HEAVY = ("{name} or (with recursive c(x) as (select 1 union all select x+1 from c limit 8000000) select count(*) from c) = 0")
 
 
 def words():
@@ -68,14 +68,14 @@ class Demo:
                        check=True, capture_output=True, timeout=600)
         wait_for(lambda: self.status().get("ready") is True and self.status().get("exchanges", 0) >= 20000, "the profile", 300)
 
-    def protect(self, budget=0.001, **parts):
+    def protect(self, **parts):
         """Mode block for these parts, observe for the others: in force within seconds, so what follows is waited for. Two hundred
         clients prove less of the time than the default budget asks for; a thousandth is what they do prove."""
         modes = ", ".join(f"{part}: {parts.get(part, 'observe')}" for part in ("request", "response", "time"))
         path = f"{self.state}/guardians/demo.yaml"
         with open(path, encoding="utf-8") as file:
             text = re.sub(r"  mode: .*\n(  parts: .*\n)?", f"  mode: block\n  parts: {{{modes}}}\n", file.read())
-        text = re.sub(r"falseAlarmBudget: .*", f"falseAlarmBudget: {budget}", text)
+        text = re.sub(r"falseAlarmBudget: .*", "falseAlarmBudget: 0.001", text)
         with open(path + ".new", "w", encoding="utf-8") as file:
             file.write(text)
         os.rename(path + ".new", path)
@@ -174,7 +174,7 @@ def test_the_time_alone_stops_one_of_its_class(demo):
     demo.protect()
     heavy = HEAVY.format(name=demo.words["BENIGN"])
     passes(lambda: demo.look_up(heavy))
-    demo.protect(time="block", budget=0.05)  # the demo is learned at full speed: how much its times prove depends on the machine
+    demo.protect(time="block")
     answer = refusal(lambda: demo.look_up(heavy))
     assert b"id: " in answer.body
     passes(lambda: demo.look_up(demo.words["BENIGN"]))  # once the store has counted to its end

@@ -142,8 +142,7 @@ static void test_first_records_are_no_trial(void **state)
     setting_fini(&setting);
 }
 
-static struct gd_measure tail(enum gd_end end, uint32_t factor, enum gd_estimate estimate,
-                              bool anonymous)
+static struct gd_measure tail(struct gd_beyond beyond, enum gd_estimate estimate, bool anonymous)
 {
     struct setting setting;
     setting_init(&setting);
@@ -156,25 +155,52 @@ static struct gd_measure tail(enum gd_end end, uint32_t factor, enum gd_estimate
     };
     struct gd_groups elements = {items, 5};
     assert_int_equal(
-        gd_measure_tail(&setting.meter, &setting.place, GUARD_RULE_LENGTH, &elements, end, factor),
+        gd_measure_tail(&setting.meter, &setting.place, GUARD_RULE_LENGTH, &elements, &beyond),
         GUARD_OK);
     struct gd_measure measure = own(&setting, estimate, GUARD_RULE_LENGTH);
     setting_fini(&setting);
     return measure;
 }
 
+/* Firings where first a limit of 20 ms and then eight times 200 ms were seen. */
+static uint64_t late(uint32_t least)
+{
+    struct setting setting;
+    setting_init(&setting);
+    struct gd_group items[] = {element(gd_bucket(20), 15, 8, 100),
+                               element(gd_bucket(200), 8, 8, 200)};
+    struct gd_groups elements = {items, 2};
+    const struct gd_beyond beyond = {GD_END_HIGH, GUARD_LATE_FACTOR, least};
+    assert_int_equal(
+        gd_measure_tail(&setting.meter, &setting.place, GUARD_RULE_LATENCY, &elements, &beyond),
+        GUARD_OK);
+    uint64_t fires = own(&setting, GD_ESTIMATE_ORDERED, GUARD_RULE_LATENCY).fires;
+    setting_fini(&setting);
+    return fires;
+}
+
 static void test_tails(void **state)
 {
     (void)state;
-    assert_int_equal(tail(GD_END_HIGH, 1, GD_ESTIMATE_ORDERED, false).fires, 8 + 2 + 1 - 3);
-    assert_int_equal(tail(GD_END_HIGH, 2, GD_ESTIMATE_ORDERED, false).fires, 0);
-    assert_int_equal(tail(GD_END_HIGH, 2, GD_ESTIMATE_LEFT_OUT, false).fires, 0);
-    assert_int_equal(tail(GD_END_LOW, 1, GD_ESTIMATE_ORDERED, false).fires, 0);
+    assert_int_equal(tail((struct gd_beyond){GD_END_HIGH, 1, 0}, GD_ESTIMATE_ORDERED, false).fires,
+                     8 + 2 + 1 - 3);
+    assert_int_equal(tail((struct gd_beyond){GD_END_HIGH, 2, 0}, GD_ESTIMATE_ORDERED, false).fires,
+                     0);
+    assert_int_equal(tail((struct gd_beyond){GD_END_HIGH, 2, 0}, GD_ESTIMATE_LEFT_OUT, false).fires,
+                     0);
+    assert_int_equal(tail((struct gd_beyond){GD_END_LOW, 1, 0}, GD_ESTIMATE_ORDERED, false).fires,
+                     0);
+    /* Twice as far as the other limits once more, but below what the rule looks at. */
+    for (uint32_t least = 0; least <= 1; least++)
+        assert_int_equal(late(least * GUARD_LATE_LEAST_MS), least == 0 ? 8 - 3 : 0);
     /* Three and one lie beyond the limits: of a limit by four units four are held to, in any case;
        with records of anybody's among them that isn't known. */
-    assert_int_equal(tail(GD_END_HIGH, 1, GD_ESTIMATE_LEFT_OUT, false).fires, 4);
-    assert_int_equal(tail(GD_END_LOW, 1, GD_ESTIMATE_LEFT_OUT, false).fires, 4);
-    assert_int_equal(tail(GD_END_HIGH, 1, GD_ESTIMATE_LEFT_OUT, true).fires, 0);
+    assert_int_equal(tail((struct gd_beyond){GD_END_HIGH, 1, 0}, GD_ESTIMATE_LEFT_OUT, false).fires,
+                     4);
+    assert_int_equal(tail((struct gd_beyond){GD_END_LOW, 1, 0}, GD_ESTIMATE_LEFT_OUT, false).fires,
+                     4);
+    assert_int_equal(tail((struct gd_beyond){GD_END_HIGH, 1, 0}, GD_ESTIMATE_LEFT_OUT, true).fires,
+                     0);
 }
 
 /* A loud client takes trials from nobody: what it sends in one epoch beyond ten for each client is
