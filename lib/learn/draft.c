@@ -6,7 +6,7 @@
 #include "base/arena.h"
 #include "learn/optional.h"
 #include "learn/scale.h"
-#include "learn/screen.h"
+#include "learn/taint.h"
 #include "learn/unknown.h"
 
 static enum guard_rc fold_kinds(struct gd_groups kinds[GD_KIND_COUNT], const struct gd_group *group,
@@ -235,6 +235,7 @@ struct harvest {
     struct gd_draft_field *parent;
     struct gd_review_spot spot; /* of the message; of the parent, where there is one */
     uint32_t waiver;
+    const struct gd_suspects *suspects; /* of the endpoint; NULL: nobody */
 };
 
 static int order_names(const void *left, const void *right)
@@ -272,32 +273,6 @@ static bool takes(const struct harvest *harvest, const struct gd_cell *name)
     return name->location != GUARD_LOCATION_PATH || is_wildcard_segment(harvest->node, name->text);
 }
 
-/* Whose values at a name teach nothing. What people accepted they vouch for: a field that has no
- * support but by such, and what may be read there. */
-static enum guard_rc find_suspects(struct gd_suspects *suspects, const struct harvest *harvest,
-                                   const struct gd_group *name, const struct gd_review_spot *spot)
-{
-    const struct gd_draft *draft = harvest->draft;
-    const struct gd_trust *trust = &draft->meter.trust;
-    struct gd_groups likeness, classes;
-    struct gd_cell rest = name->sum;
-    *suspects = (struct gd_suspects){.count = 0};
-    if (harvest->answer)
-        return GUARD_OK;
-    GUARD_TRY(gd_group_children(&likeness, name, GD_KIND_LIKENESS, draft->arena));
-    gd_review_mark(trust->review, spot, GUARD_REVIEW_LIKENESS, &likeness);
-    gd_review_drop_accepted(&likeness);
-    if (likeness.count == 0)
-        return GUARD_OK;
-    GUARD_TRY(gd_group_children(&classes, name, GD_KIND_CLASS, draft->arena));
-    GUARD_TRY(gd_suspects_find(suspects, trust, name, &likeness, &classes, draft->arena));
-    rest.review = 0;
-    (void)gd_suspects_leave(suspects, &rest);
-    if ((name->sum.review & GD_REVIEW_ACCEPTED) != 0 && !gd_supported(trust, &rest))
-        suspects->count = 0;
-    return GUARD_OK;
-}
-
 /* Before anything of the field is measured. */
 static enum guard_rc review_field(const struct harvest *harvest, struct gd_draft_field *field,
                                   const struct gd_suspects *suspects)
@@ -333,7 +308,7 @@ static enum guard_rc add_field(struct harvest *harvest, const struct gd_group *g
     field->spot = *spot;
     if (trusted)
         GUARD_TRY(review_field(harvest, field, suspects));
-    for (uint32_t kind = GD_KIND_NAME; suspects->count > 0 && kind < GD_KIND_COUNT; kind++)
+    for (uint32_t kind = GD_KIND_NAME; !gd_suspects_none(suspects) && kind < GD_KIND_COUNT; kind++)
         gd_suspects_leave_all(suspects, &field->kinds[kind]);
     return trusted ? measure_field(draft, field, harvest->owner, harvest->answer) : GUARD_OK;
 }
@@ -363,18 +338,19 @@ static enum guard_rc add_names(struct harvest *harvest, struct gd_groups *names,
     gd_sort(names->items, sizeof(*names->items), names->count, order_names);
     for (uint32_t i = 0; i < names->count; i++) {
         struct gd_group *name = &names->items[i];
-        struct gd_suspects suspects = {.count = 0};
+        struct gd_suspects suspects = {.also = harvest->suspects};
         struct gd_review_spot spot;
         if (!takes(harvest, &name->sum))
             continue;
         GUARD_TRY(
             gd_review_field_spot(&spot, draft->meter.trust.review, &harvest->spot, &name->sum));
-        GUARD_TRY(find_suspects(&suspects, harvest, name, &spot));
+        if (!harvest->answer)
+            GUARD_TRY(gd_taint_name(&suspects, draft, name, &spot, harvest->suspects));
         GUARD_TRY(list_name(harvest, name, &spot, &suspects));
         (void)gd_suspects_leave(&suspects, &name->sum);
         bool trusted = gd_trusted(&draft->meter.trust, &name->sum);
         if (!trusted && !harvest->answer && !is_refused(&name->sum))
-            GUARD_TRY(gd_unknown_measure(draft, name, harvest->owner));
+            GUARD_TRY(gd_unknown_measure(draft, name, harvest->owner, harvest->suspects));
         if (!trusted && (!gd_pending(&draft->meter.trust, &name->sum) ||
                          draft->pending_count >= GD_MODEL_PENDING_MAX))
             continue;
@@ -458,7 +434,8 @@ static enum guard_rc measure_message(struct gd_draft *draft, struct gd_draft_end
                               .owner = place->owner,
                               .answer = place->answer,
                               .spot = endpoint->spot,
-                              .waiver = endpoint->waiver};
+                              .waiver = endpoint->waiver,
+                              .suspects = &endpoint->suspects};
     return add_tree(&harvest, &kinds[GD_KIND_NAME]);
 }
 
@@ -467,6 +444,9 @@ static enum guard_rc measure_endpoint(struct gd_draft *draft, struct gd_draft_en
     static const struct gd_beyond late = {GD_END_HIGH, GUARD_LATE_FACTOR, GUARD_LATE_LEAST_MS};
     const struct gd_meter *meter = &draft->meter;
     struct gd_groups *kinds = endpoint->kinds;
+    const struct gd_group *method = &endpoint->group;
+    if (!endpoint->trusted)
+        return is_refused(&method->sum) ? GUARD_OK : gd_unknown_measure(draft, method, 0, NULL);
     GUARD_TRY(gd_measure_set(meter, &endpoint->place, GUARD_RULE_STATUS, &kinds[GD_KIND_STATUS],
                              NULL, 1));
     GUARD_TRY(gd_measure_tail(meter, &endpoint->place, GUARD_RULE_LATENCY, &kinds[GD_KIND_LATENCY],
@@ -497,6 +477,15 @@ static enum guard_rc review_message(const struct gd_draft *draft,
                            endpoint->waiver);
 }
 
+/* Names are left name by name. */
+static void leave_suspects(struct gd_draft_endpoint *endpoint)
+{
+    for (uint32_t kind = GD_KIND_MEDIA; kind < GD_KIND_COUNT; kind++) {
+        if (kind != GD_KIND_NAME && !gd_suspects_none(&endpoint->suspects))
+            gd_suspects_leave_all(&endpoint->suspects, &endpoint->kinds[kind]);
+    }
+}
+
 static enum guard_rc add_endpoint(struct gd_draft *draft, const struct gd_template *node,
                                   const struct gd_group *method)
 {
@@ -517,13 +506,15 @@ static enum guard_rc add_endpoint(struct gd_draft *draft, const struct gd_templa
     endpoint->place.owner = 1 + endpoint->index;
     endpoint->place.order = ++draft->place_count;
     if (!endpoint->trusted)
-        return is_refused(&method->sum) ? GUARD_OK : gd_unknown_measure(draft, method, 0);
+        return GUARD_OK;
     GUARD_TRY(fold_kinds(endpoint->kinds, method, GD_KIND_MEDIA, GD_KIND_ANSWER, draft->arena));
     endpoint->waiver = node->waiver | gd_review_waiver(&draft->meter.trust, &method->sum);
     endpoint->spot.method = method->sum.text;
     GUARD_TRY(gd_template_text(&endpoint->spot.template_text, node, draft->arena));
     GUARD_TRY(review_message(draft, endpoint));
-    return measure_endpoint(draft, endpoint);
+    GUARD_TRY(gd_taint_endpoint(&endpoint->suspects, draft, endpoint));
+    leave_suspects(endpoint);
+    return GUARD_OK;
 }
 
 /* endpoint: NULL for the service. */
@@ -548,9 +539,11 @@ static enum guard_rc add_answer(struct gd_draft *draft, const struct gd_draft_en
     if (endpoint != NULL) {
         answer->spot = endpoint->spot;
         answer->waiver = endpoint->waiver;
+        answer->suspects = endpoint->suspects;
     }
     answer->spot.status = (uint32_t)group->sum.code;
     GUARD_TRY(review_message(draft, answer));
+    leave_suspects(answer);
     GUARD_TRY(gd_measure_set(&draft->answers_meter, &answer->place, GUARD_RULE_LEAK,
                              &answer->kinds[GD_KIND_LEAK], NULL, 1));
     return measure_message(draft, answer);
@@ -612,6 +605,19 @@ static enum guard_rc measure_node(struct gd_draft *draft, struct gd_draft_node *
     if (entry->here.exposure.records == 0)
         return GUARD_OK;
     return gd_measure_set(&draft->meter, &entry->here, GUARD_RULE_METHOD, &node->methods, NULL, 1);
+}
+
+static enum guard_rc add_endpoints(struct gd_draft *draft)
+{
+    for (struct gd_template *node = draft->templates.root; node != NULL; node = node->next) {
+        for (uint32_t i = 0; i < node->methods.count; i++) {
+            if (draft->endpoint_count < GD_MODEL_ENDPOINTS_MAX)
+                GUARD_TRY(add_endpoint(draft, node, &node->methods.items[i]));
+            else
+                node->cut = true;
+        }
+    }
+    return GUARD_OK;
 }
 
 static enum guard_rc add_node(struct gd_draft *draft, struct gd_template *node)
@@ -734,19 +740,17 @@ enum guard_rc gd_draft_make(struct gd_draft *draft, const struct gd_cell *servic
     draft->header_place.order = ++draft->place_count;
     draft->header_place.family = GD_FAMILY_VALUES;
     GUARD_TRY(gd_templates_fold(&draft->templates, service, &draft->meter.trust, draft->arena));
+    GUARD_TRY(add_endpoints(draft));
+    GUARD_TRY(gd_taint_service(draft));
     for (struct gd_template *node = draft->templates.root; node != NULL; node = node->next) {
         GUARD_TRY(add_node(draft, node));
         for (uint32_t i = 0; i < node->pending.count; i++) {
             if (!is_refused(&node->pending.items[i].sum))
-                GUARD_TRY(gd_unknown_measure(draft, &node->pending.items[i], 0));
-        }
-        for (uint32_t i = 0; i < node->methods.count; i++) {
-            if (draft->endpoint_count < GD_MODEL_ENDPOINTS_MAX)
-                GUARD_TRY(add_endpoint(draft, node, &node->methods.items[i]));
-            else
-                node->cut = true;
+                GUARD_TRY(gd_unknown_measure(draft, &node->pending.items[i], 0, NULL));
         }
     }
+    for (struct gd_draft_endpoint *at = draft->endpoints; at != NULL; at = at->next)
+        GUARD_TRY(measure_endpoint(draft, at));
     GUARD_TRY(measure_refused(draft));
     GUARD_TRY(measure_service(draft));
     return add_all_answers(draft);

@@ -6,6 +6,7 @@
 
 #include "learn/measure.h"
 #include "learn/review.h"
+#include "learn/screen.h"
 #include "learn/templates.h"
 
 enum {
@@ -51,7 +52,8 @@ struct gd_draft_endpoint {
     struct gd_draft_endpoint *next;
     bool trusted;
     struct gd_review_spot spot;
-    uint32_t waiver; /* see gd_review_waive: of what lies below */
+    uint32_t waiver;             /* see gd_review_waive: of what lies below */
+    struct gd_suspects suspects; /* whose evidence counts nowhere here */
     struct gd_groups kinds[GD_KIND_COUNT];
     struct gd_place place;
     struct gd_draft_fields fields;
@@ -70,6 +72,7 @@ struct gd_draft {
     struct gd_meter answers_meter; /* and of responses: what is usual there says nothing of those */
     bool keyed;                    /* of the source */
     struct guard_arena *arena;
+    struct gd_suspects attackers; /* of the service */
     struct gd_templates templates;
     struct gd_draft_node *nodes, *last_node; /* in the order of templates */
     struct gd_draft_endpoint *endpoints, *last_endpoint;

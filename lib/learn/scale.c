@@ -55,7 +55,8 @@ enum guard_rc gd_marks_add(struct gd_marks *marks, const struct gd_trust *trust,
     uint64_t units = trust->anonymous ? element->count : gd_units(element);
     uint64_t most = trust->anonymous || units == 1 ? units * GD_UNIT_WORTH : units;
     uint64_t count = element->count < most ? element->count : most;
-    if (marks == NULL || element->tag_count == 0)
+    /* What comes late is judged by itself, with a threshold of its own. */
+    if (marks == NULL || element->tag_count == 0 || rule == GUARD_RULE_LATENCY)
         return GUARD_OK;
     count = count < COUNT_MAX ? count : COUNT_MAX;
     uint32_t weight = (uint32_t)(count * GD_MARK / element->tag_count);

@@ -110,11 +110,60 @@ static bool is_suspect(const struct gd_suspects *suspects, uint32_t tag)
     return low < suspects->count && suspects->tags[low] == tag;
 }
 
-bool gd_suspects_leave(const struct gd_suspects *suspects, struct gd_cell *sum)
+static enum guard_rc add_tags(struct gd_suspects *all, const uint32_t *tags, uint32_t count,
+                              struct guard_arena *arena)
+{
+    if (all->tags == NULL)
+        all->tags = gd_arena_get(arena, (size_t)2 * GD_SUSPECTS_MAX * sizeof(*all->tags));
+    if (all->tags == NULL)
+        return GUARD_E_NOMEM;
+    for (uint32_t done = 0, part; done < count; done += part) {
+        part = count - done < GD_SUSPECTS_MAX ? count - done : GD_SUSPECTS_MAX;
+        memcpy(all->tags + all->count, tags + done, part * sizeof(*tags));
+        all->count = distinct(all->tags, all->count + part);
+        if (all->count > GD_SUSPECTS_MAX) {
+            all->count = GD_SUSPECTS_MAX;
+            if (all->tags[GD_SUSPECTS_MAX - 1] < all->bound)
+                all->bound = all->tags[GD_SUSPECTS_MAX - 1];
+        }
+    }
+    return GUARD_OK;
+}
+
+enum guard_rc gd_suspects_join(struct gd_suspects *all, struct gd_suspects *again,
+                               const struct gd_suspects *more, struct guard_arena *arena)
+{
+    if (more->count == 0)
+        return GUARD_OK;
+    for (uint32_t i = 0; again != NULL && i < more->count; i++) {
+        if (is_suspect(all, more->tags[i]))
+            GUARD_TRY(add_tags(again, &more->tags[i], 1, arena));
+    }
+    if (more->bound < all->bound)
+        all->bound = more->bound;
+    return add_tags(all, more->tags, more->count, arena);
+}
+
+bool gd_suspects_few(const struct gd_suspects *suspects, uint32_t units)
+{
+    uint64_t known = 0;
+    while (known < suspects->count && suspects->tags[known] <= suspects->bound)
+        known++;
+    /* Tags are spread evenly. */
+    return (known << 32) / ((uint64_t)suspects->bound + 1) * USERS_SHARE <= units;
+}
+
+bool gd_suspects_none(const struct gd_suspects *suspects)
+{
+    bool none = suspects->attackers == NULL || suspects->attackers->count == 0;
+    for (; suspects != NULL; suspects = suspects->also)
+        none = none && suspects->count == 0;
+    return none;
+}
+
+static bool leave(const struct gd_suspects *suspects, struct gd_cell *sum)
 {
     uint32_t told = 0, honest = 0, count = 0;
-    if (suspects->count == 0 || sum->tag_count == 0 || (sum->review & GD_REVIEW_ACCEPTED) != 0)
-        return true;
     for (uint32_t i = 0; i < sum->tag_count; i++) {
         told += sum->tags[i] <= suspects->bound;
         honest += sum->tags[i] <= suspects->bound && !is_suspect(suspects, sum->tags[i]);
@@ -129,9 +178,26 @@ bool gd_suspects_leave(const struct gd_suspects *suspects, struct gd_cell *sum)
         unknown -= !known;
         sum->tags[count++] = sum->tags[i];
     }
+    /* Whose records they were isn't known: of the others one of each, as long as they can be told.
+     */
+    if (count < sum->tag_count && sum->tag_count < GD_TAGS_MAX && sum->count > count)
+        sum->count = count;
     memset(sum->tags + count, 0, (sum->tag_count - count) * sizeof(*sum->tags));
     sum->tag_count = (uint8_t)count;
     return count > 0;
+}
+
+bool gd_suspects_leave(const struct gd_suspects *suspects, struct gd_cell *sum)
+{
+    if (sum->tag_count == 0 || (sum->review & GD_REVIEW_ACCEPTED) != 0)
+        return true;
+    const struct gd_suspects *attackers =
+        sum->kind == GD_KIND_LIKENESS ? suspects->attackers : NULL;
+    for (; suspects != NULL; suspects = suspects->also) {
+        if (suspects->count > 0 && !leave(suspects, sum))
+            return false;
+    }
+    return attackers == NULL || attackers->count == 0 || leave(attackers, sum);
 }
 
 void gd_suspects_leave_all(const struct gd_suspects *suspects, struct gd_groups *elements)

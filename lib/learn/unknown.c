@@ -3,10 +3,9 @@
 #include "learn/unknown.h"
 
 #include "base/arena.h"
-#include "learn/screen.h"
 
 static enum guard_rc measure_name(struct gd_draft *draft, const struct gd_cell *name,
-                                  uint32_t owner)
+                                  uint32_t owner, const struct gd_suspects *endpoint)
 {
     struct gd_group group;
     struct gd_groups likeness, classes;
@@ -25,6 +24,8 @@ static enum guard_rc measure_name(struct gd_draft *draft, const struct gd_cell *
     GUARD_TRY(gd_group_children(&classes, &group, GD_KIND_CLASS, draft->arena));
     GUARD_TRY(gd_suspects_find(&suspects, &draft->meter.trust, &group, &likeness, &classes,
                                draft->arena));
+    suspects.also = endpoint;
+    suspects.attackers = &draft->attackers;
     gd_suspects_leave_all(&suspects, &likeness);
     gd_exposure_init(&place->exposure, name->epoch_counts, gd_cell_clients(name));
     place->unknown = true;
@@ -36,21 +37,21 @@ static enum guard_rc measure_name(struct gd_draft *draft, const struct gd_cell *
 
 /* As deep as trees are. */
 static enum guard_rc measure_below(struct gd_draft *draft, const struct gd_cell *cell,
-                                   uint32_t owner)
+                                   uint32_t owner, const struct gd_suspects *endpoint)
 {
     if (cell->kind == GD_KIND_NAME)
-        GUARD_TRY(measure_name(draft, cell, owner));
+        GUARD_TRY(measure_name(draft, cell, owner, endpoint));
     for (uint32_t i = 0; i < cell->child_count; i++) {
         if (cell->children[i]->kind <= GD_KIND_NAME)
-            GUARD_TRY(measure_below(draft, cell->children[i], owner));
+            GUARD_TRY(measure_below(draft, cell->children[i], owner, endpoint));
     }
     return GUARD_OK;
 }
 
 enum guard_rc gd_unknown_measure(struct gd_draft *draft, const struct gd_group *group,
-                                 uint32_t owner)
+                                 uint32_t owner, const struct gd_suspects *endpoint)
 {
     for (uint32_t i = 0; i < group->cell_count; i++)
-        GUARD_TRY(measure_below(draft, group->cells[i], owner));
+        GUARD_TRY(measure_below(draft, group->cells[i], owner, endpoint));
     return GUARD_OK;
 }

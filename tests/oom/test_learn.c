@@ -13,7 +13,10 @@ static void grow(struct tree *tree)
             tree_request(tree, i % 4, 1 + i % 37, "GET", i % 2 != 0 ? text : "search");
         snprintf(text, sizeof(text), "f%u", i % 50);
         (void)tree_value(tree, get, GUARD_LOCATION_QUERY, text, "tom");
-        (void)tree_value(tree, get, GUARD_LOCATION_QUERY, "country", i % 3 != 0 ? "de" : "fr");
+        struct gd_cell *country =
+            tree_value(tree, get, GUARD_LOCATION_QUERY, "country", i % 3 != 0 ? "de" : "fr");
+        if (i >= 40 && i < 44) /* two who attack both endpoints */
+            (void)tree_see(tree, country, GD_KIND_LIKENESS, 0, 1 + i % 2, NULL);
         (void)tree_value(tree, get, GUARD_LOCATION_PATH, "seg1", "tom");
         (void)tree_named(tree, get, GD_KIND_MEDIA, 0, "application/json");
         struct gd_cell *object = tree_structure(tree, get, "a", GUARD_TYPE_OBJECT, 1);

@@ -310,7 +310,7 @@ static void test_floods(void **state)
     static const struct {
         uint32_t clients;
         uint16_t most; /* hundredths of a decade */
-    } floods[] = {{1, 50}, {3, 50}, {20, 130}};
+    } floods[] = {{1, 40}, {3, 40}, {20, 130}};
     struct test_random seeds = test_random_start("floods");
     struct guard_arena arena;
     guard_arena_init(&arena, &heap, 1 << 20);

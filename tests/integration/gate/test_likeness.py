@@ -121,3 +121,23 @@ def test_twenty_who_attack_while_it_is_learned_excuse_nothing(tmp_path):
              *(target("/tickets", text=ticket(shop.random, code)) for code in CODE)]
     attacks, usual = [one == "block" for one in verdicts(learned, tmp_path, shop, asked[:2])], verdicts(learned, tmp_path, shop, asked[2:])
     assert attacks == [True, True] and "block" not in usual
+
+
+def test_who_attacks_is_not_believed_beside_it(tmp_path):
+    """The same twenty, at two places: what they do with each attack looks harmless (a sign in another name), and where one writes text
+    they write code. Nobody else does either."""
+    shop = Shop(16, service="svc", clients=400)
+    exchanges = []
+    for i in range(2400):
+        attack = i % 50 == 7
+        client = f"172.16.{i // 50 % 20}.7" if attack else None
+        exchanges.append(shop.exchange("GET", target("/users", username=INJECTED if attack else shop.name()), client=client))
+        beside = {"first": INJECTED, "last": shop.name() + "~"} if attack else {}
+        exchanges.append(shop.exchange("GET", person(shop, **beside), client=client))
+        text = ticket(shop.random, shop.random.choice(CODE) if attack else None)
+        exchanges.append(shop.exchange("GET", target("/tickets", text=text), client=client))
+    learned = Learned(tmp_path, exchanges)
+    asked = [person(shop), target("/tickets", text=ticket(shop.random, None)), person(shop, last=shop.name() + "~"),
+             *(target("/tickets", text=ticket(shop.random, code)) for code in CODE)]
+    told = verdicts(learned, tmp_path, shop, asked)
+    assert told[:2] == ["pass", "pass"] and "pass" not in told[2:], told

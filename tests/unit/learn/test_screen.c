@@ -150,12 +150,106 @@ static void test_beyond_the_list(void **state)
     assert_int_equal(sum.tag_count, 4);
 }
 
+/* Whose records they were isn't known: of a loud suspect and another one record stays. */
+static void test_counts_of_suspects_go(void **state)
+{
+    (void)state;
+    uint32_t loud = 101;
+    const struct gd_suspects suspects = {.tags = &loud, .count = 1, .bound = UINT32_MAX};
+    struct gd_cell sum = {.count = 700, .tag_count = 2, .tags = {101, 301}};
+    assert_true(gd_suspects_leave(&suspects, &sum));
+    assert_int_equal(sum.tags[0], 301);
+    assert_int_equal(sum.count, 1);
+    /* Of many it isn't known how many they are. */
+    sum = (struct gd_cell){.count = 700};
+    tags(&sum, 100, 100, GD_TAGS_MAX);
+    assert_true(gd_suspects_leave(&suspects, &sum));
+    assert_int_equal(sum.count, 700);
+    sum = (struct gd_cell){.count = 700, .tag_count = 2, .tags = {201, 301}};
+    assert_true(gd_suspects_leave(&suspects, &sum));
+    assert_int_equal(sum.count, 700);
+}
+
+static void test_join(void **state)
+{
+    (void)state;
+    static uint32_t many[GD_SUSPECTS_MAX + 500];
+    uint32_t few[] = {11, 21, 31}, others[] = {15, 21, 35};
+    struct gd_suspects all = {.bound = UINT32_MAX}, again = {.bound = UINT32_MAX};
+    const struct gd_suspects first = {.tags = few, .count = 3, .bound = UINT32_MAX};
+    const struct gd_suspects second = {.tags = others, .count = 3, .bound = 900};
+    const struct gd_suspects nobody = {.bound = 5};
+    assert_int_equal(gd_suspects_join(&all, &again, &first, &arena), GUARD_OK);
+    assert_int_equal(gd_suspects_join(&all, &again, &nobody, &arena), GUARD_OK);
+    assert_int_equal(again.count, 0);
+    assert_int_equal(all.bound, UINT32_MAX);
+    assert_int_equal(gd_suspects_join(&all, &again, &second, &arena), GUARD_OK);
+    const uint32_t both[] = {11, 15, 21, 31, 35};
+    assert_int_equal(all.count, 5);
+    assert_memory_equal(all.tags, both, sizeof(both));
+    assert_int_equal(all.bound, 900);
+    assert_int_equal(again.count, 1);
+    assert_int_equal(again.tags[0], 21);
+    /* Of too many the lowest are kept, and of those above nothing is known. */
+    for (uint32_t i = 0; i < GD_SUSPECTS_MAX + 500; i++)
+        many[i] = 10 * i + 1;
+    const struct gd_suspects crowd = {many, GD_SUSPECTS_MAX + 500, UINT32_MAX, NULL, NULL};
+    all = (struct gd_suspects){.bound = UINT32_MAX};
+    assert_int_equal(gd_suspects_join(&all, NULL, &crowd, &arena), GUARD_OK);
+    assert_int_equal(all.count, GD_SUSPECTS_MAX);
+    assert_memory_equal(all.tags, many, GD_SUSPECTS_MAX * sizeof(*many));
+    assert_int_equal(all.bound, many[GD_SUSPECTS_MAX - 1]);
+}
+
+static void test_few(void **state)
+{
+    (void)state;
+    uint32_t some[] = {1u << 28, 2u << 28, 3u << 28, 4u << 28};
+    struct gd_suspects suspects = {.tags = some, .count = 4, .bound = UINT32_MAX};
+    assert_true(gd_suspects_few(&suspects, 32));
+    assert_false(gd_suspects_few(&suspects, 31));
+    suspects.bound = UINT32_MAX / 4; /* three up to there: as many in each other quarter */
+    assert_true(gd_suspects_few(&suspects, 96));
+    assert_false(gd_suspects_few(&suspects, 95));
+    suspects.count = 0;
+    assert_true(gd_suspects_few(&suspects, 0));
+}
+
+/* Those of the field, of its endpoint, and as to what reads like an attack of the service. */
+static void test_levels(void **state)
+{
+    (void)state;
+    uint32_t tags_of[] = {11, 21, 31};
+    const struct gd_suspects service = {&tags_of[2], 1, UINT32_MAX, NULL, NULL};
+    const struct gd_suspects endpoint = {&tags_of[1], 1, UINT32_MAX, NULL, NULL};
+    const struct gd_suspects field = {&tags_of[0], 1, UINT32_MAX, &endpoint, &service};
+    struct gd_cell sum = {.kind = GD_KIND_CLASS, .tag_count = 4, .tags = {11, 21, 31, 41}};
+    struct gd_cell like = sum;
+    like.kind = GD_KIND_LIKENESS;
+    assert_true(gd_suspects_leave(&field, &sum));
+    assert_int_equal(sum.tag_count, 2);
+    assert_int_equal(sum.tags[0], 31);
+    assert_true(gd_suspects_leave(&field, &like));
+    assert_int_equal(like.tag_count, 1);
+    assert_int_equal(like.tags[0], 41);
+    const struct gd_suspects nobody = {.count = 0};
+    assert_true(gd_suspects_none(&nobody));
+    assert_false(gd_suspects_none(&(struct gd_suspects){.also = &endpoint}));
+    assert_false(gd_suspects_none(&(struct gd_suspects){.attackers = &service}));
+    assert_true(gd_suspects_none(&(struct gd_suspects){.also = &nobody, .attackers = &nobody}));
+}
+
 int main(void)
 {
     guard_arena_init(&arena, &(struct guard_alloc){NULL, tree_alloc, tree_release}, 1 << 20);
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_where), cmocka_unit_test(test_usual),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_where),
+                                       cmocka_unit_test(test_usual),
                                        cmocka_unit_test(test_leave),
-                                       cmocka_unit_test(test_beyond_the_list)};
+                                       cmocka_unit_test(test_beyond_the_list),
+                                       cmocka_unit_test(test_counts_of_suspects_go),
+                                       cmocka_unit_test(test_join),
+                                       cmocka_unit_test(test_few),
+                                       cmocka_unit_test(test_levels)};
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     guard_arena_reset(&arena);
     return failed;
