@@ -439,6 +439,16 @@ static enum guard_rc measure_message(struct gd_draft *draft, struct gd_draft_end
     return add_tree(&harvest, &kinds[GD_KIND_NAME]);
 }
 
+/* Names are left name by name. */
+static void leave_suspects(const struct gd_draft *draft, struct gd_draft_endpoint *endpoint)
+{
+    endpoint->suspects.attackers = &draft->attackers;
+    for (uint32_t kind = GD_KIND_MEDIA; kind < GD_KIND_COUNT; kind++) {
+        if (kind != GD_KIND_NAME && !gd_suspects_none(&endpoint->suspects))
+            gd_suspects_leave_all(&endpoint->suspects, &endpoint->kinds[kind]);
+    }
+}
+
 static enum guard_rc measure_endpoint(struct gd_draft *draft, struct gd_draft_endpoint *endpoint)
 {
     static const struct gd_beyond late = {GD_END_HIGH, GUARD_LATE_FACTOR, GUARD_LATE_LEAST_MS};
@@ -447,6 +457,7 @@ static enum guard_rc measure_endpoint(struct gd_draft *draft, struct gd_draft_en
     const struct gd_group *method = &endpoint->group;
     if (!endpoint->trusted)
         return is_refused(&method->sum) ? GUARD_OK : gd_unknown_measure(draft, method, 0, NULL);
+    leave_suspects(draft, endpoint);
     GUARD_TRY(gd_measure_set(meter, &endpoint->place, GUARD_RULE_STATUS, &kinds[GD_KIND_STATUS],
                              NULL, 1));
     GUARD_TRY(gd_measure_tail(meter, &endpoint->place, GUARD_RULE_LATENCY, &kinds[GD_KIND_LATENCY],
@@ -477,15 +488,6 @@ static enum guard_rc review_message(const struct gd_draft *draft,
                            endpoint->waiver);
 }
 
-/* Names are left name by name. */
-static void leave_suspects(struct gd_draft_endpoint *endpoint)
-{
-    for (uint32_t kind = GD_KIND_MEDIA; kind < GD_KIND_COUNT; kind++) {
-        if (kind != GD_KIND_NAME && !gd_suspects_none(&endpoint->suspects))
-            gd_suspects_leave_all(&endpoint->suspects, &endpoint->kinds[kind]);
-    }
-}
-
 static enum guard_rc add_endpoint(struct gd_draft *draft, const struct gd_template *node,
                                   const struct gd_group *method)
 {
@@ -513,7 +515,6 @@ static enum guard_rc add_endpoint(struct gd_draft *draft, const struct gd_templa
     GUARD_TRY(gd_template_text(&endpoint->spot.template_text, node, draft->arena));
     GUARD_TRY(review_message(draft, endpoint));
     GUARD_TRY(gd_taint_endpoint(&endpoint->suspects, draft, endpoint));
-    leave_suspects(endpoint);
     return GUARD_OK;
 }
 
@@ -543,7 +544,7 @@ static enum guard_rc add_answer(struct gd_draft *draft, const struct gd_draft_en
     }
     answer->spot.status = (uint32_t)group->sum.code;
     GUARD_TRY(review_message(draft, answer));
-    leave_suspects(answer);
+    leave_suspects(draft, answer);
     GUARD_TRY(gd_measure_set(&draft->answers_meter, &answer->place, GUARD_RULE_LEAK,
                              &answer->kinds[GD_KIND_LEAK], NULL, 1));
     return measure_message(draft, answer);
@@ -663,7 +664,10 @@ static void measure_mistyped(struct gd_draft *draft, const struct gd_groups *cla
         const struct gd_cell *status = &classes->items[i].sum;
         if (status->code == GD_STATUS_MISTYPED && gd_trusted(&draft->meter.trust, status))
             draft->mistyped_most = gd_rate_strength(refused(draft, status, records));
-        if (status->code == GD_STATUS_ATTACK_LIKE && gd_trusted(&draft->meter.trust, status))
+        struct gd_cell honest = *status;
+        if (status->code == GD_STATUS_ATTACK_LIKE &&
+            gd_suspects_leave(&draft->attackers, &honest) &&
+            gd_trusted(&draft->meter.trust, &honest))
             draft->attack_like_most = gd_rate_strength(refused(draft, status, records));
     }
 }
@@ -713,6 +717,8 @@ static enum guard_rc measure_service(struct gd_draft *draft)
     GUARD_TRY(
         gd_review_list(&meter->trust, &whole, GUARD_REVIEW_FAULT, &kinds[GD_KIND_FAULT], 0, NULL));
     GUARD_TRY(gd_review_names(&meter->trust, &whole, &kinds[GD_KIND_NAME], 0));
+    const struct gd_suspects suspects = {.attackers = &draft->attackers};
+    gd_suspects_leave_all(&suspects, &kinds[GD_KIND_FAULT]);
     struct gd_place *place = &draft->service_place;
     uint32_t locations =
         locations_of(&kinds[GD_KIND_NAME], &meter->trust) & ~(1u << GUARD_LOCATION_PATH);

@@ -191,8 +191,8 @@ bool gd_suspects_leave(const struct gd_suspects *suspects, struct gd_cell *sum)
 {
     if (sum->tag_count == 0 || (sum->review & GD_REVIEW_ACCEPTED) != 0)
         return true;
-    const struct gd_suspects *attackers =
-        sum->kind == GD_KIND_LIKENESS ? suspects->attackers : NULL;
+    bool attack = sum->kind == GD_KIND_LIKENESS || sum->kind == GD_KIND_FAULT;
+    const struct gd_suspects *attackers = attack ? suspects->attackers : NULL;
     for (; suspects != NULL; suspects = suspects->also) {
         if (suspects->count > 0 && !leave(suspects, sum))
             return false;

@@ -10,11 +10,12 @@
 
 /* Units whose evidence is withheld. */
 struct gd_suspects {
-    uint32_t *tags;                      /* sorted, distinct */
-    uint32_t count;                      /* 0: nobody */
-    uint32_t bound;                      /* whether a unit is one is known up to this tag */
-    const struct gd_suspects *also;      /* these, too; NULL: no others */
-    const struct gd_suspects *attackers; /* from these nothing is taken that reads like an attack */
+    uint32_t *tags;                 /* sorted, distinct */
+    uint32_t count;                 /* 0: nobody */
+    uint32_t bound;                 /* whether a unit is one is known up to this tag */
+    const struct gd_suspects *also; /* these, too; NULL: no others */
+    const struct gd_suspects
+        *attackers; /* from these nothing that reads like an attack, or is malformed */
 };
 
 enum { GD_SUSPECTS_MAX = 1024 }; /* that are known of several names together */

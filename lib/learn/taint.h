@@ -2,7 +2,8 @@
 /* Whose evidence is withheld, and how far. A unit that attacks one field of an endpoint isn't
  * believed in its other fields there either, nor in what it was answered: an attack on a field in
  * which people write text, or one that reads like nothing, has that as its only sign. What reads
- * like an attack isn't taken anywhere from a unit that did so at several places. */
+ * like an attack, or is malformed, isn't taken anywhere from a unit that attacked at several
+ * places. */
 #ifndef GD_LEARN_TAINT_H
 #define GD_LEARN_TAINT_H
 

@@ -215,7 +215,7 @@ static void test_few(void **state)
     assert_true(gd_suspects_few(&suspects, 0));
 }
 
-/* Those of the field, of its endpoint, and as to what reads like an attack of the service. */
+/* Those of the field, of its endpoint, and as to attacks of the service. */
 static void test_levels(void **state)
 {
     (void)state;
@@ -224,14 +224,17 @@ static void test_levels(void **state)
     const struct gd_suspects endpoint = {&tags_of[1], 1, UINT32_MAX, NULL, NULL};
     const struct gd_suspects field = {&tags_of[0], 1, UINT32_MAX, &endpoint, &service};
     struct gd_cell sum = {.kind = GD_KIND_CLASS, .tag_count = 4, .tags = {11, 21, 31, 41}};
-    struct gd_cell like = sum;
+    struct gd_cell like = sum, fault = sum;
     like.kind = GD_KIND_LIKENESS;
+    fault.kind = GD_KIND_FAULT;
     assert_true(gd_suspects_leave(&field, &sum));
     assert_int_equal(sum.tag_count, 2);
     assert_int_equal(sum.tags[0], 31);
     assert_true(gd_suspects_leave(&field, &like));
     assert_int_equal(like.tag_count, 1);
     assert_int_equal(like.tags[0], 41);
+    assert_true(gd_suspects_leave(&field, &fault));
+    assert_int_equal(fault.tag_count, 1);
     const struct gd_suspects nobody = {.count = 0};
     assert_true(gd_suspects_none(&nobody));
     assert_false(gd_suspects_none(&(struct gd_suspects){.also = &endpoint}));

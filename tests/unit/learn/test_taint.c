@@ -56,6 +56,7 @@ static void send_attack(struct tree *tree, uint32_t epoch, uint32_t client,
     struct gd_cell *page = tree_value(tree, at, GUARD_LOCATION_QUERY, "page", "7^");
     if (conduct->list)
         reads_like_sql(tree, page);
+    (void)tree_see(tree, at, GD_KIND_FAULT, 0, GUARD_LOCATION_QUERY << 8 | 1, NULL);
     (void)answer(tree, at, 2);
 }
 
@@ -78,7 +79,8 @@ struct learned {
     bool sign;    /* "~" of the notes is normal, */
     bool reading; /* and that they read like SQL, */
     bool failure; /* and failures of /search; */
-    bool caret;   /* "^" of pages, elsewhere */
+    bool caret;   /* "^" of pages, elsewhere, */
+    bool fault;   /* and malformed queries there */
 };
 
 static bool has_class(const struct guard_model_field *field, char sign)
@@ -98,7 +100,8 @@ static struct learned learned_of(const struct conduct *conduct)
     struct learned learned = {.sign = has_class(note, '~'),
                               .reading = (note->likeness >> GUARD_LIKENESS_SQL & 1) != 0,
                               .failure = (search->statuses >> 5 & 1) != 0,
-                              .caret = has_class(page, '^')};
+                              .caret = has_class(page, '^'),
+                              .fault = list->faults[GUARD_LOCATION_QUERY] != 0};
     guard_model_free(model);
     return learned;
 }
@@ -109,6 +112,7 @@ static void test_text_teaches(void **state)
     (void)state;
     const struct learned learned = learned_of(&(struct conduct){.attackers = ATTACKERS});
     assert_true(learned.sign && learned.reading && learned.failure && learned.caret);
+    assert_true(learned.fault);
 }
 
 static void test_an_attack_taints_its_endpoint(void **state)
@@ -117,7 +121,7 @@ static void test_an_attack_taints_its_endpoint(void **state)
     const struct learned learned =
         learned_of(&(struct conduct){.sort = true, .attackers = ATTACKERS});
     assert_false(learned.sign || learned.reading || learned.failure);
-    assert_true(learned.caret); /* which was sent elsewhere */
+    assert_true(learned.caret && learned.fault); /* which were sent elsewhere */
 }
 
 /* At one other place anybody may be misled: a link is enough for that. */
@@ -131,6 +135,10 @@ static void test_elsewhere_only_attacks_are_left(void **state)
         learned_of(&(struct conduct){.list = true, .header = true, .attackers = ATTACKERS});
     assert_true(twice.sign && twice.failure);
     assert_false(twice.reading);
+    const struct learned malformed =
+        learned_of(&(struct conduct){.sort = true, .header = true, .attackers = ATTACKERS});
+    assert_true(malformed.caret);
+    assert_false(malformed.fault);
 }
 
 /* More than an eighth of those who are there are its users. */
