@@ -14,6 +14,7 @@ import traceback
 from concurrent.futures import ThreadPoolExecutor
 
 import gate
+import learner
 import publish
 import workload
 from probes import probes
@@ -26,7 +27,7 @@ AIMS = {"get5": 10000, "json2k": 68750, "json20k": 350000}
 LIMITS = AIMS | {"get5": 27500}
 # What CI holds: what was measured, and room for the gate's timer, which goes by the clock. To be lowered with every gain.
 RATCHET = {"get5": 27400, "json2k": 69500, "json20k": 275000}
-PARTS = ["instructions", "throughput", "memory", "learn", "publishing"]
+PARTS = ["instructions", "throughput", "memory", "learn", "learner", "publishing"]
 VARIANTS = ["nginx", "guard", "modsecurity"]
 # Requests of the two runs whose difference counts. ModSecurity needs up to 10^9 instructions for one.
 COUNTS = {"nginx": (80, 400), "guard": (80, 400), "modsecurity": (2, 10)}
@@ -93,7 +94,7 @@ def probe_all(rig, port):
     return missed
 
 
-def count_run(rig, variant, name, count):
+def count_run(rig, variant, name, count, expected=200):
     """All instructions of one server's life with this many requests; for Guard with the probes at its end."""
     tool = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null"]
     missed = []
@@ -102,8 +103,8 @@ def count_run(rig, variant, name, count):
         connection = Connection(server.port)
         for number in range(count):
             status = connection.status(raws[number % len(raws)])
-            if status != 200:
-                raise BenchError(f"{variant} answered {status} to a benign {name}: {server.errors()[-600:]}")
+            if status != expected:
+                raise BenchError(f"{variant} answered {status} to a {name}, not {expected}: {server.errors()[-600:]}")
         connection.close()
         if variant == "guard":
             missed = probe_all(rig, server.port)
@@ -135,6 +136,13 @@ def instructions(rig):
             else:
                 figures[name][variant] = round((second - first) / (counts[1] - counts[0]))
     return figures
+
+
+def print_novel(rig):
+    """What deviates everywhere costs a decision most: five values, a header, an alert and the block answer, but no upstream."""
+    counts = (40, 200) if rig.arguments.smoke else COUNTS["guard"]
+    (first, _), (second, _) = (count_run(rig, "guard", "novel5", count, 403) for count in counts)
+    print(f"novel5, in which nothing is as usual, refused: {round((second - first) / (counts[1] - counts[0])):,} in all")
 
 
 def print_instructions(rig, figures):
@@ -356,6 +364,7 @@ def measure(rig):
     results = {"instructions_per_request": {name: dict.fromkeys(VARIANTS) for name in workload.NAMES},
                "throughput_ratio": {"get5": None, "json2k": None}, "worker_rss_over_nginx_bytes": None,
                "learn": {"mb_per_s": None, "exchanges_per_s": None, "small": None},
+               "learner": None,
                "publishing": {"client_errors": None, "longest_slice_instructions": None}}
 
     def part(name, key, function):
@@ -376,6 +385,8 @@ def measure(rig):
     def counted(rig):
         figures = instructions(rig)
         print_instructions(rig, figures)
+        if rig.guard is not None:
+            print_novel(rig)
         return figures
 
     part("instructions", "instructions_per_request", counted)
@@ -383,6 +394,7 @@ def measure(rig):
     part("throughput", None, throughput_h2)
     part("memory", "worker_rss_over_nginx_bytes", memory)
     part("learn", "learn", learn)
+    part("learner", "learner", learner.learner)
     part("publishing", "publishing", publish.publishing)
     return results
 

@@ -3,6 +3,7 @@
 import base64
 import json
 import random
+import urllib.parse
 
 HOST = "api.example.com"
 AGENT = "bench/1.0"
@@ -66,6 +67,16 @@ def get5(rng):
                    f"&limit={rng.choice([10, 20, 50])}&session={_uuid(rng)}")
 
 
+def novel5(rng):
+    """get5 as nobody sends it: each value is of other characters, longer, and never the same; one reads like an attack."""
+    def odd(length):
+        return "".join(rng.choice("~^|{}[]ABCDEFXYZ0987654321") for _ in range(length))
+    values = {name: urllib.parse.quote(odd(rng.randint(20, 60))) for name in ("q", "category", "page", "limit", "session")}
+    values["q"] += "%27%20union%20select%20" + odd(3).replace("{", "a").replace("[", "b") + "%20from%20users--"
+    return Request("GET", "/catalog/search?" + "&".join(f"{name}={value}" for name, value in values.items()),
+                   agent=f"novel/{rng.randint(1, 10**6)}.{odd(4)}")
+
+
 def browse(rng):
     """What a browser sends: much head, no body. For learning only: with its client, time and answer a line of 1 kB."""
     request = Request("GET", get5(rng).target, agent=AGENTS[-1])
@@ -123,7 +134,7 @@ def json20k(rng):
     return Request("POST", "/import/products", _body(_filled(import_document(rng), 20700)), "application/json")
 
 
-MAKERS = {"get5": get5, "json2k": json2k, "json20k": json20k, "browse": browse}
+MAKERS = {"get5": get5, "json2k": json2k, "json20k": json20k, "browse": browse, "novel5": novel5}
 
 
 def requests(name):
