@@ -101,15 +101,38 @@ void gd_cell_unite(struct gd_cell *into, const struct gd_cell *from,
                                          from->client_tags, from->client_count);
 }
 
-void gd_tree_remap(struct gd_cell *cell, const uint8_t map[GD_EPOCHS_MAX])
+/* Where the bits of each byte of an epoch set go. */
+struct epoch_bytes {
+    uint32_t sets[4][256];
+};
+
+static void epoch_bytes_init(struct epoch_bytes *bytes, const uint8_t map[GD_EPOCHS_MAX])
 {
-    for (; cell != NULL; cell = gd_tree_next(cell)) {
-        cell->epochs = map_epochs(cell->epochs, map);
-        if (cell->epoch_counts != NULL) {
-            uint64_t old[GD_EPOCHS_MAX];
-            memcpy(old, cell->epoch_counts, sizeof(old));
-            memset(cell->epoch_counts, 0, sizeof(old));
-            add_epoch_counts(cell->epoch_counts, old, map);
-        }
+    for (uint32_t i = 0; i < 4; i++) {
+        for (uint32_t byte = 0; byte < 256; byte++)
+            bytes->sets[i][byte] = map_epochs(byte << (8 * i), map);
     }
+}
+
+static void remap_below(struct gd_cell *cell, const struct epoch_bytes *bytes,
+                        const uint8_t map[GD_EPOCHS_MAX])
+{
+    uint32_t epochs = cell->epochs;
+    cell->epochs = bytes->sets[0][epochs & 255] | bytes->sets[1][epochs >> 8 & 255] |
+                   bytes->sets[2][epochs >> 16 & 255] | bytes->sets[3][epochs >> 24];
+    if (cell->epoch_counts != NULL) {
+        uint64_t old[GD_EPOCHS_MAX];
+        memcpy(old, cell->epoch_counts, sizeof(old));
+        memset(cell->epoch_counts, 0, sizeof(old));
+        add_epoch_counts(cell->epoch_counts, old, map);
+    }
+    for (uint32_t i = 0; i < cell->child_count; i++)
+        remap_below(cell->children[i], bytes, map);
+}
+
+void gd_tree_remap(struct gd_cell *root, const uint8_t map[GD_EPOCHS_MAX])
+{
+    struct epoch_bytes bytes;
+    epoch_bytes_init(&bytes, map);
+    remap_below(root, &bytes, map);
 }

@@ -260,9 +260,14 @@ static uint32_t cut_below(struct cut *cut, struct gd_cell *cell)
 {
     if (cell->scope == NULL)
         return 0;
-    uint32_t size = 0;
-    for (uint32_t i = 0; i < cell->child_count; i++)
-        size += 1 + cut_below(cut, cell->children[i]);
+    uint32_t size = cell->child_count;
+    /* Of those that nothing can be below it's enough to know how many they are. */
+    for (uint32_t kind = 0; kind < GD_KIND_COUNT; kind++) {
+        if (!gd_kind_scope((enum gd_kind)kind))
+            continue;
+        for (uint32_t i = cell->scope->first[kind]; i < cell->scope->first[kind + 1]; i++)
+            size += cut_below(cut, cell->children[i]);
+    }
     uint32_t before = cut->pile->tree.cell_count;
     cut_table(cut, cell, GD_KIND_LITERAL);
     cut_table(cut, cell, GD_KIND_TRANSITION);

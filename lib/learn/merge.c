@@ -11,7 +11,17 @@ struct unite {
     struct gd_tree *tree;
     const uint8_t *map; /* of the other's epochs */
     enum trust trust;
+    uint32_t *trusted_count;
 };
+
+static void unite_cell(const struct unite *unite, struct gd_cell *own, const struct gd_cell *other)
+{
+    gd_cell_unite(own, other, unite->map);
+    if (unite->trust == TRUST_ADD && other->trusted && !own->trusted) {
+        own->trusted = true;
+        ++*unite->trusted_count;
+    }
+}
 
 static enum guard_rc unite_below(const struct unite *unite, struct gd_cell *into,
                                  const struct gd_cell *from)
@@ -26,9 +36,7 @@ static enum guard_rc unite_below(const struct unite *unite, struct gd_cell *into
                                  child->text);
         if (own == NULL)
             return GUARD_E_NOMEM;
-        gd_cell_unite(own, child, unite->map);
-        if (unite->trust == TRUST_ADD)
-            own->trusted = own->trusted || child->trusted;
+        unite_cell(unite, own, child);
         if (child->child_count > 0)
             GUARD_TRY(unite_below(unite, own, child));
     }
@@ -38,9 +46,7 @@ static enum guard_rc unite_below(const struct unite *unite, struct gd_cell *into
 static enum guard_rc unite_trees(const struct unite *unite, const struct gd_tree *other)
 {
     struct gd_cell *root = unite->tree->root;
-    gd_cell_unite(root, other->root, unite->map);
-    if (unite->trust == TRUST_ADD)
-        root->trusted = root->trusted || other->root->trusted;
+    unite_cell(unite, root, other->root);
     return unite_below(unite, root, other->root);
 }
 
@@ -83,6 +89,7 @@ static void forget_trust(struct guard_pile *pile)
         if (cell->scope != NULL)
             gd_tree_ceilings_forget(cell->scope);
     }
+    pile->trusted_count = 0;
 }
 
 static enum guard_rc add(struct guard_pile *into, const struct guard_pile *other, int basis_order)
@@ -94,13 +101,13 @@ static enum guard_rc add(struct guard_pile *into, const struct guard_pile *other
     }
     gd_pile_epochs_unite(into, &other->epochs, map);
     unite_counters(into, other);
-    struct unite unite = {&into->tree, map, basis_order > 0 ? TRUST_KEEP : TRUST_ADD};
+    struct unite unite = {&into->tree, map, basis_order > 0 ? TRUST_KEEP : TRUST_ADD,
+                          &into->trusted_count};
     GUARD_TRY(unite_trees(&unite, &other->tree));
     struct gd_cut_outcome outcome;
     GUARD_TRY(gd_pile_cut(into, into->cells_max, &outcome));
     into->cut = into->cut || outcome.removed;
     into->bounded = false;
-    gd_pile_count_trusted(into);
     return GUARD_OK;
 }
 
@@ -140,7 +147,8 @@ static enum guard_rc replace(struct guard_pile *into, const struct guard_pile *o
     GUARD_TRY(gd_tree_init(&tree, &into->alloc, 0));
     tree.root->scope->hash = into->tree.root->scope->hash;
     tree.root->text = into->tree.root->text;
-    struct unite unite = {&tree, map, TRUST_ADD};
+    uint32_t trusted = 0;
+    struct unite unite = {&tree, map, TRUST_ADD, &trusted};
     enum guard_rc rc = unite_trees(&unite, &other->tree);
     if (rc == GUARD_OK)
         rc = gd_intervals_unite(&tree.pool, &intervals, &other->intervals, &none);

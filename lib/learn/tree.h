@@ -108,7 +108,7 @@ uint64_t gd_leaf_rank(const struct gd_cell *parent, enum gd_kind kind, uint64_t 
 uint64_t gd_path_hash(const struct gd_cell *parent, enum gd_kind kind, uint64_t code);
 
 /* map: new index of each old epoch. cell is the root; applies to the whole tree. */
-void gd_tree_remap(struct gd_cell *cell, const uint8_t map[GD_EPOCHS_MAX]);
+void gd_tree_remap(struct gd_cell *root, const uint8_t map[GD_EPOCHS_MAX]);
 /* Adds the values of `from`, whose epochs are mapped, to `into`; not the children. */
 void gd_cell_unite(struct gd_cell *into, const struct gd_cell *from,
                    const uint8_t map[GD_EPOCHS_MAX]);

@@ -2,6 +2,7 @@
 /* See kmv.h. Sets are so small that a sorted array beats every cleverer form. */
 #include "sketch/kmv.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 uint32_t gd_bottom_add(uint32_t *set, uint32_t count, uint32_t max, uint32_t value)
@@ -19,11 +20,28 @@ uint32_t gd_bottom_add(uint32_t *set, uint32_t count, uint32_t max, uint32_t val
     return kept + 1;
 }
 
+/* Does a full set hold all that could enter it? As a rule it does: what comes in a minute are units
+ * that came before. */
+static bool holds_all(const uint32_t *set, uint32_t count, const uint32_t *from,
+                      uint32_t from_count)
+{
+    uint32_t i = 0;
+    for (uint32_t j = 0; j < from_count && from[j] < set[count - 1]; j++) {
+        while (set[i] < from[j])
+            i++;
+        if (set[i] != from[j])
+            return false;
+    }
+    return true;
+}
+
 uint32_t gd_bottom_unite(uint32_t *set, uint32_t count, uint32_t max, const uint32_t *from,
                          uint32_t from_count)
 {
     uint32_t merged[GD_BOTTOM_MAX];
     uint32_t len = 0, i = 0, j = 0;
+    if (count == max && count > 0 && holds_all(set, count, from, from_count))
+        return count;
     while (len < max && (i < count || j < from_count)) {
         uint32_t next = j == from_count || (i < count && set[i] <= from[j]) ? set[i] : from[j];
         i += i < count && set[i] == next;
