@@ -199,16 +199,28 @@ static bool observe(struct eval_run *run, struct eval_service *service,
     return true;
 }
 
+/* The service of an exchange that is to be learned. *service is NULL for one that isn't. */
+static bool training_service(struct eval_service **service, struct eval_run *run,
+                             const struct guard_exchange *exchange,
+                             const struct traffic_place *place)
+{
+    *service = NULL;
+    guard_arena_reset(&run->scratch);
+    if (!is_due(run, place, true))
+        return true;
+    *service = eval_run_service(run, service_name(exchange));
+    return *service != NULL || wrong(place, "can't be learned");
+}
+
 static bool take_training(void *ctx, const struct guard_exchange *exchange,
                           const struct traffic_place *place)
 {
     struct eval_run *run = ctx;
-    guard_arena_reset(&run->scratch);
-    if (!is_due(run, place, true))
-        return true;
-    struct eval_service *service = eval_run_service(run, service_name(exchange));
+    struct eval_service *service;
+    if (!training_service(&service, run, exchange, place))
+        return false;
     if (service == NULL)
-        return wrong(place, "can't be learned");
+        return true;
     if (run->settings->learn_max > 0 &&
         service->passed++ + run->settings->learn_max < service->offered)
         return true;
@@ -240,14 +252,11 @@ static bool read_files(struct eval_run *run, bool learn, const char *label,
 static bool count_training(void *ctx, const struct guard_exchange *exchange,
                            const struct traffic_place *place)
 {
-    struct eval_run *run = ctx;
-    guard_arena_reset(&run->scratch);
-    if (!is_due(run, place, true))
-        return true;
-    struct eval_service *service = eval_run_service(run, service_name(exchange));
-    if (service == NULL)
-        return wrong(place, "can't be learned");
-    service->offered++;
+    struct eval_service *service;
+    if (!training_service(&service, ctx, exchange, place))
+        return false;
+    if (service != NULL)
+        service->offered++;
     return true;
 }
 
