@@ -162,9 +162,12 @@ struct service *services_get(struct services *services, struct guard_span name)
 /* The first record of each day of traffic drops what nobody did since the epochs that the pile
  * tells apart. Days are those of records, not of the clock here: records that are read again after
  * a kill give the same pile. GUARD_E_STATE. */
-static enum guard_rc forget_daily(struct service *service, uint64_t time_ms, struct guard_err *err)
+static enum guard_rc forget_daily(struct service *service, uint64_t time_ms, uint64_t today,
+                                  struct guard_err *err)
 {
     uint64_t day = time_ms / DAY_MS;
+    if (service->day > today + 1)
+        service->day = day; /* the clock was ahead, for us and the gates, and came back */
     if (day <= service->day)
         return GUARD_OK;
     bool first = service->day == 0;
@@ -172,9 +175,23 @@ static enum guard_rc forget_daily(struct service *service, uint64_t time_ms, str
     return first ? GUARD_OK : guard_pile_forget(service->pile, err);
 }
 
+/* Times to come would push the epochs of all others out of a pile's table. */
+static bool from_the_future(struct service *service, uint64_t time_ms, uint64_t now_ms)
+{
+    if (time_ms <= now_ms || time_ms - now_ms <= DAY_MS)
+        return false;
+    if (service->ahead_day != now_ms / DAY_MS)
+        log_event("alarm", "clock-ahead", service->name, "%s",
+                  "a gate's records are of a time to come: they aren't learned");
+    service->ahead_day = now_ms / DAY_MS;
+    service->refused++;
+    return true;
+}
+
 void services_observe(struct services *services, uint64_t producer, uint64_t incarnation,
                       struct guard_span record)
 {
+    uint64_t now_ms = clock_unix_ms();
     struct guard_record_head head;
     struct guard_err err;
     if (guard_record_head_read(record, &head) != GUARD_OK) {
@@ -184,9 +201,10 @@ void services_observe(struct services *services, uint64_t producer, uint64_t inc
     struct service *service = services_get(services, head.service);
     if (service == NULL)
         return;
-    breaker_observe(&service->breaker, &head, clock_unix_ms());
+    breaker_observe(&service->breaker, &head, now_ms);
     clients_observe(services, service, record, head.time_ms);
-    if (service->damaged || !service->guardian.learn)
+    if (service->damaged || !service->guardian.learn ||
+        from_the_future(service, head.time_ms, now_ms))
         return;
     /* One ring carries many services: each pile numbers what it got of the ring by itself.
      * Positions of rings are saved with the piles, so that numbers come out the same when records
@@ -197,7 +215,7 @@ void services_observe(struct services *services, uint64_t producer, uint64_t inc
         .sequence = guard_pile_position(service->pile, producer, incarnation) + 1};
     enum guard_rc rc = guard_pile_observe(service->pile, &source, record, &err);
     if (rc == GUARD_OK)
-        rc = forget_daily(service, head.time_ms, &err);
+        rc = forget_daily(service, head.time_ms, now_ms / DAY_MS, &err);
     if (rc == GUARD_OK) {
         service->dirty = true;
         return;

@@ -68,7 +68,8 @@ struct service {
     struct guard_err review_err; /* as guardian_err */
     uint64_t refused;            /* records that the pile refused */
     struct service_clients clients;
-    uint64_t day; /* of the newest record, since 1970; 0 = none had a time */
+    uint64_t day;       /* of the newest record, since 1970; 0 = none had a time */
+    uint64_t ahead_day; /* on which it was last said that a gate's clock is ahead */
 };
 
 struct services {
