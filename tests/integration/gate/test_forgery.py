@@ -57,7 +57,7 @@ def test_no_header_chooses_client_service_or_policy(gate, make_policy, version):
 def test_absolute_targets_choose_no_service(gate):
     """The authority in the request line, as a proxy is asked."""
     nginx = gate(SERVERS)
-    for authority in ("other.example", "admin@other.example", "203.0.113.9:80"):
+    for authority in ("other.example", "svc", "203.0.113.9:80"):
         assert nginx.curl("/a", "--request-target", f"http://{authority}/a?q=tom").status == 200
         assert nginx.curl("/a", "--request-target", f"http://{authority}/a?{ATTACK_QUERY}").status == 403
     nginx.stop()
