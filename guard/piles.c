@@ -10,11 +10,14 @@
 #include <string.h>
 #include <time.h>
 
-enum { PILE_OUT };
+enum { PILE_OUT, PILE_SHARES };
 enum { INTERVALS_SHOWN = 64 };
 
 static const struct option_spec options[] = {
     {"output", "C.pile", "merge: the file to write; short: -o"},
+    {"shares", NULL,
+     "merge: trust no pile alone; each is of other producers and counts as fewer than four "
+     "clients"},
     {NULL, NULL, NULL},
 };
 
@@ -25,12 +28,48 @@ static const char *outcome_text(enum guard_merge outcome)
     return outcome == GUARD_MERGE_REPLACED ? "held all the others" : "added";
 }
 
-static int merge_into(struct guard_pile *pile, const char *path)
+/* No producer of a share is one of the shares merged so far: who claims another's records would
+ * make them pass for held already. */
+static bool apart(const struct guard_pile *pile, const struct guard_pile *other, const char *path)
+{
+    struct guard_interval held, claimed;
+    for (uint32_t i = 0; guard_pile_interval(other, i, &claimed); i++) {
+        for (uint32_t j = 0; guard_pile_interval(pile, j, &held); j++) {
+            if (held.producer != claimed.producer)
+                continue;
+            (void)complain(EXIT_FAILED,
+                           "%s: not merged: a pile before it holds records of producer %016" PRIx64
+                           ", too; one of them isn't that producer's",
+                           path, claimed.producer);
+            return false;
+        }
+    }
+    return true;
+}
+
+/* NULL after a message. */
+static struct guard_pile *open_part(const char *path, const struct guard_pile *pile, bool shares)
 {
     struct guard_pile_cfg cfg = {.alloc = heap_alloc()};
+    const struct guard_share share = {.now_ms = clock_unix_ms()};
+    struct guard_err err;
+    struct guard_pile *part = pile_open(path, &cfg, NULL);
+    if (part == NULL || !shares)
+        return part;
+    enum guard_rc rc = guard_pile_admit(part, &share, &err);
+    if (rc == GUARD_OK && (pile == NULL || apart(pile, part, path)))
+        return part;
+    if (rc != GUARD_OK)
+        (void)complain(EXIT_FAILED, "%s: not merged: %s (%s)", path, err.text, guard_rc_name(rc));
+    guard_pile_free(part);
+    return NULL;
+}
+
+static int merge_into(struct guard_pile *pile, const char *path, bool shares)
+{
     struct guard_err err;
     enum guard_merge outcome = GUARD_MERGE_ADDED;
-    struct guard_pile *other = pile_open(path, &cfg, NULL);
+    struct guard_pile *other = open_part(path, pile, shares);
     if (other == NULL)
         return EXIT_FAILED;
     enum guard_rc rc = guard_pile_merge(pile, other, &outcome, &err);
@@ -41,17 +80,16 @@ static int merge_into(struct guard_pile *pile, const char *path)
     return EXIT_GOOD;
 }
 
-static int merge(int count, char **paths, const char *out)
+static int merge(int count, char **paths, const char *out, bool shares)
 {
-    struct guard_pile_cfg cfg = {.alloc = heap_alloc()};
     uint8_t digest[GUARD_DIGEST_BYTES];
     char text[2 * GUARD_DIGEST_BYTES + 1];
-    struct guard_pile *pile = pile_open(paths[0], &cfg, NULL);
+    struct guard_pile *pile = open_part(paths[0], NULL, shares);
     if (pile == NULL)
         return EXIT_FAILED;
     int status = EXIT_GOOD;
     for (int i = 1; status == EXIT_GOOD && i < count; i++)
-        status = merge_into(pile, paths[i]);
+        status = merge_into(pile, paths[i], shares);
     if (status == EXIT_GOOD && !pile_save(pile, out, digest))
         status = EXIT_FAILED;
     guard_pile_free(pile);
@@ -115,7 +153,8 @@ static int run(const struct arguments *arguments)
     if (count >= 2 && strcmp(arguments->operands[0], "merge") == 0) {
         if (out == NULL)
             return complain(EXIT_USAGE, "merge needs -o FILE");
-        return merge(count - 1, arguments->operands + 1, out);
+        return merge(count - 1, arguments->operands + 1, out,
+                     arguments->values[PILE_SHARES] != NULL);
     }
     return complain(EXIT_USAGE, "say `merge A B ... -o C` or `show FILE`");
 }
@@ -125,9 +164,14 @@ const struct command command_pile = {
     .usage = "merge A.pile B.pile... -o C.pile | show FILE",
     .operands = "merge|show FILE...",
     .summary = "merge piles, or say what one holds",
-    .details = "The order of merging doesn't matter, and a pile that is merged twice counts once. "
-               "What can't be merged without\n"
-               "counting something twice is refused by name.",
+    .details =
+        "The order of merging doesn't matter, and a pile that is merged twice counts once. "
+        "What can't be merged without\n"
+        "counting something twice is refused by name.\n"
+        "With --shares each pile is what one gate or agent sent, who might be anybody's by now: "
+        "it teaches nothing alone,\n"
+        "speaks for no producer of another, and what contradicts itself is refused. Merge what "
+        "one sent before, without.",
     .options = options,
     .run = run,
 };

@@ -58,6 +58,23 @@ GUARD_API GUARD_MUST_USE enum guard_rc guard_pile_merge(struct guard_pile *into,
                                                         enum guard_merge *outcome,
                                                         struct guard_err *err);
 
+/* Who sent a pile, as far as that is known for sure. */
+struct guard_share {
+    const uint64_t *producers; /* for whose records it may speak; borrowed */
+    uint32_t producer_count; /* 0: for anybody's. Then the caller sees to it that no two shares name
+                                one producer */
+    uint64_t now_ms;         /* 0: not known */
+};
+/* Makes a share of a pile that somebody else made: whatever stands in it, merged with others it
+ * counts no more than fewer than four clients do, for at most 1024 records of each and epoch; it
+ * protects nothing, has an eighth of the tree, and one epoch for each slot of time. A local act, as
+ * observing; shares merge among themselves by the laws of piles. Refusals change nothing:
+ * GUARD_E_FOREIGN (records of another producer), GUARD_E_RANGE (of a time to come, or counts,
+ * clients and epochs that don't add up), GUARD_E_LIMIT (overflowed tables), GUARD_E_STATE.
+ * GUARD_E_NOMEM leaves the pile unusable for anything but free. */
+GUARD_API GUARD_MUST_USE enum guard_rc
+guard_pile_admit(struct guard_pile *pile, const struct guard_share *share, struct guard_err *err);
+
 /* Protects from being pushed out of full tables what has the support of that many clients (1..4) in
  * at least two epochs now; what was protected before and isn't any more loses it. The set is the
  * pile's basis, with a generation that grows when the set changes. A local act, as observing: call

@@ -37,14 +37,12 @@ void gd_pile_drop(struct guard_pile *pile, struct gd_cell *parent, enum gd_kind 
         pile->overflowed = true;
 }
 
-/* The share of a subtree in the tree, its root not counted: no single endpoint and no single
- * directory takes it all. */
-static uint32_t share(const struct cut *cut, const struct gd_cell *cell)
+uint32_t gd_pile_subtree_cap(uint32_t cells, const struct gd_cell *cell)
 {
     if (cell->kind == GD_KIND_METHOD || cell->kind == GD_KIND_ANSWER)
-        return cut->cells / 4;
+        return cells / 4;
     uint32_t eighths = cell->depth < 6 ? 8 - (uint32_t)cell->depth : 2;
-    return cut->cells / 8 * eighths;
+    return cells / 8 * eighths;
 }
 
 /* Only hostile piles hold cells of one hash: then the paths decide, so that the order is total. */
@@ -276,7 +274,8 @@ static uint32_t cut_below(struct cut *cut, struct gd_cell *cell)
     if (cell->kind == GD_KIND_SERVICE)
         cut_names(cut, cell);
     size -= before - cut->pile->tree.cell_count;
-    uint32_t cap = cell->kind == GD_KIND_SERVICE ? cut->cells - 1 : share(cut, cell);
+    uint32_t cap =
+        cell->kind == GD_KIND_SERVICE ? cut->cells - 1 : gd_pile_subtree_cap(cut->cells, cell);
     if (cell->kind == GD_KIND_NAME || size <= cap)
         return size;
     uint32_t count = 0;

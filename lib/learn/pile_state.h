@@ -113,6 +113,9 @@ void gd_pile_epochs_unite(struct guard_pile *pile, const struct gd_epochs *other
 
 /* Cap of the children of a leaf kind below one parent; UINT32_MAX for kinds without. */
 uint32_t gd_pile_leaf_cap(const struct guard_pile *pile, enum gd_kind kind);
+/* The share of a SEGMENT, METHOD or ANSWER in a tree of so many cells, itself not counted: no
+ * single endpoint and no single directory takes it all. */
+uint32_t gd_pile_subtree_cap(uint32_t cells, const struct gd_cell *cell);
 struct gd_cut_outcome {
     bool removed;
     bool full;           /* the whole tree was over its cap, */

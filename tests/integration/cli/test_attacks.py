@@ -182,3 +182,53 @@ def test_twenty_who_agree_release_what_is_harmless_and_no_attack(tmp_path, mode)
         assert all(verdict["findings"] for verdict in found)
     assert [verdict["verdict"] for verdict in judge(guardian, *ATTACKS)] == ["block"] * 2
     assert false_blocks(guardian) == 0
+
+
+# Piles of gates or agents that are taken over. What a forged pile can say: prop/prop_hostile_pile.c
+
+def pile_of(folder, name, exchanges):
+    guard("learn", "--pile", folder / f"{name}.pile", write(folder / f"{name}.jsonl", exchanges))
+    return folder / f"{name}.pile"
+
+
+def judged_by(folder, pile, *targets):
+    shop = Shop(79)
+    exchanges = write(folder / "targets.jsonl", [shop.exchange("GET", target) for target in targets])
+    guard("learn", "--pile", folder / "copy.pile", "--guardian", folder / "copy.yaml", write(folder / "none.jsonl", day(Shop(80), 0, 10)))
+    out = guard("check", "--pile", pile, "--guardian", folder / "copy.yaml", "--alpha", "1e-3", "--format", "jsonl", exchanges).out
+    return [json.loads(line) for line in out.splitlines()]
+
+
+def test_a_pile_of_one_gate_teaches_nothing_alone(tmp_path):
+    """Five gates of one service. One invents twenty clients who, in each epoch, send what nobody sends and do what reads like nothing."""
+    gates = [pile_of(tmp_path, f"gate{i}", [exchange for epoch in range(6) for exchange in day(Shop(90 + i), epoch)]) for i in range(4)]
+    shop, invented = Shop(95), []
+    for epoch in range(6):
+        invented += day(shop, epoch)
+        invented += [at(shop, epoch, 9000 + i, target, f"192.0.{client}.9") for i, target in enumerate([NEW, "/users?username=tom&verbose=yes"])
+                     for client in range(20) for _ in range(5)]
+    hostile = pile_of(tmp_path, "hostile", invented)
+    guard("pile", "merge", *gates, hostile, "--output", tmp_path / "trusting.pile")
+    guard("pile", "merge", *gates, hostile, "--shares", "--output", tmp_path / "shares.pile")
+    known = "/users?username=anna"
+    assert [verdict["findings"] for verdict in judged_by(tmp_path, tmp_path / "trusting.pile", NEW, "/users?username=tom&verbose=yes", known)] \
+        == [[], [], []]
+    found = judged_by(tmp_path, tmp_path / "shares.pile", NEW, "/users?username=tom&verbose=yes", known)
+    assert [bool(verdict["findings"]) for verdict in found] == [True, True, False]
+    guard("pile", "merge", hostile, *reversed(gates), "--shares", "--output", tmp_path / "again.pile")
+    assert (tmp_path / "again.pile").read_bytes() == (tmp_path / "shares.pile").read_bytes()
+
+
+def test_a_pile_speaks_for_nobody_else(tmp_path):
+    """Records under another's name would make those pass for held already: refused, and the others merge without that pile."""
+    files = [write(tmp_path / f"{i}.jsonl", day(Shop(96 + i), i)) for i in range(3)]
+    guard("learn", "--pile", tmp_path / "a.pile", files[0])
+    guard("learn", "--pile", tmp_path / "b.pile", files[1])
+    guard("learn", "--pile", tmp_path / "claims.pile", files[0], files[2])
+    said = guard("pile", "merge", tmp_path / "claims.pile", tmp_path / "a.pile", "--output", tmp_path / "c.pile").out
+    assert "a.pile was held already" in said
+    refused = guard("pile", "merge", tmp_path / "claims.pile", tmp_path / "a.pile", "--shares", "--output", tmp_path / "d.pile", status=1)
+    assert "holds records of producer" in refused.err and not (tmp_path / "d.pile").exists()
+    guard("pile", "merge", tmp_path / "a.pile", tmp_path / "b.pile", "--shares", "--output", tmp_path / "d.pile")
+    ahead = pile_of(tmp_path, "ahead", [{**exchange, "time": exchange["time"] + 50 * YEAR} for exchange in day(Shop(99), 0)])
+    assert "time to come" in guard("pile", "merge", tmp_path / "a.pile", ahead, "--shares", "--output", tmp_path / "e.pile", status=1).err
