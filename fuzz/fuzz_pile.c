@@ -93,6 +93,12 @@ static void use(struct guard_pile *pile, struct guard_pile *other)
     check_size(pile);
     if (guard_pile_merge(pile, other, NULL, NULL) == GUARD_OK)
         check_size(pile);
+    const struct guard_share share = {.now_ms = UINT64_C(1700000000000)};
+    if (guard_pile_admit(pile, &share, NULL) == GUARD_OK) {
+        check_size(pile);
+        if (guard_pile_merge(other, pile, NULL, NULL) == GUARD_OK)
+            check_size(other);
+    }
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
