@@ -162,24 +162,25 @@ def test_replayed_and_reordered_records_teach_what_they_taught_once(tmp_path):
 
 # A false release.
 
-@pytest.mark.parametrize("mode", ["alert", "block"])
-def test_twenty_who_agree_release_what_is_harmless_and_no_attack(tmp_path, mode):
-    """Twenty clients send a new parameter, a new endpoint and attacks, in two epochs. Harmless novelty of so many is what a release
-    is: where it is let through it is learned. Where it was blocked it isn't, and no attack ever is."""
+NOVELTY = ["/users?username=tom&verbose=yes", "/beta"]
+
+
+@pytest.mark.parametrize("mode,attacks,released", [
+    ("alert", [], [True, True]), ("alert", ATTACKS, [False, True]), ("block", [], [False, False]), ("block", ATTACKS, [False, False])],
+    ids=["let-through", "let-through-with-attacks", "blocked", "blocked-with-attacks"])
+def test_twenty_who_agree_release_what_is_harmless_and_no_attack(tmp_path, mode, attacks, released):
+    """Twenty clients send a new parameter, a new endpoint and perhaps attacks, in two epochs. Harmless novelty of so many is what a
+    release is: where it is let through it is learned, but for what stands beside their attack. Where it was blocked it isn't learned
+    from this, and no attack ever is."""
     status = 200 if mode == "alert" else 403
-    novelty = ["/users?username=tom&verbose=yes", "/beta"]
     shop, exchanges = Shop(8, clients=400), []  # the twenty are far less than an eighth of all
     for epoch in range(6):
         exchanges += day(shop, epoch)
         if epoch in (3, 4):
             exchanges += [at(shop, epoch, 9000 + i, target, f"192.0.{client}.9", status=status)
-                          for i, target in enumerate(novelty + ATTACKS) for client in range(20) for _ in range(3)]
+                          for i, target in enumerate(NOVELTY + attacks) for client in range(20) for _ in range(3)]
     guardian = learn(tmp_path, exchanges)
-    found = judge(guardian, *novelty)
-    if mode == "alert":
-        assert [verdict["findings"] for verdict in found] == [[], []]
-    else:
-        assert all(verdict["findings"] for verdict in found)
+    assert [not verdict["findings"] for verdict in judge(guardian, *NOVELTY)] == released
     assert [verdict["verdict"] for verdict in judge(guardian, *ATTACKS)] == ["block"] * 2
     assert false_blocks(guardian) == 0
 
