@@ -189,6 +189,24 @@ enum guard_rc file_append_line(const char *path, struct guard_span line, struct 
     return good ? GUARD_OK : system_failure(err, path, "can't be appended to");
 }
 
+void file_rotate(const char *path, uint64_t max, unsigned older)
+{
+    enum { PATH_CAP = 4096 };
+    struct stat info;
+    if (stat(path, &info) != 0 || (uintmax_t)info.st_size < max)
+        return;
+    for (unsigned i = older; i >= 1; i--) {
+        char from[PATH_CAP];
+        char to[PATH_CAP];
+        if (i == 1)
+            snprintf(from, sizeof(from), "%s", path);
+        else
+            snprintf(from, sizeof(from), "%s.%u", path, i - 1);
+        snprintf(to, sizeof(to), "%s.%u", path, i);
+        (void)rename(from, to);
+    }
+}
+
 enum guard_rc random_bytes(void *out, size_t len)
 {
     uint8_t *next = out;

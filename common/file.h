@@ -18,6 +18,8 @@ GUARD_MUST_USE enum guard_rc file_replace(const char *path, struct guard_span by
 /* Appends one line (a '\n' is added) in one write. */
 GUARD_MUST_USE enum guard_rc file_append_line(const char *path, struct guard_span line,
                                               struct guard_err *err);
+/* When the file has max bytes or more it becomes PATH.1, the older ones .2 up to .older. */
+void file_rotate(const char *path, uint64_t max, unsigned older);
 /* From the kernel; GUARD_E_IO when it has none. */
 GUARD_MUST_USE enum guard_rc random_bytes(void *out, size_t len);
 uint64_t clock_unix_ms(void);

@@ -13,7 +13,6 @@
 #include <unistd.h>
 
 enum { BYPASS_FOR, BYPASS_REASON, BYPASS_END, BYPASS_STATE, BYPASS_FORCE };
-enum { BYPASS_SECONDS_MAX = 24 * 3600 };
 
 static const struct option_spec options[] = {
     {"for", "TIME", "how long: 30s, 10m, 2h; at most 24h (required to begin)"},
@@ -24,40 +23,28 @@ static const struct option_spec options[] = {
     {NULL, NULL, NULL},
 };
 
-static int begin(const char *dir, struct guard_span service, const char *path,
-                 unsigned long seconds, const char *reason)
+static int begin(const char *dir, struct guard_span service, unsigned long seconds,
+                 const char *reason)
 {
-    char text[2048];
-    char until[32];
-    char user[128];
-    struct json_writer json;
+    struct state_change by;
     struct guard_err err;
-    user_name(user, sizeof(user));
-    json_writer_init(&json, text, sizeof(text));
-    json_open(&json, NULL, '{');
-    json_integer(&json, "until_ms", (int64_t)(clock_unix_ms() + seconds * 1000));
-    json_text(&json, "reason", reason);
-    json_text(&json, "by", user);
-    json_close(&json, '}');
-    if (json.overflow)
-        return complain(EXIT_USAGE, "the reason is too long");
-    snprintf(until, sizeof(until), "for %lu s", seconds);
-    if (!state_audit(dir, service, "bypass", "", until, reason))
+    if (!state_change(&by, dir, service, reason))
         return EXIT_FAILED;
-    if (file_replace(path, (struct guard_span){(const uint8_t *)text, json.len}, 0640, true,
-                     &err) != GUARD_OK)
+    if (change_bypass(&by.change, seconds, &err) != GUARD_OK)
         return complain(EXIT_FAILED, "%s", err.text);
     printf("%.*s: nothing is blocked for %lu s\n", (int)service.len, (const char *)service.ptr,
            seconds);
     return EXIT_GOOD;
 }
 
-static int end(const char *dir, struct guard_span service, const char *path)
+static int end(const char *dir, struct guard_span service)
 {
-    if (!state_audit(dir, service, "bypass", "", "ended", ""))
+    struct state_change by;
+    struct guard_err err;
+    if (!state_change(&by, dir, service, NULL))
         return EXIT_FAILED;
-    if (unlink(path) != 0 && errno != ENOENT)
-        return complain(EXIT_FAILED, "%s: %s", path, strerror(errno));
+    if (change_bypass_end(&by.change, &err) != GUARD_OK)
+        return complain(EXIT_FAILED, "%s", err.text);
     printf("%.*s: no bypass\n", (int)service.len, (const char *)service.ptr);
     return EXIT_GOOD;
 }
@@ -78,7 +65,7 @@ static int run(const struct arguments *arguments)
     if (arguments->values[BYPASS_END] != NULL && !state_service_known(dir, service, force))
         return EXIT_FAILED;
     if (arguments->values[BYPASS_END] != NULL)
-        return end(dir, service, path);
+        return end(dir, service);
     const char *reason = arguments->values[BYPASS_REASON];
     unsigned long seconds = arguments->values[BYPASS_FOR] != NULL
                                 ? read_seconds(arguments->values[BYPASS_FOR], BYPASS_SECONDS_MAX)
@@ -89,7 +76,7 @@ static int run(const struct arguments *arguments)
         return complain(EXIT_USAGE, "--reason is needed");
     if (!state_service_known(dir, service, force))
         return EXIT_FAILED;
-    return begin(dir, service, path, seconds, reason);
+    return begin(dir, service, seconds, reason);
 }
 
 const struct command command_bypass = {

@@ -4,6 +4,7 @@
 #ifndef GUARD_CLI_COMMAND_H
 #define GUARD_CLI_COMMAND_H
 
+#include "common/clean.h"
 #include "common/option_spec.h"
 
 #include <guard/verdict.h>
@@ -73,12 +74,6 @@ unsigned long read_seconds(const char *text, unsigned long max);
 bool read_mode(const char *text, enum guard_mode *mode);
 /* Prints "guard NAME: text" on standard error and returns rc. */
 int complain(int rc, const char *format, ...) GUARD_PRINTF(2, 3);
-/* Text that came from traffic or from a gate, at most len bytes, on standard output: control
- * characters, marks of direction and what isn't UTF-8 become '?', so that nobody writes to the
- * operator's terminal. */
-void print_clean(const char *text, size_t len);
-/* The same into out, cut to its room and terminated. Returns out. */
-const char *clean(char *out, size_t cap, const char *text, size_t len);
 /* True when standard error is a terminal and progress may be drawn. */
 bool terminal_progress(void);
 /* True when standard output is a terminal that shows colours (NO_COLOR respected). */

@@ -7,6 +7,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { MODE_SERVICE, MODE_STATE, MODE_REASON, MODE_FORCE };
 
@@ -21,13 +22,13 @@ static const struct option_spec options[] = {
 static int change(const char *dir, struct guard_guardian *guardian, enum guard_mode mode,
                   const char *reason, struct guard_arena *arena)
 {
+    struct state_change by;
+    struct guard_err err;
     const char *before = guard_mode_name(guardian->request_mode);
-    guard_guardian_set_mode(guardian, mode);
-    /* The audit line comes first: a change that can't be audited isn't made. */
-    if (!state_audit(dir, guardian->service, "mode", before, guard_mode_name(mode),
-                     reason != NULL ? reason : "") ||
-        !state_guardian_save(dir, guardian, arena))
+    if (!state_change(&by, dir, guardian->service, reason))
         return EXIT_FAILED;
+    if (change_mode(&by.change, guardian, mode, arena, &err) != GUARD_OK)
+        return complain(EXIT_FAILED, "%s", err.text);
     printf("%.*s: %s -> %s\n", (int)guardian->service.len, (const char *)guardian->service.ptr,
            before, guard_mode_name(mode));
     return EXIT_GOOD;
@@ -51,7 +52,9 @@ static int run(const struct arguments *arguments)
     state_share();
     guard_arena_init(&arena, &heap, (size_t)16 << 20);
     int status = EXIT_FAILED;
-    if (state_guardian(dir, service, &arena, &guardian)) {
+    int lock = -1;
+    if ((arguments->count == 0 || state_lock(&lock, dir, "guardians")) &&
+        state_guardian(dir, service, &arena, &guardian)) {
         if (arguments->count == 1) {
             status = change(dir, &guardian, mode, arguments->values[MODE_REASON], &arena);
         } else {
@@ -59,6 +62,8 @@ static int run(const struct arguments *arguments)
             status = EXIT_GOOD;
         }
     }
+    if (lock >= 0)
+        close(lock);
     guard_arena_reset(&arena);
     return status;
 }

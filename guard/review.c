@@ -5,14 +5,12 @@
 
 #include "command.h"
 #include "common/file.h"
+#include "common/review_edit.h"
 #include "service_files.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 enum { REVIEW_STATE, REVIEW_SERVICE, REVIEW_FORMAT, REVIEW_BY, REVIEW_WHY, REVIEW_ALL };
@@ -132,6 +130,11 @@ static int list(struct walk *walk)
 
 /* --- decisions --- */
 
+static struct guard_span span_of(const char *text)
+{
+    return (struct guard_span){(const uint8_t *)text, text != NULL ? strlen(text) : 0};
+}
+
 static const char *operand_of(const struct walk *walk, int at)
 {
     return walk->arguments->operands[1 + at];
@@ -150,16 +153,6 @@ static int named_by(const struct walk *walk, const struct review_service *servic
     return -1;
 }
 
-static int decided_at(const struct review_document *document,
-                      const struct guard_review_element *element)
-{
-    for (uint32_t i = 0; i < document->count; i++) {
-        if (review_same(&document->entries[i].element, element))
-            return (int)i;
-    }
-    return -1;
-}
-
 /* Things that were decided about are found also when the pile knows nothing of them. */
 static bool count_one(struct walk *walk, struct review_service *service)
 {
@@ -171,7 +164,7 @@ static bool count_one(struct walk *walk, struct review_service *service)
     for (uint32_t i = 0; service->model != NULL && i < service->model->pending_count; i++) {
         const struct guard_review_element *element = &service->model->pending[i].element;
         int at = named_by(walk, service, element);
-        if (at >= 0 && decided_at(&service->document, element) < 0)
+        if (at >= 0 && review_decided_at(&service->document, element) < 0)
             walk->found[at]++;
     }
     return true;
@@ -194,71 +187,31 @@ static bool audit(const struct walk *walk, const struct review_service *service,
     return true;
 }
 
-static bool take_back(struct review_document *document, int at)
-{
-    if (at < 0)
-        return true;
-    document->count--;
-    uint32_t behind = document->count - (uint32_t)at;
-    memmove(&document->entries[at], &document->entries[at + 1],
-            behind * sizeof(*document->entries));
-    memmove(&document->notes[at], &document->notes[at + 1], behind * sizeof(*document->notes));
-    return true;
-}
-
 static bool decide(struct walk *walk, struct review_service *service,
                    const struct guard_review_element *element)
 {
-    struct review_document *document = &service->document;
-    int at = decided_at(document, element);
+    struct guard_err err;
+    const struct review_note note = {span_of(walk->by), span_of(walk->why), clock_unix_ms()};
+    int at = review_decided_at(&service->document, element);
     if (!audit(walk, service, element,
-               at >= 0 ? document->entries[at].decision : GUARD_REVIEW_WAITING))
+               at >= 0 ? service->document.entries[at].decision : GUARD_REVIEW_WAITING))
         return false;
-    if (walk->decision == GUARD_REVIEW_WAITING)
-        return take_back(document, at);
-    if (at < 0) {
-        if (document->count == GUARD_REVIEW_ENTRIES_MAX)
-            return complain(0,
-                            "a service has at most %d decisions; guard review reset ID frees one",
-                            (int)GUARD_REVIEW_ENTRIES_MAX) != 0;
-        at = (int)document->count++;
-    }
-    document->entries[at] = (struct guard_review_entry){*element, walk->decision};
-    document->notes[at] = (struct review_note){{(const uint8_t *)walk->by, strlen(walk->by)},
-                                               {(const uint8_t *)walk->why, strlen(walk->why)},
-                                               clock_unix_ms()};
-    return true;
+    return review_decide(&service->document, element, walk->decision, &note, &err) == GUARD_OK ||
+           complain(0, "%s", err.text) != 0;
 }
 
 static bool save(struct review_service *service)
 {
-    char path[STATE_PATH_MAX];
-    struct guard_span text;
     struct guard_err err;
-    if (state_path(path, service->dir, "reviews", service->name, ".json") != GUARD_OK)
-        return complain(0, "the path is too long") != 0;
-    return (review_write(&service->document, &service->arena, &text, &err) == GUARD_OK &&
-            file_replace(path, text, 0640, true, &err) == GUARD_OK) ||
+    return review_save(&service->document, service->dir, &service->arena, &err) == GUARD_OK ||
            complain(0, "%s", err.text) != 0;
 }
 
-/* Room for all that may come: entries of a document that was read have just theirs. */
 static bool make_room(struct review_service *service)
 {
-    struct review_document *document = &service->document;
-    struct guard_review_entry *entries =
-        guard_arena_get(&service->arena, GUARD_REVIEW_ENTRIES_MAX * sizeof(*entries));
-    struct review_note *notes =
-        guard_arena_get(&service->arena, GUARD_REVIEW_ENTRIES_MAX * sizeof(*notes));
-    if (entries == NULL || notes == NULL)
-        return complain(0, "no memory") != 0;
-    if (document->count > 0) {
-        memcpy(entries, document->entries, document->count * sizeof(*entries));
-        memcpy(notes, document->notes, document->count * sizeof(*notes));
-    }
-    document->entries = entries;
-    document->notes = notes;
-    return true;
+    struct guard_err err;
+    return review_make_room(&service->document, &service->arena, &err) == GUARD_OK ||
+           complain(0, "%s", err.text) != 0;
 }
 
 /* In bulk nothing is accepted that reads like an attack. */
@@ -295,24 +248,6 @@ static bool decide_one(struct walk *walk, struct review_service *service)
         changed = true;
     }
     return good && (!changed || save(service));
-}
-
-/* Decisions are read, changed and written by one at a time. */
-static int lock_reviews(const char *dir)
-{
-    char path[STATE_PATH_MAX];
-    struct guard_err err;
-    if (state_prepare(dir, &err) != GUARD_OK)
-        return complain(-1, "%s", err.text);
-    if (state_path(path, dir, "reviews", (struct guard_span){NULL, 0}, "") != GUARD_OK)
-        return complain(-1, "the path is too long");
-    int lock = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (lock >= 0 && flock(lock, LOCK_EX) == 0)
-        return lock;
-    complain(0, "%s: %s", path, strerror(errno));
-    if (lock >= 0)
-        close(lock);
-    return -1;
 }
 
 static bool all_found(const struct walk *walk)
@@ -380,8 +315,8 @@ static int run(const struct arguments *arguments)
     if (!usable(&walk))
         return EXIT_USAGE;
     state_share();
-    int lock = lock_reviews(walk.dir);
-    if (lock < 0)
+    int lock = -1;
+    if (!state_lock(&lock, walk.dir, "reviews"))
         return EXIT_FAILED;
     int status = act(&walk);
     close(lock);

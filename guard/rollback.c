@@ -4,18 +4,14 @@
  */
 #include "command.h"
 #include "common/file.h"
-#include "common/json_writer.h"
 #include "state_files.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 enum { ROLLBACK_FOR, ROLLBACK_REASON, ROLLBACK_END, ROLLBACK_STATE };
-enum { ROLLBACK_SECONDS_MAX = 30 * 86400 };
 
 static const struct option_spec options[] = {
     {"for", "TIME", "how long: 30m, 12h, 7d; at most 30d (default: until it is ended)"},
@@ -111,28 +107,12 @@ static bool kept(const struct place *place, const char *number)
 static int begin(const struct place *place, const char *number, unsigned long seconds,
                  const char *reason)
 {
-    char text[2048];
-    char user[128];
-    struct json_writer json;
+    struct state_change by;
     struct guard_err err;
-    if (!kept(place, number))
+    if (!kept(place, number) || !state_change(&by, place->dir, place->service, reason))
         return EXIT_FAILED;
-    user_name(user, sizeof(user));
-    json_writer_init(&json, text, sizeof(text));
-    json_open(&json, NULL, '{');
-    json_integer(&json, "generation", strtoll(number, NULL, 10));
-    json_integer(&json, "until_ms",
-                 seconds == 0 ? 0 : (int64_t)(clock_unix_ms() + (uint64_t)seconds * 1000));
-    json_text(&json, "reason", reason);
-    json_text(&json, "by", user);
-    json_close(&json, '}');
-    if (json.overflow)
-        return complain(EXIT_USAGE, "the reason is too long");
-    if (!state_audit(place->dir, place->service, "rollback", text_of(place->known, "generation"),
-                     number, reason))
-        return EXIT_FAILED;
-    if (file_replace(place->path, (struct guard_span){(const uint8_t *)text, json.len}, 0640, true,
-                     &err) != GUARD_OK)
+    if (change_rollback(&by.change, text_of(place->known, "generation"), strtoull(number, NULL, 10),
+                        seconds, &err) != GUARD_OK)
         return complain(EXIT_FAILED, "%s", err.text);
     printf("%.*s: what generation %s had learned is enforced, under a new number\n",
            (int)place->service.len, (const char *)place->service.ptr, number);
@@ -141,12 +121,12 @@ static int begin(const struct place *place, const char *number, unsigned long se
 
 static int end(const struct place *place)
 {
-    if (access(place->path, F_OK) != 0)
-        return complain(EXIT_FAILED, "no rollback is in force");
-    if (!state_audit(place->dir, place->service, "rollback", "", "ended", ""))
+    struct state_change by;
+    struct guard_err err;
+    if (!state_change(&by, place->dir, place->service, NULL))
         return EXIT_FAILED;
-    if (unlink(place->path) != 0 && errno != ENOENT)
-        return complain(EXIT_FAILED, "%s: %s", place->path, strerror(errno));
+    if (change_rollback_end(&by.change, &err) != GUARD_OK)
+        return complain(EXIT_FAILED, "%s", err.text);
     printf("%.*s: what was learned last is enforced\n", (int)place->service.len,
            (const char *)place->service.ptr);
     return EXIT_GOOD;

@@ -4,8 +4,8 @@
 #include "command.h"
 #include "common/file.h"
 #include "common/guardian_words.h"
+#include "common/model_text.h"
 #include "guardian_text.h"
-#include "model_text.h"
 #include "service_files.h"
 #include "state_files.h"
 

@@ -3,7 +3,8 @@
 #ifndef GUARD_CLI_STATE_FILES_H
 #define GUARD_CLI_STATE_FILES_H
 
-#include "common/document.h"
+#include "common/changes.h"
+#include "common/document_members.h"
 #include "common/json_writer.h"
 #include "common/state.h"
 
@@ -14,11 +15,6 @@ const char *state_dir(const char *option);
 /* Parses a JSON file of the state directory into the arena. False after a message (none when it is
  * absent and quiet is set). */
 bool state_document(const char *path, struct guard_arena *arena, struct document *out, bool quiet);
-/* A member of a mapping, NULL when absent. */
-const struct document_node *member_of(const struct document_node *mapping, const char *name);
-/* Its text, "" when absent or no scalar. */
-const char *text_of(const struct document_node *mapping, const char *name);
-double number_of(const struct document_node *mapping, const char *name);
 /* Calls found with the name of every service that has a Guardian, a pile or a policy, each once and
  * in order; at most 1024. */
 void state_services(const char *dir, void (*found)(void *ctx, const char *name), void *ctx);
@@ -36,15 +32,16 @@ bool state_audit(const char *dir, struct guard_span service, const char *action,
 /* Whatever the caller's umask is: workers and guardd read by their group what is written from here
  * on, and nobody else does. */
 void state_share(void);
-/* A line that tells what a person did or said: when and who come first, then what the caller writes
- * into json, then it is appended to a file of the state directory in one write. */
-struct state_line {
-    struct json_writer json;
-    char text[4096];
+/* What a change by this command's user is: for the functions of common/changes.h. False after a
+ * message: no service has such a name. */
+struct state_change {
+    char user[CHANGE_BY_MAX];
+    struct change change;
 };
-void state_line_begin(struct state_line *line);
-/* False after a message. */
-bool state_line_append(struct state_line *line, const char *dir, const char *file);
+bool state_change(struct state_change *out, const char *dir, struct guard_span service,
+                  const char *reason);
+/* change_lock that waits. False after a message. */
+bool state_lock(int *out, const char *dir, const char *folder);
 /* The user's name for audits: $SUDO_USER, else the account's, else its number. */
 void user_name(char *out, size_t cap);
 

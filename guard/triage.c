@@ -20,18 +20,6 @@ static const struct option_spec options[] = {
     {NULL, NULL, NULL},
 };
 
-static const char *const states[] = {"true", "false", "rare"};
-
-/* One of the table, NULL when it is none: nothing else is kept, nor printed. */
-static const char *state_of(const char *text)
-{
-    for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++) {
-        if (strcmp(text, states[i]) == 0)
-            return states[i];
-    }
-    return NULL;
-}
-
 static void copy(char *out, size_t cap, const char *text)
 {
     size_t len = strnlen(text, cap - 1);
@@ -44,7 +32,7 @@ static void take(void *ctx, const struct document_node *said, struct guard_span 
 {
     struct triage *triage = ctx;
     (void)line;
-    const char *state = state_of(text_of(said, "state"));
+    const char *state = triage_state(text_of(said, "state"));
     if (text_of(said, "id")[0] == '\0' || state == NULL)
         return;
     if (triage->count == TRIAGE_MAX) {
@@ -149,23 +137,11 @@ static void look(void *ctx, const struct document_node *alert, struct guard_span
     copy(search->explanation, sizeof(search->explanation), text_of(alert, "explanation"));
 }
 
-static bool append(const char *dir, const struct search *search, const char *state,
-                   const char *reason)
-{
-    struct state_line line;
-    state_line_begin(&line);
-    json_text(&line.json, "id", search->id);
-    json_text(&line.json, "service", search->service);
-    json_text(&line.json, "state", state);
-    json_text(&line.json, "reason", reason);
-    return state_line_append(&line, dir, TRIAGE_FILE);
-}
-
 static int run(const struct arguments *arguments)
 {
     const char *dir = state_dir(arguments->values[TRIAGE_STATE]);
     const char *reason = arguments->values[TRIAGE_REASON];
-    const char *state = arguments->count == 2 ? state_of(arguments->operands[1]) : NULL;
+    const char *state = arguments->count == 2 ? triage_state(arguments->operands[1]) : NULL;
     bool any;
     if (state == NULL || strlen(arguments->operands[0]) > TRIAGE_ID_MAX)
         return complain(EXIT_USAGE, "say `guard triage ID true|false|rare`");
@@ -176,9 +152,13 @@ static int run(const struct arguments *arguments)
         return EXIT_FAILED;
     if (!search.found)
         return complain(EXIT_FAILED, "no alert has this id");
-    state_share();
-    if (!append(dir, &search, state, reason != NULL ? reason : ""))
+    struct state_change by;
+    struct guard_err err;
+    struct guard_span service = {(const uint8_t *)search.service, strlen(search.service)};
+    if (!state_change(&by, dir, service, reason))
         return EXIT_FAILED;
+    if (change_triage(&by.change, search.id, state, &err) != GUARD_OK)
+        return complain(EXIT_FAILED, "%s", err.text);
     printf("%s: ", state);
     print_clean(search.explanation, strlen(search.explanation));
     putchar('\n');

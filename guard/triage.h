@@ -6,7 +6,7 @@
 
 #include "state_files.h"
 
-enum { TRIAGE_MAX = 65536, TRIAGE_ID_MAX = 64, TRIAGE_TEXT_MAX = 256 };
+enum { TRIAGE_MAX = 65536 };
 
 struct triage_word {
     char id[TRIAGE_ID_MAX + 1];

@@ -13,7 +13,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 enum {
     FINDINGS_MAX = 16,
@@ -119,23 +118,6 @@ static uint64_t fold_key(const struct document_node *alert)
     return key == 0 ? 1 : key;
 }
 
-static void rotate(const struct alerts *alerts)
-{
-    struct stat info;
-    if (stat(alerts->path, &info) != 0 || info.st_size < ALERT_FILE_MAX)
-        return;
-    for (int i = 4; i >= 1; i--) {
-        char from[STATE_PATH_MAX + 8];
-        char to[STATE_PATH_MAX + 8];
-        if (i == 1)
-            snprintf(from, sizeof(from), "%s", alerts->path);
-        else
-            snprintf(from, sizeof(from), "%s.%d", alerts->path, i - 1);
-        snprintf(to, sizeof(to), "%s.%d", alerts->path, i);
-        (void)rename(from, to);
-    }
-}
-
 /* The other alerts of the line, whose ids clients may quote. */
 static void write_ids(struct json_writer *json, const struct alert_fold *fold)
 {
@@ -166,7 +148,7 @@ static bool write_fold(struct alerts *alerts, struct alert_fold *fold)
     write_ids(&json, fold);
     json_close(&json, '}');
     if (!json.overflow) {
-        rotate(alerts);
+        file_rotate(alerts->path, ALERT_FILE_MAX, ALERT_FILES_OLDER);
         if (file_append_line(alerts->path, (struct guard_span){(const uint8_t *)line, json.len},
                              &err) != GUARD_OK) {
             if (!alerts->failing)

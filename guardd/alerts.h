@@ -12,6 +12,7 @@ enum {
     ALERT_WINDOW_MS = 60000,
     ALERT_IDS_MAX = 64, /* that a line names; more are counted only */
     ALERT_ID_CHARS = 32,
+    ALERT_FILES_OLDER = 4,
     ALERT_FILE_MAX = 64 << 20, /* then alerts.jsonl becomes alerts.jsonl.1, up to .4 */
 };
 

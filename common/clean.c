@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Text of clients on an operator's terminal: what could steer it becomes '?'. */
-#include "command.h"
+#include "common/clean.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>

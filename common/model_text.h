@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A learned field in one line, for show and diff. */
-#ifndef GUARD_CLI_MODEL_TEXT_H
-#define GUARD_CLI_MODEL_TEXT_H
+/* A learned field in one line, for people. */
+#ifndef GUARD_COMMON_MODEL_TEXT_H
+#define GUARD_COMMON_MODEL_TEXT_H
 
 #include <guard/model.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Words for what is normal. */
-#include "model_text.h"
+#include "common/model_text.h"
 
 #include <inttypes.h>
 #include <stdio.h>

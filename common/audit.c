@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Appends to the audit log. */
+#include "common/audit.h"
+
+#include "common/file.h"
+#include "common/state.h"
+
+static const struct guard_span no_service = {NULL, 0};
+
+void audit_line_begin(struct audit_line *line, const struct audit_who *who)
+{
+    json_writer_init(&line->json, line->text, sizeof(line->text));
+    json_open(&line->json, NULL, '{');
+    json_integer(&line->json, "time_ms", (int64_t)clock_unix_ms());
+    json_text(&line->json, "by", who->by);
+    json_integer(&line->json, "uid", who->uid);
+    json_text(&line->json, "via", who->via);
+}
+
+enum guard_rc audit_line_append(struct audit_line *line, const char *dir, const char *file,
+                                struct guard_err *err)
+{
+    char path[STATE_PATH_MAX];
+    json_close(&line->json, '}');
+    if (line->json.overflow)
+        return guard_fail(err, GUARD_E_LIMIT, "reason: is too long");
+    if (state_path(path, dir, "", no_service, file) != GUARD_OK)
+        return guard_fail(err, GUARD_E_LIMIT, "%s: the path is too long", dir);
+    file_rotate(path, AUDIT_FILE_MAX, AUDIT_FILES_OLDER);
+    return file_append_line(path, (struct guard_span){(const uint8_t *)line->text, line->json.len},
+                            err);
+}
+
+enum guard_rc audit_append(const char *dir, const struct audit_who *who, struct guard_span service,
+                           const char *action, const char *before, const char *after,
+                           const char *reason, struct guard_err *err)
+{
+    struct audit_line line;
+    audit_line_begin(&line, who);
+    json_text(&line.json, "action", action);
+    json_string(&line.json, "service", service);
+    json_text(&line.json, "before", before);
+    json_text(&line.json, "after", after);
+    json_text(&line.json, "reason", reason);
+    return audit_line_append(&line, dir, "audit.jsonl", err);
+}
