@@ -46,9 +46,10 @@ enum guard_rc change_lock(int *out, const char *dir, const char *folder, bool wa
         *out = lock;
         return GUARD_OK;
     }
-    bool busy = lock >= 0 && errno == EWOULDBLOCK;
-    enum guard_rc rc = guard_fail(err, busy ? GUARD_E_STATE : GUARD_E_IO, "%s: %s", path,
-                                  busy ? "somebody else is changing it" : strerror(errno));
+    enum guard_rc rc =
+        lock >= 0 && errno == EWOULDBLOCK
+            ? guard_fail(err, GUARD_E_STATE, "somebody else is changing such a document just now")
+            : guard_fail(err, GUARD_E_IO, "%s: %s", path, strerror(errno));
     if (lock >= 0)
         close(lock);
     return rc;

@@ -6,6 +6,7 @@
 #include "alert_log.h"
 #include "command.h"
 #include "common/json_writer.h"
+#include "common/review_text.h"
 
 #include <guard/likeness.h>
 
@@ -14,41 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { EPOCHS_NEEDED = 2, JSON_MAX = 16 * 1024 };
-
-static const char *const meanings[GUARD_REVIEW_KINDS] = {
-    [GUARD_REVIEW_PATH] = "segment",           [GUARD_REVIEW_METHOD] = "method",
-    [GUARD_REVIEW_NAME] = "the name",          [GUARD_REVIEW_CONTENT_TYPE] = "content type",
-    [GUARD_REVIEW_CHARACTER] = "character",    [GUARD_REVIEW_PAIR] = "neighbours",
-    [GUARD_REVIEW_TYPE] = "values of type",    [GUARD_REVIEW_LIKENESS] = "values that read like",
-    [GUARD_REVIEW_FAULT] = "malformed values", [GUARD_REVIEW_LEAK] = "leak",
-};
-
-const char *review_title(char out[REVIEW_LINE_MAX], const struct guard_review_element *element)
-{
-    char line[REVIEW_LINE_MAX];
-    char word[REVIEW_WORD_MAX];
-    bool service = element->method.len == 0 && element->template_text.len == 0 &&
-                   element->kind != GUARD_REVIEW_PATH && element->kind != GUARD_REVIEW_METHOD;
-    review_element_word(element, word);
-    int len = snprintf(line, sizeof(line), "%.*s%s%.*s", (int)element->method.len,
-                       (const char *)element->method.ptr, element->method.len > 0 ? " " : "",
-                       (int)element->template_text.len, (const char *)element->template_text.ptr);
-    if (service)
-        len += snprintf(line + len, sizeof(line) - (size_t)len, "everywhere");
-    if (element->status > 0)
-        len += snprintf(line + len, sizeof(line) - (size_t)len, " response %" PRIu32 "xx",
-                        element->status);
-    if (element->location != GUARD_LOCATION_NONE)
-        len += snprintf(line + len, sizeof(line) - (size_t)len, " %s %.*s",
-                        guard_location_name(element->location), (int)element->name.len,
-                        (const char *)element->name.ptr);
-    if (element->kind == GUARD_REVIEW_PATH)
-        len += snprintf(line + len, sizeof(line) - (size_t)len, "/%s", word);
-    snprintf(line + len, sizeof(line) - (size_t)len, ": %s%s%s", meanings[element->kind],
-             word[0] != '\0' ? " " : "", word);
-    return clean(out, REVIEW_LINE_MAX, line, strlen(line));
-}
+enum { JSON_MAX = 16 * 1024 };
 
 /* "SQL, shell" */
 static const char *likeness_text(char out[256], uint32_t likeness)
@@ -60,22 +27,6 @@ static const char *likeness_text(char out[256], uint32_t likeness)
             len += (size_t)snprintf(out + len, 256 - len, "%s%s", len > 0 ? ", " : "",
                                     guard_likeness_words((enum guard_likeness)i));
     }
-    return out;
-}
-
-/* "1 more epoch", "3 of 4 clients" */
-static const char *lacks(char out[64], const struct review_service *service,
-                         const struct guard_review_pending *pending)
-{
-    uint32_t needed = 2 * service->guardian.support;
-    out[0] = '\0';
-    if (pending->support < needed)
-        snprintf(out, 64, "%" PRIu32 " of %" PRIu32 " clients", pending->support / 2,
-                 service->guardian.support);
-    else if (pending->epochs < EPOCHS_NEEDED)
-        snprintf(out, 64, "%" PRIu32 " more epoch", EPOCHS_NEEDED - pending->epochs);
-    else /* screened */
-        snprintf(out, 64, "clients that send nothing like attacks");
     return out;
 }
 
@@ -99,12 +50,13 @@ static void print_pending(const struct review_service *service, struct review_re
     char id[GUARD_REVIEW_ID_CHARS + 1];
     char title[REVIEW_LINE_MAX];
     char text[256];
-    char missing[64];
+    char missing[REVIEW_LACKS_MAX];
     guard_review_id(id, service->name, &pending->element);
     printf("  %s  %s\n", id, review_title(title, &pending->element));
     printf("                %" PRIu64 " records from %" PRIu32 " clients in %" PRIu32
            " epochs; lacks %s\n",
-           pending->records, pending->clients, pending->epochs, lacks(missing, service, pending));
+           pending->records, pending->clients, pending->epochs,
+           review_lacks(missing, service->guardian.support, pending));
     if (pending->likeness != 0)
         printf("                READS LIKE AN ATTACK: %s\n",
                likeness_text(text, pending->likeness));
@@ -228,24 +180,6 @@ uint32_t review_print_text(const struct review_service *service, struct review_r
 
 /* --- for programs --- */
 
-static void json_element(struct json_writer *json, const struct review_service *service,
-                         const struct guard_review_element *element)
-{
-    char id[GUARD_REVIEW_ID_CHARS + 1];
-    char word[REVIEW_WORD_MAX];
-    guard_review_id(id, service->name, element);
-    review_element_word(element, word);
-    json_string(json, "service", service->name);
-    json_text(json, "id", id);
-    json_text(json, "kind", guard_review_kind_name(element->kind));
-    json_string(json, "method", element->method);
-    json_string(json, "path", element->template_text);
-    json_integer(json, "response", element->status);
-    json_text(json, "in", guard_location_name(element->location));
-    json_string(json, "name", element->name);
-    json_text(json, "element", word);
-}
-
 static void print_line(const struct json_writer *json)
 {
     if (!json->overflow)
@@ -256,17 +190,17 @@ static void json_pending(const struct review_service *service, struct review_rep
                          const struct guard_review_pending *pending)
 {
     char line[JSON_MAX];
-    char missing[64];
+    char missing[REVIEW_LACKS_MAX];
     struct json_writer json;
     struct review_sum sum = review_reports_of(reports, service, &pending->element);
     json_writer_init(&json, line, sizeof(line));
     json_open(&json, NULL, '{');
     json_text(&json, "state", guard_review_decision_name(pending->decision));
-    json_element(&json, service, &pending->element);
+    review_json_element(&json, service->name, &pending->element);
     json_integer(&json, "records", (int64_t)pending->records);
     json_integer(&json, "clients", pending->clients);
     json_integer(&json, "epochs", pending->epochs);
-    json_text(&json, "lacks", lacks(missing, service, pending));
+    json_text(&json, "lacks", review_lacks(missing, service->guardian.support, pending));
     json_open(&json, "likeness", '[');
     for (int i = 0; i < GUARD_LIKENESS_COUNT; i++) {
         if ((pending->likeness >> i & 1) != 0)
@@ -290,7 +224,7 @@ static void json_decision(const struct review_service *service, uint32_t at)
     json_writer_init(&json, line, sizeof(line));
     json_open(&json, NULL, '{');
     json_text(&json, "state", guard_review_decision_name(entry->decision));
-    json_element(&json, service, &entry->element);
+    review_json_element(&json, service->name, &entry->element);
     json_string(&json, "by", note->by);
     json_string(&json, "why", note->why);
     json_integer(&json, "time_ms", (int64_t)note->time_ms);

@@ -6,7 +6,7 @@
 
 #include "triage.h"
 
-#include "common/review.h"
+#include "common/review_text.h"
 
 #include <guard/model.h>
 
@@ -78,9 +78,5 @@ uint32_t review_print_text(const struct review_service *service, struct review_r
                            uint32_t room);
 uint32_t review_print_json(const struct review_service *service, struct review_reports *reports,
                            uint32_t room);
-
-/* "GET /users query q: character =". Returns out, clean. */
-enum { REVIEW_LINE_MAX = 4096 };
-const char *review_title(char out[REVIEW_LINE_MAX], const struct guard_review_element *element);
 
 #endif

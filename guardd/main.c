@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* guardd, standalone role: one thread that reads rings, learns, saves, publishes and writes alerts,
  * by a clock of its own. */
+#include "api/server.h"
 #include "intake.h"
 #include "status.h"
 
@@ -18,7 +19,6 @@
 #include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -49,6 +49,9 @@ struct daemon {
     uint64_t scanned_ms, saved_ms, status_ms;
     bool save_failed;
     int lock;
+    bool api_off;
+    const char *api_group;
+    struct server *server; /* NULL: there is no API */
 };
 
 static const struct guard_span no_service = {NULL, 0};
@@ -59,7 +62,7 @@ static int usage(FILE *out, int status)
           "Learns from the rings of gates, publishes signed policies, writes alerts.\n\n",
           out);
     for (const struct option_spec *option = daemon_options; option->name != NULL; option++)
-        fprintf(out, "  --%s %-*s %s\n", option->name, 10 - (int)strlen(option->name),
+        fprintf(out, "  --%s %-*s %s\n", option->name, 16 - (int)strlen(option->name),
                 option->argument != NULL ? option->argument : "", option->help);
     fputs("\nSIGTERM ends it cleanly. Logs are JSON lines on standard error.\n", out);
     return status;
@@ -109,6 +112,21 @@ static enum guard_rc start(struct daemon *daemon, struct guard_err *err)
     return GUARD_OK;
 }
 
+/* Without it guardd does its work all the same. */
+static void open_api(struct daemon *daemon)
+{
+    struct guard_err err;
+    const struct api_view view = {.state = daemon->state,
+                                  .services = &daemon->services,
+                                  .intake = &daemon->intake,
+                                  .alerts = &daemon->alerts,
+                                  .save_failed = &daemon->save_failed,
+                                  .started_ms = clock_unix_ms()};
+    if (!daemon->api_off &&
+        server_open(&daemon->server, &view, daemon->api_group, &err) != GUARD_OK)
+        log_event("alarm", "api-not-served", no_service, "%s", err.text);
+}
+
 static enum guard_rc save_all(struct daemon *daemon, struct guard_err *err)
 {
     GUARD_TRY(store_begin(daemon->store, err));
@@ -150,6 +168,8 @@ static bool elapsed(uint64_t *last_ms, uint64_t now_ms, uint64_t period_ms)
 static void tick(struct daemon *daemon)
 {
     uint64_t now = clock_unix_ms();
+    if (server_changed(daemon->server))
+        daemon->scanned_ms = 0; /* looked at now */
     if (elapsed(&daemon->scanned_ms, now, SCAN_MS)) {
         intake_scan(&daemon->intake);
         services_watch_guardians(&daemon->services);
@@ -165,14 +185,12 @@ static void tick(struct daemon *daemon)
         save(daemon);
     if (elapsed(&daemon->status_ms, now, STATUS_MS))
         status_write(daemon->state, &daemon->services, &daemon->intake);
-    if (!more) {
-        struct timespec pause = {.tv_nsec = TICK_MS * 1000000L};
-        nanosleep(&pause, NULL);
-    }
+    server_run(daemon->server, more ? 0 : TICK_MS);
 }
 
 static void stop(struct daemon *daemon)
 {
+    server_close(daemon->server);
     intake_scan(&daemon->intake);
     for (uint32_t ms = 0;
          ms < STOP_MS && intake_read(&daemon->intake, RECORDS_PER_TICK, INTAKE_MS);)
@@ -217,6 +235,11 @@ int main(int argc, char **argv)
     while ((found = getopt_long(argc, argv, "", options, NULL)) != -1) {
         if (found == 256 + DAEMON_STATE)
             daemon.state = optarg;
+        else if (found == 256 + DAEMON_API &&
+                 (strcmp(optarg, "on") == 0 || strcmp(optarg, "off") == 0))
+            daemon.api_off = strcmp(optarg, "off") == 0;
+        else if (found == 256 + DAEMON_API_GROUP)
+            daemon.api_group = optarg;
         else if (found == 256 + DAEMON_HELP)
             return usage(stdout, 0);
         else if (found == 256 + DAEMON_VERSION)
@@ -233,6 +256,7 @@ int main(int argc, char **argv)
         release(&daemon);
         return 1;
     }
+    open_api(&daemon);
     log_event("info", "started", no_service, "%u services", daemon.services.count);
     while (!stopping)
         tick(&daemon);

@@ -94,6 +94,17 @@ static enum guard_rc restore(void *ctx, struct guard_span bytes, struct guard_er
     return rc;
 }
 
+enum guard_rc service_model_of(struct services *services, struct service *service,
+                               uint64_t generation, struct guard_model **out, struct guard_err *err)
+{
+    struct restoring restoring = {.service = service};
+    *out = NULL;
+    GUARD_TRY(store_load_generation(services->store, service->name, generation, restore, &restoring,
+                                    err));
+    *out = restoring.model;
+    return GUARD_OK;
+}
+
 static void end(struct service *service, const char *why)
 {
     if (service->rollback.model != NULL) {
@@ -111,7 +122,7 @@ static void begin(struct services *services, struct service *service, const char
                   uint64_t now_ms)
 {
     struct request request;
-    struct restoring restoring = {.service = service};
+    struct guard_model *model = NULL;
     struct guard_err err;
     enum guard_rc rc = read_request(path, &request, &err);
     if (rc == GUARD_OK && request.until_ms != 0 && request.until_ms <= now_ms) {
@@ -119,14 +130,13 @@ static void begin(struct services *services, struct service *service, const char
         return;
     }
     if (rc == GUARD_OK)
-        rc = store_load_generation(services->store, service->name, request.generation, restore,
-                                   &restoring, &err);
+        rc = service_model_of(services, service, request.generation, &model, &err);
     if (rc != GUARD_OK) {
         log_event("alarm", "rollback-refused", service->name, "%s", err.text);
         return;
     }
     guard_model_free(service->rollback.model);
-    service->rollback.model = restoring.model;
+    service->rollback.model = model;
     service->rollback.generation = request.generation;
     service->rollback.until_ms = request.until_ms;
     service->urgent = true;

@@ -141,6 +141,16 @@ static struct service *find(struct services *services, struct guard_span name)
     return NULL;
 }
 
+struct service *services_find(const struct services *services, struct guard_span name)
+{
+    for (uint32_t i = 0; i < services->count; i++) {
+        struct service *service = services->list[i];
+        if (service->name.len == name.len && memcmp(service->name.ptr, name.ptr, name.len) == 0)
+            return service;
+    }
+    return NULL;
+}
+
 struct service *services_get(struct services *services, struct guard_span name)
 {
     uint8_t key[GUARD_KEY_BYTES];

@@ -89,6 +89,8 @@ void services_free(struct services *services);
 /* Finds the service or makes it (a fresh key); NULL when the name is bad, there are too many, or no
  * memory: counted. */
 struct service *services_get(struct services *services, struct guard_span name);
+/* Finds it; NULL when there is none. */
+struct service *services_find(const struct services *services, struct guard_span name);
 /* Takes in one record of a ring. */
 void services_observe(struct services *services, uint64_t producer, uint64_t incarnation,
                       struct guard_span record);
@@ -101,6 +103,11 @@ void services_watch_reviews(struct services *services);
 struct guard_review service_review(const struct service *service);
 /* Begins and ends rollbacks, as their documents and the breakers say. */
 void services_watch_rollbacks(struct services *services, uint64_t now_ms);
+/* The model of a kept generation, with the decisions of now; the caller frees it. GUARD_E_RANGE: it
+ * isn't kept. Costs as much as learning. */
+GUARD_MUST_USE enum guard_rc service_model_of(struct services *services, struct service *service,
+                                              uint64_t generation, struct guard_model **out,
+                                              struct guard_err *err);
 /* What a file's state is told apart by; never 0. */
 uint64_t file_stamp(const struct stat *info);
 /* Learns and publishes what is due. */

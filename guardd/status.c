@@ -72,11 +72,10 @@ static void write_review(struct json_writer *json, const struct service *service
     json_close(json, '}');
 }
 
-static void write_service(struct json_writer *json, const struct service *service)
+void status_service(struct json_writer *json, const struct service *service)
 {
     struct guard_pile_stats stats;
     guard_pile_stats(service->pile, &stats);
-    json_open(json, NULL, '{');
     json_string(json, "service", service->name);
     json_text(json, "mode", guard_mode_name(service->guardian.request_mode));
     json_text(json, "learn",
@@ -97,7 +96,6 @@ static void write_service(struct json_writer *json, const struct service *servic
         json_bool(json, "ready", false);
         json_number(json, "progress", 0);
     }
-    json_close(json, '}');
 }
 
 static void write_all(struct json_writer *json, const struct services *services,
@@ -122,8 +120,11 @@ static void write_all(struct json_writer *json, const struct services *services,
     json_integer(json, "failed", (int64_t)intake->alerts->failed);
     json_close(json, '}');
     json_open(json, "services", '[');
-    for (uint32_t i = 0; i < services->count && json->cap - json->len > SERVICE_ROOM; i++)
-        write_service(json, services->list[i]);
+    for (uint32_t i = 0; i < services->count && json->cap - json->len > SERVICE_ROOM; i++) {
+        json_open(json, NULL, '{');
+        status_service(json, services->list[i]);
+        json_close(json, '}');
+    }
     json_close(json, ']');
     json_integer(json, "service_count", services->count);
     json_close(json, '}');

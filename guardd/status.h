@@ -5,7 +5,12 @@
 
 #include "intake.h"
 
+#include "common/json_writer.h"
+
 /* Replaces the file. Failures are logged once until it works again. */
 void status_write(const char *state, const struct services *services, const struct intake *intake);
+
+/* What it says of one service, as members of an object that is open. */
+void status_service(struct json_writer *json, const struct service *service);
 
 #endif

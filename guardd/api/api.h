@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The REST API as its parts see it: a request that was read whole, an answer that is sent whole or
+ * as a stream, and what of guardd they work on. Nothing here knows of sockets or of the HTTP
+ * library. */
+#ifndef GUARDD_API_API_H
+#define GUARDD_API_API_H
+
+#include "guardd/intake.h"
+#include "guardd/service.h"
+
+#include "common/changes.h"
+#include "common/json_writer.h"
+
+#include "log_scan.h"
+
+enum {
+    API_BODY_MAX = 256 * 1024,
+    API_ANSWER_MAX = 512 * 1024,
+    API_PARAMS_MAX = 16,
+    API_PAGE = 50,      /* things on a page unless `limit` says how many */
+    API_PAGE_MAX = 100, /* at most */
+    API_HEADER_MAX = 256,
+};
+
+/* What of guardd the API shows and changes. */
+struct api_view {
+    const char *state;
+    struct services *services;
+    const struct intake *intake;
+    const struct alerts *alerts;
+    const bool *save_failed;
+    uint64_t started_ms;
+};
+
+/* What it counts of itself. */
+struct api_counts {
+    uint64_t requests[6]; /* by class of status: [2] for 2xx */
+    uint64_t refused;     /* requests that took too long and were cut off */
+    uint32_t connections;
+    uint32_t streams;
+};
+
+struct api {
+    struct api_view view;
+    struct api_counts counts;
+    bool changed;          /* something was written: guardd looks at once */
+    uint64_t diff_free_ms; /* when the next costly comparison may begin */
+};
+
+struct api_param {
+    const char *name;
+    const char *value;
+};
+
+struct api_request {
+    const char *method;
+    const char *path;
+    struct api_param params[API_PARAMS_MAX];
+    uint32_t param_count;
+    bool params_left_out; /* there were more */
+    /* Headers; NULL when absent. */
+    const char *if_match;
+    const char *if_none_match;
+    const char *accept;
+    const char *content_type;
+    const char *by;
+    const char *last_event_id;
+    int64_t uid; /* of the peer's process */
+    struct guard_span body;
+    /* From the path, by the router. */
+    char service[SERVICE_NAME_CAP];
+    char id[80];
+    /* Of a look through a log that takes more than one step. */
+    struct log_scan scan;
+    char who[CHANGE_BY_MAX + 1];
+};
+
+struct api_response {
+    unsigned status;
+    const char *content_type;
+    char *bytes; /* malloc'd, or static when `constant` */
+    size_t len;
+    bool constant;
+    char etag[80];
+    char allow[64];
+    unsigned retry_after_s;
+    bool stream; /* of new alerts: request->scan says from where and which */
+};
+
+enum api_step {
+    API_DONE,
+    API_AGAIN, /* there is more to do: call again, after others had their turn */
+};
+typedef enum api_step api_handler(struct api *api, struct api_request *request,
+                                  struct api_response *response);
+
+/* The value of a parameter, NULL when absent. */
+const char *api_param(const struct api_request *request, const char *name);
+/* A number of decimal digits up to max; false after a problem that names the parameter. absent:
+ * what it is when it isn't there. */
+bool api_param_number(const struct api_request *request, struct api_response *response,
+                      const char *name, uint64_t absent, uint64_t max, uint64_t *out);
+/* true or false, as above. */
+bool api_param_bool(const struct api_request *request, struct api_response *response,
+                    const char *name, bool *out);
+/* The service of the path; NULL after a problem. */
+struct service *api_service(struct api *api, const struct api_request *request,
+                            struct api_response *response);
+
+/* A JSON answer: room for API_ANSWER_MAX bytes, cut to what was written at the end. False after a
+ * problem. */
+bool api_json_begin(struct json_writer *json, struct api_response *response);
+void api_json_end(struct json_writer *json, struct api_response *response, unsigned status);
+/* How much room is left. */
+size_t api_json_room(const struct json_writer *json);
+
+/* Who changes what and why, for the functions of common/changes.h; borrowed from the request. */
+struct change api_change(struct api *api, struct api_request *request, const char *reason);
+
+#endif

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The handlers of the API, by the file that holds them. */
+#ifndef GUARDD_API_HANDLERS_H
+#define GUARDD_API_HANDLERS_H
+
+#include "api.h"
+
+/* operations.c: the daemon itself. */
+api_handler api_live, api_ready, api_build, api_openapi_yaml, api_openapi_json;
+/* metrics.c */
+api_handler api_metrics;
+/* services.c */
+api_handler api_services, api_service_one, api_clients;
+/* guardians.c */
+api_handler api_guardian_get, api_guardian_put;
+/* controls.c: what a gate may do, and whether it learns. */
+api_handler api_mode_get, api_mode_put, api_learning_get, api_learning_put;
+api_handler api_bypass_get, api_bypass_put, api_bypass_delete;
+/* history.c: generations. */
+api_handler api_generations, api_diff, api_rollback_get, api_rollback_put, api_rollback_delete;
+/* decisions.c: the review. */
+api_handler api_review_get, api_review_post;
+/* logs.c: alerts, what people said of them, and the audit. */
+api_handler api_alerts, api_alerts_stream, api_alert, api_triage_get, api_triage_put, api_audit;
+
+#endif

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Events are "id: PLACE", "data: JSON"; the place is behind the line, so that Last-Event-ID goes on
+ * with the next. */
+#include "log_stream.h"
+
+#include "common/file.h"
+#include "common/json_document.h"
+
+#include <stdio.h>
+#include <string.h>
+
+struct writing {
+    struct log_stream *stream;
+    bool any;
+};
+
+void log_stream_begin(struct log_stream *stream, const char *dir, const char *file, uint64_t now_ms)
+{
+    stream->dir = dir;
+    stream->file = file;
+    stream->begun_ms = stream->said_ms = now_ms;
+    stream->len = stream->sent = 0;
+    stream->filter.count = 0;
+    stream->filter.since_ms = 0;
+    stream->at = (struct log_position){0, 0};
+}
+
+/* The line's place isn't known here: it is written behind, by fill. One line at a time. */
+static bool take(void *ctx, struct guard_span line)
+{
+    struct writing *writing = ctx;
+    struct log_stream *stream = writing->stream;
+    struct guard_alloc heap = heap_alloc();
+    struct guard_arena arena;
+    struct document document;
+    struct json_writer json;
+    if (writing->any)
+        return false;
+    guard_arena_init(&arena, &heap, (size_t)4 << 20);
+    if (document_parse(&document, "alert", line, &arena, NULL) == GUARD_OK) {
+        static const char head[] = "data: ";
+        memcpy(stream->events + stream->len, head, sizeof(head) - 1);
+        size_t start = stream->len + sizeof(head) - 1;
+        json_writer_init(&json, stream->events + start, LOG_LINE_ROOM);
+        json_document(&json, NULL, document.root);
+        if (!json.overflow) {
+            stream->len = start + json.len;
+            writing->any = true;
+        }
+    }
+    guard_arena_reset(&arena);
+    return true;
+}
+
+static void say(struct log_stream *stream, const char *text)
+{
+    size_t len = strlen(text);
+    memcpy(stream->events + stream->len, text, len);
+    stream->len += len;
+}
+
+static bool room(const struct log_stream *stream)
+{
+    return sizeof(stream->events) - stream->len > LOG_LINE_ROOM + 256;
+}
+
+static void fill(struct log_stream *stream)
+{
+    enum log_step step = LOG_FULL;
+    while (step == LOG_FULL && room(stream)) {
+        struct writing writing = {.stream = stream};
+        bool gap = false;
+        char place[LOG_POSITION_CAP];
+        char tail[64];
+        step = log_scan_on(&stream->at, &stream->filter, stream->dir, stream->file, take, &writing,
+                           &gap);
+        if (writing.any) {
+            log_position_write(&stream->at, place);
+            snprintf(tail, sizeof(tail), "\nid: %s\n\n", place);
+            say(stream, tail);
+        }
+        if (gap)
+            say(stream, "event: gap\ndata: {}\n\n");
+    }
+}
+
+bool log_stream_due(const struct log_stream *stream, uint64_t now_ms)
+{
+    struct log_position newest;
+    if (stream->sent < stream->len || now_ms - stream->said_ms >= STREAM_QUIET_MS ||
+        now_ms - stream->begun_ms >= STREAM_LIFE_MS)
+        return true;
+    log_newest(stream->dir, stream->file, &newest);
+    return newest.inode != stream->at.inode || newest.offset != stream->at.offset;
+}
+
+int64_t log_stream_read(struct log_stream *stream, char *out, size_t max, uint64_t now_ms)
+{
+    if (stream->sent == stream->len) {
+        if (now_ms - stream->begun_ms >= STREAM_LIFE_MS)
+            return -1;
+        stream->sent = stream->len = 0;
+        fill(stream);
+        if (stream->len == 0 && now_ms - stream->said_ms >= STREAM_QUIET_MS)
+            say(stream, ": nothing new\n\n");
+    }
+    size_t left = stream->len - stream->sent;
+    size_t some = left < max ? left : max;
+    if (some > 0) {
+        memcpy(out, stream->events + stream->sent, some);
+        stream->sent += some;
+        stream->said_ms = now_ms;
+    }
+    return (int64_t)some;
+}

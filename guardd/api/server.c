@@ -1,0 +1,515 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* libmicrohttpd without threads: it is run when its epoll descriptor or a waiting request says so.
+ * A handler that isn't done, or whose turn is over, has its connection suspended until the next
+ * turn. */
+#include "server.h"
+
+#include "common/file.h"
+#include "common/log.h"
+#include "listener.h"
+#include "log_stream.h"
+#include "problem.h"
+#include "router.h"
+
+#include <errno.h>
+#include <microhttpd.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+/* A connection, for as long as it is open. */
+struct peer {
+    struct peer *next;
+    struct peer *before;
+    int fd;
+    uint64_t since_ms; /* of its request, or of the last answer */
+    bool stream;
+    bool cut; /* took too long */
+};
+
+/* A request with its answer. */
+struct exchange {
+    struct exchange *next; /* of those that wait */
+    struct server *server;
+    struct peer *peer;
+    struct MHD_Connection *connection;
+    const struct api_route *route;
+    struct api_request request;
+    struct api_response response;
+    uint8_t *body;
+    size_t body_len;
+    bool too_large;
+    bool prepared;
+};
+
+/* A reader of alerts. It lives as long as the library's response, which is longer than the
+ * exchange. */
+struct stream {
+    struct server *server;
+    struct MHD_Connection *connection;
+    int place;
+    bool suspended;
+    struct log_stream log;
+};
+
+struct server {
+    struct api api;
+    struct MHD_Daemon *daemon;
+    int epoll_fd;
+    struct peer *peers;
+    struct exchange *waiting; /* oldest first */
+    struct exchange **last_waiting;
+    struct stream *streams[SERVER_STREAMS];
+    uint64_t turn_ms; /* when the turn began */
+    uint64_t swept_ms;
+    bool closing;
+};
+
+/* For intervals: no clock that people set. */
+static uint64_t monotonic_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+/* --- connections --- */
+
+static void on_connection(void *ctx, struct MHD_Connection *connection, void **socket_context,
+                          enum MHD_ConnectionNotificationCode code)
+{
+    struct server *server = ctx;
+    struct peer *peer = *socket_context;
+    if (code == MHD_CONNECTION_NOTIFY_STARTED) {
+        const union MHD_ConnectionInfo *info =
+            MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+        peer = calloc(1, sizeof(*peer));
+        if (peer == NULL)
+            return; /* its requests are refused */
+        *peer = (struct peer){
+            .next = server->peers, .fd = info->connect_fd, .since_ms = monotonic_ms()};
+        if (server->peers != NULL)
+            server->peers->before = peer;
+        server->peers = peer;
+        server->api.counts.connections++;
+        *socket_context = peer;
+        return;
+    }
+    if (peer == NULL)
+        return;
+    if (peer->next != NULL)
+        peer->next->before = peer->before;
+    if (peer->before != NULL)
+        peer->before->next = peer->next;
+    else
+        server->peers = peer->next;
+    server->api.counts.connections--;
+    free(peer);
+    *socket_context = NULL;
+}
+
+/* Who sends or reads byte by byte is never idle, but has had its time. */
+static void sweep(struct server *server, uint64_t now_ms)
+{
+    if (now_ms - server->swept_ms < 500)
+        return;
+    server->swept_ms = now_ms;
+    for (struct peer *peer = server->peers; peer != NULL; peer = peer->next) {
+        if (peer->stream || peer->cut || now_ms - peer->since_ms < SERVER_REQUEST_MS)
+            continue;
+        peer->cut = true;
+        server->api.counts.refused++;
+        shutdown(peer->fd, SHUT_RDWR);
+    }
+}
+
+/* --- exchanges --- */
+
+static void on_completed(void *ctx, struct MHD_Connection *connection, void **con_cls,
+                         enum MHD_RequestTerminationCode code)
+{
+    struct exchange *exchange = *con_cls;
+    (void)ctx;
+    (void)connection;
+    (void)code;
+    if (exchange == NULL)
+        return;
+    if (exchange->peer != NULL) {
+        exchange->peer->since_ms = monotonic_ms();
+        exchange->peer->stream = false;
+    }
+    if (!exchange->response.constant)
+        free(exchange->response.bytes);
+    free(exchange->body);
+    free(exchange);
+    *con_cls = NULL;
+}
+
+static void wait_for_turn(struct exchange *exchange)
+{
+    struct server *server = exchange->server;
+    exchange->next = NULL;
+    *server->last_waiting = exchange;
+    server->last_waiting = &exchange->next;
+    MHD_suspend_connection(exchange->connection);
+}
+
+static enum MHD_Result take_param(void *ctx, enum MHD_ValueKind kind, const char *name,
+                                  const char *value)
+{
+    struct api_request *request = ctx;
+    (void)kind;
+    if (request->param_count == API_PARAMS_MAX) {
+        request->params_left_out = true;
+        return MHD_NO;
+    }
+    request->params[request->param_count++] = (struct api_param){name, value != NULL ? value : ""};
+    return MHD_YES;
+}
+
+static const char *header(struct MHD_Connection *connection, const char *name)
+{
+    const char *value = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, name);
+    return value != NULL && strlen(value) <= API_HEADER_MAX ? value : NULL;
+}
+
+static void prepare(struct exchange *exchange, const char *url, const char *method)
+{
+    struct MHD_Connection *connection = exchange->connection;
+    exchange->request = (struct api_request){
+        .method = method,
+        .path = url,
+        .if_match = header(connection, "If-Match"),
+        .if_none_match = header(connection, "If-None-Match"),
+        .accept = header(connection, "Accept"),
+        .content_type = header(connection, "Content-Type"),
+        .by = header(connection, "X-Guard-By"),
+        .last_event_id = header(connection, "Last-Event-ID"),
+        .uid = listener_peer(exchange->peer->fd),
+        .body = {exchange->body, exchange->body_len},
+    };
+    MHD_get_connection_values(connection, MHD_GET_ARGUMENT_KIND, take_param, &exchange->request);
+    exchange->prepared = true;
+    if (exchange->too_large)
+        problem(&exchange->response, 413, "too-large", NULL, "a body has at most %d bytes",
+                (int)API_BODY_MAX);
+    else
+        exchange->route = api_route_find(&exchange->request, &exchange->response);
+}
+
+/* --- the stream of alerts --- */
+
+static ssize_t read_stream(void *ctx, uint64_t position, char *out, size_t max)
+{
+    struct stream *stream = ctx;
+    (void)position;
+    int64_t n =
+        stream->server->closing ? -1 : log_stream_read(&stream->log, out, max, monotonic_ms());
+    if (n < 0)
+        return MHD_CONTENT_READER_END_OF_STREAM;
+    if (n == 0) {
+        MHD_suspend_connection(stream->connection);
+        stream->suspended = true;
+    }
+    return (ssize_t)n;
+}
+
+static void end_stream(void *ctx)
+{
+    struct stream *stream = ctx;
+    stream->server->streams[stream->place] = NULL;
+    stream->server->api.counts.streams--;
+    free(stream);
+}
+
+/* NULL when there are too many. */
+static struct stream *new_stream(struct exchange *exchange)
+{
+    struct server *server = exchange->server;
+    int place = 0;
+    while (place < SERVER_STREAMS && server->streams[place] != NULL)
+        place++;
+    struct stream *stream = place < SERVER_STREAMS ? malloc(sizeof(*stream)) : NULL;
+    if (stream == NULL)
+        return NULL;
+    stream->server = server;
+    stream->connection = exchange->connection;
+    stream->place = place;
+    stream->suspended = false;
+    log_stream_begin(&stream->log, server->api.view.state, "alerts.jsonl", monotonic_ms());
+    stream->log.filter = exchange->request.scan.filter;
+    stream->log.at = exchange->request.scan.at;
+    return stream;
+}
+
+static struct MHD_Response *open_stream(struct exchange *exchange)
+{
+    struct stream *stream = new_stream(exchange);
+    if (stream == NULL)
+        return NULL;
+    struct MHD_Response *made = MHD_create_response_from_callback(
+        MHD_SIZE_UNKNOWN, (size_t)32 * 1024, read_stream, stream, end_stream);
+    if (made == NULL) {
+        free(stream);
+        return NULL;
+    }
+    stream->server->streams[stream->place] = stream;
+    stream->server->api.counts.streams++;
+    exchange->peer->stream = true;
+    return made;
+}
+
+/* --- answers --- */
+
+static struct MHD_Response *make_response(struct exchange *exchange)
+{
+    struct api_response *response = &exchange->response;
+    if (response->stream) {
+        struct MHD_Response *made = open_stream(exchange);
+        if (made != NULL)
+            return made;
+        problem(response, 503, "busy", NULL, "there are %d readers already", (int)SERVER_STREAMS);
+        response->retry_after_s = 30;
+    }
+    struct MHD_Response *made = MHD_create_response_from_buffer(
+        response->len, response->bytes,
+        response->constant || response->bytes == NULL ? MHD_RESPMEM_PERSISTENT
+                                                      : MHD_RESPMEM_MUST_FREE);
+    if (made != NULL)
+        response->bytes = NULL; /* the library's from here on */
+    return made;
+}
+
+static enum MHD_Result answer(struct exchange *exchange)
+{
+    const struct api_response *response = &exchange->response;
+    char seconds[16];
+    struct MHD_Response *made = make_response(exchange);
+    if (made == NULL)
+        return MHD_NO;
+    if (response->content_type != NULL)
+        MHD_add_response_header(made, "Content-Type", response->content_type);
+    if (response->etag[0] != '\0')
+        MHD_add_response_header(made, "ETag", response->etag);
+    if (response->allow[0] != '\0')
+        MHD_add_response_header(made, "Allow", response->allow);
+    if (response->retry_after_s != 0) {
+        snprintf(seconds, sizeof(seconds), "%u", response->retry_after_s);
+        MHD_add_response_header(made, "Retry-After", seconds);
+    }
+    MHD_add_response_header(made, "Cache-Control", "no-store");
+    MHD_add_response_header(made, "X-Content-Type-Options", "nosniff");
+    exchange->server->api.counts.requests[response->status / 100 % 6]++;
+    enum MHD_Result queued = MHD_queue_response(exchange->connection, response->status, made);
+    MHD_destroy_response(made);
+    return queued;
+}
+
+static enum MHD_Result work(struct exchange *exchange)
+{
+    struct server *server = exchange->server;
+    if (exchange->route == NULL)
+        return answer(exchange);
+    if (monotonic_ms() - server->turn_ms >= SERVER_TURN_MS) {
+        wait_for_turn(exchange);
+        return MHD_YES;
+    }
+    if (exchange->route->handler(&server->api, &exchange->request, &exchange->response) ==
+        API_AGAIN) {
+        wait_for_turn(exchange);
+        return MHD_YES;
+    }
+    bool reads = strcmp(exchange->route->method, "GET") == 0;
+    if (!reads && exchange->response.status < 400)
+        server->api.changed = true;
+    return answer(exchange);
+}
+
+static enum MHD_Result take_body(struct exchange *exchange, const char *data, size_t len)
+{
+    if (exchange->too_large || len > API_BODY_MAX - exchange->body_len) {
+        exchange->too_large = true;
+        return MHD_YES;
+    }
+    uint8_t *grown = realloc(exchange->body, exchange->body_len + len + 1);
+    if (grown == NULL)
+        return MHD_NO;
+    memcpy(grown + exchange->body_len, data, len);
+    exchange->body = grown;
+    exchange->body_len += len;
+    return MHD_YES;
+}
+
+/* A body that says that it is too large isn't waited for. */
+static bool says_too_large(struct MHD_Connection *connection)
+{
+    const char *length =
+        MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_LENGTH);
+    return length != NULL && (strlen(length) > 9 || strtol(length, NULL, 10) > API_BODY_MAX);
+}
+
+static enum MHD_Result begin(struct server *server, struct MHD_Connection *connection,
+                             const char *url, const char *method, void **con_cls)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    struct exchange *exchange = calloc(1, sizeof(*exchange));
+    if (exchange == NULL || info == NULL || info->socket_context == NULL) {
+        free(exchange);
+        return MHD_NO;
+    }
+    exchange->server = server;
+    exchange->connection = connection;
+    exchange->peer = info->socket_context;
+    *con_cls = exchange;
+    if (!says_too_large(connection))
+        return MHD_YES;
+    exchange->too_large = true;
+    prepare(exchange, url, method);
+    return answer(exchange);
+}
+
+static enum MHD_Result on_request(void *ctx, struct MHD_Connection *connection, const char *url,
+                                  const char *method, const char *version, const char *data,
+                                  size_t *len, void **con_cls)
+{
+    struct exchange *exchange = *con_cls;
+    (void)version;
+    if (exchange == NULL)
+        return begin(ctx, connection, url, method, con_cls);
+    if (*len > 0) {
+        size_t some = *len;
+        *len = 0;
+        return take_body(exchange, data, some);
+    }
+    if (!exchange->prepared)
+        prepare(exchange, url, method);
+    return work(exchange);
+}
+
+/* --- turns --- */
+
+/* Each of those that wait gets a turn before any gets a second one. */
+static void resume_waiting(struct server *server)
+{
+    struct exchange *exchange = server->waiting;
+    server->waiting = NULL;
+    server->last_waiting = &server->waiting;
+    while (exchange != NULL) {
+        struct exchange *next = exchange->next;
+        MHD_resume_connection(exchange->connection);
+        exchange = next;
+    }
+}
+
+static void resume_streams(struct server *server, uint64_t now_ms)
+{
+    for (int i = 0; i < SERVER_STREAMS; i++) {
+        struct stream *stream = server->streams[i];
+        if (stream == NULL || !stream->suspended ||
+            (!server->closing && !log_stream_due(&stream->log, now_ms)))
+            continue;
+        stream->suspended = false;
+        MHD_resume_connection(stream->connection);
+    }
+}
+
+static void turn(struct server *server)
+{
+    server->turn_ms = monotonic_ms();
+    sweep(server, server->turn_ms);
+    resume_waiting(server);
+    MHD_run(server->daemon);
+}
+
+static void sleep_ms(uint32_t ms)
+{
+    struct timespec pause = {.tv_nsec = (long)ms * 1000000L};
+    if (ms > 0)
+        nanosleep(&pause, NULL);
+}
+
+void server_run(struct server *server, uint32_t ms)
+{
+    if (server == NULL) {
+        sleep_ms(ms);
+        return;
+    }
+    uint64_t begin_ms = monotonic_ms();
+    resume_streams(server, begin_ms);
+    turn(server);
+    for (;;) {
+        uint64_t spent = monotonic_ms() - begin_ms;
+        if (spent >= ms || server->api.changed)
+            return;
+        /* Without waiting when the library has more to do than its descriptor tells. */
+        MHD_UNSIGNED_LONG_LONG due = 1;
+        bool at_once = server->waiting != NULL ||
+                       (MHD_get_timeout(server->daemon, &due) == MHD_YES && due == 0);
+        struct pollfd waited = {.fd = server->epoll_fd, .events = POLLIN};
+        if (poll(&waited, 1, at_once ? 0 : (int)(ms - spent)) < 0)
+            return;
+        turn(server);
+    }
+}
+
+bool server_changed(struct server *server)
+{
+    bool changed = server != NULL && server->api.changed;
+    if (changed)
+        server->api.changed = false;
+    return changed;
+}
+
+/* --- life --- */
+
+static struct MHD_Daemon *start(struct server *server, int listener)
+{
+    return MHD_start_daemon(
+        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, on_request, server,
+        MHD_OPTION_LISTEN_SOCKET, (MHD_socket)listener, MHD_OPTION_CONNECTION_LIMIT,
+        (unsigned)SERVER_CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)SERVER_IDLE_S,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)SERVER_HEADERS, MHD_OPTION_NOTIFY_COMPLETED,
+        on_completed, NULL, MHD_OPTION_NOTIFY_CONNECTION, on_connection, server,
+        MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);
+}
+
+enum guard_rc server_open(struct server **out, const struct api_view *view, const char *group,
+                          struct guard_err *err)
+{
+    int listener = -1;
+    GUARD_TRY(listener_open(&listener, view->state, group, err));
+    struct server *server = calloc(1, sizeof(*server));
+    if (server == NULL) {
+        close(listener);
+        return guard_fail(err, GUARD_E_NOMEM, "no memory for the API");
+    }
+    server->api.view = *view;
+    server->last_waiting = &server->waiting;
+    server->daemon = start(server, listener);
+    if (server->daemon == NULL) {
+        close(listener);
+        free(server);
+        return guard_fail(err, GUARD_E_IO, "the HTTP library doesn't start");
+    }
+    server->epoll_fd = MHD_get_daemon_info(server->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
+    *out = server;
+    return GUARD_OK;
+}
+
+void server_close(struct server *server)
+{
+    if (server == NULL)
+        return;
+    listener_remove(server->api.view.state);
+    server->closing = true;
+    resume_streams(server, monotonic_ms());
+    turn(server);
+    resume_waiting(server);
+    MHD_stop_daemon(server->daemon);
+    free(server);
+}
