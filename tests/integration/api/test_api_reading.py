@@ -1,0 +1,352 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What guardd's API tells, of a real gate's traffic: every answer to GET is held against the schemas of the served document."""
+
+import json
+import pathlib
+import re
+import signal
+import stat
+import subprocess
+import sys
+import time
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+from talking import Api, connect, curl, wait_for  # noqa: E402
+from harness import ROOT  # noqa: E402
+from test_guardd import BIN, GATE, Guardd, drive, gate, guard, guardd, wait_in_force  # noqa: E402, F401
+from traffic import Shop  # noqa: E402
+
+ATTACK = "/users?username=tom%27%20or%20%27a%27=%27a"
+
+
+@pytest.fixture
+def api(guardd):
+    return Api(guardd.state).ready()
+
+
+def learn(guardd, gate, shop):
+    drive(gate.port, shop.many(1500))
+    wait_for(lambda: guardd.service().get("ready"), "readiness")
+    wait_in_force(guardd, gate, shop)
+
+
+def block(guardd, gate, shop):
+    guard(guardd.state, "mode", "block", "--service", "shop")
+    wait_for(lambda: drive(gate.port, [shop.exchange("GET", ATTACK)]) == [403], "the gate to block")
+
+
+def test_the_socket_is_its_owners_alone_and_nothing_else_listens(guardd, api):
+    mode = (guardd.state / "api.sock").stat().st_mode
+    assert stat.S_ISSOCK(mode) and stat.S_IMODE(mode) == 0o600
+    inodes = {link.readlink().name for link in pathlib.Path(f"/proc/{guardd.process.pid}/fd").iterdir()
+              if "socket:" in str(link.readlink())}
+    for table in ("tcp", "tcp6", "udp", "udp6"):
+        for line in pathlib.Path(f"/proc/{guardd.process.pid}/net/{table}").read_text().splitlines()[1:]:
+            assert f"socket:[{line.split()[9]}]" not in inodes, line
+
+
+def test_the_served_document_is_the_one_of_the_repository(api):
+    served = api.ask("GET", "/openapi.yaml")
+    assert served.body == (ROOT / "docs/api/openapi.yaml").read_bytes()
+    assert served.headers["content-type"] == "application/yaml"
+    assert api.document["openapi"] == "3.1.0" and len(api.document["paths"]) > 15
+
+
+def test_everything_that_is_read_has_the_form_that_the_document_tells(guardd, api, gate):
+    shop = Shop(501)
+    learn(guardd, gate, shop)
+    block(guardd, gate, shop)
+    # Sent again: those before may have used up the quota of their client.
+    alerts = wait_for(lambda: drive(gate.port, [shop.exchange("GET", ATTACK)]) and api.get("/alerts?action=block")["alerts"], "the alert")
+    guard(guardd.state, "triage", alerts[0]["id"], "true", "--reason", "an attack")
+    guard(guardd.state, "bypass", "shop", "--for", "60s", "--reason", "a \"test\"")
+    wait_for(lambda: api.get("/services/shop/generations")["generations"], "a generation that is kept")
+    kept = api.get("/services/shop/generations")["generations"][0]["generation"]
+    paths = {
+        "/health/live": None, "/health/ready": None, "/build": None, "/services": None, "/services/{service}": None,
+        "/services/{service}/guardian": None, "/services/{service}/mode": None, "/services/{service}/learning": None,
+        "/services/{service}/bypass": None, "/services/{service}/generations": None,
+        "/services/{service}/diff": f"/services/shop/diff?from={kept}", "/services/{service}/rollback": None,
+        "/services/{service}/review": None, "/services/{service}/clients": None, "/alerts": None,
+        "/alerts/{id}": None, "/alerts/{id}/triage": None, "/audit": None, "/openapi.json": None,
+    }
+    text = {"/metrics", "/openapi.yaml", "/alerts/stream"}  # in the other tests
+    assert set(paths) | text == {path for path, methods in api.document["paths"].items() if "get" in methods}
+    for template, path in paths.items():
+        api.get(path or template.replace("{service}", "shop").replace("{id}", alerts[0]["id"]))
+    service = api.get("/services/shop")
+    assert service["mode"] == "block" and service["ready"] and service["bypass"]["reason"] == 'a "test"'
+    assert service["coverage"]["ready"] > 0 and service["endpoints"][0]["exchanges"] > 0
+    assert api.get("/services")["services"][0]["bypassed"]
+    assert api.get(f"/alerts/{alerts[0]['id']}/triage")["state"] == "true"
+    same = wait_for(lambda: (answer := api.ask("GET", f"/services/shop/diff?from={kept}&to={kept}")).status == 200 and answer,
+                    "its turn to compare again")
+    assert same.json()["differences"] == []
+    assert "tom" not in json.dumps(api.get("/alerts"))
+
+
+def test_filters_pages_and_ids_of_alerts(guardd, api):
+    with open(guardd.state / "alerts.jsonl", "w") as log:
+        for i in range(230):
+            line = {"time_ms": 1000 + i, "generation": 1, "status": 403, "score": 1.5, "id": f"{i:032x}", "service": "ab"[i % 2],
+                    "verdict": "block", "action": "block" if i % 3 else "alert", "method": "GET", "template": "/", "client": "127.0.1.0/24",
+                    "explanation": "x\u202e\x1b[31m", "findings": [], "suppressed": 0, "count": 1, "first_ms": 1000 + i,
+                    "last_ms": 1000 + i}
+            if i == 7:
+                line["ids"] = [f"{7:032x}", "f" * 32]
+            log.write(json.dumps(line, separators=(",", ":"), ensure_ascii=False) + "\n")
+            if i == 100:
+                log.write("no line of ours\n{\"id\":\n")
+
+    def pages(query):
+        found, cursor, count = [], "", 0
+        while cursor is not None:
+            page = api.get(f"/alerts?{query}{cursor and '&cursor=' + cursor}")
+            assert len(page["alerts"]) <= 20
+            found += page["alerts"]
+            cursor, count = page["next"], count + 1
+        return found, count
+    everything, count = pages("limit=20")
+    assert [alert["time_ms"] for alert in everything] == list(range(1229, 999, -1)) and count == 12
+    some, _ = pages("limit=20&service=a&action=alert&since=1100")
+    assert [alert["time_ms"] for alert in some] == [1000 + i for i in range(229, 99, -1) if i % 6 == 0]
+    assert pages("limit=20&client=127.0.2.0/24")[0] == []
+    assert api.get("/alerts/" + "f" * 32)["time_ms"] == 1007
+    api.problem(api.ask("GET", "/alerts/" + "e" * 32), 404, "id")
+    api.problem(api.ask("GET", "/alerts/" + "%22" * 70), 404, "id")
+    api.problem(api.ask("GET", "/alerts/" + "e" * 32 + "/triage"), 404, "id")
+    raw = api.ask("GET", "/alerts?limit=1").body
+    assert b"\x1b" not in raw and "\u202e".encode() not in raw
+    for query, field in (("limit=101", "limit"), ("limit=x", "limit"), ("since=-1", "since"), ("cursor=zz", "cursor"),
+                         ("service=" + "a" * 500, "service"), ("limits=1", "limits"), ("limit=1&limit=2", "limit")):
+        api.problem(api.ask("GET", "/alerts?" + query), 400, field)
+
+
+def test_unknown_paths_and_methods(api):
+    for path in ("/", "/nothing", "/services/none", "/services/none/mode", "/services/..%2f..%2fetc", "/services/none/guardian"):
+        assert api.ask("GET", path).status == 404, path
+    api.problem(api.ask("GET", "/services/none"), 404, "service")
+    answer = api.ask("PATCH", "/services/none/mode")
+    api.problem(answer, 405)
+    assert answer.headers["allow"] == "GET, HEAD, PUT"
+    head = curl(api.state, "/services", "--head")
+    assert head.status == 200 and head.body == b""
+
+
+def test_metrics_follow_the_grammar_and_tell_of_no_client(guardd, api, gate):
+    shop = Shop(502)
+    drive(gate.port, shop.many(300))
+    guardd.wait_exchanges(300)
+    answer = api.ask("GET", "/metrics")
+    assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
+    typed, seen = {}, set()
+    for line in answer.body.decode().splitlines():
+        if line.startswith("# TYPE "):
+            _, _, name, kind = line.split(" ")
+            assert name not in typed and kind in ("gauge", "counter")
+            typed[name] = kind
+        elif not line.startswith("# HELP "):
+            match = re.fullmatch(r'(guard_[a-z_]+)((?:\{[a-z]+="[A-Za-z0-9._-]*"(?:,[a-z]+="[A-Za-z0-9._-]*")*\})?) ([-+.0-9e]+)', line)
+            assert match, line
+            assert match[1] in typed and (match[1], match[2]) not in seen, line
+            assert (typed[match[1]] == "counter") == match[1].endswith("_total"), line
+            seen.add((match[1], match[2]))
+    assert ("guard_service_exchanges", '{service="shop"}') in seen
+    exchanges = next(float(line.split()[1]) for line in answer.body.decode().splitlines()
+                     if line.startswith('guard_service_exchanges{service="shop"}'))
+    assert exchanges >= 300
+
+
+class Stream:
+    """Reads server-sent events by a curl of its own."""
+
+    def __init__(self, state, path, *options):
+        self.out = open(state.parent / f"stream{time.monotonic_ns()}", "w+b")  # noqa: SIM115
+        self.process = subprocess.Popen(["curl", "-sSN", "--unix-socket", "api.sock", *options, "http://guardd/api/v1" + path],
+                                        cwd=state, stdout=self.out)
+
+    def text(self):
+        return pathlib.Path(self.out.name).read_text()
+
+    def events(self):
+        return [json.loads(line[6:]) for line in self.text().splitlines() if line.startswith("data: ")]
+
+    def close(self):
+        self.process.kill()
+        self.process.wait()
+        self.out.close()
+
+
+def streams(api):
+    text = api.ask("GET", "/metrics").body.decode()
+    return int(re.search(r"^guard_api_streams (\d+)", text, re.M)[1])
+
+
+def test_a_stream_tells_of_a_request_that_was_just_blocked(guardd, api, gate):
+    shop = Shop(503)
+    learn(guardd, gate, shop)
+    block(guardd, gate, shop)
+    stream = Stream(guardd.state, "/alerts/stream?service=shop&action=block")
+    other = Stream(guardd.state, "/alerts/stream?service=other")
+    try:
+        wait_for(lambda: streams(api) == 2, "the streams to be open")
+        # Another kind than before: that one's window is still open.
+        attack = shop.exchange("GET", "/search?q=%3Cscript%3Ealert(1)%3C/script%3E&limit=10")
+        wait_for(lambda: drive(gate.port, [attack]) == [403] and stream.events(), "the event")
+        event = stream.events()[0]
+        api.validate(event, {"$ref": "#/components/schemas/Alert"})
+        assert event["service"] == "shop" and event["action"] == "block" and event["template"] == "/search"
+        assert api.get(f"/alerts/{event['id']}")["id"] == event["id"]
+        assert other.events() == []
+        # Readers that come back miss nothing, and get nothing twice.
+        place = re.search("^id: (.*)$", stream.text(), re.M)[1]
+        stream.close()
+        wait_for(lambda: streams(api) == 1, "the stream to be closed", 60)
+        known = len((guardd.state / "alerts.jsonl").read_text().splitlines())
+        attack = shop.exchange("GET", "/products/1%20or%201=1?page=1")
+        wait_for(lambda: drive(gate.port, [attack]) and len((guardd.state / "alerts.jsonl").read_text().splitlines()) > known,
+                 "another alert")
+        again = Stream(guardd.state, "/alerts/stream", "-H", f"Last-Event-ID: {place}")
+        try:
+            wait_for(lambda: again.events(), "the alerts meanwhile")
+            lines = [json.loads(line) for line in (guardd.state / "alerts.jsonl").read_text().splitlines()]
+            behind = [line["time_ms"] for line in lines[[line["id"] for line in lines].index(event["id"]) + 1:]]
+            assert [other["time_ms"] for other in again.events()] == behind[:len(again.events())]
+        finally:
+            again.close()
+    finally:
+        stream.close()
+        other.close()
+
+
+def test_streams_are_bounded_and_quiet_ones_live(guardd, api):
+    several = [Stream(guardd.state, "/alerts/stream") for _ in range(8)]
+    try:
+        wait_for(lambda: streams(api) == 8, "eight streams")
+        answer = api.ask("GET", "/alerts/stream")
+        api.problem(answer, 503)
+        assert answer.headers["retry-after"] == "30"
+        api.problem(api.ask("GET", "/alerts/stream", headers=["Last-Event-ID: x"]), 400, "Last-Event-ID")
+        wait_for(lambda: all(stream.text().count(": nothing new") >= 4 for stream in several), "signs of life", 120)
+        assert all(stream.process.poll() is None for stream in several)
+        # One that no longer reads keeps nobody from anything, and guardd ends in time.
+        several[0].process.send_signal(signal.SIGSTOP)
+        with open(guardd.state / "alerts.jsonl", "a") as log:
+            for i in range(3000):
+                log.write(json.dumps({"time_ms": i, "service": "shop", "id": str(i), "explanation": "x" * 1000}) + "\n")
+        wait_for(lambda: all(len(stream.events()) == 3000 for stream in several[1:]), "all events", 120)
+        api.get("/services")
+        assert guardd.stop() == 0
+    finally:
+        for stream in several:
+            stream.close()
+
+
+def test_64_clients_at_once(guardd, api):
+    several = []
+    for i in range(64):
+        sock = connect(guardd.state)
+        sock.sendall(b"GET /api/v1/services HTTP/1.1\r\nHost: x\r\n" + (b"Connection: close\r\n\r\n" if i % 2 else b"X: y\r\n"))
+        several.append(sock)
+    for sock in several[::2]:
+        sock.sendall(b"Connection: close\r\n\r\n")
+    for sock in several:
+        answer = b""
+        while (some := sock.recv(65536)):
+            answer += some
+        assert answer.startswith(b"HTTP/1.1 200 ") and answer.endswith(b"}"), answer
+        sock.close()
+
+
+def test_slow_and_stalled_clients_hold_nothing_up(guardd, api, gate):
+    shop = Shop(504)
+    slow = [connect(guardd.state) for _ in range(60)]
+    for i, sock in enumerate(slow):
+        sock.sendall([b"G", b"GET /api/v1/services HTTP/1.1\r\nHost: x\r\nX:", b"",
+                      b"PUT /api/v1/services/shop/mode HTTP/1.1\r\nHost: x\r\nContent-Length: 20\r\n\r\n{"][i % 4])
+    stopped = subprocess.Popen(["curl", "-sSN", "--unix-socket", "api.sock", "http://guardd/api/v1/alerts/stream"], cwd=guardd.state,
+                               stdout=subprocess.DEVNULL)
+    wait_for(lambda: streams(api) == 1, "the stream")
+    stopped.send_signal(signal.SIGSTOP)
+    try:
+        drive(gate.port, shop.many(400))
+        guardd.wait_exchanges(400)
+        wait_for(lambda: api.get("/services/shop")["exchanges"] >= 400, "the API to tell of them")
+
+        def all_cut_off():
+            """Even those that send a byte now and then have had their time."""
+            for sock in slow:
+                try:
+                    sock.sendall(b" ")
+                except OSError:
+                    pass
+            text = api.ask("GET", "/metrics").body.decode()
+            return int(re.search(r"^guard_api_connections (\d+)", text, re.M)[1]) <= 2
+        wait_for(all_cut_off, "slow clients to be cut off", 120, pause=0.5)
+    finally:
+        stopped.kill()
+        stopped.wait()
+        for sock in slow:
+            sock.close()
+
+
+def test_sizes_are_bounded(guardd, api):
+    def sent(head, body=b""):
+        sock = connect(guardd.state)
+        try:
+            sock.sendall(head + body)
+            answer = sock.recv(65536)
+        except (BrokenPipeError, ConnectionResetError):
+            answer = b"HTTP/1.1 000 "
+        sock.close()
+        return int(answer[9:12] or 0)
+    head = b"PUT /api/v1/services/x/mode HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+    assert sent(head + b"Content-Length: 262145\r\n\r\n") == 413
+    assert sent(head + b"Content-Length: 99999999999999999999\r\n\r\n") in (400, 413)
+    chunk = b"10000\r\n" + b" " * 65536 + b"\r\n"
+    assert sent(head + b"Transfer-Encoding: chunked\r\n\r\n", chunk * 5 + b"0\r\n\r\n") == 413
+    assert sent(head + b"Content-Length: 262144\r\n\r\n", b" " * 262144) == 404  # the service is asked for first
+    assert sent(b"GET /api/v1/services HTTP/1.1\r\nHost: x\r\nX: " + b"a" * 40000 + b"\r\n\r\n") in (0, 413, 414, 431)
+    assert sent(b"GET /api/v1/services?" + b"&".join(b"a%d=1" % i for i in range(40)) + b" HTTP/1.1\r\nHost: x\r\n\r\n") == 400
+    # The library ends a path at a zero byte: what stands behind it reaches nobody.
+    assert sent(b"GET /api/v1/services\0/x HTTP/1.1\r\nHost: x\r\n\r\n") in (0, 200, 400)
+    api.get("/services")
+
+
+def test_it_can_be_off_and_comes_back(guardd, api, tmp_path):
+    guardd.kill()
+    assert (guardd.state / "api.sock").exists()
+    guardd.start()  # over the socket that the kill left
+    api.ready().get("/services")
+    assert guardd.stop() == 0 and not (guardd.state / "api.sock").exists()
+    quiet = tmp_path / "quiet"
+    quiet.mkdir()
+    with open(tmp_path / "quiet.log", "wb") as log:
+        process = subprocess.Popen([BIN / "guardd", "--state", quiet, "--api", "off"], stderr=log)
+    wait_for(lambda: (quiet / "status.json").exists(), "its status")
+    assert not (quiet / "api.sock").exists()
+    process.terminate()
+    assert process.wait(60) == 0
+    bad = subprocess.run([BIN / "guardd", "--state", quiet, "--api", "maybe"], capture_output=True, check=False, timeout=60)
+    assert bad.returncode == 2
+    # Something else has the name: it is left alone, and guardd does without.
+    (quiet / "api.sock").write_text("mine")
+    daemon = Guardd(quiet, tmp_path / "again.log").start()
+    wait_for(lambda: "api-not-served" in daemon.log(), "the alarm")
+    assert daemon.stop() == 0 and (quiet / "api.sock").read_text() == "mine"
+
+
+def test_a_group_may_use_it(tmp_path):
+    state = tmp_path / "state"
+    state.mkdir()
+    process = subprocess.Popen([BIN / "guardd", "--state", state, "--api-group", "daemon"], stderr=subprocess.DEVNULL)
+    try:
+        wait_for(lambda: curl(state, "/health/live").status == 200, "the API")
+        info = (state / "api.sock").stat()
+        import grp
+        assert stat.S_IMODE(info.st_mode) == 0o660 and grp.getgrgid(info.st_gid).gr_name == "daemon"
+    finally:
+        process.terminate()
+        process.wait(60)
