@@ -227,7 +227,9 @@ enum guard_rc document_parse(struct document *out, const char *name, struct guar
     if (!yaml_parser_initialize(&building.parser))
         return guard_fail(err, GUARD_E_NOMEM, "%s: no memory", name);
     yaml_parser_set_encoding(&building.parser, YAML_UTF8_ENCODING);
-    yaml_parser_set_input_string(&building.parser, bytes.ptr, bytes.len);
+    /* It takes no NULL, not even for nothing. */
+    yaml_parser_set_input_string(&building.parser,
+                                 bytes.ptr != NULL ? bytes.ptr : (const uint8_t *)"", bytes.len);
     enum guard_rc rc = parse_events(&building);
     yaml_parser_delete(&building.parser);
     GUARD_TRY(rc);

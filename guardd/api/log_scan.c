@@ -27,15 +27,20 @@ static bool hexadecimal(const char *text, size_t len, uint64_t *out)
 
 bool log_position_read(const char *text, struct log_position *out)
 {
-    size_t len = strcspn(text, "-");
-    return text[len] == '-' && hexadecimal(text, len, &out->inode) &&
-           hexadecimal(text + len + 1, strlen(text + len + 1), &out->offset) &&
-           out->offset <= INT64_MAX;
+    uint64_t *const parts[] = {&out->inode, &out->mark, &out->offset};
+    for (int i = 0; i < 3; i++) {
+        size_t len = strcspn(text, "-");
+        if (!hexadecimal(text, len, parts[i]) || text[len] != (i < 2 ? '-' : '\0'))
+            return false;
+        text += len + 1;
+    }
+    return out->offset <= INT64_MAX;
 }
 
 void log_position_write(const struct log_position *position, char out[LOG_POSITION_CAP])
 {
-    snprintf(out, LOG_POSITION_CAP, "%" PRIx64 "-%" PRIx64, position->inode, position->offset);
+    snprintf(out, LOG_POSITION_CAP, "%" PRIx64 "-%" PRIx64 "-%" PRIx64, position->inode,
+             position->mark, position->offset);
 }
 
 bool log_filter_add(struct log_filter *filter, const char *name, const char *value)
@@ -79,54 +84,85 @@ bool log_filter_matches(const struct log_filter *filter, struct guard_span line)
     return (last != 0 ? last : number_behind(line, "\"time_ms\":")) >= filter->since_ms;
 }
 
-/* The log itself and what it was renamed to, 0 the newest. -1: there is no such file. */
-static int open_file(const char *dir, const char *file, unsigned older, struct stat *info)
+/* A file that is open. */
+struct log_file {
+    int fd;
+    uint64_t inode;
+    uint64_t mark;
+    uint64_t size;
+};
+
+/* Of the begin of its first line, FNV-1a; 0 while that isn't there. */
+static uint64_t mark_of(int fd)
+{
+    uint8_t bytes[LOG_MARK_BYTES];
+    uint64_t mark = UINT64_C(0xcbf29ce484222325);
+    if (pread(fd, bytes, sizeof(bytes), 0) != (ssize_t)sizeof(bytes))
+        return 0;
+    for (size_t i = 0; i < sizeof(bytes); i++)
+        mark = (mark ^ bytes[i]) * UINT64_C(0x100000001b3);
+    return mark | 1;
+}
+
+/* The log itself and what it was renamed to, 0 the newest. False: there is no such file. */
+static bool open_file(const char *dir, const char *file, unsigned older, struct log_file *out)
 {
     char path[STATE_PATH_MAX];
     char name[64];
+    struct stat info;
     const struct guard_span no_service = {NULL, 0};
     snprintf(name, sizeof(name), older > 0 ? "%s.%u" : "%s", file, older);
     if (state_path(path, dir, "", no_service, name) != GUARD_OK)
-        return -1;
+        return false;
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW);
-    if (fd >= 0 && (fstat(fd, info) != 0 || !S_ISREG(info->st_mode))) {
+    if (fd < 0)
+        return false;
+    if (fstat(fd, &info) != 0 || !S_ISREG(info.st_mode)) {
         close(fd);
-        return -1;
+        return false;
     }
-    return fd;
+    *out = (struct log_file){fd, info.st_ino, mark_of(fd), (uint64_t)info.st_size};
+    return true;
 }
 
-static int open_inode(const char *dir, const char *file, uint64_t inode, unsigned *older,
-                      struct stat *info)
+static bool open_at(const char *dir, const char *file, const struct log_position *at,
+                    unsigned *older, struct log_file *out)
 {
     for (*older = 0; *older <= LOG_FILES_OLDER; (*older)++) {
-        int fd = open_file(dir, file, *older, info);
-        if (fd >= 0 && info->st_ino == inode)
-            return fd;
-        if (fd >= 0)
-            close(fd);
+        if (!open_file(dir, file, *older, out))
+            continue;
+        if (out->inode == at->inode && (at->mark == 0 || at->mark == out->mark))
+            return true;
+        close(out->fd);
     }
-    return -1;
+    return false;
 }
 
-/* The first file that is there from `older` on, and its end. */
+/* The place in the file of this number, when there is one. */
+static bool place_in(const char *dir, const char *file, unsigned older, bool end,
+                     struct log_position *out)
+{
+    struct log_file opened;
+    if (!open_file(dir, file, older, &opened))
+        return false;
+    close(opened.fd);
+    *out = (struct log_position){opened.inode, opened.mark, end ? opened.size : 0};
+    return true;
+}
+
+/* The end of the first file that is there from `older` on. */
 static bool end_of(const char *dir, const char *file, unsigned older, struct log_position *out)
 {
-    struct stat info;
     for (; older <= LOG_FILES_OLDER; older++) {
-        int fd = open_file(dir, file, older, &info);
-        if (fd < 0)
-            continue;
-        close(fd);
-        *out = (struct log_position){info.st_ino, (uint64_t)info.st_size};
-        return true;
+        if (place_in(dir, file, older, true, out))
+            return true;
     }
     return false;
 }
 
 void log_newest(const char *dir, const char *file, struct log_position *out)
 {
-    *out = (struct log_position){0, 0};
+    *out = (struct log_position){0, 0, 0};
     (void)end_of(dir, file, 0, out);
 }
 
@@ -213,14 +249,13 @@ enum log_step log_scan_back(struct log_scan *scan, const char *dir, const char *
         return LOG_NOMEM;
     while (step == LOG_END) {
         unsigned older;
-        struct stat info;
-        int fd = open_inode(dir, file, scan->at.inode, &older, &info);
-        if (fd < 0)
+        struct log_file opened;
+        if (!open_at(dir, file, &scan->at, &older, &opened))
             break;
-        if (scan->at.offset > (uint64_t)info.st_size)
-            scan->at.offset = (uint64_t)info.st_size;
-        step = file_back(&looking, fd, &scan->at, block, &budget);
-        close(fd);
+        if (scan->at.offset > opened.size)
+            scan->at.offset = opened.size;
+        step = file_back(&looking, opened.fd, &scan->at, block, &budget);
+        close(opened.fd);
         if (step == LOG_END && !end_of(dir, file, older + 1, &scan->at))
             break;
     }
@@ -264,32 +299,12 @@ static enum log_step file_on(const struct looking *looking, int fd, struct log_p
     }
 }
 
-/* Where the oldest file that is kept begins. */
-static bool oldest(const char *dir, const char *file, struct log_position *out)
-{
-    struct stat info;
-    for (unsigned older = LOG_FILES_OLDER + 1; older-- > 0;) {
-        int fd = open_file(dir, file, older, &info);
-        if (fd < 0)
-            continue;
-        close(fd);
-        *out = (struct log_position){info.st_ino, 0};
-        return true;
-    }
-    return false;
-}
-
-/* The begin of the next newer file. */
+/* The begin of the next newer file than this number. */
 static bool newer(const char *dir, const char *file, unsigned older, struct log_position *out)
 {
-    struct stat info;
     while (older-- > 0) {
-        int fd = open_file(dir, file, older, &info);
-        if (fd < 0)
-            continue;
-        close(fd);
-        *out = (struct log_position){info.st_ino, 0};
-        return true;
+        if (place_in(dir, file, older, false, out))
+            return true;
     }
     return false;
 }
@@ -305,20 +320,20 @@ enum log_step log_scan_on(struct log_position *at, const struct log_filter *filt
         return LOG_NOMEM;
     while (step == LOG_END) {
         unsigned older;
-        struct stat info;
-        int fd = open_inode(dir, file, at->inode, &older, &info);
-        if (fd < 0) {
+        struct log_file opened;
+        if (!open_at(dir, file, at, &older, &opened)) {
             *gap = *gap || at->inode != 0;
-            if (!oldest(dir, file, at))
+            if (!newer(dir, file, LOG_FILES_OLDER + 1, at))
                 break;
             continue;
         }
-        if (at->offset > (uint64_t)info.st_size) {
+        if (at->offset > opened.size) {
             *gap = true;
             at->offset = 0;
         }
-        step = file_on(&looking, fd, at, block, &budget);
-        close(fd);
+        at->mark = opened.mark;
+        step = file_on(&looking, opened.fd, at, block, &budget);
+        close(opened.fd);
         if (step == LOG_END && !newer(dir, file, older, at))
             break;
     }

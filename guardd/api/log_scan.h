@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Looks through logs of JSON lines (alerts, audit) and the older files that they were renamed to:
  * from the newest line back, page by page, or onwards from a place, in steps of a bounded size, so
- * that long logs keep nobody waiting. A place is told by the file's inode and the offset in it,
- * which a rotation doesn't change. */
+ * that long logs keep nobody waiting. A place is told by the file's inode, a mark of its first
+ * line (inodes are used again) and the offset in it, which a rotation doesn't change. */
 #ifndef GUARDD_API_LOG_SCAN_H
 #define GUARDD_API_LOG_SCAN_H
 
@@ -15,15 +15,17 @@ enum {
     LOG_LINE_MAX = 64 * 1024,  /* longer ones are no lines of ours */
     LOG_BLOCK = 256 * 1024,    /* read at once */
     LOG_SLICE = 4 << 20,       /* looked through in one step */
+    LOG_MARK_BYTES = 32,       /* a line's time is within them */
     LOG_LINE_ROOM = 96 * 1024, /* in an answer, before another line is put there */
-    LOG_POSITION_CAP = 36,
+    LOG_POSITION_CAP = 52,
 };
 
 struct log_position {
     uint64_t inode; /* 0: before anything was written */
+    uint64_t mark;  /* 0: there was no line yet */
     uint64_t offset;
 };
-/* "inode-offset", hexadecimal; false when the text is none. */
+/* "inode-mark-offset", hexadecimal; false when the text is none. */
 bool log_position_read(const char *text, struct log_position *out);
 void log_position_write(const struct log_position *position, char out[LOG_POSITION_CAP]);
 

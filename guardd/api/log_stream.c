@@ -22,7 +22,7 @@ void log_stream_begin(struct log_stream *stream, const char *dir, const char *fi
     stream->len = stream->sent = 0;
     stream->filter.count = 0;
     stream->filter.since_ms = 0;
-    stream->at = (struct log_position){0, 0};
+    stream->at = (struct log_position){0, 0, 0};
 }
 
 /* The line's place isn't known here: it is written behind, by fill. One line at a time. */
