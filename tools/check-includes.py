@@ -16,6 +16,7 @@ THIRD_PARTY = {
     "sodium.h": "lib/base/crypto.c",
     "xxhash.h": "lib/base/hash.c",
     "sqlite3.h": "guardd/store.c",
+    "microhttpd.h": "guardd/api/server.c",
     "jansson.h": "common/",
     "yaml.h": "common/",
     "zlib.h": ("guard/traffic_file.c", "common/decoder_zlib.c"),  # its files, and its streams

@@ -14,7 +14,9 @@ ALLOWED = {
     # Between nginx's workers through memory that they share; what readers copy is checked by its sequence number.
     "common/join_table.c": {"__atomic"},
     # The library's one thread; main() only waits for a signal.
-    "demo/service.c": {"microhttpd.h"},
+    "demo/service.c": {"microhttpd.h", "MHD threads"},
+    # guardd runs the library in its own loop: none of its flags for threads.
+    "guardd/api/server.c": {"microhttpd.h"},
 }
 HEADERS = {"pthread.h", "threads.h", "stdatomic.h", "semaphore.h", "microhttpd.h", "uv.h", "ev.h", "ngx_thread.h", "ngx_thread_pool.h"}
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*[<"](?:[^>"\n]*/)?([^>"/\n]+)[>"]', re.M)
@@ -32,7 +34,7 @@ def found_in_c(text):
     blanked = checklib.blank(text)
     for match in WORD.finditer(blanked):
         family = next(group for group in match.groups() if group)
-        yield match.start(), match.group(), "microhttpd.h" if family.startswith("MHD_") else family
+        yield match.start(), match.group(), "MHD threads" if family.startswith("MHD_") else family
 
 
 def check(root):
@@ -54,6 +56,8 @@ FIXTURES = [
     ({"lib/base/a.c": "#include <stdint.h>\n#  include <stdatomic.h>\n"}, "a.c:2: stdatomic.h means threads"),
     ({"guardd/http.c": "#include <microhttpd.h>\n"}, "microhttpd.h means threads"),
     ({"demo/service.c": "#include <microhttpd.h>\nint f = MHD_USE_INTERNAL_POLLING_THREAD;\n"}, None),
+    ({"guardd/api/server.c": "#include <microhttpd.h>\nint f = MHD_USE_EPOLL;\n"}, None),
+    ({"guardd/api/server.c": "#include <microhttpd.h>\nint f = MHD_USE_INTERNAL_POLLING_THREAD;\n"}, "server.c:2: MHD_USE_INTERNAL_POLLING_THREAD means"),
     ({"demo/service.c": "#include <threads.h>\n"}, "threads.h means threads"),
     ({"common/a.c": "void f(void)\n{\n    pthread_create(&t, 0, g, 0);\n}\n"}, "a.c:3: pthread_create means threads"),
     ({"common/ring.c": "void f(void) { __atomic_store_n(&x, 1, __ATOMIC_RELEASE); }\n"}, None),
