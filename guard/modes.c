@@ -3,19 +3,21 @@
  * audit line. */
 #include "command.h"
 #include "common/file.h"
+#include "remote.h"
 #include "state_files.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { MODE_SERVICE, MODE_STATE, MODE_REASON, MODE_FORCE };
+enum { MODE_SERVICE, MODE_STATE, MODE_REASON, MODE_FORCE, MODE_SERVER };
 
 static const struct option_spec options[] = {
     {"service", "NAME", "the service (required)"},
     {"state", "DIR", "state directory (default $GUARD_STATE or /var/lib/guard)"},
     {"reason", "TEXT", "why, for the audit log"},
     {"force", NULL, "also for a service that isn't there yet"},
+    REMOTE_OPTION,
     {NULL, NULL, NULL},
 };
 
@@ -34,29 +36,46 @@ static int change(const char *dir, struct guard_guardian *guardian, enum guard_m
     return EXIT_GOOD;
 }
 
-static int run(const struct arguments *arguments)
+/* word NULL: only shown. */
+static int by_api(const char *socket, struct guard_span service, const char *word,
+                  const char *reason, struct guard_arena *arena)
 {
-    const char *name = arguments->values[MODE_SERVICE];
+    const struct remote remote = {socket, arena};
+    struct document document;
+    struct remote_body body;
+    if (!remote_service(&remote, "GET", service, "/mode", NULL, &document))
+        return EXIT_FAILED;
+    const char *before = text_of(document.root, "mode");
+    if (word == NULL) {
+        print_clean(before, strlen(before));
+        putchar('\n');
+        return EXIT_GOOD;
+    }
+    remote_body(&body);
+    json_text(&body.json, "mode", word);
+    json_text(&body.json, "reason", reason != NULL ? reason : "");
+    if (!remote_service(&remote, "PUT", service, "/mode", &body, &document))
+        return EXIT_FAILED;
+    printf("%.*s: ", (int)service.len, (const char *)service.ptr);
+    print_clean(before, strlen(before));
+    printf(" -> %s\n", word);
+    return EXIT_GOOD;
+}
+
+static int on_files(const struct arguments *arguments, struct guard_span service,
+                    enum guard_mode mode, struct guard_arena *arena)
+{
     const char *dir = state_dir(arguments->values[MODE_STATE]);
-    enum guard_mode mode = GUARD_MODE_ALERT;
-    struct guard_alloc heap = heap_alloc();
-    struct guard_arena arena;
     struct guard_guardian guardian;
-    if (name == NULL || arguments->count > 1)
-        return complain(EXIT_USAGE, "say `guard mode [observe|alert|block] --service NAME`");
-    if (arguments->count == 1 && !read_mode(arguments->operands[0], &mode))
-        return EXIT_USAGE;
-    struct guard_span service = {(const uint8_t *)name, strlen(name)};
+    int status = EXIT_FAILED;
+    int lock = -1;
     if (!state_service_known(dir, service, arguments->values[MODE_FORCE] != NULL))
         return EXIT_FAILED;
     state_share();
-    guard_arena_init(&arena, &heap, (size_t)16 << 20);
-    int status = EXIT_FAILED;
-    int lock = -1;
     if ((arguments->count == 0 || state_lock(&lock, dir, "guardians")) &&
-        state_guardian(dir, service, &arena, &guardian)) {
+        state_guardian(dir, service, arena, &guardian)) {
         if (arguments->count == 1) {
-            status = change(dir, &guardian, mode, arguments->values[MODE_REASON], &arena);
+            status = change(dir, &guardian, mode, arguments->values[MODE_REASON], arena);
         } else {
             printf("%s\n", guard_mode_name(guardian.request_mode));
             status = EXIT_GOOD;
@@ -64,6 +83,28 @@ static int run(const struct arguments *arguments)
     }
     if (lock >= 0)
         close(lock);
+    return status;
+}
+
+static int run(const struct arguments *arguments)
+{
+    const char *name = arguments->values[MODE_SERVICE];
+    const char *socket;
+    enum guard_mode mode = GUARD_MODE_ALERT;
+    struct guard_alloc heap = heap_alloc();
+    struct guard_arena arena;
+    if (name == NULL || arguments->count > 1)
+        return complain(EXIT_USAGE, "say `guard mode [observe|alert|block] --service NAME`");
+    if (arguments->count == 1 && !read_mode(arguments->operands[0], &mode))
+        return EXIT_USAGE;
+    if (!remote_server(arguments->values[MODE_SERVER], &socket))
+        return EXIT_USAGE;
+    struct guard_span service = {(const uint8_t *)name, strlen(name)};
+    guard_arena_init(&arena, &heap, (size_t)16 << 20);
+    int status = socket == NULL
+                     ? on_files(arguments, service, mode, &arena)
+                     : by_api(socket, service, arguments->count == 1 ? guard_mode_name(mode) : NULL,
+                              arguments->values[MODE_REASON], &arena);
     guard_arena_reset(&arena);
     return status;
 }

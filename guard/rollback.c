@@ -4,6 +4,7 @@
  */
 #include "command.h"
 #include "common/file.h"
+#include "remote.h"
 #include "state_files.h"
 
 #include <stdio.h>
@@ -11,13 +12,14 @@
 #include <string.h>
 #include <time.h>
 
-enum { ROLLBACK_FOR, ROLLBACK_REASON, ROLLBACK_END, ROLLBACK_STATE };
+enum { ROLLBACK_FOR, ROLLBACK_REASON, ROLLBACK_END, ROLLBACK_STATE, ROLLBACK_SERVER };
 
 static const struct option_spec options[] = {
     {"for", "TIME", "how long: 30m, 12h, 7d; at most 30d (default: until it is ended)"},
     {"reason", "TEXT", "why, for the audit log (required to begin)"},
     {"end", NULL, "enforce what was learned last again"},
     {"state", "DIR", "state directory (default $GUARD_STATE or /var/lib/guard)"},
+    REMOTE_OPTION,
     {NULL, NULL, NULL},
 };
 
@@ -26,7 +28,8 @@ struct place {
     struct guard_span service;
     char path[STATE_PATH_MAX]; /* of the rollback's document */
     const struct document_node
-        *known; /* of the service in the status; NULL: guardd doesn't know it */
+        *known;           /* of the service in the status; NULL: guardd doesn't know it */
+    struct remote remote; /* socket NULL: on the files */
 };
 
 static void print_time(double ms, char out[32])
@@ -63,15 +66,23 @@ static void print_request(const struct place *place, struct guard_arena *arena)
     char until[32];
     char by[128];
     char reason[2048];
-    if (!state_document(place->path, arena, &document, true))
+    const struct document_node *request;
+    if (place->remote.socket != NULL) {
+        if (!remote_service(&place->remote, "GET", place->service, "/rollback", NULL, &document))
+            return;
+        request = member_of(document.root, "rollback");
+    } else {
+        request = state_document(place->path, arena, &document, true) ? document.root : NULL;
+    }
+    if (request == NULL || request->kind != DOCUMENT_MAPPING)
         return;
-    const char *text = text_of(document.root, "by");
+    const char *text = text_of(request, "by");
     clean(by, sizeof(by), text, strlen(text));
-    text = text_of(document.root, "reason");
+    text = text_of(request, "reason");
     clean(reason, sizeof(reason), text, strlen(text));
-    print_time(number_of(document.root, "until_ms"), until);
-    printf("rolled back to %.0f by %s", number_of(document.root, "generation"), by);
-    if (number_of(document.root, "until_ms") > 0)
+    print_time(number_of(request, "until_ms"), until);
+    printf("rolled back to %.0f by %s", number_of(request, "generation"), by);
+    if (number_of(request, "until_ms") > 0)
         printf(" until %s", until);
     printf(": %s\n", reason);
 }
@@ -104,38 +115,86 @@ static bool kept(const struct place *place, const char *number)
                     number) != 0;
 }
 
-static int begin(const struct place *place, const char *number, unsigned long seconds,
-                 const char *reason)
+static bool begin_remote(const struct place *place, const char *number, unsigned long seconds,
+                         const char *reason)
+{
+    struct remote_body body;
+    struct document document;
+    remote_body(&body);
+    json_integer(&body.json, "generation", strtoll(number, NULL, 10));
+    if (seconds > 0)
+        json_integer(&body.json, "seconds", (int64_t)seconds);
+    json_text(&body.json, "reason", reason);
+    return remote_service(&place->remote, "PUT", place->service, "/rollback", &body, &document);
+}
+
+static bool begin_on_files(const struct place *place, const char *number, unsigned long seconds,
+                           const char *reason)
 {
     struct state_change by;
     struct guard_err err;
-    if (!kept(place, number) || !state_change(&by, place->dir, place->service, reason))
+    if (!state_change(&by, place->dir, place->service, reason))
+        return false;
+    return change_rollback(&by.change, text_of(place->known, "generation"),
+                           strtoull(number, NULL, 10), seconds, &err) == GUARD_OK ||
+           complain(0, "%s", err.text) != 0;
+}
+
+static int begin(const struct place *place, const char *number, unsigned long seconds,
+                 const char *reason)
+{
+    if (!kept(place, number) ||
+        !(place->remote.socket != NULL ? begin_remote(place, number, seconds, reason)
+                                       : begin_on_files(place, number, seconds, reason)))
         return EXIT_FAILED;
-    if (change_rollback(&by.change, text_of(place->known, "generation"), strtoull(number, NULL, 10),
-                        seconds, &err) != GUARD_OK)
-        return complain(EXIT_FAILED, "%s", err.text);
     printf("%.*s: what generation %s had learned is enforced, under a new number\n",
            (int)place->service.len, (const char *)place->service.ptr, number);
     return EXIT_GOOD;
 }
 
-static int end(const struct place *place)
+static bool end_on_files(const struct place *place)
 {
     struct state_change by;
     struct guard_err err;
-    if (!state_change(&by, place->dir, place->service, NULL))
+    return state_change(&by, place->dir, place->service, NULL) &&
+           (change_rollback_end(&by.change, &err) == GUARD_OK || complain(0, "%s", err.text) != 0);
+}
+
+static int end(const struct place *place)
+{
+    struct document document;
+    if (!(place->remote.socket != NULL ? remote_service(&place->remote, "DELETE", place->service,
+                                                        "/rollback", NULL, &document)
+                                       : end_on_files(place)))
         return EXIT_FAILED;
-    if (change_rollback_end(&by.change, &err) != GUARD_OK)
-        return complain(EXIT_FAILED, "%s", err.text);
     printf("%.*s: what was learned last is enforced\n", (int)place->service.len,
            (const char *)place->service.ptr);
     return EXIT_GOOD;
 }
 
+/* What guardd knows of the service, with a message when it doesn't know it. */
+static bool find_known(struct place *place, struct guard_arena *arena)
+{
+    char path[STATE_PATH_MAX];
+    struct document document;
+    if (place->remote.socket != NULL) {
+        if (!remote_service(&place->remote, "GET", place->service, "", NULL, &document))
+            return false;
+        place->known = document.root;
+        return true;
+    }
+    if (state_path(path, place->dir, "", (struct guard_span){NULL, 0}, "status.json") != GUARD_OK)
+        return complain(0, "%s: the path is too long", place->dir) != 0;
+    if (!state_document(path, arena, &document, false))
+        return false;
+    place->known = service_in(&document, place->service);
+    return place->known != NULL ||
+           complain(0, "guardd knows no service \"%.*s\"", (int)place->service.len,
+                    (const char *)place->service.ptr) != 0;
+}
+
 static int act(struct place *place, const struct arguments *arguments, struct guard_arena *arena)
 {
-    char status_path[STATE_PATH_MAX];
-    struct document status;
     const char *reason = arguments->values[ROLLBACK_REASON];
     const char *time = arguments->values[ROLLBACK_FOR];
     unsigned long seconds = time != NULL ? read_seconds(time, ROLLBACK_SECONDS_MAX) : 0;
@@ -145,15 +204,8 @@ static int act(struct place *place, const struct arguments *arguments, struct gu
         return complain(EXIT_USAGE, "--for needs a time from 1s to 30d");
     if (arguments->count == 2 && (reason == NULL || reason[0] == '\0'))
         return complain(EXIT_USAGE, "--reason is needed");
-    if (state_path(status_path, place->dir, "", (struct guard_span){NULL, 0}, "status.json") !=
-        GUARD_OK)
-        return complain(EXIT_FAILED, "%s: the path is too long", place->dir);
-    if (!state_document(status_path, arena, &status, false))
+    if (!find_known(place, arena))
         return EXIT_FAILED;
-    place->known = service_in(&status, place->service);
-    if (place->known == NULL)
-        return complain(EXIT_FAILED, "guardd knows no service \"%.*s\"", (int)place->service.len,
-                        (const char *)place->service.ptr);
     return arguments->count == 2 ? begin(place, arguments->operands[1], seconds, reason)
                                  : list(place, arena);
 }
@@ -162,7 +214,8 @@ static int run(const struct arguments *arguments)
 {
     struct guard_alloc heap = heap_alloc();
     struct guard_arena arena;
-    struct place place = {.dir = state_dir(arguments->values[ROLLBACK_STATE])};
+    struct place place = {.dir = state_dir(arguments->values[ROLLBACK_STATE]),
+                          .remote = {NULL, &arena}};
     bool ending = arguments->values[ROLLBACK_END] != NULL;
     if (arguments->count < 1 || arguments->count > (ending ? 1 : 2))
         return complain(EXIT_USAGE,
@@ -172,6 +225,8 @@ static int run(const struct arguments *arguments)
     if (!state_service_valid(place.service) ||
         state_path(place.path, place.dir, "rollback", place.service, ".json") != GUARD_OK)
         return complain(EXIT_USAGE, "a service's name is 1 to 64 letters, digits, '.', '_' or '-'");
+    if (!remote_server(arguments->values[ROLLBACK_SERVER], &place.remote.socket))
+        return EXIT_USAGE;
     state_share();
     guard_arena_init(&arena, &heap, (size_t)64 << 20);
     int status = act(&place, arguments, &arena);

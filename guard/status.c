@@ -2,18 +2,20 @@
 /* `guard status`: services, modes, readiness and what is missing, as guardd wrote them last. */
 #include "command.h"
 #include "common/file.h"
+#include "remote.h"
 #include "state_files.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { STATUS_STATE, STATUS_FORMAT };
+enum { STATUS_STATE, STATUS_FORMAT, STATUS_SERVER };
 enum { STALE_MS = 10000 };
 
 static const struct option_spec options[] = {
     {"state", "DIR", "state directory (default $GUARD_STATE or /var/lib/guard)"},
     {"format", "text|json", "for people or programs (default text)"},
+    REMOTE_OPTION,
     {NULL, NULL, NULL},
 };
 
@@ -31,27 +33,45 @@ static void print_endpoint(const struct document_node *endpoint)
            lacks[0] != '\0' ? lacks : "ready");
 }
 
-static void print_bypass(const char *dir, const char *service, struct guard_arena *arena)
+/* Where the status comes from. */
+struct source {
+    const char *dir;
+    struct remote remote; /* socket NULL: from the files */
+};
+
+/* NULL: none. */
+static const struct document_node *bypass_of(const struct source *source, const char *service,
+                                             struct guard_arena *arena)
 {
     char path[STATE_PATH_MAX];
     struct document document;
-    if (state_path(path, dir, "bypass",
-                   (struct guard_span){(const uint8_t *)service, strlen(service)},
-                   ".json") != GUARD_OK ||
-        !state_document(path, arena, &document, true))
-        return;
-    double left = number_of(document.root, "until_ms") - (double)clock_unix_ms();
+    struct guard_span name = {(const uint8_t *)service, strlen(service)};
+    if (source->remote.socket != NULL)
+        return remote_service(&source->remote, "GET", name, "/bypass", NULL, &document)
+                   ? member_of(document.root, "bypass")
+                   : NULL;
+    return state_path(path, source->dir, "bypass", name, ".json") == GUARD_OK &&
+                   state_document(path, arena, &document, true)
+               ? document.root
+               : NULL;
+}
+
+static void print_bypass(const struct source *source, const char *service,
+                         struct guard_arena *arena)
+{
+    const struct document_node *bypass = bypass_of(source, service, arena);
+    double left = number_of(bypass, "until_ms") - (double)clock_unix_ms();
     char by[128];
     char reason[2048];
-    const char *text = text_of(document.root, "by");
+    const char *text = text_of(bypass, "by");
     clean(by, sizeof(by), text, strlen(text));
-    text = text_of(document.root, "reason");
+    text = text_of(bypass, "reason");
     if (left > 0)
         printf("  BYPASSED for %.0f s more by %s: %s\n", left / 1000, by,
                clean(reason, sizeof(reason), text, strlen(text)));
 }
 
-static void print_service(const char *dir, const struct document_node *service,
+static void print_service(const struct source *source, const struct document_node *service,
                           struct guard_arena *arena)
 {
     const char *name = text_of(service, "service");
@@ -67,14 +87,15 @@ static void print_service(const char *dir, const struct document_node *service,
         printf("  Guardian refused: %s\n", text_of(service, "guardian_error"));
     if (text_of(service, "review_error")[0] != '\0')
         printf("  Review refused: %s\n", text_of(service, "review_error"));
-    print_bypass(dir, name, arena);
+    print_bypass(source, name, arena);
     const struct document_node *endpoints = member_of(service, "endpoints");
     for (const struct document_node *node = endpoints != NULL ? endpoints->first : NULL;
          node != NULL; node = node->next)
         print_endpoint(node);
 }
 
-static void print_text(const char *dir, const struct document *document, struct guard_arena *arena)
+static void print_text(const struct source *source, const struct document *document,
+                       struct guard_arena *arena)
 {
     const struct document_node *rings = member_of(document->root, "rings");
     double age = (double)clock_unix_ms() - number_of(document->root, "time_ms");
@@ -86,7 +107,7 @@ static void print_text(const char *dir, const struct document *document, struct 
     const struct document_node *services = member_of(document->root, "services");
     for (const struct document_node *node = services != NULL ? services->first : NULL; node != NULL;
          node = node->next)
-        print_service(dir, node, arena);
+        print_service(source, node, arena);
 }
 
 static int print_json(const char *path)
@@ -102,27 +123,51 @@ static int print_json(const char *path)
     return EXIT_GOOD;
 }
 
+static int show_remote(const struct source *source, bool json, struct guard_arena *arena)
+{
+    struct document document;
+    struct guard_span text;
+    if (!remote_ask(&source->remote, "GET", "/status", NULL, &document, &text))
+        return EXIT_FAILED;
+    if (json)
+        printf("%.*s\n", (int)text.len, (const char *)text.ptr);
+    else
+        print_text(source, &document, arena);
+    return EXIT_GOOD;
+}
+
+static int show_files(const struct source *source, bool json, struct guard_arena *arena)
+{
+    char path[STATE_PATH_MAX];
+    struct document document;
+    if (state_path(path, source->dir, "", (struct guard_span){NULL, 0}, "status.json") != GUARD_OK)
+        return complain(EXIT_FAILED, "%s: the path is too long", source->dir);
+    if (json)
+        return print_json(path);
+    if (!state_document(path, arena, &document, false))
+        return EXIT_FAILED;
+    print_text(source, &document, arena);
+    return EXIT_GOOD;
+}
+
 static int run(const struct arguments *arguments)
 {
     const char *format = arguments->values[STATUS_FORMAT];
-    const char *dir = state_dir(arguments->values[STATUS_STATE]);
-    char path[STATE_PATH_MAX];
     struct guard_alloc heap = heap_alloc();
     struct guard_arena arena;
-    struct document document;
+    struct source source = {.dir = state_dir(arguments->values[STATUS_STATE]),
+                            .remote = {NULL, &arena}};
     if (arguments->count != 0 ||
         (format != NULL && strcmp(format, "text") != 0 && strcmp(format, "json") != 0))
         return complain(EXIT_USAGE, "--format is text or json, and there are no operands");
-    if (state_path(path, dir, "", (struct guard_span){NULL, 0}, "status.json") != GUARD_OK)
-        return complain(EXIT_FAILED, "%s: the path is too long", dir);
-    if (format != NULL && strcmp(format, "json") == 0)
-        return print_json(path);
+    if (!remote_server(arguments->values[STATUS_SERVER], &source.remote.socket))
+        return EXIT_USAGE;
+    bool json = format != NULL && strcmp(format, "json") == 0;
     guard_arena_init(&arena, &heap, (size_t)64 << 20);
-    bool good = state_document(path, &arena, &document, false);
-    if (good)
-        print_text(dir, &document, &arena);
+    int status = source.remote.socket != NULL ? show_remote(&source, json, &arena)
+                                              : show_files(&source, json, &arena);
     guard_arena_reset(&arena);
-    return good ? EXIT_GOOD : EXIT_FAILED;
+    return status;
 }
 
 const struct command command_status = {

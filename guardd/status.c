@@ -98,8 +98,8 @@ void status_service(struct json_writer *json, const struct service *service)
     }
 }
 
-static void write_all(struct json_writer *json, const struct services *services,
-                      const struct intake *intake)
+void status_all(struct json_writer *json, const struct services *services,
+                const struct intake *intake)
 {
     struct ring_reader_stats rings;
     intake_stats(intake, &rings);
@@ -141,7 +141,7 @@ void status_write(const char *state, const struct services *services, const stru
     if (text == NULL)
         return;
     json_writer_init(&json, text, STATUS_BYTES_MAX);
-    write_all(&json, services, intake);
+    status_all(&json, services, intake);
     if (!json.overflow &&
         state_path(path, state, "", (struct guard_span){NULL, 0}, "status.json") == GUARD_OK)
         good = file_replace(path, (struct guard_span){(const uint8_t *)text, json.len}, 0640, false,

@@ -6,7 +6,7 @@
 #include "api.h"
 
 /* operations.c: the daemon itself. */
-api_handler api_live, api_ready, api_build, api_openapi_yaml, api_openapi_json;
+api_handler api_live, api_ready, api_build, api_status, api_openapi_yaml, api_openapi_json;
 /* metrics.c */
 api_handler api_metrics;
 /* services.c */

@@ -5,6 +5,7 @@
 
 #include "common/file.h"
 #include "common/json_document.h"
+#include "guardd/status.h"
 #include "openapi.h"
 #include "problem.h"
 
@@ -57,6 +58,18 @@ enum api_step api_build(struct api *api, struct api_request *request, struct api
     json_integer(&json, "pid", getpid());
     json_integer(&json, "started_ms", (int64_t)api->view.started_ms);
     json_close(&json, '}');
+    api_json_end(&json, response, 200);
+    return API_DONE;
+}
+
+enum api_step api_status(struct api *api, struct api_request *request,
+                         struct api_response *response)
+{
+    struct json_writer json;
+    (void)request;
+    if (!api_json_begin(&json, response))
+        return API_DONE;
+    status_all(&json, api->view.services, api->view.intake);
     api_json_end(&json, response, 200);
     return API_DONE;
 }

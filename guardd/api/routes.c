@@ -10,6 +10,7 @@ const struct api_route api_routes[] = {
     {"GET", "/health/live", {NULL}, api_live},
     {"GET", "/health/ready", {NULL}, api_ready},
     {"GET", "/build", {NULL}, api_build},
+    {"GET", "/status", {NULL}, api_status},
     {"GET", "/metrics", {NULL}, api_metrics},
     {"GET", "/openapi.yaml", {NULL}, api_openapi_yaml},
     {"GET", "/openapi.json", {NULL}, api_openapi_json},

@@ -65,7 +65,7 @@ def test_everything_that_is_read_has_the_form_that_the_document_tells(guardd, ap
     wait_for(lambda: api.get("/services/shop/generations")["generations"], "a generation that is kept")
     kept = api.get("/services/shop/generations")["generations"][0]["generation"]
     paths = {
-        "/health/live": None, "/health/ready": None, "/build": None, "/services": None, "/services/{service}": None,
+        "/health/live": None, "/health/ready": None, "/status": None, "/build": None, "/services": None, "/services/{service}": None,
         "/services/{service}/guardian": None, "/services/{service}/mode": None, "/services/{service}/learning": None,
         "/services/{service}/bypass": None, "/services/{service}/generations": None,
         "/services/{service}/diff": f"/services/shop/diff?from={kept}", "/services/{service}/rollback": None,
