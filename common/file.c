@@ -167,21 +167,29 @@ static void take_back(int fd, off_t before, size_t len)
         (void)!ftruncate(fd, before);
 }
 
+static bool ends_within_line(int fd, off_t size)
+{
+    char last;
+    return size > 0 && pread(fd, &last, 1, size - 1) == 1 && last != '\n';
+}
+
 enum guard_rc file_append_line(const char *path, struct guard_span line, struct guard_err *err)
 {
-    uint8_t *copy = malloc(line.len + 1);
+    uint8_t *copy = malloc(line.len + 2);
     if (copy == NULL)
         return guard_fail(err, GUARD_E_NOMEM, "%s: no memory for a line", path);
+    copy[0] = '\n';
     if (line.len > 0)
-        memcpy(copy, line.ptr, line.len);
-    copy[line.len] = '\n';
+        memcpy(copy + 1, line.ptr, line.len);
+    copy[line.len + 1] = '\n';
     struct stat before;
-    int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
+    int fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
     bool sized = fd >= 0 && fstat(fd, &before) == 0;
-    bool good = sized && write_all(fd, (struct guard_span){copy, line.len + 1});
+    size_t skip = sized && ends_within_line(fd, before.st_size) ? 0 : 1;
+    bool good = sized && write_all(fd, (struct guard_span){copy + skip, line.len + 2 - skip});
     int saved = errno;
     if (sized && !good)
-        take_back(fd, before.st_size, line.len);
+        take_back(fd, before.st_size, line.len + 1);
     if (fd >= 0)
         close(fd);
     free(copy);

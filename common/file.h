@@ -15,7 +15,8 @@ GUARD_MUST_USE enum guard_rc file_read(const char *path, size_t max, uint8_t **o
 /* Writes a new temporary file beside it, fsyncs it and the folder when durable, renames. */
 GUARD_MUST_USE enum guard_rc file_replace(const char *path, struct guard_span bytes, unsigned mode,
                                           bool durable, struct guard_err *err);
-/* Appends one line (a '\n' is added) in one write. */
+/* Appends one line (a '\n' is added) in one write. Behind a line that somebody was killed while
+ * writing it begins a new one. */
 GUARD_MUST_USE enum guard_rc file_append_line(const char *path, struct guard_span line,
                                               struct guard_err *err);
 /* When the file has max bytes or more it becomes PATH.1, the older ones .2 up to .older. */

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What guardd's API tells, of a real gate's traffic: every answer to GET is held against the schemas of the served document."""
 
+import grp
 import json
+import os
 import pathlib
 import re
 import signal
@@ -194,14 +196,13 @@ def test_a_stream_tells_of_a_request_that_was_just_blocked(guardd, api, gate):
         wait_for(lambda: streams(api) == 2, "the streams to be open")
         # Another kind than before: that one's window is still open.
         attack = shop.exchange("GET", "/search?q=%3Cscript%3Ealert(1)%3C/script%3E&limit=10")
-        wait_for(lambda: drive(gate.port, [attack]) == [403] and stream.events(), "the event")
-        event = stream.events()[0]
+        event = wait_for(lambda: drive(gate.port, [attack]) == [403] and stream.events(), "the event")[0]
         api.validate(event, {"$ref": "#/components/schemas/Alert"})
         assert event["service"] == "shop" and event["action"] == "block" and event["template"] == "/search"
         assert api.get(f"/alerts/{event['id']}")["id"] == event["id"]
         assert other.events() == []
         # Readers that come back miss nothing, and get nothing twice.
-        place = re.search("^id: (.*)$", stream.text(), re.M)[1]
+        place = wait_for(lambda: re.search(r"^id: (\S+)\n", stream.text(), re.M), "the event's place")[1]
         stream.close()
         wait_for(lambda: streams(api) == 1, "the stream to be closed", 60)
         known = len((guardd.state / "alerts.jsonl").read_text().splitlines())
@@ -210,10 +211,10 @@ def test_a_stream_tells_of_a_request_that_was_just_blocked(guardd, api, gate):
                  "another alert")
         again = Stream(guardd.state, "/alerts/stream", "-H", f"Last-Event-ID: {place}")
         try:
-            wait_for(lambda: again.events(), "the alerts meanwhile")
+            events = wait_for(lambda: again.events(), "the alerts meanwhile")
             lines = [json.loads(line) for line in (guardd.state / "alerts.jsonl").read_text().splitlines()]
             behind = [line["time_ms"] for line in lines[[line["id"] for line in lines].index(event["id"]) + 1:]]
-            assert [other["time_ms"] for other in again.events()] == behind[:len(again.events())]
+            assert [alert["time_ms"] for alert in events] == behind[:len(events)]
         finally:
             again.close()
     finally:
@@ -341,12 +342,12 @@ def test_it_can_be_off_and_comes_back(guardd, api, tmp_path):
 def test_a_group_may_use_it(tmp_path):
     state = tmp_path / "state"
     state.mkdir()
-    process = subprocess.Popen([BIN / "guardd", "--state", state, "--api-group", "daemon"], stderr=subprocess.DEVNULL)
+    group = grp.getgrgid(os.getgid()).gr_name  # one that we may give things to
+    process = subprocess.Popen([BIN / "guardd", "--state", state, "--api-group", group], stderr=subprocess.DEVNULL)
     try:
         wait_for(lambda: curl(state, "/health/live").status == 200, "the API")
         info = (state / "api.sock").stat()
-        import grp
-        assert stat.S_IMODE(info.st_mode) == 0o660 and grp.getgrgid(info.st_gid).gr_name == "daemon"
+        assert stat.S_IMODE(info.st_mode) == 0o660 and grp.getgrgid(info.st_gid).gr_name == group
     finally:
         process.terminate()
         process.wait(60)

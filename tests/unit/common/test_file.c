@@ -91,11 +91,35 @@ static void test_temporary_names(void **state)
     assert_int_equal(unlink("victim"), 0);
 }
 
+/* A process that is killed may leave the begin of a line: it spoils no other. */
+static void test_lines_begin_anew(void **state)
+{
+    struct guard_err err;
+    (void)state;
+    assert_int_equal(file_append_line("log", GUARD_SPAN_LITERAL("one"), &err), GUARD_OK);
+    expect_content("log", "one\n");
+    write_file("log", "one\ntw", 0600);
+    assert_int_equal(file_append_line("log", GUARD_SPAN_LITERAL("three"), &err), GUARD_OK);
+    assert_int_equal(file_append_line("log", GUARD_SPAN_LITERAL(""), &err), GUARD_OK);
+    expect_content("log", "one\ntw\nthree\n\n");
+    file_rotate("log", 100, 2);
+    expect_content("log", "one\ntw\nthree\n\n");
+    file_rotate("log", 10, 2);
+    assert_int_equal(access("log", F_OK), -1);
+    assert_int_equal(file_append_line("log", GUARD_SPAN_LITERAL("four"), &err), GUARD_OK);
+    file_rotate("log", 1, 2);
+    expect_content("log.1", "four\n");
+    expect_content("log.2", "one\ntw\nthree\n\n");
+    assert_int_equal(unlink("log.1"), 0);
+    assert_int_equal(unlink("log.2"), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_no_regular_file),
         cmocka_unit_test(test_temporary_names),
+        cmocka_unit_test(test_lines_begin_anew),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
