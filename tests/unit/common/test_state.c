@@ -76,7 +76,7 @@ static void files_are_replaced_whole_and_read_bounded(void **state)
     assert_int_equal(file_read(dir, 100, &bytes, &len, &err), GUARD_E_IO);
     assert_int_equal(file_append_line(path, span("x"), &err), GUARD_OK);
     assert_int_equal(file_read(path, 100, &bytes, &len, &err), GUARD_OK);
-    assert_string_equal((const char *)bytes, "secondx\n");
+    assert_string_equal((const char *)bytes, "second\nx\n");
     free(bytes);
     assert_int_equal(file_replace("/nonexistent/x", span("x"), 0600, true, &err), GUARD_E_IO);
     unlink(path);
