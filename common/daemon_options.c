@@ -8,6 +8,8 @@ const struct option_spec daemon_options[DAEMON_OPTIONS + 1] = {
     [DAEMON_STATE] = {"state", "DIR", "the directory shared with the gates (required)"},
     [DAEMON_API] = {"api", "on|off", "whether DIR/api.sock is served (default on)"},
     [DAEMON_API_GROUP] = {"api-group", "GROUP", "a group that may use it too"},
+    [DAEMON_RELEASE] = {"release-window", "TIME",
+                        "how long new elements of a new revision aren't blocked (default 6h)"},
     [DAEMON_HELP] = {"help", NULL, "print this text"},
     [DAEMON_VERSION] = {"version", NULL, "print the version"},
     [DAEMON_OPTIONS] = {NULL, NULL, NULL},

@@ -10,7 +10,15 @@ struct option_spec {
     const char *help;
 };
 
-enum { DAEMON_STATE, DAEMON_API, DAEMON_API_GROUP, DAEMON_HELP, DAEMON_VERSION, DAEMON_OPTIONS };
+enum {
+    DAEMON_STATE,
+    DAEMON_API,
+    DAEMON_API_GROUP,
+    DAEMON_RELEASE,
+    DAEMON_HELP,
+    DAEMON_VERSION,
+    DAEMON_OPTIONS
+};
 /* Of guardd, ended by a NULL name. */
 extern const struct option_spec daemon_options[DAEMON_OPTIONS + 1];
 

@@ -22,6 +22,21 @@ bool state_service_valid(struct guard_span service)
     return true;
 }
 
+bool state_revision_valid(struct guard_span revision)
+{
+    static const char others[] = "._-:+/@";
+    if (revision.len == 0 || revision.len > STATE_REVISION_MAX)
+        return false;
+    for (size_t i = 0; i < revision.len; i++) {
+        uint8_t c = revision.ptr[i];
+        bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+        bool digit = c >= '0' && c <= '9';
+        if (!letter && !digit && memchr(others, c, sizeof(others) - 1) == NULL)
+            return false;
+    }
+    return true;
+}
+
 enum guard_rc state_path(char out[STATE_PATH_MAX], const char *dir, const char *folder,
                          struct guard_span service, const char *suffix)
 {

@@ -20,11 +20,13 @@
 
 #include <guard/types.h>
 
-enum { STATE_PATH_MAX = 1024, STATE_SERVICE_MAX = 64 };
+enum { STATE_PATH_MAX = 1024, STATE_SERVICE_MAX = 64, STATE_REVISION_MAX = 64 };
 
 /* A service's name is a file's name: letters, digits, '.', '_', '-', not starting with '.', 1..64
  * bytes. */
 bool state_service_valid(struct guard_span service);
+/* A revision of a service, as an operator calls it: 1..64 letters, digits and "._-:+/@". */
+bool state_revision_valid(struct guard_span revision);
 /* "<dir>/<folder>/<service><suffix>"; folder and suffix may be "". GUARD_E_RANGE for a bad service,
  * GUARD_E_LIMIT when it doesn't fit. service.len == 0 leaves the name out. */
 GUARD_MUST_USE enum guard_rc state_path(char out[STATE_PATH_MAX], const char *dir,

@@ -42,7 +42,7 @@ static const char tail[] =
     "    server {\n"
     "        listen %s;\n"
     "        guard %s;\n"
-    "%s%s%s%s"
+    "%s%s%s%s%s%s%s"
     "        location / {\n"
     "            proxy_pass %s://protected;\n"
     "            proxy_http_version 1.1;\n"
@@ -68,15 +68,17 @@ static int write_tail(const struct run_settings *settings, char *out, size_t cap
     char trust[512] = "";
     bool tls = strncmp(settings->upstream, "https://", 8) == 0;
     bool egress = settings->egress.count > 0;
+    bool revision = settings->revision != NULL;
     if (settings->trust != NULL)
         snprintf(trust, sizeof(trust),
                  "        set_real_ip_from %s;\n        real_ip_header X-Forwarded-For;\n        "
                  "real_ip_recursive on;\n",
                  settings->trust);
     return snprintf(out, cap, tail, settings->upstream + (tls ? 8 : 7), settings->listen,
-                    settings->service, trust, egress ? "        guard_trace " : "",
-                    egress ? settings->egress.trace : "", egress ? ";\n" : "",
-                    tls ? "https" : "http");
+                    settings->service, trust, revision ? "        guard_revision \"" : "",
+                    revision ? settings->revision : "", revision ? "\";\n" : "",
+                    egress ? "        guard_trace " : "", egress ? settings->egress.trace : "",
+                    egress ? ";\n" : "", tls ? "https" : "http");
 }
 
 bool nginx_conf_write(const struct run_settings *settings, char path[STATE_PATH_MAX])

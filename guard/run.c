@@ -35,6 +35,7 @@ enum {
     RUN_WORKERS,
     RUN_USER,
     RUN_LOG,
+    RUN_REVISION,
     RUN_NGINX,
     RUN_MODULE,
     RUN_EGRESS,
@@ -61,6 +62,7 @@ static const struct option_spec options[] = {
     {"workers", "N", "nginx workers (default auto)"},
     {"user", "NAME", "account of nginx's workers when run by root (default www-data)"},
     {"access-log", "FILE", "write one line per request with verdict and reason"},
+    {"revision", "TEXT", "the service's revision, or where it stands: file:PATH, env:NAME"},
     {"nginx", "FILE", "the nginx program (default: /usr/sbin/nginx or below /usr/local)"},
     {"module", "FILE", "the gate's module (default: beside this program)"},
     {"egress", "LISTEN=URL",
@@ -168,7 +170,8 @@ static bool settings_fit(const struct run_settings *settings)
 {
     const char *const texts[] = {settings->upstream, settings->listen, settings->user,
                                  settings->workers, settings->trust};
-    const char *const paths[] = {settings->state, settings->module, settings->access_log};
+    const char *const paths[] = {settings->state, settings->module, settings->access_log,
+                                 settings->revision};
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
         if (texts[i] != NULL && !plain(texts[i]))
             return complain(0, "\"%s\" can't stand in a configuration", texts[i]) != 0;
@@ -195,6 +198,7 @@ static bool read_settings(struct run_settings *settings, const struct arguments 
     settings->user = values[RUN_USER] != NULL ? values[RUN_USER] : defaults[RUN_USER];
     settings->trust = values[RUN_TRUST];
     settings->access_log = values[RUN_LOG];
+    settings->revision = values[RUN_REVISION];
     if (settings->upstream == NULL ||
         (strncmp(settings->upstream, "http://", 7) != 0 &&
          strncmp(settings->upstream, "https://", 8) != 0) ||

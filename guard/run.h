@@ -14,6 +14,7 @@ struct run_settings {
     const char *user;           /* of nginx's workers when we are root */
     const char *trust;          /* CIDR whose X-Forwarded-For is believed; NULL = nobody's */
     const char *workers;        /* "auto" or a number */
+    const char *revision;       /* as of guard_revision; NULL = undeclared */
     const char *access_log;     /* a file; NULL = off */
     char state[STATE_PATH_MAX]; /* absolute */
     char nginx[STATE_PATH_MAX];

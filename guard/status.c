@@ -71,6 +71,21 @@ static void print_bypass(const struct source *source, const char *service,
                clean(reason, sizeof(reason), text, strlen(text)));
 }
 
+static void print_revision(const struct document_node *service)
+{
+    const struct document_node *revision = member_of(service, "revision");
+    if (revision == NULL)
+        return;
+    char text[128];
+    const char *raw = text_of(revision, "text");
+    double left = number_of(revision, "new_until_ms") - (double)clock_unix_ms();
+    printf("  revision %s", clean(text, sizeof(text), raw, strlen(raw)));
+    if (left > 0)
+        printf(", new for %.0f min more: what deviates by new elements only isn't blocked",
+               left / 60000 + 0.5);
+    printf("\n");
+}
+
 static void print_service(const struct source *source, const struct document_node *service,
                           struct guard_arena *arena)
 {
@@ -87,6 +102,7 @@ static void print_service(const struct source *source, const struct document_nod
         printf("  Guardian refused: %s\n", text_of(service, "guardian_error"));
     if (text_of(service, "review_error")[0] != '\0')
         printf("  Review refused: %s\n", text_of(service, "review_error"));
+    print_revision(service);
     print_bypass(source, name, arena);
     const struct document_node *endpoints = member_of(service, "endpoints");
     for (const struct document_node *node = endpoints != NULL ? endpoints->first : NULL;

@@ -4,6 +4,7 @@
 
 #include "command.h"
 #include "common/file.h"
+#include "common/state.h"
 
 #include <guard/crypto.h>
 
@@ -54,6 +55,8 @@ enum guard_rc traffic_learn(struct traffic_room *room, struct guard_pile *pile,
                                 .likeness_without = room->likeness_without};
     struct guard_client client = traffic_client(exchange);
     struct guard_txn *txn = NULL;
+    if (state_revision_valid(exchange->revision))
+        cfg.revision = exchange->revision;
     size_t len = 0;
     *with_client = client.unit != GUARD_UNIT_ANONYMOUS;
     guard_arena_reset(&room->arena);
@@ -115,6 +118,7 @@ const struct guard_verdict *traffic_judge(struct traffic_room *room,
                                 .outbound = outbound,
                                 .likeness_without = room->likeness_without};
     struct guard_client client = traffic_client(exchange);
+    cfg.shadow = room->shadow;
     guard_arena_reset(&room->arena);
     if (guard_txn_begin(txn, &cfg, &room->arena) != GUARD_OK)
         return NULL;

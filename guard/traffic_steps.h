@@ -14,6 +14,7 @@
 struct traffic_room {
     struct guard_arena arena;
     uint8_t *record;
+    bool shadow; /* what is judged is of a new revision: as of guard_txn_cfg; false at first */
     uint32_t
         likeness_without; /* as of guard_txn_cfg, of all that is learned and judged; 0 at first */
 };

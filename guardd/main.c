@@ -28,7 +28,10 @@ enum {
     STATUS_MS = 500,
     RECORDS_PER_TICK = 20000,
     INTAKE_MS = 100, /* at most for them: costly ones must not keep piles from being saved */
-    STOP_MS = 2000,  /* at most for what still lies in the rings: their writers go on */
+    /* Two slots of three hours, so that what D clients use comes in two epochs whenever it begins.
+     */
+    RELEASE_WINDOW_MS = 6 * 3600 * 1000,
+    STOP_MS = 2000, /* at most for what still lies in the rings: their writers go on */
 };
 
 static volatile sig_atomic_t stopping;
@@ -62,7 +65,7 @@ static int usage(FILE *out, int status)
           "Learns from the rings of gates, publishes signed policies, writes alerts.\n\n",
           out);
     for (const struct option_spec *option = daemon_options; option->name != NULL; option++)
-        fprintf(out, "  --%s %-*s %s\n", option->name, 16 - (int)strlen(option->name),
+        fprintf(out, "  --%s %-*s %s\n", option->name, 20 - (int)strlen(option->name),
                 option->argument != NULL ? option->argument : "", option->help);
     fputs("\nSIGTERM ends it cleanly. Logs are JSON lines on standard error.\n", out);
     return status;
@@ -221,6 +224,26 @@ static void catch_signals(void)
     signal(SIGPIPE, SIG_IGN);
 }
 
+/* "90s", "30m", "6h", "7d" in milliseconds; 0 is none, 30 days the most. */
+static bool parse_window(const char *text, uint64_t *out)
+{
+    static const struct {
+        char unit;
+        uint64_t ms;
+    } units[] = {{'s', 1000}, {'m', 60000}, {'h', 3600000}, {'d', 86400000}};
+    char *end = NULL;
+    uint64_t number = text[0] >= '0' && text[0] <= '9' ? strtoull(text, &end, 10) : 0;
+    if (end == NULL || number > 30 * 86400)
+        return false;
+    for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+        if (end[0] == units[i].unit && end[1] == '\0') {
+            *out = number * units[i].ms;
+            return *out <= 30 * UINT64_C(86400000);
+        }
+    }
+    return false;
+}
+
 int main(int argc, char **argv)
 {
     struct option options[DAEMON_OPTIONS + 1] = {0};
@@ -231,6 +254,7 @@ int main(int argc, char **argv)
         options[i] = (struct option){.name = daemon_options[i].name,
                                      .has_arg = daemon_options[i].argument != NULL,
                                      .val = 256 + i};
+    daemon.services.release_window_ms = RELEASE_WINDOW_MS;
     catch_signals();
     while ((found = getopt_long(argc, argv, "", options, NULL)) != -1) {
         if (found == 256 + DAEMON_STATE)
@@ -240,6 +264,9 @@ int main(int argc, char **argv)
             daemon.api_off = strcmp(optarg, "off") == 0;
         else if (found == 256 + DAEMON_API_GROUP)
             daemon.api_group = optarg;
+        else if (found == 256 + DAEMON_RELEASE &&
+                 parse_window(optarg, &daemon.services.release_window_ms))
+            continue;
         else if (found == 256 + DAEMON_HELP)
             return usage(stdout, 0);
         else if (found == 256 + DAEMON_VERSION)

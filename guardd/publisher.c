@@ -97,6 +97,20 @@ static uint64_t next_generation(const struct services *services, const struct se
     return generation + 1;
 }
 
+/* As gates are told of them. */
+static uint32_t revisions_told(const struct service *service,
+                               struct guard_policy_revision out[REVISIONS_KEPT])
+{
+    for (uint32_t i = 0; i < service->revisions.count; i++) {
+        const struct revision *revision = &service->revisions.list[i];
+        out[i] = (struct guard_policy_revision){
+            guard_revision_id(
+                (struct guard_span){(const uint8_t *)revision->text, strlen(revision->text)}),
+            revision->until_ms};
+    }
+    return service->revisions.count;
+}
+
 static bool write_policy(struct services *services, struct service *service, uint64_t now_ms)
 {
     char path[STATE_PATH_MAX];
@@ -105,9 +119,12 @@ static bool write_policy(struct services *services, struct service *service, uin
     size_t len = 0;
     if (state_path(path, services->state, "policies", service->name, ".policy") != GUARD_OK)
         return false;
+    struct guard_policy_revision revisions[REVISIONS_KEPT];
     struct guard_policy_cfg cfg = {.alloc = heap_alloc(),
                                    .generation = next_generation(services, service, path),
-                                   .created_ms = now_ms};
+                                   .created_ms = now_ms,
+                                   .revisions = revisions,
+                                   .revision_count = revisions_told(service, revisions)};
     const struct guard_model *model =
         service->rollback.model != NULL ? service->rollback.model : service->model;
     enum guard_rc rc = guard_policy_compile(&bytes, &len, model, &service->guardian, &cfg,

@@ -101,6 +101,16 @@ static enum guard_rc take_stored(void *ctx, const struct store_service *stored)
     return GUARD_OK;
 }
 
+static void take_revision(void *ctx, const struct store_revision *stored)
+{
+    struct service *service = ctx;
+    struct revision revision = {.seen_ms = stored->seen_ms, .until_ms = stored->until_ms};
+    if (!state_revision_valid(stored->text))
+        return;
+    memcpy(revision.text, stored->text.ptr, stored->text.len);
+    revisions_take(&service->revisions, &revision);
+}
+
 static void take_generation(void *ctx, const struct store_generation *stored)
 {
     struct service *service = ctx;
@@ -116,6 +126,8 @@ enum guard_rc services_load(struct services *services, struct guard_err *err)
         struct service *service = services->list[i];
         GUARD_TRY(
             store_list_generations(services->store, service->name, take_generation, service, err));
+        GUARD_TRY(
+            store_list_revisions(services->store, service->name, take_revision, service, err));
     }
     return GUARD_OK;
 }
@@ -198,6 +210,21 @@ static bool from_the_future(struct service *service, uint64_t time_ms, uint64_t 
     return true;
 }
 
+static void note_revision(const struct services *services, struct service *service,
+                          struct guard_span text)
+{
+    uint64_t now_ms = text.len > 0 ? clock_unix_ms() : 0;
+    if (!revisions_observe(&service->revisions, text, now_ms, services->release_window_ms))
+        return;
+    const struct revision *revision = revisions_newest(&service->revisions);
+    service->dirty = true;
+    /* Gates are told at once; and what it changes isn't what was learned. */
+    service->urgent = true;
+    service->by_people = true;
+    log_event("info", "revision-found", service->name, "%s%s", revision->text,
+              revision->until_ms > 0 ? ": its new elements aren't blocked for a while" : "");
+}
+
 void services_observe(struct services *services, uint64_t producer, uint64_t incarnation,
                       struct guard_span record)
 {
@@ -211,6 +238,7 @@ void services_observe(struct services *services, uint64_t producer, uint64_t inc
     struct service *service = services_get(services, head.service);
     if (service == NULL)
         return;
+    note_revision(services, service, head.revision);
     breaker_observe(&service->breaker, &head, now_ms);
     clients_observe(services, service, record, head.time_ms);
     if (service->damaged || !service->guardian.learn ||
@@ -338,6 +366,20 @@ static enum guard_rc save_snapshot(struct store *store, struct service *service,
     return store_save_generation(store, &stored, err);
 }
 
+static enum guard_rc save_revisions(struct store *store, const struct service *service,
+                                    struct guard_err *err)
+{
+    struct store_revision stored[REVISIONS_KEPT];
+    for (uint32_t i = 0; i < service->revisions.count; i++) {
+        const struct revision *revision = &service->revisions.list[i];
+        stored[i] = (struct store_revision){
+            .text = {(const uint8_t *)revision->text, strlen(revision->text)},
+            .seen_ms = revision->seen_ms,
+            .until_ms = revision->until_ms};
+    }
+    return store_save_revisions(store, service->name, stored, service->revisions.count, err);
+}
+
 enum guard_rc services_save(struct services *services, struct guard_err *err)
 {
     for (uint32_t i = 0; i < services->count; i++) {
@@ -354,6 +396,7 @@ enum guard_rc services_save(struct services *services, struct guard_err *err)
         free(bytes);
         GUARD_TRY(rc);
         GUARD_TRY(save_snapshot(services->store, service, err));
+        GUARD_TRY(save_revisions(services->store, service, err));
     }
     return GUARD_OK;
 }

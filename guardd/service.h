@@ -7,6 +7,7 @@
 #include "clients.h"
 #include "generations.h"
 #include "keys.h"
+#include "revisions.h"
 #include "store.h"
 
 #include "common/review.h"
@@ -58,6 +59,7 @@ struct service {
     struct snapshot snapshot;
     struct generations generations; /* in the store */
     struct breaker breaker;
+    struct revisions revisions;
     struct guard_guardian guardian;
     struct guard_arena guardian_arena;
     uint64_t guardian_stamp;       /* of the file that was read; 0 = none */
@@ -80,7 +82,8 @@ struct services {
     struct alerts *alerts;
     struct service *list[SERVICES_MAX];
     uint32_t count;
-    uint64_t rejected; /* records of services beyond the maximum or with bad names */
+    uint64_t release_window_ms; /* for how long what is new in a revision isn't blocked */
+    uint64_t rejected;          /* records of services beyond the maximum or with bad names */
 };
 
 /* Loads all services of the store. */

@@ -60,6 +60,18 @@ static void write_generations(struct json_writer *json, const struct service *se
     json_integer(json, "rolled_back_to", (int64_t)service->rollback.generation);
 }
 
+static void write_revision(struct json_writer *json, const struct service *service)
+{
+    const struct revision *revision = revisions_newest(&service->revisions);
+    if (revision == NULL)
+        return;
+    json_open(json, "revision", '{');
+    json_text(json, "text", revision->text);
+    json_integer(json, "seen_ms", (int64_t)revision->seen_ms);
+    json_integer(json, "new_until_ms", (int64_t)revision->until_ms);
+    json_close(json, '}');
+}
+
 static void write_review(struct json_writer *json, const struct service *service)
 {
     uint32_t accepted = 0;
@@ -88,6 +100,7 @@ void status_service(struct json_writer *json, const struct service *service)
     json_bool(json, "overflowed", stats.overflowed);
     json_integer(json, "memory", (int64_t)stats.memory);
     json_text(json, "guardian_error", service->guardian_err.text);
+    write_revision(json, service);
     write_review(json, service);
     write_generations(json, service);
     if (service->model != NULL) {

@@ -13,7 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { STORE_VERSION = 2 };
+enum { STORE_VERSION = 3 };
 
 enum statement {
     SAVE_SERVICE,
@@ -25,6 +25,9 @@ enum statement {
     DROP_GENERATION,
     LIST_GENERATIONS,
     LOAD_GENERATION,
+    SAVE_REVISION,
+    DROP_REVISIONS,
+    LIST_REVISIONS,
     STATEMENT_COUNT
 };
 
@@ -44,7 +47,10 @@ static const char schema[] =
     "CREATE TABLE IF NOT EXISTS generation (service TEXT NOT NULL, number INTEGER NOT NULL, "
     "created_ms INTEGER NOT NULL, exchanges INTEGER NOT NULL, pile BLOB NOT NULL, "
     "PRIMARY KEY (service, number)) STRICT;"
-    "PRAGMA user_version=2;"
+    "CREATE TABLE IF NOT EXISTS revision (service TEXT NOT NULL, number INTEGER NOT NULL, "
+    "text TEXT NOT NULL, seen_ms INTEGER NOT NULL, until_ms INTEGER NOT NULL, "
+    "PRIMARY KEY (service, number)) STRICT;"
+    "PRAGMA user_version=3;"
     "COMMIT;";
 
 static const char *const texts[STATEMENT_COUNT] = {
@@ -63,6 +69,11 @@ static const char *const texts[STATEMENT_COUNT] = {
     [LIST_GENERATIONS] = "SELECT number, created_ms, exchanges FROM generation "
                          "WHERE service = ?1 ORDER BY number",
     [LOAD_GENERATION] = "SELECT pile FROM generation WHERE service = ?1 AND number = ?2",
+    [SAVE_REVISION] = "INSERT INTO revision (service, number, text, seen_ms, until_ms) "
+                      "VALUES (?1, ?2, ?3, ?4, ?5)",
+    [DROP_REVISIONS] = "DELETE FROM revision WHERE service = ?1",
+    [LIST_REVISIONS] = "SELECT text, seen_ms, until_ms FROM revision WHERE service = ?1 "
+                       "ORDER BY number",
 };
 
 static enum guard_rc failure(const struct store *store, const char *what, struct guard_err *err)
@@ -340,6 +351,53 @@ enum guard_rc store_load_generation(struct store *store, struct guard_span servi
                             (unsigned long long)number);
     else
         result = failure(store, "a generation can't be read", err);
+    sqlite3_reset(statement);
+    sqlite3_clear_bindings(statement);
+    return result;
+}
+
+static enum guard_rc save_revision(struct store *store, struct guard_span service, uint32_t number,
+                                   const struct store_revision *revision, struct guard_err *err)
+{
+    sqlite3_stmt *statement = store->statements[SAVE_REVISION];
+    bind_service(statement, service);
+    sqlite3_bind_int64(statement, 2, number);
+    sqlite3_bind_text64(statement, 3, (const char *)revision->text.ptr, revision->text.len,
+                        SQLITE_STATIC, SQLITE_UTF8);
+    sqlite3_bind_int64(statement, 4, (sqlite3_int64)revision->seen_ms);
+    sqlite3_bind_int64(statement, 5, (sqlite3_int64)revision->until_ms);
+    return finish_step(store, statement, "a revision can't be saved", err);
+}
+
+enum guard_rc store_save_revisions(struct store *store, struct guard_span service,
+                                   const struct store_revision *revisions, uint32_t count,
+                                   struct guard_err *err)
+{
+    sqlite3_stmt *statement = store->statements[DROP_REVISIONS];
+    bind_service(statement, service);
+    GUARD_TRY(finish_step(store, statement, "revisions can't be dropped", err));
+    for (uint32_t i = 0; i < count; i++)
+        GUARD_TRY(save_revision(store, service, i, &revisions[i], err));
+    return GUARD_OK;
+}
+
+enum guard_rc store_list_revisions(struct store *store, struct guard_span service,
+                                   void (*take)(void *ctx, const struct store_revision *revision),
+                                   void *ctx, struct guard_err *err)
+{
+    sqlite3_stmt *statement = store->statements[LIST_REVISIONS];
+    int rc;
+    bind_service(statement, service);
+    while ((rc = sqlite3_step(statement)) == SQLITE_ROW) {
+        struct store_revision revision = {
+            .text = {sqlite3_column_text(statement, 0), (size_t)sqlite3_column_bytes(statement, 0)},
+            .seen_ms = (uint64_t)sqlite3_column_int64(statement, 1),
+            .until_ms = (uint64_t)sqlite3_column_int64(statement, 2)};
+        if (revision.text.ptr != NULL)
+            take(ctx, &revision);
+    }
+    enum guard_rc result =
+        rc == SQLITE_DONE ? GUARD_OK : failure(store, "revisions can't be read", err);
     sqlite3_reset(statement);
     sqlite3_clear_bindings(statement);
     return result;

@@ -62,6 +62,21 @@ GUARD_MUST_USE enum guard_rc store_load_generation(
     enum guard_rc (*take)(void *ctx, struct guard_span pile, struct guard_err *err), void *ctx,
     struct guard_err *err);
 
+struct store_revision {
+    struct guard_span text;
+    uint64_t seen_ms;
+    uint64_t until_ms;
+};
+/* These replace all that were saved of the service; the oldest first. */
+GUARD_MUST_USE enum guard_rc store_save_revisions(struct store *store, struct guard_span service,
+                                                  const struct store_revision *revisions,
+                                                  uint32_t count, struct guard_err *err);
+/* Calls take for each, the oldest first; its text lives until take returns. */
+GUARD_MUST_USE enum guard_rc
+store_list_revisions(struct store *store, struct guard_span service,
+                     void (*take)(void *ctx, const struct store_revision *revision), void *ctx,
+                     struct guard_err *err);
+
 GUARD_MUST_USE enum guard_rc store_save_position(struct store *store, const char *ring,
                                                  uint64_t incarnation, uint64_t sequence,
                                                  struct guard_err *err);

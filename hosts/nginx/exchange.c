@@ -179,6 +179,8 @@ static bool begin(ngx_http_request_t *r, const gate_loc_conf_t *conf, gate_excha
         .response_limit = conf->response_limit,
         .time_ms = (uint64_t)r->start_sec * 1000 + r->start_msec,
         .outbound = conf->outbound != NULL,
+        .revision = span(conf->revision),
+        .shadow = gate_revision_is_new(service, conf->revision_id),
     };
     const ngx_str_t to =
         conf->outbound != NULL ? conf->outbound->destination : (ngx_str_t)ngx_null_string;
@@ -193,6 +195,7 @@ static bool begin(ngx_http_request_t *r, const gate_loc_conf_t *conf, gate_excha
         guard_policy_ref(service->policy);
     }
     exchange->exempt = is_exempt(r, conf);
+    exchange->revision_id = conf->revision_id;
     gate_client_of(r, conf, &client);
     if (conf->outbound != NULL)
         gate_outbound_join(r, conf, exchange, &client);
@@ -270,6 +273,8 @@ const struct guard_policy *gate_exchange_policy(gate_exchange_t *exchange)
 {
     struct guard_policy *before = exchange->policy;
     struct guard_policy *now = exchange->service->policy;
+    /* Told anew at each check: a connection may outlive the newness of its revision. */
+    guard_txn_shadow(exchange->txn, gate_revision_is_new(exchange->service, exchange->revision_id));
     if (now == before || now == NULL)
         return before;
     guard_policy_ref(now);

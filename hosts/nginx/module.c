@@ -97,6 +97,8 @@ static ngx_command_t commands[] = {
      NGX_HTTP_LOC_CONF_OFFSET, offsetof(gate_loc_conf_t, exempt), NULL},
     {ngx_string("guard_time"), GATE_ANY_LEVEL, ngx_conf_set_enum_slot, NGX_HTTP_LOC_CONF_OFFSET,
      offsetof(gate_loc_conf_t, time), times},
+    {ngx_string("guard_revision"), GATE_ANY_LEVEL, gate_revision_set, NGX_HTTP_LOC_CONF_OFFSET, 0,
+     NULL},
     {ngx_string("guard_status"), NGX_HTTP_LOC_CONF | NGX_CONF_NOARGS, set_status,
      NGX_HTTP_LOC_CONF_OFFSET, offsetof(gate_loc_conf_t, status), NULL},
     {ngx_string("guard_body"), GATE_ANY_LEVEL, ngx_conf_set_enum_slot, NGX_HTTP_LOC_CONF_OFFSET,
@@ -323,6 +325,7 @@ static char *merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_uint_value(conf->time, outer->time, GATE_TIME_ABORT);
     ngx_conf_merge_uint_value(conf->body, outer->body, GATE_BODY_AUTO);
     ngx_conf_merge_value(conf->websocket, outer->websocket, 1);
+    gate_revision_merge(conf, outer);
     return gate_outbound_merge(cf, conf);
 }
 

@@ -79,7 +79,9 @@ typedef struct {
     uint64_t outbound_for;     /* join_service of who makes the calls */
     ngx_uint_t trace;
     ngx_http_complex_value_t *exempt;
-    ngx_uint_t time; /* enum gate_time */
+    ngx_uint_t time;      /* enum gate_time */
+    ngx_str_t revision;   /* of the service that stands behind; data NULL: not said, len 0: none */
+    uint64_t revision_id; /* 0: none */
     ngx_flag_t status;
 } gate_loc_conf_t;
 
@@ -126,6 +128,7 @@ struct gate_worker {
     struct gate_chunk *free_chunks;
     size_t free_chunk_count;
     uint64_t hash_seed;
+    uint64_t started_ms;     /* Unix time */
     struct guard_memo *memo; /* NULL when there was no memory for it */
     struct ring_writer *records;
     struct ring_writer *alerts;
@@ -157,6 +160,7 @@ typedef struct {
     struct gate_stream *stream;          /* NULL: judged before the upstream sees a byte */
     const struct guard_verdict *verdict; /* NULL until there is one; of streams, so far */
     uint64_t generation;
+    uint64_t revision_id;       /* 0: none */
     enum guard_decision action; /* what is done, after bypass */
     bool reading;               /* the request body passes our filter */
     bool ended;                 /* the request is complete for the transaction */
@@ -314,6 +318,12 @@ void gate_timer_begin(ngx_http_request_t *r, gate_exchange_t *exchange);
 /* The exchange is over, or its memory is. May be called again. */
 void gate_timer_end(gate_exchange_t *exchange);
 void gate_timer_init(ngx_log_t *log);
+
+/* revision.c: which revision of a service stands behind a location. */
+char *gate_revision_set(ngx_conf_t *cf, ngx_command_t *command, void *conf);
+void gate_revision_merge(gate_loc_conf_t *conf, const gate_loc_conf_t *outer);
+/* Whether it is new: what deviates by new elements only is told and not blocked. */
+bool gate_revision_is_new(const struct gate_service *service, uint64_t revision_id);
 
 /* status.c: the content handler of guard_status. */
 ngx_int_t gate_status_handler(ngx_http_request_t *r);

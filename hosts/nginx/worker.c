@@ -172,6 +172,7 @@ ngx_int_t gate_worker_init(ngx_cycle_t *cycle)
     if (conf == NULL || conf->services.nelts == 0)
         return NGX_OK;
     gate_worker.conf = conf;
+    gate_worker.started_ms = gate_unix_ms();
     gate_worker.chunks = (struct guard_alloc){NULL, chunk_get, chunk_put};
     gate_worker.decoders.limit = DECODERS_BYTES_MAX;
     gate_worker.decoders.limit_each = DECODER_BYTES_MAX;

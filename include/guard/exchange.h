@@ -20,6 +20,7 @@ struct guard_exchange {
     struct guard_span client; /* an address, or a name of any other kind */
     struct guard_span service;
     struct guard_span pod;
+    struct guard_span revision; /* of the service */
     struct guard_span method;
     struct guard_span target;
     uint32_t version; /* 9, 10, 11, 20, 30; 11 when it isn't said */

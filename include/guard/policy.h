@@ -14,6 +14,15 @@ struct guard_policy; /* opaque, refcounted */
 /* None is compiled that is longer, and no gate reads one. */
 enum { GUARD_POLICY_BYTES_MAX = 16 * 1024 * 1024 };
 
+/* A revision of the service that gates were seen with. */
+struct guard_policy_revision {
+    uint64_t id;              /* guard_revision_id */
+    uint64_t shadow_until_ms; /* Unix time; 0: what is new in it is no matter */
+};
+enum { GUARD_POLICY_REVISIONS = 4 };
+/* Of a text, never 0; 0 of an empty one: undeclared. */
+GUARD_API uint64_t guard_revision_id(struct guard_span revision);
+
 struct guard_policy_cfg {
     struct guard_alloc alloc;
     uint64_t generation;
@@ -24,6 +33,9 @@ struct guard_policy_cfg {
     /* A signed rollback: the newest generation (that in force) which this one may replace; 0 = no
      * rollback. */
     uint64_t replaces;
+    /* Those that are known, the oldest first; the newest GUARD_POLICY_REVISIONS of them count. */
+    const struct guard_policy_revision *revisions;
+    uint32_t revision_count;
 };
 
 /* Compiles and, with a secret key, signs. model may be NULL (configured criteria only). *out comes
@@ -78,6 +90,14 @@ GUARD_API void guard_policy_ref(struct guard_policy *policy);
 GUARD_API void guard_policy_unref(struct guard_policy *policy);
 GUARD_API void guard_policy_on_free(struct guard_policy *policy, void (*on_free)(void *ctx),
                                     void *ctx);
+/* What the policy knows of a revision. */
+enum guard_revision_state {
+    GUARD_REVISION_NONE,    /* nor of any other */
+    GUARD_REVISION_UNKNOWN, /* it is newer than the policy, or long gone */
+    GUARD_REVISION_KNOWN,   /* *shadow_until_ms is set */
+};
+GUARD_API enum guard_revision_state guard_policy_revision(const struct guard_policy *policy,
+                                                          uint64_t id, uint64_t *shadow_until_ms);
 GUARD_API void guard_policy_info(const struct guard_policy *policy, struct guard_policy_info *out);
 
 #endif

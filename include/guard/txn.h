@@ -12,6 +12,8 @@ struct guard_memo;
 struct guard_policy;
 struct guard_txn;
 
+enum { GUARD_REVISION_MAX = 64 };
+
 enum guard_unit {
     GUARD_UNIT_ANONYMOUS = 0, /* nothing is known of the client */
     GUARD_UNIT_SLICE = 1,   /* the caller's address, which may stand for many, in a slice of time */
@@ -36,6 +38,11 @@ struct guard_txn_cfg {
     uint64_t time_ms;        /* when the request came, Unix time; 0 = unknown */
     bool unseen;             /* who recorded it saw no body, and headers only here and there */
     bool outbound; /* a call that the service makes: its destination is the first path segment */
+    /* Which revision of the service this is, by the host's configuration and never by anything that
+     * a client says; <= GUARD_REVISION_MAX bytes, empty: undeclared. Must outlive the transaction.
+     */
+    struct guard_span revision;
+    bool shadow; /* the revision is new: see guard_txn_shadow */
     /* Bit per enum guard_likeness: what isn't recognised, neither for the verdict nor for the
      * record, as if libguard didn't know that grammar. For measuring what it adds; 0 otherwise. A
      * memo is of transactions with the same bits. */
@@ -77,6 +84,10 @@ GUARD_API void guard_txn_trailer(struct guard_txn *txn, struct guard_span name,
  * long streams follow; as in guard_txn_cfg. */
 GUARD_API const struct guard_verdict *guard_txn_request_check(struct guard_txn *txn,
                                                               const struct guard_policy *policy);
+/* Whether the service's revision is new, so that what deviates by new elements only (verdict.h:
+ * novel) is told instead of blocked. From guard_txn_cfg at first; of exchanges that go on the host
+ * says it again before it checks them, so that none outlives the time of its shadow. */
+GUARD_API void guard_txn_shadow(struct guard_txn *txn, bool shadow);
 /* The request is complete: decides. The verdict lives as long as the arena. */
 GUARD_API const struct guard_verdict *guard_txn_request_end(struct guard_txn *txn);
 /* After the verdict on the request: how many milliseconds its response may take until that alone is
@@ -131,6 +142,8 @@ struct guard_record_head {
     uint32_t latency_us;
     uint32_t request_bytes; /* body */
     enum guard_decision decision;
+    bool novel;                 /* see verdict.h */
+    struct guard_span revision; /* empty: undeclared */
     struct guard_client client; /* address reduced to its prefix */
 };
 /* GUARD_E_SYNTAX, GUARD_E_VERSION for anything but a record; checks only the head. */

@@ -97,8 +97,12 @@ struct guard_verdict {
     enum guard_decision action;   /* what the mode in force lets the host do */
     uint16_t score;               /* hundredths of -log10 p, combined */
     uint16_t threshold;           /* that blocks */
-    uint32_t finding_count;       /* strongest first */
-    uint32_t finding_total;       /* with those that didn't fit */
+    /* It deviates by new elements only (paths, methods, names, and what they make larger), and
+     * nothing of it reads like an attack: so a release looks. Of decision ALERT: it would block,
+     * but the revision is new, and that is why it doesn't (guard_txn_shadow). */
+    bool novel;
+    uint32_t finding_count; /* strongest first */
+    uint32_t finding_total; /* with those that didn't fit */
     struct guard_finding findings[GUARD_FINDINGS_MAX];
 };
 

@@ -60,6 +60,7 @@ struct gd_decision {
 
     enum guard_part part;
     bool partial;        /* the message goes on: nothing is missing yet */
+    bool shadow;         /* the revision is new: guard_txn_shadow */
     bool exempt;         /* learned rules don't hold */
     bool values_only;    /* but for those on values of the target: OPTIONS */
     bool bodyless;       /* a response that can't have a body, or only a part of it */
@@ -92,6 +93,7 @@ struct gd_deciding {
     struct gd_hash_memo *memo;         /* may be NULL */
     struct guard_arena *arena;
     bool partial;
+    bool shadow;
 };
 
 /* Fills decision->verdict, its texts in the arena. */
@@ -145,6 +147,10 @@ void gd_rules_fields(struct gd_decision *decision);
 /* score.c, in hundredths of a decade. alike: what the message reads like counts, too. */
 uint16_t gd_score(const struct gd_candidate *candidates, uint32_t count, bool alike,
                   uint16_t threshold);
+
+/* novel.c: what would block is made of new elements only, and nothing reads like an attack. Only
+ * asked of what blocks, after the candidates were sorted. */
+bool gd_is_novel(const struct gd_decision *decision);
 
 /* words.c: the classes of guard_class_is_syntax, as bits. */
 extern const uint64_t gd_syntax_classes;

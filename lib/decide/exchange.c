@@ -14,6 +14,7 @@ enum node {
     NODE_CLIENT,
     NODE_SERVICE,
     NODE_POD,
+    NODE_REVISION,
     NODE_UNSEEN,
     NODE_REQUEST,
     NODE_METHOD,
@@ -50,6 +51,7 @@ static const struct member members[] = {
     MEMBER(NODE_ROOT, NODE_CLIENT, "client"),
     MEMBER(NODE_ROOT, NODE_SERVICE, "service"),
     MEMBER(NODE_ROOT, NODE_POD, "pod"),
+    MEMBER(NODE_ROOT, NODE_REVISION, "revision"),
     MEMBER(NODE_ROOT, NODE_UNSEEN, "unseen"),
     MEMBER(NODE_ROOT, NODE_REQUEST, "request"),
     MEMBER(NODE_ROOT, NODE_RESPONSE, "response"),
@@ -250,6 +252,9 @@ static void take_text(struct reading *reading, enum node node, struct guard_span
         break;
     case NODE_POD:
         slot = &exchange->pod;
+        break;
+    case NODE_REVISION:
+        slot = &exchange->revision;
         break;
     case NODE_METHOD:
         slot = &exchange->method;

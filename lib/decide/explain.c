@@ -324,6 +324,8 @@ size_t guard_explain(const struct guard_verdict *verdict, struct guard_span meth
         gd_line_string(&line, " ");
         put_finding(&line, &verdict->findings[0]);
     }
+    if (verdict->novel && verdict->decision == GUARD_ALERT)
+        gd_line_string(&line, "; not blocked, as the revision is new");
     return gd_line_end(&line);
 }
 

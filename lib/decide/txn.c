@@ -140,8 +140,11 @@ void guard_txn_body(struct guard_txn *txn, struct guard_span chunk)
 
 static struct gd_deciding deciding(const struct guard_txn *txn, bool partial)
 {
-    return (struct gd_deciding){
-        .policy = txn->policy, .memo = txn->memo, .arena = txn->arena, .partial = partial};
+    return (struct gd_deciding){.policy = txn->policy,
+                                .memo = txn->memo,
+                                .arena = txn->arena,
+                                .partial = partial,
+                                .shadow = txn->cfg.shadow};
 }
 
 void guard_txn_client_verdict(struct guard_txn *txn, const struct guard_client_verdict *verdict,
@@ -167,8 +170,14 @@ static void add_client(const struct guard_txn *txn, struct guard_verdict *verdic
     verdict->findings[0] = txn->client;
     verdict->finding_total++;
     verdict->decision = verdict->action = GUARD_BLOCK;
+    verdict->novel = false;
     if (verdict->score < verdict->threshold)
         verdict->score = verdict->threshold;
+}
+
+void guard_txn_shadow(struct guard_txn *txn, bool shadow)
+{
+    txn->cfg.shadow = shadow;
 }
 
 static void decide_request(struct guard_txn *txn)
@@ -399,13 +408,22 @@ static bool outweighs(const struct guard_verdict *part, const struct guard_verdi
     return part->score > whole->score;
 }
 
+/* A part that blocks for more than new elements makes the whole so. */
+static bool both_novel(const struct guard_verdict *a, const struct guard_verdict *b)
+{
+    return (a->novel || b->novel) && (a->decision != GUARD_BLOCK || a->novel) &&
+           (b->decision != GUARD_BLOCK || b->novel);
+}
+
 static void add_part(struct guard_verdict *whole, const struct guard_verdict *part)
 {
+    bool novel = both_novel(whole, part);
     if (outweighs(part, whole)) {
         whole->decision = part->decision;
         whole->score = part->score;
         whole->threshold = part->threshold;
     }
+    whole->novel = novel;
     if (part->action > whole->action)
         whole->action = part->action;
     add_findings(whole, part);
@@ -439,15 +457,21 @@ struct guard_span guard_txn_template(const struct guard_txn *txn)
     return txn->decision.template_text;
 }
 
-static enum guard_decision decided(const struct guard_txn *txn)
+/* What is recorded of all parts. */
+static void record_verdict(const struct guard_txn *txn, struct gd_profile *profile)
 {
-    enum guard_decision most = txn->decision.verdict.decision;
-    if (txn->answer != NULL && txn->answer->decided &&
-        txn->answer->decision.verdict.decision > most)
-        most = txn->answer->decision.verdict.decision;
-    if (txn->late != NULL && txn->late->verdict.decision > most)
-        most = txn->late->verdict.decision;
-    return most;
+    const struct guard_verdict *parts[] = {
+        &txn->decision.verdict,
+        txn->answer != NULL && txn->answer->decided ? &txn->answer->decision.verdict : &passed,
+        txn->late != NULL ? &txn->late->verdict : &passed};
+    struct guard_verdict whole = {.decision = GUARD_PASS};
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+        whole.novel = both_novel(&whole, parts[i]);
+        if (parts[i]->decision > whole.decision)
+            whole.decision = parts[i]->decision;
+    }
+    profile->decision = whole.decision;
+    profile->novel = whole.novel;
 }
 
 enum guard_rc guard_txn_record(struct guard_txn *txn, uint8_t *out, size_t cap, size_t *len)
@@ -455,6 +479,6 @@ enum guard_rc guard_txn_record(struct guard_txn *txn, uint8_t *out, size_t cap, 
     *len = 0;
     if (txn->profile == NULL)
         return GUARD_E_STATE;
-    txn->profile->decision = decided(txn);
+    record_verdict(txn, txn->profile);
     return gd_record_encode(txn->profile, out, cap, len);
 }

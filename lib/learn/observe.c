@@ -245,7 +245,8 @@ static bool tenured(const struct gd_touch *touch, const struct gd_profile *profi
  * know what is rare, would keep it unknown for ever. */
 static bool trusted(const struct gd_touch *touch, const struct gd_profile *profile)
 {
-    return profile->decision != GUARD_BLOCK || tenured(touch, profile);
+    bool held = profile->decision == GUARD_BLOCK || profile->novel;
+    return !held || tenured(touch, profile);
 }
 
 static bool succeeded(const struct gd_profile *profile)

@@ -106,6 +106,14 @@ static enum guard_rc emit_clients(struct gd_plan *plan)
     return GUARD_OK;
 }
 
+static void revisions_fill(struct gd_policy_header *header, const struct guard_policy_cfg *cfg)
+{
+    uint32_t count =
+        cfg->revision_count < GUARD_POLICY_REVISIONS ? cfg->revision_count : GUARD_POLICY_REVISIONS;
+    for (uint32_t i = 0; i < count; i++)
+        header->revisions[i] = cfg->revisions[cfg->revision_count - count + i];
+}
+
 static void header_fill(struct gd_policy_header *header, struct gd_plan *plan,
                         const struct guard_policy_cfg *cfg, double alpha)
 {
@@ -115,6 +123,7 @@ static void header_fill(struct gd_policy_header *header, struct gd_plan *plan,
     header->generation = cfg->generation;
     header->replaces = cfg->replaces;
     header->created_ms = cfg->created_ms;
+    revisions_fill(header, cfg);
     memcpy(&header->alpha, &alpha, sizeof(alpha));
     gd_budget_spend(header, model, alpha, plan->likeness);
     header->mode = (uint8_t)plan->guardian->mode;

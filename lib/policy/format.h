@@ -12,7 +12,7 @@
 #endif
 
 enum {
-    GD_POLICY_VERSION = 5,
+    GD_POLICY_VERSION = 6,
     GD_POLICY_NONE = 0xffffffff,
     GD_POLICY_PROBES = 8, /* slots that a lookup may look at */
     GD_POLICY_NAME_MAX = 64,
@@ -93,6 +93,7 @@ struct gd_policy_header {
     uint16_t threshold_client;     /* of what clients do, whose rates are measured themselves */
     uint16_t threshold_alike;      /* of scores of requests that read like attacks */
     uint16_t reserved_end;
+    struct guard_policy_revision revisions[GUARD_POLICY_REVISIONS]; /* id 0: none */
 };
 
 enum gd_policy_node_flag {
@@ -214,7 +215,7 @@ struct gd_policy_slot {
 /* Kinds of names in the table: a location for a field of an endpoint or of the service, or: */
 enum { GD_KEY_MEMBER = 16, GD_KEY_NODE = 17 };
 
-_Static_assert(sizeof(struct gd_policy_header) == 440, "layout");
+_Static_assert(sizeof(struct gd_policy_header) == 504, "layout");
 _Static_assert(GUARD_LEAK_COUNT <= 16, "leaks");
 _Static_assert(sizeof(struct gd_policy_node) == 48, "layout");
 _Static_assert(sizeof(struct gd_policy_endpoint) == 272, "layout");

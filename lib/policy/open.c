@@ -84,6 +84,29 @@ void guard_policy_on_free(struct guard_policy *policy, void (*on_free)(void *ctx
     policy->on_free_ctx = ctx;
 }
 
+uint64_t guard_revision_id(struct guard_span revision)
+{
+    if (revision.len == 0)
+        return 0;
+    uint64_t id = guard_checksum(0, revision);
+    return id == 0 ? 1 : id;
+}
+
+enum guard_revision_state guard_policy_revision(const struct guard_policy *policy, uint64_t id,
+                                                uint64_t *shadow_until_ms)
+{
+    const struct guard_policy_revision *known = policy->header->revisions;
+    enum guard_revision_state state = GUARD_REVISION_NONE;
+    for (uint32_t i = 0; i < GUARD_POLICY_REVISIONS && known[i].id != 0; i++) {
+        state = GUARD_REVISION_UNKNOWN;
+        if (known[i].id != id)
+            continue;
+        *shadow_until_ms = known[i].shadow_until_ms;
+        return GUARD_REVISION_KNOWN;
+    }
+    return state;
+}
+
 void guard_policy_info(const struct guard_policy *policy, struct guard_policy_info *out)
 {
     const struct gd_policy_header *header = policy->header;

@@ -26,6 +26,7 @@ enum guard_rc gd_builder_begin(struct gd_builder **out, const struct guard_txn_c
     profile->service = cfg->service;
     profile->time_ms = cfg->time_ms;
     profile->unseen = cfg->unseen;
+    profile->revision = gd_span_head(cfg->revision, GUARD_REVISION_MAX);
     profile->outbound = cfg->outbound;
     profile->likeness_without = cfg->likeness_without;
     profile->latency_us = UINT32_MAX;

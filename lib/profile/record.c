@@ -290,7 +290,7 @@ static size_t head_bound(const struct gd_profile *profile)
     enum { NUMBERS = 192 }; /* all integers, the client and the faults at their longest */
     size_t bound =
         NUMBERS + (profile->service.len < GD_SERVICE_MAX ? profile->service.len : GD_SERVICE_MAX) +
-        GD_METHOD_MAX +
+        GD_METHOD_MAX + profile->revision.len +
         (profile->media_type.len < GD_MEDIA_MAX ? profile->media_type.len : GD_MEDIA_MAX);
     for (uint32_t i = 0; i < profile->segment_count && i < GD_SEGMENTS_MAX; i++)
         bound += 1 + profile->segments[i].text.len;
@@ -357,17 +357,22 @@ enum guard_rc gd_record_encode(const struct gd_profile *profile, uint8_t *out, s
 {
     const uint8_t *end = out + (cap < GUARD_RECORD_MAX ? cap : GUARD_RECORD_MAX);
     bool viewed = profile->response != NULL;
-    bool readings = profile->likeness || (viewed && profile->response->likeness);
+    bool released = profile->novel || profile->revision.len > 0;
+    bool readings = released || profile->likeness || (viewed && profile->response->likeness);
     size_t bound = head_bound(profile) + (readings ? 2 * GD_RECORD_READINGS_ROOM : 0) +
                    (viewed ? GD_RECORD_RESPONSE_ROOM : 0);
     if (bound > (size_t)(end - out))
         return GUARD_E_LIMIT;
     uint8_t *at = out;
     *at++ = GD_RECORD_MAGIC;
-    *at++ = readings ? GD_RECORD_VERSION : GD_RECORD_VERSION_PLAIN;
+    *at++ = released   ? GD_RECORD_VERSION
+            : readings ? GD_RECORD_VERSION_READS
+                       : GD_RECORD_VERSION_PLAIN;
     uint8_t *flags = at++;
-    *at++ = (uint8_t)profile->decision;
+    *at++ = (uint8_t)((unsigned)profile->decision | (profile->novel ? GD_RECORD_NOVEL : 0u));
     at = put_string(at, profile->service, GD_SERVICE_MAX);
+    if (released)
+        at = put_string(at, profile->revision, GUARD_REVISION_MAX);
     at = put_string(at, profile->method, GD_METHOD_MAX);
     at = put_varint(at, profile->time_ms);
     at = put_varint(at, profile->status);
@@ -421,11 +426,16 @@ enum guard_rc gd_record_head(struct gd_reader *reader, uint8_t *flags,
     uint8_t version = gd_get_u8(reader);
     if (reader->failed || magic != GD_RECORD_MAGIC)
         return GUARD_E_SYNTAX;
-    if (version != GD_RECORD_VERSION && version != GD_RECORD_VERSION_PLAIN)
+    if (version < GD_RECORD_VERSION_PLAIN || version > GD_RECORD_VERSION)
         return GUARD_E_VERSION;
+    bool released = version == GD_RECORD_VERSION;
     *flags = gd_get_u8(reader);
     uint8_t decision = gd_get_u8(reader);
     out->service = gd_get_string(reader, GD_SERVICE_MAX);
+    out->revision = released ? gd_get_string(reader, GUARD_REVISION_MAX) : gd_span(NULL, 0);
+    out->novel = released && (decision & GD_RECORD_NOVEL) != 0;
+    if (released)
+        decision &= (uint8_t) ~(unsigned)GD_RECORD_NOVEL;
     out->method = gd_get_string(reader, GD_METHOD_MAX);
     out->time_ms = gd_get_varint(reader);
     out->status = get_u32(reader);

@@ -8,7 +8,8 @@
 #include "profile/profile.h"
 
 enum {
-    GD_RECORD_VERSION = 5,       /* with what values read like, */
+    GD_RECORD_VERSION = 6,       /* with a revision and what values read like, */
+    GD_RECORD_VERSION_READS = 5, /* with what values read like, */
     GD_RECORD_VERSION_PLAIN = 4, /* without: of values that read like nothing */
     GD_SERVICE_MAX = 128,
     GD_METHOD_MAX = 16,

@@ -352,7 +352,7 @@ enum guard_rc gd_record_decode(struct guard_span record, struct guard_arena *are
         return GUARD_E_SYNTAX;
     gd_reader_init(&reader, record);
     GUARD_TRY(gd_record_head(&reader, &flags, &head));
-    bool readings = record.ptr[1] == GD_RECORD_VERSION;
+    bool readings = record.ptr[1] != GD_RECORD_VERSION_PLAIN;
     *out = (struct gd_profile){
         .service = head.service,
         .method = head.method,
@@ -362,6 +362,8 @@ enum guard_rc gd_record_decode(struct guard_span record, struct guard_arena *are
         .latency_us = head.latency_us,
         .body_bytes = head.request_bytes,
         .decision = head.decision,
+        .novel = head.novel,
+        .revision = head.revision,
         .outbound = (flags & GD_RECORD_OUTBOUND) != 0,
         .unseen = (flags & GD_RECORD_UNSEEN) != 0,
     };

@@ -20,8 +20,11 @@ enum {
     GD_RECORD_FLAGS = 31,
 };
 
-/* Behind the fields of a message, in version 4: how many of them read like something, and of each
- * its index as far as it lies behind the one before, its classes and its construct. */
+/* Beside the number in the byte `decision`, from version 6 on. */
+enum { GD_RECORD_NOVEL = 4 };
+
+/* Behind the fields of a message, from version 5 on: how many of them read like something, and of
+ * each its index as far as it lies behind the one before, its classes and its construct. */
 enum {
     GD_RECORD_READINGS = 32,
     GD_RECORD_READINGS_ROOM = 1 + GD_RECORD_READINGS * (2 + 2 + 1),

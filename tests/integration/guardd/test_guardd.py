@@ -38,15 +38,16 @@ GATE = """
 
 
 class Guardd:
-    def __init__(self, state, log=None):
+    def __init__(self, state, log=None, options=()):
         self.state = state
+        self.options = options
         self.log_path = log or state.parent / "guardd.log"
         self.process = None
 
     def start(self):
         before = self.started()
         with open(self.log_path, "ab") as log:
-            self.process = subprocess.Popen([BIN / "guardd", "--state", self.state], stderr=log)
+            self.process = subprocess.Popen([BIN / "guardd", "--state", self.state, *self.options], stderr=log)
         wait_for(lambda: self.started() > before or self.process.poll() is not None, "guardd to start")
         assert self.process.poll() is None, self.log()
         return self
@@ -323,7 +324,7 @@ def test_a_store_that_was_never_finished_is_set_up_again(guardd, tables):
     guardd.start()
     guardd.stop()
     with sqlite3.connect(guardd.state / "guard.db") as database:
-        assert database.execute("PRAGMA user_version").fetchone() == (2,)
+        assert database.execute("PRAGMA user_version").fetchone() == (3,)
         assert database.execute("SELECT count(*) FROM position").fetchone() == (0,)
     assert "damaged" not in guardd.log()
 

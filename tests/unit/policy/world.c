@@ -26,6 +26,7 @@ static void heap_put(void *ctx, void *ptr)
 }
 
 const struct guard_alloc world_heap = {NULL, heap_get, heap_put};
+bool world_shadow;
 const char world_headers[] =
     "host: shop.test\nuser-agent: curl/7.88.1\naccept: */*\ncookie: lang=en\n";
 
@@ -413,6 +414,7 @@ static void play(struct answer *answer, const struct guard_policy *policy, const
 {
     guard_arena_init(&answer->arena, &world_heap, 256 * 1024);
     struct guard_txn_cfg cfg = {.policy = policy,
+                                .shadow = world_shadow,
                                 .service = GUARD_SPAN_LITERAL("shop"),
                                 .hash_seed = 1,
                                 .outbound = outbound,

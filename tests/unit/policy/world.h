@@ -75,6 +75,8 @@ struct answer {
 
 /* Benign headers of the world. */
 extern const char world_headers[];
+/* What is asked is of a new revision. */
+extern bool world_shadow;
 void world_ask(struct answer *answer, const struct guard_policy *policy, const struct ask *ask);
 /* The same without classes of likeness, as bits. */
 void world_ask_but(struct answer *answer, const struct guard_policy *policy, const struct ask *ask,

@@ -191,7 +191,7 @@ static void test_hostile(void **state)
             record[at] = (uint8_t)value;
             enum guard_rc rc = decode(gd_span(record, record_len), &arena, &memory, &out);
             assert_true(rc == GUARD_OK || rc == GUARD_E_SYNTAX || rc == GUARD_E_VERSION);
-            if (at == 1 && value != GD_RECORD_VERSION && value != GD_RECORD_VERSION_PLAIN)
+            if (at == 1 && (value < GD_RECORD_VERSION_PLAIN || value > GD_RECORD_VERSION))
                 assert_int_equal(rc, GUARD_E_VERSION);
             guard_arena_reset(&arena);
             record[at] = kept;
@@ -223,7 +223,7 @@ static void test_readings(void **state)
     for (uint32_t i = 0; i < profile->field_count; i++)
         reads(&profile->fields[i], 1u << GUARD_LIKENESS_XML, GUARD_CONSTRUCT_XML_ENTITY);
     assert_int_equal(gd_record_encode(profile, record, sizeof(record), &record_len), GUARD_OK);
-    assert_int_equal(record[1], GD_RECORD_VERSION);
+    assert_int_equal(record[1], GD_RECORD_VERSION_READS);
     assert_int_equal(decode(gd_span(record, record_len), &arena, &memory, &out), GUARD_OK);
     assert_true(out.likeness);
     for (uint32_t i = 0; i < out.field_count; i++)
@@ -233,6 +233,42 @@ static void test_readings(void **state)
     record[record_len - 1] = GUARD_CONSTRUCT_SQL_UNION;
     assert_int_equal(decode(gd_span(record, record_len), &arena, &memory, &out), GUARD_E_SYNTAX);
     guard_arena_reset(&arena);
+    exchange_fini(&exchange);
+}
+
+/* A revision, and that only new elements deviate, come through, and change nothing of records
+ * without them. */
+static void test_revision(void **state)
+{
+    (void)state;
+    struct exchange exchange;
+    struct failing_alloc memory;
+    struct guard_arena arena;
+    struct gd_profile out;
+    struct guard_record_head head;
+    struct gd_profile *profile = exchange_run(&exchange, "GET", "/a?b=1", NULL, NULL, NULL);
+    assert_int_equal(gd_record_encode(profile, record, sizeof(record), &record_len), GUARD_OK);
+    assert_int_equal(record[1], GD_RECORD_VERSION_PLAIN);
+    record[3] |= 4; /* nothing in a record of an older version */
+    assert_int_equal(guard_record_head_read(gd_span(record, record_len), &head), GUARD_E_SYNTAX);
+
+    profile->revision = text("v1.2-abc");
+    profile->decision = GUARD_ALERT;
+    profile->novel = true;
+    assert_int_equal(gd_record_encode(profile, record, sizeof(record), &record_len), GUARD_OK);
+    assert_int_equal(record[1], GD_RECORD_VERSION);
+    assert_int_equal(guard_record_head_read(gd_span(record, record_len), &head), GUARD_OK);
+    assert_true(gd_span_equal(head.revision, text("v1.2-abc")));
+    assert_true(head.novel && head.decision == GUARD_ALERT);
+    assert_int_equal(decode(gd_span(record, record_len), &arena, &memory, &out), GUARD_OK);
+    assert_true(gd_span_equal(out.revision, text("v1.2-abc")));
+    assert_true(out.novel && out.decision == GUARD_ALERT);
+    assert_int_equal(out.field_count, profile->field_count);
+    guard_arena_reset(&arena);
+    record[3] = 3;
+    assert_int_equal(guard_record_head_read(gd_span(record, record_len), &head), GUARD_E_SYNTAX);
+    record[3] = 8;
+    assert_int_equal(guard_record_head_read(gd_span(record, record_len), &head), GUARD_E_SYNTAX);
     exchange_fini(&exchange);
 }
 
@@ -320,8 +356,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_round_trip), cmocka_unit_test(test_client),
         cmocka_unit_test(test_decision),   cmocka_unit_test(test_hostile),
-        cmocka_unit_test(test_readings),   cmocka_unit_test(test_dropped),
-        cmocka_unit_test(test_size),       cmocka_unit_test(test_oom),
+        cmocka_unit_test(test_readings),   cmocka_unit_test(test_revision),
+        cmocka_unit_test(test_dropped),    cmocka_unit_test(test_size),
+        cmocka_unit_test(test_oom),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

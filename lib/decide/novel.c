@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a release looks like: paths, methods and names that nobody used before, and nothing else
+ * that would block. Told of every request that blocks, so that the learner knows what a person
+ * would let in; carried out only while the service's revision is new. docs/adr/0011-releases.md */
+#include "decide/decide.h"
+
+/* What a new name makes larger is no deviation of its own, within bounds. */
+enum { DEEPER_MAX = 2 };
+
+static bool is_of_body(enum guard_location location)
+{
+    return location != GUARD_LOCATION_PATH && location != GUARD_LOCATION_QUERY &&
+           location != GUARD_LOCATION_HEADER && location != GUARD_LOCATION_COOKIE;
+}
+
+static bool is_new(const struct gd_decision *decision, const struct gd_candidate *candidate)
+{
+    switch ((int)candidate->rule) {
+    case GUARD_RULE_PATH: /* a misfit is a value */
+        return decision->misfit_limit == UINT16_MAX;
+    case GUARD_RULE_METHOD:
+        return true;
+    case GUARD_RULE_NAME:
+        return true;
+    default: /* a new destination of calls isn't: that is what an exploited service does */
+        return false;
+    }
+}
+
+/* An unknown name of the body, at all or below that field of the profile. */
+static bool has_new_name(const struct gd_decision *decision, uint32_t parent)
+{
+    for (uint32_t i = 0; i < decision->candidate_count; i++) {
+        const struct gd_candidate *candidate = &decision->candidates[i];
+        if (candidate->rule != GUARD_RULE_NAME || candidate->field == GD_NO_FIELD ||
+            !is_of_body(candidate->location))
+            continue;
+        const struct gd_field *field = &decision->profile->fields[candidate->field];
+        if (parent == GD_NO_FIELD || field->parent == parent)
+            return true;
+        /* Members of the document have no parent; the document itself is the field "". */
+        if (field->parent == GD_NO_FIELD && decision->profile->fields[parent].name.len == 0)
+            return true;
+    }
+    return false;
+}
+
+static bool is_object(const struct gd_field *field)
+{
+    return field->summary.types == 1u << GUARD_TYPE_OBJECT;
+}
+
+/* More members in an object, a larger body, a deeper document. */
+static bool follows_from_new(const struct gd_decision *decision,
+                             const struct gd_candidate *candidate)
+{
+    switch ((int)candidate->rule) {
+    case GUARD_RULE_ITEMS:
+        return candidate->field != GD_NO_FIELD &&
+               is_object(&decision->profile->fields[candidate->field]) &&
+               has_new_name(decision, candidate->field);
+    case GUARD_RULE_SIZE:
+        return has_new_name(decision, GD_NO_FIELD);
+    case GUARD_RULE_DEPTH:
+        return candidate->detail <= candidate->expected + DEEPER_MAX &&
+               has_new_name(decision, GD_NO_FIELD);
+    default:
+        return false;
+    }
+}
+
+/* Whatever the rules are armed for: a value that reads like something that isn't known at its
+ * place, and a path with what no route is named by. */
+static bool reads_like_attack(const struct gd_decision *decision)
+{
+    const struct gd_profile *profile = decision->profile;
+    for (uint32_t i = 0; i < decision->candidate_count; i++) {
+        if (decision->candidates[i].alike ||
+            (decision->candidates[i].rule == GUARD_RULE_PATH && gd_misfit_segments(profile) != 0))
+            return true;
+    }
+    for (uint32_t i = 0; profile->likeness && i < profile->field_count; i++) {
+        uint32_t known = decision->known_cap > i ? decision->known[i] : (uint32_t)GD_POLICY_NONE;
+        bool held = known < decision->policy->field_count;
+        /* Literal segments of a known path are a template. */
+        if (!held && decision->endpoint != NULL &&
+            profile->fields[i].location == GUARD_LOCATION_PATH)
+            continue;
+        uint32_t usual = held ? decision->policy->fields[known].likeness : 0;
+        if ((profile->fields[i].summary.likeness & ~usual) != 0)
+            return true;
+    }
+    return false;
+}
+
+bool gd_is_novel(const struct gd_decision *decision)
+{
+    struct gd_candidate rest[GD_CANDIDATES];
+    uint32_t count = 0;
+    bool found = false;
+    /* Behind a crowd of new names other deviations may have been left out. */
+    if (decision->profile->cut || decision->verdict.finding_total > decision->candidate_count)
+        return false;
+    for (uint32_t i = 0; i < decision->candidate_count; i++) {
+        const struct gd_candidate *candidate = &decision->candidates[i];
+        if (candidate->configured)
+            return false;
+        bool fresh = is_new(decision, candidate);
+        found |= fresh;
+        if (!fresh && !follows_from_new(decision, candidate))
+            rest[count++] = *candidate;
+    }
+    return found && !reads_like_attack(decision) &&
+           gd_score(rest, count, false, decision->verdict.threshold) < decision->verdict.threshold;
+}

@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Releases in mode block, with a real gate and guardd: what is new in a declared revision passes from its first request on, nothing
+else does, no client has a say in it, and it ends by itself."""
+
+import json
+import pathlib
+import sys
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+from conftest import wait_for  # noqa: E402
+from test_guardd import GATE, Guardd, drive, guard, wait_in_force  # noqa: E402
+from traffic import Shop  # noqa: E402
+
+GUARDIAN = "apiVersion: guard/v1alpha1\nkind: Guardian\nservice: shop\ncontrol: {mode: alert, falseAlarmBudget: 0.01}\n"
+SERVICE = """
+    server {
+        listen 127.0.0.1:{port} backlog=1024;
+        location / { default_type application/json; return 200 '{"ok":true,"items":[1,2,3]NEW}'; }
+    }"""
+KNOWN = "/users?username=tom%27%20or%20%271%27=%271"  # an injection where the parameter is known
+LIKE = "/users?username=tom&coupon=1%27%20union%20select%20password%20from%20users--"  # where it is new
+FRESH = ["/users?username=tom&coupon=summer26", "/coupons?code=summer26", "/search?q=hat&limit=10&sort=price"]
+
+
+class Released:
+    """A gate, its guardd and a service behind it, of which all know the revision (None: nobody says one)."""
+
+    def __init__(self, tmp_path, nginx, options=()):
+        self.state = tmp_path / "state"
+        self.state.mkdir()
+        self.guardd = Guardd(self.state, options=options).start()
+        self.service = nginx(SERVICE.replace("NEW", ""), module=None, name="service")
+        self.gate = nginx(self.configuration("v1"), name="gate")
+        self.shop = Shop(91)
+        (self.state / "guardians" / "shop.yaml").write_text(GUARDIAN)
+
+    def configuration(self, revision):
+        text = GATE.replace("{state}", str(self.state)).replace("{back}", str(self.service.port))
+        return text.replace("guard shop;", f"guard shop; guard_revision {revision};" if revision else "guard shop;")
+
+    def learn(self, mode="block"):
+        drive(self.gate.port, self.shop.many(2400), clients=40)
+        self.guardd.wait_exchanges(2400)
+        wait_for(lambda: self.guardd.service().get("ready"), "the service to be ready")
+        guard(self.state, "mode", mode, "--service", "shop")
+        wait_for(lambda: self.guardd.service()["mode"] == mode, "the mode")
+        wait_in_force(self.guardd, self.gate, self.shop)
+
+    def release(self, revision):
+        self.service.reload(SERVICE.replace("NEW", ',"loyalty":{"points":7}'))
+        self.gate.reload(self.configuration(revision))
+
+    def get(self, target, headers=(), client=0):
+        exchanges = [self.shop.exchange("GET", target, headers)]
+        return drive(self.gate.port, exchanges * (client + 1), clients=client + 1)[-1]
+
+
+@pytest.fixture
+def released(tmp_path, nginx):
+    made = []
+
+    def make(*options):
+        made.append(Released(tmp_path, nginx, options))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.guardd.stop()
+
+
+def test_what_is_new_in_a_revision_is_not_blocked_and_all_else_is(released):
+    it = released()
+    it.learn()
+    assert it.guardd.service()["revision"] == {**it.guardd.service()["revision"], "text": "v1", "new_until_ms": 0}
+    wait_for(lambda: [it.get(target) for target in FRESH] == [403] * 3, "what is new to be blocked before the release")
+    # No client says which revision it meets.
+    for name in ("guard-revision", "x-guard-revision", "revision", "guard_revision"):
+        assert it.get(FRESH[0], [(name, "v2")]) == 403
+    assert it.get(FRESH[0] + "&revision=v2") == 403 and it.guardd.service()["revision"]["text"] == "v1"
+
+    it.release("v2")
+    # The first ones, before guardd can know of it.
+    assert [it.get(target) for target in FRESH] == [200] * 3
+    assert [it.get(KNOWN), it.get(LIKE)] == [403] * 2
+    wait_for(lambda: it.guardd.service()["revision"]["text"] == "v2", "guardd to see the revision")
+    wait_in_force(it.guardd, it.gate, it.shop)
+    mixed = [it.shop.exchange("GET", FRESH[i % 3]) if i % 2 else it.shop.benign() for i in range(240)]
+    assert set(drive(it.gate.port, mixed, clients=40)) == {200}
+    assert [it.get(KNOWN), it.get(LIKE)] == [403] * 2
+    assert it.guardd.service()["mode"] == "block" and it.guardd.service()["rolled_back_to"] == 0
+    text = guard(it.state, "status")
+    assert "revision v2, new for 360 min more" in text or "revision v2, new for 359 min more" in text
+    wait_for(lambda: "not blocked, as the revision is new" in guard(it.state, "alerts"), "the alerts of it")
+
+    # A restart of guardd neither begins it anew nor forgets it.
+    until = it.guardd.service()["revision"]["new_until_ms"]
+    it.guardd.stop()
+    it.guardd.start()
+    drive(it.gate.port, it.shop.many(60))
+    wait_for(lambda: it.guardd.service().get("revision"), "guardd to be back")
+    assert (it.guardd.service()["revision"]["text"], it.guardd.service()["revision"]["new_until_ms"]) == ("v2", until)
+
+
+def test_the_newness_of_a_revision_ends_by_itself(released):
+    it = released("--release-window", "5s")
+    it.learn()
+    it.release("v2")
+    number = iter(range(100000))
+
+    def unheard_of():
+        return it.get(f"/users?username=tom&never{next(number)}=1")
+    assert unheard_of() == 200
+    wait_for(lambda: it.guardd.service()["revision"]["text"] == "v2", "guardd to see the revision")
+    wait_for(lambda: unheard_of() == 403, "the end of it")
+    assert [unheard_of() for _ in range(3)] == [403] * 3
+    # Neither a reload nor the revision before begins it again.
+    wait_in_force(it.guardd, it.gate, it.shop)
+    it.gate.reload(it.configuration("v2"))
+    assert unheard_of() == 403
+    it.gate.reload(it.configuration("v1"))
+    assert unheard_of() == 403
+    records = [line for line in it.guardd.log().splitlines() if json.loads(line)["event"] == "revision-found"]
+    assert len(records) == 2
