@@ -74,6 +74,12 @@ static void print_bypass(const struct source *source, const char *service,
 static void print_revision(const struct document_node *service)
 {
     const struct document_node *revision = member_of(service, "revision");
+    const struct document_node *releases = member_of(service, "releases");
+    if (releases != NULL &&
+        (number_of(releases, "let_in") > 0 || number_of(releases, "waiting") > 0))
+        printf(
+            "  new elements that were blocked: %s let in as a release, %s waiting (guard review)\n",
+            text_of(releases, "let_in"), text_of(releases, "waiting"));
     if (revision == NULL)
         return;
     char text[128];

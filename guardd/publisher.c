@@ -120,11 +120,15 @@ static bool write_policy(struct services *services, struct service *service, uin
     if (state_path(path, services->state, "policies", service->name, ".policy") != GUARD_OK)
         return false;
     struct guard_policy_revision revisions[REVISIONS_KEPT];
+    struct guard_policy_release releases[GUARD_POLICY_RELEASES];
     struct guard_policy_cfg cfg = {.alloc = heap_alloc(),
                                    .generation = next_generation(services, service, path),
                                    .created_ms = now_ms,
                                    .revisions = revisions,
-                                   .revision_count = revisions_told(service, revisions)};
+                                   .revision_count = revisions_told(service, revisions),
+                                   .releases = releases,
+                                   .release_count =
+                                       releases_let_in(&service->releases, now_ms, releases)};
     const struct guard_model *model =
         service->rollback.model != NULL ? service->rollback.model : service->model;
     enum guard_rc rc = guard_policy_compile(&bytes, &len, model, &service->guardian, &cfg,

@@ -225,6 +225,28 @@ static void note_revision(const struct services *services, struct service *servi
               revision->until_ms > 0 ? ": its new elements aren't blocked for a while" : "");
 }
 
+/* Before the record is learned: tenured is who was there before. */
+static void note_novelty(const struct services *services, struct service *service,
+                         const struct guard_record_head *head)
+{
+    uint64_t client = 0;
+    if (!head->novel)
+        return;
+    uint64_t now_ms = clock_unix_ms();
+    if (!service->damaged && guard_pile_tenured(service->pile, &head->client, head->time_ms)) {
+        struct guard_span address = {head->client.address, head->client.address_len};
+        client = guard_checksum(guard_checksum(0, address), head->client.subject) | 1;
+    }
+    if (!releases_observe(&service->releases, head, client, now_ms, services->release_window_ms))
+        return;
+    service->urgent = true;
+    service->by_people = true; /* not what was learned */
+    log_event("info", "release-found", service->name,
+              "%u new elements are let in, %u are refused by the service",
+              releases_count(&service->releases, RELEASE_LET_IN, now_ms),
+              releases_count(&service->releases, RELEASE_REFUSED, now_ms));
+}
+
 void services_observe(struct services *services, uint64_t producer, uint64_t incarnation,
                       struct guard_span record)
 {
@@ -239,6 +261,7 @@ void services_observe(struct services *services, uint64_t producer, uint64_t inc
     if (service == NULL)
         return;
     note_revision(services, service, head.revision);
+    note_novelty(services, service, &head);
     breaker_observe(&service->breaker, &head, now_ms);
     clients_observe(services, service, record, head.time_ms);
     if (service->damaged || !service->guardian.learn ||

@@ -7,6 +7,7 @@
 #include "clients.h"
 #include "generations.h"
 #include "keys.h"
+#include "releases.h"
 #include "revisions.h"
 #include "store.h"
 
@@ -60,6 +61,7 @@ struct service {
     struct generations generations; /* in the store */
     struct breaker breaker;
     struct revisions revisions;
+    struct releases releases;
     struct guard_guardian guardian;
     struct guard_arena guardian_arena;
     uint64_t guardian_stamp;       /* of the file that was read; 0 = none */

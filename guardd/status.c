@@ -63,6 +63,12 @@ static void write_generations(struct json_writer *json, const struct service *se
 static void write_revision(struct json_writer *json, const struct service *service)
 {
     const struct revision *revision = revisions_newest(&service->revisions);
+    uint64_t now_ms = clock_unix_ms();
+    json_open(json, "releases", '{');
+    json_integer(json, "let_in", releases_count(&service->releases, RELEASE_LET_IN, now_ms));
+    json_integer(json, "waiting", releases_count(&service->releases, RELEASE_WAITING, now_ms));
+    json_integer(json, "refused", releases_count(&service->releases, RELEASE_REFUSED, now_ms));
+    json_close(json, '}');
     if (revision == NULL)
         return;
     json_open(json, "revision", '{');

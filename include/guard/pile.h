@@ -46,6 +46,13 @@ GUARD_API GUARD_MUST_USE enum guard_rc guard_pile_observe(struct guard_pile *pil
 GUARD_API uint64_t guard_pile_position(const struct guard_pile *pile, uint64_t producer,
                                        uint64_t incarnation);
 
+/* Whether the client, by an address prefix or subject of its own, was learned from in an epoch
+ * before that of the time: it was there before what began then. client: as a record's head has it.
+ */
+struct guard_client;
+GUARD_API bool guard_pile_tenured(const struct guard_pile *pile, const struct guard_client *client,
+                                  uint64_t time_ms);
+
 enum guard_merge { GUARD_MERGE_ADDED, GUARD_MERGE_CONTAINED, GUARD_MERGE_REPLACED };
 /* Adds other to into. CONTAINED: into held all of it already; REPLACED: other holds all of into,
  * which became a copy of it. Of two piles with the same intervals the one with the higher basis

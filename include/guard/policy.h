@@ -19,7 +19,12 @@ struct guard_policy_revision {
     uint64_t id;              /* guard_revision_id */
     uint64_t shadow_until_ms; /* Unix time; 0: what is new in it is no matter */
 };
-enum { GUARD_POLICY_REVISIONS = 4 };
+/* A new element (guard_verdict.novel_elements) that isn't blocked for its newness. */
+struct guard_policy_release {
+    uint64_t element; /* never 0 */
+    uint64_t until_ms;
+};
+enum { GUARD_POLICY_REVISIONS = 4, GUARD_POLICY_RELEASES = 64 };
 /* Of a text, never 0; 0 of an empty one: undeclared. */
 GUARD_API uint64_t guard_revision_id(struct guard_span revision);
 
@@ -36,6 +41,8 @@ struct guard_policy_cfg {
     /* Those that are known, the oldest first; the newest GUARD_POLICY_REVISIONS of them count. */
     const struct guard_policy_revision *revisions;
     uint32_t revision_count;
+    const struct guard_policy_release *releases; /* at most GUARD_POLICY_RELEASES */
+    uint32_t release_count;
 };
 
 /* Compiles and, with a secret key, signs. model may be NULL (configured criteria only). *out comes

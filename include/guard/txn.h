@@ -144,6 +144,8 @@ struct guard_record_head {
     enum guard_decision decision;
     bool novel;                 /* see verdict.h */
     struct guard_span revision; /* empty: undeclared */
+    uint32_t novel_count;       /* as of the verdict */
+    uint64_t novel_elements[GUARD_NOVEL_MAX];
     struct guard_client client; /* address reduced to its prefix */
 };
 /* GUARD_E_SYNTAX, GUARD_E_VERSION for anything but a record; checks only the head. */

@@ -90,7 +90,7 @@ struct guard_finding {
     bool configured;   /* violates a rule that a person wrote */
 };
 
-enum { GUARD_FINDINGS_MAX = 16 };
+enum { GUARD_FINDINGS_MAX = 16, GUARD_NOVEL_MAX = 4 };
 
 struct guard_verdict {
     enum guard_decision decision; /* what mode "block" does */
@@ -101,8 +101,13 @@ struct guard_verdict {
      * nothing of it reads like an attack: so a release looks. Of decision ALERT: it would block,
      * but the revision is new, and that is why it doesn't (guard_txn_shadow). */
     bool novel;
-    uint32_t finding_count; /* strongest first */
-    uint32_t finding_total; /* with those that didn't fit */
+    bool released; /* of decision ALERT: not for the revision, but because the policy lets these in
+                    */
+    uint32_t novel_count; /* 0 unless it is novel; of more the first ones */
+    uint64_t
+        novel_elements[GUARD_NOVEL_MAX]; /* which: a hash of each, the same wherever it comes */
+    uint32_t finding_count;              /* strongest first */
+    uint32_t finding_total;              /* with those that didn't fit */
     struct guard_finding findings[GUARD_FINDINGS_MAX];
 };
 

@@ -138,9 +138,8 @@ void gd_judge(struct gd_decision *decision, uint32_t mode)
     sort(decision->candidates, decision->candidate_count);
     score(decision);
     verdict->decision = conclude(decision);
-    verdict->novel = verdict->decision == GUARD_BLOCK && gd_is_novel(decision);
-    if (verdict->novel && decision->shadow)
-        verdict->decision = GUARD_ALERT;
+    if (verdict->decision == GUARD_BLOCK)
+        gd_judge_novel(decision);
     verdict->action = act(verdict->decision, mode);
     /* Nobody is told of it, and it is judged again. */
     if (decision->partial && verdict->action == GUARD_PASS)
@@ -160,7 +159,8 @@ static bool begin(struct gd_decision *decision, const struct gd_deciding *decidi
     struct guard_verdict *verdict = &decision->verdict;
     verdict->decision = verdict->action = GUARD_PASS;
     verdict->score = verdict->threshold = 0;
-    verdict->novel = false;
+    verdict->novel = verdict->released = false;
+    verdict->novel_count = 0;
     verdict->finding_count = verdict->finding_total = 0;
     decision->template_text = gd_span(NULL, 0);
     decision->policy = policy;

@@ -148,9 +148,10 @@ void gd_rules_fields(struct gd_decision *decision);
 uint16_t gd_score(const struct gd_candidate *candidates, uint32_t count, bool alike,
                   uint16_t threshold);
 
-/* novel.c: what would block is made of new elements only, and nothing reads like an attack. Only
- * asked of what blocks, after the candidates were sorted. */
-bool gd_is_novel(const struct gd_decision *decision);
+/* novel.c: whether what would block is made of new elements only, and nothing reads like an attack;
+ * then the verdict says so, and doesn't block what is let in. Only asked of what blocks, after the
+ * candidates were sorted. */
+void gd_judge_novel(struct gd_decision *decision);
 
 /* words.c: the classes of guard_class_is_syntax, as bits. */
 extern const uint64_t gd_syntax_classes;

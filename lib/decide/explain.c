@@ -325,7 +325,8 @@ size_t guard_explain(const struct guard_verdict *verdict, struct guard_span meth
         put_finding(&line, &verdict->findings[0]);
     }
     if (verdict->novel && verdict->decision == GUARD_ALERT)
-        gd_line_string(&line, "; not blocked, as the revision is new");
+        gd_line_string(&line, verdict->released ? "; not blocked, as many clients began it together"
+                                                : "; not blocked, as the revision is new");
     return gd_line_end(&line);
 }
 

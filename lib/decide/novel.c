@@ -93,7 +93,7 @@ static bool reads_like_attack(const struct gd_decision *decision)
     return false;
 }
 
-bool gd_is_novel(const struct gd_decision *decision)
+static bool is_novel(const struct gd_decision *decision)
 {
     struct gd_candidate rest[GD_CANDIDATES];
     uint32_t count = 0;
@@ -112,4 +112,91 @@ bool gd_is_novel(const struct gd_decision *decision)
     }
     return found && !reads_like_attack(decision) &&
            gd_score(rest, count, false, decision->verdict.threshold) < decision->verdict.threshold;
+}
+
+static uint64_t add_text(uint64_t hash, struct guard_span text)
+{
+    return guard_checksum(hash ^ text.len, text);
+}
+
+/* A new path is known by the first segment that leads nowhere. */
+static uint64_t add_path(uint64_t hash, const struct gd_profile *profile, uint32_t last)
+{
+    for (uint32_t i = 0; i <= last && i < profile->segment_count; i++)
+        hash = add_text(hash, profile->segments[i].text);
+    return hash;
+}
+
+static uint64_t add_name(uint64_t hash, const struct gd_decision *decision, uint32_t field)
+{
+    enum { DEPTH_MAX = 80 };
+    const struct gd_profile *profile = decision->profile;
+    for (uint32_t depth = 0; field != GD_NO_FIELD && depth < DEPTH_MAX; depth++) {
+        hash = add_text(hash, profile->fields[field].name);
+        field = profile->fields[field].parent;
+    }
+    return hash;
+}
+
+/* The same wherever and under whatever policy it comes. */
+static uint64_t element_of(const struct gd_decision *decision, const struct gd_candidate *candidate)
+{
+    const struct gd_profile *profile = decision->profile;
+    bool shared = candidate->location == GUARD_LOCATION_HEADER ||
+                  candidate->location == GUARD_LOCATION_COOKIE;
+    uint64_t hash = (uint64_t)candidate->rule << 16 | (uint64_t)candidate->location << 8 |
+                    (profile->answer ? 128 + profile->status / 100 : 0);
+    if (!shared && candidate->rule != GUARD_RULE_PATH)
+        hash = add_text(hash, decision->template_text);
+    if (!shared && candidate->rule == GUARD_RULE_NAME && !profile->answer)
+        hash = add_text(hash, profile->method);
+    if (candidate->rule == GUARD_RULE_PATH)
+        hash = add_path(hash, profile, candidate->detail);
+    else if (candidate->rule == GUARD_RULE_METHOD)
+        hash = add_text(hash, profile->method);
+    else if (candidate->field != GD_NO_FIELD)
+        hash = add_name(hash, decision, candidate->field);
+    return hash == 0 ? 1 : hash;
+}
+
+static bool is_released(const struct gd_decision *decision, uint64_t element)
+{
+    const struct guard_policy_release *releases = decision->policy->header->releases;
+    for (uint32_t i = 0; i < GUARD_POLICY_RELEASES && releases[i].element != 0; i++) {
+        if (releases[i].element == element)
+            return decision->profile->time_ms < releases[i].until_ms;
+    }
+    return false;
+}
+
+/* The elements that aren't let in stand first: of these guardd is to hear. */
+static void put_element(struct guard_verdict *verdict, uint64_t element, bool first)
+{
+    if (verdict->novel_count < GUARD_NOVEL_MAX)
+        verdict->novel_count++;
+    else if (!first)
+        return;
+    uint32_t at = first ? 0 : verdict->novel_count - 1;
+    memmove(&verdict->novel_elements[at + 1 < GUARD_NOVEL_MAX ? at + 1 : at],
+            &verdict->novel_elements[at],
+            (verdict->novel_count - 1 - at) * sizeof(verdict->novel_elements[0]));
+    verdict->novel_elements[at] = element;
+}
+
+void gd_judge_novel(struct gd_decision *decision)
+{
+    struct guard_verdict *verdict = &decision->verdict;
+    bool released = true;
+    verdict->novel = is_novel(decision);
+    for (uint32_t i = 0; verdict->novel && i < decision->candidate_count; i++) {
+        if (!is_new(decision, &decision->candidates[i]))
+            continue;
+        uint64_t element = element_of(decision, &decision->candidates[i]);
+        bool let_in = is_released(decision, element);
+        released = released && let_in;
+        put_element(verdict, element, !let_in);
+    }
+    verdict->released = verdict->novel && released && !decision->shadow;
+    if (verdict->novel && (decision->shadow || released))
+        verdict->decision = GUARD_ALERT;
 }

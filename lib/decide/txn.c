@@ -415,9 +415,20 @@ static bool both_novel(const struct guard_verdict *a, const struct guard_verdict
            (b->decision != GUARD_BLOCK || b->novel);
 }
 
+static void take_elements(struct guard_verdict *into, const struct guard_verdict *from)
+{
+    into->novel_count = from->novel_count;
+    memcpy(into->novel_elements, from->novel_elements,
+           from->novel_count * sizeof(from->novel_elements[0]));
+}
+
 static void add_part(struct guard_verdict *whole, const struct guard_verdict *part)
 {
     bool novel = both_novel(whole, part);
+    if (novel && part->novel && !whole->novel) {
+        whole->released = part->released;
+        take_elements(whole, part);
+    }
     if (outweighs(part, whole)) {
         whole->decision = part->decision;
         whole->score = part->score;
@@ -466,12 +477,17 @@ static void record_verdict(const struct guard_txn *txn, struct gd_profile *profi
         txn->late != NULL ? &txn->late->verdict : &passed};
     struct guard_verdict whole = {.decision = GUARD_PASS};
     for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+        if (parts[i]->novel && whole.novel_count == 0)
+            take_elements(&whole, parts[i]);
         whole.novel = both_novel(&whole, parts[i]);
         if (parts[i]->decision > whole.decision)
             whole.decision = parts[i]->decision;
     }
     profile->decision = whole.decision;
     profile->novel = whole.novel;
+    profile->novel_count = whole.novel ? whole.novel_count : 0;
+    memcpy(profile->novel_elements, whole.novel_elements,
+           profile->novel_count * sizeof(whole.novel_elements[0]));
 }
 
 enum guard_rc guard_txn_record(struct guard_txn *txn, uint8_t *out, size_t cap, size_t *len)

@@ -240,6 +240,21 @@ static bool tenured(const struct gd_touch *touch, const struct gd_profile *profi
     return client != NULL && (client->epochs & ~touch->epoch_bit) != 0;
 }
 
+bool guard_pile_tenured(const struct guard_pile *pile, const struct guard_client *client,
+                        uint64_t time_ms)
+{
+    if (client->unit != GUARD_UNIT_PREFIX && client->unit != GUARD_UNIT_SUBJECT)
+        return false;
+    uint32_t at;
+    const struct gd_cell *cell = gd_tree_find(pile->tree.root, GD_KIND_CLIENT,
+                                              gd_policy_client(pile->client_key, client), &at);
+    if (!pile->keyed || cell == NULL)
+        return false;
+    struct gd_epoch epoch = gd_epoch_of(&pile->epochs, pile->tree.root, time_ms);
+    uint32_t index = gd_epochs_find(&pile->epochs, &epoch);
+    return index >= GD_EPOCHS_MAX || (cell->epochs & ~(UINT32_C(1) << index)) != 0;
+}
+
 /* What the service refused teaches nothing of requests. What a policy would have blocked, though
  * the mode let it pass, teaches when a tenured client sent it: else the first policy, which can't
  * know what is rare, would keep it unknown for ever. */

@@ -112,6 +112,8 @@ static void revisions_fill(struct gd_policy_header *header, const struct guard_p
         cfg->revision_count < GUARD_POLICY_REVISIONS ? cfg->revision_count : GUARD_POLICY_REVISIONS;
     for (uint32_t i = 0; i < count; i++)
         header->revisions[i] = cfg->revisions[cfg->revision_count - count + i];
+    for (uint32_t i = 0; i < cfg->release_count && i < GUARD_POLICY_RELEASES; i++)
+        header->releases[i] = cfg->releases[i];
 }
 
 static void header_fill(struct gd_policy_header *header, struct gd_plan *plan,

@@ -94,6 +94,7 @@ struct gd_policy_header {
     uint16_t threshold_alike;      /* of scores of requests that read like attacks */
     uint16_t reserved_end;
     struct guard_policy_revision revisions[GUARD_POLICY_REVISIONS]; /* id 0: none */
+    struct guard_policy_release releases[GUARD_POLICY_RELEASES];    /* element 0: none */
 };
 
 enum gd_policy_node_flag {
@@ -215,7 +216,7 @@ struct gd_policy_slot {
 /* Kinds of names in the table: a location for a field of an endpoint or of the service, or: */
 enum { GD_KEY_MEMBER = 16, GD_KEY_NODE = 17 };
 
-_Static_assert(sizeof(struct gd_policy_header) == 504, "layout");
+_Static_assert(sizeof(struct gd_policy_header) == 504 + 16 * GUARD_POLICY_RELEASES, "layout");
 _Static_assert(GUARD_LEAK_COUNT <= 16, "leaks");
 _Static_assert(sizeof(struct gd_policy_node) == 48, "layout");
 _Static_assert(sizeof(struct gd_policy_endpoint) == 272, "layout");

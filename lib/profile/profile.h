@@ -86,7 +86,9 @@ struct gd_profile {
     uint32_t depth;                        /* of JSON */
     uint64_t faults[GUARD_LOCATION_COUNT]; /* bit per enum guard_fault, by location */
     enum guard_decision decision;
-    bool novel;                 /* see guard/verdict.h */
+    bool novel; /* see guard/verdict.h */
+    uint32_t novel_count;
+    uint64_t novel_elements[GUARD_NOVEL_MAX];
     struct guard_span revision; /* <= GUARD_REVISION_MAX bytes; empty: undeclared */
     uint32_t segment_count;
     struct gd_segment *segments; /* GD_SEGMENTS_MAX */

@@ -289,7 +289,8 @@ static size_t head_bound(const struct gd_profile *profile)
 {
     enum { NUMBERS = 192 }; /* all integers, the client and the faults at their longest */
     size_t bound =
-        NUMBERS + (profile->service.len < GD_SERVICE_MAX ? profile->service.len : GD_SERVICE_MAX) +
+        NUMBERS + (profile->novel ? 1 + 8 * (size_t)GUARD_NOVEL_MAX : 0) +
+        (profile->service.len < GD_SERVICE_MAX ? profile->service.len : GD_SERVICE_MAX) +
         GD_METHOD_MAX + profile->revision.len +
         (profile->media_type.len < GD_MEDIA_MAX ? profile->media_type.len : GD_MEDIA_MAX);
     for (uint32_t i = 0; i < profile->segment_count && i < GD_SEGMENTS_MAX; i++)
@@ -352,6 +353,14 @@ static uint8_t *put_response(uint8_t *at, const uint8_t *end, const struct gd_pr
     return put_counted(at, end, response, readings, flags);
 }
 
+static uint8_t *put_elements(uint8_t *at, const struct gd_profile *profile)
+{
+    *at++ = (uint8_t)profile->novel_count;
+    for (uint32_t i = 0; i < profile->novel_count; i++)
+        at = put_u64(at, profile->novel_elements[i]);
+    return at;
+}
+
 enum guard_rc gd_record_encode(const struct gd_profile *profile, uint8_t *out, size_t cap,
                                size_t *len)
 {
@@ -373,6 +382,8 @@ enum guard_rc gd_record_encode(const struct gd_profile *profile, uint8_t *out, s
     at = put_string(at, profile->service, GD_SERVICE_MAX);
     if (released)
         at = put_string(at, profile->revision, GUARD_REVISION_MAX);
+    if (profile->novel)
+        at = put_elements(at, profile);
     at = put_string(at, profile->method, GD_METHOD_MAX);
     at = put_varint(at, profile->time_ms);
     at = put_varint(at, profile->status);
@@ -419,6 +430,17 @@ static uint32_t get_u32(struct gd_reader *reader)
     return (uint32_t)value;
 }
 
+static void get_elements(struct gd_reader *reader, struct guard_record_head *out)
+{
+    out->novel_count = out->novel ? gd_get_u8(reader) : 0;
+    if (out->novel_count > GUARD_NOVEL_MAX) {
+        reader->failed = true;
+        out->novel_count = 0;
+    }
+    for (uint32_t i = 0; i < out->novel_count; i++)
+        out->novel_elements[i] = gd_get_u64(reader);
+}
+
 enum guard_rc gd_record_head(struct gd_reader *reader, uint8_t *flags,
                              struct guard_record_head *out)
 {
@@ -436,6 +458,7 @@ enum guard_rc gd_record_head(struct gd_reader *reader, uint8_t *flags,
     out->novel = released && (decision & GD_RECORD_NOVEL) != 0;
     if (released)
         decision &= (uint8_t) ~(unsigned)GD_RECORD_NOVEL;
+    get_elements(reader, out);
     out->method = gd_get_string(reader, GD_METHOD_MAX);
     out->time_ms = gd_get_varint(reader);
     out->status = get_u32(reader);

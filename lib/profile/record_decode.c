@@ -367,6 +367,8 @@ enum guard_rc gd_record_decode(struct guard_span record, struct guard_arena *are
         .outbound = (flags & GD_RECORD_OUTBOUND) != 0,
         .unseen = (flags & GD_RECORD_UNSEEN) != 0,
     };
+    out->novel_count = head.novel_count;
+    memcpy(out->novel_elements, head.novel_elements, head.novel_count * sizeof(uint64_t));
     out->version = get_u32(&reader);
     GUARD_TRY(get_message(&reader, out));
     GUARD_TRY(get_segments(&reader, arena, out));

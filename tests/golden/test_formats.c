@@ -71,6 +71,23 @@ static void record(const char *name, const char *target, const char *const *head
     exchange_fini(&exchange);
 }
 
+/* Of a new revision, with what nobody used before. */
+static void revision(const char *name)
+{
+    uint8_t bytes[GUARD_RECORD_MAX];
+    size_t len = 0;
+    struct exchange exchange;
+    struct gd_profile *profile = exchange_run(&exchange, "GET", "/a?new=1", NULL, NULL, NULL);
+    profile->revision = text("v2-7f3a");
+    profile->decision = GUARD_ALERT;
+    profile->novel = true;
+    profile->novel_count = 1;
+    profile->novel_elements[0] = UINT64_C(0x1122334455667788);
+    assert_int_equal(gd_record_encode(profile, bytes, sizeof(bytes), &len), GUARD_OK);
+    agree(name, gd_span(bytes, len));
+    exchange_fini(&exchange);
+}
+
 static void records(void)
 {
     static const char *const headers[] = {"Host: shop.test", "Accept: text/html;q=0.8, */*",
@@ -85,6 +102,7 @@ static void records(void)
            "a!b\"c#d$e%f&g'h(i)j*k+l,m:n;o<p=q>r?s@t[u\\v]w^x_y`z{0|1}2~", GUARD_RECORD_MAX);
     record("record/record-cut", "/a?one=1&two=2&three=3&four=4&five=5", headers, NULL, NULL, 250);
     outbound("record/record-outbound");
+    revision("record/record-revision");
     agree("record/record-head", gd_span("G\2\0\0", 4));
     agree("record/record-version", gd_span("G\3", 2));
 }

@@ -10,13 +10,14 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 from conftest import wait_for  # noqa: E402
-from test_guardd import GATE, Guardd, drive, guard, wait_in_force  # noqa: E402
+from test_guardd import GATE, Client, Guardd, drive, guard, wait_in_force  # noqa: E402
 from traffic import Shop  # noqa: E402
 
 GUARDIAN = "apiVersion: guard/v1alpha1\nkind: Guardian\nservice: shop\ncontrol: {mode: alert, falseAlarmBudget: 0.01}\n"
 SERVICE = """
     server {
         listen 127.0.0.1:{port} backlog=1024;
+        location = /gone { return 404; }
         location / { default_type application/json; return 200 '{"ok":true,"items":[1,2,3]NEW}'; }
     }"""
 KNOWN = "/users?username=tom%27%20or%20%271%27=%271"  # an injection where the parameter is known
@@ -53,8 +54,19 @@ class Released:
         self.gate.reload(self.configuration(revision))
 
     def get(self, target, headers=(), client=0):
-        exchanges = [self.shop.exchange("GET", target, headers)]
-        return drive(self.gate.port, exchanges * (client + 1), clients=client + 1)[-1]
+        return self.each([client], target, headers)[0]
+
+    def each(self, clients, target, headers=()):
+        """The target once from each of these clients, by the numbers that drive() gives them."""
+        statuses = []
+        for client in clients:
+            connection = Client(self.gate.port, f"127.0.{client + 1}.1")
+            statuses.append(connection.send(self.shop.exchange("GET", target, headers)))
+            connection.close()
+        return statuses
+
+    def releases(self):
+        return self.guardd.service()["releases"]
 
 
 @pytest.fixture
@@ -123,3 +135,38 @@ def test_the_newness_of_a_revision_ends_by_itself(released):
     assert unheard_of() == 403
     records = [line for line in it.guardd.log().splitlines() if json.loads(line)["event"] == "revision-found"]
     assert len(records) == 2
+
+
+def test_what_many_tenured_clients_begin_is_a_release_though_nobody_declares_one(released):
+    it = released()
+    it.gate.reload(it.configuration(None))
+    it.learn()
+    wait_for(lambda: it.get(FRESH[0]) == 403, "what is new to be blocked")
+    # Any number of clients that weren't there before: no release.
+    assert set(it.each(range(60, 90), "/botnet?code=7")) == {403}
+    # Who was there, but with what reads like an attack; and too few with what doesn't.
+    assert set(it.each(range(20), LIKE)) == {403}
+    assert set(it.each(range(5), "/users?username=tom&few=1")) == {403}
+    wait_for(lambda: it.releases()["waiting"] >= 3, "guardd to have seen all of it")
+    assert it.releases() == {"let_in": 0, "waiting": 3, "refused": 0}
+
+    assert set(it.each(range(8), FRESH[0])) == {403}
+    wait_for(lambda: it.releases()["let_in"] == 1, "the release to be found")
+    wait_for(lambda: it.get(FRESH[0]) == 200, "it to be let in")
+    assert set(it.each(range(60, 70), FRESH[0])) == {200}
+    assert set(it.each(range(60, 70), "/botnet?code=7")) == {403}
+    assert [it.get(target) for target in (KNOWN, LIKE, FRESH[0] + "&sort=price", FRESH[1])] == [403] * 4
+    assert "1 let in as a release" in guard(it.state, "status")
+    wait_for(lambda: "not blocked, as many clients began it together" in guard(it.state, "alerts"), "the alert of it")
+
+    # What the service refuses is no release.
+    assert set(it.each(range(10), "/gone")) == {403}
+    wait_for(lambda: it.releases()["let_in"] == 2, "the second one to be found")
+    wait_for(lambda: it.get("/gone") == 404, "it to be let in")
+
+    def refused():
+        it.each(range(10), "/gone")
+        return it.releases() == {**it.releases(), "let_in": 1, "refused": 1}
+    wait_for(refused, "guardd to see that the service refuses it")
+    wait_for(lambda: it.get("/gone") == 403, "it to be blocked again")
+    assert set(it.each(range(20), "/gone")) == {403} and it.get(FRESH[0]) == 200

@@ -168,6 +168,43 @@ static void test_told(void **state)
     done();
 }
 
+/* Each new element by itself: when all of them are let in the request is, and only then. */
+static void test_released(void **state)
+{
+    (void)state;
+    static struct guard_policy_release releases[2];
+    const char *const two = "/search?username=tom&coupon=summer26&sort2=price";
+    world_init(&world);
+    const struct guard_verdict *verdict = ask("GET", two, NULL, false);
+    assert_int_equal(verdict->novel_count, 2);
+    uint64_t elements[2] = {verdict->novel_elements[0], verdict->novel_elements[1]};
+    assert_int_not_equal(elements[0], elements[1]);
+    done();
+    /* The same whatever its value is. */
+    verdict = ask("GET", "/search?username=ada&coupon=winter", NULL, false);
+    assert_int_equal(verdict->novel_count, 1);
+    uint64_t coupon = verdict->novel_elements[0];
+    assert_true(coupon == elements[0] || coupon == elements[1]);
+    done();
+    releases[0] = (struct guard_policy_release){coupon, 1000};
+    world.cfg.releases = releases;
+    world.cfg.release_count = 1;
+    verdict = ask("GET", "/search?username=tom&coupon=x", NULL, false);
+    assert_true(verdict->novel && verdict->released);
+    assert_int_equal(verdict->decision, GUARD_ALERT);
+    done();
+    verdict = ask("GET", two, NULL, false);
+    assert_int_equal(verdict->decision, GUARD_BLOCK);
+    assert_int_not_equal(verdict->novel_elements[0],
+                         coupon); /* that which isn't let in is told first */
+    done();
+    check("GET", "/search?username=tom%20or%201=1&coupon=x", NULL, false);
+    check("GET", "/search?username=tom&coupon=%27%20or%20%271%27=%271", NULL, false);
+    check("GET", "/users/7?coupon=x", NULL, true); /* another endpoint */
+    releases[0].until_ms = 0;
+    check("GET", "/search?username=tom&coupon=x", NULL, true);
+}
+
 /* What a policy knows of revisions: of more than it holds the newest. */
 static void test_revisions(void **state)
 {
@@ -205,6 +242,7 @@ int main(void)
         cmocka_unit_test(test_responses),
         cmocka_unit_test(test_told),
         cmocka_unit_test(test_revisions),
+        cmocka_unit_test(test_released),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
