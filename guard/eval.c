@@ -21,7 +21,8 @@ enum {
     OPTION_MODULE,
     OPTION_FORMAT,
     OPTION_SVG,
-    OPTION_SEED
+    OPTION_SEED,
+    OPTION_RELEASE
 };
 
 static const struct option_spec options[] = {
@@ -37,6 +38,7 @@ static const struct option_spec options[] = {
     {"format", "text|json", "for people or for programs (default text)"},
     {"svg", "DIR", "write plots there"},
     {"seed", "N", "of what is drawn at random (default 1)"},
+    {"release", "N", "drift: after N exchanges each request gets a parameter that was never there"},
     {NULL, NULL, NULL},
 };
 
@@ -132,6 +134,7 @@ static bool parse(struct eval_job *job, const struct arguments *arguments, bool 
         parse_number("support", values[OPTION_SUPPORT], 1, 4, &support) &&
         parse_number("learn", values[OPTION_LEARN], 1, UINT64_MAX, &job->settings.learn_max) &&
         parse_number("seed", values[OPTION_SEED], 0, UINT64_MAX, &job->seed) &&
+        parse_number("release", values[OPTION_RELEASE], 1, UINT64_MAX, &job->release) &&
         parse_baseline(job, values[OPTION_BASELINE], modsecurity);
     job->settings.support = (uint32_t)support;
     return good;

@@ -12,12 +12,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { WINDOW = 500, ATTACKS_PER_WINDOW = 50 };
+enum { WINDOW = 500, ATTACKS_PER_WINDOW = 50, TARGET_MAX = 64 * 1024 };
+/* As guardd's. */
+static const uint64_t release_window_ms = UINT64_C(6) * 3600 * 1000;
 
 struct window {
     uint64_t learned;
     struct eval_share benign;
-    struct eval_share attacks; /* of one client */
+    struct eval_share attacks;          /* of one client */
+    struct eval_share declared;         /* benign ones, were the release declared */
+    struct eval_share declared_attacks; /* with the new parameter, too */
+    uint32_t elements;                  /* trusted */
 };
 
 struct drifting {
@@ -29,8 +34,41 @@ struct drifting {
     struct window windows[EVAL_SERVICES_MAX][EVAL_PLOT_POINTS_MAX];
     int counts[EVAL_SERVICES_MAX];
     struct eval_share current[EVAL_SERVICES_MAX];
+    struct eval_share declared[EVAL_SERVICES_MAX];
+    uint64_t new_until_ms[EVAL_SERVICES_MAX]; /* of the release; 0: there was none yet */
+    char target[TARGET_MAX];
     int services;
 };
+
+/* What the new front end sends. */
+static void add_parameter(struct drifting *drifting, uint64_t number,
+                          struct guard_exchange *exchange)
+{
+    static const char *const values[] = {"spring", "summer", "autumn", "winter"};
+    bool query = memchr(exchange->target.ptr, '?', exchange->target.len) != NULL;
+    int len = snprintf(drifting->target, sizeof(drifting->target), "%.*s%ccampaign=%s",
+                       (int)exchange->target.len, (const char *)exchange->target.ptr,
+                       query ? '&' : '?', values[number % 4]);
+    if (exchange->target.len < TARGET_MAX / 2 && len > 0 && len < TARGET_MAX)
+        exchange->target = (struct guard_span){(const uint8_t *)drifting->target, (size_t)len};
+}
+
+static bool is_released(const struct drifting *drifting, const struct eval_service *service)
+{
+    return drifting->job->release > 0 && service->trained >= drifting->job->release;
+}
+
+static void release(void *ctx, struct eval_run *run, struct eval_service *service,
+                    struct guard_exchange *exchange)
+{
+    struct drifting *drifting = ctx;
+    int at = eval_service_index(run, service);
+    if (!is_released(drifting, service))
+        return;
+    if (drifting->new_until_ms[at] == 0)
+        drifting->new_until_ms[at] = exchange->time_ms + release_window_ms;
+    add_parameter(drifting, service->trained, exchange);
+}
 
 static bool blocked(struct drifting *drifting, const struct eval_run *run,
                     const struct eval_service *service, const struct guard_exchange *exchange)
@@ -41,18 +79,36 @@ static bool blocked(struct drifting *drifting, const struct eval_run *run,
     return verdict != NULL && verdict->decision == GUARD_BLOCK;
 }
 
+/* As a gate that knows of the release judges it, while that is new. */
+static bool blocked_declared(struct drifting *drifting, const struct eval_run *run,
+                             const struct eval_service *service,
+                             const struct guard_exchange *exchange)
+{
+    uint64_t until_ms = drifting->new_until_ms[eval_service_index(run, service)];
+    drifting->room.shadow = exchange->time_ms < until_ms;
+    bool result = blocked(drifting, run, service, exchange);
+    drifting->room.shadow = false;
+    return result;
+}
+
 static bool try_attacks(struct drifting *drifting, const struct eval_run *run,
                         const struct eval_service *service, int at,
-                        const struct guard_exchange *when, struct eval_share *share)
+                        const struct guard_exchange *when, struct window *window)
 {
+    bool released = is_released(drifting, service);
     struct eval_attacks *attacks = drifting->attacks;
     for (int i = 0; i < ATTACKS_PER_WINDOW && attacks->count[at] > 0; i++) {
         struct guard_exchange exchange;
         int index = (int)(eval_random(&attacks->state) % (uint64_t)attacks->count[at]);
         if (!eval_attacks_read(attacks, at, index, 0, when, &exchange))
             return false;
-        share->of++;
-        share->hits += blocked(drifting, run, service, &exchange);
+        window->attacks.of++;
+        window->attacks.hits += blocked(drifting, run, service, &exchange);
+        if (!released)
+            continue;
+        add_parameter(drifting, (uint64_t)i, &exchange);
+        window->declared_attacks.of++;
+        window->declared_attacks.hits += blocked_declared(drifting, run, service, &exchange);
     }
     return true;
 }
@@ -62,11 +118,14 @@ static bool close_window(struct drifting *drifting, struct eval_run *run,
 {
     if (drifting->current[at].of > 0 && drifting->counts[at] < EVAL_PLOT_POINTS_MAX) {
         struct window *window = &drifting->windows[at][drifting->counts[at]++];
-        *window = (struct window){.learned = service->trained, .benign = drifting->current[at]};
-        if (!try_attacks(drifting, run, service, at, when, &window->attacks))
+        *window = (struct window){.learned = service->trained,
+                                  .benign = drifting->current[at],
+                                  .declared = drifting->declared[at],
+                                  .elements = service->elements};
+        if (!try_attacks(drifting, run, service, at, when, window))
             return false;
     }
-    drifting->current[at] = (struct eval_share){0, 0};
+    drifting->current[at] = drifting->declared[at] = (struct eval_share){0, 0};
     return eval_service_compile(run, service);
 }
 
@@ -83,6 +142,10 @@ static bool before_learning(void *ctx, struct eval_run *run, struct eval_service
     if (service->policies[run->shipped] != NULL) {
         drifting->current[at].of++;
         drifting->current[at].hits += blocked(drifting, run, service, exchange);
+        if (is_released(drifting, service)) {
+            drifting->declared[at].of++;
+            drifting->declared[at].hits += blocked_declared(drifting, run, service, exchange);
+        }
     }
     return true;
 }
@@ -104,6 +167,12 @@ static void write_json(void *ctx, struct json_writer *json)
             json_integer(json, "blocked", (int64_t)window->benign.hits);
             json_number(json, "fpr", eval_rate(window->benign));
             json_number(json, "tpr", eval_rate(window->attacks));
+            json_integer(json, "elements", window->elements);
+            if (window->declared.of > 0) {
+                json_integer(json, "declared_blocked", (int64_t)window->declared.hits);
+                json_number(json, "declared_fpr", eval_rate(window->declared));
+                json_number(json, "declared_tpr", eval_rate(window->declared_attacks));
+            }
             json_close(json, '}');
         }
         json_close(json, ']');
@@ -116,16 +185,21 @@ static void print_text(const struct drifting *drifting)
 {
     char alpha[16];
     printf("%s: learning goes on while it judges, %d exchanges a window (alpha %s)\n"
-           "  %-28s %10s %10s %8s %12s\n",
+           "  %-28s %10s %9s %10s %8s %12s%s\n",
            drifting->set->name, WINDOW,
            eval_alpha_text(eval_headline(&drifting->job->settings), alpha), "service", "learned",
-           "blocked", "FPR, %", "attacks, %");
+           "elements", "blocked", "FPR, %", "attacks, %",
+           drifting->job->release > 0 ? "   declared: blocked, attacks, %" : "");
     for (int i = 0; i < drifting->services; i++) {
         for (int k = 0; k < drifting->counts[i]; k++) {
             const struct window *window = &drifting->windows[i][k];
-            printf("  %-28s %10" PRIu64 " %10" PRIu64 " %8.2f %12.2f\n", drifting->names[i],
-                   window->learned, window->benign.hits, 100 * eval_rate(window->benign),
-                   100 * eval_rate(window->attacks));
+            printf("  %-28s %10" PRIu64 " %9" PRIu32 " %10" PRIu64 " %8.2f %12.2f",
+                   drifting->names[i], window->learned, window->elements, window->benign.hits,
+                   100 * eval_rate(window->benign), 100 * eval_rate(window->attacks));
+            if (window->declared.of > 0)
+                printf(" %19" PRIu64 " %10.2f", window->declared.hits,
+                       100 * eval_rate(window->declared_attacks));
+            printf("\n");
         }
     }
 }
@@ -165,6 +239,7 @@ static bool follow(struct drifting *drifting)
         return false;
     bool good = eval_run_open(&run, &settings, drifting->set);
     run.learning_fn = before_learning;
+    run.changing_fn = release;
     run.ctx = drifting;
     good = good && eval_run_learn(&run, drifting->set->name);
     eval_run_close(&run);

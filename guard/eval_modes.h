@@ -11,6 +11,7 @@ struct eval_job {
     bool json;
     const char *svg; /* folder for plots, or NULL */
     uint64_t seed;
+    uint64_t release; /* exchanges of a service before a made release of it; 0: none */
     const char *modsecurity_skipped;
 };
 

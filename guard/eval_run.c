@@ -230,9 +230,12 @@ static bool take_training(void *ctx, const struct guard_exchange *exchange,
         *seen = 1;
     if (service->minmax != NULL)
         eval_minmax_learn(service->minmax, exchange, &run->scratch);
-    if (run->learning_fn != NULL && !run->learning_fn(run->ctx, run, service, exchange))
+    struct guard_exchange changed = *exchange;
+    if (run->changing_fn != NULL)
+        run->changing_fn(run->ctx, run, service, &changed);
+    if (run->learning_fn != NULL && !run->learning_fn(run->ctx, run, service, &changed))
         return false;
-    return observe(run, service, exchange, place);
+    return observe(run, service, &changed, place);
 }
 
 static bool read_files(struct eval_run *run, bool learn, const char *label,
@@ -317,6 +320,7 @@ bool eval_service_compile(struct eval_run *run, struct eval_service *service)
     drop_policies(service);
     service->ready = model->ready;
     service->endpoints = model->endpoint_count;
+    service->elements = guard_model_elements(model);
     bool good = compile(run, service, model);
     guard_model_free(model);
     return good;

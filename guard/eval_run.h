@@ -66,6 +66,7 @@ struct eval_service {
     uint64_t unlearned; /* refused by the pile: replays */
     bool ready;
     uint32_t endpoints;
+    uint32_t elements; /* trusted: guard_model_elements */
     size_t pile_bytes;
     size_t policy_bytes;
     struct guard_policy *policies[EVAL_DETECTORS_MAX];
@@ -120,6 +121,9 @@ struct eval_run {
     /* Before each exchange is learned; returns false to stop. */
     bool (*learning_fn)(void *ctx, struct eval_run *run, struct eval_service *service,
                         const struct guard_exchange *exchange);
+    /* Before that: what is learned may be changed. May be NULL. */
+    void (*changing_fn)(void *ctx, struct eval_run *run, struct eval_service *service,
+                        struct guard_exchange *exchange);
     void *ctx;
 };
 

@@ -92,6 +92,14 @@ static void print_revision(const struct document_node *service)
     printf("\n");
 }
 
+static void print_growth(const struct document_node *service)
+{
+    const struct document_node *growth = member_of(service, "growth");
+    if (growth != NULL && number_of(growth, "held") > 0)
+        printf("  GROWTH HELD: %s new elements are trusted, %s more wait: much at once\n",
+               text_of(growth, "grown"), text_of(growth, "held"));
+}
+
 static void print_service(const struct source *source, const struct document_node *service,
                           struct guard_arena *arena)
 {
@@ -109,6 +117,7 @@ static void print_service(const struct source *source, const struct document_nod
     if (text_of(service, "review_error")[0] != '\0')
         printf("  Review refused: %s\n", text_of(service, "review_error"));
     print_revision(service);
+    print_growth(service);
     print_bypass(source, name, arena);
     const struct document_node *endpoints = member_of(service, "endpoints");
     for (const struct document_node *node = endpoints != NULL ? endpoints->first : NULL;

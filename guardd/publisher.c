@@ -33,7 +33,8 @@ static bool learning_due(const struct service *service, uint64_t exchanges, uint
            now_ms - service->learned_ms >= (pause > LEARN_MIN_MS ? pause : LEARN_MIN_MS);
 }
 
-static bool learn(struct service *service, const struct guard_pile_stats *stats, uint64_t now_ms)
+static bool learn(struct services *services, struct service *service,
+                  const struct guard_pile_stats *stats, uint64_t now_ms)
 {
     struct guard_review review = service_review(service);
     struct guard_learn_cfg cfg = {
@@ -50,8 +51,7 @@ static bool learn(struct service *service, const struct guard_pile_stats *stats,
         return false;
     }
     service->learn_cost_ms = clock_unix_ms() - now_ms;
-    guard_model_free(service->model);
-    service->model = model;
+    service_take_model(services, service, model, now_ms);
     return true;
 }
 
@@ -217,7 +217,7 @@ void services_publish(struct services *services, uint64_t now_ms)
             continue;
         guard_pile_stats(service->pile, &stats);
         if ((service->model == NULL || learning_due(service, stats.exchanges, now_ms)) &&
-            !learn(service, &stats, now_ms))
+            !learn(services, service, &stats, now_ms))
             continue;
         if (publication_due(service, now_ms))
             publish(services, service, now_ms);

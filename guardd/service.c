@@ -19,6 +19,7 @@ static void service_free(struct service *service)
 {
     guard_pile_free(service->pile);
     guard_model_free(service->model);
+    guard_model_free(service->parent);
     guard_model_free(service->rollback.model);
     free(service->snapshot.bytes);
     guard_arena_reset(&service->guardian_arena);

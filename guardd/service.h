@@ -43,7 +43,12 @@ struct service {
     uint8_t key[GUARD_KEY_BYTES];
     struct guard_pile *pile;
     struct guard_model *model; /* of the last learning; NULL before */
-    uint64_t generation;       /* of the last published policy; 0 = none */
+    struct guard_model
+        *parent;        /* what was trusted some hours ago: bounds growth; NULL: nothing was */
+    uint64_t parent_ms; /* since when it does */
+    bool parent_recalled;
+    struct guard_growth growth; /* of model; its spans are the model's */
+    uint64_t generation;        /* of the last published policy; 0 = none */
     uint64_t published_ms;
     uint64_t learned_ms;
     uint64_t learn_cost_ms;
@@ -113,6 +118,9 @@ void services_watch_rollbacks(struct services *services, uint64_t now_ms);
 GUARD_MUST_USE enum guard_rc service_model_of(struct services *services, struct service *service,
                                               uint64_t generation, struct guard_model **out,
                                               struct guard_err *err);
+/* growth.c: the model becomes that of the service; of what is new in it too much is held. */
+void service_take_model(struct services *services, struct service *service,
+                        struct guard_model *model, uint64_t now_ms);
 /* What a file's state is told apart by; never 0. */
 uint64_t file_stamp(const struct stat *info);
 /* Learns and publishes what is due. */

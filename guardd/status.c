@@ -45,6 +45,30 @@ static void write_model(struct json_writer *json, const struct guard_model *mode
     json_integer(json, "endpoint_count", model->endpoint_count);
 }
 
+static void write_growth(struct json_writer *json, const struct service *service)
+{
+    const struct guard_growth *growth = &service->growth;
+    json_open(json, "growth", '{');
+    json_integer(json, "trusted", guard_model_elements(service->model));
+    json_integer(json, "grown", growth->grown);
+    json_integer(json, "held", growth->held);
+    json_open(json, "first_held", '[');
+    for (uint32_t i = 0; i < growth->held && i < GUARD_GROWTH_SHOWN; i++) {
+        char id[GUARD_REVIEW_ID_CHARS + 1];
+        const struct guard_review_element *element = &growth->first[i];
+        guard_review_id(id, service->name, element);
+        json_open(json, NULL, '{');
+        json_text(json, "id", id);
+        json_text(json, "kind", guard_review_kind_name(element->kind));
+        json_string(json, "method", element->method);
+        json_string(json, "template", element->template_text);
+        json_string(json, "name", element->name);
+        json_close(json, '}');
+    }
+    json_close(json, ']');
+    json_close(json, '}');
+}
+
 static void write_generations(struct json_writer *json, const struct service *service)
 {
     json_open(json, "generations", '[');
@@ -110,6 +134,7 @@ void status_service(struct json_writer *json, const struct service *service)
     write_review(json, service);
     write_generations(json, service);
     if (service->model != NULL) {
+        write_growth(json, service);
         write_model(json, service->model);
     } else {
         json_bool(json, "ready", false);

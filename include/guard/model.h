@@ -148,6 +148,26 @@ GUARD_API GUARD_MUST_USE enum guard_rc guard_learn(struct guard_model **out,
                                                    struct guard_pile *pile,
                                                    const struct guard_learn_cfg *cfg,
                                                    struct guard_err *err);
+/* How much of what is trusted may be new against an earlier model of the service; more than that
+ * stays pending, seen and never blocking alone: */
+enum {
+    GUARD_GROWTH_LEAST = 16,          /* endpoints, fields, characters, likenesses; or */
+    GUARD_GROWTH_SHARE = 5,           /* one in so many of what the earlier one trusts; */
+    GUARD_GROWTH_ENDPOINT_LEAST = 12, /* of these of one endpoint or response; or */
+    GUARD_GROWTH_ENDPOINT_SHARE = 2,  /* one in so many of its own */
+    GUARD_GROWTH_SHOWN = 16,
+};
+struct guard_growth {
+    uint32_t grown;                                        /* new and trusted */
+    uint32_t held;                                         /* new and made pending */
+    struct guard_review_element first[GUARD_GROWTH_SHOWN]; /* of these; spans of the model */
+};
+/* Holds what is too much. Those vouched for by the most clients come first; what people accepted
+ * isn't counted. Before a policy is compiled of the model. review may be NULL. */
+GUARD_API void guard_model_hold_growth(struct guard_model *model, const struct guard_model *parent,
+                                       const struct guard_review *review, struct guard_growth *out);
+/* What is trusted: endpoints, fields, and of fields characters and likenesses. */
+GUARD_API uint32_t guard_model_elements(const struct guard_model *model);
 GUARD_API void guard_model_free(struct guard_model *model);
 
 #endif

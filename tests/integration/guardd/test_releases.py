@@ -41,9 +41,9 @@ class Released:
         text = GATE.replace("{state}", str(self.state)).replace("{back}", str(self.service.port))
         return text.replace("guard shop;", f"guard shop; guard_revision {revision};" if revision else "guard shop;")
 
-    def learn(self, mode="block"):
-        drive(self.gate.port, self.shop.many(2400), clients=40)
-        self.guardd.wait_exchanges(2400)
+    def learn(self, mode="block", count=2400):
+        drive(self.gate.port, self.shop.many(count), clients=40)
+        self.guardd.wait_exchanges(count)
         wait_for(lambda: self.guardd.service().get("ready"), "the service to be ready")
         guard(self.state, "mode", mode, "--service", "shop")
         wait_for(lambda: self.guardd.service()["mode"] == mode, "the mode")
@@ -170,3 +170,28 @@ def test_what_many_tenured_clients_begin_is_a_release_though_nobody_declares_one
     wait_for(refused, "guardd to see that the service refuses it")
     wait_for(lambda: it.get("/gone") == 403, "it to be blocked again")
     assert set(it.each(range(20), "/gone")) == {403} and it.get(FRESH[0]) == 200
+
+
+def test_no_number_of_clients_teaches_without_bound_at_once(released):
+    it = released()
+    it.learn(mode="alert", count=6000)
+    number = iter(range(100000))
+
+    def held():
+        """Sixty new names, by clients that were there before, in epoch after epoch."""
+        new = [it.shop.exchange("GET", f"/users?username=tom&new{i}=1") for _ in range(6) for i in range(60)]
+        it.shop.random.shuffle(new)
+        drive(it.gate.port, new + it.shop.many(300 + next(number)), clients=40)
+        return it.guardd.service()["growth"]["held"] > 0
+    wait_for(held, "growth to be held", 240)
+    growth = it.guardd.service()["growth"]
+    assert growth["grown"] <= max(16, growth["trusted"] // 4)
+    assert growth["first_held"][0]["name"].startswith("new") and len(growth["first_held"][0]["id"]) == 12
+    assert "GROWTH HELD" in guard(it.state, "status")
+    assert sum(json.loads(line)["event"] == "growth-held" for line in it.guardd.log().splitlines()) == 1
+
+    # A restart doesn't let it in.
+    it.guardd.stop()
+    it.guardd.start()
+    drive(it.gate.port, it.shop.many(60))
+    wait_for(lambda: "growth" in it.guardd.service() and it.guardd.service()["growth"]["held"] > 0, "it to be held again")

@@ -111,7 +111,8 @@ static void test_floods(void **state)
         (void)blocked(1000, i, START);
     for (int i = 0; i < 200000; i++) {
         uint64_t element = 1 + test_random_below(&random, 63);
-        uint64_t client = test_random_below(&random, 4) == 0 ? 1 + test_random_below(&random, element) : 0;
+        uint64_t client =
+            test_random_below(&random, 4) == 0 ? 1 + test_random_below(&random, element) : 0;
         if (client > 0)
             clients[element] |= UINT64_C(1) << (client - 1);
         bool told = blocked(element, client, START + (uint64_t)i / 100);

@@ -286,7 +286,7 @@ static void test_no_model(void **state)
     assert_int_equal(
         guard_policy_compile(&bytes, &len, NULL, &world.guardian, &world.cfg, NULL, NULL),
         GUARD_OK);
-    assert_true(len < 2048);
+    assert_true(len < 4096);
     free(bytes);
     world.cfg.configured_only = true;
     struct guard_policy *policy = world_policy(&world);
