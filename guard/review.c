@@ -54,7 +54,7 @@ bool review_open(struct review_service *service, const char *dir, const char *na
     service->model =
         pile != NULL ? pile_model_reviewed(pile, service->guardian.support, &said) : NULL;
     guard_pile_free(pile);
-    return service->model != NULL;
+    return service->model != NULL && review_add_held(service);
 }
 
 void review_close(struct review_service *service)

@@ -30,6 +30,14 @@ static const char *likeness_text(char out[256], uint32_t likeness)
     return out;
 }
 
+static const char *lacks(char out[REVIEW_LACKS_MAX], const struct review_service *service,
+                         const struct guard_review_pending *pending)
+{
+    if (pending >= service->model->pending + service->held_from)
+        return "its turn: too much is new at once";
+    return review_lacks(out, service->guardian.support, pending);
+}
+
 static void print_sum(const struct review_sum *sum)
 {
     char when[32];
@@ -55,8 +63,7 @@ static void print_pending(const struct review_service *service, struct review_re
     printf("  %s  %s\n", id, review_title(title, &pending->element));
     printf("                %" PRIu64 " records from %" PRIu32 " clients in %" PRIu32
            " epochs; lacks %s\n",
-           pending->records, pending->clients, pending->epochs,
-           review_lacks(missing, service->guardian.support, pending));
+           pending->records, pending->clients, pending->epochs, lacks(missing, service, pending));
     if (pending->likeness != 0)
         printf("                READS LIKE AN ATTACK: %s\n",
                likeness_text(text, pending->likeness));
@@ -200,7 +207,7 @@ static void json_pending(const struct review_service *service, struct review_rep
     json_integer(&json, "records", (int64_t)pending->records);
     json_integer(&json, "clients", pending->clients);
     json_integer(&json, "epochs", pending->epochs);
-    json_text(&json, "lacks", review_lacks(missing, service->guardian.support, pending));
+    json_text(&json, "lacks", lacks(missing, service, pending));
     json_open(&json, "likeness", '[');
     for (int i = 0; i < GUARD_LIKENESS_COUNT; i++) {
         if ((pending->likeness >> i & 1) != 0)

@@ -24,12 +24,16 @@ struct review_service {
     struct guard_guardian guardian;
     struct review_document document;
     struct guard_model *model; /* NULL: nothing is learned yet */
+    uint32_t held_from; /* of the model's waiting things, those that are held back as too much */
     struct guard_arena arena;
 };
 
 /* False after a message; review_close in any case. */
 bool review_open(struct review_service *service, const char *dir, const char *name);
 void review_close(struct review_service *service);
+
+/* Adds what guardd holds back as too much at once to what waits. False after a message. */
+bool review_add_held(struct review_service *service);
 
 /* What was reported at one place by one rule. Texts are those of the log: not clean. */
 struct review_report {

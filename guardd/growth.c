@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What was trusted some hours ago bounds what is trusted now: more than its share waits, and is
  * told of. The earlier model is kept in memory; after a restart it is that of the newest generation
- * that is kept, so that a restart lets nothing in. */
+ * that is kept and as old, so that what began to wait lately isn't let in by a restart. */
 #include "service.h"
 
 #include "common/log.h"
@@ -25,6 +25,8 @@ static bool is_due(const struct service *service, uint64_t now_ms)
 static void tell(struct service *service, uint32_t held_before)
 {
     const struct guard_growth *growth = &service->growth;
+    /* Published, so that what people review is what is held. */
+    service->urgent = service->urgent || (growth->held > 0) != (held_before > 0);
     if (growth->held > 0 && held_before == 0)
         log_event("warn", "growth-held", service->name,
                   "%u new elements are trusted, %u more wait: that is much at once", growth->grown,
@@ -54,10 +56,17 @@ static void recall(struct services *services, struct service *service, uint64_t 
     if (service->parent != NULL || service->parent_recalled)
         return;
     service->parent_recalled = true;
-    if (kept->count == 0)
+    /* The newest that is as old as a parent may be, else the oldest of a settled service: later
+     * ones hold what waits. */
+    const struct generation *from = NULL;
+    for (uint32_t i = 0; i < kept->count; i++) {
+        if (kept->list[i].exchanges >= settled_exchanges &&
+            (from == NULL || kept->list[i].created_ms + growth_ms <= now_ms))
+            from = &kept->list[i];
+    }
+    if (from == NULL)
         return;
-    const struct generation *newest = &kept->list[kept->count - 1];
-    if (service_model_of(services, service, newest->number, &service->parent, &err) != GUARD_OK)
+    if (service_model_of(services, service, from->number, &service->parent, &err) != GUARD_OK)
         log_event("warn", "growth-unbounded", service->name, "%s", err.text);
     service->parent_ms = now_ms;
     if (service->parent != NULL && service->parent->exchanges < settled_exchanges) {

@@ -226,12 +226,23 @@ static void note_revision(const struct services *services, struct service *servi
               revision->until_ms > 0 ? ": its new elements aren't blocked for a while" : "");
 }
 
+static bool blocks_anything(const struct guard_guardian *guardian)
+{
+    bool blocks = guardian->mode == GUARD_MODE_BLOCK ||
+                  guardian->request_mode == GUARD_MODE_BLOCK ||
+                  guardian->response_mode == GUARD_MODE_BLOCK;
+    for (uint32_t i = 0; i < guardian->endpoint_count; i++)
+        blocks = blocks || guardian->endpoints[i].mode == GUARD_MODE_BLOCK;
+    return blocks;
+}
+
 /* Before the record is learned: tenured is who was there before. */
 static void note_novelty(const struct services *services, struct service *service,
                          const struct guard_record_head *head)
 {
     uint64_t client = 0;
-    if (!head->novel)
+    /* In other modes a 403 is the service's word. */
+    if (!head->novel || (head->decision == GUARD_BLOCK && !blocks_anything(&service->guardian)))
         return;
     uint64_t now_ms = clock_unix_ms();
     if (!service->damaged && guard_pile_tenured(service->pile, &head->client, head->time_ms)) {

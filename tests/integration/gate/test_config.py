@@ -40,6 +40,13 @@ def access_log(nginx):
     ("guard_body_limit -1;", '"guard_body_limit"'),
     ("guard_failure maybe;", 'invalid value "maybe"'),
     ("guard_client all;", 'invalid value "all"'),
+    ("guard_revision $http_x_revision;", "no variables"),
+    ("guard_revision 'a b';", "letters, digits"),
+    (f"guard_revision {'x' * 65};", "1 to 64"),
+    ("guard_revision file:{state}/none;", '"guard_revision file:'),
+    ("guard_revision file:{state}/nothing;", "1 to 64"),
+    ("guard_revision env:GUARD_TEST_NOT_SET;", "no such variable"),
+    ("guard_revision v1; guard_revision v2;", "is duplicate"),
     ("server { guard_state {state}; }", '"guard_state" directive is not allowed here'),
     ("server { location / { guard_policy_key {state}/keys/policy.pub; } }", '"guard_policy_key" directive is not allowed'),
     ("server { location / { guard_ring_size 1m; } }", '"guard_ring_size" directive is not allowed'),
@@ -48,6 +55,7 @@ def access_log(nginx):
 def test_refused(tmp_path, state, http, said):
     (state.path / "short").write_bytes(b"ab" * 20)
     (state.path / "nothex").write_bytes(b"xy" * 32)
+    (state.path / "nothing").write_bytes(b"\n")
     status, output = Nginx(tmp_path / "nginx", http.replace("{state}", str(state.path))).test()
     assert status != 0
     assert said in output, output

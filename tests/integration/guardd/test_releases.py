@@ -137,6 +137,16 @@ def test_the_newness_of_a_revision_ends_by_itself(released):
     assert len(records) == 2
 
 
+@pytest.mark.parametrize("form,found", [("file:{state}/revision", "v7-file"), ("env:GUARD_TEST_REVISION", "v7-env"), ("v7+text:1", "v7+text:1")])
+def test_where_a_revision_comes_from(released, nginx, monkeypatch, form, found):
+    monkeypatch.setenv("GUARD_TEST_REVISION", "v7-env")
+    it = released()
+    (it.state / "revision").write_text("v7-file \nignored\n")
+    other = nginx(it.configuration(form.replace("{state}", str(it.state))), name="other")
+    drive(other.port, it.shop.many(20))
+    wait_for(lambda: it.guardd.service().get("revision", {}).get("text") == found, "guardd to see the revision", 60)
+
+
 def test_what_many_tenured_clients_begin_is_a_release_though_nobody_declares_one(released):
     it = released()
     it.gate.reload(it.configuration(None))
@@ -175,6 +185,7 @@ def test_what_many_tenured_clients_begin_is_a_release_though_nobody_declares_one
 def test_no_number_of_clients_teaches_without_bound_at_once(released):
     it = released()
     it.learn(mode="alert", count=6000)
+    wait_for(lambda: any(kept["exchanges"] >= 5000 for kept in it.guardd.service()["generations"]), "a generation that is kept")
     number = iter(range(100000))
 
     def held():
@@ -183,12 +194,21 @@ def test_no_number_of_clients_teaches_without_bound_at_once(released):
         it.shop.random.shuffle(new)
         drive(it.gate.port, new + it.shop.many(300 + next(number)), clients=40)
         return it.guardd.service()["growth"]["held"] > 0
-    wait_for(held, "growth to be held", 240)
+    wait_for(held, "growth to be held")
     growth = it.guardd.service()["growth"]
     assert growth["grown"] <= max(16, growth["trusted"] // 4)
     assert growth["first_held"][0]["name"].startswith("new") and len(growth["first_held"][0]["id"]) == 12
     assert "GROWTH HELD" in guard(it.state, "status")
     assert sum(json.loads(line)["event"] == "growth-held" for line in it.guardd.log().splitlines()) == 1
+
+    # People let in what they know.
+    def listed():
+        first, text = it.guardd.service()["growth"]["first_held"][0], guard(it.state, "review")
+        return first["id"] in text and "its turn: too much is new at once" in text and first
+    it_is = wait_for(listed, "it to be listed")
+    guard(it.state, "review", "accept", it_is["id"], "--by", "tom", "--why", "the new form")
+    wait_for(lambda: it_is["id"] not in [held["id"] for held in it.guardd.service()["growth"]["first_held"]], "it to be let in")
+    assert it.guardd.service()["growth"]["held"] > 0
 
     # A restart doesn't let it in.
     it.guardd.stop()
