@@ -58,6 +58,7 @@ def test_the_served_document_is_the_one_of_the_repository(api):
 
 def test_everything_that_is_read_has_the_form_that_the_document_tells(guardd, api, gate):
     shop = Shop(501)
+    gate.reload(gate.http.replace("guard shop;", "guard shop; guard_revision v1;"))
     learn(guardd, gate, shop)
     block(guardd, gate, shop)
     # Sent again: those before may have used up the quota of their client.
@@ -80,6 +81,7 @@ def test_everything_that_is_read_has_the_form_that_the_document_tells(guardd, ap
         api.get(path or template.replace("{service}", "shop").replace("{id}", alerts[0]["id"]))
     service = api.get("/services/shop")
     assert service["mode"] == "block" and service["ready"] and service["bypass"]["reason"] == 'a "test"'
+    assert service["revision"]["text"] == "v1" and service["growth"]["trusted"] > 0 and service["releases"]["let_in"] == 0
     assert service["coverage"]["ready"] > 0 and service["endpoints"][0]["exchanges"] > 0
     assert api.get("/services")["services"][0]["bypassed"]
     assert api.get(f"/alerts/{alerts[0]['id']}/triage")["state"] == "true"
