@@ -41,6 +41,17 @@ static void print_field(const struct guard_model_field *field)
            clean_span(name, field->path), text);
 }
 
+/* Beside what the endpoint lacks. */
+static void print_missing(const char *part, const struct guard_model_readiness *readiness,
+                          struct guard_span endpoint_lacks)
+{
+    bool same = readiness->lacks.len == endpoint_lacks.len &&
+                memcmp(readiness->lacks.ptr, endpoint_lacks.ptr, endpoint_lacks.len) == 0;
+    if (!readiness->ready && !same)
+        printf("  of %s missing: %.*s\n", part, (int)readiness->lacks.len,
+               (const char *)readiness->lacks.ptr);
+}
+
 static void print_endpoint(const struct guard_model *model,
                            const struct guard_model_endpoint *endpoint)
 {
@@ -51,6 +62,8 @@ static void print_endpoint(const struct guard_model *model,
            endpoint->exchanges, endpoint->clients, endpoint->epochs,
            endpoint->ready ? "ready" : "learning, ", endpoint->ready ? 0 : (int)endpoint->lacks.len,
            (const char *)endpoint->lacks.ptr);
+    print_missing("responses", &endpoint->response, endpoint->lacks);
+    print_missing("time", &endpoint->time, endpoint->lacks);
     for (uint32_t i = 0; i < endpoint->media_count; i++)
         printf("  content type %s\n", clean_span(name, endpoint->media_types[i]));
     if (endpoint->body_seen)

@@ -19,6 +19,16 @@ static const struct option_spec options[] = {
     {NULL, NULL, NULL},
 };
 
+/* Says nothing of a part that is ready, that lacks what the endpoint lacks, or that an older guardd
+ * knows nothing of. */
+static void print_part(const struct document_node *endpoint, const char *part, const char *title)
+{
+    const char *lacks = text_of(member_of(endpoint, part), "lacks");
+    char text[128];
+    if (lacks[0] != '\0' && strcmp(lacks, text_of(endpoint, "lacks")) != 0)
+        printf("; %s: %s", title, clean(text, sizeof(text), lacks, strlen(lacks)));
+}
+
 static void print_endpoint(const struct document_node *endpoint)
 {
     char method[32];
@@ -28,9 +38,12 @@ static void print_endpoint(const struct document_node *endpoint)
     clean(method, sizeof(method), text, strlen(text));
     text = text_of(endpoint, "template");
     clean(path, sizeof(path), text, strlen(text));
-    printf("  %-7s %-40s %8s exchanges, %s clients: %s\n", method, path,
+    printf("  %-7s %-40s %8s exchanges, %s clients: %s", method, path,
            text_of(endpoint, "exchanges"), text_of(endpoint, "clients"),
            lacks[0] != '\0' ? lacks : "ready");
+    print_part(endpoint, "response", "of responses missing");
+    print_part(endpoint, "time", "of time missing");
+    printf("\n");
 }
 
 /* Where the status comes from. */

@@ -13,6 +13,15 @@
 
 enum { STATUS_BYTES_MAX = 1 << 20, ENDPOINTS_SHOWN = 64, SERVICE_ROOM = 32 * 1024 };
 
+static void write_readiness(struct json_writer *json, const char *name,
+                            const struct guard_model_readiness *readiness)
+{
+    json_open(json, name, '{');
+    json_bool(json, "ready", readiness->ready);
+    json_string(json, "lacks", readiness->lacks);
+    json_close(json, '}');
+}
+
 static void write_endpoint(struct json_writer *json, const struct guard_model_endpoint *endpoint)
 {
     json_open(json, NULL, '{');
@@ -23,6 +32,8 @@ static void write_endpoint(struct json_writer *json, const struct guard_model_en
     json_integer(json, "epochs", endpoint->epochs);
     json_bool(json, "ready", endpoint->ready);
     json_string(json, "lacks", endpoint->lacks);
+    write_readiness(json, "response", &endpoint->response);
+    write_readiness(json, "time", &endpoint->time);
     json_close(json, '}');
 }
 

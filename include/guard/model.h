@@ -55,6 +55,12 @@ struct guard_model_field {
 
 enum { GUARD_LATE_FACTOR = 2, GUARD_LATE_LEAST_MS = 500 };
 
+/* Whether there is enough evidence to judge by. */
+struct guard_model_readiness {
+    bool ready;
+    struct guard_span lacks; /* why not, for people: "3 of 4 clients"; "" when ready */
+};
+
 /* An endpoint, or what it answers with: its response of one class of status, or the service's. */
 struct guard_model_endpoint {
     uint32_t status;    /* class 2..5 of a response; 0: a request */
@@ -69,6 +75,9 @@ struct guard_model_endpoint {
     bool trusted;
     bool ready;              /* enough evidence for its rules to be proved at all */
     struct guard_span lacks; /* why it isn't ready, for people: "3 of 4 clients"; "" when it is */
+    struct guard_model_readiness
+        response;                      /* of a request: to what it is answered most often with */
+    struct guard_model_readiness time; /* of a request: a deadline */
     struct guard_span *media_types;
     uint32_t media_count;
     bool body_seen;

@@ -4,6 +4,7 @@
 #include "learn/model.h"
 
 #include "base/arena.h"
+#include "learn/deadline.h"
 #include "learn/model_field.h"
 #include "learn/readiness.h"
 #include "learn/scale.h"
@@ -45,6 +46,11 @@ static enum guard_rc copy(struct guard_span *out, struct guard_span text, struct
 {
     *out = gd_arena_copy(arena, text);
     return out->len == text.len ? GUARD_OK : GUARD_E_NOMEM;
+}
+
+static enum guard_rc copy_text(struct guard_span *out, const char *text, struct guard_arena *arena)
+{
+    return copy(out, gd_span(text, strlen(text)), arena);
 }
 
 static uint16_t node_strength(const struct gd_draft *draft, const struct gd_template *node,
@@ -157,48 +163,6 @@ static uint32_t codes_of(const struct gd_groups *elements, const struct gd_trust
     return codes;
 }
 
-static bool is_stream(struct guard_span media)
-{
-    const struct guard_span streams[] = {GUARD_SPAN_LITERAL("text/event-stream"),
-                                         GUARD_SPAN_LITERAL("application/grpc")};
-    for (size_t i = 0; i < sizeof(streams) / sizeof(streams[0]); i++) {
-        if (media.len >= streams[i].len && memcmp(media.ptr, streams[i].ptr, streams[i].len) == 0)
-            return true;
-    }
-    return false;
-}
-
-/* An endpoint that was seen to stream, upgrade or poll takes what time it takes. */
-static bool takes_any_time(const struct gd_draft *draft, const struct gd_draft_endpoint *endpoint)
-{
-    const struct gd_groups *answers = &endpoint->kinds[GD_KIND_ANSWER];
-    for (uint32_t i = 0; i < answers->count; i++) {
-        struct gd_groups media;
-        if (answers->items[i].sum.code == 1 ||
-            gd_group_children(&media, &answers->items[i], GD_KIND_MEDIA, draft->arena) != GUARD_OK)
-            return true;
-        for (uint32_t j = 0; j < media.count; j++) {
-            if (is_stream(media.items[j].sum.text))
-                return true;
-        }
-    }
-    return false;
-}
-
-static void write_latency(const struct writing *writing, struct guard_model_endpoint *out,
-                          const struct gd_draft_endpoint *endpoint)
-{
-    enum { BOUND_MS = 30 * 1000 };
-    struct gd_tail tail =
-        gd_tail(&writing->draft->meter.trust, &endpoint->kinds[GD_KIND_LATENCY], GD_END_HIGH);
-    if (!tail.supported || gd_bucket_upper(tail.limit) > BOUND_MS ||
-        takes_any_time(writing->draft, endpoint))
-        return;
-    out->latency_max = gd_bucket_upper(tail.limit) > 0 ? gd_bucket_upper(tail.limit) : 1;
-    out->strength[GUARD_RULE_LATENCY] =
-        gd_model_strength(writing->draft, &endpoint->place, GUARD_RULE_LATENCY, false);
-}
-
 static enum guard_rc write_profile(struct writing *writing, struct guard_model_endpoint *out,
                                    const struct gd_draft_endpoint *endpoint)
 {
@@ -231,6 +195,18 @@ static enum guard_rc write_profile(struct writing *writing, struct guard_model_e
     return GUARD_OK;
 }
 
+static enum guard_rc write_time(struct writing *writing, struct guard_model_endpoint *out,
+                                const struct gd_draft_endpoint *endpoint)
+{
+    struct gd_deadline deadline = gd_deadline(writing->draft, endpoint);
+    out->latency_max = deadline.latency_max;
+    out->time.ready = deadline.latency_max > 0;
+    if (out->time.ready)
+        out->strength[GUARD_RULE_LATENCY] =
+            gd_model_strength(writing->draft, &endpoint->place, GUARD_RULE_LATENCY, false);
+    return copy_text(&out->time.lacks, deadline.lacks, writing->arena);
+}
+
 static enum guard_rc write_endpoint(struct writing *writing, struct guard_model_endpoint *out,
                                     const struct gd_draft_endpoint *endpoint, uint32_t *progress)
 {
@@ -248,14 +224,21 @@ static enum guard_rc write_endpoint(struct writing *writing, struct guard_model_
     out->field_count = endpoint->fields.count;
     if (endpoint->trusted) {
         GUARD_TRY(write_profile(writing, out, endpoint));
-        write_latency(writing, out, endpoint);
+        GUARD_TRY(write_time(writing, out, endpoint));
         GUARD_TRY(write_fields(writing, &endpoint->fields, false));
     }
     struct gd_readiness readiness;
     gd_endpoint_readiness(&readiness, writing->draft, endpoint);
     out->ready = readiness.ready;
     *progress = readiness.progress;
-    return copy(&out->lacks, gd_span(readiness.lacks, strlen(readiness.lacks)), writing->arena);
+    GUARD_TRY(copy_text(&out->lacks, readiness.lacks, writing->arena));
+    if (!endpoint->trusted) { /* then nothing else is */
+        out->response.lacks = out->time.lacks = out->lacks;
+        return GUARD_OK;
+    }
+    gd_response_readiness(&readiness, writing->draft, endpoint);
+    out->response.ready = readiness.ready;
+    return copy_text(&out->response.lacks, readiness.lacks, writing->arena);
 }
 
 static enum guard_rc write_endpoints(struct writing *writing)

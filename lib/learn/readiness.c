@@ -70,6 +70,38 @@ void gd_endpoint_readiness(struct gd_readiness *out, const struct gd_draft *draf
                        (uint32_t)EXCHANGES_MIN);
 }
 
+/* NULL: it has no support, or there was no room. */
+static const struct gd_draft_endpoint *
+answer_with(const struct gd_draft *draft, const struct gd_draft_endpoint *endpoint, uint64_t status)
+{
+    for (const struct gd_draft_endpoint *at = draft->answers; at != NULL; at = at->next) {
+        if (at->answer_of == endpoint && at->group.sum.code == status)
+            return at;
+    }
+    return NULL;
+}
+
+void gd_response_readiness(struct gd_readiness *out, const struct gd_draft *draft,
+                           const struct gd_draft_endpoint *endpoint)
+{
+    const struct gd_group *most = NULL;
+    const struct gd_groups *answers = &endpoint->kinds[GD_KIND_ANSWER];
+    *out = (struct gd_readiness){.lacks = "responses"};
+    for (uint32_t i = 0; i < answers->count; i++) {
+        if (most == NULL || answers->items[i].sum.count > most->sum.count)
+            most = &answers->items[i];
+    }
+    if (most == NULL)
+        return;
+    const struct gd_draft_endpoint *answer = answer_with(draft, endpoint, most->sum.code);
+    /* What has no support has no draft. */
+    const struct gd_draft_endpoint pending = {.group = *most,
+                                              .place.exposure.records = most->sum.count};
+    gd_endpoint_readiness(out, draft, answer != NULL ? answer : &pending);
+    if (out->ready && gd_draft_lost(&endpoint->group, GD_KIND_SIZE))
+        *out = (struct gd_readiness){.lacks = "bodies: they weren't recorded"};
+}
+
 void gd_service_readiness(struct guard_model *model, const struct gd_draft *draft,
                           const uint32_t *progress)
 {

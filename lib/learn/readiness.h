@@ -18,6 +18,10 @@ struct gd_readiness {
 
 void gd_endpoint_readiness(struct gd_readiness *out, const struct gd_draft *draft,
                            const struct gd_draft_endpoint *endpoint);
+/* Of what a request of the endpoint is answered with: by the class of status that it has most. The
+ * endpoint is trusted. */
+void gd_response_readiness(struct gd_readiness *out, const struct gd_draft *draft,
+                           const struct gd_draft_endpoint *endpoint);
 /* From the endpoints' readiness in the model, whose counts are filled in. progress of endpoint i is
  * progress[i]. */
 void gd_service_readiness(struct guard_model *model, const struct gd_draft *draft,

@@ -56,7 +56,8 @@ static inline struct gd_cell *tree_cell(enum gd_kind kind, uint8_t location, uin
     cell->code = code;
     if (text != NULL)
         cell->text = (struct guard_span){(uint8_t *)strdup(text), strlen(text)};
-    if (kind == GD_KIND_SERVICE || kind == GD_KIND_METHOD || kind == GD_KIND_NAME) {
+    if (kind == GD_KIND_SERVICE || kind == GD_KIND_METHOD || kind == GD_KIND_ANSWER ||
+        kind == GD_KIND_NAME) {
         cell->epoch_counts = calloc(GD_EPOCHS_MAX, sizeof(*cell->epoch_counts));
         cell->client_tags = calloc(GD_KMV, sizeof(*cell->client_tags));
     }
