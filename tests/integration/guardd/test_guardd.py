@@ -38,6 +38,8 @@ GATE = """
 
 
 class Guardd:
+    program = BIN / "guardd"
+
     def __init__(self, state, log=None, options=()):
         self.state = state
         self.options = options
@@ -47,7 +49,7 @@ class Guardd:
     def start(self):
         before = self.started()
         with open(self.log_path, "ab") as log:
-            self.process = subprocess.Popen([BIN / "guardd", "--state", self.state, *self.options], stderr=log)
+            self.process = subprocess.Popen([self.program, "--state", self.state, *self.options], stderr=log)
         wait_for(lambda: self.started() > before or self.process.poll() is not None, "guardd to start")
         assert self.process.poll() is None, self.log()
         return self
