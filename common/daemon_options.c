@@ -10,6 +10,8 @@ const struct option_spec daemon_options[DAEMON_OPTIONS + 1] = {
     [DAEMON_API_GROUP] = {"api-group", "GROUP", "a group that may use it too"},
     [DAEMON_RELEASE] = {"release-window", "TIME",
                         "how long new elements of a new revision aren't blocked (default 6h)"},
+    [DAEMON_VALID] = {"policy-valid", "TIME",
+                      "gates alarm when nothing newer came for so long; 0s: never (default 7d)"},
     [DAEMON_HELP] = {"help", NULL, "print this text"},
     [DAEMON_VERSION] = {"version", NULL, "print the version"},
     [DAEMON_OPTIONS] = {NULL, NULL, NULL},

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 enum {
     POLICY_GUARDIAN,
@@ -20,8 +21,11 @@ enum {
     POLICY_OUTPUT,
     POLICY_MODE,
     POLICY_CONFIGURED,
+    POLICY_EXPIRES,
     POLICY_REVIEW
 };
+
+#define EXPIRES_MAX (365UL * 24 * 3600)
 
 static const struct option_spec options[] = {
     {"guardian", "G.yaml", "check, compile: the service's Guardian"},
@@ -32,6 +36,7 @@ static const struct option_spec options[] = {
      "compile: the policy to write; key: the secret key to write, FILE.pub beside it"},
     {"mode", "MODE", "compile: observe, alert or block instead of the Guardian's"},
     {"configured-only", NULL, "compile: the Guardian's configured criteria alone"},
+    {"expires", "TIME", "compile: gates alarm when nothing newer came for so long (default never)"},
     {"review", "FILE", "check, compile: what people accepted and refused (reviews/SERVICE.json)"},
     {NULL, NULL, NULL},
 };
@@ -89,11 +94,17 @@ static bool write_policy(const struct arguments *arguments, const struct guard_g
                                        generation != NULL ? strtoull(generation, NULL, 10) : 1,
                                    .created_ms = clock_unix_ms(),
                                    .configured_only = model == NULL};
+    const char *expires = arguments->values[POLICY_EXPIRES];
+    unsigned long seconds = expires != NULL ? read_seconds(expires, EXPIRES_MAX) : 0;
     struct guard_err err;
     uint8_t *bytes = NULL;
     size_t len = 0;
     if (cfg.generation == 0)
         return complain(0, "--generation must be a whole number from 1 on") != 0;
+    if (expires != NULL && seconds == 0)
+        return complain(0, "--expires must be a time from 1s to 365d") != 0;
+    if (seconds > 0)
+        cfg.expires_ms = cfg.created_ms + (uint64_t)seconds * 1000;
     enum guard_rc rc = guard_policy_compile(&bytes, &len, model, guardian, &cfg, secret, &err);
     if (rc == GUARD_OK)
         rc = file_replace(arguments->values[POLICY_OUTPUT], (struct guard_span){bytes, len}, 0640,
@@ -184,6 +195,17 @@ static int check(const struct arguments *arguments)
     return rc == GUARD_OK ? EXIT_GOOD : EXIT_FAILED;
 }
 
+static void print_expiry(uint64_t expires_ms)
+{
+    time_t seconds = (time_t)(expires_ms / 1000);
+    struct tm when;
+    char text[32] = "never";
+    if (expires_ms != 0 && gmtime_r(&seconds, &when) != NULL)
+        (void)strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &when);
+    printf("expires      %s%s\n", text,
+           expires_ms != 0 && expires_ms <= clock_unix_ms() ? " (it has)" : "");
+}
+
 static void print_info(const struct guard_policy *policy, size_t len, bool checked)
 {
     struct guard_policy_info info;
@@ -197,6 +219,7 @@ static void print_info(const struct guard_policy *policy, size_t len, bool check
            info.rollback ? " (rollback)" : "", guard_mode_name(info.mode), info.alpha,
            info.fail_closed ? "closed" : "open", len, digest,
            checked ? "good" : "not checked (no --key)");
+    print_expiry(info.expires_ms);
 }
 
 static int show(const struct arguments *arguments, const char *path)

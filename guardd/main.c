@@ -31,6 +31,7 @@ enum {
     /* Two slots of three hours, so that what D clients use comes in two epochs whenever it begins.
      */
     RELEASE_WINDOW_MS = 6 * 3600 * 1000,
+    POLICY_VALID_MS = 7 * 86400 * 1000,
     STOP_MS = 2000, /* at most for what still lies in the rings: their writers go on */
 };
 
@@ -255,6 +256,7 @@ int main(int argc, char **argv)
                                      .has_arg = daemon_options[i].argument != NULL,
                                      .val = 256 + i};
     daemon.services.release_window_ms = RELEASE_WINDOW_MS;
+    daemon.services.policy_valid_ms = POLICY_VALID_MS;
     catch_signals();
     while ((found = getopt_long(argc, argv, "", options, NULL)) != -1) {
         if (found == 256 + DAEMON_STATE)
@@ -266,6 +268,9 @@ int main(int argc, char **argv)
             daemon.api_group = optarg;
         else if (found == 256 + DAEMON_RELEASE &&
                  parse_window(optarg, &daemon.services.release_window_ms))
+            continue;
+        else if (found == 256 + DAEMON_VALID &&
+                 parse_window(optarg, &daemon.services.policy_valid_ms))
             continue;
         else if (found == 256 + DAEMON_HELP)
             return usage(stdout, 0);

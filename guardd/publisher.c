@@ -55,10 +55,13 @@ static bool learn(struct services *services, struct service *service,
     return true;
 }
 
-static bool publication_due(const struct service *service, uint64_t now_ms)
+static bool publication_due(const struct service *service, uint64_t valid_ms, uint64_t now_ms)
 {
     if (service->unpublished)
         return now_ms - service->tried_ms >= PUBLISH_AGAIN_MS;
+    /* Before the one in force expires, whatever it says. */
+    if (valid_ms != 0 && now_ms - service->published_ms >= valid_ms / 2)
+        return true;
     if (service->urgent || service->generation == 0 || service->published_ms == 0)
         return true;
     if (service->rollback.model != NULL)
@@ -121,14 +124,15 @@ static bool write_policy(struct services *services, struct service *service, uin
         return false;
     struct guard_policy_revision revisions[REVISIONS_KEPT];
     struct guard_policy_release releases[GUARD_POLICY_RELEASES];
-    struct guard_policy_cfg cfg = {.alloc = heap_alloc(),
-                                   .generation = next_generation(services, service, path),
-                                   .created_ms = now_ms,
-                                   .revisions = revisions,
-                                   .revision_count = revisions_told(service, revisions),
-                                   .releases = releases,
-                                   .release_count =
-                                       releases_let_in(&service->releases, now_ms, releases)};
+    struct guard_policy_cfg cfg = {
+        .alloc = heap_alloc(),
+        .generation = next_generation(services, service, path),
+        .created_ms = now_ms,
+        .expires_ms = services->policy_valid_ms != 0 ? now_ms + services->policy_valid_ms : 0,
+        .revisions = revisions,
+        .revision_count = revisions_told(service, revisions),
+        .releases = releases,
+        .release_count = releases_let_in(&service->releases, now_ms, releases)};
     const struct guard_model *model =
         service->rollback.model != NULL ? service->rollback.model : service->model;
     enum guard_rc rc = guard_policy_compile(&bytes, &len, model, &service->guardian, &cfg,
@@ -219,7 +223,7 @@ void services_publish(struct services *services, uint64_t now_ms)
         if ((service->model == NULL || learning_due(service, stats.exchanges, now_ms)) &&
             !learn(services, service, &stats, now_ms))
             continue;
-        if (publication_due(service, now_ms))
+        if (publication_due(service, services->policy_valid_ms, now_ms))
             publish(services, service, now_ms);
     }
 }

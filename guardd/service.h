@@ -90,6 +90,7 @@ struct services {
     struct service *list[SERVICES_MAX];
     uint32_t count;
     uint64_t release_window_ms; /* for how long what is new in a revision isn't blocked */
+    uint64_t policy_valid_ms;   /* by then gates expect a newer one; 0: never */
     uint64_t rejected;          /* records of services beyond the maximum or with bad names */
 };
 

@@ -103,6 +103,8 @@ struct gate_service {
     uint64_t generation_min;  /* what a next one must have */
     bool fail_closed;         /* the Guardian's wish */
     bool refused;             /* the file that is there isn't the one in force */
+    uint64_t expires_ms;      /* Unix time; 0: never */
+    bool expired;             /* and that was logged */
     uint64_t bypass_until_ms; /* Unix time; nothing is blocked before */
     bool joined;              /* its calls come through us */
     uint64_t join_name;

@@ -103,6 +103,7 @@ static void switch_policy(ngx_log_t *log)
     service->generation_min = info.rollback ? info.replaces + 1 : info.generation;
     service->fail_closed = info.fail_closed;
     service->refused = false;
+    service->expires_ms = info.expires_ms;
     service->policy_seen = loader.id;
     ngx_log_error(NGX_LOG_NOTICE, log, 0,
                   "guard: service %*s: generation %uL is in force, mode %s%s", service->name.len,
@@ -201,6 +202,18 @@ static void follow_policy(struct gate_service *service, ngx_log_t *log)
                   service->policy != NULL ? "its content stays in force" : "nothing is enforced");
 }
 
+/* It stays in force. Said once, and when a newer one came. */
+static void note_expiry(struct gate_service *service, uint64_t now_ms, ngx_log_t *log)
+{
+    bool expired = service->expires_ms != 0 && service->expires_ms <= now_ms;
+    if (expired && !service->expired)
+        ngx_log_error(NGX_LOG_ALERT, log, 0,
+                      "guard: service %*s: generation %uL expired and no newer one came; it stays "
+                      "in force",
+                      service->name.len, service->name.ptr, service->generation);
+    service->expired = expired;
+}
+
 /* A file that was renamed into a folder changes the folder; a change of the last second is looked
  * at twice because the system's clock for files is coarse. */
 static bool folder_changed(const char *folder, struct gate_file_id *seen)
@@ -225,8 +238,10 @@ static void begin_round(ngx_log_t *log)
     left = policies || bypasses || verdicts
                ? gate_worker.service_count
                : ngx_min(gate_worker.service_count, (size_t)BACKGROUND_SERVICES);
-    for (size_t i = 0; i < gate_worker.service_count; i++)
+    for (size_t i = 0; i < gate_worker.service_count; i++) {
         gate_bypass_expire(&gate_worker.services[i], log);
+        note_expiry(&gate_worker.services[i], gate_unix_ms(), log);
+    }
 }
 
 ngx_msec_t gate_policies_slice(ngx_log_t *log)

@@ -68,6 +68,7 @@ static void json_service(struct json_writer *json, const struct view *view)
     json_text(json, "mode", view->mode != NULL ? view->mode : "none");
     json_integer(json, "bypass_seconds", (int64_t)view->bypass_seconds);
     json_bool(json, "policy_refused", view->service->refused);
+    json_bool(json, "policy_expired", view->service->expired);
     json_bool(json, "slow", view->service->breaker.open);
     json_counts(json, view->counts);
     json_close(json, '}');
@@ -113,6 +114,11 @@ static uint64_t bypass_of(const struct view *view, int which)
 static uint64_t refused_of(const struct view *view, int which)
 {
     return view->service->refused;
+}
+
+static uint64_t expired_of(const struct view *view, int which)
+{
+    return view->service->expired;
 }
 
 static uint64_t slow_of(const struct view *view, int which)
@@ -171,6 +177,7 @@ static void write_metrics(struct text *text, const struct report *report)
     put_modes(text, report);
     put_metric(text, report, "bypass_seconds", "gauge", bypass_of, 0);
     put_metric(text, report, "policy_refused", "gauge", refused_of, 0);
+    put_metric(text, report, "policy_expired", "gauge", expired_of, 0);
     put_metric(text, report, "slow", "gauge", slow_of, 0);
     for (int which = 0; which < GATE_COUNT_MAX; which++) {
         enum gate_count count = (enum gate_count)which;

@@ -32,7 +32,8 @@ struct guard_policy_cfg {
     struct guard_alloc alloc;
     uint64_t generation;
     uint64_t created_ms;
-    double alpha; /* 0: the Guardian's budget */
+    uint64_t expires_ms; /* Unix time by which a newer one is to be expected; 0: never */
+    double alpha;        /* 0: the Guardian's budget */
     bool configured_only;
     bool without_likeness; /* what values read like is no rule: the learned behaviour alone */
     /* A signed rollback: the newest generation (that in force) which this one may replace; 0 = no
@@ -56,6 +57,8 @@ struct guard_policy_info {
     struct guard_span service;
     uint64_t generation;
     uint64_t created_ms;
+    uint64_t expires_ms; /* 0: never. One that expired is enforced all the same: a host tells that
+                            none came instead, for who keeps them back would else switch it off */
     enum guard_mode mode;
     double alpha;
     bool fail_closed;

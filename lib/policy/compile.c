@@ -125,6 +125,7 @@ static void header_fill(struct gd_policy_header *header, struct gd_plan *plan,
     header->generation = cfg->generation;
     header->replaces = cfg->replaces;
     header->created_ms = cfg->created_ms;
+    header->expires_ms = cfg->expires_ms;
     revisions_fill(header, cfg);
     memcpy(&header->alpha, &alpha, sizeof(alpha));
     gd_budget_spend(header, model, alpha, plan->likeness);

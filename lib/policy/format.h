@@ -12,7 +12,7 @@
 #endif
 
 enum {
-    GD_POLICY_VERSION = 6,
+    GD_POLICY_VERSION = 7,
     GD_POLICY_NONE = 0xffffffff,
     GD_POLICY_PROBES = 8, /* slots that a lookup may look at */
     GD_POLICY_NAME_MAX = 64,
@@ -63,7 +63,8 @@ struct gd_policy_header {
     uint64_t generation;
     uint64_t replaces; /* a rollback: the newest generation it may replace; else 0 */
     uint64_t created_ms;
-    uint64_t alpha; /* IEEE 754 */
+    uint64_t expires_ms; /* 0: never */
+    uint64_t alpha;      /* IEEE 754 */
     uint64_t name_seed;
     uint8_t literal_key[16];
     uint8_t client_key[16];
@@ -216,7 +217,7 @@ struct gd_policy_slot {
 /* Kinds of names in the table: a location for a field of an endpoint or of the service, or: */
 enum { GD_KEY_MEMBER = 16, GD_KEY_NODE = 17 };
 
-_Static_assert(sizeof(struct gd_policy_header) == 504 + 16 * GUARD_POLICY_RELEASES, "layout");
+_Static_assert(sizeof(struct gd_policy_header) == 512 + 16 * GUARD_POLICY_RELEASES, "layout");
 _Static_assert(GUARD_LEAK_COUNT <= 16, "leaks");
 _Static_assert(sizeof(struct gd_policy_node) == 48, "layout");
 _Static_assert(sizeof(struct gd_policy_endpoint) == 272, "layout");

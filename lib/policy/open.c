@@ -114,6 +114,7 @@ void guard_policy_info(const struct guard_policy *policy, struct guard_policy_in
     out->service = gd_policy_span(policy, header->service);
     out->generation = header->generation;
     out->created_ms = header->created_ms;
+    out->expires_ms = header->expires_ms;
     out->mode = (enum guard_mode)header->request_mode;
     memcpy(&out->alpha, &header->alpha, sizeof(out->alpha));
     out->fail_closed = (header->flags & GD_POLICY_FAIL_CLOSED) != 0;
