@@ -16,12 +16,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* The router's own work: what handlers do needs a daemon. */
 const struct api_route api_routes[] = {
-    {"GET", "/services", {"limit", "cursor"}, NULL},
-    {"GET", "/services/{service}", {NULL}, NULL},
-    {"PUT", "/services/{service}/mode", {NULL}, NULL},
-    {"GET", "/alerts/stream", {"service", "action", "client"}, NULL},
-    {"GET", "/alerts/{id}", {NULL}, NULL},
-    {NULL, NULL, {NULL}, NULL},
+    {"GET", "/services", {"limit", "cursor"}, NULL, API_RIGHT_READ},
+    {"GET", "/services/{service}", {NULL}, NULL, API_RIGHT_READ},
+    {"PUT", "/services/{service}/mode", {NULL}, NULL, API_RIGHT_READ},
+    {"GET", "/alerts/stream", {"service", "action", "client"}, NULL, API_RIGHT_READ},
+    {"GET", "/alerts/{id}", {NULL}, NULL, API_RIGHT_READ},
+    {NULL, NULL, {NULL}, NULL, API_RIGHT_READ},
 };
 
 /* Parts end with a newline; the rest is the body. */

@@ -11,6 +11,7 @@
 #include "common/changes.h"
 #include "common/json_writer.h"
 
+#include "access.h"
 #include "log_scan.h"
 
 enum {
@@ -66,6 +67,7 @@ struct api_request {
     const char *by;
     const char *last_event_id;
     int64_t uid; /* of the peer's process */
+    struct api_access access;
     struct guard_span body;
     /* From the path, by the router. */
     char service[SERVICE_NAME_CAP];

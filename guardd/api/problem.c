@@ -23,6 +23,8 @@ static const char *title_of(unsigned status)
         unsigned status;
         const char *title;
     } titles[] = {{400, "Bad Request"},
+                  {401, "Unauthorized"},
+                  {403, "Forbidden"},
                   {404, "Not Found"},
                   {405, "Method Not Allowed"},
                   {406, "Not Acceptable"},
@@ -32,6 +34,7 @@ static const char *title_of(unsigned status)
                   {415, "Unsupported Media Type"},
                   {422, "Unprocessable Content"},
                   {428, "Precondition Required"},
+                  {429, "Too Many Requests"},
                   {503, "Service Unavailable"},
                   {507, "Insufficient Storage"}};
     for (size_t i = 0; i < sizeof(titles) / sizeof(titles[0]); i++) {

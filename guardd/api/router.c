@@ -118,3 +118,20 @@ const struct api_route *api_route_find(struct api_request *request, struct api_r
          (struct guard_span){(const uint8_t *)allow, strlen(allow)});
     return NULL;
 }
+
+bool api_permitted(const struct api_request *request, const struct api_route *route,
+                   struct api_response *response)
+{
+    struct guard_span service = {(const uint8_t *)request->service, strlen(request->service)};
+    if (!api_role_has(request->access.role, route->right)) {
+        problem(response, 403, "forbidden", NULL, "this needs the right to %s",
+                api_right_name(route->right));
+        return false;
+    }
+    if (service.len > 0 && !api_access_covers(&request->access, service)) {
+        problem(response, 404, "no-such-service", "service",
+                "guardd knows no service of this name");
+        return false;
+    }
+    return true;
+}

@@ -190,6 +190,7 @@ static void prepare(struct exchange *exchange, const char *url, const char *meth
         .by = header(connection, "X-Guard-By"),
         .last_event_id = header(connection, "Last-Event-ID"),
         .uid = listener_peer(exchange->peer->fd),
+        .access = {.role = API_ROLE_LOCAL}, /* there is no other door yet */
         .body = {exchange->body, exchange->body_len},
     };
     MHD_get_connection_values(connection, MHD_GET_ARGUMENT_KIND, take_param, &exchange->request);
@@ -199,6 +200,9 @@ static void prepare(struct exchange *exchange, const char *url, const char *meth
                 (int)API_BODY_MAX);
     else
         exchange->route = api_route_find(&exchange->request, &exchange->response);
+    if (exchange->route != NULL &&
+        !api_permitted(&exchange->request, exchange->route, &exchange->response))
+        exchange->route = NULL;
 }
 
 /* --- the stream of alerts --- */

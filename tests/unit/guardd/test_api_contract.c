@@ -136,6 +136,22 @@ static enum api_step step_of(const char *method, const char *path, struct api_re
     return API_DONE;
 }
 
+static void rights_are_the_same(void **state)
+{
+    (void)state;
+    for (const struct api_route *route = api_routes; route->method != NULL; route++) {
+        if (route->right <= API_RIGHT_NONE || route->right >= API_RIGHTS)
+            fail_msg("%s %s has no right", route->method, route->path);
+        if (strcmp(text_of(operation_of(route), "x-guard-right"), api_right_name(route->right)) !=
+            0)
+            fail_msg("%s %s: rights differ", route->method, route->path);
+        /* Who may only look changes nothing. */
+        if (strcmp(route->method, "GET") != 0 &&
+            (route->right == API_RIGHT_READ || route->right == API_RIGHT_EVIDENCE))
+            fail_msg("%s %s needs no more than reading does", route->method, route->path);
+    }
+}
+
 static void methods_and_paths_are_told_apart(void **state)
 {
     struct api_response response;
@@ -219,6 +235,7 @@ int main(void)
         cmocka_unit_test(every_route_is_in_the_document),
         cmocka_unit_test(everything_in_the_document_is_routed),
         cmocka_unit_test(parameters_are_the_same),
+        cmocka_unit_test(rights_are_the_same),
         cmocka_unit_test(methods_and_paths_are_told_apart),
         cmocka_unit_test(parameters_are_checked),
         cmocka_unit_test(numbers_are_checked),

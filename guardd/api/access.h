@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Who asks, and what they may do: each operation of the API needs one right, each role has some of
+ * them, and what belongs to a service is there only for those to whom the service is. */
+#ifndef GUARDD_API_ACCESS_H
+#define GUARDD_API_ACCESS_H
+
+#include <guard/types.h>
+
+enum {
+    ACCESS_NAME_MAX = 64,     /* of tokens, as of services */
+    ACCESS_SERVICES_MAX = 16, /* patterns of one token */
+    ACCESS_PATTERN_CAP = 65,
+};
+
+/* What an operation needs; a column of the table of routes. */
+enum api_right {
+    API_RIGHT_NONE,       /* an operation that has none isn't served */
+    API_RIGHT_READ,       /* what guardd is and how its services are set */
+    API_RIGHT_EVIDENCE,   /* what clients did: each look is audited */
+    API_RIGHT_OPERATE,    /* modes, bypasses, rollbacks, reviews, triage */
+    API_RIGHT_ADMINISTER, /* Guardians as a whole, and the audit */
+    API_RIGHT_REPORT,     /* what agents send and fetch */
+    API_RIGHTS,
+};
+
+enum api_role {
+    API_ROLE_NONE, /* nothing is allowed */
+    API_ROLE_VIEWER,
+    API_ROLE_OPERATOR,
+    API_ROLE_ADMIN,
+    API_ROLE_REPORTER, /* an agent */
+    API_ROLE_LOCAL,    /* guardd's own user, or root, at the local door: everything */
+    API_ROLES,
+};
+
+struct api_access {
+    enum api_role role;
+    char name[ACCESS_NAME_MAX + 1]; /* of the token or subject; "" at the local door */
+    /* What services' names must match one of, with '*' for any run of characters; none: all. */
+    char services[ACCESS_SERVICES_MAX][ACCESS_PATTERN_CAP];
+    uint32_t service_count;
+};
+
+/* "read", "evidence", ...; "" for none. */
+const char *api_right_name(enum api_right right);
+/* Whether somebody of that role may do what needs the right, of services that are theirs. */
+bool api_role_has(enum api_role role, enum api_right right);
+/* Whether the service is theirs. What is of no service (name "") is only for those to whom all are.
+ */
+bool api_access_covers(const struct api_access *access, struct guard_span service);
+/* Whether all services are. */
+bool api_access_unbound(const struct api_access *access);
+
+#endif
