@@ -15,6 +15,10 @@ void audit_line_begin(struct audit_line *line, const struct audit_who *who)
     json_text(&line->json, "by", who->by);
     json_integer(&line->json, "uid", who->uid);
     json_text(&line->json, "via", who->via);
+    if (who->token != NULL && who->token[0] != '\0')
+        json_text(&line->json, "token", who->token);
+    if (who->subject != NULL && who->subject[0] != '\0')
+        json_text(&line->json, "subject", who->subject);
 }
 
 enum guard_rc audit_line_append(struct audit_line *line, const char *dir, const char *file,

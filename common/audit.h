@@ -12,6 +12,9 @@ struct audit_who {
     const char *by;  /* a person's name, as they or the system say it */
     int64_t uid;     /* of the process that asked, as the kernel says it */
     const char *via; /* "cli" or "api" */
+    /* Of who came with a token, or with a certificate's subject; else NULL or "". */
+    const char *token; /* its id */
+    const char *subject;
 };
 
 /* A line that tells what a person did or said: when and who come first, then what the caller writes

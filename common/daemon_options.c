@@ -7,7 +7,9 @@
 const struct option_spec daemon_options[DAEMON_OPTIONS + 1] = {
     [DAEMON_STATE] = {"state", "DIR", "the directory shared with the gates (required)"},
     [DAEMON_API] = {"api", "on|off", "whether DIR/api.sock is served (default on)"},
-    [DAEMON_API_GROUP] = {"api-group", "GROUP", "a group that may use it too"},
+    [DAEMON_API_GROUP] = {"api-group", "GROUP", "a group that may connect too, with tokens"},
+    [DAEMON_API_FRONT] = {"api-front", "on|off",
+                          "whether DIR/api-front.sock is served, for nginx (default off)"},
     [DAEMON_RELEASE] = {"release-window", "TIME",
                         "how long new elements of a new revision aren't blocked (default 6h)"},
     [DAEMON_VALID] = {"policy-valid", "TIME",

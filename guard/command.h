@@ -58,6 +58,7 @@ extern const struct command command_run;
 extern const struct command command_status;
 extern const struct command command_alerts;
 extern const struct command command_explain;
+extern const struct command command_token;
 extern const struct command command_triage;
 extern const struct command command_completion;
 extern const struct command command_whatif;

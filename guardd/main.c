@@ -55,6 +55,7 @@ struct daemon {
     int lock;
     bool api_off;
     const char *api_group;
+    bool api_front;
     struct server *server; /* NULL: there is no API */
 };
 
@@ -127,7 +128,7 @@ static void open_api(struct daemon *daemon)
                                   .save_failed = &daemon->save_failed,
                                   .started_ms = clock_unix_ms()};
     if (!daemon->api_off &&
-        server_open(&daemon->server, &view, daemon->api_group, &err) != GUARD_OK)
+        server_open(&daemon->server, &view, daemon->api_group, daemon->api_front, &err) != GUARD_OK)
         log_event("alarm", "api-not-served", no_service, "%s", err.text);
 }
 
@@ -266,6 +267,9 @@ int main(int argc, char **argv)
             daemon.api_off = strcmp(optarg, "off") == 0;
         else if (found == 256 + DAEMON_API_GROUP)
             daemon.api_group = optarg;
+        else if (found == 256 + DAEMON_API_FRONT &&
+                 (strcmp(optarg, "on") == 0 || strcmp(optarg, "off") == 0))
+            daemon.api_front = strcmp(optarg, "on") == 0;
         else if (found == 256 + DAEMON_RELEASE &&
                  parse_window(optarg, &daemon.services.release_window_ms))
             continue;
@@ -281,6 +285,10 @@ int main(int argc, char **argv)
     }
     if (daemon.state == NULL || optind != argc)
         return usage(stderr, 2);
+    if (daemon.api_off && daemon.api_front) {
+        fputs("guardd: --api-front on needs --api on\n", stderr);
+        return 2;
+    }
     prctl(PR_SET_DUMPABLE, 0); /* it holds the signing key */
     umask(027);
     if (start(&daemon, &err) != GUARD_OK) {

@@ -154,8 +154,9 @@ void status_service(struct json_writer *json, const struct service *service)
 }
 
 void status_all(struct json_writer *json, const struct services *services,
-                const struct intake *intake)
+                const struct intake *intake, status_shown *shown, const void *ctx)
 {
+    uint32_t count = 0;
     struct ring_reader_stats rings;
     intake_stats(intake, &rings);
     json_open(json, NULL, '{');
@@ -175,13 +176,18 @@ void status_all(struct json_writer *json, const struct services *services,
     json_integer(json, "failed", (int64_t)intake->alerts->failed);
     json_close(json, '}');
     json_open(json, "services", '[');
-    for (uint32_t i = 0; i < services->count && json->cap - json->len > SERVICE_ROOM; i++) {
+    for (uint32_t i = 0; i < services->count; i++) {
+        if (shown != NULL && !shown(ctx, services->list[i]))
+            continue;
+        count++;
+        if (json->cap - json->len <= SERVICE_ROOM)
+            continue;
         json_open(json, NULL, '{');
         status_service(json, services->list[i]);
         json_close(json, '}');
     }
     json_close(json, ']');
-    json_integer(json, "service_count", services->count);
+    json_integer(json, "service_count", count);
     json_close(json, '}');
 }
 
@@ -196,7 +202,7 @@ void status_write(const char *state, const struct services *services, const stru
     if (text == NULL)
         return;
     json_writer_init(&json, text, STATUS_BYTES_MAX);
-    status_all(&json, services, intake);
+    status_all(&json, services, intake, NULL, NULL);
     if (!json.overflow &&
         state_path(path, state, "", (struct guard_span){NULL, 0}, "status.json") == GUARD_OK)
         good = file_replace(path, (struct guard_span){(const uint8_t *)text, json.len}, 0640, false,

@@ -10,9 +10,11 @@
 /* Replaces the file. Failures are logged once until it works again. */
 void status_write(const char *state, const struct services *services, const struct intake *intake);
 
-/* What is in the file; services that there is no room for are left out, and counted. */
+typedef bool status_shown(const void *ctx, const struct service *service);
+/* What is in the file, of the services that are shown (NULL: all); those that there is no room for
+ * are left out, and counted. */
 void status_all(struct json_writer *json, const struct services *services,
-                const struct intake *intake);
+                const struct intake *intake, status_shown *shown, const void *ctx);
 /* What it says of one service, as members of an object that is open. */
 void status_service(struct json_writer *json, const struct service *service);
 

@@ -2,6 +2,8 @@
 /* Rights of roles, and patterns of services. */
 #include "access.h"
 
+#include "common/document_members.h"
+
 #include <string.h>
 
 const char *api_right_name(enum api_right right)
@@ -69,4 +71,11 @@ bool api_access_covers(const struct api_access *access, struct guard_span servic
             return true;
     }
     return false;
+}
+
+bool api_access_covers_line(const struct api_access *access, const struct document_node *line)
+{
+    const char *service = text_of(line, "service");
+    return api_access_covers(access,
+                             (struct guard_span){(const uint8_t *)service, strlen(service)});
 }

@@ -4,13 +4,8 @@
 #ifndef GUARDD_API_ACCESS_H
 #define GUARDD_API_ACCESS_H
 
-#include <guard/types.h>
-
-enum {
-    ACCESS_NAME_MAX = 64,     /* of tokens, as of services */
-    ACCESS_SERVICES_MAX = 16, /* patterns of one token */
-    ACCESS_PATTERN_CAP = 65,
-};
+#include "common/access_list.h"
+#include "common/document.h"
 
 /* What an operation needs; a column of the table of routes. */
 enum api_right {
@@ -23,19 +18,11 @@ enum api_right {
     API_RIGHTS,
 };
 
-enum api_role {
-    API_ROLE_NONE, /* nothing is allowed */
-    API_ROLE_VIEWER,
-    API_ROLE_OPERATOR,
-    API_ROLE_ADMIN,
-    API_ROLE_REPORTER, /* an agent */
-    API_ROLE_LOCAL,    /* guardd's own user, or root, at the local door: everything */
-    API_ROLES,
-};
-
 struct api_access {
     enum api_role role;
-    char name[ACCESS_NAME_MAX + 1]; /* of the token or subject; "" at the local door */
+    char name[ACCESS_NAME_MAX + 1]; /* of the entry; "" at the local door */
+    char id[SECRET_ID_LEN + 1];     /* of the token, "" of a subject */
+    char subject[ACCESS_SUBJECT_MAX + 1];
     /* What services' names must match one of, with '*' for any run of characters; none: all. */
     char services[ACCESS_SERVICES_MAX][ACCESS_PATTERN_CAP];
     uint32_t service_count;
@@ -48,6 +35,8 @@ bool api_role_has(enum api_role role, enum api_right right);
 /* Whether the service is theirs. What is of no service (name "") is only for those to whom all are.
  */
 bool api_access_covers(const struct api_access *access, struct guard_span service);
+/* The same of a line of a log, by its member "service". */
+bool api_access_covers_line(const struct api_access *access, const struct document_node *line);
 /* Whether all services are. */
 bool api_access_unbound(const struct api_access *access);
 

@@ -58,6 +58,20 @@ struct service *api_service(struct api *api, const struct api_request *request,
     return service;
 }
 
+bool api_theirs(const struct api_request *request, const struct service *service)
+{
+    return api_access_covers(&request->access, service->name);
+}
+
+uint32_t api_services_count(const struct api *api, const struct api_request *request)
+{
+    const struct services *services = api->view.services;
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < services->count; i++)
+        count += api_theirs(request, services->list[i]);
+    return count;
+}
+
 bool api_json_begin(struct json_writer *json, struct api_response *response)
 {
     response->bytes = malloc(API_ANSWER_MAX);
@@ -88,14 +102,26 @@ void api_json_end(struct json_writer *json, struct api_response *response, unsig
     response->content_type = "application/json";
 }
 
-struct change api_change(struct api *api, struct api_request *request, const char *reason)
+struct audit_who api_who(struct api_request *request)
 {
-    if (request->by != NULL && request->by[0] != '\0')
+    const struct api_access *access = &request->access;
+    if (access->name[0] != '\0')
+        snprintf(request->who, sizeof(request->who), "%s", access->name);
+    else if (request->by != NULL && request->by[0] != '\0')
         clean(request->who, sizeof(request->who), request->by, strlen(request->by));
     else
         snprintf(request->who, sizeof(request->who), "uid %" PRId64, request->uid);
+    return (struct audit_who){.by = request->who,
+                              .uid = request->uid,
+                              .via = "api",
+                              .token = access->id,
+                              .subject = access->subject};
+}
+
+struct change api_change(struct api *api, struct api_request *request, const char *reason)
+{
     return (struct change){.dir = api->view.state,
                            .service = {(const uint8_t *)request->service, strlen(request->service)},
-                           .who = {.by = request->who, .uid = request->uid, .via = "api"},
+                           .who = api_who(request),
                            .reason = reason};
 }

@@ -37,6 +37,7 @@ struct api_view {
 struct api_counts {
     uint64_t requests[6]; /* by class of status: [2] for 2xx */
     uint64_t refused;     /* requests that took too long and were cut off */
+    uint64_t denied[3];   /* 401, 403, 429 */
     uint32_t connections;
     uint32_t streams;
 };
@@ -86,7 +87,8 @@ struct api_response {
     char etag[80];
     char allow[64];
     unsigned retry_after_s;
-    bool stream; /* of new alerts: request->scan says from where and which */
+    const char *challenge; /* WWW-Authenticate; static */
+    bool stream;           /* of new alerts: request->scan says from where and which */
 };
 
 enum api_step {
@@ -109,6 +111,12 @@ bool api_param_bool(const struct api_request *request, struct api_response *resp
 struct service *api_service(struct api *api, const struct api_request *request,
                             struct api_response *response);
 
+/* Whether the service is of who asks: for lists. That of a path is theirs when a handler is called.
+ */
+bool api_theirs(const struct api_request *request, const struct service *service);
+/* How many are. */
+uint32_t api_services_count(const struct api *api, const struct api_request *request);
+
 /* A JSON answer: room for API_ANSWER_MAX bytes, cut to what was written at the end. False after a
  * problem. */
 bool api_json_begin(struct json_writer *json, struct api_response *response);
@@ -116,6 +124,9 @@ void api_json_end(struct json_writer *json, struct api_response *response, unsig
 /* How much room is left. */
 size_t api_json_room(const struct json_writer *json);
 
+/* Who it is, for the audit: the entry's name, or at the local door the name that the client says;
+ * borrowed from the request. */
+struct audit_who api_who(struct api_request *request);
 /* Who changes what and why, for the functions of common/changes.h; borrowed from the request. */
 struct change api_change(struct api *api, struct api_request *request, const char *reason);
 

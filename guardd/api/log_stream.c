@@ -17,6 +17,7 @@ struct writing {
 void log_stream_begin(struct log_stream *stream, const char *dir, const char *file, uint64_t now_ms)
 {
     stream->dir = dir;
+    stream->access = NULL;
     stream->file = file;
     stream->begun_ms = stream->said_ms = now_ms;
     stream->len = stream->sent = 0;
@@ -37,7 +38,8 @@ static bool take(void *ctx, struct guard_span line)
     if (writing->any)
         return false;
     guard_arena_init(&arena, &heap, (size_t)4 << 20);
-    if (document_parse(&document, "alert", line, &arena, NULL) == GUARD_OK) {
+    if (document_parse(&document, "alert", line, &arena, NULL) == GUARD_OK &&
+        (stream->access == NULL || api_access_covers_line(stream->access, document.root))) {
         static const char head[] = "data: ";
         memcpy(stream->events + stream->len, head, sizeof(head) - 1);
         size_t start = stream->len + sizeof(head) - 1;

@@ -4,6 +4,7 @@
 #ifndef GUARDD_API_LOG_STREAM_H
 #define GUARDD_API_LOG_STREAM_H
 
+#include "access.h"
 #include "log_scan.h"
 
 enum {
@@ -15,6 +16,7 @@ enum {
 struct log_stream {
     const char *dir;
     const char *file;
+    const struct api_access *access; /* of its reader; NULL: all lines are theirs */
     struct log_filter filter;
     struct log_position at;
     uint64_t begun_ms;
@@ -24,7 +26,7 @@ struct log_stream {
     char events[STREAM_EVENTS_MAX];
 };
 
-/* Zeros all but the buffer; the caller fills in filter and at. */
+/* Zeros all but the buffer; the caller fills in access, filter and at. */
 void log_stream_begin(struct log_stream *stream, const char *dir, const char *file,
                       uint64_t now_ms);
 /* Copies what is to be sent next, at most max bytes; 0: nothing yet; -1: the stream is over. */

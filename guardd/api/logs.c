@@ -24,12 +24,15 @@ static bool parse_line(struct document *out, struct guard_span line, struct guar
 
 static bool take_line(void *ctx, struct guard_span line)
 {
-    struct log_scan *scan = ctx;
+    struct api_request *request = ctx;
+    struct log_scan *scan = &request->scan;
     struct guard_arena arena;
     struct document document;
-    if (scan->count == scan->limit || api_json_room(&scan->json) < LOG_LINE_ROOM)
-        return false;
-    if (parse_line(&document, line, &arena)) {
+    /* A line of others doesn't even tell that there is another page. */
+    bool theirs = parse_line(&document, line, &arena) &&
+                  api_access_covers_line(&request->access, document.root);
+    bool room = scan->count < scan->limit && api_json_room(&scan->json) >= LOG_LINE_ROOM;
+    if (theirs && room) {
         struct json_writer before = scan->json;
         json_document(&scan->json, NULL, document.root);
         if (scan->json.overflow)
@@ -38,7 +41,7 @@ static bool take_line(void *ctx, struct guard_span line)
             scan->count++;
     }
     guard_arena_reset(&arena);
-    return true;
+    return room || !theirs;
 }
 
 static bool add_filters(struct api_request *request, struct api_response *response,
@@ -86,7 +89,7 @@ static enum api_step page(struct api *api, struct api_request *request,
     char cursor[LOG_POSITION_CAP];
     if (!scan->begun && !begin_page(api, request, response, file, list))
         return API_DONE;
-    enum log_step step = log_scan_back(scan, api->view.state, file, take_line, scan);
+    enum log_step step = log_scan_back(scan, api->view.state, file, take_line, request);
     if (step == LOG_MORE)
         return API_AGAIN;
     if (step == LOG_NOMEM) {
@@ -159,7 +162,8 @@ static bool take_named(void *ctx, struct guard_span line)
     struct document document;
     if (scan->count > 0)
         return false;
-    if (parse_line(&document, line, &arena) && names(document.root, request->id)) {
+    if (parse_line(&document, line, &arena) && names(document.root, request->id) &&
+        api_access_covers_line(&request->access, document.root)) {
         const char *service = text_of(document.root, "service");
         json_document(&scan->json, NULL, document.root);
         scan->count = 1;

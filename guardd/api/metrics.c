@@ -135,18 +135,23 @@ static const struct service_metric service_metrics[] = {
      "1 while a document of people is refused and the last good one is in force.", broken},
 };
 
-static void put_services(struct text *text, const struct api *api)
+static void put_services(struct text *text, const struct api *api,
+                         const struct api_request *request)
 {
     const struct services *services = api->view.services;
     for (size_t i = 0; i < sizeof(service_metrics) / sizeof(service_metrics[0]); i++) {
         const struct service_metric *metric = &service_metrics[i];
         head(text, metric->name, metric->type, metric->help);
-        for (uint32_t k = 0; k < services->count; k++)
-            put(text, "%s{service=\"%s\"} %.17g\n", metric->name, services->list[k]->name_text,
-                metric->value(api, services->list[k]));
+        for (uint32_t k = 0; k < services->count; k++) {
+            if (api_theirs(request, services->list[k]))
+                put(text, "%s{service=\"%s\"} %.17g\n", metric->name, services->list[k]->name_text,
+                    metric->value(api, services->list[k]));
+        }
     }
     head(text, "guard_service_mode", "gauge", "1 for the mode that is set.");
     for (uint32_t k = 0; k < services->count; k++) {
+        if (!api_theirs(request, services->list[k]))
+            continue;
         for (int mode = GUARD_MODE_OBSERVE; mode <= GUARD_MODE_BLOCK; mode++)
             put(text, "guard_service_mode{service=\"%s\",mode=\"%s\"} %d\n",
                 services->list[k]->name_text, guard_mode_name((enum guard_mode)mode),
@@ -186,7 +191,7 @@ static void put_intake(struct text *text, const struct api *api)
                "Lines that couldn't be written and are lost.", (double)alerts->failed);
 }
 
-static void put_own(struct text *text, const struct api *api)
+static void put_own(struct text *text, const struct api *api, const struct api_request *request)
 {
     const struct api_counts *counts = &api->counts;
     head(text, "guard_build_info", "gauge", "The version of guardd.");
@@ -194,13 +199,18 @@ static void put_own(struct text *text, const struct api *api)
     put_number(text, "guard_start_timestamp_seconds", "gauge", "When guardd was started.",
                (double)api->view.started_ms / 1000.0);
     put_number(text, "guard_services", "gauge", "Services that are known.",
-               api->view.services->count);
+               api_services_count(api, request));
     put_number(text, "guard_save_failed", "gauge", "1 while what was learned can't be saved.",
                *api->view.save_failed);
     head(text, "guard_api_requests_total", "counter", "Answers of the API by class of status.");
     for (int class = 2; class <= 5; class ++)
         put(text, "guard_api_requests_total{class=\"%dxx\"} %" PRIu64 "\n", class,
             counts->requests[class]);
+    head(text, "guard_api_denied_total", "counter",
+         "Answers to who isn't known (401), may not (403) or tried too often (429).");
+    put(text, "guard_api_denied_total{status=\"401\"} %" PRIu64 "\n", counts->denied[0]);
+    put(text, "guard_api_denied_total{status=\"403\"} %" PRIu64 "\n", counts->denied[1]);
+    put(text, "guard_api_denied_total{status=\"429\"} %" PRIu64 "\n", counts->denied[2]);
     put_number(text, "guard_api_requests_cut_off_total", "counter",
                "Requests that took longer than they may.", (double)counts->refused);
     put_number(text, "guard_api_connections", "gauge", "Open connections of the API.",
@@ -213,14 +223,13 @@ enum api_step api_metrics(struct api *api, struct api_request *request,
                           struct api_response *response)
 {
     struct text text = {.ptr = malloc(METRICS_MAX)};
-    (void)request;
     if (text.ptr == NULL) {
         problem(response, 500, "failed", NULL, "no memory");
         return API_DONE;
     }
-    put_own(&text, api);
+    put_own(&text, api, request);
     put_intake(&text, api);
-    put_services(&text, api);
+    put_services(&text, api, request);
     char *fitting = realloc(text.ptr, text.len + 1);
     response->bytes = fitting != NULL ? fitting : text.ptr;
     response->len = text.len;

@@ -31,14 +31,13 @@ enum api_step api_ready(struct api *api, struct api_request *request, struct api
     struct json_writer json;
     const struct api_view *view = &api->view;
     bool good = !*view->save_failed && !view->alerts->failing;
-    (void)request;
     if (!api_json_begin(&json, response))
         return API_DONE;
     json_open(&json, NULL, '{');
     json_text(&json, "status", good ? "ready" : "not-ready");
     json_bool(&json, "saves", !*view->save_failed);
     json_bool(&json, "writes_alerts", !view->alerts->failing);
-    json_integer(&json, "services", view->services->count);
+    json_integer(&json, "services", api_services_count(api, request));
     json_integer(&json, "rings", view->intake->count);
     json_close(&json, '}');
     api_json_end(&json, response, good ? 200 : 503);
@@ -62,14 +61,18 @@ enum api_step api_build(struct api *api, struct api_request *request, struct api
     return API_DONE;
 }
 
+static bool is_theirs(const void *ctx, const struct service *service)
+{
+    return api_theirs(ctx, service);
+}
+
 enum api_step api_status(struct api *api, struct api_request *request,
                          struct api_response *response)
 {
     struct json_writer json;
-    (void)request;
     if (!api_json_begin(&json, response))
         return API_DONE;
-    status_all(&json, api->view.services, api->view.intake);
+    status_all(&json, api->view.services, api->view.intake, is_theirs, request);
     api_json_end(&json, response, 200);
     return API_DONE;
 }

@@ -6,6 +6,7 @@
 
 #include "common/file.h"
 #include "common/log.h"
+#include "credentials.h"
 #include "listener.h"
 #include "log_stream.h"
 #include "problem.h"
@@ -35,6 +36,7 @@ struct peer {
 struct exchange {
     struct exchange *next; /* of those that wait */
     struct server *server;
+    const struct door *door;
     struct peer *peer;
     struct MHD_Connection *connection;
     const struct api_route *route;
@@ -44,6 +46,8 @@ struct exchange {
     size_t body_len;
     bool too_large;
     bool prepared;
+    bool admitted; /* it is known who asks */
+    bool late;     /* waits for a check that costs something */
 };
 
 /* A reader of alerts. It lives as long as the library's response, which is longer than the
@@ -53,16 +57,29 @@ struct stream {
     struct MHD_Connection *connection;
     int place;
     bool suspended;
+    struct api_access access;
     struct log_stream log;
 };
 
+/* A socket that is listened on. Each has connections of its own, so that who floods the front
+ * doesn't close the local door. */
+struct door {
+    struct server *server;
+    struct MHD_Daemon *daemon; /* NULL: there is none */
+    int epoll_fd;
+    bool front;
+};
+enum { LOCAL_DOOR, FRONT_DOOR, DOORS };
+
 struct server {
     struct api api;
-    struct MHD_Daemon *daemon;
-    int epoll_fd;
+    struct credentials credentials;
+    struct door doors[DOORS];
     struct peer *peers;
     struct exchange *waiting; /* oldest first */
     struct exchange **last_waiting;
+    uint32_t waiting_count;
+    uint32_t late_count;
     struct stream *streams[SERVER_STREAMS];
     uint64_t turn_ms; /* when the turn began */
     uint64_t swept_ms;
@@ -153,6 +170,8 @@ static void wait_for_turn(struct exchange *exchange)
 {
     struct server *server = exchange->server;
     exchange->next = NULL;
+    server->waiting_count++;
+    server->late_count += exchange->late;
     *server->last_waiting = exchange;
     server->last_waiting = &exchange->next;
     MHD_suspend_connection(exchange->connection);
@@ -180,39 +199,105 @@ static const char *header(struct MHD_Connection *connection, const char *name)
 static void prepare(struct exchange *exchange, const char *url, const char *method)
 {
     struct MHD_Connection *connection = exchange->connection;
-    exchange->request = (struct api_request){
-        .method = method,
-        .path = url,
-        .if_match = header(connection, "If-Match"),
-        .if_none_match = header(connection, "If-None-Match"),
-        .accept = header(connection, "Accept"),
-        .content_type = header(connection, "Content-Type"),
-        .by = header(connection, "X-Guard-By"),
-        .last_event_id = header(connection, "Last-Event-ID"),
-        .uid = listener_peer(exchange->peer->fd),
-        .access = {.role = API_ROLE_LOCAL}, /* there is no other door yet */
-        .body = {exchange->body, exchange->body_len},
-    };
-    MHD_get_connection_values(connection, MHD_GET_ARGUMENT_KIND, take_param, &exchange->request);
+    struct api_request *request = &exchange->request;
+    request->method = method;
+    request->path = url;
+    request->if_match = header(connection, "If-Match");
+    request->if_none_match = header(connection, "If-None-Match");
+    request->accept = header(connection, "Accept");
+    request->content_type = header(connection, "Content-Type");
+    request->by = header(connection, "X-Guard-By");
+    request->last_event_id = header(connection, "Last-Event-ID");
+    request->body = (struct guard_span){exchange->body, exchange->body_len};
+    MHD_get_connection_values(connection, MHD_GET_ARGUMENT_KIND, take_param, request);
     exchange->prepared = true;
+}
+
+static void find_route(struct exchange *exchange)
+{
     if (exchange->too_large)
         problem(&exchange->response, 413, "too-large", NULL, "a body has at most %d bytes",
                 (int)API_BODY_MAX);
     else
         exchange->route = api_route_find(&exchange->request, &exchange->response);
-    if (exchange->route != NULL &&
-        !api_permitted(&exchange->request, exchange->route, &exchange->response))
-        exchange->route = NULL;
+}
+
+/* --- who asks --- */
+
+static void refuse(struct exchange *exchange, enum credentials_answer answer, unsigned retry_s)
+{
+    struct api_response *response = &exchange->response;
+    if (answer == CREDENTIALS_LIMITED) {
+        problem(response, 429, "too-many-attempts", "Authorization",
+                "too many wrong tokens came before");
+        response->retry_after_s = retry_s;
+        return;
+    }
+    problem(response, 401, "unauthorized", "Authorization", "%s",
+            answer == CREDENTIALS_NONE ? "a token is needed" : "the token isn't valid");
+    response->challenge = answer == CREDENTIALS_NONE
+                              ? "Bearer realm=\"guardd\""
+                              : "Bearer realm=\"guardd\", error=\"invalid_token\"";
+}
+
+static enum credentials_answer admit(struct exchange *exchange, bool cheap)
+{
+    struct server *server = exchange->server;
+    struct MHD_Connection *connection = exchange->connection;
+    const struct credentials_given given = {
+        .authorization = header(connection, MHD_HTTP_HEADER_AUTHORIZATION),
+        .subject = header(connection, "X-Guard-Subject"),
+        .front = header(connection, "X-Guard-Front"),
+        .front_door = exchange->door->front,
+        .uid = exchange->request.uid,
+    };
+    unsigned retry_s = 0;
+    credentials_watch(&server->credentials);
+    enum credentials_answer answer =
+        credentials_check(&server->credentials, &given, cheap, clock_unix_ms(), monotonic_ms(),
+                          &exchange->request.access, &retry_s);
+    exchange->admitted = answer == CREDENTIALS_GOOD;
+    if (answer != CREDENTIALS_GOOD && answer != CREDENTIALS_LATER)
+        refuse(exchange, answer, retry_s);
+    return answer;
+}
+
+/* Whether the handler may be called, again: who was admitted may have lost that meanwhile. False
+ * after a problem. */
+static bool permitted(struct exchange *exchange)
+{
+    struct server *server = exchange->server;
+    struct api_request *request = &exchange->request;
+    if (request->access.role != API_ROLE_LOCAL) {
+        credentials_watch(&server->credentials);
+        if (!credentials_still(&server->credentials, &request->access, clock_unix_ms())) {
+            refuse(exchange, CREDENTIALS_BAD, 0);
+            return false;
+        }
+    }
+    return api_permitted(request, exchange->route, &exchange->response);
 }
 
 /* --- the stream of alerts --- */
+
+/* Whether its reader may go on: asked before each piece that is sent. */
+static bool may_read(struct stream *stream)
+{
+    struct credentials *credentials = &stream->server->credentials;
+    if (stream->access.role == API_ROLE_LOCAL)
+        return true;
+    credentials_watch(credentials);
+    return credentials_still(credentials, &stream->access, clock_unix_ms()) &&
+           api_role_has(stream->access.role, API_RIGHT_EVIDENCE);
+}
 
 static ssize_t read_stream(void *ctx, uint64_t position, char *out, size_t max)
 {
     struct stream *stream = ctx;
     (void)position;
-    int64_t n =
-        stream->server->closing ? -1 : log_stream_read(&stream->log, out, max, monotonic_ms());
+    int64_t n = stream->server->closing || !may_read(stream)
+                    ? -1
+                    : log_stream_read(&stream->log, out, max, monotonic_ms());
     if (n < 0)
         return MHD_CONTENT_READER_END_OF_STREAM;
     if (n == 0) {
@@ -230,23 +315,26 @@ static void end_stream(void *ctx)
     free(stream);
 }
 
-/* NULL when there are too many. */
+/* NULL when there are too many. Some places are for the local door alone. */
 static struct stream *new_stream(struct exchange *exchange)
 {
     struct server *server = exchange->server;
+    int end = exchange->door->front ? SERVER_FRONT_STREAMS : SERVER_STREAMS;
     int place = 0;
-    while (place < SERVER_STREAMS && server->streams[place] != NULL)
+    while (place < end && server->streams[place] != NULL)
         place++;
-    struct stream *stream = place < SERVER_STREAMS ? malloc(sizeof(*stream)) : NULL;
+    struct stream *stream = place < end ? malloc(sizeof(*stream)) : NULL;
     if (stream == NULL)
         return NULL;
     stream->server = server;
     stream->connection = exchange->connection;
     stream->place = place;
     stream->suspended = false;
+    stream->access = exchange->request.access;
     log_stream_begin(&stream->log, server->api.view.state, "alerts.jsonl", monotonic_ms());
     stream->log.filter = exchange->request.scan.filter;
     stream->log.at = exchange->request.scan.at;
+    stream->log.access = &stream->access;
     return stream;
 }
 
@@ -288,6 +376,14 @@ static struct MHD_Response *make_response(struct exchange *exchange)
     return made;
 }
 
+static void count(struct api_counts *counts, unsigned status)
+{
+    counts->requests[status / 100 % 6]++;
+    counts->denied[0] += status == 401;
+    counts->denied[1] += status == 403;
+    counts->denied[2] += status == 429;
+}
+
 static enum MHD_Result answer(struct exchange *exchange)
 {
     const struct api_response *response = &exchange->response;
@@ -305,18 +401,43 @@ static enum MHD_Result answer(struct exchange *exchange)
         snprintf(seconds, sizeof(seconds), "%u", response->retry_after_s);
         MHD_add_response_header(made, "Retry-After", seconds);
     }
+    if (response->challenge != NULL)
+        MHD_add_response_header(made, MHD_HTTP_HEADER_WWW_AUTHENTICATE, response->challenge);
     MHD_add_response_header(made, "Cache-Control", "no-store");
     MHD_add_response_header(made, "X-Content-Type-Options", "nosniff");
-    exchange->server->api.counts.requests[response->status / 100 % 6]++;
+    count(&exchange->server->api.counts, response->status);
     enum MHD_Result queued = MHD_queue_response(exchange->connection, response->status, made);
     MHD_destroy_response(made);
     return queued;
 }
 
+/* Of those that wait for such a check only some may: each costs time of everybody. */
+static enum MHD_Result admit_later(struct exchange *exchange)
+{
+    if (exchange->server->late_count < SERVER_LATE) {
+        exchange->late = true;
+        wait_for_turn(exchange);
+        return MHD_YES;
+    }
+    problem(&exchange->response, 503, "busy", NULL, "too many tokens are to be checked just now");
+    exchange->response.retry_after_s = 2;
+    return answer(exchange);
+}
+
 static enum MHD_Result work(struct exchange *exchange)
 {
     struct server *server = exchange->server;
+    if (!exchange->admitted) {
+        enum credentials_answer admitted = admit(exchange, false);
+        if (admitted == CREDENTIALS_LATER)
+            return admit_later(exchange);
+        if (admitted != CREDENTIALS_GOOD)
+            return answer(exchange);
+    }
+    exchange->late = false;
     if (exchange->route == NULL)
+        find_route(exchange);
+    if (exchange->route == NULL || !permitted(exchange))
         return answer(exchange);
     if (monotonic_ms() - server->turn_ms >= SERVER_TURN_MS) {
         wait_for_turn(exchange);
@@ -356,24 +477,39 @@ static bool says_too_large(struct MHD_Connection *connection)
     return length != NULL && (strlen(length) > 9 || strtol(length, NULL, 10) > API_BODY_MAX);
 }
 
-static enum MHD_Result begin(struct server *server, struct MHD_Connection *connection,
-                             const char *url, const char *method, void **con_cls)
+static struct exchange *new_exchange(const struct door *door, struct MHD_Connection *connection)
 {
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
     struct exchange *exchange = calloc(1, sizeof(*exchange));
     if (exchange == NULL || info == NULL || info->socket_context == NULL) {
         free(exchange);
-        return MHD_NO;
+        return NULL;
     }
-    exchange->server = server;
+    exchange->server = door->server;
+    exchange->door = door;
     exchange->connection = connection;
     exchange->peer = info->socket_context;
+    exchange->request.uid = listener_peer(exchange->peer->fd);
+    return exchange;
+}
+
+/* Before the body: whom nothing is allowed sends none. */
+static enum MHD_Result begin(const struct door *door, struct MHD_Connection *connection,
+                             const char *url, const char *method, void **con_cls)
+{
+    struct exchange *exchange = new_exchange(door, connection);
+    if (exchange == NULL)
+        return MHD_NO;
     *con_cls = exchange;
+    enum credentials_answer admitted = admit(exchange, true);
+    if (admitted != CREDENTIALS_GOOD && admitted != CREDENTIALS_LATER)
+        return answer(exchange);
     if (!says_too_large(connection))
         return MHD_YES;
     exchange->too_large = true;
     prepare(exchange, url, method);
+    find_route(exchange);
     return answer(exchange);
 }
 
@@ -403,6 +539,7 @@ static void resume_waiting(struct server *server)
     struct exchange *exchange = server->waiting;
     server->waiting = NULL;
     server->last_waiting = &server->waiting;
+    server->waiting_count = server->late_count = 0;
     while (exchange != NULL) {
         struct exchange *next = exchange->next;
         MHD_resume_connection(exchange->connection);
@@ -415,7 +552,7 @@ static void resume_streams(struct server *server, uint64_t now_ms)
     for (int i = 0; i < SERVER_STREAMS; i++) {
         struct stream *stream = server->streams[i];
         if (stream == NULL || !stream->suspended ||
-            (!server->closing && !log_stream_due(&stream->log, now_ms)))
+            (!server->closing && may_read(stream) && !log_stream_due(&stream->log, now_ms)))
             continue;
         stream->suspended = false;
         MHD_resume_connection(stream->connection);
@@ -427,7 +564,40 @@ static void turn(struct server *server)
     server->turn_ms = monotonic_ms();
     sweep(server, server->turn_ms);
     resume_waiting(server);
-    MHD_run(server->daemon);
+    for (int i = 0; i < DOORS; i++) {
+        if (server->doors[i].daemon != NULL)
+            MHD_run(server->doors[i].daemon);
+    }
+}
+
+/* Milliseconds until there is something to do that no descriptor tells of, at most max. */
+static int pause_ms(struct server *server, uint64_t max)
+{
+    uint64_t now = monotonic_ms();
+    if (server->waiting_count > server->late_count)
+        return 0;
+    if (server->late_count > 0) {
+        uint64_t free_ms = server->credentials.free_ms;
+        max = free_ms <= now ? 0 : free_ms - now < max ? free_ms - now : max;
+    }
+    for (int i = 0; i < DOORS; i++) {
+        MHD_UNSIGNED_LONG_LONG due = 1;
+        if (server->doors[i].daemon != NULL &&
+            MHD_get_timeout(server->doors[i].daemon, &due) == MHD_YES && due == 0)
+            return 0;
+    }
+    return (int)max;
+}
+
+static bool wait_for_clients(struct server *server, uint64_t max)
+{
+    struct pollfd waited[DOORS];
+    nfds_t count = 0;
+    for (int i = 0; i < DOORS; i++) {
+        if (server->doors[i].daemon != NULL)
+            waited[count++] = (struct pollfd){.fd = server->doors[i].epoll_fd, .events = POLLIN};
+    }
+    return poll(waited, count, pause_ms(server, max)) >= 0;
 }
 
 static void sleep_ms(uint32_t ms)
@@ -450,12 +620,7 @@ void server_run(struct server *server, uint32_t ms)
         uint64_t spent = monotonic_ms() - begin_ms;
         if (spent >= ms || server->api.changed)
             return;
-        /* Without waiting when the library has more to do than its descriptor tells. */
-        MHD_UNSIGNED_LONG_LONG due = 1;
-        bool at_once = server->waiting != NULL ||
-                       (MHD_get_timeout(server->daemon, &due) == MHD_YES && due == 0);
-        struct pollfd waited = {.fd = server->epoll_fd, .events = POLLIN};
-        if (poll(&waited, 1, at_once ? 0 : (int)(ms - spent)) < 0)
+        if (!wait_for_clients(server, ms - spent))
             return;
         turn(server);
     }
@@ -471,36 +636,66 @@ bool server_changed(struct server *server)
 
 /* --- life --- */
 
-static struct MHD_Daemon *start(struct server *server, int listener)
+static struct MHD_Daemon *start(struct door *door, int listener)
 {
     return MHD_start_daemon(
-        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, on_request, server,
+        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, on_request, door,
         MHD_OPTION_LISTEN_SOCKET, (MHD_socket)listener, MHD_OPTION_CONNECTION_LIMIT,
         (unsigned)SERVER_CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)SERVER_IDLE_S,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)SERVER_HEADERS, MHD_OPTION_NOTIFY_COMPLETED,
-        on_completed, NULL, MHD_OPTION_NOTIFY_CONNECTION, on_connection, server,
+        on_completed, NULL, MHD_OPTION_NOTIFY_CONNECTION, on_connection, door->server,
         MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);
 }
 
-enum guard_rc server_open(struct server **out, const struct api_view *view, const char *group,
-                          struct guard_err *err)
+static const char *socket_of(const struct door *door)
 {
+    return door->front ? API_FRONT_SOCKET : API_SOCKET;
+}
+
+static enum guard_rc open_door(struct server *server, int place, const char *group,
+                               struct guard_err *err)
+{
+    struct door *door = &server->doors[place];
     int listener = -1;
-    GUARD_TRY(listener_open(&listener, view->state, group, err));
-    struct server *server = calloc(1, sizeof(*server));
-    if (server == NULL) {
+    door->server = server;
+    door->front = place == FRONT_DOOR;
+    GUARD_TRY(listener_open(&listener, server->api.view.state, socket_of(door), group, err));
+    door->daemon = start(door, listener);
+    if (door->daemon == NULL) {
         close(listener);
-        return guard_fail(err, GUARD_E_NOMEM, "no memory for the API");
-    }
-    server->api.view = *view;
-    server->last_waiting = &server->waiting;
-    server->daemon = start(server, listener);
-    if (server->daemon == NULL) {
-        close(listener);
-        free(server);
         return guard_fail(err, GUARD_E_IO, "the HTTP library doesn't start");
     }
-    server->epoll_fd = MHD_get_daemon_info(server->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
+    door->epoll_fd = MHD_get_daemon_info(door->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
+    return GUARD_OK;
+}
+
+static void close_doors(struct server *server)
+{
+    for (int i = 0; i < DOORS; i++) {
+        if (server->doors[i].daemon != NULL)
+            MHD_stop_daemon(server->doors[i].daemon);
+    }
+    credentials_fini(&server->credentials);
+    free(server);
+}
+
+enum guard_rc server_open(struct server **out, const struct api_view *view, const char *group,
+                          bool front, struct guard_err *err)
+{
+    struct server *server = calloc(1, sizeof(*server));
+    if (server == NULL)
+        return guard_fail(err, GUARD_E_NOMEM, "no memory for the API");
+    server->api.view = *view;
+    server->last_waiting = &server->waiting;
+    enum guard_rc rc = credentials_init(&server->credentials, view->state, err);
+    if (rc == GUARD_OK)
+        rc = open_door(server, LOCAL_DOOR, group, err);
+    if (rc == GUARD_OK && front)
+        rc = open_door(server, FRONT_DOOR, group, err);
+    if (rc != GUARD_OK) {
+        close_doors(server);
+        return rc;
+    }
     *out = server;
     return GUARD_OK;
 }
@@ -509,11 +704,13 @@ void server_close(struct server *server)
 {
     if (server == NULL)
         return;
-    listener_remove(server->api.view.state);
+    for (int i = 0; i < DOORS; i++) {
+        if (server->doors[i].daemon != NULL)
+            listener_remove(server->api.view.state, socket_of(&server->doors[i]));
+    }
     server->closing = true;
     resume_streams(server, monotonic_ms());
     turn(server);
     resume_waiting(server);
-    MHD_stop_daemon(server->daemon);
-    free(server);
+    close_doors(server);
 }

@@ -7,8 +7,10 @@
 #include "api.h"
 
 enum {
-    SERVER_CONNECTIONS = 96,
+    SERVER_CONNECTIONS = 96, /* of each socket */
     SERVER_STREAMS = 8,
+    SERVER_FRONT_STREAMS = 6,  /* of those */
+    SERVER_LATE = 64,          /* requests that wait for their token to be checked */
     SERVER_IDLE_S = 15,        /* without a byte in either direction */
     SERVER_REQUEST_MS = 30000, /* from the first byte, or the last answer, to the whole answer */
     SERVER_TURN_MS = 50,       /* of handlers in one turn; the others wait for the next */
@@ -17,9 +19,10 @@ enum {
 
 struct server;
 
-/* Listens on STATE/api.sock. group: may connect too; NULL: only the owner. */
+/* Listens on STATE/api.sock, and for nginx in front of guardd on STATE/api-front.sock. group: may
+ * connect too; NULL: only the owner. */
 GUARD_MUST_USE enum guard_rc server_open(struct server **out, const struct api_view *view,
-                                         const char *group, struct guard_err *err);
+                                         const char *group, bool front, struct guard_err *err);
 /* Answers what came, for at most ms milliseconds; 0: only what is there. Returns early when a
  * signal came or something was written, which guardd must look at. server may be NULL: sleeps. */
 void server_run(struct server *server, uint32_t ms);

@@ -54,22 +54,24 @@ enum api_step api_services(struct api *api, struct api_request *request,
     struct json_writer json;
     uint64_t limit;
     uint32_t at = 0;
+    uint32_t count = 0;
     if (!api_param_number(request, response, "limit", API_PAGE, API_PAGE_MAX, &limit) ||
         !api_json_begin(&json, response))
         return API_DONE;
-    for (uint32_t i = 0; i < services->count; i++)
-        sorted[i] = services->list[i];
-    qsort(sorted, services->count, sizeof(sorted[0]), by_name);
-    while (at < services->count && cursor != NULL && strcmp(sorted[at]->name_text, cursor) <= 0)
+    for (uint32_t i = 0; i < services->count; i++) {
+        if (api_theirs(request, services->list[i]))
+            sorted[count++] = services->list[i];
+    }
+    qsort(sorted, count, sizeof(sorted[0]), by_name);
+    while (at < count && cursor != NULL && strcmp(sorted[at]->name_text, cursor) <= 0)
         at++;
     json_open(&json, NULL, '{');
-    json_integer(&json, "total", services->count);
+    json_integer(&json, "total", count);
     json_open(&json, "services", '[');
-    for (uint64_t n = 0; n < limit && at < services->count && api_json_room(&json) > ENTRY_ROOM;
-         n++)
+    for (uint64_t n = 0; n < limit && at < count && api_json_room(&json) > ENTRY_ROOM; n++)
         write_summary(api, sorted[at++], &json);
     json_close(&json, ']');
-    if (at > 0 && at < services->count)
+    if (at > 0 && at < count)
         last = sorted[at - 1]->name_text;
     if (last != NULL)
         json_text(&json, "next", last);

@@ -18,6 +18,7 @@ static void roles_have_their_rights_and_no_others(void **state)
         [API_ROLE_OPERATOR] = "read evidence operate ",
         [API_ROLE_ADMIN] = "read evidence operate administer ",
         [API_ROLE_REPORTER] = "report ",
+        [API_ROLE_FRONT] = "",
         [API_ROLE_LOCAL] = "read evidence operate administer report ",
     };
     (void)state;
