@@ -22,5 +22,6 @@ api_handler api_generations, api_diff, api_rollback_get, api_rollback_put, api_r
 api_handler api_review_get, api_review_post;
 /* logs.c: alerts, what people said of them, and the audit. */
 api_handler api_alerts, api_alerts_stream, api_alert, api_triage_get, api_triage_put, api_audit;
+api_handler api_looks;
 
 #endif

@@ -7,6 +7,7 @@
 #include "common/document_members.h"
 #include "common/file.h"
 #include "common/json_document.h"
+#include "looks.h"
 #include "problem.h"
 
 #include <stdlib.h>
@@ -116,6 +117,11 @@ enum api_step api_alerts(struct api *api, struct api_request *request,
 enum api_step api_audit(struct api *api, struct api_request *request, struct api_response *response)
 {
     return page(api, request, response, "audit.jsonl", "changes");
+}
+
+enum api_step api_looks(struct api *api, struct api_request *request, struct api_response *response)
+{
+    return page(api, request, response, LOOKS_FILE, "looks");
 }
 
 enum api_step api_alerts_stream(struct api *api, struct api_request *request,

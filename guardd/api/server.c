@@ -4,11 +4,13 @@
  * turn. */
 #include "server.h"
 
+#include "common/clean.h"
 #include "common/file.h"
 #include "common/log.h"
 #include "credentials.h"
 #include "listener.h"
 #include "log_stream.h"
+#include "looks.h"
 #include "problem.h"
 #include "router.h"
 
@@ -74,6 +76,7 @@ enum { LOCAL_DOOR, FRONT_DOOR, DOORS };
 struct server {
     struct api api;
     struct credentials credentials;
+    struct looks looks;
     struct door doors[DOORS];
     struct peer *peers;
     struct exchange *waiting; /* oldest first */
@@ -135,6 +138,7 @@ static void sweep(struct server *server, uint64_t now_ms)
     if (now_ms - server->swept_ms < 500)
         return;
     server->swept_ms = now_ms;
+    looks_tell(&server->looks, clock_unix_ms(), false);
     for (struct peer *peer = server->peers; peer != NULL; peer = peer->next) {
         if (peer->stream || peer->cut || now_ms - peer->since_ms < SERVER_REQUEST_MS)
             continue;
@@ -424,6 +428,39 @@ static enum MHD_Result admit_later(struct exchange *exchange)
     return answer(exchange);
 }
 
+/* Path and what was asked for, without what differs from page to page. */
+static void describe_look(const struct api_request *request, char out[LOOKS_WHAT_CAP])
+{
+    static const char *const told[] = {"service", "action", "client"};
+    char text[LOOKS_WHAT_CAP];
+    int len = snprintf(text, sizeof(text), "%s", request->path + strlen(API_PREFIX));
+    for (size_t i = 0; i < sizeof(told) / sizeof(told[0]); i++) {
+        const char *value = api_param(request, told[i]);
+        if (value != NULL && len > 0 && (size_t)len < sizeof(text))
+            len += snprintf(text + len, sizeof(text) - (size_t)len, " %s=%s", told[i], value);
+    }
+    clean(out, LOOKS_WHAT_CAP, text, strlen(text));
+}
+
+/* A look that can't be told is refused, but to guardd's own user, who can read the files. */
+static void note_look(struct exchange *exchange)
+{
+    struct server *server = exchange->server;
+    struct api_request *request = &exchange->request;
+    char what[LOOKS_WHAT_CAP];
+    struct guard_err err;
+    if (exchange->route->right != API_RIGHT_EVIDENCE || exchange->response.status >= 400)
+        return;
+    const struct audit_who who = api_who(request);
+    describe_look(request, what);
+    if (looks_note(&server->looks, &who, request->service, what, clock_unix_ms(), &err) == GUARD_OK)
+        return;
+    if (server->looks.failed++ == 0)
+        log_event("alarm", "looks-not-told", (struct guard_span){NULL, 0}, "%s", err.text);
+    if (request->access.role != API_ROLE_LOCAL)
+        problem(&exchange->response, 507, "not-written", NULL, "the audit can't be written");
+}
+
 static enum MHD_Result work(struct exchange *exchange)
 {
     struct server *server = exchange->server;
@@ -448,6 +485,7 @@ static enum MHD_Result work(struct exchange *exchange)
         wait_for_turn(exchange);
         return MHD_YES;
     }
+    note_look(exchange);
     bool reads = strcmp(exchange->route->method, "GET") == 0;
     if (!reads && exchange->response.status < 400)
         server->api.changed = true;
@@ -686,6 +724,7 @@ enum guard_rc server_open(struct server **out, const struct api_view *view, cons
     if (server == NULL)
         return guard_fail(err, GUARD_E_NOMEM, "no memory for the API");
     server->api.view = *view;
+    server->looks.dir = view->state;
     server->last_waiting = &server->waiting;
     enum guard_rc rc = credentials_init(&server->credentials, view->state, err);
     if (rc == GUARD_OK)
@@ -712,5 +751,6 @@ void server_close(struct server *server)
     resume_streams(server, monotonic_ms());
     turn(server);
     resume_waiting(server);
+    looks_tell(&server->looks, clock_unix_ms(), true);
     close_doors(server);
 }

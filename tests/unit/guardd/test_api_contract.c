@@ -152,6 +152,25 @@ static void rights_are_the_same(void **state)
     }
 }
 
+/* Whoever reads the document knows what is needed, and how one is refused without. */
+static void what_is_needed_is_in_the_document(void **state)
+{
+    static const char *const statuses[] = {"401", "403", "429"};
+    const struct document_node *schemes =
+        member_of(member_of(document.root, "components"), "securitySchemes");
+    (void)state;
+    assert_string_equal(text_of(member_of(schemes, "token"), "scheme"), "bearer");
+    assert_string_equal(text_of(member_of(schemes, "certificate"), "type"), "mutualTLS");
+    assert_non_null(member_of(document.root, "security"));
+    assert_int_equal(member_of(document.root, "security")->count, 3);
+    for (const struct api_route *route = api_routes; route->method != NULL; route++) {
+        for (size_t i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++) {
+            if (member_of(member_of(operation_of(route), "responses"), statuses[i]) == NULL)
+                fail_msg("%s %s: no answer %s", route->method, route->path, statuses[i]);
+        }
+    }
+}
+
 static void methods_and_paths_are_told_apart(void **state)
 {
     struct api_response response;
@@ -236,6 +255,7 @@ int main(void)
         cmocka_unit_test(everything_in_the_document_is_routed),
         cmocka_unit_test(parameters_are_the_same),
         cmocka_unit_test(rights_are_the_same),
+        cmocka_unit_test(what_is_needed_is_in_the_document),
         cmocka_unit_test(methods_and_paths_are_told_apart),
         cmocka_unit_test(parameters_are_checked),
         cmocka_unit_test(numbers_are_checked),
