@@ -38,6 +38,7 @@ struct api_counts {
     uint64_t requests[6]; /* by class of status: [2] for 2xx */
     uint64_t refused;     /* requests that took too long and were cut off */
     uint64_t denied[3];   /* 401, 403, 429 */
+    uint64_t checks;      /* of tokens, at a cost */
     uint32_t connections;
     uint32_t streams;
 };

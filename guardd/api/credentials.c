@@ -5,8 +5,6 @@
 #include "common/file.h"
 #include "common/log.h"
 #include "common/state.h"
-#include "guardd/service.h"
-
 #include <guard/crypto.h>
 
 #include <stdio.h>
@@ -89,6 +87,20 @@ static void read_list(struct credentials *credentials)
                   credentials->err.text);
 }
 
+/* What tells one state of the file from another; never 0. */
+static uint64_t stamp_of(const struct stat *info)
+{
+    const uint64_t parts[] = {info->st_ino,
+                              (uint64_t)info->st_size,
+                              info->st_mode,
+                              (uint64_t)info->st_mtim.tv_sec,
+                              (uint64_t)info->st_mtim.tv_nsec,
+                              (uint64_t)info->st_ctim.tv_sec,
+                              (uint64_t)info->st_ctim.tv_nsec};
+    uint64_t stamp = guard_checksum(0, (struct guard_span){(const uint8_t *)parts, sizeof(parts)});
+    return stamp == 0 ? 1 : stamp;
+}
+
 void credentials_watch(struct credentials *credentials)
 {
     char path[STATE_PATH_MAX];
@@ -97,7 +109,7 @@ void credentials_watch(struct credentials *credentials)
     if (state_path(path, credentials->dir, "", no_service, ACCESS_FILE) != GUARD_OK)
         return;
     if (stat(path, &info) == 0)
-        stamp = file_stamp(&info) ^ (uint64_t)info.st_ctim.tv_nsec;
+        stamp = stamp_of(&info);
     if (stamp == credentials->stamp && credentials->version > 0)
         return;
     credentials->stamp = stamp;

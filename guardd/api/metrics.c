@@ -211,6 +211,9 @@ static void put_own(struct text *text, const struct api *api, const struct api_r
     put(text, "guard_api_denied_total{status=\"401\"} %" PRIu64 "\n", counts->denied[0]);
     put(text, "guard_api_denied_total{status=\"403\"} %" PRIu64 "\n", counts->denied[1]);
     put(text, "guard_api_denied_total{status=\"429\"} %" PRIu64 "\n", counts->denied[2]);
+    put_number(text, "guard_api_token_checks_total", "counter",
+               "Tokens that were checked at a cost, because they weren't known.",
+               (double)counts->checks);
     put_number(text, "guard_api_requests_cut_off_total", "counter",
                "Requests that took longer than they may.", (double)counts->refused);
     put_number(text, "guard_api_connections", "gauge", "Open connections of the API.",

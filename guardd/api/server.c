@@ -261,6 +261,7 @@ static enum credentials_answer admit(struct exchange *exchange, bool cheap)
         credentials_check(&server->credentials, &given, cheap, clock_unix_ms(), monotonic_ms(),
                           &exchange->request.access, &retry_s);
     exchange->admitted = answer == CREDENTIALS_GOOD;
+    server->api.counts.checks = server->credentials.checks;
     if (answer != CREDENTIALS_GOOD && answer != CREDENTIALS_LATER)
         refuse(exchange, answer, retry_s);
     return answer;
@@ -532,7 +533,16 @@ static struct exchange *new_exchange(const struct door *door, struct MHD_Connect
     return exchange;
 }
 
-/* Before the body: whom nothing is allowed sends none. */
+static bool has_body(struct MHD_Connection *connection)
+{
+    const char *length =
+        MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_LENGTH);
+    return (length != NULL && strcmp(length, "0") != 0) ||
+           MHD_lookup_connection_value(connection, MHD_HEADER_KIND,
+                                       MHD_HTTP_HEADER_TRANSFER_ENCODING) != NULL;
+}
+
+/* Whom nothing is allowed sends no body. (An answer at this point ends the connection.) */
 static enum MHD_Result begin(const struct door *door, struct MHD_Connection *connection,
                              const char *url, const char *method, void **con_cls)
 {
@@ -540,6 +550,8 @@ static enum MHD_Result begin(const struct door *door, struct MHD_Connection *con
     if (exchange == NULL)
         return MHD_NO;
     *con_cls = exchange;
+    if (!has_body(connection))
+        return MHD_YES;
     enum credentials_answer admitted = admit(exchange, true);
     if (admitted != CREDENTIALS_GOOD && admitted != CREDENTIALS_LATER)
         return answer(exchange);

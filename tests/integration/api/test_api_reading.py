@@ -73,7 +73,7 @@ def test_everything_that_is_read_has_the_form_that_the_document_tells(guardd, ap
         "/services/{service}/bypass": None, "/services/{service}/generations": None,
         "/services/{service}/diff": f"/services/shop/diff?from={kept}", "/services/{service}/rollback": None,
         "/services/{service}/review": None, "/services/{service}/clients": None, "/alerts": None,
-        "/alerts/{id}": None, "/alerts/{id}/triage": None, "/audit": None, "/openapi.json": None,
+        "/alerts/{id}": None, "/alerts/{id}/triage": None, "/audit": None, "/audit/looks": None, "/openapi.json": None,
     }
     text = {"/metrics", "/openapi.yaml", "/alerts/stream"}  # in the other tests
     assert set(paths) | text == {path for path, methods in api.document["paths"].items() if "get" in methods}
