@@ -3,6 +3,8 @@
 #include "remote.h"
 
 #include "command.h"
+#include "common/file.h"
+#include "common/secret.h"
 #include "state_files.h"
 
 #include <errno.h>
@@ -11,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -88,19 +91,49 @@ static bool receive_all(int fd, char *out, size_t *len)
     return false;
 }
 
-static bool exchange(int fd, const char *method, const char *path, const struct remote_body *body,
-                     char *answer, size_t *len)
+/* The header for the token in the environment, or in a file that nobody else may read; "" when
+ * there is none. False after a message: it is none. */
+static bool authorize(char *out, size_t cap)
+{
+    const char *token = getenv("GUARD_TOKEN");
+    const char *path = getenv("GUARD_TOKEN_FILE");
+    char id[SECRET_ID_LEN + 1];
+    uint8_t *bytes = NULL;
+    size_t len = 0;
+    struct stat info;
+    struct guard_err err;
+    out[0] = '\0';
+    if ((token == NULL || token[0] == '\0') && path != NULL && path[0] != '\0') {
+        if (stat(path, &info) == 0 && (info.st_mode & 077) != 0)
+            return complain(0, "%s: others may read it: chmod 600", path) != 0;
+        if (file_read(path, 4096, &bytes, &len, &err) != GUARD_OK)
+            return complain(0, "%s", err.text) != 0;
+        bytes[strcspn((const char *)bytes, "\r\n")] = '\0';
+        token = (const char *)bytes;
+    }
+    bool any = token != NULL && token[0] != '\0';
+    bool good = !any || secret_id(token, strlen(token), id);
+    if (any && good)
+        snprintf(out, cap, "Authorization: Bearer %s\r\n", token);
+    free(bytes);
+    return good || complain(0, "$GUARD_TOKEN, or the file that $GUARD_TOKEN_FILE names, holds no "
+                               "token as `guard token add` prints it") != 0;
+}
+
+static bool exchange(int fd, const char *method, const char *path, const char *authorization,
+                     const struct remote_body *body, char *answer, size_t *len)
 {
     char user[128];
     char shown[128];
     char head[1024];
     user_name(user, sizeof(user));
-    int head_len = snprintf(head, sizeof(head),
-                            "%s /api/v1%s HTTP/1.1\r\nHost: guardd\r\nConnection: close\r\n"
-                            "X-Guard-By: %s\r\nContent-Type: application/json\r\n"
-                            "Content-Length: %zu\r\n\r\n",
-                            method, path, clean(shown, sizeof(shown), user, strlen(user)),
-                            body != NULL ? body->json.len : 0);
+    int head_len =
+        snprintf(head, sizeof(head),
+                 "%s /api/v1%s HTTP/1.1\r\nHost: guardd\r\nConnection: close\r\n"
+                 "%sX-Guard-By: %s\r\nContent-Type: application/json\r\n"
+                 "Content-Length: %zu\r\n\r\n",
+                 method, path, authorization, clean(shown, sizeof(shown), user, strlen(user)),
+                 body != NULL ? body->json.len : 0);
     return head_len > 0 && (size_t)head_len < sizeof(head) &&
            send_all(fd, head, (size_t)head_len) &&
            (body == NULL || send_all(fd, body->text, body->json.len)) &&
@@ -152,10 +185,13 @@ bool remote_ask(const struct remote *remote, const char *method, const char *pat
         json_close(&body->json, '}');
     if (body != NULL && body->json.overflow)
         return complain(0, "the reason is too long") != 0;
+    char authorization[128];
+    if (!authorize(authorization, sizeof(authorization)))
+        return false;
     char *answer = malloc(ANSWER_MAX);
     int fd = answer != NULL ? connect_to(remote->socket) : -1;
     bool good = fd >= 0;
-    if (good && !exchange(fd, method, path, body, answer, &len))
+    if (good && !exchange(fd, method, path, authorization, body, answer, &len))
         good = complain(0, "%s: no answer", remote->socket) != 0;
     good = good && read_answer(remote, answer, len, out, text);
     if (fd >= 0)

@@ -49,6 +49,7 @@ struct exchange {
     bool too_large;
     bool prepared;
     bool admitted; /* it is known who asks */
+    bool refused;  /* they are nobody: the answer is there, the body isn't kept */
     bool late;     /* waits for a check that costs something */
 };
 
@@ -465,6 +466,8 @@ static void note_look(struct exchange *exchange)
 static enum MHD_Result work(struct exchange *exchange)
 {
     struct server *server = exchange->server;
+    if (exchange->refused)
+        return answer(exchange);
     if (!exchange->admitted) {
         enum credentials_answer admitted = admit(exchange, false);
         if (admitted == CREDENTIALS_LATER)
@@ -495,6 +498,8 @@ static enum MHD_Result work(struct exchange *exchange)
 
 static enum MHD_Result take_body(struct exchange *exchange, const char *data, size_t len)
 {
+    if (exchange->refused)
+        return MHD_YES;
     if (exchange->too_large || len > API_BODY_MAX - exchange->body_len) {
         exchange->too_large = true;
         return MHD_YES;
@@ -542,7 +547,8 @@ static bool has_body(struct MHD_Connection *connection)
                                        MHD_HTTP_HEADER_TRANSFER_ENCODING) != NULL;
 }
 
-/* Whom nothing is allowed sends no body. (An answer at this point ends the connection.) */
+/* Of whom nothing is allowed no body is kept. It is read all the same: an answer at this point
+ * would end the connection, and a proxy that is still sending takes that for a failure. */
 static enum MHD_Result begin(const struct door *door, struct MHD_Connection *connection,
                              const char *url, const char *method, void **con_cls)
 {
@@ -553,10 +559,11 @@ static enum MHD_Result begin(const struct door *door, struct MHD_Connection *con
     if (!has_body(connection))
         return MHD_YES;
     enum credentials_answer admitted = admit(exchange, true);
-    if (admitted != CREDENTIALS_GOOD && admitted != CREDENTIALS_LATER)
-        return answer(exchange);
+    exchange->refused = admitted != CREDENTIALS_GOOD && admitted != CREDENTIALS_LATER;
     if (!says_too_large(connection))
         return MHD_YES;
+    if (exchange->refused)
+        return answer(exchange);
     exchange->too_large = true;
     prepare(exchange, url, method);
     find_route(exchange);

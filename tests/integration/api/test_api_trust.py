@@ -102,8 +102,9 @@ def test_roles_may_do_what_they_may(guardd, api, front):
                 api.check(method, path, answer)
             else:
                 problem(api, answer, 403)
-    # The body of who may not isn't waited for, nor is the token of nobody.
-    problem(api, front.ask("/services/shop/mode", method="PUT", body={"mode": "x" * 200000}, token=viewer), 403)
+    # What somebody sends along doesn't matter.
+    for secret, status, field in ((viewer, 403, None), (None, 401, "Authorization"), ("x", 401, "Authorization")):
+        problem(api, front.ask("/services/shop/mode", method="PUT", body={"mode": "x" * 200000}, token=secret), status, field)
 
 
 def test_the_shipped_configuration_speaks_h2_and_tls_1_3_only(guardd, api, front):
@@ -384,6 +385,32 @@ def test_tokens_are_told_once_and_kept_as_hashes(guardd, api):
     changes = [c for c in api.get("/audit")["changes"] if c["action"] == "token"]
     assert [(c["before"] == "", c["after"] == "removed", c["reason"]) for c in changes] == [(False, True, ""), (True, False, "new here")]
     assert "ann operator " + secret[6:22] + " of shop,sh*" in changes[1]["after"] and secret[23:] not in json.dumps(changes)
+
+
+def test_the_command_line_comes_with_a_token(guardd, api, tmp_path):
+    state = guardd.state
+    secret = token(state, "v", "viewer", "--service", "shop")
+    file = tmp_path / "token"
+    file.write_text(secret + "\n")
+    file.chmod(0o600)
+
+    def run(*arguments, **environment):
+        done = subprocess.run([BIN / "guard", *arguments, "--server", f"unix:{state}/api-front.sock"], capture_output=True, text=True,
+                              timeout=120, check=False, env={**os.environ, **environment})
+        return done.returncode, done.stdout + done.stderr
+    for environment in ({"GUARD_TOKEN": secret}, {"GUARD_TOKEN_FILE": str(file)}):
+        assert run("mode", "--service", "shop", **environment) == (0, "alert\n")
+        status, told = run("mode", "block", "--service", "shop", **environment)
+        assert status == 1 and "the right to operate" in told
+        status, told = run("mode", "--service", "other", **environment)
+        assert status == 1 and "no service of this name" in told
+    status, told = run("mode", "--service", "shop")
+    assert status == 1 and "a token is needed" in told
+    status, told = run("mode", "--service", "shop", GUARD_TOKEN="nonsense")
+    assert status == 1 and "holds no token" in told
+    file.chmod(0o644)
+    status, told = run("mode", "--service", "shop", GUARD_TOKEN_FILE=str(file))
+    assert status == 1 and "chmod 600" in told
 
 
 def test_the_front_door_is_opened_only_when_it_is_said(tmp_path):
