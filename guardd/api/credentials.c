@@ -58,33 +58,35 @@ static void carry_over(const struct credentials *old, const struct access_list *
     }
 }
 
-static void take_list(struct credentials *credentials, struct access_list *list)
+static enum guard_rc take_list(struct credentials *credentials, struct access_list *list,
+                               struct guard_err *err)
 {
     struct credentials_known *known = calloc(list->count + 1, sizeof(*known));
-    if (known == NULL) {
-        access_list_free(list);
-        (void)guard_fail(&credentials->err, GUARD_E_NOMEM, "no memory");
-        return;
-    }
+    if (known == NULL)
+        return guard_fail(err, GUARD_E_NOMEM, ACCESS_FILE ": no memory");
     carry_over(credentials, list, known);
     access_list_free(&credentials->list);
     free(credentials->known);
     credentials->list = *list;
     credentials->known = known;
     credentials->version++;
+    return GUARD_OK;
 }
 
-static void read_list(struct credentials *credentials)
+static enum guard_rc read_list(struct credentials *credentials)
 {
     struct access_list list;
-    credentials->err.text[0] = '\0';
-    if (access_list_load(&list, credentials->dir, &credentials->err) == GUARD_OK)
-        take_list(credentials, &list);
-    else
+    struct guard_err err = {.text = ""};
+    enum guard_rc rc = access_list_load(&list, credentials->dir, &err);
+    if (rc == GUARD_OK)
+        rc = take_list(credentials, &list, &err);
+    if (rc != GUARD_OK)
         access_list_free(&list);
-    if (credentials->err.text[0] != '\0')
+    if (rc != GUARD_OK && strcmp(err.text, credentials->err.text) != 0)
         log_event("alarm", "access-list-refused", no_service, "%s; the last good one stays",
-                  credentials->err.text);
+                  err.text);
+    credentials->err = err;
+    return rc;
 }
 
 /* What tells one state of the file from another; never 0. */
@@ -112,8 +114,9 @@ void credentials_watch(struct credentials *credentials)
         stamp = stamp_of(&info);
     if (stamp == credentials->stamp && credentials->version > 0)
         return;
-    credentials->stamp = stamp;
-    read_list(credentials);
+    enum guard_rc rc = read_list(credentials);
+    /* What isn't the file's fault is tried again. */
+    credentials->stamp = rc == GUARD_E_NOMEM || rc == GUARD_E_IO ? 0 : stamp;
     /* Nobody is let in by a list that never was good. */
     if (credentials->version == 0)
         credentials->version = 1;
