@@ -8,10 +8,10 @@
 #include "common/state.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/fsuid.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -344,22 +344,37 @@ static enum guard_rc write_list(const struct access_list *list, char *text, size
     return GUARD_OK;
 }
 
-/* Made by root it is made in the name of whom the directory is, who reads it. */
+static enum guard_rc failure(struct guard_err *err, const char *path)
+{
+    return guard_fail(err, GUARD_E_IO, "%s: can't be replaced: %s", path, strerror(errno));
+}
+
+/* What root writes is for whom the directory is, from the moment on at which it is there. */
+static enum guard_rc replace_for(const struct stat *owner, const char *path, const char *dir,
+                                 struct guard_span text, struct guard_err *err)
+{
+    char beside[STATE_PATH_MAX];
+    if (state_path(beside, dir, "", no_service, ACCESS_FILE ".new") != GUARD_OK)
+        return guard_fail(err, GUARD_E_LIMIT, "%s: the path is too long", dir);
+    GUARD_TRY(file_replace(beside, text, 0600, true, err));
+    if (chown(beside, owner->st_uid, owner->st_gid) != 0 || rename(beside, path) != 0)
+        return failure(err, path);
+    /* Else what was removed might come back after a power cut. */
+    int folder = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (folder >= 0) {
+        (void)fsync(folder);
+        close(folder);
+    }
+    return GUARD_OK;
+}
+
 static enum guard_rc replace(const char *path, const char *dir, struct guard_span text,
                              struct guard_err *err)
 {
-    struct stat info;
-    bool other = geteuid() == 0 && stat(dir, &info) == 0 && info.st_uid != 0;
-    if (other) {
-        setfsgid(info.st_gid);
-        setfsuid(info.st_uid);
-    }
-    enum guard_rc rc = file_replace(path, text, 0600, true, err);
-    if (other) {
-        setfsuid(geteuid());
-        setfsgid(getegid());
-    }
-    return rc;
+    struct stat owner;
+    bool others = geteuid() == 0 && stat(dir, &owner) == 0 && owner.st_uid != 0;
+    return others ? replace_for(&owner, path, dir, text, err)
+                  : file_replace(path, text, 0600, true, err);
 }
 
 enum guard_rc access_list_save(const struct access_list *list, const char *dir,

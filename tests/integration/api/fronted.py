@@ -6,6 +6,7 @@ import os
 import pathlib
 import re
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -58,7 +59,7 @@ def parse(output, failure=""):
 class Front:
     """nginx with the shipped configuration; its paths and its port are the test's."""
 
-    def __init__(self, nginx, state, certificates, front_token=""):
+    def __init__(self, nginx, state, certificates, front_token="", instead=()):
         # A socket's path may have only 107 bytes.
         self.short = tempfile.TemporaryDirectory(prefix="front")
         (pathlib.Path(self.short.name) / "s").symlink_to(state)
@@ -68,7 +69,7 @@ class Front:
         text = CONF.read_text()
         for old, new in (("/var/lib/guard/", f"{self.short.name}/s/"), ("/etc/guard/tls/clients.pem", str(certificates.path("ca"))),
                          ("/etc/guard/tls/", f"{certificates.folder}/"), ("/etc/guard/front.conf", str(front)),
-                         ("listen 8443 ", "listen 127.0.0.1:{port} ")):
+                         ("listen 8443 ", "listen 127.0.0.1:{port} "), *instead):
             assert old in text, old
             text = text.replace(old, new)
         text, count = re.subn(r"^ *listen \[::\].*\n", "", text, flags=re.M)
@@ -91,6 +92,11 @@ class Front:
         done = subprocess.run(self.command(path, *options, token=token, certificate=certificate), capture_output=True, timeout=180,
                               check=False, input=json.dumps(body).encode() if body is not None else None)
         return parse(done.stdout, done.stderr.decode(errors="replace") if done.returncode != 0 else "")
+
+    def connect(self):
+        """A TLS connection for HTTP/1.1, whose client says what it likes."""
+        context = ssl.create_default_context(cafile=str(self.certificates.path("ca")))
+        return context.wrap_socket(socket.create_connection(("127.0.0.1", self.nginx.port), 120), server_hostname="127.0.0.1")
 
     def close(self):
         self.short.cleanup()
