@@ -10,10 +10,10 @@ enum {
     SECRET_ID_LEN = 16,    /* hexadecimal: names the token, is no secret */
     SECRET_TOKEN_LEN = 66, /* "guard_" id "_" and 32 random bytes as base64url */
     SECRET_HASH_CAP = 128,
-    /* What a hash costs: as OWASP has it for Argon2id. What is hashed has 256 random bits, so that
-     * guessing is hopeless at any cost; this is for a file that came into wrong hands. */
-    SECRET_KIB = 19456,
-    SECRET_PASSES = 2,
+    /* What a hash costs. What is hashed has 256 random bits, so that guessing is hopeless at any
+     * cost; many agents that come at once after a restart are checked one after the other. */
+    SECRET_KIB = 8192,
+    SECRET_PASSES = 1,
     /* What a hash may at most cost: who writes one into the file doesn't stop guardd with it. */
     SECRET_KIB_MAX = 65536,
     SECRET_PASSES_MAX = 4,
@@ -27,7 +27,7 @@ bool secret_id(const char *text, size_t len, char out[SECRET_ID_LEN + 1]);
 GUARD_MUST_USE enum guard_rc secret_hash(const char *token, char out[SECRET_HASH_CAP]);
 /* Whether a text is a hash that costs no more than is allowed. */
 bool secret_hash_valid(struct guard_span text);
-/* Takes tens of milliseconds. hash: one that is valid. False also without memory. */
+/* Takes milliseconds. hash: one that is valid. False also without memory. */
 bool secret_matches(const char *hash, const char *token);
 /* Compared without telling by its time where they differ. */
 bool secret_same(const uint8_t *a, const uint8_t *b, size_t len);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Who asks: peer credentials at the local door, tokens at both, and at the front door the subject
- * of a client certificate, when it is nginx that says so. Checking a token takes tens of
- * milliseconds once; then a keyed hash of it is known until its entry is gone. Wrong ones are
- * limited, so that guesses hold up nobody. */
+ * of a client certificate, when it is nginx that says so. Checking a token costs milliseconds once;
+ * then a keyed hash of it is known until its entry is gone. Wrong ones are limited, so that guesses
+ * hold up nobody. */
 #ifndef GUARDD_API_CREDENTIALS_H
 #define GUARDD_API_CREDENTIALS_H
 

@@ -171,7 +171,7 @@ static void on_completed(void *ctx, struct MHD_Connection *connection, void **co
     *con_cls = NULL;
 }
 
-static void wait_for_turn(struct exchange *exchange)
+static void enqueue(struct exchange *exchange)
 {
     struct server *server = exchange->server;
     exchange->next = NULL;
@@ -179,6 +179,11 @@ static void wait_for_turn(struct exchange *exchange)
     server->late_count += exchange->late;
     *server->last_waiting = exchange;
     server->last_waiting = &exchange->next;
+}
+
+static void wait_for_turn(struct exchange *exchange)
+{
+    enqueue(exchange);
     MHD_suspend_connection(exchange->connection);
 }
 
@@ -469,7 +474,9 @@ static enum MHD_Result work(struct exchange *exchange)
     if (exchange->refused)
         return answer(exchange);
     if (!exchange->admitted) {
-        enum credentials_answer admitted = admit(exchange, false);
+        /* Not before those that wait for it. */
+        enum credentials_answer admitted =
+            admit(exchange, !exchange->late && server->late_count > 0);
         if (admitted == CREDENTIALS_LATER)
             return admit_later(exchange);
         if (admitted != CREDENTIALS_GOOD)
@@ -590,16 +597,23 @@ static enum MHD_Result on_request(void *ctx, struct MHD_Connection *connection, 
 
 /* --- turns --- */
 
-/* Each of those that wait gets a turn before any gets a second one. */
+/* Each of those that wait gets a turn before any gets a second one. Of those whose token is to be
+ * checked only the oldest gets one, when it is time. */
 static void resume_waiting(struct server *server)
 {
     struct exchange *exchange = server->waiting;
+    bool free = monotonic_ms() >= server->credentials.free_ms;
     server->waiting = NULL;
     server->last_waiting = &server->waiting;
     server->waiting_count = server->late_count = 0;
     while (exchange != NULL) {
         struct exchange *next = exchange->next;
-        MHD_resume_connection(exchange->connection);
+        if (exchange->late && !free && !server->closing) {
+            enqueue(exchange);
+        } else {
+            free = free && !exchange->late;
+            MHD_resume_connection(exchange->connection);
+        }
         exchange = next;
     }
 }

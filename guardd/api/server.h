@@ -10,7 +10,7 @@ enum {
     SERVER_CONNECTIONS = 96, /* of each socket */
     SERVER_STREAMS = 8,
     SERVER_FRONT_STREAMS = 6,  /* of those */
-    SERVER_LATE = 64,          /* requests that wait for their token to be checked */
+    SERVER_LATE = 32,          /* requests that wait for their token to be checked */
     SERVER_IDLE_S = 15,        /* without a byte in either direction */
     SERVER_REQUEST_MS = 30000, /* from the first byte, or the last answer, to the whole answer */
     SERVER_TURN_MS = 50,       /* of handlers in one turn; the others wait for the next */
