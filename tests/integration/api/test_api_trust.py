@@ -1,20 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
 """Who may do what by guardd's API: real nginx with the shipped configuration, real certificates, curl by HTTP/2."""
 
+import grp
 import json
 import os
 import pathlib
+import pwd
 import re
 import stat
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 
 import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from fronted import Certificates, Front, ask_raw, raw  # noqa: E402
+from fronted import Certificates, Front, ask_raw, parse, raw  # noqa: E402
 from talking import Api, wait_for  # noqa: E402
 from test_guardd import BIN, GATE, Guardd, drive, gate, guard  # noqa: E402, F401
 from traffic import Shop  # noqa: E402
@@ -280,6 +283,33 @@ def test_without_nginx_nobody_is_believed(guardd, api, front):
         assert ask_raw(sock, "/audit", subject, f"Authorization: Bearer {viewer}").status == 403
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
+def test_the_local_door_is_for_guardds_user_and_root():
+    """Who is only in the group needs a token."""
+    nobody = pwd.getpwnam("nobody")
+    with tempfile.TemporaryDirectory(prefix="door") as folder:
+        os.chmod(folder, 0o755)
+        state = pathlib.Path(folder) / "state"
+        state.mkdir()
+        os.chmod(state, 0o755)
+        daemon = Guardd(state, options=["--api-group", grp.getgrgid(nobody.pw_gid).gr_name]).start()
+
+        def ask(*options, user=nobody.pw_uid):
+            done = subprocess.run(["curl", "-sS", "-i", "--unix-socket", "api.sock", *options, "http://guardd/api/v1/services"],
+                                  cwd=state, capture_output=True, timeout=120, check=False, user=user, group=nobody.pw_gid,
+                                  extra_groups=[])
+            return parse(done.stdout).status
+        try:
+            wait_for(lambda: ask(user=0) == 200, "the API")
+            secret = token(state, "v", "viewer")
+            assert ask() == 401
+            assert ask("-H", "X-Guard-Subject: CN=bob") == 401
+            assert ask("-H", f"Authorization: Bearer {secret}") == 200
+            assert ask(user=0) == 200
+        finally:
+            daemon.stop()
+
+
 def test_a_kept_connection_carries_no_rights_over(guardd, api):
     state = guardd.state
     viewer, admin = token(state, "v", "viewer"), token(state, "a", "admin")
@@ -311,6 +341,12 @@ def test_expired_tokens_are_refused(guardd, api):
         path.write_text('{"entries":[\n{"name":"v","role":"king"}]}')
         assert ask_raw(sock, "/services", bearer).status == 200  # the last good list stays
     assert re.search(r'access-list-refused.*access.json:2:20: must be viewer', guardd.log())
+    guardd.stop()
+    guardd.start()  # without any good list: for its own user alone
+    api.ready()
+    with raw(guardd.state) as sock:
+        assert ask_raw(sock, "/services", bearer).status == 401
+    assert api.get("/services")["total"] == 2
 
 
 def checks(api):
