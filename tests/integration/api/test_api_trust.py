@@ -416,6 +416,26 @@ def test_many_new_tokens_at_once_wait_their_turn(guardd, api):
     assert len(set(moments)) > 3  # the status was written again and again meanwhile
 
 
+def test_who_floods_the_front_leaves_the_local_door_open(guardd, api):
+    state = guardd.state
+    bearer = f"Authorization: Bearer {token(state, 'v', 'viewer')}"
+    held = []
+    try:
+        for i in range(7):
+            held.append(raw(state))
+            held[-1].sendall(f"GET /api/v1/alerts/stream HTTP/1.1\r\nHost: x\r\n{bearer}\r\n\r\n".encode())
+            head = held[-1].recv(4096)
+            assert (b" 200 " if i < 6 else b" 503 ") in head.split(b"\r\n")[0] and (i < 6 or b"Retry-After" in head), (i, head)
+        with raw(state, "api.sock") as own:
+            own.sendall(b"GET /api/v1/alerts/stream HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert b" 200 " in own.recv(4096).split(b"\r\n")[0]
+        held += [raw(state) for _ in range(110)]  # more than guardd takes at a time
+        assert api.get("/health/live")["status"] == "live"
+    finally:
+        for sock in held:
+            sock.close()
+
+
 def test_looks_at_evidence_are_audited_and_folded(guardd, api):
     state = guardd.state
     (state / "alerts.jsonl").write_text(alert("a", "shop"))
