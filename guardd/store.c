@@ -13,7 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { STORE_VERSION = 3 };
+enum { STORE_VERSION = 4 };
 
 enum statement {
     SAVE_SERVICE,
@@ -28,6 +28,12 @@ enum statement {
     SAVE_REVISION,
     DROP_REVISIONS,
     LIST_REVISIONS,
+    SAVE_NOTE,
+    DROP_NOTE,
+    LIST_NOTES,
+    ADD_DELTA,
+    DROP_DELTAS,
+    LIST_DELTAS,
     STATEMENT_COUNT
 };
 
@@ -50,7 +56,11 @@ static const char schema[] =
     "CREATE TABLE IF NOT EXISTS revision (service TEXT NOT NULL, number INTEGER NOT NULL, "
     "text TEXT NOT NULL, seen_ms INTEGER NOT NULL, until_ms INTEGER NOT NULL, "
     "PRIMARY KEY (service, number)) STRICT;"
-    "PRAGMA user_version=3;"
+    "CREATE TABLE IF NOT EXISTS note (kind TEXT NOT NULL, name TEXT NOT NULL, value BLOB NOT NULL, "
+    "PRIMARY KEY (kind, name)) STRICT;"
+    "CREATE TABLE IF NOT EXISTS delta (service TEXT NOT NULL, number INTEGER NOT NULL, "
+    "pile BLOB NOT NULL, PRIMARY KEY (service, number)) STRICT;"
+    "PRAGMA user_version=4;"
     "COMMIT;";
 
 static const char *const texts[STATEMENT_COUNT] = {
@@ -74,6 +84,12 @@ static const char *const texts[STATEMENT_COUNT] = {
     [DROP_REVISIONS] = "DELETE FROM revision WHERE service = ?1",
     [LIST_REVISIONS] = "SELECT text, seen_ms, until_ms FROM revision WHERE service = ?1 "
                        "ORDER BY number",
+    [SAVE_NOTE] = "INSERT OR REPLACE INTO note (kind, name, value) VALUES (?1, ?2, ?3)",
+    [DROP_NOTE] = "DELETE FROM note WHERE kind = ?1 AND name = ?2",
+    [LIST_NOTES] = "SELECT name, value FROM note WHERE kind = ?1 ORDER BY name",
+    [ADD_DELTA] = "INSERT OR REPLACE INTO delta (service, number, pile) VALUES (?1, ?2, ?3)",
+    [DROP_DELTAS] = "DELETE FROM delta WHERE service = ?1 AND number <= ?2",
+    [LIST_DELTAS] = "SELECT number, pile FROM delta WHERE service = ?1 ORDER BY number",
 };
 
 static enum guard_rc failure(const struct store *store, const char *what, struct guard_err *err)
@@ -435,6 +451,101 @@ enum guard_rc store_load_position(struct store *store, const char *ring, uint64_
     enum guard_rc result = rc == SQLITE_ROW || rc == SQLITE_DONE
                                ? GUARD_OK
                                : failure(store, "a position can't be read", err);
+    sqlite3_reset(statement);
+    sqlite3_clear_bindings(statement);
+    return result;
+}
+
+enum guard_rc store_durable(struct store *store, struct guard_err *err)
+{
+    return sqlite3_exec(store->db, "PRAGMA synchronous=FULL", NULL, NULL, NULL) == SQLITE_OK
+               ? GUARD_OK
+               : failure(store, "can't be made durable", err);
+}
+
+static void bind_span(sqlite3_stmt *statement, int index, struct guard_span bytes)
+{
+    sqlite3_bind_blob64(statement, index, bytes.len > 0 ? (const void *)bytes.ptr : "", bytes.len,
+                        SQLITE_STATIC);
+}
+
+enum guard_rc store_save_note(struct store *store, const char *kind, struct guard_span name,
+                              struct guard_span value, struct guard_err *err)
+{
+    sqlite3_stmt *statement = store->statements[SAVE_NOTE];
+    sqlite3_bind_text(statement, 1, kind, -1, SQLITE_STATIC);
+    sqlite3_bind_text64(statement, 2, (const char *)name.ptr, name.len, SQLITE_STATIC, SQLITE_UTF8);
+    bind_span(statement, 3, value);
+    return finish_step(store, statement, "a note can't be saved", err);
+}
+
+enum guard_rc store_drop_note(struct store *store, const char *kind, struct guard_span name,
+                              struct guard_err *err)
+{
+    sqlite3_stmt *statement = store->statements[DROP_NOTE];
+    sqlite3_bind_text(statement, 1, kind, -1, SQLITE_STATIC);
+    sqlite3_bind_text64(statement, 2, (const char *)name.ptr, name.len, SQLITE_STATIC, SQLITE_UTF8);
+    return finish_step(store, statement, "a note can't be dropped", err);
+}
+
+enum guard_rc store_list_notes(struct store *store, const char *kind,
+                               enum guard_rc (*take)(void *ctx, struct guard_span name,
+                                                     struct guard_span value),
+                               void *ctx, struct guard_err *err)
+{
+    sqlite3_stmt *statement = store->statements[LIST_NOTES];
+    enum guard_rc result = GUARD_OK;
+    int rc = SQLITE_ROW;
+    sqlite3_bind_text(statement, 1, kind, -1, SQLITE_STATIC);
+    while (result == GUARD_OK && (rc = sqlite3_step(statement)) == SQLITE_ROW) {
+        struct guard_span name = {sqlite3_column_text(statement, 0),
+                                  (size_t)sqlite3_column_bytes(statement, 0)};
+        struct guard_span value = {sqlite3_column_blob(statement, 1),
+                                   (size_t)sqlite3_column_bytes(statement, 1)};
+        result = take(ctx, name, value);
+    }
+    if (result == GUARD_OK && rc != SQLITE_DONE)
+        result = failure(store, "notes can't be read", err);
+    sqlite3_reset(statement);
+    sqlite3_clear_bindings(statement);
+    return result;
+}
+
+enum guard_rc store_add_delta(struct store *store, struct guard_span service, uint64_t number,
+                              struct guard_span pile, struct guard_err *err)
+{
+    sqlite3_stmt *statement = store->statements[ADD_DELTA];
+    bind_service(statement, service);
+    sqlite3_bind_int64(statement, 2, (sqlite3_int64)number);
+    bind_span(statement, 3, pile);
+    return finish_step(store, statement, "a delta can't be saved", err);
+}
+
+enum guard_rc store_drop_deltas(struct store *store, struct guard_span service, uint64_t up_to,
+                                struct guard_err *err)
+{
+    sqlite3_stmt *statement = store->statements[DROP_DELTAS];
+    bind_service(statement, service);
+    sqlite3_bind_int64(statement, 2, (sqlite3_int64)up_to);
+    return finish_step(store, statement, "deltas can't be dropped", err);
+}
+
+enum guard_rc store_list_deltas(struct store *store, struct guard_span service,
+                                enum guard_rc (*take)(void *ctx, uint64_t number,
+                                                      struct guard_span pile),
+                                void *ctx, struct guard_err *err)
+{
+    sqlite3_stmt *statement = store->statements[LIST_DELTAS];
+    enum guard_rc result = GUARD_OK;
+    int rc = SQLITE_ROW;
+    bind_service(statement, service);
+    while (result == GUARD_OK && (rc = sqlite3_step(statement)) == SQLITE_ROW) {
+        struct guard_span pile = {sqlite3_column_blob(statement, 1),
+                                  (size_t)sqlite3_column_bytes(statement, 1)};
+        result = take(ctx, (uint64_t)sqlite3_column_int64(statement, 0), pile);
+    }
+    if (result == GUARD_OK && rc != SQLITE_DONE)
+        result = failure(store, "deltas can't be read", err);
     sqlite3_reset(statement);
     sqlite3_clear_bindings(statement);
     return result;

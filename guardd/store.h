@@ -88,4 +88,36 @@ GUARD_MUST_USE enum guard_rc store_load_position(struct store *store, const char
                                                  uint64_t *incarnation, uint64_t *sequence,
                                                  struct guard_err *err);
 
+/* --- of nodes of a tree (docs/adr/0013) --- */
+
+/* From here on a commit that returned survives a power cut, too: others were told of it. */
+GUARD_MUST_USE enum guard_rc store_durable(struct store *store, struct guard_err *err);
+
+/* Small values by kind and name: positions of deltas, who a producer belongs to. */
+GUARD_MUST_USE enum guard_rc store_save_note(struct store *store, const char *kind,
+                                             struct guard_span name, struct guard_span value,
+                                             struct guard_err *err);
+/* GUARD_OK also when it isn't there. */
+GUARD_MUST_USE enum guard_rc store_drop_note(struct store *store, const char *kind,
+                                             struct guard_span name, struct guard_err *err);
+/* Calls take for each of a kind, by name; spans live until take returns. take's failure stops and
+ * is returned. */
+GUARD_MUST_USE enum guard_rc
+store_list_notes(struct store *store, const char *kind,
+                 enum guard_rc (*take)(void *ctx, struct guard_span name, struct guard_span value),
+                 void *ctx, struct guard_err *err);
+
+/* Piles that were merged into a service's pile since that was saved: saving a small one is what an
+ * answer waits for, the whole one is saved now and then, and drops those up to a number. */
+GUARD_MUST_USE enum guard_rc store_add_delta(struct store *store, struct guard_span service,
+                                             uint64_t number, struct guard_span pile,
+                                             struct guard_err *err);
+GUARD_MUST_USE enum guard_rc store_drop_deltas(struct store *store, struct guard_span service,
+                                               uint64_t up_to, struct guard_err *err);
+/* In the order of their numbers; as store_list_notes. */
+GUARD_MUST_USE enum guard_rc store_list_deltas(struct store *store, struct guard_span service,
+                                               enum guard_rc (*take)(void *ctx, uint64_t number,
+                                                                     struct guard_span pile),
+                                               void *ctx, struct guard_err *err);
+
 #endif
