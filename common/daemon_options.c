@@ -14,6 +14,8 @@ const struct option_spec daemon_options[DAEMON_OPTIONS + 1] = {
                         "how long new elements of a new revision aren't blocked (default 6h)"},
     [DAEMON_VALID] = {"policy-valid", "TIME",
                       "gates alarm when nothing newer came for so long; 0s: never (default 7d)"},
+    [DAEMON_STORE] = {"store", "sqlite:FILE|postgresql://...",
+                      "where what was learned is kept (default DIR/guard.db)"},
     [DAEMON_HELP] = {"help", NULL, "print this text"},
     [DAEMON_VERSION] = {"version", NULL, "print the version"},
     [DAEMON_OPTIONS] = {NULL, NULL, NULL},

@@ -3,6 +3,7 @@
  * by a clock of its own. */
 #include "api/server.h"
 #include "intake.h"
+#include "node.h"
 #include "status.h"
 
 #include "common/file.h"
@@ -56,6 +57,7 @@ struct daemon {
     bool api_off;
     const char *api_group;
     bool api_front;
+    const char *store_at;  /* NULL: the file in the state directory */
     struct server *server; /* NULL: there is no API */
 };
 
@@ -90,6 +92,7 @@ static enum guard_rc take_lock(struct daemon *daemon, struct guard_err *err)
 static enum guard_rc start(struct daemon *daemon, struct guard_err *err)
 {
     char path[STATE_PATH_MAX];
+    char node[NODE_NAME_CAP];
     bool damaged = false;
     daemon->lock = -1;
     GUARD_TRY(state_prepare(daemon->state, err));
@@ -97,7 +100,9 @@ static enum guard_rc start(struct daemon *daemon, struct guard_err *err)
     GUARD_TRY(signing_key_open(&daemon->signing, daemon->state, err));
     if (state_path(path, daemon->state, "", no_service, "guard.db") != GUARD_OK)
         return guard_fail(err, GUARD_E_LIMIT, "%s: the path is too long", daemon->state);
-    GUARD_TRY(store_open(&daemon->store, path, &damaged, err));
+    GUARD_TRY(node_name(node, daemon->state, err));
+    GUARD_TRY(store_open(&daemon->store, daemon->store_at != NULL ? daemon->store_at : path, node,
+                         &damaged, err));
     if (damaged)
         log_event("alarm", "store-damaged", no_service, "%s was put aside; learning starts anew",
                   path);
@@ -270,6 +275,8 @@ int main(int argc, char **argv)
         else if (found == 256 + DAEMON_API_FRONT &&
                  (strcmp(optarg, "on") == 0 || strcmp(optarg, "off") == 0))
             daemon.api_front = strcmp(optarg, "on") == 0;
+        else if (found == 256 + DAEMON_STORE)
+            daemon.store_at = optarg;
         else if (found == 256 + DAEMON_RELEASE &&
                  parse_window(optarg, &daemon.services.release_window_ms))
             continue;

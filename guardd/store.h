@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What survives: the services with their keys and piles, and how far each ring was read, saved
- * together in one transaction so that nothing is lost or counted twice after a kill. SQLite behind
- * an interface that knows nothing of SQL. */
+ * together in one transaction so that nothing is lost or counted twice after a kill. A database
+ * behind an interface that knows nothing of SQL: docs/adr/0014-stores.md */
 #ifndef GUARDD_STORE_H
 #define GUARDD_STORE_H
 
@@ -9,11 +9,13 @@
 
 struct store;
 
-/* Opens or makes the database (WAL, migrations, integrity check). A damaged one is put aside as
- * PATH.damaged-TIME and a new one made: *damaged tells. GUARD_E_IO, GUARD_E_VERSION (written by a
- * newer guardd). */
-GUARD_MUST_USE enum guard_rc store_open(struct store **out, const char *path, bool *damaged,
-                                        struct guard_err *err);
+/* Opens or makes the database (migrations, integrity check) where it says: "PATH" or "sqlite:PATH"
+ * is a file for one guardd, "postgresql://..." a database that several may share, each under a node
+ * name of its own. A damaged file is put aside as PATH.damaged-TIME and a new one made: *damaged
+ * tells. GUARD_E_IO, GUARD_E_VERSION (written by a newer guardd), GUARD_E_RANGE (where is none, or
+ * holds a password). */
+GUARD_MUST_USE enum guard_rc store_open(struct store **out, const char *where, const char *node,
+                                        bool *damaged, struct guard_err *err);
 void store_close(struct store *store);
 
 /* Saves between begin and commit happen together or not at all. */
@@ -119,5 +121,78 @@ GUARD_MUST_USE enum guard_rc store_list_deltas(struct store *store, struct guard
                                                enum guard_rc (*take)(void *ctx, uint64_t number,
                                                                      struct guard_span pile),
                                                void *ctx, struct guard_err *err);
+
+/* --- of a database that several guardds share (docs/adr/0014-stores.md) --- */
+
+bool store_shared(const struct store *store);
+/* Another number for each connection; 0 while there is none. What was claimed through another one
+ * isn't held any more. */
+uint64_t store_session(const struct store *store);
+/* What became of a commit whose answer never came: known once the next transaction has begun, told
+ * once. */
+enum store_outcome {
+    STORE_CERTAIN, /* there was none */
+    STORE_DONE,
+    STORE_UNDONE,
+};
+enum store_outcome store_take_outcome(struct store *store);
+
+/* Becomes the learner of the service if no other guardd is it, as long as the connection lives.
+ * *fence: the number that store_confirm wants, one more than the last learner's; 0: somebody else
+ * is it. */
+GUARD_MUST_USE enum guard_rc store_claim(struct store *store, struct guard_span service,
+                                         uint64_t *fence, struct guard_err *err);
+/* Inside a transaction: nobody became the learner since. GUARD_E_STATE: somebody did, and nothing
+ * of the service but feeds may be saved. */
+GUARD_MUST_USE enum guard_rc store_confirm(struct store *store, struct guard_span service,
+                                           uint64_t fence, struct guard_err *err);
+/* The service becomes known under the key if it isn't yet; key becomes the one that it has. */
+GUARD_MUST_USE enum guard_rc store_service_key(struct store *store, struct guard_span service,
+                                               uint8_t key[GUARD_KEY_BYTES], struct guard_err *err);
+/* Calls take once, without one when there is no such service. */
+GUARD_MUST_USE enum guard_rc
+store_load_service(struct store *store, struct guard_span service,
+                   enum guard_rc (*take)(void *ctx, const struct store_service *service), void *ctx,
+                   struct guard_err *err);
+
+/* What guardds that aren't the learner took in, for the learner to merge. */
+struct store_feed {
+    struct guard_span service;
+    struct guard_span node; /* of the sender: of saving, it is the store's own */
+    uint64_t number;
+    struct guard_span pile;
+};
+GUARD_MUST_USE enum guard_rc store_save_feed(struct store *store, const struct store_feed *feed,
+                                             struct guard_err *err);
+/* Calls take for each of the service, at most 64. */
+GUARD_MUST_USE enum guard_rc store_list_feeds(struct store *store, struct guard_span service,
+                                              enum guard_rc (*take)(void *ctx,
+                                                                    const struct store_feed *feed),
+                                              void *ctx, struct guard_err *err);
+GUARD_MUST_USE enum guard_rc store_drop_feed(struct store *store, const struct store_feed *feed,
+                                             struct guard_err *err);
+
+/* The policy that the learner published last, for the gates of the others. */
+GUARD_MUST_USE enum guard_rc store_save_policy(struct store *store, struct guard_span service,
+                                               uint64_t generation, struct guard_span policy,
+                                               struct guard_err *err);
+struct store_policy {
+    struct guard_span service;
+    uint64_t generation; /* 0: none is saved yet */
+};
+/* Calls take for each service that is known. */
+GUARD_MUST_USE enum guard_rc
+store_list_policies(struct store *store,
+                    enum guard_rc (*take)(void *ctx, const struct store_policy *policy), void *ctx,
+                    struct guard_err *err);
+/* As store_load_generation. */
+GUARD_MUST_USE enum guard_rc
+store_load_policy(struct store *store, struct guard_span service,
+                  enum guard_rc (*take)(void *ctx, struct guard_span policy, struct guard_err *err),
+                  void *ctx, struct guard_err *err);
+
+/* Drops all that is saved of the service (inside a transaction). */
+GUARD_MUST_USE enum guard_rc store_forget_service(struct store *store, struct guard_span service,
+                                                  struct guard_err *err);
 
 #endif

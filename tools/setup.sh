@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # Installs the Debian packages that are missing for the named groups of packages.txt; says what to install when it may not.
-# Debian's nginx would start a server when it is installed and at every boot. Guard needs the program alone: a policy forbids
-# the first, and the service of an nginx that wasn't there before is left disabled. One that was there isn't touched.
+# Debian's nginx and PostgreSQL would start a server when they are installed and at every boot. Guard needs the programs alone: a
+# policy forbids the first, and the service of one that wasn't there before is left disabled. One that was there isn't touched.
 set -eu
 
 groups=${*:-build}
@@ -79,11 +79,14 @@ if ! apt install --no-install-recommends --no-upgrade "${missing[@]}"; then
     rm -f "$log"
     exit 1
 fi
-if printf '%s\n' "${missing[@]}" | grep -qx nginx; then
-    if "${as_root[@]}" update-rc.d nginx disable >"$log" 2>&1; then
-        echo "setup: the service nginx stays off (update-rc.d nginx enable)"
+leave_off() { # PACKAGE SERVICE
+    printf '%s\n' "${missing[@]}" | grep -qx "$1" || return 0
+    if "${as_root[@]}" update-rc.d "$2" disable >"$log" 2>&1; then
+        echo "setup: the service $2 stays off (update-rc.d $2 enable)"
     else
         cat "$log" >&2
     fi
-fi
+}
+leave_off nginx nginx
+leave_off postgresql-15 postgresql
 rm -f "$log"

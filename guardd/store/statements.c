@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Parameters stand in the order of their numbers in each text: SQLite takes them for names. */
+#include "statements.h"
+
+const struct store_text store_texts[STORE_STATEMENTS] = {
+    [SAVE_SERVICE] = {"INSERT INTO service (name, key, generation, pile) VALUES ($1, $2, $3, $4) "
+                      "ON CONFLICT (name) DO UPDATE "
+                      "SET generation = excluded.generation, pile = excluded.pile",
+                      "tbib"},
+    [LOAD_SERVICES] = {"SELECT name, key, generation, pile FROM service ORDER BY name", ""},
+    [SAVE_POSITION] = {"INSERT INTO position (ring, incarnation, sequence) VALUES ($1, $2, $3) "
+                       "ON CONFLICT (ring) DO UPDATE "
+                       "SET incarnation = excluded.incarnation, sequence = excluded.sequence",
+                       "tii"},
+    [LOAD_POSITION] = {"SELECT incarnation, sequence FROM position WHERE ring = $1", "t"},
+    [FORGET_POSITION] = {"DELETE FROM position WHERE ring = $1", "t"},
+    [SAVE_GENERATION] = {"INSERT INTO generation (service, number, created_ms, exchanges, pile) "
+                         "VALUES ($1, $2, $3, $4, $5) ON CONFLICT (service, number) DO UPDATE "
+                         "SET created_ms = excluded.created_ms, exchanges = excluded.exchanges, "
+                         "pile = excluded.pile",
+                         "tiiib"},
+    [DROP_GENERATION] = {"DELETE FROM generation WHERE service = $1 AND number = $2", "ti"},
+    [LIST_GENERATIONS] = {"SELECT number, created_ms, exchanges FROM generation "
+                          "WHERE service = $1 ORDER BY number",
+                          "t"},
+    [LOAD_GENERATION] = {"SELECT pile FROM generation WHERE service = $1 AND number = $2", "ti"},
+    [SAVE_REVISION] = {"INSERT INTO revision (service, number, text, seen_ms, until_ms) "
+                       "VALUES ($1, $2, $3, $4, $5)",
+                       "titii"},
+    [DROP_REVISIONS] = {"DELETE FROM revision WHERE service = $1", "t"},
+    [LIST_REVISIONS] = {"SELECT text, seen_ms, until_ms FROM revision WHERE service = $1 "
+                        "ORDER BY number",
+                        "t"},
+    [SAVE_NOTE] = {"INSERT INTO note (kind, name, value) VALUES ($1, $2, $3) "
+                   "ON CONFLICT (kind, name) DO UPDATE SET value = excluded.value",
+                   "ttb"},
+    [DROP_NOTE] = {"DELETE FROM note WHERE kind = $1 AND name = $2", "tt"},
+    [LIST_NOTES] = {"SELECT name, value FROM note WHERE kind = $1 ORDER BY name", "t"},
+    [ADD_DELTA] = {"INSERT INTO delta (service, number, pile) VALUES ($1, $2, $3) "
+                   "ON CONFLICT (service, number) DO UPDATE SET pile = excluded.pile",
+                   "tib"},
+    [DROP_DELTAS] = {"DELETE FROM delta WHERE service = $1 AND number <= $2", "ti"},
+    [LIST_DELTAS] = {"SELECT number, pile FROM delta WHERE service = $1 ORDER BY number", "t"},
+    [FORGET_SERVICE] = {"DELETE FROM service WHERE name = $1", "t"},
+    [FORGET_GENERATIONS] = {"DELETE FROM generation WHERE service = $1", "t"},
+    [FORGET_DELTAS] = {"DELETE FROM delta WHERE service = $1", "t"},
+    /* Whoever has begun to save under a node's name is waited for: what became of it is then
+     * known. */
+    [READ_NODE] = {"SELECT saves FROM node WHERE name = $1 FOR UPDATE", "t"},
+    [SAVE_NODE] = {"INSERT INTO node (name, saves) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE "
+                   "SET saves = excluded.saves, seen = now()",
+                   "ti"},
+    [LOCK_SERVICE] = {"SELECT CASE WHEN pg_try_advisory_lock($1) THEN 1::bigint ELSE 0::bigint END",
+                      "i"},
+    [CLAIM_SERVICE] = {"INSERT INTO learner (service, fence, node) VALUES ($1, 1, $2) "
+                       "ON CONFLICT (service) DO UPDATE SET fence = learner.fence + 1, "
+                       "node = excluded.node, seen = now() RETURNING fence",
+                       "tt"},
+    [CONFIRM_SERVICE] = {"UPDATE learner SET seen = now() WHERE service = $1 AND fence = $2 "
+                         "RETURNING fence",
+                         "ti"},
+    [ADD_SERVICE] = {"INSERT INTO service (name, key, generation) VALUES ($1, $2, 0) "
+                     "ON CONFLICT (name) DO NOTHING",
+                     "tb"},
+    [READ_SERVICE_KEY] = {"SELECT key FROM service WHERE name = $1", "t"},
+    [LOAD_ONE_SERVICE] = {"SELECT name, key, generation, pile FROM service WHERE name = $1", "t"},
+    [SAVE_FEED] = {"INSERT INTO feed (service, node, number, pile) VALUES ($1, $2, $3, $4) "
+                   "ON CONFLICT (service, node, number) DO NOTHING",
+                   "ttib"},
+    [LIST_FEEDS] = {"SELECT node, number, pile FROM feed WHERE service = $1 "
+                    "ORDER BY node, number LIMIT 64",
+                    "t"},
+    [DROP_FEED] = {"DELETE FROM feed WHERE service = $1 AND node = $2 AND number = $3", "tti"},
+    [SAVE_POLICY] = {"INSERT INTO policy (service, generation, bytes) VALUES ($1, $2, $3) "
+                     "ON CONFLICT (service) DO UPDATE SET generation = excluded.generation, "
+                     "bytes = excluded.bytes",
+                     "tib"},
+    [LIST_POLICIES] = {"SELECT service.name, coalesce(policy.generation, 0) FROM service "
+                       "LEFT JOIN policy ON policy.service = service.name ORDER BY service.name",
+                       ""},
+    [LOAD_POLICY] = {"SELECT bytes FROM policy WHERE service = $1", "t"},
+    [FORGET_FEEDS] = {"DELETE FROM feed WHERE service = $1", "t"},
+    [FORGET_POLICY] = {"DELETE FROM policy WHERE service = $1", "t"},
+};

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is asked of a database, in an SQL that all back ends read, so that the meaning of the store
+ * is written once. Tables are each back end's own matter. */
+#ifndef GUARDD_STORE_STATEMENTS_H
+#define GUARDD_STORE_STATEMENTS_H
+
+#include <stdbool.h>
+
+/* Of the tables of all back ends. */
+enum { STORE_VERSION = 4 };
+
+enum store_statement {
+    SAVE_SERVICE,
+    LOAD_SERVICES,
+    SAVE_POSITION,
+    LOAD_POSITION,
+    FORGET_POSITION,
+    SAVE_GENERATION,
+    DROP_GENERATION,
+    LIST_GENERATIONS,
+    LOAD_GENERATION,
+    SAVE_REVISION,
+    DROP_REVISIONS,
+    LIST_REVISIONS,
+    SAVE_NOTE,
+    DROP_NOTE,
+    LIST_NOTES,
+    ADD_DELTA,
+    DROP_DELTAS,
+    LIST_DELTAS,
+    FORGET_SERVICE,
+    FORGET_GENERATIONS,
+    FORGET_DELTAS,
+    /* Of shared databases alone: */
+    STORE_SHARED_STATEMENTS,
+    READ_NODE = STORE_SHARED_STATEMENTS,
+    SAVE_NODE,
+    LOCK_SERVICE,
+    CLAIM_SERVICE,
+    CONFIRM_SERVICE,
+    ADD_SERVICE,
+    READ_SERVICE_KEY,
+    LOAD_ONE_SERVICE,
+    SAVE_FEED,
+    LIST_FEEDS,
+    DROP_FEED,
+    SAVE_POLICY,
+    LIST_POLICIES,
+    LOAD_POLICY,
+    FORGET_FEEDS,
+    FORGET_POLICY,
+    STORE_STATEMENTS
+};
+
+struct store_text {
+    const char *sql;
+    const char *parameters; /* a letter each: 'i' an integer, 't' a text, 'b' bytes */
+};
+extern const struct store_text store_texts[STORE_STATEMENTS];
+
+#endif

@@ -1,0 +1,495 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The store's promises, held by each back end: the one in a file, and PostgreSQL when
+ * GUARD_TEST_POSTGRES says where (tests/integration/postgres.py starts it). */
+#include "guardd/store.h"
+
+#include <inttypes.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static char folder[] = "/tmp/guard-store-XXXXXX";
+static char where[512];
+static bool shared;
+
+static struct guard_span span(const char *text)
+{
+    return (struct guard_span){(const uint8_t *)text, strlen(text)};
+}
+
+static struct store *open_as(const char *node)
+{
+    struct store *store = NULL;
+    struct guard_err err;
+    bool damaged = true;
+    if (store_open(&store, where, node, &damaged, &err) != GUARD_OK)
+        fail_msg("%s", err.text);
+    assert_false(damaged);
+    return store;
+}
+
+static void begin(struct store *store)
+{
+    struct guard_err err;
+    assert_int_equal(store_begin(store, &err), GUARD_OK);
+}
+
+static void commit(struct store *store)
+{
+    struct guard_err err;
+    assert_int_equal(store_commit(store, &err), GUARD_OK);
+}
+
+struct seen {
+    uint32_t count;
+    char text[2048];
+};
+
+static enum guard_rc see_service(void *ctx, const struct store_service *service)
+{
+    struct seen *seen = ctx;
+    size_t len = strlen(seen->text);
+    seen->count++;
+    snprintf(seen->text + len, sizeof(seen->text) - len, "%.*s %u %" PRIu64 " %.*s;",
+             (int)service->name.len, (const char *)service->name.ptr, service->key[0],
+             service->generation, (int)service->pile.len,
+             service->pile.len > 0 ? (const char *)service->pile.ptr : "");
+    return GUARD_OK;
+}
+
+static void save_service(struct store *store, const char *name, uint8_t key, uint64_t generation,
+                         const char *pile)
+{
+    struct guard_err err;
+    struct store_service service = {.name = span(name), .generation = generation};
+    memset(service.key, key, sizeof(service.key));
+    if (pile[0] != '\0')
+        service.pile = span(pile);
+    assert_int_equal(store_save_service(store, &service, &err), GUARD_OK);
+}
+
+static void test_services_survive(void **state)
+{
+    (void)state;
+    struct guard_err err;
+    struct seen seen = {0};
+    struct store *store = open_as("a");
+    begin(store);
+    save_service(store, "b-service", 1, 1, "");
+    save_service(store, "a-service", 2, 7, "pile");
+    save_service(store, "b-service", 9, UINT64_MAX, "other"); /* a key stays what it was */
+    commit(store);
+    store_close(store);
+    store = open_as("a");
+    assert_int_equal(store_load_services(store, see_service, &seen, &err), GUARD_OK);
+    assert_string_equal(seen.text, "a-service 2 7 pile;b-service 1 18446744073709551615 other;");
+    store_close(store);
+}
+
+static enum guard_rc refuse(void *ctx, const struct store_service *service)
+{
+    (void)service;
+    ++*(int *)ctx;
+    return GUARD_E_NOMEM;
+}
+
+static void test_a_failure_of_who_takes_stops(void **state)
+{
+    (void)state;
+    struct guard_err err;
+    int calls = 0;
+    struct store *store = open_as("a");
+    begin(store);
+    save_service(store, "a-service", 2, 7, "pile");
+    save_service(store, "b-service", 2, 7, "pile");
+    commit(store);
+    assert_int_equal(store_load_services(store, refuse, &calls, &err), GUARD_E_NOMEM);
+    assert_int_equal(calls, 1);
+    begin(store); /* it is usable all the same */
+    commit(store);
+    store_close(store);
+}
+
+static void test_what_is_rolled_back_never_was(void **state)
+{
+    (void)state;
+    struct guard_err err;
+    struct seen seen = {0};
+    uint64_t incarnation = 1;
+    uint64_t sequence = 1;
+    struct store *store = open_as("a");
+    begin(store);
+    save_service(store, "gone", 1, 1, "pile");
+    assert_int_equal(store_save_position(store, "gone.ring", 5, 6, &err), GUARD_OK);
+    store_rollback(store);
+    assert_int_equal(store_load_position(store, "gone.ring", &incarnation, &sequence, &err),
+                     GUARD_OK);
+    assert_int_equal(incarnation + sequence, 0);
+    begin(store);
+    save_service(store, "gone", 1, 1, "pile");
+    assert_int_equal(store_save_position(store, "gone.ring", 5, 6, &err), GUARD_OK);
+    store_close(store); /* as a kill does */
+    store = open_as("a");
+    assert_int_equal(store_load_services(store, see_service, &seen, &err), GUARD_OK);
+    assert_null(strstr(seen.text, "gone"));
+    store_close(store);
+}
+
+static void test_positions(void **state)
+{
+    (void)state;
+    struct guard_err err;
+    uint64_t incarnation = 0;
+    uint64_t sequence = 0;
+    struct store *store = open_as("a");
+    begin(store);
+    assert_int_equal(store_save_position(store, "x.ring", UINT64_MAX, 2, &err), GUARD_OK);
+    assert_int_equal(store_save_position(store, "x.ring", UINT64_MAX - 1, 3, &err), GUARD_OK);
+    commit(store);
+    assert_int_equal(store_load_position(store, "x.ring", &incarnation, &sequence, &err), GUARD_OK);
+    assert_true(incarnation == UINT64_MAX - 1 && sequence == 3);
+    if (shared) { /* another guardd's ring of that name is another one */
+        struct store *other = open_as("b");
+        assert_int_equal(store_load_position(other, "x.ring", &incarnation, &sequence, &err),
+                         GUARD_OK);
+        assert_true(incarnation == 0 && sequence == 0);
+        store_close(other);
+    }
+    assert_int_equal(store_forget_position(store, "x.ring", &err), GUARD_OK);
+    assert_int_equal(store_forget_position(store, "x.ring", &err), GUARD_OK);
+    assert_int_equal(store_load_position(store, "x.ring", &incarnation, &sequence, &err), GUARD_OK);
+    assert_true(incarnation == 0 && sequence == 0);
+    store_close(store);
+}
+
+static void see_generation(void *ctx, const struct store_generation *generation)
+{
+    struct seen *seen = ctx;
+    size_t len = strlen(seen->text);
+    snprintf(seen->text + len, sizeof(seen->text) - len, "%" PRIu64 " %" PRIu64 " %" PRIu64 ";",
+             generation->number, generation->created_ms, generation->exchanges);
+}
+
+static enum guard_rc see_bytes(void *ctx, struct guard_span bytes, struct guard_err *err)
+{
+    struct seen *seen = ctx;
+    (void)err;
+    snprintf(seen->text, sizeof(seen->text), "%.*s", (int)bytes.len, (const char *)bytes.ptr);
+    return GUARD_OK;
+}
+
+static void test_generations(void **state)
+{
+    (void)state;
+    struct guard_err err;
+    struct seen seen = {0};
+    struct store *store = open_as("a");
+    begin(store);
+    for (uint64_t i = 1; i <= 3; i++) {
+        struct store_generation one = {span("g-service"), i, 10 * i, 100 * i, span("old")};
+        assert_int_equal(store_save_generation(store, &one, &err), GUARD_OK);
+    }
+    struct store_generation again = {span("g-service"), 3, 31, 301, span("new")};
+    assert_int_equal(store_save_generation(store, &again, &err), GUARD_OK);
+    assert_int_equal(store_drop_generation(store, span("g-service"), 2, &err), GUARD_OK);
+    assert_int_equal(store_drop_generation(store, span("g-service"), 2, &err), GUARD_OK);
+    commit(store);
+    assert_int_equal(store_list_generations(store, span("g-service"), see_generation, &seen, &err),
+                     GUARD_OK);
+    assert_string_equal(seen.text, "1 10 100;3 31 301;");
+    assert_int_equal(store_load_generation(store, span("g-service"), 3, see_bytes, &seen, &err),
+                     GUARD_OK);
+    assert_string_equal(seen.text, "new");
+    assert_int_equal(store_load_generation(store, span("g-service"), 2, see_bytes, &seen, &err),
+                     GUARD_E_RANGE);
+    store_close(store);
+}
+
+static void see_revision(void *ctx, const struct store_revision *revision)
+{
+    struct seen *seen = ctx;
+    size_t len = strlen(seen->text);
+    snprintf(seen->text + len, sizeof(seen->text) - len, "%.*s;", (int)revision->text.len,
+             (const char *)revision->text.ptr);
+}
+
+static void test_revisions_replace_those_before(void **state)
+{
+    (void)state;
+    struct guard_err err;
+    struct seen seen = {0};
+    const struct store_revision first[] = {{span("r1"), 1, 2}, {span("r2"), 3, 4}};
+    const struct store_revision second[] = {{span("r3"), 5, 6}};
+    struct store *store = open_as("a");
+    begin(store);
+    assert_int_equal(store_save_revisions(store, span("r-service"), first, 2, &err), GUARD_OK);
+    assert_int_equal(store_save_revisions(store, span("r-service"), second, 1, &err), GUARD_OK);
+    commit(store);
+    assert_int_equal(store_list_revisions(store, span("r-service"), see_revision, &seen, &err),
+                     GUARD_OK);
+    assert_string_equal(seen.text, "r3;");
+    store_close(store);
+}
+
+static enum guard_rc see_note(void *ctx, struct guard_span name, struct guard_span value)
+{
+    struct seen *seen = ctx;
+    size_t len = strlen(seen->text);
+    snprintf(seen->text + len, sizeof(seen->text) - len, "%.*s=%zu;", (int)name.len,
+             (const char *)name.ptr, value.len);
+    return GUARD_OK;
+}
+
+static enum guard_rc see_delta(void *ctx, uint64_t number, struct guard_span pile)
+{
+    struct seen *seen = ctx;
+    size_t len = strlen(seen->text);
+    snprintf(seen->text + len, sizeof(seen->text) - len, "%" PRIu64 "=%zu;", number, pile.len);
+    return GUARD_OK;
+}
+
+static void test_notes_and_deltas(void **state)
+{
+    (void)state;
+    struct guard_err err;
+    struct seen seen = {0};
+    struct store *store = open_as("a");
+    begin(store);
+    assert_int_equal(store_save_note(store, "k", span("b"), span("123"), &err), GUARD_OK);
+    assert_int_equal(store_save_note(store, "k", span("a"), span(""), &err), GUARD_OK);
+    assert_int_equal(store_save_note(store, "k", span("c"), span("1"), &err), GUARD_OK);
+    assert_int_equal(store_save_note(store, "k", span("c"), span("22"), &err), GUARD_OK);
+    assert_int_equal(store_drop_note(store, "k", span("b"), &err), GUARD_OK);
+    for (uint64_t i = 1; i <= 4; i++)
+        assert_int_equal(store_add_delta(store, span("d-service"), i, span("pile"), &err),
+                         GUARD_OK);
+    assert_int_equal(store_drop_deltas(store, span("d-service"), 2, &err), GUARD_OK);
+    commit(store);
+    assert_int_equal(store_list_notes(store, "k", see_note, &seen, &err), GUARD_OK);
+    assert_string_equal(seen.text, "a=0;c=2;");
+    seen.text[0] = '\0';
+    assert_int_equal(store_list_deltas(store, span("d-service"), see_delta, &seen, &err), GUARD_OK);
+    assert_string_equal(seen.text, "3=4;4=4;");
+    store_close(store);
+}
+
+static void test_a_service_is_forgotten_whole(void **state)
+{
+    (void)state;
+    struct guard_err err;
+    struct seen seen = {0};
+    const struct store_revision revision = {span("r1"), 1, 2};
+    const struct store_generation generation = {span("f-service"), 1, 2, 3, span("pile")};
+    struct store *store = open_as("a");
+    begin(store);
+    save_service(store, "f-service", 1, 2, "pile");
+    save_service(store, "f-stays", 1, 2, "pile");
+    assert_int_equal(store_save_revisions(store, span("f-service"), &revision, 1, &err), GUARD_OK);
+    assert_int_equal(store_save_generation(store, &generation, &err), GUARD_OK);
+    assert_int_equal(store_add_delta(store, span("f-service"), 1, span("pile"), &err), GUARD_OK);
+    commit(store);
+    for (int i = 0; i < 2; i++) {
+        begin(store);
+        assert_int_equal(store_forget_service(store, span("f-service"), &err), GUARD_OK);
+        commit(store);
+    }
+    assert_int_equal(store_load_services(store, see_service, &seen, &err), GUARD_OK);
+    assert_null(strstr(seen.text, "f-service"));
+    assert_non_null(strstr(seen.text, "f-stays"));
+    seen.text[0] = '\0';
+    assert_int_equal(store_list_generations(store, span("f-service"), see_generation, &seen, &err),
+                     GUARD_OK);
+    assert_int_equal(store_list_revisions(store, span("f-service"), see_revision, &seen, &err),
+                     GUARD_OK);
+    assert_int_equal(store_list_deltas(store, span("f-service"), see_delta, &seen, &err), GUARD_OK);
+    assert_string_equal(seen.text, "");
+    store_close(store);
+}
+
+/* --- of shared databases --- */
+
+static enum guard_rc see_feed(void *ctx, const struct store_feed *feed)
+{
+    struct seen *seen = ctx;
+    size_t len = strlen(seen->text);
+    seen->count++;
+    snprintf(seen->text + len, sizeof(seen->text) - len, "%.*s %" PRIu64 " %.*s;",
+             (int)feed->node.len, (const char *)feed->node.ptr, feed->number, (int)feed->pile.len,
+             (const char *)feed->pile.ptr);
+    return GUARD_OK;
+}
+
+static void test_one_learns_and_the_fence_keeps_the_last_one_out(void **state)
+{
+    (void)state;
+    struct guard_err err;
+    uint64_t first = 0;
+    uint64_t second = 0;
+    if (!shared)
+        skip();
+    struct store *a = open_as("a");
+    struct store *b = open_as("b");
+    assert_true(store_shared(a) && store_session(a) > 0);
+    assert_int_equal(store_claim(a, span("one"), &first, &err), GUARD_OK);
+    assert_true(first > 0);
+    assert_int_equal(store_claim(b, span("one"), &second, &err), GUARD_OK);
+    assert_int_equal(second, 0);
+    begin(a);
+    assert_int_equal(store_confirm(a, span("one"), first, &err), GUARD_OK);
+    commit(a);
+    begin(b);
+    assert_int_equal(store_confirm(b, span("one"), first + 1, &err), GUARD_E_STATE);
+    store_rollback(b);
+    store_close(a);
+    for (int i = 0; i < 1000 && second == 0; i++) {
+        assert_int_equal(store_claim(b, span("one"), &second, &err), GUARD_OK);
+        usleep(10000);
+    }
+    assert_int_equal(second, first + 1);
+    a = open_as("a");
+    begin(a);
+    assert_int_equal(store_confirm(a, span("one"), first, &err), GUARD_E_STATE);
+    store_rollback(a);
+    store_close(a);
+    store_close(b);
+}
+
+static void test_all_have_one_key_for_a_service(void **state)
+{
+    (void)state;
+    struct guard_err err;
+    uint8_t first[GUARD_KEY_BYTES] = {1, 2, 3};
+    uint8_t second[GUARD_KEY_BYTES] = {4, 5, 6};
+    const uint8_t expected[GUARD_KEY_BYTES] = {1, 2, 3};
+    if (!shared)
+        skip();
+    struct store *a = open_as("a");
+    struct store *b = open_as("b");
+    assert_int_equal(store_service_key(a, span("key"), first, &err), GUARD_OK);
+    assert_int_equal(store_service_key(b, span("key"), second, &err), GUARD_OK);
+    assert_memory_equal(first, expected, sizeof(expected));
+    assert_memory_equal(second, expected, sizeof(expected));
+    store_close(a);
+    store_close(b);
+}
+
+static enum guard_rc see_policy(void *ctx, const struct store_policy *policy)
+{
+    struct seen *seen = ctx;
+    if (policy->service.len == 3 && memcmp(policy->service.ptr, "pol", 3) == 0)
+        seen->count = (uint32_t)policy->generation + 1;
+    return GUARD_OK;
+}
+
+static void test_feeds_and_policies(void **state)
+{
+    (void)state;
+    struct guard_err err;
+    struct seen seen = {0};
+    uint8_t key[GUARD_KEY_BYTES] = {1};
+    if (!shared)
+        skip();
+    struct store *a = open_as("a");
+    struct store *b = open_as("b");
+    struct store_feed feed = {.service = span("pol"), .number = 1, .pile = span("p1")};
+    begin(a);
+    assert_int_equal(store_save_feed(a, &feed, &err), GUARD_OK);
+    feed.pile = span("p2"); /* one that was saved stays as it is: it may have been merged */
+    assert_int_equal(store_save_feed(a, &feed, &err), GUARD_OK);
+    commit(a);
+    begin(b);
+    assert_int_equal(store_save_feed(b, &feed, &err), GUARD_OK);
+    commit(b);
+    assert_int_equal(store_list_feeds(b, span("pol"), see_feed, &seen, &err), GUARD_OK);
+    assert_string_equal(seen.text, "a 1 p1;b 1 p2;");
+    feed.node = span("a");
+    assert_int_equal(store_drop_feed(b, &feed, &err), GUARD_OK);
+    seen = (struct seen){0};
+    assert_int_equal(store_list_feeds(b, span("pol"), see_feed, &seen, &err), GUARD_OK);
+    assert_string_equal(seen.text, "b 1 p2;");
+
+    seen = (struct seen){0};
+    assert_int_equal(store_service_key(a, span("pol"), key, &err), GUARD_OK);
+    assert_int_equal(store_list_policies(a, see_policy, &seen, &err), GUARD_OK);
+    assert_int_equal(seen.count, 1);
+    assert_int_equal(store_load_policy(a, span("pol"), see_bytes, &seen, &err), GUARD_E_RANGE);
+    assert_int_equal(store_save_policy(a, span("pol"), 41, span("bytes"), &err), GUARD_OK);
+    assert_int_equal(store_list_policies(b, see_policy, &seen, &err), GUARD_OK);
+    assert_int_equal(seen.count, 42);
+    assert_int_equal(store_load_policy(b, span("pol"), see_bytes, &seen, &err), GUARD_OK);
+    assert_string_equal(seen.text, "bytes");
+    store_close(a);
+    store_close(b);
+}
+
+static void test_a_file_isnt_shared(void **state)
+{
+    (void)state;
+    struct guard_err err;
+    uint64_t fence = 0;
+    if (shared)
+        skip();
+    struct store *store = open_as("a");
+    assert_false(store_shared(store));
+    assert_int_equal(store_claim(store, span("one"), &fence, &err), GUARD_E_STATE);
+    store_close(store);
+}
+
+static void test_places_that_are_none(void **state)
+{
+    (void)state;
+    struct guard_err err;
+    struct store *store = NULL;
+    bool damaged;
+    assert_int_equal(store_open(&store, "sqlite:", "a", &damaged, &err), GUARD_E_RANGE);
+    assert_int_equal(store_open(&store, "postgresql://u:secret@/db", "a", &damaged, &err),
+                     GUARD_E_RANGE);
+    assert_null(strstr(err.text, "secret"));
+    assert_int_equal(store_open(&store, "postgresql://u@/db?password=secret", "a", &damaged, &err),
+                     GUARD_E_RANGE);
+    assert_int_equal(store_open(&store, "postgresql://u@/db?nonsense=1", "a", &damaged, &err),
+                     GUARD_E_RANGE);
+    assert_null(store);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_services_survive),
+        cmocka_unit_test(test_a_failure_of_who_takes_stops),
+        cmocka_unit_test(test_what_is_rolled_back_never_was),
+        cmocka_unit_test(test_positions),
+        cmocka_unit_test(test_generations),
+        cmocka_unit_test(test_revisions_replace_those_before),
+        cmocka_unit_test(test_notes_and_deltas),
+        cmocka_unit_test(test_a_service_is_forgotten_whole),
+        cmocka_unit_test(test_one_learns_and_the_fence_keeps_the_last_one_out),
+        cmocka_unit_test(test_all_have_one_key_for_a_service),
+        cmocka_unit_test(test_feeds_and_policies),
+        cmocka_unit_test(test_a_file_isnt_shared),
+        cmocka_unit_test(test_places_that_are_none),
+    };
+    const char *database = getenv("GUARD_TEST_POSTGRES");
+    shared = database != NULL;
+    if (mkdtemp(folder) == NULL)
+        return 1;
+    if (shared)
+        snprintf(where, sizeof(where), "%s", database);
+    else
+        snprintf(where, sizeof(where), "sqlite:%s/guard.db", folder);
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    static const char *const files[] = {"", "-wal", "-shm"};
+    for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+        char path[600];
+        snprintf(path, sizeof(path), "%s/guard.db%s", folder, files[i]);
+        (void)unlink(path);
+    }
+    (void)rmdir(folder);
+    return failed;
+}
