@@ -47,9 +47,16 @@ static void open_ring(struct intake *intake, const char *name)
         return; /* perhaps not yet initialised: tried again at the next scan */
     snprintf(ring->name, sizeof(ring->name), "%s", name);
     ring->alerts = has_suffix(name, ".alerts");
+    /* From the beginning again everything would be counted twice: tried again at the next scan. */
     if (store_load_position(intake->store, name, &ring->incarnation, &ring->sequence, &err) !=
-        GUARD_OK)
-        log_event("warn", "position-unknown", no_service, "%s: %s", name, err.text);
+        GUARD_OK) {
+        if (!intake->waiting)
+            log_event("warn", "position-unknown", no_service, "%s: %s", name, err.text);
+        intake->waiting = true;
+        ring_reader_close(ring->reader);
+        return;
+    }
+    intake->waiting = false;
     ring_reader_seek(ring->reader, ring->incarnation, ring->sequence);
     intake->count++;
 }

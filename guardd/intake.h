@@ -26,6 +26,7 @@ struct intake {
     struct alerts *alerts;
     struct intake_ring list[RINGS_MAX];
     uint32_t count;
+    bool waiting;   /* for the store to say how far a ring was read */
     uint32_t first; /* where reading goes on when time ran out */
 };
 

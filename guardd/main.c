@@ -109,6 +109,11 @@ static enum guard_rc start(struct daemon *daemon, struct guard_err *err)
     daemon->services.state = daemon->state;
     daemon->services.signing = &daemon->signing;
     daemon->services.store = daemon->store;
+    if (store_shared(daemon->store) &&
+        random_bytes(&daemon->services.run, sizeof(daemon->services.run)) != GUARD_OK)
+        return guard_fail(err, GUARD_E_IO, "no randomness");
+    daemon->services.run |= store_shared(daemon->store); /* 0 has a meaning */
+    daemon->services.feeds = daemon->services.run << 20;
     const struct guard_alloc heap = heap_alloc();
     if (guard_client_places_new(&daemon->services.places, &heap, GUARD_CLIENT_PLACES) != GUARD_OK)
         log_event("alarm", "clients-not-counted", no_service, "%s", "no memory");
@@ -157,6 +162,7 @@ static void save(struct daemon *daemon)
         if (!daemon->save_failed)
             log_event("alarm", "not-saved", no_service, "%s; tried again", err.text);
         daemon->save_failed = true;
+        replicas_roles(&daemon->services);
         return;
     }
     if (daemon->save_failed)
@@ -164,6 +170,8 @@ static void save(struct daemon *daemon)
     daemon->save_failed = false;
     services_saved(&daemon->services);
     intake_saved(&daemon->intake);
+    replicas_tick(&daemon->services);
+    replicas_roles(&daemon->services);
 }
 
 static bool elapsed(uint64_t *last_ms, uint64_t now_ms, uint64_t period_ms)

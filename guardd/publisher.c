@@ -217,7 +217,7 @@ void services_publish(struct services *services, uint64_t now_ms)
     for (uint32_t i = 0; i < services->count; i++) {
         struct service *service = services->list[i];
         struct guard_pile_stats stats;
-        if (service->damaged)
+        if (service->damaged || !replica_publishes(services, service))
             continue;
         guard_pile_stats(service->pile, &stats);
         if ((service->model == NULL || learning_due(service, stats.exchanges, now_ms)) &&

@@ -25,6 +25,7 @@ static void service_free(struct service *service)
     guard_arena_reset(&service->guardian_arena);
     guard_arena_reset(&service->review_arena);
     clients_free(&service->clients);
+    replica_free(&service->replica);
     free(service);
 }
 
@@ -48,6 +49,13 @@ static struct guard_pile_cfg pile_cfg(const struct service *service)
     struct guard_pile_cfg cfg = {.alloc = heap_alloc(), .service = service->name};
     memcpy(cfg.key, service->key, GUARD_KEY_BYTES);
     return cfg;
+}
+
+enum guard_rc service_new_pile(const struct service *service, struct guard_pile **out,
+                               struct guard_err *err)
+{
+    struct guard_pile_cfg cfg = pile_cfg(service);
+    return guard_pile_new(out, &cfg, err);
 }
 
 static enum guard_rc service_open_pile(struct service *service, struct guard_span bytes,
@@ -120,6 +128,16 @@ static void take_generation(void *ctx, const struct store_generation *stored)
     (void)generations_add(&service->generations, &generation, dropped);
 }
 
+void service_load_rest(struct services *services, struct service *service)
+{
+    struct guard_err err;
+    if (store_list_generations(services->store, service->name, take_generation, service, &err) !=
+            GUARD_OK ||
+        store_list_revisions(services->store, service->name, take_revision, service, &err) !=
+            GUARD_OK)
+        log_event("warn", "not-read-whole", service->name, "%s", err.text);
+}
+
 enum guard_rc services_load(struct services *services, struct guard_err *err)
 {
     GUARD_TRY(store_load_services(services->store, take_stored, services, err));
@@ -172,6 +190,7 @@ struct service *services_get(struct services *services, struct guard_span name)
     if (service != NULL)
         return service;
     if (random_bytes(key, sizeof(key)) != GUARD_OK ||
+        (state_service_valid(name) && replica_key(services, name, key, &err) != GUARD_OK) ||
         services_add(services, name, key, (struct guard_span){NULL, 0}, &service, &err) !=
             GUARD_OK) {
         services->rejected++;
@@ -286,8 +305,10 @@ void services_observe(struct services *services, uint64_t producer, uint64_t inc
         .producer = producer,
         .incarnation = incarnation,
         .sequence = guard_pile_position(service->pile, producer, incarnation) + 1};
-    enum guard_rc rc = guard_pile_observe(service->pile, &source, record, &err);
-    if (rc == GUARD_OK)
+    bool shared = services->run != 0;
+    enum guard_rc rc = shared ? replica_observe(services, service, &source, record, &err)
+                              : guard_pile_observe(service->pile, &source, record, &err);
+    if (rc == GUARD_OK && (!shared || service->replica.learns))
         rc = forget_daily(service, head.time_ms, now_ms / DAY_MS, &err);
     if (rc == GUARD_OK) {
         service->dirty = true;
@@ -415,23 +436,31 @@ static enum guard_rc save_revisions(struct store *store, const struct service *s
     return store_save_revisions(store, service->name, stored, service->revisions.count, err);
 }
 
+enum guard_rc service_save_whole(struct services *services, struct service *service,
+                                 struct guard_err *err)
+{
+    uint8_t *bytes = NULL;
+    size_t len = 0;
+    GUARD_TRY(guard_pile_encode(service->pile, &bytes, &len, err));
+    struct store_service stored = {
+        .name = service->name, .generation = service->generation, .pile = {bytes, len}};
+    memcpy(stored.key, service->key, GUARD_KEY_BYTES);
+    enum guard_rc rc = store_save_service(services->store, &stored, err);
+    free(bytes);
+    GUARD_TRY(rc);
+    GUARD_TRY(save_snapshot(services->store, service, err));
+    return save_revisions(services->store, service, err);
+}
+
 enum guard_rc services_save(struct services *services, struct guard_err *err)
 {
+    GUARD_TRY(replicas_begin(services, err));
     for (uint32_t i = 0; i < services->count; i++) {
         struct service *service = services->list[i];
-        uint8_t *bytes = NULL;
-        size_t len = 0;
-        if (!service->dirty || service->damaged)
-            continue;
-        GUARD_TRY(guard_pile_encode(service->pile, &bytes, &len, err));
-        struct store_service stored = {
-            .name = service->name, .generation = service->generation, .pile = {bytes, len}};
-        memcpy(stored.key, service->key, GUARD_KEY_BYTES);
-        enum guard_rc rc = store_save_service(services->store, &stored, err);
-        free(bytes);
-        GUARD_TRY(rc);
-        GUARD_TRY(save_snapshot(services->store, service, err));
-        GUARD_TRY(save_revisions(services->store, service, err));
+        if (services->run != 0)
+            GUARD_TRY(replica_save(services, service, err));
+        else if (service->dirty && !service->damaged)
+            GUARD_TRY(service_save_whole(services, service, err));
     }
     return GUARD_OK;
 }
@@ -440,8 +469,9 @@ void services_saved(struct services *services)
 {
     for (uint32_t i = 0; i < services->count; i++) {
         struct service *service = services->list[i];
-        service->dirty = false;
-        if (service->snapshot.bytes == NULL)
+        bool whole = replica_saved(services, service);
+        service->dirty = service->dirty && !whole;
+        if (service->snapshot.bytes == NULL || !whole)
             continue;
         service->generations = service->snapshot.after;
         free(service->snapshot.bytes);

@@ -7,7 +7,9 @@
 #include "clients.h"
 #include "generations.h"
 #include "keys.h"
+#include "node.h"
 #include "releases.h"
+#include "replicas.h"
 #include "revisions.h"
 #include "store.h"
 
@@ -77,7 +79,8 @@ struct service {
     struct guard_err review_err; /* as guardian_err */
     uint64_t refused;            /* records that the pile refused */
     struct service_clients clients;
-    uint64_t day;       /* of the newest record, since 1970; 0 = none had a time */
+    uint64_t day; /* of the newest record, since 1970; 0 = none had a time */
+    struct replica replica;
     uint64_t ahead_day; /* on which it was last said that a gate's clock is ahead */
 };
 
@@ -92,6 +95,11 @@ struct services {
     uint64_t release_window_ms; /* for how long what is new in a revision isn't blocked */
     uint64_t policy_valid_ms;   /* by then gates expect a newer one; 0: never */
     uint64_t rejected;          /* records of services beyond the maximum or with bad names */
+    /* Of guardds that share a database; run is by chance, 0: the database is ours alone. */
+    uint64_t run;
+    uint64_t feeds;    /* the number of the last one */
+    uint32_t attended; /* where claiming goes on */
+    uint64_t rejected; /* records of services beyond the maximum or with bad names */
 };
 
 /* Loads all services of the store. */
@@ -122,6 +130,14 @@ GUARD_MUST_USE enum guard_rc service_model_of(struct services *services, struct 
 /* growth.c: the model becomes that of the service; of what is new in it too much is held. */
 void service_take_model(struct services *services, struct service *service,
                         struct guard_model *model, uint64_t now_ms);
+/* An empty pile of the service. */
+GUARD_MUST_USE enum guard_rc service_new_pile(const struct service *service,
+                                              struct guard_pile **out, struct guard_err *err);
+/* Saves all that the store has of it (inside a transaction). */
+GUARD_MUST_USE enum guard_rc service_save_whole(struct services *services, struct service *service,
+                                                struct guard_err *err);
+/* Reads what the store has of it beside the pile. */
+void service_load_rest(struct services *services, struct service *service);
 /* What a file's state is told apart by; never 0. */
 uint64_t file_stamp(const struct stat *info);
 /* Learns and publishes what is due. */

@@ -135,6 +135,8 @@ void status_service(struct json_writer *json, const struct service *service)
               service->damaged          ? "stopped"
               : service->guardian.learn ? "on"
                                         : "paused");
+    if (service->replica.role != NULL)
+        json_text(json, "role", service->replica.role);
     json_integer(json, "generation", (int64_t)service->generation);
     json_integer(json, "exchanges", (int64_t)stats.exchanges);
     json_integer(json, "refused", (int64_t)service->refused);

@@ -169,6 +169,10 @@ GUARD_MUST_USE enum guard_rc store_list_feeds(struct store *store, struct guard_
                                               enum guard_rc (*take)(void *ctx,
                                                                     const struct store_feed *feed),
                                               void *ctx, struct guard_err *err);
+/* Calls take with the name of each service that has some. */
+GUARD_MUST_USE enum guard_rc
+store_list_fed(struct store *store, enum guard_rc (*take)(void *ctx, struct guard_span service),
+               void *ctx, struct guard_err *err);
 GUARD_MUST_USE enum guard_rc store_drop_feed(struct store *store, const struct store_feed *feed,
                                              struct guard_err *err);
 

@@ -70,6 +70,7 @@ const struct store_text store_texts[STORE_STATEMENTS] = {
     [LIST_FEEDS] = {"SELECT node, number, pile FROM feed WHERE service = $1 "
                     "ORDER BY node, number LIMIT 64",
                     "t"},
+    [LIST_FED] = {"SELECT DISTINCT service FROM feed", ""},
     [DROP_FEED] = {"DELETE FROM feed WHERE service = $1 AND node = $2 AND number = $3", "tti"},
     [SAVE_POLICY] = {"INSERT INTO policy (service, generation, bytes) VALUES ($1, $2, $3) "
                      "ON CONFLICT (service) DO UPDATE SET generation = excluded.generation, "

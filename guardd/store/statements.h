@@ -43,6 +43,7 @@ enum store_statement {
     LOAD_ONE_SERVICE,
     SAVE_FEED,
     LIST_FEEDS,
+    LIST_FED,
     DROP_FEED,
     SAVE_POLICY,
     LIST_POLICIES,

@@ -470,6 +470,26 @@ enum guard_rc store_list_feeds(struct store *store, struct guard_span service,
                                "feeds can't be read", err);
 }
 
+struct taking_name {
+    enum guard_rc (*take)(void *ctx, struct guard_span service);
+    void *ctx;
+};
+
+static enum guard_rc take_name(void *ctx, const struct store_value *columns)
+{
+    const struct taking_name *taking = ctx;
+    return taking->take(taking->ctx, columns[0].span);
+}
+
+enum guard_rc store_list_fed(struct store *store,
+                             enum guard_rc (*take)(void *ctx, struct guard_span service), void *ctx,
+                             struct guard_err *err)
+{
+    struct taking_name taking = {take, ctx};
+    return store->backend->run(store, LIST_FED, NULL, take_name, &taking, "feeds can't be listed",
+                               err);
+}
+
 enum guard_rc store_drop_feed(struct store *store, const struct store_feed *feed,
                               struct guard_err *err)
 {
