@@ -28,6 +28,10 @@ void audit_line_begin(struct audit_line *line, const struct audit_who *who);
 GUARD_MUST_USE enum guard_rc audit_line_append(struct audit_line *line, const char *dir,
                                                const char *file, struct guard_err *err);
 
+/* Held while the audit log is rewritten or appended to; the caller closes it. -1 when somebody else
+ * holds it for longer than a second, or there is no room: a line must not wait for that. */
+int audit_lock(const char *dir);
+
 /* One line of audit.jsonl. A full file becomes audit.jsonl.1, up to .4. */
 GUARD_MUST_USE enum guard_rc audit_append(const char *dir, const struct audit_who *who,
                                           struct guard_span service, const char *action,

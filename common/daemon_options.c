@@ -16,6 +16,7 @@ const struct option_spec daemon_options[DAEMON_OPTIONS + 1] = {
                       "gates alarm when nothing newer came for so long; 0s: never (default 7d)"},
     [DAEMON_STORE] = {"store", "sqlite:FILE|postgresql://...",
                       "where what was learned is kept (default DIR/guard.db)"},
+    [DAEMON_TASK] = {"task", "forget", "do what was asked for and end"},
     [DAEMON_HELP] = {"help", NULL, "print this text"},
     [DAEMON_VERSION] = {"version", NULL, "print the version"},
     [DAEMON_OPTIONS] = {NULL, NULL, NULL},

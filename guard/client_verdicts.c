@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `guard clients`: which clients are blocked by how they behave, and lifting that. */
 #include "command.h"
+#include "common/client_name.h"
 #include "common/file.h"
 #include "common/json_writer.h"
 #include "state_files.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,7 +17,6 @@ enum {
     LIFT_SECONDS_MAX = 90 * DAY_SECONDS,
     LIFT_SECONDS = DAY_SECONDS, /* when it isn't said */
     LIFTS_MAX = 256,
-    CLIENT_MAX = 64,
     LIST_MAX = 512 * 1024,
 };
 
@@ -115,28 +114,6 @@ static unsigned long parse_time(const char *text)
     return 0;
 }
 
-/* As guardd names it: an address stands for its prefix. */
-static bool client_name(const char *text, char out[CLIENT_MAX])
-{
-    uint8_t bytes[16];
-    char address[CLIENT_MAX];
-    if (strncmp(text, "subject ", 8) == 0 && strlen(text) < CLIENT_MAX) {
-        snprintf(out, CLIENT_MAX, "%s", text);
-        return true;
-    }
-    snprintf(address, sizeof(address), "%s", text);
-    address[strcspn(address, "/")] = '\0';
-    if (inet_pton(AF_INET, address, bytes) == 1) {
-        snprintf(out, CLIENT_MAX, "%u.%u.%u.0/24", bytes[0], bytes[1], bytes[2]);
-        return true;
-    }
-    if (inet_pton(AF_INET6, address, bytes) != 1)
-        return false;
-    snprintf(out, CLIENT_MAX, "%02x%02x:%02x%02x:%02x%02x:%02x00::/56", bytes[0], bytes[1],
-             bytes[2], bytes[3], bytes[4], bytes[5], bytes[6]);
-    return true;
-}
-
 static void put_lift(struct json_writer *json, const char *client, double until_ms,
                      const char *reason, const char *by)
 {
@@ -202,8 +179,8 @@ static int write_lift(const char *path, const char *client, unsigned long second
 static int lift(const char *dir, const struct arguments *arguments)
 {
     char path[STATE_PATH_MAX];
-    char client[CLIENT_MAX];
-    char what[CLIENT_MAX + 32];
+    char client[CLIENT_NAME_MAX];
+    char what[CLIENT_NAME_MAX + 32];
     const char *reason = arguments->values[CLIENTS_REASON];
     struct guard_span service = span(arguments->operands[1]);
     unsigned long seconds = arguments->values[CLIENTS_FOR] == NULL

@@ -52,6 +52,7 @@ extern const struct command command_review;
 extern const struct command command_rollback;
 extern const struct command command_clients;
 extern const struct command command_import;
+extern const struct command command_forget;
 extern const struct command command_pile;
 extern const struct command command_policy;
 extern const struct command command_run;

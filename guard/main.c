@@ -25,6 +25,11 @@ const struct command *const all_commands[] = {
     &command_show,       &command_diff,
     &command_import,     &command_pile,
     &command_policy,     &command_token,
+    &command_forget,     &command_learn,
+    &command_check,      &command_whatif,
+    &command_eval,       &command_show,
+    &command_diff,       &command_import,
+    &command_pile,       &command_policy,
     &command_completion, NULL,
 };
 

@@ -4,6 +4,7 @@
  * written by people. */
 #include "service.h"
 
+#include "common/client_name.h"
 #include "common/document.h"
 #include "common/file.h"
 #include "common/json_writer.h"
@@ -269,6 +270,55 @@ bool client_files_verdicts(struct services *services, struct service *service, u
                   err.text);
     clients->failing = !good;
     return good;
+}
+
+static void put_lift(struct json_writer *json, const struct document_node *node)
+{
+    json_open(json, NULL, '{');
+    json_text(json, "client", text_of(node, "client"));
+    json_integer(json, "until_ms", (int64_t)number_of(node, "until_ms", 10));
+    json_text(json, "reason", text_of(node, "reason"));
+    json_text(json, "by", text_of(node, "by"));
+    json_close(json, '}');
+}
+
+enum guard_rc client_files_forget_lifts(const struct services *services,
+                                        const struct service *service, const char *who, bool dry,
+                                        uint64_t *count, struct guard_err *err)
+{
+    char path[STATE_PATH_MAX];
+    struct guard_arena arena;
+    struct json_writer json;
+    uint64_t found = 0;
+    enum guard_rc rc = GUARD_OK;
+    char *text = malloc(LIST_BYTES_MAX);
+    if (text == NULL || !path_of(path, services, service, "clients", ".lifts")) {
+        free(text);
+        return guard_fail(err, GUARD_E_NOMEM, "no memory for lifts");
+    }
+    json_writer_init(&json, text, LIST_BYTES_MAX);
+    json_open(&json, NULL, '{');
+    json_open(&json, "lifts", '[');
+    const struct document_node *list = read_list(path, "lifts", &arena);
+    for (const struct document_node *node = list == NULL ? NULL : list->first; node != NULL;
+         node = node->next) {
+        const char *client = text_of(node, "client");
+        if (client_is(who, (struct guard_span){(const uint8_t *)client, strlen(client)}))
+            found++;
+        else
+            put_lift(&json, node);
+    }
+    json_close(&json, ']');
+    json_close(&json, '}');
+    if (found > 0 && !dry)
+        rc = json.overflow
+                 ? guard_fail(err, GUARD_E_LIMIT, "%s: is too long", path)
+                 : file_replace(path, (struct guard_span){(const uint8_t *)text, json.len}, 0640,
+                                true, err);
+    *count += found;
+    guard_arena_reset(&arena);
+    free(text);
+    return rc;
 }
 
 void client_files_norm(struct services *services, struct service *service)

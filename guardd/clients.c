@@ -6,6 +6,7 @@
 #include "alerts.h"
 #include "service.h"
 
+#include "common/client_name.h"
 #include "common/file.h"
 #include "common/finding_json.h"
 #include "common/log.h"
@@ -251,6 +252,26 @@ void clients_save(struct services *services, uint64_t now_ms)
         if (services->list[i]->clients.changed)
             (void)client_files_verdicts(services, services->list[i], now_ms);
     }
+}
+
+uint32_t clients_forget(struct services *services, struct service *service, const char *who,
+                        bool dry)
+{
+    struct service_clients *clients = &service->clients;
+    uint32_t count = 0;
+    if (services->places == NULL || !open_norm(services, service))
+        return 0;
+    for (uint32_t i = clients->count; i-- > 0;) {
+        const char *text = clients->entries[i].text;
+        if (!client_is(who, (struct guard_span){(const uint8_t *)text, strlen(text)}))
+            continue;
+        count++;
+        if (!dry)
+            drop(clients, i);
+    }
+    if (clients->changed && !dry)
+        clients->changed = !client_files_verdicts(services, service, clock_unix_ms());
+    return count;
 }
 
 void clients_free(struct service_clients *clients)

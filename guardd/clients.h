@@ -55,12 +55,21 @@ void clients_tick(struct services *services, uint64_t now_ms);
 /* Writes the norms of all services, at the end of the daemon's life. */
 void clients_save(struct services *services, uint64_t now_ms);
 void clients_free(struct service_clients *clients);
+/* Ends the verdicts on a client, as client_is says who that is, and tells gates. Returns how many
+ * they are; dry: that alone. */
+uint32_t clients_forget(struct services *services, struct service *service, const char *who,
+                        bool dry);
 
 /* client_files.c: what of it lies in the state directory. */
 /* Reads norms, verdicts and the number of the table that gates may have. */
 void client_files_load(struct services *services, struct service *service, uint64_t now_ms);
 /* Reads the lifts when their file changed; true: they differ. */
 bool client_files_lifts(struct services *services, struct service *service);
+/* Takes a client's lifts out of their file; their number is added to *count. dry: that alone. */
+GUARD_MUST_USE enum guard_rc client_files_forget_lifts(const struct services *services,
+                                                       const struct service *service,
+                                                       const char *who, bool dry, uint64_t *count,
+                                                       struct guard_err *err);
 /* The signed table for gates, and the same for people. False after an alarm. */
 bool client_files_verdicts(struct services *services, struct service *service, uint64_t now_ms);
 void client_files_norm(struct services *services, struct service *service);

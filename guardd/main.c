@@ -2,6 +2,7 @@
 /* guardd, standalone role: one thread that reads rings, learns, saves, publishes and writes alerts,
  * by a clock of its own. */
 #include "api/server.h"
+#include "forget.h"
 #include "intake.h"
 #include "node.h"
 #include "status.h"
@@ -34,6 +35,8 @@ enum {
     RELEASE_WINDOW_MS = 6 * 3600 * 1000,
     POLICY_VALID_MS = 7 * 86400 * 1000,
     STOP_MS = 2000, /* at most for what still lies in the rings: their writers go on */
+    TASK_MS = 10 * 60000, /* at most for a task */
+    STOP_MS = 2000,       /* at most for what still lies in the rings: their writers go on */
 };
 
 static volatile sig_atomic_t stopping;
@@ -58,6 +61,9 @@ struct daemon {
     const char *api_group;
     bool api_front;
     const char *store_at;  /* NULL: the file in the state directory */
+    const char *store_at; /* NULL: the file in the state directory */
+    const char *task;     /* NULL: until SIGTERM */
+    struct forgetting forgetting;
     struct server *server; /* NULL: there is no API */
 };
 
@@ -194,6 +200,7 @@ static void tick(struct daemon *daemon)
         services_watch_reviews(&daemon->services);
         services_watch_rollbacks(&daemon->services, now);
     }
+    bool forgot = forget_tick(&daemon->forgetting, &daemon->services);
     bool more = intake_read(&daemon->intake, RECORDS_PER_TICK, INTAKE_MS);
     services_publish(&daemon->services, now);
     clients_tick(&daemon->services, clock_unix_ms());
@@ -203,7 +210,7 @@ static void tick(struct daemon *daemon)
         save(daemon);
     if (elapsed(&daemon->status_ms, now, STATUS_MS))
         status_write(daemon->state, &daemon->services, &daemon->intake);
-    server_run(daemon->server, more ? 0 : TICK_MS);
+    server_run(daemon->server, more || forgot ? 0 : TICK_MS);
 }
 
 static void stop(struct daemon *daemon)
@@ -219,6 +226,22 @@ static void stop(struct daemon *daemon)
     save(daemon);
     services_export(&daemon->services);
     status_write(daemon->state, &daemon->services, &daemon->intake);
+}
+
+/* For the command line, when no guardd runs: nothing is read from rings, nothing published. */
+static int do_task(struct daemon *daemon)
+{
+    struct guard_err err;
+    uint64_t begin = clock_unix_ms();
+    /* A shared database: what nobody learns becomes ours to change. */
+    if (store_shared(daemon->store) && store_begin(daemon->store, &err) == GUARD_OK &&
+        store_commit(daemon->store, &err) == GUARD_OK)
+        replicas_tick(&daemon->services);
+    while (!stopping && clock_unix_ms() - begin < TASK_MS &&
+           forget_tick(&daemon->forgetting, &daemon->services))
+        continue;
+    alerts_close(&daemon->alerts);
+    return 0;
 }
 
 static void release(struct daemon *daemon)
@@ -285,6 +308,8 @@ int main(int argc, char **argv)
             daemon.api_front = strcmp(optarg, "on") == 0;
         else if (found == 256 + DAEMON_STORE)
             daemon.store_at = optarg;
+        else if (found == 256 + DAEMON_TASK && strcmp(optarg, "forget") == 0)
+            daemon.task = optarg;
         else if (found == 256 + DAEMON_RELEASE &&
                  parse_window(optarg, &daemon.services.release_window_ms))
             continue;
@@ -310,6 +335,11 @@ int main(int argc, char **argv)
         log_event("alarm", "not-started", no_service, "%s", err.text);
         release(&daemon);
         return 1;
+    }
+    if (daemon.task != NULL) {
+        int status = do_task(&daemon);
+        release(&daemon);
+        return status;
     }
     open_api(&daemon);
     log_event("info", "started", no_service, "%u services", daemon.services.count);

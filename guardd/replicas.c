@@ -2,6 +2,8 @@
 /* What a guardd took in since its last transaction is kept in a pile of its own, the delta, whoever
  * learns: so whoever stops being the learner loses nothing, it feeds the delta to the next one. The
  * numbers of records are given once, for all piles, so that nothing merges twice. */
+#include "replicas.h"
+
 #include "service.h"
 
 #include "common/file.h"

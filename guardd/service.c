@@ -465,6 +465,84 @@ enum guard_rc services_save(struct services *services, struct guard_err *err)
     return GUARD_OK;
 }
 
+static enum guard_rc save_forgotten(struct services *services, const struct service *service,
+                                    const uint8_t key[GUARD_KEY_BYTES], struct guard_err *err)
+{
+    struct store_service stored = {.name = service->name, .generation = service->generation};
+    memcpy(stored.key, key, GUARD_KEY_BYTES);
+    GUARD_TRY(store_begin(services->store, err));
+    enum guard_rc rc = store_forget_service(services->store, service->name, err);
+    if (rc == GUARD_OK)
+        rc = store_save_service(services->store, &stored, err);
+    if (rc == GUARD_OK)
+        rc = store_commit(services->store, err);
+    if (rc != GUARD_OK)
+        store_rollback(services->store);
+    return rc;
+}
+
+static void drop_learned(struct service *service, struct guard_pile *pile)
+{
+    guard_pile_free(service->pile);
+    service->pile = pile;
+    guard_model_free(service->model);
+    guard_model_free(service->parent);
+    guard_model_free(service->rollback.model);
+    free(service->snapshot.bytes);
+    guard_arena_reset(&service->review_arena);
+    clients_free(&service->clients);
+    replica_free(&service->replica);
+    service->model = NULL;
+    service->parent = NULL;
+    service->parent_recalled = false;
+    service->growth = (struct guard_growth){.held = 0};
+    service->rollback = (struct rollback){.generation = 0};
+    service->snapshot = (struct snapshot){.bytes = NULL};
+    service->review = (struct review_document){.count = 0};
+    service->review_stamp = 0;
+    service->generations.count = 0;
+    memset(&service->clients, 0, sizeof(service->clients));
+    memset(&service->breaker, 0, sizeof(service->breaker));
+    memset(&service->revisions, 0, sizeof(service->revisions));
+    memset(&service->releases, 0, sizeof(service->releases));
+    service->day = 0;
+    service->learned_exchanges = 0;
+    service->published_exchanges = 0;
+    service->published_ready = false;
+    service->damaged = false;
+    service->dirty = true;
+    service->urgent = true;
+    service->by_people = true;
+}
+
+enum guard_rc service_forget(struct services *services, struct service *service,
+                             struct guard_err *err)
+{
+    struct guard_pile_cfg cfg = pile_cfg(service);
+    struct guard_pile *pile = NULL;
+    struct replica kept = service->replica;
+    if (services->run != 0 && !replica_publishes(services, service))
+        return guard_fail(err, GUARD_E_STATE, "another guardd learns %s: ask there",
+                          service->name_text);
+    /* Under a new key what is hashed elsewhere can't be found again; others that share the database
+     * know the old one. */
+    if (services->run == 0 && random_bytes(cfg.key, sizeof(cfg.key)) != GUARD_OK)
+        return guard_fail(err, GUARD_E_IO, "no randomness for a key");
+    GUARD_TRY(guard_pile_new(&pile, &cfg, err));
+    enum guard_rc rc = save_forgotten(services, service, cfg.key, err);
+    if (rc != GUARD_OK) {
+        guard_pile_free(pile);
+        return rc;
+    }
+    memcpy(service->key, cfg.key, sizeof(service->key));
+    drop_learned(service, pile);
+    service->replica.learns = kept.learns;
+    service->replica.session = kept.session;
+    service->replica.fence = kept.fence;
+    service->replica.role = kept.role;
+    return GUARD_OK;
+}
+
 void services_saved(struct services *services)
 {
     for (uint32_t i = 0; i < services->count; i++) {

@@ -136,6 +136,10 @@ GUARD_MUST_USE enum guard_rc service_new_pile(const struct service *service,
 /* Saves all that the store has of it (inside a transaction). */
 GUARD_MUST_USE enum guard_rc service_save_whole(struct services *services, struct service *service,
                                                 struct guard_err *err);
+/* All that was learned is dropped, here and in the store; its name, and the number of its last
+ * policy, stay, so that gates take the next one. GUARD_E_STATE: another guardd learns it. */
+GUARD_MUST_USE enum guard_rc service_forget(struct services *services, struct service *service,
+                                            struct guard_err *err);
 /* Reads what the store has of it beside the pile. */
 void service_load_rest(struct services *services, struct service *service);
 /* What a file's state is told apart by; never 0. */
