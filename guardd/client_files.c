@@ -303,7 +303,9 @@ enum guard_rc client_files_forget_lifts(const struct services *services,
     for (const struct document_node *node = list == NULL ? NULL : list->first; node != NULL;
          node = node->next) {
         const char *client = text_of(node, "client");
-        if (client_is(who, (struct guard_span){(const uint8_t *)client, strlen(client)}))
+        struct guard_span text_span = {(const uint8_t *)client, strlen(client)};
+        if (who != NULL ? client_is(who, text_span)
+                        : number_of(node, "until_ms", 10) < clock_unix_ms())
             found++;
         else
             put_lift(&json, node);

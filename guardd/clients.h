@@ -65,7 +65,8 @@ uint32_t clients_forget(struct services *services, struct service *service, cons
 void client_files_load(struct services *services, struct service *service, uint64_t now_ms);
 /* Reads the lifts when their file changed; true: they differ. */
 bool client_files_lifts(struct services *services, struct service *service);
-/* Takes a client's lifts out of their file; their number is added to *count. dry: that alone. */
+/* Takes a client's lifts (who NULL: those that are over) out of their file; their number is added
+ * to *count. dry: that alone. */
 GUARD_MUST_USE enum guard_rc client_files_forget_lifts(const struct services *services,
                                                        const struct service *service,
                                                        const char *who, bool dry, uint64_t *count,

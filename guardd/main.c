@@ -5,6 +5,7 @@
 #include "forget.h"
 #include "intake.h"
 #include "node.h"
+#include "retention.h"
 #include "status.h"
 
 #include "common/file.h"
@@ -64,6 +65,7 @@ struct daemon {
     const char *store_at; /* NULL: the file in the state directory */
     const char *task;     /* NULL: until SIGTERM */
     struct forgetting forgetting;
+    struct retention retention;
     struct server *server; /* NULL: there is no API */
 };
 
@@ -201,6 +203,7 @@ static void tick(struct daemon *daemon)
         services_watch_rollbacks(&daemon->services, now);
     }
     bool forgot = forget_tick(&daemon->forgetting, &daemon->services);
+    retention_tick(&daemon->retention, &daemon->services, now);
     bool more = intake_read(&daemon->intake, RECORDS_PER_TICK, INTAKE_MS);
     services_publish(&daemon->services, now);
     clients_tick(&daemon->services, clock_unix_ms());
@@ -262,8 +265,8 @@ static void catch_signals(void)
     signal(SIGPIPE, SIG_IGN);
 }
 
-/* "90s", "30m", "6h", "7d" in milliseconds; 0 is none, 30 days the most. */
-static bool parse_window(const char *text, uint64_t *out)
+/* "90s", "30m", "6h", "7d" in milliseconds; 0 is none, most_days the most. */
+static bool parse_time(const char *text, uint64_t most_days, uint64_t *out)
 {
     static const struct {
         char unit;
@@ -271,15 +274,28 @@ static bool parse_window(const char *text, uint64_t *out)
     } units[] = {{'s', 1000}, {'m', 60000}, {'h', 3600000}, {'d', 86400000}};
     char *end = NULL;
     uint64_t number = text[0] >= '0' && text[0] <= '9' ? strtoull(text, &end, 10) : 0;
-    if (end == NULL || number > 30 * 86400)
+    if (end == NULL || number > most_days * 86400)
         return false;
     for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
         if (end[0] == units[i].unit && end[1] == '\0') {
             *out = number * units[i].ms;
-            return *out <= 30 * UINT64_C(86400000);
+            return *out <= most_days * UINT64_C(86400000);
         }
     }
     return false;
+}
+
+/* "1", "500k", "64m", "2g" in bytes. */
+static bool parse_size(const char *text, uint64_t *out)
+{
+    static const char units[] = "kmgt";
+    char *end = NULL;
+    uint64_t number = text[0] >= '0' && text[0] <= '9' ? strtoull(text, &end, 10) : 0;
+    if (end == NULL || number > UINT32_MAX)
+        return false;
+    const char *unit = end[0] != '\0' ? strchr(units, end[0]) : NULL;
+    *out = unit != NULL ? number << (10 * (unit - units + 1)) : number;
+    return end[0] == '\0' || (unit != NULL && end[1] == '\0');
 }
 
 int main(int argc, char **argv)
@@ -294,6 +310,8 @@ int main(int argc, char **argv)
                                      .val = 256 + i};
     daemon.services.release_window_ms = RELEASE_WINDOW_MS;
     daemon.services.policy_valid_ms = POLICY_VALID_MS;
+    daemon.retention.keep_ms = RETENTION_KEEP_MS;
+    daemon.retention.keep_bytes = RETENTION_KEEP_BYTES;
     catch_signals();
     while ((found = getopt_long(argc, argv, "", options, NULL)) != -1) {
         if (found == 256 + DAEMON_STATE)
@@ -311,7 +329,14 @@ int main(int argc, char **argv)
         else if (found == 256 + DAEMON_TASK && strcmp(optarg, "forget") == 0)
             daemon.task = optarg;
         else if (found == 256 + DAEMON_RELEASE &&
-                 parse_window(optarg, &daemon.services.release_window_ms))
+                 parse_time(optarg, 30, &daemon.services.release_window_ms))
+            continue;
+        else if (found == 256 + DAEMON_KEEP &&
+                 parse_time(optarg, 3650, &daemon.retention.keep_ms) &&
+                 daemon.retention.keep_ms > 0)
+            continue;
+        else if (found == 256 + DAEMON_KEEP_SIZE &&
+                 parse_size(optarg, &daemon.retention.keep_bytes))
             continue;
         else if (found == 256 + DAEMON_VALID &&
                  parse_window(optarg, &daemon.services.policy_valid_ms))
