@@ -19,7 +19,7 @@ const struct option_spec daemon_options[DAEMON_OPTIONS + 1] = {
     [DAEMON_KEEP] = {"keep", "TIME", "how long logs and earlier generations stay (default 30d)"},
     [DAEMON_KEEP_SIZE] = {"keep-size", "SIZE",
                           "how large logs and what was put aside may be (default 1g)"},
-    [DAEMON_TASK] = {"task", "forget", "do what was asked for and end"},
+    [DAEMON_TASK] = {"task", "forget|check|backup=FILE", "do that and end"},
     [DAEMON_HELP] = {"help", NULL, "print this text"},
     [DAEMON_VERSION] = {"version", NULL, "print the version"},
     [DAEMON_OPTIONS] = {NULL, NULL, NULL},

@@ -53,6 +53,8 @@ extern const struct command command_rollback;
 extern const struct command command_clients;
 extern const struct command command_import;
 extern const struct command command_forget;
+extern const struct command command_backup;
+extern const struct command command_store;
 extern const struct command command_pile;
 extern const struct command command_policy;
 extern const struct command command_run;

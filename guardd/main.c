@@ -7,6 +7,7 @@
 #include "node.h"
 #include "retention.h"
 #include "status.h"
+#include "tasks.h"
 
 #include "common/file.h"
 #include "common/log.h"
@@ -326,7 +327,8 @@ int main(int argc, char **argv)
             daemon.api_front = strcmp(optarg, "on") == 0;
         else if (found == 256 + DAEMON_STORE)
             daemon.store_at = optarg;
-        else if (found == 256 + DAEMON_TASK && strcmp(optarg, "forget") == 0)
+        else if (found == 256 + DAEMON_TASK &&
+                 (strcmp(optarg, "forget") == 0 || task_beside(optarg)))
             daemon.task = optarg;
         else if (found == 256 + DAEMON_RELEASE &&
                  parse_time(optarg, 30, &daemon.services.release_window_ms))
@@ -356,6 +358,8 @@ int main(int argc, char **argv)
     }
     prctl(PR_SET_DUMPABLE, 0); /* it holds the signing key */
     umask(027);
+    if (daemon.task != NULL && task_beside(daemon.task))
+        return task_do_beside(daemon.task, daemon.state, daemon.store_at);
     if (start(&daemon, &err) != GUARD_OK) {
         log_event("alarm", "not-started", no_service, "%s", err.text);
         release(&daemon);

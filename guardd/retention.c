@@ -110,8 +110,8 @@ static void drop_of_services(struct retention *retention, struct services *servi
     for (uint32_t i = 0; i < services->count; i++) {
         drop_generations(retention, services, services->list[i], now_ms);
         /* They name clients, and say nothing any more. */
-        if (client_files_forget_lifts(services, services->list[i], NULL, false,
-                                      &retention->lifts, &err) != GUARD_OK)
+        if (client_files_forget_lifts(services, services->list[i], NULL, false, &retention->lifts,
+                                      &err) != GUARD_OK)
             log_event("warn", "lifts-kept", services->list[i]->name, "%s", err.text);
     }
 }

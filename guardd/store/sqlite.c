@@ -4,6 +4,7 @@
 #include "sqlite.h"
 
 #include "backend.h"
+#include "backup.h"
 
 #include <fcntl.h>
 #include <sqlite3.h>
@@ -263,4 +264,92 @@ enum guard_rc sqlite_open(struct store **out, const char *path, bool *damaged,
     }
     *out = &store->base;
     return GUARD_OK;
+}
+
+/* --- beside a guardd --- */
+
+static enum guard_rc open_beside(sqlite3 **out, const char *path, int flags, struct guard_err *err)
+{
+    if (sqlite3_open_v2(path, out, flags | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK)
+        return guard_fail(err, GUARD_E_IO, "%s: %s", path,
+                          *out != NULL ? sqlite3_errmsg(*out) : "no memory");
+    sqlite3_busy_timeout(*out, 10000);
+    return GUARD_OK;
+}
+
+static bool is_sound(sqlite3 *db, char trouble[128])
+{
+    int rc = scalar(db, "PRAGMA integrity_check(1)", trouble, 128);
+    if (rc != SQLITE_ROW)
+        snprintf(trouble, 128, "%s", sqlite3_errmsg(db));
+    return rc == SQLITE_ROW && strcmp(trouble, "ok") == 0;
+}
+
+/* In one step: a snapshot of the log, so that guardd neither waits nor makes it begin anew. */
+static enum guard_rc copy_database(sqlite3 *from, sqlite3 *to, const char *path,
+                                   struct guard_err *err)
+{
+    char trouble[128];
+    sqlite3_backup *backup = sqlite3_backup_init(to, "main", from, "main");
+    int rc = backup != NULL ? sqlite3_backup_step(backup, -1) : SQLITE_ERROR;
+    int ended = sqlite3_backup_finish(backup);
+    if (rc != SQLITE_DONE || ended != SQLITE_OK)
+        return guard_fail(err, GUARD_E_IO, "%s: can't be copied: %s", path, sqlite3_errmsg(to));
+    /* The copy is one file, without a log beside it. */
+    if (sqlite3_exec(to, "PRAGMA journal_mode=DELETE", NULL, NULL, NULL) != SQLITE_OK ||
+        !is_sound(to, trouble))
+        return guard_fail(err, GUARD_E_CHECKSUM, "%s: the copy isn't sound: %s", path, trouble);
+    return GUARD_OK;
+}
+
+enum guard_rc sqlite_backup(const char *path, const char *out, struct guard_err *err)
+{
+    sqlite3 *from = NULL;
+    sqlite3 *to = NULL;
+    int fd = open(out, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return guard_fail(err, GUARD_E_IO, "%s: can't be made", out);
+    close(fd);
+    /* Not read-only: then the log of a guardd that was killed couldn't be read. */
+    enum guard_rc rc = open_beside(&from, path, SQLITE_OPEN_READWRITE, err);
+    if (rc == GUARD_OK)
+        rc = open_beside(&to, out, SQLITE_OPEN_READWRITE, err);
+    if (rc == GUARD_OK)
+        rc = copy_database(from, to, path, err);
+    sqlite3_close_v2(from);
+    sqlite3_close_v2(to);
+    if (rc != GUARD_OK)
+        (void)unlink(out);
+    return rc;
+}
+
+static int64_t count(sqlite3 *db, const char *sql)
+{
+    char text[64] = "0";
+    return scalar(db, sql, text, sizeof(text)) == SQLITE_ROW ? strtoll(text, NULL, 10) : -1;
+}
+
+enum guard_rc sqlite_health(const char *path, struct store_health *out, struct guard_err *err)
+{
+    sqlite3 *db = NULL;
+    static const char *const suffixes[] = {"", "-wal"};
+    *out = (struct store_health){.sound = false};
+    enum guard_rc rc = open_beside(&db, path, SQLITE_OPEN_READWRITE, err);
+    if (rc == GUARD_OK) {
+        out->sound = is_sound(db, out->trouble);
+        out->version = count(db, "PRAGMA user_version");
+        out->services = count(db, "SELECT count(*) FROM service");
+        out->pile_bytes = count(db, "SELECT coalesce(sum(length(pile)), 0) FROM service");
+        out->generations = count(db, "SELECT count(*) FROM generation");
+        out->generation_bytes = count(db, "SELECT coalesce(sum(length(pile)), 0) FROM generation");
+    }
+    sqlite3_close_v2(db);
+    for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
+        char file[2048];
+        struct stat info;
+        snprintf(file, sizeof(file), "%s%s", path, suffixes[i]);
+        if (stat(file, &info) == 0)
+            out->file_bytes += info.st_size;
+    }
+    return rc;
 }
