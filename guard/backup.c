@@ -81,7 +81,7 @@ static bool copy_parts(const char *state, const char *out, bool keys)
         {"guardians", ".yaml"}, {"reviews", ".json"}, {"rollback", ".json"},  {"bypass", ".json"},
         {"clients", ".lifts"},  {"clients", ".norm"}, {"policies", ".policy"}};
     static const struct part secret = {"keys", ".key"};
-    static const char *const files[] = {"node.id", "triage.jsonl", "audit.jsonl"};
+    static const char *const files[] = {"triage.jsonl", "audit.jsonl"};
     for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
         if (!copy_part(state, out, &parts[i]))
             return false;

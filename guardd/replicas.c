@@ -189,6 +189,8 @@ static enum guard_rc fold_feeds(struct services *services, struct service *servi
         return guard_fail(err, GUARD_E_NOMEM, "no memory for feeds");
     folding->service = service;
     enum guard_rc rc = store_list_feeds(services->store, service->name, fold, folding, err);
+    if (rc == GUARD_E_NOMEM)
+        (void)guard_fail(err, rc, "no memory for feeds");
     for (uint32_t i = 0; rc == GUARD_OK && i < folding->count; i++)
         rc = store_drop_feed(services->store, &folding->done[i], err);
     service->dirty = service->dirty || folding->count > 0;

@@ -62,7 +62,8 @@ static void drop_lines(struct retention *retention, const struct services *servi
     struct line_filter filter = {.fate = fate_by_age, .ctx = &before_ms};
     if (!log_path(path, services, name, age) || stat(path, &info) != 0)
         return;
-    int lock = audit_lock(services->state);
+    /* Alerts are written by guardd alone. */
+    int lock = name == logs[0] ? -1 : audit_lock(services->state);
     enum guard_rc rc = file_filter_lines(path, &filter, &err);
     if (rc == GUARD_OK && age > 0 && stat(path, &info) == 0 && info.st_size == 0)
         (void)unlink(path);

@@ -128,8 +128,8 @@ bool store_shared(const struct store *store);
 /* Another number for each connection; 0 while there is none. What was claimed through another one
  * isn't held any more. */
 uint64_t store_session(const struct store *store);
-/* What became of a commit whose answer never came: known once the next transaction has begun, told
- * once. */
+/* Inside a transaction: what became of the last one in which this was asked, if the answer to its
+ * commit never came. Told once. */
 enum store_outcome {
     STORE_CERTAIN, /* there was none */
     STORE_DONE,

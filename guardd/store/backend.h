@@ -38,6 +38,7 @@ struct store {
     char node[STORE_NODE_MAX]; /* "": the database is of this guardd alone */
     uint64_t session;
     enum store_outcome outcome;
+    bool watched; /* somebody wants to know what becomes of this transaction */
 };
 
 #endif

@@ -450,9 +450,10 @@ static enum guard_rc number_transaction(struct postgres_store *store, struct gua
     struct store_value parameters[] = {{.span = node}, {.number = 0}};
     uint64_t saves = 0;
     GUARD_TRY(run(&store->base, READ_NODE, parameters, take_saves, &saves, what, err));
-    if (store->unknown)
+    if (store->unknown && store->base.watched)
         store->base.outcome = saves >= store->saving ? STORE_DONE : STORE_UNDONE;
     store->unknown = false;
+    store->base.watched = false;
     store->saving = saves + 1;
     parameters[1].number = store->saving;
     return run(&store->base, SAVE_NODE, parameters, NULL, NULL, what, err);

@@ -373,6 +373,7 @@ enum store_outcome store_take_outcome(struct store *store)
 {
     enum store_outcome outcome = store->outcome;
     store->outcome = STORE_CERTAIN;
+    store->watched = true;
     return outcome;
 }
 

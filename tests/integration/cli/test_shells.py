@@ -148,7 +148,7 @@ def test_zsh_offers_exactly_the_options_there_are(terminal, name):
 def test_commands_are_offered_first(tmp_path, terminal):
     assert bash(tmp_path, "") == set(COMMANDS) == fish(tmp_path, "")
     assert bash(tmp_path, "-") == {"--help", "--version"} == fish(tmp_path, "--")
-    assert bash(tmp_path, "st") == {"status"} == fish(tmp_path, "st")
+    assert bash(tmp_path, "sta") == {"status"} == fish(tmp_path, "sta")
     assert set(COMMANDS) <= zsh(terminal, "guard ")
     assert options_in_help(program="guardd") == bash(tmp_path, "--", program="guardd") == fish(tmp_path, "--", program="guardd")
     assert options_in_help(program="guardd") == {word for word in zsh(terminal, "guardd --") if word.startswith("--")}

@@ -341,6 +341,7 @@ static void test_one_learns_and_the_fence_keeps_the_last_one_out(void **state)
     assert_int_equal(store_claim(b, span("one"), &second, &err), GUARD_OK);
     assert_int_equal(second, 0);
     begin(a);
+    assert_int_equal(store_take_outcome(a), STORE_CERTAIN);
     assert_int_equal(store_confirm(a, span("one"), first, &err), GUARD_OK);
     commit(a);
     begin(b);
