@@ -20,11 +20,12 @@ from traffic import Shop  # noqa: E402
 WAIT = 60
 WHO = "203.0.113.77"
 PREFIX = "203.0.113.0/24"
+NOW = int(time.time() * 1000)  # guardd drops what is old
 LOGS = ["alerts.jsonl", "alerts.jsonl.1", "alerts.jsonl.2", "alerts.jsonl.3", "alerts.jsonl.4"]
 
 
 def alert(number, client, service="shop"):
-    return json.dumps({"time_ms": number, "id": f"{number:032x}", "service": service, "client": client, "explanation": "BLOCK",
+    return json.dumps({"time_ms": NOW + number, "id": f"{number:032x}", "service": service, "client": client, "explanation": "BLOCK",
                        "findings": [], "count": 1})
 
 
