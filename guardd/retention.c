@@ -49,7 +49,7 @@ static enum line_fate fate_by_age(void *ctx, struct guard_span line, char *out, 
     for (size_t i = sizeof(begin) - 1; i < line.len && line.ptr[i] >= '0' && line.ptr[i] <= '9';
          i++)
         time_ms = time_ms * 10 + (uint64_t)(line.ptr[i] - '0');
-    return time_ms < before_ms ? LINE_DROPPED : LINE_KEPT;
+    return time_ms > 0 && time_ms < before_ms ? LINE_DROPPED : LINE_KEPT;
 }
 
 static void drop_lines(struct retention *retention, const struct services *services,
