@@ -36,7 +36,6 @@ enum {
      */
     RELEASE_WINDOW_MS = 6 * 3600 * 1000,
     POLICY_VALID_MS = 7 * 86400 * 1000,
-    STOP_MS = 2000,       /* at most for what still lies in the rings: their writers go on */
     TASK_MS = 10 * 60000, /* at most for a task */
     STOP_MS = 2000,       /* at most for what still lies in the rings: their writers go on */
 };
@@ -62,7 +61,6 @@ struct daemon {
     bool api_off;
     const char *api_group;
     bool api_front;
-    const char *store_at; /* NULL: the file in the state directory */
     const char *store_at; /* NULL: the file in the state directory */
     const char *task;     /* NULL: until SIGTERM */
     struct forgetting forgetting;
@@ -341,7 +339,7 @@ int main(int argc, char **argv)
                  parse_size(optarg, &daemon.retention.keep_bytes))
             continue;
         else if (found == 256 + DAEMON_VALID &&
-                 parse_window(optarg, &daemon.services.policy_valid_ms))
+                 parse_time(optarg, 365, &daemon.services.policy_valid_ms))
             continue;
         else if (found == 256 + DAEMON_HELP)
             return usage(stdout, 0);

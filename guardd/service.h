@@ -94,7 +94,6 @@ struct services {
     uint32_t count;
     uint64_t release_window_ms; /* for how long what is new in a revision isn't blocked */
     uint64_t policy_valid_ms;   /* by then gates expect a newer one; 0: never */
-    uint64_t rejected;          /* records of services beyond the maximum or with bad names */
     /* Of guardds that share a database; run is by chance, 0: the database is ours alone. */
     uint64_t run;
     uint64_t feeds;    /* the number of the last one */
