@@ -88,7 +88,7 @@ static bool audit(const struct request *request, const char *reason)
     char user[CHANGE_BY_MAX];
     struct guard_err err;
     user_name(user, sizeof(user));
-    const struct audit_who who = {user, getuid(), "cli"};
+    const struct audit_who who = {.by = user, .uid = getuid(), .via = "cli"};
     return audit_append(request->dir, &who, service, "forget", "", what, reason, &err) ==
                GUARD_OK ||
            complain(0, "%s", err.text) != 0;

@@ -257,11 +257,11 @@ static enum guard_rc filter_alerts(struct forgetting *forgetting, const struct s
 
 /* That something was done stays; to whom doesn't. */
 static enum guard_rc filter_audits(struct forgetting *forgetting, const struct services *services,
-                                   uint32_t age)
+                                   const char *name, uint32_t age)
 {
     char path[STATE_PATH_MAX];
     struct line_filter filter = {.fate = audit_fate, .ctx = forgetting, .dry = forgetting->dry};
-    if (forgetting->client[0] == '\0' || !log_path(path, services, "audit.jsonl", age))
+    if (forgetting->client[0] == '\0' || !log_path(path, services, name, age))
         return GUARD_OK;
     int lock = audit_lock(services->state);
     enum guard_rc rc = file_filter_lines(path, &filter, &forgetting->err);
@@ -315,6 +315,7 @@ static void end(struct forgetting *forgetting, const struct services *services, 
 bool forget_tick(struct forgetting *forgetting, struct services *services)
 {
     enum { ALERT_FILES = ALERT_FILES_OLDER + 1, AUDIT_FILES = AUDIT_FILES_OLDER + 1 };
+    static const char *const audits[] = {"audit.jsonl", "looks.jsonl"};
     enum guard_rc rc;
     if (forgetting->id[0] == '\0' && !find_request(forgetting, services))
         return false;
@@ -326,8 +327,10 @@ bool forget_tick(struct forgetting *forgetting, struct services *services)
     else if (step < STEP_LOGS + ALERT_FILES)
         rc = filter_alerts(forgetting, services, step - STEP_LOGS);
     else
-        rc = filter_audits(forgetting, services, step - STEP_LOGS - ALERT_FILES);
-    if (rc != GUARD_OK || forgetting->step == STEP_LOGS + ALERT_FILES + AUDIT_FILES)
+        rc = filter_audits(forgetting, services,
+                           audits[(step - STEP_LOGS - ALERT_FILES) / AUDIT_FILES],
+                           (step - STEP_LOGS - ALERT_FILES) % AUDIT_FILES);
+    if (rc != GUARD_OK || forgetting->step == STEP_LOGS + ALERT_FILES + 2 * AUDIT_FILES)
         end(forgetting, services, rc);
     return true;
 }

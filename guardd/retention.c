@@ -20,7 +20,7 @@ enum { PASS_MS = 3600 * 1000, PASS_MIN_MS = 1000, REPORT_KEPT_MS = 3600 * 1000 }
 enum { AGES = ALERT_FILES_OLDER + 1, STAYING = 2 };
 
 static const struct guard_span no_service = {NULL, 0};
-static const char *const logs[] = {"alerts.jsonl", "audit.jsonl", "triage.jsonl"};
+static const char *const logs[] = {"alerts.jsonl", "audit.jsonl", "triage.jsonl", "looks.jsonl"};
 enum { LOGS = sizeof(logs) / sizeof(logs[0]), LOG_STEPS = LOGS * AGES };
 
 static bool log_path(char out[STATE_PATH_MAX], const struct services *services, const char *name,

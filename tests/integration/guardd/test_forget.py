@@ -51,7 +51,7 @@ def fill(state):
     (state / "clients" / "shop.lifts").write_text(json.dumps({"lifts": [
         {"client": PREFIX, "until_ms": 1, "reason": "r", "by": "b"},  # over: it would end the verdict
         {"client": "192.0.2.0/24", "until_ms": until, "reason": "r", "by": "b"}]}))
-    for name in ("audit.jsonl", "audit.jsonl.2"):
+    for name in ("audit.jsonl", "audit.jsonl.2", "looks.jsonl.1"):
         (state / name).write_text(json.dumps({"action": "clients lift", "after": f"{PREFIX} for 60 s", "reason": f"asked by {WHO}."})
                                   + "\n" + json.dumps({"action": "mode", "after": "block", "reason": "1203.0.113.77 stays"}) + "\n")
     return others
@@ -106,7 +106,7 @@ def test_a_client_is_gone_from_every_file(state, running, runs):
     assert "would be dropped" in said and "500 lines of alerts" in said and "1 verdicts" in said and "1 lifts" in said, said
     assert contents(state) == before
     said = guard(state, "forget", "--client", WHO, "--reason", "asked for")
-    assert "500 lines of alerts" in said and "2 lines of the audit log" in said and "not dropped:" in said, said
+    assert "500 lines of alerts" in said and "3 lines of the audit log" in said and "not dropped:" in said, said
     check_forgotten(state, others)
     again = guard(state, "forget", "--client", WHO, "--reason", "asked for")
     assert "lines of alerts" not in again, again

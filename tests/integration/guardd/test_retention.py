@@ -66,7 +66,7 @@ def test_what_is_older_than_it_may_be_goes_and_nothing_else(state, keeping):
         database.execute("DELETE FROM generation")
         for number, created in ((1, old), (2, old), (3, old), (4, young)):
             database.execute("INSERT INTO generation VALUES ('shop', ?, ?, 100, x'00')", (number, created))
-    for name in ("alerts.jsonl", "alerts.jsonl.3", "audit.jsonl", "audit.jsonl.1", "triage.jsonl"):
+    for name in ("alerts.jsonl", "alerts.jsonl.3", "audit.jsonl", "audit.jsonl.1", "triage.jsonl", "looks.jsonl"):
         (state / name).write_text("\n".join([line(old, id="a"), line(young, id="b"), '{"id":"no time"}', line(old), '{"time_ms": 1}', line(now)]) + "\n")
     (state / "alerts.jsonl.4").write_text(line(old) + "\n")
     (state / "clients" / "shop.lifts").write_text(json.dumps({"lifts": [
@@ -82,8 +82,8 @@ def test_what_is_older_than_it_may_be_goes_and_nothing_else(state, keeping):
         os.utime(state / name, (1, 1))
     guardd = keeping("--keep", "1h")
     wait_for(lambda: told(guardd), "the end of a pass", WAIT)
-    assert told(guardd)[0] == ("11", "2", "1", "1"), guardd.log()
-    for name in ("alerts.jsonl", "alerts.jsonl.3", "audit.jsonl", "audit.jsonl.1", "triage.jsonl"):
+    assert told(guardd)[0] == ("13", "2", "1", "1"), guardd.log()
+    for name in ("alerts.jsonl", "alerts.jsonl.3", "audit.jsonl", "audit.jsonl.1", "triage.jsonl", "looks.jsonl"):
         assert (state / name).read_text().splitlines() == [line(young, id="b"), '{"id":"no time"}', '{"time_ms": 1}', line(now)], name
     assert not (state / "alerts.jsonl.4").exists() and not aside.exists() and fresh.exists()
     assert all((state / name).read_text() == "mine" for name in others)
