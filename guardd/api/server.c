@@ -435,10 +435,11 @@ static enum MHD_Result admit_later(struct exchange *exchange)
     return answer(exchange);
 }
 
-/* Path and what was asked for, without what differs from page to page. */
+/* Path and what was asked for, without what differs from page to page. That it was of one client is
+ * told, not of which: what is kept about clients would grow by it. */
 static void describe_look(const struct api_request *request, char out[LOOKS_WHAT_CAP])
 {
-    static const char *const told[] = {"service", "action", "client"};
+    static const char *const told[] = {"service", "action"};
     char text[LOOKS_WHAT_CAP];
     int len = snprintf(text, sizeof(text), "%s", request->path + strlen(API_PREFIX));
     for (size_t i = 0; i < sizeof(told) / sizeof(told[0]); i++) {
@@ -446,6 +447,8 @@ static void describe_look(const struct api_request *request, char out[LOOKS_WHAT
         if (value != NULL && len > 0 && (size_t)len < sizeof(text))
             len += snprintf(text + len, sizeof(text) - (size_t)len, " %s=%s", told[i], value);
     }
+    if (api_param(request, "client") != NULL && len > 0 && (size_t)len < sizeof(text))
+        snprintf(text + len, sizeof(text) - (size_t)len, " of a client");
     clean(out, LOOKS_WHAT_CAP, text, strlen(text));
 }
 

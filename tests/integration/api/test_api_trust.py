@@ -444,6 +444,7 @@ def test_looks_at_evidence_are_audited_and_folded(guardd, api):
     with raw(state) as sock:
         for _ in range(50):
             assert ask_raw(sock, "/alerts?service=shop&limit=10", bearer, "X-Guard-By: somebody").status == 200
+        assert ask_raw(sock, "/alerts?client=127.0.1.0/24", bearer).status == 200
         assert ask_raw(sock, "/alerts/" + "a" * 32, bearer).status == 200
         assert ask_raw(sock, "/services/shop/review", bearer).status == 200
         assert ask_raw(sock, "/services/shop/clients", bearer).status == 200
@@ -452,7 +453,7 @@ def test_looks_at_evidence_are_audited_and_folded(guardd, api):
     looks = api.get("/audit/looks")["looks"]
     assert {look["by"] for look in looks} == {"ann"} and {look["token"] for look in looks} == {secret[6:22]}
     assert [(look["what"], look["service"], look["count"]) for look in reversed(looks)] == [
-        ("/alerts service=shop", "", 1), ("/alerts/" + "a" * 32, "shop", 1), ("/services/shop/review", "shop", 1),
+        ("/alerts service=shop", "", 1), ("/alerts of a client", "", 1), ("/alerts/" + "a" * 32, "shop", 1), ("/services/shop/review", "shop", 1),
         ("/services/shop/clients", "shop", 1)]
     assert api.get("/audit/looks?service=shop")["looks"][0]["what"] == "/services/shop/clients"
     guardd.stop()

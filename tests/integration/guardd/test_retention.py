@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import sqlite3
+import subprocess
 import sys
 import pathlib
 import time
@@ -136,6 +137,10 @@ def test_the_inventory_names_each_file_that_a_busy_guardd_leaves(guardd, gate):
     guard(guardd.state, "mode", "block", "--service", "shop", "--reason", "r")
     guard(guardd.state, "bypass", "shop", "--for", "1s", "--reason", "r")
     guard(guardd.state, "clients", "lift", "shop", "192.0.2.7", "--reason", "r")
+    guard(guardd.state, "token", "add", "ann", "--role", "viewer")
+    subprocess.run(["curl", "-sS", "--unix-socket", "api.sock", "http://guardd/api/v1/alerts"], cwd=guardd.state, timeout=WAIT, check=True,
+                   capture_output=True)
+    assert (guardd.state / "looks.jsonl").exists()
     wait_for(lambda: (guardd.state / "verdicts" / "shop.table").exists() and (guardd.state / "guard.db-wal").exists(), "files", WAIT)
     guard(guardd.state, "forget", "--client", "192.0.2.9", "--reason", "r")
     known = patterns()
