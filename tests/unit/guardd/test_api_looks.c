@@ -32,7 +32,10 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     (void)state;
+    char lock[64];
+    snprintf(lock, sizeof(lock), "%s/audit.lock", dir);
     unlink(path);
+    unlink(lock);
     return rmdir(dir);
 }
 
