@@ -71,6 +71,8 @@ struct guard_share {
     uint32_t producer_count; /* 0: for anybody's. Then the caller sees to it that no two shares name
                                 one producer */
     uint64_t now_ms;         /* 0: not known */
+    bool whole; /* the sender is believed: only its producers and times are checked, and
+                   it protects nothing */
 };
 /* Makes a share of a pile that somebody else made: whatever stands in it, merged with others it
  * counts no more than fewer than four clients do, for at most 1024 records of each and epoch; it
@@ -81,6 +83,18 @@ struct guard_share {
  * GUARD_E_NOMEM leaves the pile unusable for anything but free. */
 GUARD_API GUARD_MUST_USE enum guard_rc
 guard_pile_admit(struct guard_pile *pile, const struct guard_share *share, struct guard_err *err);
+
+/* For who passes piles on. The ledger, a pile of its own, remembers which records came, and nothing
+ * else of them: CONTAINED: all of other's came before. When it is full it forgets the oldest.
+ * GUARD_E_OVERLAP: some came, others didn't; GUARD_E_LIMIT, GUARD_E_NOMEM, GUARD_E_STATE: nothing
+ * changes. */
+GUARD_API GUARD_MUST_USE enum guard_rc guard_pile_hold(struct guard_pile *ledger,
+                                                       const struct guard_pile *other,
+                                                       enum guard_merge *outcome,
+                                                       struct guard_err *err);
+/* All its records are the source's from here on, numbered from its sequence. Whoever does so sees
+ * to it that none of them reaches the same pile under another name. */
+GUARD_API void guard_pile_relabel(struct guard_pile *pile, const struct guard_source *source);
 
 /* Protects from being pushed out of full tables what has the support of that many clients (1..4) in
  * at least two epochs now; what was protected before and isn't any more loses it. The set is the

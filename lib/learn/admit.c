@@ -228,6 +228,18 @@ static void reduce_epochs(const struct units *units, struct guard_pile *pile)
     gd_tree_remap(pile->tree.root, map);
 }
 
+/* What is protected is for who publishes to say. */
+static void unprotect(struct guard_pile *pile)
+{
+    for (struct gd_cell *cell = pile->tree.root; cell != NULL; cell = gd_tree_next(cell)) {
+        cell->trusted = false;
+        if (cell->scope != NULL)
+            gd_tree_ceilings_forget(cell->scope);
+    }
+    pile->basis = (struct gd_basis){.generation = 0};
+    pile->trusted_count = 0;
+}
+
 static void reduce(struct guard_pile *pile)
 {
     const struct units units = units_of(pile);
@@ -250,6 +262,10 @@ enum guard_rc guard_pile_admit(struct guard_pile *pile, const struct guard_share
         return guard_fail(err, GUARD_E_STATE, "the pile was left incomplete when memory ran out");
     GUARD_TRY(check_intervals(pile, share, &records, err));
     GUARD_TRY(check_times(pile, share->now_ms, err));
+    if (share->whole) {
+        unprotect(pile);
+        return GUARD_OK;
+    }
     GUARD_TRY(check_cells(pile, records, err));
     reduce(pile);
     return GUARD_OK;
