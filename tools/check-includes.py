@@ -21,6 +21,7 @@ THIRD_PARTY = {
     "xxhash.h": "lib/base/hash.c",
     "sqlite3.h": "guardd/store/sqlite.c",
     "libpq-fe.h": "guardd/store/postgres.c",
+    "curl/curl.h": "common/http_client.c",
     "microhttpd.h": "guardd/api/server.c",
     "jansson.h": "common/",
     "yaml.h": "common/",

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* HTTP requests of a program that has a loop of its own and waits for nobody: they are begun, run
+ * on when a descriptor says so, and end in a call. One server at a time, over a Unix socket, HTTP
+ * or HTTPS; no redirects, no proxies, nothing of the environment. */
+#ifndef GUARD_COMMON_HTTP_CLIENT_H
+#define GUARD_COMMON_HTTP_CLIENT_H
+
+#include <guard/types.h>
+
+enum {
+    HTTP_REQUESTS_MAX = 512, /* under way at once */
+    HTTP_HEADERS_MAX = 4,
+    HTTP_ETAG_CAP = 96,
+    HTTP_TOKEN_MAX = 512,
+};
+
+struct http_client;
+
+struct http_client_cfg {
+    /* "unix:PATH", "http://HOST[:PORT]" or "https://HOST[:PORT]"; copied. */
+    const char *server;
+    const char *token_file; /* NULL: none. Read again for each request, so that it may change */
+    const char *ca_file;    /* NULL: those that the system trusts */
+};
+
+struct http_answer {
+    unsigned status;        /* 0: there was none */
+    const char *failure;    /* why; "" otherwise */
+    struct guard_span body; /* until the call returns */
+    const char *etag;       /* "" when absent */
+    uint32_t retry_after_s; /* 0 when absent */
+};
+
+struct http_request {
+    const char *method;
+    const char *path;                      /* with its query, from '/' on; copied */
+    const char *headers[HTTP_HEADERS_MAX]; /* "Name: value", NULL behind the last; copied */
+    struct guard_span body;                /* copied */
+    size_t answer_max;                     /* bytes of a body; a longer one is a failure */
+    uint32_t timeout_ms;                   /* of the whole */
+    /* Called once for each request that was begun, from http_client_run or http_client_close; may
+     * begin others (not from http_client_close). */
+    void (*done)(void *ctx, const struct http_answer *answer);
+    void *ctx;
+};
+
+/* Whether it is of a form that a client can be opened with; else the reason in err. */
+GUARD_MUST_USE enum guard_rc http_server_check(const char *server, struct guard_err *err);
+/* GUARD_E_RANGE (not of that form), GUARD_E_IO, GUARD_E_NOMEM. */
+GUARD_MUST_USE enum guard_rc http_client_open(struct http_client **out,
+                                              const struct http_client_cfg *cfg,
+                                              struct guard_err *err);
+/* Requests under way end with status 0. */
+void http_client_close(struct http_client *client);
+/* GUARD_E_LIMIT (too many under way), GUARD_E_IO (the token can't be read), GUARD_E_NOMEM: done
+ * isn't called. */
+GUARD_MUST_USE enum guard_rc http_client_start(struct http_client *client,
+                                               const struct http_request *request,
+                                               struct guard_err *err);
+/* Does what can be done without waiting, and calls done of what ended. */
+void http_client_run(struct http_client *client);
+/* Readable when there is something to run; -1 for NULL. */
+int http_client_fd(const struct http_client *client);
+/* When to run at the latest, in milliseconds from now, at most max. */
+uint32_t http_client_wait_ms(const struct http_client *client, uint32_t max);
+uint32_t http_client_busy(const struct http_client *client);
+
+#endif
