@@ -138,6 +138,34 @@ static void print_service(const struct source *source, const struct document_nod
         print_endpoint(node);
 }
 
+static void print_parent(const struct document_node *parent)
+{
+    char server[300];
+    char failure[300];
+    const struct document_node *spool = member_of(parent, "spool");
+    const char *text = text_of(parent, "server");
+    double since = ((double)clock_unix_ms() - number_of(parent, "since_ms")) / 1000;
+    clean(server, sizeof(server), text, strlen(text));
+    text = text_of(parent, "failure");
+    clean(failure, sizeof(failure), text, strlen(text));
+    printf("parent %s: %s for %.0f s%s%s\n", server, text_of(parent, "state"), since,
+           failure[0] != '\0' ? ": " : "", failure);
+    printf("  spool: %s reports, %s of %s bytes, the oldest %.0f s old; %s sent, %s refused\n",
+           text_of(spool, "files"), text_of(spool, "bytes"), text_of(spool, "max"),
+           number_of(parent, "lag_ms") / 1000, text_of(parent, "sent"), text_of(parent, "refused"));
+    if (strcmp(text_of(spool, "failing"), "true") == 0)
+        printf("  SPOOL FAILING: reports can't be written; records wait in the rings\n");
+}
+
+/* Of one that is learned at the parent. */
+static void print_reported(const struct source *source, const struct document_node *service,
+                           struct guard_arena *arena)
+{
+    printf("%s: generation %s, %s exchanges to be reported\n", text_of(service, "service"),
+           text_of(service, "generation"), text_of(service, "exchanges"));
+    print_bypass(source, text_of(service, "service"), arena);
+}
+
 static void print_text(const struct source *source, const struct document *document,
                        struct guard_arena *arena)
 {
@@ -148,10 +176,17 @@ static void print_text(const struct source *source, const struct document *docum
                age / 1000);
     printf("rings: %s, %s records, %s lost, %s hostile\n", text_of(rings, "count"),
            text_of(rings, "records"), text_of(rings, "lost"), text_of(rings, "hostile"));
+    const struct document_node *parent = member_of(document->root, "parent");
+    if (parent != NULL)
+        print_parent(parent);
     const struct document_node *services = member_of(document->root, "services");
     for (const struct document_node *node = services != NULL ? services->first : NULL; node != NULL;
-         node = node->next)
-        print_service(source, node, arena);
+         node = node->next) {
+        if (parent != NULL)
+            print_reported(source, node, arena);
+        else
+            print_service(source, node, arena);
+    }
 }
 
 static int print_json(const char *path)

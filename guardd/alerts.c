@@ -200,9 +200,21 @@ static void add_id(struct alert_fold *fold, struct guard_span id)
     fold->ids[fold->id_count++][id.len] = '\0';
 }
 
-static void fold_add(struct alerts *alerts, uint64_t key, const char *line, size_t len,
-                     struct guard_span id, uint64_t suppressed)
+/* "suppressed": how many alerts the gate held back of a client since it told one. "count": of how
+ * many a line tells. */
+static uint64_t count_of(const struct document_node *alert, const char *name)
 {
+    const struct document_node *node = member(alert, name);
+    double value = node != NULL && node->kind == DOCUMENT_SCALAR
+                       ? strtod((const char *)node->text.ptr, NULL)
+                       : 0;
+    return value >= 1 && value < 4e9 ? (uint64_t)value : 0;
+}
+
+static void fold_add(struct alerts *alerts, uint64_t key, const char *line, size_t len,
+                     const struct document_node *alert, uint64_t count)
+{
+    const struct document_node *ids = member(alert, "ids");
     uint64_t now = clock_unix_ms();
     struct alert_fold *fold = fold_of(alerts, key);
     char *copy = malloc(len);
@@ -217,27 +229,35 @@ static void fold_add(struct alerts *alerts, uint64_t key, const char *line, size
     fold->len = len;
     fold->key = key;
     fold->last_ms = now;
-    fold->suppressed += suppressed;
-    if (fold->count++ == 0)
+    fold->suppressed += count_of(alert, "suppressed");
+    if (fold->count == 0)
         fold->first_ms = now;
-    add_id(fold, id);
+    fold->count += count;
+    add_id(fold, text_member(alert, "id"));
+    for (const struct document_node *id = ids != NULL && ids->kind == DOCUMENT_SEQUENCE ? ids->first
+                                                                                        : NULL;
+         id != NULL; id = id->next) {
+        if (id->kind == DOCUMENT_SCALAR && id != ids->first)
+            add_id(fold, id->text);
+    }
     if (first)
         (void)write_fold(alerts, fold);
     else
         alerts->folded++;
 }
 
-/* How many alerts the gate held back of a client since it told one. */
-static uint64_t suppressed_of(const struct document_node *alert)
+/* Who told it, and who told them. */
+static void write_agent(struct json_writer *json, const char *agent, struct guard_span below)
 {
-    const struct document_node *node = member(alert, "suppressed");
-    double value = node != NULL && node->kind == DOCUMENT_SCALAR
-                       ? strtod((const char *)node->text.ptr, NULL)
-                       : 0;
-    return value >= 1 && value < 4e9 ? (uint64_t)value : 0;
+    char path[256];
+    snprintf(path, sizeof(path), "%s%s%.*s", agent, below.len > 0 ? "/" : "",
+             below.len < 128 ? (int)below.len : 128, (const char *)below.ptr);
+    json_text(json, "agent", path);
 }
 
-static void take_document(struct alerts *alerts, const struct document_node *alert)
+/* agent: NULL of a gate beside us. */
+static void take_document(struct alerts *alerts, const struct document_node *alert,
+                          const char *agent)
 {
     char line[ALERT_BYTES_MAX];
     struct json_writer json;
@@ -248,13 +268,27 @@ static void take_document(struct alerts *alerts, const struct document_node *ale
     write_texts(&json, alert, top_texts, sizeof(top_texts) / sizeof(top_texts[0]));
     if (text_member(alert, "caused_by").len > 0)
         json_string(&json, "caused_by", text_member(alert, "caused_by"));
+    if (agent != NULL)
+        write_agent(&json, agent, text_member(alert, "agent"));
     write_findings(&json, member(alert, "findings"));
     if (json.overflow || !state_service_valid(text_member(alert, "service"))) {
         alerts->hostile++;
         return;
     }
-    fold_add(alerts, fold_key(alert), line, json.len, text_member(alert, "id"),
-             suppressed_of(alert));
+    uint64_t count = agent != NULL ? count_of(alert, "count") : 1;
+    fold_add(alerts, fold_key(alert), line, json.len, alert, count > 0 ? count : 1);
+}
+
+void alerts_relay(struct alerts *alerts, const char *agent, struct guard_span service,
+                  const struct document_node *alert)
+{
+    struct guard_span of = {NULL, 0};
+    if (alert->kind == DOCUMENT_MAPPING)
+        of = text_member(alert, "service");
+    if (of.len == service.len && of.len > 0 && memcmp(of.ptr, service.ptr, of.len) == 0)
+        take_document(alerts, alert, agent);
+    else
+        alerts->hostile++;
 }
 
 void alerts_take(struct alerts *alerts, struct guard_span text)
@@ -266,7 +300,7 @@ void alerts_take(struct alerts *alerts, struct guard_span text)
     if (text.len <= ALERT_BYTES_MAX &&
         document_parse(&document, "alert", text, &arena, NULL) == GUARD_OK &&
         document.root->kind == DOCUMENT_MAPPING)
-        take_document(alerts, document.root);
+        take_document(alerts, document.root, NULL);
     else
         alerts->hostile++;
     guard_arena_reset(&arena);

@@ -43,6 +43,11 @@ GUARD_MUST_USE enum guard_rc alerts_open(struct alerts *alerts, const char *stat
                                          struct guard_err *err);
 /* One JSON text of a gate; hostile input. */
 void alerts_take(struct alerts *alerts, struct guard_span text);
+/* One line of an alerts.jsonl of a node below, as a document; hostile input. It must be of the
+ * service; its count is kept, and who told it. */
+struct document_node;
+void alerts_relay(struct alerts *alerts, const char *agent, struct guard_span service,
+                  const struct document_node *alert);
 /* Writes the counts of windows that ended; all of them when now_ms is UINT64_MAX. */
 void alerts_flush(struct alerts *alerts, uint64_t now_ms);
 void alerts_close(struct alerts *alerts);

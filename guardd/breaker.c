@@ -138,6 +138,43 @@ static void count(struct breaker_count *sum, const struct breaker_tally *tally)
     sum->blocked += tally->blocked;
 }
 
+static void bound(struct breaker_count *sum)
+{
+    sum->seen = sum->seen < BREAKER_CLIENTS ? sum->seen : BREAKER_CLIENTS;
+    sum->blocked = sum->blocked < sum->seen ? sum->blocked : sum->seen;
+}
+
+void breaker_reported(struct breaker *breaker, const struct breaker_report *report)
+{
+    struct breaker_report *place = &breaker->reports[0];
+    for (uint32_t i = 0; i < BREAKER_REPORTS; i++) {
+        struct breaker_report *held = &breaker->reports[i];
+        if (held->reporter == report->reporter) {
+            place = held;
+            break;
+        }
+        if (place->reporter != 0 && (held->reporter == 0 || held->at_ms < place->at_ms))
+            place = held;
+    }
+    *place = *report;
+    bound(&place->in_force);
+    bound(&place->before);
+}
+
+static void add_reports(const struct breaker *breaker, struct breaker_count *in_force,
+                        struct breaker_count *before)
+{
+    for (uint32_t i = 0; i < BREAKER_REPORTS; i++) {
+        const struct breaker_report *report = &breaker->reports[i];
+        if (report->reporter == 0 || report->generation != breaker->generation)
+            continue;
+        in_force->seen += report->in_force.seen;
+        in_force->blocked += report->in_force.blocked;
+        before->seen += report->before.seen;
+        before->blocked += report->before.blocked;
+    }
+}
+
 bool breaker_tripped(const struct breaker *breaker, double alpha, struct breaker_count *in_force,
                      struct breaker_count *before)
 {
@@ -149,6 +186,7 @@ bool breaker_tripped(const struct breaker *breaker, double alpha, struct breaker
         count(in_force, &client->in_force);
         count(before, &client->before);
     }
+    add_reports(breaker, in_force, before);
     if (!breaker->watching || in_force->seen < BREAKER_MIN_SEEN ||
         in_force->blocked < BREAKER_MIN_BLOCKED || before->seen < BREAKER_MIN_SEEN)
         return false;

@@ -53,7 +53,7 @@ static uint64_t number_of(const struct document_node *mapping, const char *name,
     return strtoull(text_of(mapping, name), NULL, base);
 }
 
-static enum guard_rule rule_of(const char *name)
+enum guard_rule client_files_rule(const char *name)
 {
     for (int rule = GUARD_RULE_CLIENT_RATE; rule <= GUARD_RULE_CLIENT_SUBJECTS; rule++) {
         if (strcmp(name, guard_rule_name((enum guard_rule)rule)) == 0)
@@ -74,7 +74,7 @@ static void take_entry(struct service_clients *clients, const struct document_no
     entry->verdict = (struct guard_client_verdict){
         .code = code,
         .until_ms = until,
-        .rule = rule_of(text_of(node, "rule")),
+        .rule = client_files_rule(text_of(node, "rule")),
         .detail = (uint32_t)number_of(node, "detail", 10),
         .expected = (uint32_t)number_of(node, "expected", 10),
     };

@@ -193,6 +193,29 @@ void clients_follow(struct services *services, struct service *service, uint8_t 
     clients->policy_bytes = bytes;
 }
 
+void clients_reported(struct services *services, struct service *service,
+                      const struct client_entry *entry, uint64_t now_ms)
+{
+    struct service_clients *clients = &service->clients;
+    if (services->places == NULL || !open_norm(services, service) || entry->verdict.code == 0 ||
+        service->guardian.client_mode != GUARD_MODE_BLOCK || entry->verdict.until_ms <= now_ms ||
+        entry->text[0] == '\0' || lifted(clients, entry->text, now_ms))
+        return;
+    struct client_entry *held = entry_for(clients, entry->verdict.code);
+    if (held == NULL || held->verdict.until_ms >= entry->verdict.until_ms)
+        return;
+    uint64_t since = held->since_ms != 0 ? held->since_ms : now_ms;
+    bool fresh = held->since_ms == 0;
+    *held = *entry;
+    held->since_ms = since;
+    /* No longer than what one would get here. */
+    if (held->verdict.until_ms > now_ms + LONG_MS)
+        held->verdict.until_ms = now_ms + LONG_MS;
+    clients->changed = true;
+    if (fresh)
+        log_event("warn", "client-blocked", service->name, "%s", held->why);
+}
+
 /* --- by the clock --- */
 
 /* What is over, was lifted, or isn't wanted by the Guardian any more. */
@@ -238,6 +261,11 @@ void clients_tick(struct services *services, uint64_t now_ms)
         end_verdicts(service, now_ms);
         if (now_ms - clients->saved_ms >= SAVE_MS)
             save_norm(services, service, now_ms);
+        /* Gates follow the table that the root signed. */
+        if (services->uplink != NULL) {
+            service->summary.clients = service->summary.clients || clients->changed;
+            clients->changed = false;
+        }
         if (clients->changed && (!clients->failing || now_ms - clients->tried_ms >= AGAIN_MS)) {
             clients->tried_ms = now_ms;
             clients->changed = !client_files_verdicts(services, service, now_ms);
@@ -249,7 +277,7 @@ void clients_save(struct services *services, uint64_t now_ms)
 {
     for (uint32_t i = 0; i < services->count; i++) {
         save_norm(services, services->list[i], now_ms);
-        if (services->list[i]->clients.changed)
+        if (services->list[i]->clients.changed && services->uplink == NULL)
             (void)client_files_verdicts(services, services->list[i], now_ms);
     }
 }
@@ -272,6 +300,14 @@ uint32_t clients_forget(struct services *services, struct service *service, cons
     if (clients->changed && !dry)
         clients->changed = !client_files_verdicts(services, service, clock_unix_ms());
     return count;
+}
+
+void clients_rekey(struct service_clients *clients)
+{
+    guard_clients_free(clients->norm);
+    clients->norm = NULL;
+    clients->count = 0;
+    clients->opened = false;
 }
 
 void clients_free(struct service_clients *clients)

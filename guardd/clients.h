@@ -59,6 +59,12 @@ void clients_free(struct service_clients *clients);
  * they are; dry: that alone. */
 uint32_t clients_forget(struct services *services, struct service *service, const char *who,
                         bool dry);
+/* The service has another key: norms and names of clients are of the old one. */
+void clients_rekey(struct service_clients *clients);
+
+/* A node below found that a client should be blocked. */
+void clients_reported(struct services *services, struct service *service,
+                      const struct client_entry *entry, uint64_t now_ms);
 
 /* client_files.c: what of it lies in the state directory. */
 /* Reads norms, verdicts and the number of the table that gates may have. */
@@ -73,6 +79,8 @@ GUARD_MUST_USE enum guard_rc client_files_forget_lifts(const struct services *se
                                                        struct guard_err *err);
 /* The signed table for gates, and the same for people. False after an alarm. */
 bool client_files_verdicts(struct services *services, struct service *service, uint64_t now_ms);
+/* The rule of that name; that of rates when there is none. */
+enum guard_rule client_files_rule(const char *name);
 void client_files_norm(struct services *services, struct service *service);
 
 #endif

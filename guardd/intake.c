@@ -101,17 +101,23 @@ void intake_scan(struct intake *intake)
         closedir(dir);
 }
 
-static void take(struct intake *intake, struct intake_ring *ring, struct guard_span record,
+/* False: it can't be taken yet; the ring is read again from there. */
+static bool take(struct intake *intake, struct intake_ring *ring, struct guard_span record,
                  uint64_t sequence)
 {
     uint64_t incarnation = ring_reader_incarnation(ring->reader);
-    if (ring->alerts)
+    if (ring->alerts) {
         alerts_take(intake->alerts, record);
-    else
-        services_observe(intake->services, ring_reader_producer(ring->reader), incarnation, record);
+    } else if (!services_observe(intake->services, ring_reader_producer(ring->reader), incarnation,
+                                 record)) {
+        ring_reader_seek(ring->reader, ring->incarnation, ring->sequence);
+        ring->held_ms = clock_unix_ms();
+        return false;
+    }
     ring->incarnation = incarnation;
     ring->sequence = sequence;
     ring->dirty = true;
+    return true;
 }
 
 struct budget {
@@ -129,17 +135,21 @@ static bool spent(const struct budget *budget)
 static bool read_ring(struct intake *intake, struct intake_ring *ring, uint32_t max,
                       const struct budget *budget)
 {
-    enum { BETWEEN_LOOKS = 32 }; /* records */
+    enum { BETWEEN_LOOKS = 32, HELD_MS = 200 }; /* records; between two looks at one that waits */
     struct guard_err err;
+    if (ring->held_ms != 0 && budget->begin_ms >= ring->held_ms &&
+        budget->begin_ms - ring->held_ms < HELD_MS)
+        return false;
+    ring->held_ms = 0;
     for (uint32_t taken = 0; taken < max; taken++) {
         struct guard_span record;
         uint64_t sequence = 0;
         if (taken % BETWEEN_LOOKS == BETWEEN_LOOKS - 1 && spent(budget))
             return true;
         enum guard_rc rc = ring_reader_next(ring->reader, &record, &sequence, &err);
-        if (rc == GUARD_OK)
-            take(intake, ring, record, sequence);
-        else if (rc != GUARD_E_SYNTAX)
+        if (rc == GUARD_OK && !take(intake, ring, record, sequence))
+            return false;
+        if (rc != GUARD_OK && rc != GUARD_E_SYNTAX)
             return false;
     }
     return true;

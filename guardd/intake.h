@@ -16,7 +16,8 @@ struct intake_ring {
     bool alerts;
     uint64_t incarnation; /* of the last record taken in */
     uint64_t sequence;
-    bool dirty; /* the position differs from the stored one */
+    bool dirty;       /* the position differs from the stored one */
+    uint64_t held_ms; /* its next record can't be taken since; 0: it isn't so */
 };
 
 struct intake {

@@ -55,3 +55,38 @@ enum guard_rc signing_key_open(struct signing_key *out, const char *state, struc
     memset(seed, 0, sizeof(seed));
     return write_hex(public_path, out->public_key, 0644, err);
 }
+
+static enum guard_rc read_given(const char *file, const char *path, uint8_t key[GUARD_KEY_BYTES],
+                                bool there, const uint8_t placed[GUARD_KEY_BYTES],
+                                struct guard_err *err)
+{
+    GUARD_TRY(read_seed(file, key, err));
+    if (there && memcmp(key, placed, GUARD_KEY_BYTES) != 0)
+        return guard_fail(err, GUARD_E_FOREIGN,
+                          "--policy-key %s: %s is another key; remove it first if gates are to "
+                          "follow the new one",
+                          file, path);
+    return there ? GUARD_OK : write_hex(path, key, 0644, err);
+}
+
+enum guard_rc policy_key_open(struct signing_key *out, const char *state, const char *file,
+                              struct guard_err *err)
+{
+    char path[STATE_PATH_MAX];
+    uint8_t placed[GUARD_KEY_BYTES];
+    const struct guard_span none = {NULL, 0};
+    memset(out, 0, sizeof(*out));
+    if (state_path(path, state, "keys", none, "policy.pub") != GUARD_OK)
+        return guard_fail(err, GUARD_E_LIMIT, "%s: the path is too long", state);
+    enum guard_rc rc = read_seed(path, placed, err);
+    bool absent = rc == GUARD_E_IO && errno == ENOENT;
+    if (rc != GUARD_OK && !absent)
+        return rc;
+    if (file != NULL)
+        return read_given(file, path, out->public_key, !absent, placed, err);
+    if (absent)
+        return guard_fail(err, GUARD_E_STATE,
+                          "%s isn't there: give the root's public key by --policy-key FILE", path);
+    memcpy(out->public_key, placed, sizeof(placed));
+    return GUARD_OK;
+}

@@ -15,4 +15,11 @@ struct signing_key {
 GUARD_MUST_USE enum guard_rc signing_key_open(struct signing_key *out, const char *state,
                                               struct guard_err *err);
 
+/* Of a node that has its policies from a parent: the public key alone. file: NULL, or where the
+ * operator has it; it becomes keys/policy.pub, which gates verify with, when there is none, and is
+ * refused when there is another one. GUARD_E_STATE: neither is there; GUARD_E_FOREIGN, GUARD_E_IO,
+ * GUARD_E_SYNTAX. */
+GUARD_MUST_USE enum guard_rc policy_key_open(struct signing_key *out, const char *state,
+                                             const char *file, struct guard_err *err);
+
 #endif

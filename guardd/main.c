@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* guardd, standalone role: one thread that reads rings, learns, saves, publishes and writes alerts,
- * by a clock of its own. */
+/* guardd: one thread that reads rings, learns, saves, publishes and writes alerts, by a clock of
+ * its own; or does a part of it, and leaves the rest to a parent. */
 #include "api/server.h"
 #include "forget.h"
 #include "intake.h"
@@ -22,6 +22,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -38,6 +39,7 @@ enum {
     POLICY_VALID_MS = 7 * 86400 * 1000,
     TASK_MS = 10 * 60000, /* at most for a task */
     STOP_MS = 2000,       /* at most for what still lies in the rings: their writers go on */
+    DRAIN_MS = 10000,     /* and for what lies in the spool */
 };
 
 static volatile sig_atomic_t stopping;
@@ -55,6 +57,7 @@ struct daemon {
     struct services services;
     struct alerts alerts;
     struct intake intake;
+    struct tree_cfg tree;
     uint64_t scanned_ms, saved_ms, status_ms;
     bool save_failed;
     int lock;
@@ -96,6 +99,35 @@ static enum guard_rc take_lock(struct daemon *daemon, struct guard_err *err)
     return GUARD_OK;
 }
 
+/* Its place in the tree. Before the services are loaded: what they have depends on it. */
+static enum guard_rc start_tree(struct daemon *daemon, struct guard_err *err)
+{
+    struct services *services = &daemon->services;
+    services->role = daemon->tree.role;
+    services->report_ms = daemon->tree.report_ms;
+    if (daemon->tree.role == TREE_STANDALONE)
+        return GUARD_OK;
+    if (services->run != 0)
+        return guard_fail(err, GUARD_E_RANGE,
+                          "--role %s needs a store of its own, and --store is shared",
+                          tree_role_name(daemon->tree.role));
+    GUARD_TRY(store_durable(daemon->store, err));
+    if (tree_has_parent(daemon->tree.role)) {
+        GUARD_TRY(spool_open(&services->spool, daemon->state, daemon->tree.spool_bytes, err));
+        GUARD_TRY(uplink_new(&services->uplink, services, &daemon->tree, err));
+    }
+    return tree_has_children(daemon->tree.role)
+               ? inbox_open(&services->inbox, daemon->store, daemon->tree.whole_piles, err)
+               : GUARD_OK;
+}
+
+static enum guard_rc open_key(struct daemon *daemon, struct guard_err *err)
+{
+    return tree_has_parent(daemon->tree.role)
+               ? policy_key_open(&daemon->signing, daemon->state, daemon->tree.policy_key, err)
+               : signing_key_open(&daemon->signing, daemon->state, err);
+}
+
 static enum guard_rc start(struct daemon *daemon, struct guard_err *err)
 {
     char path[STATE_PATH_MAX];
@@ -104,7 +136,7 @@ static enum guard_rc start(struct daemon *daemon, struct guard_err *err)
     daemon->lock = -1;
     GUARD_TRY(state_prepare(daemon->state, err));
     GUARD_TRY(take_lock(daemon, err));
-    GUARD_TRY(signing_key_open(&daemon->signing, daemon->state, err));
+    GUARD_TRY(open_key(daemon, err));
     if (state_path(path, daemon->state, "", no_service, "guard.db") != GUARD_OK)
         return guard_fail(err, GUARD_E_LIMIT, "%s: the path is too long", daemon->state);
     GUARD_TRY(node_name(node, daemon->state, err));
@@ -125,6 +157,7 @@ static enum guard_rc start(struct daemon *daemon, struct guard_err *err)
     if (guard_client_places_new(&daemon->services.places, &heap, GUARD_CLIENT_PLACES) != GUARD_OK)
         log_event("alarm", "clients-not-counted", no_service, "%s", "no memory");
     daemon->services.alerts = &daemon->alerts;
+    GUARD_TRY(start_tree(daemon, err));
     GUARD_TRY(services_load(&daemon->services, err));
     GUARD_TRY(alerts_open(&daemon->alerts, daemon->state, err));
     daemon->intake.state = daemon->state;
@@ -134,12 +167,30 @@ static enum guard_rc start(struct daemon *daemon, struct guard_err *err)
     return GUARD_OK;
 }
 
+/* Each child waits on a connection of its own. */
+static uint32_t connections_wanted(const struct daemon *daemon)
+{
+    enum { OF_CHILDREN = 8192, OTHERS = 1024 };
+    struct rlimit limit;
+    if (!tree_has_children(daemon->tree.role) || getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return 0;
+    rlim_t wanted = OF_CHILDREN + OTHERS;
+    if (limit.rlim_cur < wanted) {
+        limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
+        (void)setrlimit(RLIMIT_NOFILE, &limit);
+    }
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur < 2 * OTHERS)
+        return 0;
+    return limit.rlim_cur >= wanted ? OF_CHILDREN : (uint32_t)(limit.rlim_cur - OTHERS);
+}
+
 /* Without it guardd does its work all the same. */
 static void open_api(struct daemon *daemon)
 {
     struct guard_err err;
     const struct api_view view = {.state = daemon->state,
                                   .services = &daemon->services,
+                                  .connections = connections_wanted(daemon),
                                   .intake = &daemon->intake,
                                   .alerts = &daemon->alerts,
                                   .save_failed = &daemon->save_failed,
@@ -165,7 +216,9 @@ static enum guard_rc save_all(struct daemon *daemon, struct guard_err *err)
 static void save(struct daemon *daemon)
 {
     struct guard_err err;
-    if (save_all(daemon, &err) != GUARD_OK) {
+    enum guard_rc rc = save_all(daemon, &err);
+    inbox_commit(&daemon->services.inbox, rc == GUARD_OK);
+    if (rc != GUARD_OK) {
         if (!daemon->save_failed)
             log_event("alarm", "not-saved", no_service, "%s; tried again", err.text);
         daemon->save_failed = true;
@@ -190,6 +243,34 @@ static bool elapsed(uint64_t *last_ms, uint64_t now_ms, uint64_t period_ms)
     return true;
 }
 
+/* Open piles whose time has come become deltas, which may be sent when that is saved. */
+static void close_deltas(struct daemon *daemon, bool all)
+{
+    uint64_t now = clock_unix_ms();
+    if (daemon->services.uplink == NULL || !outbox_due(&daemon->services, now, all))
+        return;
+    save(daemon);
+    if (daemon->save_failed)
+        return;
+    outbox_close(&daemon->services, now, all);
+    save(daemon);
+}
+
+static bool commit_due(struct daemon *daemon, uint64_t now_ms)
+{
+    return daemon->services.inbox.open && elapsed(&daemon->saved_ms, now_ms, INBOX_COMMIT_MS);
+}
+
+/* What guardd itself learns and publishes, or its parent in its stead. */
+static void tick_services(struct daemon *daemon, uint64_t now)
+{
+    if (daemon->services.uplink == NULL) {
+        services_watch_guardians(&daemon->services);
+        services_watch_reviews(&daemon->services);
+        services_watch_rollbacks(&daemon->services, now);
+    }
+}
+
 static void tick(struct daemon *daemon)
 {
     uint64_t now = clock_unix_ms();
@@ -197,9 +278,7 @@ static void tick(struct daemon *daemon)
         daemon->scanned_ms = 0; /* looked at now */
     if (elapsed(&daemon->scanned_ms, now, SCAN_MS)) {
         intake_scan(&daemon->intake);
-        services_watch_guardians(&daemon->services);
-        services_watch_reviews(&daemon->services);
-        services_watch_rollbacks(&daemon->services, now);
+        tick_services(daemon, now);
     }
     bool forgot = forget_tick(&daemon->forgetting, &daemon->services);
     retention_tick(&daemon->retention, &daemon->services, now);
@@ -208,11 +287,30 @@ static void tick(struct daemon *daemon)
     clients_tick(&daemon->services, clock_unix_ms());
     /* Not before the alerts that were just read. */
     alerts_flush(&daemon->alerts, clock_unix_ms());
-    if (elapsed(&daemon->saved_ms, now, SAVE_MS))
+    if (commit_due(daemon, now) || elapsed(&daemon->saved_ms, now, SAVE_MS))
         save(daemon);
+    close_deltas(daemon, false);
+    uplink_tick(daemon->services.uplink, clock_unix_ms());
     if (elapsed(&daemon->status_ms, now, STATUS_MS))
         status_write(daemon->state, &daemon->services, &daemon->intake);
-    server_run(daemon->server, more || forgot ? 0 : TICK_MS);
+    server_run(daemon->server,
+               more || forgot ? 0 : uplink_wait_ms(daemon->services.uplink, TICK_MS),
+               uplink_fd(daemon->services.uplink));
+}
+
+/* The parent has what we had, or is away and gets it when we come again. */
+static void drain(struct daemon *daemon)
+{
+    struct uplink *uplink = daemon->services.uplink;
+    uint64_t begin_ms = clock_unix_ms();
+    if (uplink == NULL)
+        return;
+    close_deltas(daemon, true);
+    uplink_try_again(uplink);
+    do {
+        uplink_tick(uplink, clock_unix_ms());
+        server_run(NULL, uplink_wait_ms(uplink, TICK_MS), uplink_fd(uplink));
+    } while (!uplink_drained(uplink) && clock_unix_ms() - begin_ms < DRAIN_MS);
 }
 
 static void stop(struct daemon *daemon)
@@ -226,6 +324,7 @@ static void stop(struct daemon *daemon)
     clients_save(&daemon->services, clock_unix_ms());
     alerts_close(&daemon->alerts);
     save(daemon);
+    drain(daemon);
     services_export(&daemon->services);
     status_write(daemon->state, &daemon->services, &daemon->intake);
 }
@@ -249,6 +348,8 @@ static int do_task(struct daemon *daemon)
 static void release(struct daemon *daemon)
 {
     intake_close(&daemon->intake);
+    uplink_free(daemon->services.uplink);
+    inbox_close(&daemon->services.inbox);
     services_free(&daemon->services);
     guard_client_places_free(daemon->services.places);
     store_close(daemon->store);
@@ -297,6 +398,35 @@ static bool parse_size(const char *text, uint64_t *out)
     return end[0] == '\0' || (unit != NULL && end[1] == '\0');
 }
 
+static bool take_tree_option(struct tree_cfg *tree, int option, const char *value)
+{
+    switch (option) {
+    case DAEMON_ROLE:
+        return tree_role_read(value, &tree->role);
+    case DAEMON_PARENT:
+        tree->parent = value;
+        return true;
+    case DAEMON_PARENT_TOKEN:
+        tree->parent_token = value;
+        return true;
+    case DAEMON_PARENT_CA:
+        tree->parent_ca = value;
+        return true;
+    case DAEMON_POLICY_KEY:
+        tree->policy_key = value;
+        return true;
+    case DAEMON_WHOLE_PILES:
+        tree->whole_piles = value;
+        return true;
+    case DAEMON_REPORT_EVERY:
+        return parse_time(value, 30, &tree->report_ms) && tree->report_ms > 0;
+    case DAEMON_SPOOL:
+        return parse_size(value, &tree->spool_bytes);
+    default:
+        return false;
+    }
+}
+
 int main(int argc, char **argv)
 {
     struct option options[DAEMON_OPTIONS + 1] = {0};
@@ -341,6 +471,8 @@ int main(int argc, char **argv)
         else if (found == 256 + DAEMON_VALID &&
                  parse_time(optarg, 365, &daemon.services.policy_valid_ms))
             continue;
+        else if (take_tree_option(&daemon.tree, found - 256, optarg))
+            continue;
         else if (found == 256 + DAEMON_HELP)
             return usage(stdout, 0);
         else if (found == 256 + DAEMON_VERSION)
@@ -352,6 +484,10 @@ int main(int argc, char **argv)
         return usage(stderr, 2);
     if (daemon.api_off && daemon.api_front) {
         fputs("guardd: --api-front on needs --api on\n", stderr);
+        return 2;
+    }
+    if (tree_check(&daemon.tree, daemon.api_off, &err) != GUARD_OK) {
+        fprintf(stderr, "guardd: %s\n", err.text);
         return 2;
     }
     prctl(PR_SET_DUMPABLE, 0); /* it holds the signing key */

@@ -198,6 +198,7 @@ static void publish(struct services *services, struct service *service, uint64_t
         log_event("info", "published", service->name, "generation %llu, mode %s, %s",
                   (unsigned long long)service->generation,
                   guard_mode_name(service->guardian.request_mode), ready ? "ready" : "learning");
+    service->breaker.generation = service->generation;
     breaker_published(&service->breaker, !first && !service->by_people && service->published_ready,
                       now_ms);
     service->published_ms = now_ms;
@@ -217,7 +218,7 @@ void services_publish(struct services *services, uint64_t now_ms)
     for (uint32_t i = 0; i < services->count; i++) {
         struct service *service = services->list[i];
         struct guard_pile_stats stats;
-        if (service->damaged || !replica_publishes(services, service))
+        if (service->damaged || services->uplink != NULL || !replica_publishes(services, service))
             continue;
         guard_pile_stats(service->pile, &stats);
         if ((service->model == NULL || learning_due(service, stats.exchanges, now_ms)) &&

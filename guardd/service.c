@@ -18,6 +18,7 @@
 static void service_free(struct service *service)
 {
     guard_pile_free(service->pile);
+    guard_pile_free(service->held);
     guard_model_free(service->model);
     guard_model_free(service->parent);
     guard_model_free(service->rollback.model);
@@ -26,6 +27,10 @@ static void service_free(struct service *service)
     guard_arena_reset(&service->review_arena);
     clients_free(&service->clients);
     replica_free(&service->replica);
+    delta_free(&service->delta);
+    summary_free(&service->summary);
+    spool_queue_free(&service->spool);
+    inbox_queue_free(&service->inbox);
     free(service);
 }
 
@@ -107,6 +112,7 @@ static enum guard_rc take_stored(void *ctx, const struct store_service *stored)
         return GUARD_OK;
     }
     service->generation = stored->generation;
+    service->stored = true;
     return GUARD_OK;
 }
 
@@ -147,8 +153,9 @@ enum guard_rc services_load(struct services *services, struct guard_err *err)
             store_list_generations(services->store, service->name, take_generation, service, err));
         GUARD_TRY(
             store_list_revisions(services->store, service->name, take_revision, service, err));
+        GUARD_TRY(inbox_load(services, service, err));
     }
-    return GUARD_OK;
+    return tree_has_parent(services->role) ? outbox_load(services, err) : GUARD_OK;
 }
 
 void services_free(struct services *services)
@@ -187,7 +194,7 @@ struct service *services_get(struct services *services, struct guard_span name)
     uint8_t key[GUARD_KEY_BYTES];
     struct guard_err err;
     struct service *service = find(services, name);
-    if (service != NULL)
+    if (service != NULL || services->uplink != NULL)
         return service;
     if (random_bytes(key, sizeof(key)) != GUARD_OK ||
         (state_service_valid(name) && replica_key(services, name, key, &err) != GUARD_OK) ||
@@ -199,6 +206,53 @@ struct service *services_get(struct services *services, struct guard_span name)
     service->dirty = true; /* its key must survive */
     log_event("info", "service-found", service->name, "%s", "");
     return service;
+}
+
+enum guard_rc services_adopt(struct services *services, struct guard_span name,
+                             const uint8_t key[GUARD_KEY_BYTES], struct guard_err *err)
+{
+    struct service *service = NULL;
+    if (services_find(services, name) != NULL)
+        return GUARD_OK;
+    GUARD_TRY(services_add(services, name, key, (struct guard_span){NULL, 0}, &service, err));
+    service->dirty = true;
+    log_event("info", "service-found", service->name, "%s", "its key came from the parent");
+    GUARD_TRY(inbox_open_service(services, service, err));
+    return outbox_open(services, service, err);
+}
+
+void services_rekey(struct services *services, struct service *service,
+                    const uint8_t key[GUARD_KEY_BYTES])
+{
+    struct guard_pile *fresh = NULL;
+    struct guard_pile *ledger = NULL;
+    uint8_t old[GUARD_KEY_BYTES];
+    struct guard_err err = {.text = ""};
+    if (memcmp(key, service->key, GUARD_KEY_BYTES) == 0)
+        return;
+    memcpy(old, service->key, sizeof(old));
+    memcpy(service->key, key, sizeof(old));
+    if (service_new_pile(service, &fresh, &err) != GUARD_OK ||
+        (service->held != NULL && service_new_pile(service, &ledger, &err) != GUARD_OK)) {
+        guard_pile_free(fresh);
+        memcpy(service->key, old, sizeof(old));
+        log_event("alarm", "service-not-opened", service->name, "%s", err.text);
+        return;
+    }
+    log_event("alarm", "service-key-changed", service->name, "%s",
+              "the parent lost the one before: what was reported under it is put aside");
+    guard_pile_free(service->pile);
+    service->pile = fresh;
+    if (service->held != NULL) {
+        guard_pile_free(service->held);
+        service->held = ledger;
+    }
+    while (service->spool.count > 0)
+        spool_put_aside(&services->spool, service->name, &service->spool);
+    clients_rekey(&service->clients);
+    service->damaged = false;
+    service->delta.due_ms = 0;
+    service->dirty = true;
 }
 
 /* The first record of each day of traffic drops what nobody did since the epochs that the pile
@@ -278,7 +332,90 @@ static void note_novelty(const struct services *services, struct service *servic
               releases_count(&service->releases, RELEASE_REFUSED, now_ms));
 }
 
-void services_observe(struct services *services, uint64_t producer, uint64_t incarnation,
+void service_failed(struct service *service, enum guard_rc rc, const struct guard_err *err)
+{
+    if ((rc != GUARD_E_NOMEM && rc != GUARD_E_STATE) || service->damaged)
+        return;
+    struct guard_pile_stats stats;
+    uint8_t *bytes = NULL;
+    size_t len = 0;
+    guard_pile_stats(service->pile, &stats);
+    /* A merge may be refused by the state of the other pile. */
+    if (guard_pile_encode(service->pile, &bytes, &len, NULL) != GUARD_E_STATE) {
+        free(bytes);
+        return;
+    }
+    service->damaged = true;
+    log_event("alarm", "learning-stopped", service->name, "%s", err->text);
+}
+
+void service_merged(struct service *service)
+{
+    struct guard_pile_stats stats;
+    struct guard_err err;
+    guard_pile_stats(service->pile, &stats);
+    if (service->delta.number != 0)
+        return; /* an open delta is young */
+    enum guard_rc rc = forget_daily(service, stats.last_ms, clock_unix_ms() / DAY_MS, &err);
+    service_failed(service, rc, &err);
+}
+
+/* One ring carries many services: each pile numbers what it got of the ring by itself. Positions of
+ * rings are saved with the piles, so that numbers come out the same when records are read again
+ * after a kill. */
+static uint64_t next_number(const struct service *service, uint64_t producer, uint64_t incarnation)
+{
+    uint64_t open = guard_pile_position(service->pile, producer, incarnation);
+    uint64_t closed = delta_position(&service->delta, producer, incarnation);
+    return (open > closed ? open : closed) + 1;
+}
+
+void service_told_revision(struct services *services, struct service *service,
+                           struct guard_span text)
+{
+    if (services->uplink == NULL)
+        note_revision(services, service, text);
+    else if (revisions_observe(&service->revisions, text, clock_unix_ms(), 0))
+        service->summary.revisions = service->dirty = true;
+}
+
+void service_told_novelty(struct services *services, struct service *service,
+                          const struct guard_record_head *head)
+{
+    if (services->uplink == NULL)
+        note_novelty(services, service, head);
+    else
+        summary_observe(services, service, head, clock_unix_ms());
+}
+
+/* The parent's learner does what isn't the pile's with what it is told. */
+static void note(struct services *services, struct service *service,
+                 const struct guard_record_head *head, uint64_t now_ms)
+{
+    if (services->uplink != NULL) {
+        summary_observe(services, service, head, now_ms);
+        return;
+    }
+    note_revision(services, service, head->revision);
+    note_novelty(services, service, head);
+    breaker_observe(&service->breaker, head, now_ms);
+}
+
+/* Whether the record waits in its ring: for the service's key, or for room in a full spool. */
+static bool held(struct services *services, const struct service *service, struct guard_span name)
+{
+    if (services->uplink == NULL)
+        return false;
+    if (service != NULL)
+        return service->up.blocked;
+    if (!state_service_valid(name)) {
+        services->rejected++;
+        return false;
+    }
+    return uplink_want(services->uplink, name);
+}
+
+bool services_observe(struct services *services, uint64_t producer, uint64_t incarnation,
                       struct guard_span record)
 {
     uint64_t now_ms = clock_unix_ms();
@@ -286,39 +423,37 @@ void services_observe(struct services *services, uint64_t producer, uint64_t inc
     struct guard_err err;
     if (guard_record_head_read(record, &head) != GUARD_OK) {
         services->rejected++;
-        return;
+        return true;
     }
     struct service *service = services_get(services, head.service);
+    if (held(services, service, head.service))
+        return false;
     if (service == NULL)
-        return;
-    note_revision(services, service, head.revision);
-    note_novelty(services, service, &head);
-    breaker_observe(&service->breaker, &head, now_ms);
+        return true;
+    note(services, service, &head, now_ms);
     clients_observe(services, service, record, head.time_ms);
     if (service->damaged || !service->guardian.learn ||
         from_the_future(service, head.time_ms, now_ms))
-        return;
-    /* One ring carries many services: each pile numbers what it got of the ring by itself.
-     * Positions of rings are saved with the piles, so that numbers come out the same when records
-     * are read again after a kill. */
-    struct guard_source source = {
-        .producer = producer,
-        .incarnation = incarnation,
-        .sequence = guard_pile_position(service->pile, producer, incarnation) + 1};
+        return true;
+    struct guard_source source = {.producer = producer,
+                                  .incarnation = incarnation,
+                                  .sequence = next_number(service, producer, incarnation)};
     bool shared = services->run != 0;
     enum guard_rc rc = shared ? replica_observe(services, service, &source, record, &err)
                               : guard_pile_observe(service->pile, &source, record, &err);
-    if (rc == GUARD_OK && (!shared || service->replica.learns))
+    if (rc == GUARD_OK && service->delta.number == 0 && (!shared || service->replica.learns))
         rc = forget_daily(service, head.time_ms, now_ms / DAY_MS, &err);
     if (rc == GUARD_OK) {
         service->dirty = true;
-        return;
+        outbox_observed(services, service, now_ms);
+        return true;
     }
     service->refused++;
     if (rc == GUARD_E_NOMEM || rc == GUARD_E_STATE) {
         service->damaged = true;
         log_event("alarm", "learning-stopped", service->name, "%s", err.text);
     }
+    return true;
 }
 
 uint64_t file_stamp(const struct stat *info)
@@ -449,20 +584,29 @@ enum guard_rc service_save_whole(struct services *services, struct service *serv
     free(bytes);
     GUARD_TRY(rc);
     GUARD_TRY(save_snapshot(services->store, service, err));
-    return save_revisions(services->store, service, err);
+    GUARD_TRY(save_revisions(services->store, service, err));
+    return outbox_save(services, service, err);
 }
 
 enum guard_rc services_save(struct services *services, struct guard_err *err)
 {
+    uint64_t now_ms = clock_unix_ms();
     GUARD_TRY(replicas_begin(services, err));
     for (uint32_t i = 0; i < services->count; i++) {
         struct service *service = services->list[i];
-        if (services->run != 0)
+        if (services->run != 0) { /* such guardds are no nodes of a tree */
             GUARD_TRY(replica_save(services, service, err));
-        else if (service->dirty && !service->damaged)
+            continue;
+        }
+        service->dirty = service->dirty || inbox_folds(&service->inbox, now_ms);
+        bool whole = service->dirty && !service->damaged;
+        if (whole)
             GUARD_TRY(service_save_whole(services, service, err));
+        GUARD_TRY(inbox_save(services, service, whole, err));
     }
-    return GUARD_OK;
+    return services->inbox.producers != NULL
+               ? producers_save(services->inbox.producers, services->store, err)
+               : GUARD_OK;
 }
 
 static enum guard_rc save_forgotten(struct services *services, const struct service *service,
@@ -528,6 +672,9 @@ enum guard_rc service_forget(struct services *services, struct service *service,
      * know the old one. */
     if (services->run == 0 && random_bytes(cfg.key, sizeof(cfg.key)) != GUARD_OK)
         return guard_fail(err, GUARD_E_IO, "no randomness for a key");
+    if (services->uplink != NULL)
+        return guard_fail(err, GUARD_E_STATE, "the parent learns %s: ask at the root",
+                          service->name_text);
     GUARD_TRY(guard_pile_new(&pile, &cfg, err));
     enum guard_rc rc = save_forgotten(services, service, cfg.key, err);
     if (rc != GUARD_OK) {
@@ -535,6 +682,8 @@ enum guard_rc service_forget(struct services *services, struct service *service,
         return rc;
     }
     memcpy(service->key, cfg.key, sizeof(service->key));
+    /* What came under the old key is gone, too; agents are told of the new one. */
+    inbox_saved(&services->inbox, &service->inbox, true, clock_unix_ms());
     drop_learned(service, pile);
     service->replica.learns = kept.learns;
     service->replica.session = kept.session;
@@ -545,8 +694,15 @@ enum guard_rc service_forget(struct services *services, struct service *service,
 
 void services_saved(struct services *services)
 {
+    uint64_t now_ms = clock_unix_ms();
+    if (services->inbox.producers != NULL)
+        producers_saved(services->inbox.producers);
     for (uint32_t i = 0; i < services->count; i++) {
         struct service *service = services->list[i];
+        bool saved = service->dirty && !service->damaged;
+        inbox_saved(&services->inbox, &service->inbox, saved, now_ms);
+        service->stored = service->stored || saved;
+        service->delta.committed = service->delta.number;
         bool whole = replica_saved(services, service);
         service->dirty = service->dirty && !whole;
         if (service->snapshot.bytes == NULL || !whole)

@@ -13,11 +13,19 @@
 #include "revisions.h"
 #include "store.h"
 
+#include "guardd/tree/delta.h"
+#include "guardd/tree/inbox.h"
+#include "guardd/tree/outbox.h"
+#include "guardd/tree/role.h"
+#include "guardd/tree/spool.h"
+#include "guardd/tree/uplink.h"
+
 #include "common/review.h"
 #include "common/state.h"
 
 #include <guard/guardian.h>
 #include <guard/model.h>
+#include <guard/txn.h>
 
 #include <sys/stat.h>
 
@@ -57,6 +65,7 @@ struct service {
     uint64_t learned_exchanges;   /* pile's exchanges at the last learning */
     uint64_t published_exchanges; /* at the last publication */
     bool published_ready;
+    bool stored;       /* the store has it, and so its key survives */
     bool dirty;        /* the pile differs from the stored one */
     bool urgent;       /* publish at the next tick: the Guardian or the rollback changed */
     bool by_people;    /* what changed since the last publication isn't only what was learned */
@@ -82,6 +91,14 @@ struct service {
     uint64_t day; /* of the newest record, since 1970; 0 = none had a time */
     struct replica replica;
     uint64_t ahead_day; /* on which it was last said that a gate's clock is ahead */
+    /* Of a node with a parent: pile is the open delta. */
+    struct delta delta;
+    struct spool_queue spool;
+    struct uplink_service up;
+    struct summary summary;
+    /* Of a node with children. */
+    struct inbox_queue inbox;
+    struct guard_pile *held; /* of an aggregator: which records came */
 };
 
 struct services {
@@ -99,6 +116,13 @@ struct services {
     uint64_t feeds;    /* the number of the last one */
     uint32_t attended; /* where claiming goes on */
     uint64_t rejected; /* records of services beyond the maximum or with bad names */
+    enum tree_role role;
+    struct uplink *uplink; /* NULL: there is no parent */
+    char node_id[17];      /* tells it from others with the same name at the parent */
+    struct spool spool;    /* of what goes to it */
+    uint64_t report_ms;    /* between two reports of a service */
+    bool spool_failing;
+    struct inbox inbox;
 };
 
 /* Loads all services of the store. */
@@ -109,9 +133,29 @@ void services_free(struct services *services);
 struct service *services_get(struct services *services, struct guard_span name);
 /* Finds it; NULL when there is none. */
 struct service *services_find(const struct services *services, struct guard_span name);
-/* Takes in one record of a ring. */
-void services_observe(struct services *services, uint64_t producer, uint64_t incarnation,
-                      struct guard_span record);
+/* Makes it with the key that the parent gave. GUARD_E_LIMIT, GUARD_E_NOMEM, GUARD_E_IO. */
+GUARD_MUST_USE enum guard_rc services_adopt(struct services *services, struct guard_span name,
+                                            const uint8_t key[GUARD_KEY_BYTES],
+                                            struct guard_err *err);
+/* The parent has another key for it now: what was made under the old one is of no use any more.
+ * Nothing when it is the same. */
+void services_rekey(struct services *services, struct service *service,
+                    const uint8_t key[GUARD_KEY_BYTES]);
+/* Takes in one record of a ring. False: it can't be taken yet and is to be offered again. */
+GUARD_MUST_USE bool services_observe(struct services *services, uint64_t producer,
+                                     uint64_t incarnation, struct guard_span record);
+/* The pile grew by a merge. */
+void service_merged(struct service *service);
+/* What a node below saw of revisions, and of deviations by new elements. */
+void service_told_revision(struct services *services, struct service *service,
+                           struct guard_span text);
+void service_told_novelty(struct services *services, struct service *service,
+                          const struct guard_record_head *head);
+/* Its pile may be unusable now. */
+void service_failed(struct service *service, enum guard_rc rc, const struct guard_err *err);
+/* An empty pile of the service. */
+GUARD_MUST_USE enum guard_rc service_new_pile(const struct service *service,
+                                              struct guard_pile **out, struct guard_err *err);
 /* Services that have a Guardian document but no traffic yet become known; changed documents are
  * read. */
 void services_watch_guardians(struct services *services);

@@ -155,6 +155,18 @@ void status_service(struct json_writer *json, const struct service *service)
     }
 }
 
+/* What came from below, since the start. */
+static void write_inbox(const struct inbox *inbox, struct json_writer *json)
+{
+    json_open(json, "reports", '{');
+    json_integer(json, "added", (int64_t)inbox->added);
+    json_integer(json, "contained", (int64_t)inbox->contained);
+    json_integer(json, "paused", (int64_t)inbox->paused);
+    json_integer(json, "refused", (int64_t)inbox->refused);
+    json_integer(json, "producers", producers_count(inbox->producers));
+    json_close(json, '}');
+}
+
 void status_all(struct json_writer *json, const struct services *services,
                 const struct intake *intake, status_shown *shown, const void *ctx)
 {
@@ -164,6 +176,11 @@ void status_all(struct json_writer *json, const struct services *services,
     json_open(json, NULL, '{');
     json_integer(json, "time_ms", (int64_t)clock_unix_ms());
     json_integer(json, "pid", getpid());
+    json_text(json, "role", tree_role_name(services->role));
+    if (services->uplink != NULL)
+        uplink_status(services->uplink, json, clock_unix_ms());
+    if (services->inbox.producers != NULL)
+        write_inbox(&services->inbox, json);
     json_open(json, "rings", '{');
     json_integer(json, "count", intake->count);
     json_integer(json, "records", (int64_t)rings.records);

@@ -21,12 +21,17 @@ enum {
     API_PAGE = 50,      /* things on a page unless `limit` says how many */
     API_PAGE_MAX = 100, /* at most */
     API_HEADER_MAX = 256,
+    API_REPORT_MAX = 4 << 20,   /* bytes of a body to routes of the kind report, */
+    API_REPORTS_MAX = 64 << 20, /* and of all that are being read at once */
+    API_WAITERS_MAX = 4096,     /* answers that wait for something to happen */
+    API_WAIT_MS = 25000,
 };
 
 /* What of guardd the API shows and changes. */
 struct api_view {
     const char *state;
     struct services *services;
+    uint32_t connections; /* at most; 0: those of people */
     const struct intake *intake;
     const struct alerts *alerts;
     const bool *save_failed;
@@ -41,6 +46,8 @@ struct api_counts {
     uint64_t checks;      /* of tokens, at a cost */
     uint32_t connections;
     uint32_t streams;
+    uint32_t waiters;
+    size_t report_bytes; /* of bodies that are being read */
 };
 
 struct api {
@@ -53,6 +60,19 @@ struct api {
 struct api_param {
     const char *name;
     const char *value;
+};
+
+struct api;
+struct api_request;
+/* An answer that waits. */
+struct api_wait {
+    /* Whether the handler should be called again; until then only this is. */
+    bool (*due)(const struct api *api, const struct api_request *request, uint64_t now_ms);
+    uint64_t until_ms; /* Unix time */
+    uint64_t ticket;
+    uint64_t verdicts;
+    const char *outcome; /* static */
+    const struct service *service;
 };
 
 struct api_request {
@@ -76,6 +96,7 @@ struct api_request {
     char id[80];
     /* Of a look through a log that takes more than one step. */
     struct log_scan scan;
+    struct api_wait wait; /* all zeros at the first call */
     char who[CHANGE_BY_MAX + 1];
 };
 
@@ -89,12 +110,16 @@ struct api_response {
     char allow[64];
     unsigned retry_after_s;
     const char *challenge; /* WWW-Authenticate; static */
-    bool stream;           /* of new alerts: request->scan says from where and which */
+    bool quiet;            /* guardd needn't look at what was written */
+    bool file;             /* the body is what stands in file_fd, which is closed then */
+    int file_fd;
+    bool stream; /* of new alerts: request->scan says from where and which */
 };
 
 enum api_step {
     API_DONE,
     API_AGAIN, /* there is more to do: call again, after others had their turn */
+    API_LATER, /* call again when request->wait.due says so */
 };
 typedef enum api_step api_handler(struct api *api, struct api_request *request,
                                   struct api_response *response);

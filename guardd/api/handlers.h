@@ -23,5 +23,8 @@ api_handler api_review_get, api_review_post;
 /* logs.c: alerts, what people said of them, and the audit. */
 api_handler api_alerts, api_alerts_stream, api_alert, api_triage_get, api_triage_put, api_audit;
 api_handler api_looks;
+/* reports.c: what nodes below this one send and fetch. */
+api_handler api_report_key, api_report_piles, api_report_policy, api_report_verdicts;
+api_handler api_report_summary;
 
 #endif

@@ -14,7 +14,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { BACKLOG = 128 };
+enum { BACKLOG = 1024 }; /* agents that lost their parent come back together */
 
 static enum guard_rc failure(struct guard_err *err, const char *name, const char *what)
 {

@@ -46,6 +46,7 @@ struct exchange {
     struct api_response response;
     uint8_t *body;
     size_t body_len;
+    size_t body_max;
     bool too_large;
     bool prepared;
     bool admitted; /* it is known who asks */
@@ -84,6 +85,7 @@ struct server {
     struct exchange **last_waiting;
     uint32_t waiting_count;
     uint32_t late_count;
+    struct exchange *parked; /* until their wait is due */
     struct stream *streams[SERVER_STREAMS];
     uint64_t turn_ms; /* when the turn began */
     uint64_t swept_ms;
@@ -151,6 +153,16 @@ static void sweep(struct server *server, uint64_t now_ms)
 
 /* --- exchanges --- */
 
+static void drop_body(struct exchange *exchange)
+{
+    if (exchange->body_max == API_REPORT_MAX)
+        exchange->server->api.counts.report_bytes -= exchange->body_len;
+    free(exchange->body);
+    exchange->body = NULL;
+    exchange->body_len = 0;
+    exchange->request.body = (struct guard_span){NULL, 0};
+}
+
 static void on_completed(void *ctx, struct MHD_Connection *connection, void **con_cls,
                          enum MHD_RequestTerminationCode code)
 {
@@ -166,7 +178,9 @@ static void on_completed(void *ctx, struct MHD_Connection *connection, void **co
     }
     if (!exchange->response.constant)
         free(exchange->response.bytes);
-    free(exchange->body);
+    if (exchange->response.file)
+        close(exchange->response.file_fd);
+    drop_body(exchange);
     free(exchange);
     *con_cls = NULL;
 }
@@ -185,6 +199,36 @@ static void wait_for_turn(struct exchange *exchange)
 {
     enqueue(exchange);
     MHD_suspend_connection(exchange->connection);
+}
+
+/* Nothing of the library is done with it until its wait is due. */
+static void park(struct exchange *exchange)
+{
+    struct server *server = exchange->server;
+    exchange->next = server->parked;
+    server->parked = exchange;
+    server->api.counts.waiters++;
+    exchange->peer->stream = true; /* it has its own time */
+    MHD_suspend_connection(exchange->connection);
+}
+
+static void resume_parked(struct server *server)
+{
+    uint64_t now_ms = clock_unix_ms();
+    struct exchange **at = &server->parked;
+    while (*at != NULL) {
+        struct exchange *exchange = *at;
+        if (!server->closing &&
+            !exchange->request.wait.due(&server->api, &exchange->request, now_ms)) {
+            at = &exchange->next;
+            continue;
+        }
+        *at = exchange->next;
+        server->api.counts.waiters--;
+        exchange->peer->stream = false;
+        exchange->peer->since_ms = monotonic_ms();
+        MHD_resume_connection(exchange->connection);
+    }
 }
 
 static enum MHD_Result take_param(void *ctx, enum MHD_ValueKind kind, const char *name,
@@ -227,7 +271,7 @@ static void find_route(struct exchange *exchange)
 {
     if (exchange->too_large)
         problem(&exchange->response, 413, "too-large", NULL, "a body has at most %d bytes",
-                (int)API_BODY_MAX);
+                (int)exchange->body_max);
     else
         exchange->route = api_route_find(&exchange->request, &exchange->response);
 }
@@ -378,6 +422,12 @@ static struct MHD_Response *make_response(struct exchange *exchange)
         problem(response, 503, "busy", NULL, "there are %d readers already", (int)SERVER_STREAMS);
         response->retry_after_s = 30;
     }
+    if (response->file) {
+        struct MHD_Response *made =
+            MHD_create_response_from_fd64((uint64_t)response->len, response->file_fd);
+        response->file = made == NULL; /* the library's from here on */
+        return made;
+    }
     struct MHD_Response *made = MHD_create_response_from_buffer(
         response->len, response->bytes,
         response->constant || response->bytes == NULL ? MHD_RESPMEM_PERSISTENT
@@ -494,41 +544,66 @@ static enum MHD_Result work(struct exchange *exchange)
         wait_for_turn(exchange);
         return MHD_YES;
     }
-    if (exchange->route->handler(&server->api, &exchange->request, &exchange->response) ==
-        API_AGAIN) {
+    enum api_step step =
+        exchange->route->handler(&server->api, &exchange->request, &exchange->response);
+    if (step == API_AGAIN) {
         wait_for_turn(exchange);
         return MHD_YES;
     }
+    if (step == API_LATER) {
+        if (!server->closing && server->api.counts.waiters < API_WAITERS_MAX) {
+            drop_body(exchange);
+            park(exchange);
+            return MHD_YES;
+        }
+        problem(&exchange->response, 503, "busy", NULL, "too many answers wait, or guardd ends");
+        exchange->response.retry_after_s = 5;
+    }
     note_look(exchange);
     bool reads = strcmp(exchange->route->method, "GET") == 0;
-    if (!reads && exchange->response.status < 400)
+    if (!reads && !exchange->response.quiet && exchange->response.status < 400)
         server->api.changed = true;
     return answer(exchange);
 }
 
 static enum MHD_Result take_body(struct exchange *exchange, const char *data, size_t len)
 {
+    struct api_counts *counts = &exchange->server->api.counts;
+    bool report = exchange->body_max == API_REPORT_MAX;
     if (exchange->refused)
         return MHD_YES;
-    if (exchange->too_large || len > API_BODY_MAX - exchange->body_len) {
+    if (exchange->too_large || len > exchange->body_max - exchange->body_len) {
         exchange->too_large = true;
         return MHD_YES;
     }
+    if (report && counts->report_bytes + len > API_REPORTS_MAX)
+        return MHD_NO; /* whoever sends it comes again, later */
     uint8_t *grown = realloc(exchange->body, exchange->body_len + len + 1);
     if (grown == NULL)
         return MHD_NO;
     memcpy(grown + exchange->body_len, data, len);
     exchange->body = grown;
     exchange->body_len += len;
+    if (report)
+        counts->report_bytes += len;
     return MHD_YES;
 }
 
+/* Piles are larger than what people send. */
+static size_t body_max_of(const char *url, const char *method)
+{
+    size_t len = strlen(url);
+    return strcmp(method, "POST") == 0 && len > 6 && strcmp(url + len - 6, "/piles") == 0
+               ? API_REPORT_MAX
+               : API_BODY_MAX;
+}
+
 /* A body that says that it is too large isn't waited for. */
-static bool says_too_large(struct MHD_Connection *connection)
+static bool says_too_large(struct MHD_Connection *connection, size_t max)
 {
     const char *length =
         MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_LENGTH);
-    return length != NULL && (strlen(length) > 9 || strtol(length, NULL, 10) > API_BODY_MAX);
+    return length != NULL && (strlen(length) > 9 || strtol(length, NULL, 10) > (long)max);
 }
 
 static struct exchange *new_exchange(const struct door *door, struct MHD_Connection *connection)
@@ -565,12 +640,13 @@ static enum MHD_Result begin(const struct door *door, struct MHD_Connection *con
     struct exchange *exchange = new_exchange(door, connection);
     if (exchange == NULL)
         return MHD_NO;
+    exchange->body_max = body_max_of(url, method);
     *con_cls = exchange;
     if (!has_body(connection))
         return MHD_YES;
     enum credentials_answer admitted = admit(exchange, true);
     exchange->refused = admitted != CREDENTIALS_GOOD && admitted != CREDENTIALS_LATER;
-    if (!says_too_large(connection))
+    if (!says_too_large(connection, exchange->body_max))
         return MHD_YES;
     if (exchange->refused)
         return answer(exchange);
@@ -663,40 +739,40 @@ static int pause_ms(struct server *server, uint64_t max)
     return (int)max;
 }
 
-static bool wait_for_clients(struct server *server, uint64_t max)
+static bool wait_for_clients(struct server *server, uint64_t max, int wake_fd, bool *woken)
 {
-    struct pollfd waited[DOORS];
-    nfds_t count = 0;
+    struct pollfd waited[DOORS + 1] = {{.fd = wake_fd, .events = POLLIN}};
+    nfds_t count = 1;
     for (int i = 0; i < DOORS; i++) {
         if (server->doors[i].daemon != NULL)
             waited[count++] = (struct pollfd){.fd = server->doors[i].epoll_fd, .events = POLLIN};
     }
-    return poll(waited, count, pause_ms(server, max)) >= 0;
+    bool good = poll(waited, count, pause_ms(server, max)) >= 0;
+    *woken = good && waited[0].revents != 0;
+    return good;
 }
 
-static void sleep_ms(uint32_t ms)
+void server_run(struct server *server, uint32_t ms, int wake_fd)
 {
-    struct timespec pause = {.tv_nsec = (long)ms * 1000000L};
-    if (ms > 0)
-        nanosleep(&pause, NULL);
-}
-
-void server_run(struct server *server, uint32_t ms)
-{
+    struct pollfd wake = {.fd = wake_fd, .events = POLLIN};
     if (server == NULL) {
-        sleep_ms(ms);
+        (void)poll(&wake, 1, (int)ms);
         return;
     }
     uint64_t begin_ms = monotonic_ms();
     resume_streams(server, begin_ms);
+    resume_parked(server);
     turn(server);
     for (;;) {
         uint64_t spent = monotonic_ms() - begin_ms;
         if (spent >= ms || server->api.changed)
             return;
-        if (!wait_for_clients(server, ms - spent))
+        bool woken = false;
+        if (!wait_for_clients(server, ms - spent, wake_fd, &woken))
             return;
         turn(server);
+        if (woken)
+            return;
     }
 }
 
@@ -712,13 +788,14 @@ bool server_changed(struct server *server)
 
 static struct MHD_Daemon *start(struct door *door, int listener)
 {
+    const unsigned own = door->server->api.view.connections;
     return MHD_start_daemon(
         MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, on_request, door,
         MHD_OPTION_LISTEN_SOCKET, (MHD_socket)listener, MHD_OPTION_CONNECTION_LIMIT,
-        (unsigned)SERVER_CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)SERVER_IDLE_S,
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)SERVER_HEADERS, MHD_OPTION_NOTIFY_COMPLETED,
-        on_completed, NULL, MHD_OPTION_NOTIFY_CONNECTION, on_connection, door->server,
-        MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);
+        own > 0 ? own : (unsigned)SERVER_CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT,
+        (unsigned)SERVER_IDLE_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)SERVER_HEADERS,
+        MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_NOTIFY_CONNECTION,
+        on_connection, door->server, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);
 }
 
 static const char *socket_of(const struct door *door)
@@ -785,6 +862,7 @@ void server_close(struct server *server)
     }
     server->closing = true;
     resume_streams(server, monotonic_ms());
+    resume_parked(server);
     turn(server);
     resume_waiting(server);
     looks_tell(&server->looks, clock_unix_ms(), true);

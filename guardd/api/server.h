@@ -24,8 +24,9 @@ struct server;
 GUARD_MUST_USE enum guard_rc server_open(struct server **out, const struct api_view *view,
                                          const char *group, bool front, struct guard_err *err);
 /* Answers what came, for at most ms milliseconds; 0: only what is there. Returns early when a
- * signal came or something was written, which guardd must look at. server may be NULL: sleeps. */
-void server_run(struct server *server, uint32_t ms);
+ * signal came or something was written, which guardd must look at. server may be NULL: sleeps.
+ * wake_fd: returns early, too, when that is readable; -1: none. */
+void server_run(struct server *server, uint32_t ms, int wake_fd);
 /* True once after something was written. */
 bool server_changed(struct server *server);
 void server_close(struct server *server);

@@ -196,6 +196,50 @@ static void test_clients_that_are_gone_make_room(void **state)
     assert_true(tripped());
 }
 
+static void reports_of_nodes_below_count_once_and_for_their_generation(void **state)
+{
+    static struct breaker breaker;
+    struct breaker_count in_force;
+    struct breaker_count before;
+    (void)state;
+    memset(&breaker, 0, sizeof(breaker));
+    breaker.generation = 8;
+    struct breaker_report report = {
+        .reporter = 1, .generation = 8, .at_ms = 5, .in_force = {60, 30}, .before = {60, 0}};
+    breaker_reported(&breaker, &report);
+    breaker_reported(&breaker, &report); /* told again */
+    report.reporter = 2;
+    breaker_reported(&breaker, &report);
+    report = (struct breaker_report){
+        .reporter = 3, .generation = 7, .in_force = {100, 100}, .before = {100, 0}};
+    breaker_reported(&breaker, &report); /* of another generation */
+    breaker.watching = true;
+    assert_true(breaker_tripped(&breaker, 1e-4, &in_force, &before));
+    assert_int_equal(in_force.seen, 120);
+    assert_int_equal(in_force.blocked, 60);
+    assert_int_equal(before.seen, 120);
+    breaker.watching = false; /* people changed it */
+    assert_false(breaker_tripped(&breaker, 1e-4, &in_force, &before));
+    breaker.watching = true;
+    breaker.generation = 9;
+    assert_false(breaker_tripped(&breaker, 1e-4, &in_force, &before));
+    /* More than a breaker holds is cut. */
+    report = (struct breaker_report){
+        .reporter = 4, .generation = 9, .in_force = {UINT32_MAX, UINT32_MAX}, .before = {9, 10}};
+    breaker_reported(&breaker, &report);
+    (void)breaker_tripped(&breaker, 1e-4, &in_force, &before);
+    assert_int_equal(in_force.seen, BREAKER_CLIENTS);
+    assert_int_equal(before.blocked, 9);
+    /* More reporters than places: the one that was silent longest goes. */
+    for (uint64_t i = 10; i < 10 + 2 * BREAKER_REPORTS; i++) {
+        report = (struct breaker_report){.reporter = i, .generation = 9, .at_ms = i};
+        report.in_force = (struct breaker_count){1, 1};
+        breaker_reported(&breaker, &report);
+    }
+    (void)breaker_tripped(&breaker, 1e-4, &in_force, &before);
+    assert_int_equal(in_force.seen, BREAKER_REPORTS);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -211,6 +255,7 @@ int main(void)
         cmocka_unit_test(test_a_flood_of_addresses_doesnt_blind_it),
         cmocka_unit_test(test_many_established_clients_are_sampled),
         cmocka_unit_test(test_clients_that_are_gone_make_room),
+        cmocka_unit_test(reports_of_nodes_below_count_once_and_for_their_generation),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See download.h. */
+#include "guardd/tree/download.h"
+
+#include "guardd/service.h"
+
+#include "common/document_members.h"
+#include "common/file.h"
+#include "common/log.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool policy_path(char out[STATE_PATH_MAX], const struct services *services,
+                        const struct service *service)
+{
+    return state_path(out, services->state, "policies", service->name, ".policy") == GUARD_OK;
+}
+
+/* The generation of a policy that is good for the service; 0: it isn't. */
+static uint64_t generation_of(const struct services *services, const struct service *service,
+                              struct guard_span bytes, struct guard_err *err)
+{
+    struct guard_alloc heap = heap_alloc();
+    struct guard_policy *policy = NULL;
+    struct guard_policy_info info;
+    if (guard_policy_load(&policy, &heap, bytes, service->name, services->signing->public_key,
+                          err) != GUARD_OK)
+        return 0;
+    guard_policy_info(policy, &info);
+    guard_policy_unref(policy);
+    if (info.generation == 0)
+        (void)guard_fail(err, GUARD_E_RANGE, "the policy has no generation");
+    return info.generation;
+}
+
+/* The newest generation that was ever in place stands in the store: an older one isn't taken either
+ * when the file is gone. */
+static void open_policy(struct services *services, struct service *service)
+{
+    char path[STATE_PATH_MAX];
+    struct guard_err err;
+    uint8_t *bytes = NULL;
+    size_t len = 0;
+    if (!policy_path(path, services, service) ||
+        file_read(path, GUARD_POLICY_BYTES_MAX, &bytes, &len, NULL) != GUARD_OK)
+        return;
+    uint64_t generation = generation_of(services, service, (struct guard_span){bytes, len}, &err);
+    if (generation == 0)
+        log_event("alarm", "policy-in-place-refused", service->name, "%s: %s", path, err.text);
+    service->up.in_place = generation != 0 && generation >= service->generation;
+    if (!service->up.in_place) {
+        free(bytes);
+        return;
+    }
+    service->generation = generation;
+    clients_follow(services, service, bytes, len);
+}
+
+static bool verdicts_read(const struct services *services, const struct service *service,
+                          struct guard_span bytes, uint64_t *issued_ms)
+{
+    struct guard_client_table *table = malloc(sizeof(*table));
+    bool good =
+        table != NULL && guard_client_table_decode(table, bytes, service->name,
+                                                   services->signing->public_key) == GUARD_OK;
+    if (good)
+        *issued_ms = table->issued_ms;
+    free(table);
+    return good;
+}
+
+static void open_verdicts(struct services *services, struct service *service)
+{
+    char path[STATE_PATH_MAX];
+    uint8_t *bytes = NULL;
+    size_t len = 0;
+    if (state_path(path, services->state, "verdicts", service->name, ".table") == GUARD_OK &&
+        file_read(path, GUARD_CLIENT_TABLE_BYTES, &bytes, &len, NULL) == GUARD_OK)
+        (void)verdicts_read(services, service, (struct guard_span){bytes, len},
+                            &service->up.verdicts);
+    free(bytes);
+}
+
+void download_open(struct services *services, struct service *service)
+{
+    open_policy(services, service);
+    open_verdicts(services, service);
+}
+
+/* Told once for what is offered again and again. */
+static bool refuse(struct service *service, const char *why)
+{
+    uint64_t refused =
+        guard_checksum(1, (struct guard_span){(const uint8_t *)why, strlen(why)}) | 1;
+    if (service->up.refused != refused)
+        log_event("alarm", "policy-refused", service->name,
+                  "of the parent: %s; the one in place stays", why);
+    service->up.refused = refused;
+    return false;
+}
+
+bool download_policy(struct services *services, struct service *service, struct guard_span bytes)
+{
+    char path[STATE_PATH_MAX];
+    char why[128];
+    struct guard_err err = {.text = "it is empty"};
+    uint8_t *copy = malloc(bytes.len + 1);
+    if (copy == NULL || !policy_path(path, services, service)) {
+        free(copy);
+        return false;
+    }
+    if (bytes.len > 0)
+        memcpy(copy, bytes.ptr, bytes.len);
+    bytes.ptr = copy; /* aligned */
+    uint64_t generation = generation_of(services, service, bytes, &err);
+    uint64_t least = service->generation + (service->up.in_place ? 1 : 0);
+    snprintf(why, sizeof(why), "generation %" PRIu64 " is older than %" PRIu64 " (replay)",
+             generation, service->generation);
+    if (generation == 0 || generation < least) {
+        free(copy);
+        return refuse(service, generation == 0 ? err.text : why);
+    }
+    if (file_replace(path, bytes, 0640, true, &err) != GUARD_OK) {
+        log_event("alarm", "policy-not-written", service->name, "%s; tried again", err.text);
+        free(copy);
+        return false;
+    }
+    if (service->generation == 0 || service->up.refused != 0)
+        log_event("info", "policy-taken", service->name, "generation %" PRIu64, generation);
+    service->generation = generation;
+    service->breaker.generation = generation;
+    breaker_published(&service->breaker, true, clock_unix_ms());
+    service->up.in_place = true;
+    service->up.refused = 0;
+    service->dirty = true; /* the generation */
+    clients_follow(services, service, copy, bytes.len);
+    return true;
+}
+
+bool download_verdicts(struct services *services, struct service *service, struct guard_span bytes)
+{
+    char path[STATE_PATH_MAX];
+    struct guard_err err;
+    uint64_t issued_ms = 0;
+    if (state_path(path, services->state, "verdicts", service->name, ".table") != GUARD_OK)
+        return false;
+    bool good = verdicts_read(services, service, bytes, &issued_ms);
+    if (good && issued_ms == service->up.verdicts)
+        return true;
+    if (!good || issued_ms < service->up.verdicts) {
+        log_event("alarm", "client-verdicts-refused", service->name, "%s",
+                  issued_ms == 0 ? "of the parent: not signed for this service by the root"
+                                 : "of the parent: older than those in place (replay)");
+        return false;
+    }
+    if (file_replace(path, bytes, 0640, false, &err) != GUARD_OK) {
+        log_event("alarm", "client-verdicts-not-written", service->name, "%s", err.text);
+        return false;
+    }
+    service->up.verdicts = issued_ms;
+    return true;
+}
+
+uint64_t download_verdicts_of(const char *etag)
+{
+    const char *dash = strchr(etag, '-');
+    return dash != NULL ? strtoull(dash + 1, NULL, 10) : 0;
+}
+
+void download_controls(struct service *service, const struct document_node *answer)
+{
+    static const enum guard_mode modes[] = {GUARD_MODE_OBSERVE, GUARD_MODE_ALERT, GUARD_MODE_BLOCK};
+    const char *mode = text_of(answer, "client_mode");
+    service->up.young = strcmp(text_of(answer, "young"), "true") == 0;
+    for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
+        if (strcmp(mode, guard_mode_name(modes[i])) == 0)
+            service->guardian.client_mode = modes[i];
+    }
+}
+
+void download_answer(struct service *service, struct guard_span body)
+{
+    struct guard_alloc heap = heap_alloc();
+    struct guard_arena arena;
+    struct document document;
+    guard_arena_init(&arena, &heap, (size_t)1 << 20);
+    if (body.len > 0 && document_parse(&document, "answer", body, &arena, NULL) == GUARD_OK &&
+        document.root->kind == DOCUMENT_MAPPING)
+        download_controls(service, document.root);
+    guard_arena_reset(&arena);
+}

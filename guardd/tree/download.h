@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What comes down from a parent, before it reaches a file that gates read: only what the root
+ * signed, for this service, and newer than what is in place. Gates check all of it again. */
+#ifndef GUARDD_TREE_DOWNLOAD_H
+#define GUARDD_TREE_DOWNLOAD_H
+
+#include <guard/types.h>
+
+struct service;
+struct services;
+
+/* What lies in the state directory already, at start or of a new service. */
+void download_open(struct services *services, struct service *service);
+/* A policy. False after an alarm: what is in place stays. */
+bool download_policy(struct services *services, struct service *service, struct guard_span bytes);
+/* A table of verdicts, likewise. */
+bool download_verdicts(struct services *services, struct service *service, struct guard_span bytes);
+/* Of the tag "GENERATION-ISSUED" of a policy the latter; 0: it says none. */
+uint64_t download_verdicts_of(const char *etag);
+/* What the parent's answers say of a service beside what was asked: whether it is young, and what
+ * is done with clients. */
+struct document_node;
+void download_controls(struct service *service, const struct document_node *answer);
+void download_answer(struct service *service, struct guard_span body);
+
+#endif

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which options a role needs and which it can't have: what would be ignored is refused, since who
+ * wrote it expects something of it. */
+#include "guardd/tree/role.h"
+
+#include "common/http_client.h"
+
+#include <string.h>
+
+static const char *const names[] = {
+    [TREE_STANDALONE] = "standalone",
+    [TREE_AGENT] = "agent",
+    [TREE_AGGREGATOR] = "aggregator",
+    [TREE_SERVICE] = "service",
+};
+
+const char *tree_role_name(enum tree_role role)
+{
+    return names[role];
+}
+
+bool tree_role_read(const char *name, enum tree_role *out)
+{
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (strcmp(name, names[i]) == 0) {
+            *out = (enum tree_role)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+static enum guard_rc check_parent(const struct tree_cfg *cfg, struct guard_err *err)
+{
+    const char *const needing[][2] = {
+        {"parent-token", cfg->parent_token},
+        {"parent-ca", cfg->parent_ca},
+    };
+    if (tree_has_parent(cfg->role) && cfg->parent == NULL)
+        return guard_fail(err, GUARD_E_RANGE, "--role %s needs --parent", names[cfg->role]);
+    if (!tree_has_parent(cfg->role) && cfg->parent != NULL)
+        return guard_fail(err, GUARD_E_RANGE, "--parent: --role %s has none", names[cfg->role]);
+    for (size_t i = 0; i < sizeof(needing) / sizeof(needing[0]); i++) {
+        if (needing[i][1] != NULL && cfg->parent == NULL)
+            return guard_fail(err, GUARD_E_RANGE, "--%s needs --parent", needing[i][0]);
+    }
+    if (cfg->parent == NULL)
+        return GUARD_OK;
+    if (http_server_check(cfg->parent, err) != GUARD_OK)
+        return guard_fail(err, GUARD_E_RANGE,
+                          "--parent: must be unix:PATH, http://HOST[:PORT] or https://HOST[:PORT]");
+    if (cfg->parent_ca != NULL && strncmp(cfg->parent, "https://", 8) != 0)
+        return guard_fail(err, GUARD_E_RANGE, "--parent-ca needs --parent https://HOST[:PORT]");
+    if (cfg->parent_token != NULL && strncmp(cfg->parent, "http://", 7) == 0)
+        return guard_fail(err, GUARD_E_RANGE,
+                          "--parent-token: anybody could read it on the way; needs --parent "
+                          "https://HOST[:PORT] or unix:PATH");
+    return GUARD_OK;
+}
+
+enum guard_rc tree_check(struct tree_cfg *cfg, bool api_off, struct guard_err *err)
+{
+    const char *role = names[cfg->role];
+    GUARD_TRY(check_parent(cfg, err));
+    if (!tree_has_parent(cfg->role)) {
+        if (cfg->policy_key != NULL)
+            return guard_fail(err, GUARD_E_RANGE,
+                              "--policy-key: --role %s signs by a key of its own", role);
+        if (cfg->report_ms != 0)
+            return guard_fail(err, GUARD_E_RANGE, "--report-every: --role %s reports to nobody",
+                              role);
+        if (cfg->spool_bytes != 0)
+            return guard_fail(err, GUARD_E_RANGE, "--spool: --role %s reports to nobody", role);
+    }
+    if (!tree_has_children(cfg->role) && cfg->whole_piles != NULL)
+        return guard_fail(err, GUARD_E_RANGE, "--whole-piles: nobody reports to --role %s", role);
+    if (tree_has_children(cfg->role) && api_off)
+        return guard_fail(err, GUARD_E_RANGE, "--api off: nobody could report to --role %s", role);
+    if (cfg->report_ms == 0)
+        cfg->report_ms = TREE_REPORT_MS;
+    if (cfg->report_ms < TREE_REPORT_MIN_MS)
+        return guard_fail(err, GUARD_E_RANGE, "--report-every: must be at least 1s");
+    if (cfg->spool_bytes == 0)
+        cfg->spool_bytes = TREE_SPOOL_BYTES;
+    if (cfg->spool_bytes < TREE_SPOOL_MIN)
+        return guard_fail(err, GUARD_E_RANGE, "--spool: must be at least 1M");
+    return GUARD_OK;
+}
+
+bool tree_listed(const char *list, const char *name)
+{
+    size_t len = strlen(name);
+    for (const char *at = list; at != NULL && *at != '\0';) {
+        size_t item = strcspn(at, ",");
+        if ((item == 1 && *at == '*') || (item == len && memcmp(at, name, len) == 0))
+            return true;
+        at += item + (at[item] == ',');
+    }
+    return false;
+}
