@@ -22,8 +22,7 @@ static void put(struct json_writer *json, const char *text, size_t len)
     json->len += len;
 }
 
-/* Length of the valid UTF-8 sequence at text, 0 when there is none. */
-static size_t utf8_len(const uint8_t *text, size_t len)
+size_t json_utf8_len(const uint8_t *text, size_t len)
 {
     uint8_t lead = text[0];
     size_t need = lead < 0x80                   ? 1
@@ -77,7 +76,7 @@ static size_t put_special(struct json_writer *json, const uint8_t *text, size_t 
         put(json, escape, 6);
         return 1;
     }
-    size_t n = utf8_len(text, len);
+    size_t n = json_utf8_len(text, len);
     if (n == 0) {
         put(json, "\xef\xbf\xbd", 3);
         return 1;

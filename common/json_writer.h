@@ -25,4 +25,7 @@ void json_number(struct json_writer *json, const char *name, double value); /* s
 void json_null(struct json_writer *json, const char *name);
 void json_bool(struct json_writer *json, const char *name, bool value);
 
+/* Length of the valid UTF-8 sequence at text, which has at least one byte; 0 when there is none. */
+size_t json_utf8_len(const uint8_t *text, size_t len);
+
 #endif
