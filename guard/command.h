@@ -45,6 +45,7 @@ extern const struct command command_learn;
 extern const struct command command_check;
 extern const struct command command_show;
 extern const struct command command_diff;
+extern const struct command command_export;
 extern const struct command command_eval;
 extern const struct command command_mode;
 extern const struct command command_bypass;

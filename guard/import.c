@@ -1,24 +1,41 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* `guard import`: documents of other tools, taken over as far as they say what Guard can hold. */
+/* `guard import`: documents of other tools, taken over as far as they say what Guard can hold, and
+ * Guardians of other environments. */
 #include "command.h"
 #include "common/document_members.h"
 #include "common/file.h"
 #include "common/guardian.h"
 #include "common/knative_guardian.h"
 #include "common/state.h"
+#include "export.h"
+#include "state_files.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { IMPORT_SERVICE, IMPORT_PATH, IMPORT_CONFIGURED, IMPORT_OUTPUT };
+enum {
+    IMPORT_SERVICE,
+    IMPORT_PATH,
+    IMPORT_CONFIGURED,
+    IMPORT_OUTPUT,
+    IMPORT_STATE,
+    IMPORT_REVIEWS,
+    IMPORT_REASON,
+    IMPORT_DRY
+};
 enum { ARENA_MAX = 32 << 20 };
 
 static const struct option_spec options[] = {
-    {"service", "NAME", "the service that it is for (default: the object's name)"},
-    {"path", "TEMPLATE", "an endpoint that its criteria on requests are for; may be repeated"},
-    {"configured", NULL, "take criteria that the object itself doesn't use"},
-    {"output", "FILE", "write there instead of to standard output; -o is short for it"},
+    {"service", "NAME", "the service that it is for (default: the one that it names)"},
+    {"path", "TEMPLATE",
+     "knative: an endpoint that its criteria on requests are for; may be repeated"},
+    {"configured", NULL, "knative: take criteria that the object itself doesn't use"},
+    {"output", "FILE", "knative: write there instead of to standard output; -o is short for it"},
+    {"state", "DIR", "guardian: state directory (default $GUARD_STATE or /var/lib/guard)"},
+    {"reviews", "FILE", "guardian: with what people accepted and refused there"},
+    {"reason", "TEXT", "guardian: why, for the audit log"},
+    {"dry-run", NULL, "guardian: only show what would change"},
     {NULL, NULL, NULL},
 };
 
@@ -92,13 +109,11 @@ static enum guard_rc import_knative(const struct arguments *arguments, const cha
     return write_out(&guardian, arguments->values[IMPORT_OUTPUT], arena, err);
 }
 
-static int run(const struct arguments *arguments)
+static int run_knative(const struct arguments *arguments)
 {
     struct guard_arena arena;
     struct guard_alloc heap = heap_alloc();
     struct guard_err err = {"failed"};
-    if (arguments->count != 2 || strcmp(arguments->operands[0], "knative") != 0)
-        return complain(EXIT_USAGE, "say `guard import knative FILE`");
     struct report report = {arguments->operands[1], 0};
     guard_arena_init(&arena, &heap, ARENA_MAX);
     enum guard_rc rc = import_knative(arguments, arguments->operands[1], &report, &arena, &err);
@@ -109,17 +124,51 @@ static int run(const struct arguments *arguments)
     return EXIT_GOOD;
 }
 
+static int run_guardian(const struct arguments *arguments)
+{
+    const struct import_guardian job = {.file = arguments->operands[1],
+                                        .service = arguments->values[IMPORT_SERVICE],
+                                        .dir = state_dir(arguments->values[IMPORT_STATE]),
+                                        .reviews = arguments->values[IMPORT_REVIEWS],
+                                        .reason = arguments->values[IMPORT_REASON],
+                                        .dry = arguments->values[IMPORT_DRY] != NULL};
+    return import_guardian(&job);
+}
+
+static int run(const struct arguments *arguments)
+{
+    static const struct {
+        const char *name;
+        int first, last; /* options that are its own */
+        int (*run)(const struct arguments *arguments);
+    } kinds[] = {{"knative", IMPORT_PATH, IMPORT_OUTPUT, run_knative},
+                 {"guardian", IMPORT_STATE, IMPORT_DRY, run_guardian}};
+    for (size_t i = 0; arguments->count == 2 && i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        if (strcmp(arguments->operands[0], kinds[i].name) != 0)
+            continue;
+        for (int k = IMPORT_PATH; k <= IMPORT_DRY; k++) {
+            if (arguments->values[k] != NULL && (k < kinds[i].first || k > kinds[i].last))
+                return complain(EXIT_USAGE, "--%s isn't for %s", options[k].name, kinds[i].name);
+        }
+        return kinds[i].run(arguments);
+    }
+    return complain(EXIT_USAGE, "say `guard import knative FILE` or `guard import guardian FILE`");
+}
+
 const struct command command_import = {
     .name = "import",
-    .usage = "knative FILE",
-    .operands = "knative FILE",
-    .summary = "make a Guardian of another tool's document",
+    .usage = "knative|guardian FILE",
+    .operands = "knative|guardian FILE",
+    .summary = "take over a Guardian, or another tool's document as one",
     .details =
         "`knative`: a Guardian object of Knative Security-Guard (its `kubectl get -o yaml`), "
         "or its spec alone.\nThe Guardian goes to standard output; what has no equivalent is "
         "told on standard error, with its\nplace and why. Criteria that the object doesn't "
         "use (control.auto, not active) are left out unless\n--configured is said. Criteria "
-        "on queries and bodies need --path: there they are said of every path.",
+        "on queries and bodies need --path: there they are said of every path.\n"
+        "`guardian`: what `guard export guardian` wrote elsewhere. What it changes is shown, then "
+        "it is put in place\nas `guard mode` changes a Guardian: audited, and published by guardd "
+        "within seconds.",
     .options = options,
     .run = run,
 };

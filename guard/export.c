@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `guard export`: what Guard knows, for other tools and for another environment. */
+#include "export.h"
+
+#include "command.h"
+#include "common/file.h"
+#include "state_files.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum {
+    EXPORT_SERVICE,
+    EXPORT_STATE,
+    EXPORT_PILE,
+    EXPORT_GUARDIAN,
+    EXPORT_REVIEW,
+    EXPORT_PENDING,
+    EXPORT_FORMAT,
+    EXPORT_REVIEWS,
+    EXPORT_OUTPUT
+};
+
+static const struct option_spec options[] = {
+    {"service", "NAME", "a running service (its files in the state directory)"},
+    {"state", "DIR", "state directory (default $GUARD_STATE or /var/lib/guard)"},
+    {"pile", "FILE", "openapi: what this pile teaches"},
+    {"guardian", "G.yaml",
+     "openapi: criteria that override what was learned (default: the service's)"},
+    {"review", "FILE",
+     "openapi: what people accepted and refused (default: the service's decisions)"},
+    {"pending", NULL, "openapi: also what has no support yet, marked x-guard-pending"},
+    {"format", "yaml|json", "openapi: the form (default yaml)"},
+    {"reviews", "FILE", "guardian: write what people accepted and refused there"},
+    {"output", "FILE", "write there instead of to standard output; -o is short for it"},
+    {NULL, NULL, NULL},
+};
+
+bool export_write(const char *path, struct guard_span text)
+{
+    struct guard_err err;
+    if (path != NULL)
+        return file_replace(path, text, 0644, false, &err) == GUARD_OK ||
+               complain(0, "%s", err.text) != 0;
+    return (fwrite(text.ptr, 1, text.len, stdout) == text.len && fflush(stdout) == 0) ||
+           complain(0, "standard output can't be written to") != 0;
+}
+
+static int run_openapi(const struct arguments *arguments)
+{
+    const char *format = arguments->values[EXPORT_FORMAT];
+    const struct export_openapi job = {.service = arguments->values[EXPORT_SERVICE],
+                                       .pile = arguments->values[EXPORT_PILE],
+                                       .dir = state_dir(arguments->values[EXPORT_STATE]),
+                                       .guardian = arguments->values[EXPORT_GUARDIAN],
+                                       .review = arguments->values[EXPORT_REVIEW],
+                                       .output = arguments->values[EXPORT_OUTPUT],
+                                       .json = format != NULL && strcmp(format, "json") == 0,
+                                       .pending = arguments->values[EXPORT_PENDING] != NULL};
+    if ((job.service == NULL) == (job.pile == NULL))
+        return complain(EXIT_USAGE, "say --service NAME or --pile FILE");
+    if (format != NULL && !job.json && strcmp(format, "yaml") != 0)
+        return complain(EXIT_USAGE, "--format is yaml or json");
+    if (arguments->values[EXPORT_REVIEWS] != NULL)
+        return complain(EXIT_USAGE, "--reviews is for guardian; say --review FILE");
+    return export_openapi(&job);
+}
+
+static int run_guardian(const struct arguments *arguments)
+{
+    static const int others[] = {EXPORT_PILE, EXPORT_GUARDIAN, EXPORT_REVIEW, EXPORT_PENDING,
+                                 EXPORT_FORMAT};
+    const struct export_guardian job = {.service = arguments->values[EXPORT_SERVICE],
+                                        .dir = state_dir(arguments->values[EXPORT_STATE]),
+                                        .output = arguments->values[EXPORT_OUTPUT],
+                                        .reviews = arguments->values[EXPORT_REVIEWS]};
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+        if (arguments->values[others[i]] != NULL)
+            return complain(EXIT_USAGE, "--%s is for openapi", options[others[i]].name);
+    }
+    if (job.service == NULL)
+        return complain(EXIT_USAGE, "--service NAME is needed");
+    return export_guardian(&job);
+}
+
+static int run(const struct arguments *arguments)
+{
+    static const struct {
+        const char *name;
+        int (*run)(const struct arguments *arguments);
+    } kinds[] = {{"openapi", run_openapi}, {"guardian", run_guardian}};
+    for (size_t i = 0; arguments->count == 1 && i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        if (strcmp(arguments->operands[0], kinds[i].name) == 0)
+            return kinds[i].run(arguments);
+    }
+    return complain(EXIT_USAGE, "say `guard export openapi` or `guard export guardian`");
+}
+
+const struct command command_export = {
+    .name = "export",
+    .usage = "openapi|guardian",
+    .operands = "openapi|guardian",
+    .summary = "write what was learned as OpenAPI, or a Guardian for another environment",
+    .details =
+        "`openapi`: an OpenAPI 3.1 document of what is normal: paths, parameters, bodies, "
+        "responses, with\nschemas of what is known of their values. What OpenAPI can't say is "
+        "told on standard error and\ncounted in x-guard.\n"
+        "`guardian`: what people say of the service, without what was learned here; `guard import "
+        "guardian` takes it.",
+    .options = options,
+    .run = run,
+};
