@@ -58,6 +58,8 @@ struct ring_reader_stats {
     uint64_t lost;    /* overwritten before they were read */
     uint64_t hostile; /* frames that can't be what a writer wrote */
 };
+/* Bytes that the writer committed and that weren't read yet; 0 when that can't be told. */
+uint64_t ring_reader_lag(const struct ring_reader *reader);
 void ring_reader_stats(const struct ring_reader *reader, struct ring_reader_stats *out);
 
 #endif

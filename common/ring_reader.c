@@ -376,3 +376,13 @@ void ring_reader_stats(const struct ring_reader *reader, struct ring_reader_stat
 {
     *out = reader->stats;
 }
+
+uint64_t ring_reader_lag(const struct ring_reader *reader)
+{
+    struct ring_header header;
+    if (read_header(reader, &header, NULL) != GUARD_OK)
+        return 0;
+    if (!reader->placed || header.identity.incarnation != reader->identity.incarnation)
+        return header.committed;
+    return header.committed > reader->position ? header.committed - reader->position : 0;
+}

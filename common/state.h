@@ -8,6 +8,7 @@
  *   rollback/<service>.json    a rollback in force: {"generation":…,"until_ms":…,"reason":…,"by":…}
  *   reviews/<service>.json     what people accepted and refused of what is learned; by the command
  * line guardians/<service>.yaml   Guardian documents, written by people and the command line
+ *   outputs/<output>.json      how far an output of outputs.yaml is; by guardd
  *   keys/policy.pub, keys/policy.key   Ed25519; the secret is readable by guardd only
  *   piles/<service>.pile, guard.db, status.json, alerts.jsonl, audit.jsonl   written by guardd
  * (audit: and the command line)

@@ -3,8 +3,9 @@
  * quotes. */
 #include "alert_log.h"
 #include "command.h"
-#include "ecs.h"
 #include "triage.h"
+
+#include "common/ecs.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -60,11 +61,23 @@ static void print_text(const struct printing *printing, const struct document_no
     }
     if (!blocked && strcmp(text_of(alert, "verdict"), "block") == 0)
         printf(" (not blocked: mode)");
-    if (count > 1)
+    if (strcmp(text_of(alert, "state"), "end") == 0)
+        printf(" (over: %.0f times in all)", number_of(alert, "total"));
+    else if (count > 1)
         printf(" (%.0f times)", count);
     if (word != NULL)
         printf(" [%s]", word->state);
     putchar('\n');
+}
+
+static void print_ecs(const struct document_node *alert, const struct triage_word *word)
+{
+    static char line[ECS_LINE_MAX];
+    struct json_writer json;
+    json_writer_init(&json, line, sizeof(line));
+    ecs_write(&json, alert, word != NULL ? word->state : NULL);
+    if (!json.overflow)
+        printf("%.*s\n", (int)json.len, line);
 }
 
 static bool wanted(const struct printing *printing, const struct document_node *alert)
@@ -84,7 +97,7 @@ static void take(void *ctx, const struct document_node *alert, struct guard_span
     if (printing->form == FORM_TEXT)
         print_text(printing, alert);
     else if (printing->form == FORM_ECS)
-        ecs_print(alert, triage_of(&printing->triage, alert));
+        print_ecs(alert, triage_of(&printing->triage, alert));
     else
         printf("%.*s\n", (int)line.len, (const char *)line.ptr);
 }

@@ -64,6 +64,7 @@ extern const struct command command_alerts;
 extern const struct command command_explain;
 extern const struct command command_token;
 extern const struct command command_triage;
+extern const struct command command_outputs;
 extern const struct command command_completion;
 extern const struct command command_whatif;
 

@@ -3,6 +3,8 @@
  * its ring) sends never reaches the file as it is. */
 #include "alerts.h"
 
+#include "api/log_scan.h"
+
 #include "common/document.h"
 #include "common/file.h"
 #include "common/json_writer.h"
@@ -10,6 +12,7 @@
 
 #include <guard/crypto.h>
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,9 +31,28 @@ static const char *const top_numbers[] = {"time_ms", "generation", "status", "sc
 static const char *const finding_texts[] = {"part", "location", "name",
                                             "rule", "observed", "expected"};
 
+static bool take_sequence(void *ctx, struct guard_span line)
+{
+    *(uint64_t *)ctx = log_number(line, "\"seq\":");
+    return false;
+}
+
+/* Numbers go on where the last line's ended. */
+static uint64_t last_sequence(const char *state)
+{
+    struct log_scan scan = {.begun = true};
+    uint64_t sequence = 0;
+    log_newest(state, "alerts.jsonl", &scan.at);
+    while (log_scan_back(&scan, state, "alerts.jsonl", take_sequence, &sequence) == LOG_MORE)
+        continue;
+    return sequence;
+}
+
 enum guard_rc alerts_open(struct alerts *alerts, const char *state, struct guard_err *err)
 {
     memset(alerts, 0, sizeof(*alerts));
+    alerts->window_ms = ALERT_WINDOW_MS;
+    alerts->sequence = last_sequence(state);
     if (state_path(alerts->path, state, "", (struct guard_span){NULL, 0}, "alerts.jsonl") !=
         GUARD_OK)
         return guard_fail(err, GUARD_E_LIMIT, "%s: the path is too long", state);
@@ -129,14 +151,43 @@ static void write_ids(struct json_writer *json, const struct alert_fold *fold)
     json_close(json, ']');
 }
 
+/* What tells one line of a series from another. */
+static void write_series(struct json_writer *json, const struct alerts *alerts,
+                         const struct alert_fold *fold, const char *series)
+{
+    char name[40];
+    snprintf(name, sizeof(name), "%" PRIx64 "-%" PRIx64, fold->since_ms, fold->number);
+    json_integer(json, "seq", (int64_t)(alerts->sequence + 1));
+    json_text(json, "series", name);
+    json_text(json, "state", series);
+    json_integer(json, "since_ms", (int64_t)fold->since_ms);
+    json_integer(json, "total", (int64_t)fold->total);
+}
+
+static bool append(struct alerts *alerts, const struct json_writer *json)
+{
+    struct guard_err err;
+    file_rotate(alerts->path, ALERT_FILE_MAX, ALERT_FILES_OLDER);
+    if (file_append_line(alerts->path, (struct guard_span){(const uint8_t *)json->ptr, json->len},
+                         &err) != GUARD_OK) {
+        if (!alerts->failing)
+            log_event("alarm", "alerts-not-written", no_service, "%s; tried again", err.text);
+        alerts->failing = true;
+        return false;
+    }
+    if (alerts->failing)
+        log_event("info", "alerts-written-again", no_service, "%s", "");
+    alerts->failing = false;
+    alerts->sequence++;
+    alerts->written++;
+    return true;
+}
+
 /* Writes what the fold counted since its last line. False: there was no room, it still holds it. */
-static bool write_fold(struct alerts *alerts, struct alert_fold *fold)
+static bool write_fold(struct alerts *alerts, struct alert_fold *fold, const char *series)
 {
     char line[ALERT_BYTES_MAX + ALERT_TAIL_MAX];
     struct json_writer json;
-    struct guard_err err;
-    if (fold->count == 0)
-        return true;
     json_writer_init(&json, line, sizeof(line));
     memcpy(line, fold->line, fold->len);
     json.len = fold->len;
@@ -145,39 +196,40 @@ static bool write_fold(struct alerts *alerts, struct alert_fold *fold)
     json_integer(&json, "count", (int64_t)fold->count);
     json_integer(&json, "first_ms", (int64_t)fold->first_ms);
     json_integer(&json, "last_ms", (int64_t)fold->last_ms);
+    write_series(&json, alerts, fold, series);
     write_ids(&json, fold);
     json_close(&json, '}');
-    if (!json.overflow) {
-        file_rotate(alerts->path, ALERT_FILE_MAX, ALERT_FILES_OLDER);
-        if (file_append_line(alerts->path, (struct guard_span){(const uint8_t *)line, json.len},
-                             &err) != GUARD_OK) {
-            if (!alerts->failing)
-                log_event("alarm", "alerts-not-written", no_service, "%s; tried again", err.text);
-            alerts->failing = true;
-            return false;
-        }
-        if (alerts->failing)
-            log_event("info", "alerts-written-again", no_service, "%s", "");
-        alerts->failing = false;
-        alerts->written++;
-    } else {
+    if (json.overflow)
         alerts->failed++;
-    }
+    else if (!append(alerts, &json))
+        return false;
+    fold->told_ms = clock_unix_ms();
     fold->count = 0;
     fold->suppressed = 0;
     fold->id_count = 0;
     return true;
 }
 
-static void fold_end(struct alerts *alerts, struct alert_fold *fold)
+/* Of what came once there is nothing more to say. */
+static bool has_end(const struct alert_fold *fold)
 {
-    if (!write_fold(alerts, fold))
-        alerts->failed++;
+    return fold->total > 1 || fold->count > 0;
+}
+
+static void fold_free(struct alert_fold *fold)
+{
     free(fold->line);
     memset(fold, 0, sizeof(*fold));
 }
 
-/* The open fold of the kind; else a free one; else the oldest, ended. */
+static void fold_end(struct alerts *alerts, struct alert_fold *fold)
+{
+    if (has_end(fold) && !write_fold(alerts, fold, "end"))
+        alerts->failed++;
+    fold_free(fold);
+}
+
+/* The open fold of the kind; else a free one; else the one that was told of longest ago, ended. */
 static struct alert_fold *fold_of(struct alerts *alerts, uint64_t key)
 {
     struct alert_fold *best = &alerts->folds[0];
@@ -185,7 +237,7 @@ static struct alert_fold *fold_of(struct alerts *alerts, uint64_t key)
         struct alert_fold *fold = &alerts->folds[i];
         if (fold->key == key)
             return fold;
-        if (best->key != 0 && (fold->key == 0 || fold->first_ms < best->first_ms))
+        if (best->key != 0 && (fold->key == 0 || fold->told_ms < best->told_ms))
             best = fold;
     }
     fold_end(alerts, best);
@@ -223,6 +275,11 @@ static void fold_add(struct alerts *alerts, uint64_t key, const char *line, size
         return;
     }
     bool first = fold->key == 0;
+    if (first) {
+        fold->since_ms = now;
+        fold->number = alerts->series++;
+    }
+    fold->total += count;
     memcpy(copy, line, len);
     free(fold->line);
     fold->line = copy;
@@ -241,7 +298,7 @@ static void fold_add(struct alerts *alerts, uint64_t key, const char *line, size
             add_id(fold, id->text);
     }
     if (first)
-        (void)write_fold(alerts, fold);
+        (void)write_fold(alerts, fold, "first");
     else
         alerts->folded++;
 }
@@ -253,6 +310,36 @@ static void write_agent(struct json_writer *json, const char *agent, struct guar
     snprintf(path, sizeof(path), "%s%s%.*s", agent, below.len > 0 ? "/" : "",
              below.len < 128 ? (int)below.len : 128, (const char *)below.ptr);
     json_text(json, "agent", path);
+}
+
+const char *const alert_action_names[ALERT_ACTIONS] = {"pass", "alert", "block"};
+/* What took too long has a part of its own here: it is a response's finding. */
+const char *const alert_part_names[ALERT_PARTS] = {"time",   "request",  "response",
+                                                   "client", "outbound", "other"};
+
+static bool is_text(const struct document_node *mapping, const char *name, const char *text)
+{
+    struct guard_span span = text_member(mapping, name);
+    return span.len == strlen(text) && memcmp(span.ptr, text, span.len) == 0;
+}
+
+static void count_alert(struct alerts *alerts, const struct document_node *alert, uint64_t count)
+{
+    const struct document_node *list = member(alert, "findings");
+    const struct document_node *first =
+        list != NULL && list->kind == DOCUMENT_SEQUENCE ? list->first : NULL;
+    int action = ALERT_ACTIONS - 1;
+    int part = 0;
+    while (action > 0 && !is_text(alert, "action", alert_action_names[action]))
+        action--;
+    if (first == NULL || first->kind != DOCUMENT_MAPPING)
+        part = ALERT_PARTS - 1;
+    else if (!is_text(first, "rule", "latency"))
+        part = 1;
+    while (part > 0 && part < ALERT_PARTS - 1 && !is_text(first, "part", alert_part_names[part]))
+        part++;
+    alerts->counts[action][part] += count;
+    alerts->suppressed += count_of(alert, "suppressed");
 }
 
 /* agent: NULL of a gate beside us. */
@@ -276,6 +363,9 @@ static void take_document(struct alerts *alerts, const struct document_node *ale
         return;
     }
     uint64_t count = agent != NULL ? count_of(alert, "count") : 1;
+    if (agent != NULL && count == 0 && is_text(alert, "state", "end"))
+        return; /* it tells of nothing new; the series here ends by itself */
+    count_alert(alerts, alert, count > 0 ? count : 1);
     fold_add(alerts, fold_key(alert), line, json.len, alert, count > 0 ? count : 1);
 }
 
@@ -306,19 +396,30 @@ void alerts_take(struct alerts *alerts, struct guard_span text)
     guard_arena_reset(&arena);
 }
 
+/* False: there is no room, for the others neither. */
+static bool flush_fold(struct alerts *alerts, struct alert_fold *fold, uint64_t now_ms)
+{
+    bool over = now_ms < fold->told_ms || now_ms - fold->told_ms >= alerts->window_ms;
+    if (fold->count > 0 && (over || alerts->failing))
+        return write_fold(alerts, fold, fold->told_ms == 0 ? "first" : "more");
+    if (fold->count > 0 || !over)
+        return true;
+    if (has_end(fold) && !write_fold(alerts, fold, "end"))
+        return false;
+    fold_free(fold);
+    return true;
+}
+
 void alerts_flush(struct alerts *alerts, uint64_t now_ms)
 {
-    bool all = now_ms == UINT64_MAX;
-    bool behind = alerts->failing;
     for (size_t i = 0; i < ALERT_FOLDS_MAX; i++) {
         struct alert_fold *fold = &alerts->folds[i];
-        bool ended = all || now_ms - fold->first_ms >= ALERT_WINDOW_MS;
-        if (fold->key == 0 || (!ended && !behind))
+        if (fold->key == 0)
             continue;
-        if (!write_fold(alerts, fold) && !all)
-            return; /* nor is there room for the others */
-        if (ended)
+        if (now_ms == UINT64_MAX)
             fold_end(alerts, fold);
+        else if (!flush_fold(alerts, fold, now_ms))
+            return;
     }
 }
 

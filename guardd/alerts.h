@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Alerts of gates into alerts.jsonl: the first of a kind at once, its repetitions folded into one
- * line with a count. */
+/* Alerts of gates into alerts.jsonl: the first of a kind at once, its repetitions folded into a
+ * line with a count each window, and a last line when a window went by without one. Lines are
+ * numbered, so that whoever reads them knows what is missing. */
 #ifndef GUARDD_ALERTS_H
 #define GUARDD_ALERTS_H
 
@@ -16,12 +17,17 @@ enum {
     ALERT_FILE_MAX = 64 << 20, /* then alerts.jsonl becomes alerts.jsonl.1, up to .4 */
 };
 
+/* A series of alerts of one kind. */
 struct alert_fold {
-    uint64_t key; /* 0 = free */
-    uint64_t first_ms;
+    uint64_t key;      /* 0 = free */
+    uint64_t since_ms; /* when it began */
+    uint64_t told_ms;  /* its last line */
+    uint64_t total;    /* alerts since it began */
+    uint64_t number;   /* with since_ms its name */
+    uint64_t first_ms; /* since the last line, as the others */
     uint64_t last_ms;
-    uint64_t count;      /* since the last line */
-    uint64_t suppressed; /* by quotas of gates, likewise */
+    uint64_t count;
+    uint64_t suppressed; /* by quotas of gates */
     size_t len;
     char *line; /* the last alert of the kind, without its closing brace */
     /* Of those since the last line: a client may quote any of them. */
@@ -29,14 +35,23 @@ struct alert_fold {
     uint32_t id_count;
 };
 
+enum { ALERT_ACTIONS = 3, ALERT_PARTS = 6 };
+extern const char *const alert_action_names[ALERT_ACTIONS]; /* pass, alert, block */
+extern const char *const alert_part_names[ALERT_PARTS];     /* the last one: others and none */
+
 struct alerts {
     char path[STATE_PATH_MAX];
+    uint64_t sequence;  /* of the last line that was written; 0: none yet */
+    uint64_t window_ms; /* ALERT_WINDOW_MS unless people say otherwise */
+    uint64_t series;    /* that were begun */
     struct alert_fold folds[ALERT_FOLDS_MAX];
     uint64_t written;
     uint64_t folded;
     uint64_t hostile;
-    uint64_t failed; /* lines that couldn't be written and are lost */
-    bool failing;    /* the last one couldn't be written: what is folded waits */
+    uint64_t counts[ALERT_ACTIONS][ALERT_PARTS]; /* alerts that were taken */
+    uint64_t suppressed;                         /* that gates only counted */
+    uint64_t failed;                             /* lines that couldn't be written and are lost */
+    bool failing; /* the last one couldn't be written: what is folded waits */
 };
 
 GUARD_MUST_USE enum guard_rc alerts_open(struct alerts *alerts, const char *state,
@@ -48,7 +63,8 @@ void alerts_take(struct alerts *alerts, struct guard_span text);
 struct document_node;
 void alerts_relay(struct alerts *alerts, const char *agent, struct guard_span service,
                   const struct document_node *alert);
-/* Writes the counts of windows that ended; all of them when now_ms is UINT64_MAX. */
+/* Writes the counts of windows that ended, and ends series of which nothing came in one; all of
+ * them when now_ms is UINT64_MAX. */
 void alerts_flush(struct alerts *alerts, uint64_t now_ms);
 void alerts_close(struct alerts *alerts);
 

@@ -5,6 +5,7 @@
 #include "forget.h"
 #include "intake.h"
 #include "node.h"
+#include "outputs.h"
 #include "retention.h"
 #include "status.h"
 #include "tasks.h"
@@ -56,10 +57,12 @@ struct daemon {
     struct store *store;
     struct services services;
     struct alerts alerts;
+    struct outputs outputs;
     struct intake intake;
     struct tree_cfg tree;
     uint64_t scanned_ms, saved_ms, status_ms;
     bool save_failed;
+    struct api_saves saves;
     int lock;
     bool api_off;
     const char *api_group;
@@ -160,6 +163,7 @@ static enum guard_rc start(struct daemon *daemon, struct guard_err *err)
     GUARD_TRY(start_tree(daemon, err));
     GUARD_TRY(services_load(&daemon->services, err));
     GUARD_TRY(alerts_open(&daemon->alerts, daemon->state, err));
+    outputs_open(&daemon->outputs, daemon->state, &daemon->alerts);
     daemon->intake.state = daemon->state;
     daemon->intake.store = daemon->store;
     daemon->intake.services = &daemon->services;
@@ -193,7 +197,9 @@ static void open_api(struct daemon *daemon)
                                   .connections = connections_wanted(daemon),
                                   .intake = &daemon->intake,
                                   .alerts = &daemon->alerts,
+                                  .outputs = &daemon->outputs,
                                   .save_failed = &daemon->save_failed,
+                                  .saves = &daemon->saves,
                                   .started_ms = clock_unix_ms()};
     if (!daemon->api_off &&
         server_open(&daemon->server, &view, daemon->api_group, daemon->api_front, &err) != GUARD_OK)
@@ -222,12 +228,14 @@ static void save(struct daemon *daemon)
         if (!daemon->save_failed)
             log_event("alarm", "not-saved", no_service, "%s; tried again", err.text);
         daemon->save_failed = true;
+        daemon->saves.failed++;
         replicas_roles(&daemon->services);
         return;
     }
     if (daemon->save_failed)
         log_event("info", "saved-again", no_service, "%s", "");
     daemon->save_failed = false;
+    daemon->saves.done++;
     services_saved(&daemon->services);
     intake_saved(&daemon->intake);
     replicas_tick(&daemon->services);
@@ -287,6 +295,7 @@ static void tick(struct daemon *daemon)
     clients_tick(&daemon->services, clock_unix_ms());
     /* Not before the alerts that were just read. */
     alerts_flush(&daemon->alerts, clock_unix_ms());
+    outputs_tick(&daemon->outputs, clock_unix_ms());
     if (commit_due(daemon, now) || elapsed(&daemon->saved_ms, now, SAVE_MS))
         save(daemon);
     close_deltas(daemon, false);
@@ -325,6 +334,7 @@ static void stop(struct daemon *daemon)
     alerts_close(&daemon->alerts);
     save(daemon);
     drain(daemon);
+    outputs_close(&daemon->outputs);
     services_export(&daemon->services);
     status_write(daemon->state, &daemon->services, &daemon->intake);
 }

@@ -430,6 +430,7 @@ bool services_observe(struct services *services, uint64_t producer, uint64_t inc
         return false;
     if (service == NULL)
         return true;
+    traffic_observe(&service->traffic, &head);
     note(services, service, &head, now_ms);
     clients_observe(services, service, record, head.time_ms);
     if (service->damaged || !service->guardian.learn ||

@@ -12,6 +12,7 @@
 #include "replicas.h"
 #include "revisions.h"
 #include "store.h"
+#include "traffic.h"
 
 #include "guardd/tree/delta.h"
 #include "guardd/tree/inbox.h"
@@ -88,6 +89,7 @@ struct service {
     struct guard_err review_err; /* as guardian_err */
     uint64_t refused;            /* records that the pile refused */
     struct service_clients clients;
+    struct traffic traffic;
     uint64_t day; /* of the newest record, since 1970; 0 = none had a time */
     struct replica replica;
     uint64_t ahead_day; /* on which it was last said that a gate's clock is ahead */

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # Installs the Debian packages that are missing for the named groups of packages.txt; says what to install when it may not.
-# Debian's nginx and PostgreSQL would start a server when they are installed and at every boot. Guard needs the programs alone: a
+# Debian's nginx, PostgreSQL and the like would start a server when they are installed and at every boot. Guard needs the programs alone: a
 # policy forbids the first, and the service of one that wasn't there before is left disabled. One that was there isn't touched.
 set -eu
 
@@ -89,4 +89,7 @@ leave_off() { # PACKAGE SERVICE
 }
 leave_off nginx nginx
 leave_off postgresql-15 postgresql
+leave_off prometheus prometheus
+leave_off prometheus-alertmanager prometheus-alertmanager
+leave_off rsyslog rsyslog
 rm -f "$log"

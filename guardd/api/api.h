@@ -27,6 +27,14 @@ enum {
     API_WAIT_MS = 25000,
 };
 
+/* How often guardd saved what it learned, or couldn't. */
+struct api_saves {
+    uint64_t done;
+    uint64_t failed;
+};
+
+struct outputs;
+
 /* What of guardd the API shows and changes. */
 struct api_view {
     const char *state;
@@ -34,7 +42,9 @@ struct api_view {
     uint32_t connections; /* at most; 0: those of people */
     const struct intake *intake;
     const struct alerts *alerts;
+    const struct outputs *outputs;
     const bool *save_failed;
+    const struct api_saves *saves;
     uint64_t started_ms;
 };
 

@@ -57,8 +57,7 @@ bool log_filter_add(struct log_filter *filter, const char *name, const char *val
     return true;
 }
 
-/* The number behind the member's name, 0 when it isn't there. */
-static uint64_t number_behind(struct guard_span line, const char *name)
+uint64_t log_number(struct guard_span line, const char *name)
 {
     const uint8_t *at = memmem(line.ptr, line.len, name, strlen(name));
     uint64_t number = 0;
@@ -80,8 +79,8 @@ bool log_filter_matches(const struct log_filter *filter, struct guard_span line)
     }
     if (filter->since_ms == 0)
         return true;
-    uint64_t last = number_behind(line, "\"last_ms\":");
-    return (last != 0 ? last : number_behind(line, "\"time_ms\":")) >= filter->since_ms;
+    uint64_t last = log_number(line, "\"last_ms\":");
+    return (last != 0 ? last : log_number(line, "\"time_ms\":")) >= filter->since_ms;
 }
 
 /* A file that is open. */

@@ -39,6 +39,8 @@ struct log_filter {
 /* A member that is this text; name NULL: the text as a value anywhere. False: too long to be
  * anywhere. */
 bool log_filter_add(struct log_filter *filter, const char *name, const char *value);
+/* The number behind a text, as "\"seq\":" is; 0 when it isn't there. */
+uint64_t log_number(struct guard_span line, const char *name);
 bool log_filter_matches(const struct log_filter *filter, struct guard_span line);
 
 struct log_scan {

@@ -5,36 +5,12 @@
 
 #include "bypass.h"
 #include "common/file.h"
+#include "metrics_text.h"
 #include "problem.h"
 
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
-
-enum { METRICS_MAX = 4 << 20 };
-
-struct text {
-    char *ptr;
-    size_t len;
-};
-
-static void put(struct text *text, const char *format, ...) GUARD_PRINTF(2, 3);
-
-static void put(struct text *text, const char *format, ...)
-{
-    va_list args;
-    size_t room = METRICS_MAX - text->len;
-    va_start(args, format);
-    int len = vsnprintf(text->ptr + text->len, room, format, args);
-    va_end(args);
-    if (len > 0 && (size_t)len < room)
-        text->len += (size_t)len;
-}
-
-static void head(struct text *text, const char *name, const char *type, const char *help)
-{
-    put(text, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
-}
+#include <sys/stat.h>
 
 /* A number of a service as it is in memory. */
 struct service_metric {
@@ -106,6 +82,25 @@ static double blocked_clients(const struct api *api, const struct service *servi
     return service->clients.count;
 }
 
+static double pile_bytes(const struct api *api, const struct service *service)
+{
+    struct guard_pile_stats stats;
+    (void)api;
+    guard_pile_stats(service->pile, &stats);
+    return (double)stats.memory;
+}
+
+/* Of the file that gates read, whoever wrote it. */
+static double policy_time(const struct api *api, const struct service *service)
+{
+    char path[STATE_PATH_MAX];
+    struct stat info;
+    if (state_path(path, api->view.state, "policies", service->name, ".policy") != GUARD_OK ||
+        stat(path, &info) != 0)
+        return 0;
+    return (double)info.st_mtim.tv_sec;
+}
+
 static double broken(const struct api *api, const struct service *service)
 {
     (void)api;
@@ -123,6 +118,9 @@ static const struct service_metric service_metrics[] = {
     {"guard_service_generation", "gauge", "Generation of the published policy.", generation},
     {"guard_service_published_timestamp_seconds", "gauge",
      "When the policy was published by this process, 0 when it wasn't yet.", published},
+    {"guard_service_policy_timestamp_seconds", "gauge",
+     "When the policy that gates find was written, 0 when there is none.", policy_time},
+    {"guard_service_pile_bytes", "gauge", "Memory of the service's pile.", pile_bytes},
     {"guard_service_ready", "gauge", "1 when enough was learned.", ready},
     {"guard_service_progress_ratio", "gauge", "How much of what is needed was learned.", progress},
     {"guard_service_learning", "gauge", "1 while the service learns.", learning},
@@ -157,13 +155,6 @@ static void put_services(struct text *text, const struct api *api,
                 services->list[k]->name_text, guard_mode_name((enum guard_mode)mode),
                 services->list[k]->guardian.request_mode == (enum guard_mode)mode);
     }
-}
-
-static void put_number(struct text *text, const char *name, const char *type, const char *help,
-                       double value)
-{
-    head(text, name, type, help);
-    put(text, "%s %.17g\n", name, value);
 }
 
 static void put_intake(struct text *text, const struct api *api)
@@ -233,6 +224,9 @@ enum api_step api_metrics(struct api *api, struct api_request *request,
     put_own(&text, api, request);
     put_intake(&text, api);
     put_services(&text, api, request);
+    put_traffic(&text, api, request);
+    put_outputs(&text, api);
+    put_process(&text, api);
     char *fitting = realloc(text.ptr, text.len + 1);
     response->bytes = fitting != NULL ? fitting : text.ptr;
     response->len = text.len;

@@ -150,13 +150,15 @@ def test_metrics_follow_the_grammar_and_tell_of_no_client(guardd, api, gate):
     for line in answer.body.decode().splitlines():
         if line.startswith("# TYPE "):
             _, _, name, kind = line.split(" ")
-            assert name not in typed and kind in ("gauge", "counter")
+            assert name not in typed and kind in ("gauge", "counter", "histogram")
             typed[name] = kind
         elif not line.startswith("# HELP "):
-            match = re.fullmatch(r'(guard_[a-z_]+)((?:\{[a-z]+="[A-Za-z0-9._-]*"(?:,[a-z]+="[A-Za-z0-9._-]*")*\})?) ([-+.0-9e]+)', line)
-            assert match, line
-            assert match[1] in typed and (match[1], match[2]) not in seen, line
-            assert (typed[match[1]] == "counter") == match[1].endswith("_total"), line
+            label = r'[a-z]+="(?:[A-Za-z0-9._-]*|\+Inf)"'
+            match = re.fullmatch(rf'((?:guard|process)_[a-z_]+)((?:\{{{label}(?:,{label})*\}})?) ([-+.0-9e]+)', line)
+            assert match and (match[1], match[2]) not in seen, line
+            family = match[1] if match[1] in typed else re.sub("_(bucket|sum|count)$", "", match[1])
+            assert (family == match[1]) != (typed[family] == "histogram"), line
+            assert (typed[family] == "counter") == match[1].endswith("_total"), line
             seen.add((match[1], match[2]))
     assert ("guard_service_exchanges", '{service="shop"}') in seen
     exchanges = next(float(line.split()[1]) for line in answer.body.decode().splitlines()

@@ -112,6 +112,28 @@ static uint64_t drain(struct ring_reader *reader, uint64_t after)
     return 0;
 }
 
+static void lag_is_what_was_not_read(void **state)
+{
+    struct fixture *fixture = *state;
+    struct ring_writer *writer = open_writer(fixture);
+    struct ring_reader *reader = open_reader(fixture);
+    struct guard_span record;
+    uint64_t sequence;
+    assert_int_equal(ring_reader_lag(reader), 0);
+    put(writer, 1, 100);
+    uint64_t one = ring_reader_lag(reader);
+    assert_in_range(one, 100, 200);
+    put(writer, 2, 100);
+    assert_int_equal(ring_reader_lag(reader), 2 * one);
+    assert_int_equal(ring_reader_next(reader, &record, &sequence, &fixture->err), GUARD_OK);
+    assert_int_equal(ring_reader_lag(reader), one);
+    assert_int_equal(drain(reader, 1), 2);
+    assert_int_equal(ring_reader_lag(reader), 0);
+    ring_writer_close(writer);
+    assert_int_equal(ring_reader_lag(reader), 0);
+    ring_reader_close(reader);
+}
+
 static void all_is_read_once_and_in_order(void **state)
 {
     struct fixture *fixture = *state;
@@ -661,6 +683,7 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
+        TEST(lag_is_what_was_not_read),
         TEST(all_is_read_once_and_in_order),
         TEST(sizes_are_bounded),
         TEST(laps_are_counted),

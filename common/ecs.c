@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* See ecs.h. Fields of ECS 8; what it has no name for stands below `guard`. */
-#include "ecs.h"
+#include "common/ecs.h"
 
-#include "common/json_writer.h"
+#include "common/document_members.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
-
-enum { LINE_MAX_BYTES = 64 * 1024 };
 
 /* RFC 3339 in UTC, with milliseconds. */
 static void write_time(struct json_writer *json, const char *name, double time_ms)
@@ -89,46 +87,60 @@ static void write_exchange(struct json_writer *json, const struct document_node 
     json_close(json, '}');
 }
 
+/* Of lines that fold many alerts: which they belong to. */
+static void write_series(struct json_writer *json, const struct document_node *alert)
+{
+    static const char *const texts[] = {"series", "state"};
+    static const char *const numbers[] = {"seq", "total", "suppressed"};
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        if (text_of(alert, texts[i])[0] != '\0')
+            json_text(json, texts[i], text_of(alert, texts[i]));
+    }
+    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+        double number = number_of(alert, numbers[i]);
+        if (number >= 1 && number < 1e15)
+            json_integer(json, numbers[i], (int64_t)number);
+    }
+}
+
 static void write_own(struct json_writer *json, const struct document_node *alert,
-                      const struct triage_word *word)
+                      const char *triage)
 {
     double count = number_of(alert, "count");
     json_open(json, "guard", '{');
     json_text(json, "verdict", text_of(alert, "verdict"));
     json_integer(json, "generation", (int64_t)number_of(alert, "generation"));
-    json_integer(json, "count", count >= 1 && count < 1e15 ? (int64_t)count : 1);
+    json_integer(json, "count",
+                 count >= 0 && count < 1e15 && member_of(alert, "count") != NULL ? (int64_t)count
+                                                                                 : 1);
     if (text_of(alert, "caused_by")[0] != '\0')
         json_text(json, "caused_by", text_of(alert, "caused_by"));
-    if (word != NULL)
-        json_text(json, "triage", word->state);
+    if (triage != NULL)
+        json_text(json, "triage", triage);
+    write_series(json, alert);
     write_findings(json, member_of(alert, "findings"));
     json_close(json, '}');
 }
 
-void ecs_print(const struct document_node *alert, const struct triage_word *word)
+void ecs_write(struct json_writer *json, const struct document_node *alert, const char *triage)
 {
-    static char line[LINE_MAX_BYTES];
-    struct json_writer json;
     const struct document_node *list = member_of(alert, "findings");
     const struct document_node *first =
         list != NULL && list->kind == DOCUMENT_SEQUENCE ? list->first : NULL;
-    json_writer_init(&json, line, sizeof(line));
-    json_open(&json, NULL, '{');
-    write_time(&json, "@timestamp", number_of(alert, "time_ms"));
-    json_text(&json, "message", text_of(alert, "explanation"));
-    json_open(&json, "ecs", '{');
-    json_text(&json, "version", "8.11");
-    json_close(&json, '}');
-    write_event(&json, alert);
+    json_open(json, NULL, '{');
+    write_time(json, "@timestamp", number_of(alert, "time_ms"));
+    json_text(json, "message", text_of(alert, "explanation"));
+    json_open(json, "ecs", '{');
+    json_text(json, "version", "8.11");
+    json_close(json, '}');
+    write_event(json, alert);
     if (first != NULL) {
-        json_open(&json, "rule", '{');
-        json_text(&json, "category", text_of(first, "part"));
-        json_text(&json, "name", text_of(first, "rule"));
-        json_close(&json, '}');
+        json_open(json, "rule", '{');
+        json_text(json, "category", text_of(first, "part"));
+        json_text(json, "name", text_of(first, "rule"));
+        json_close(json, '}');
     }
-    write_exchange(&json, alert);
-    write_own(&json, alert, word);
-    json_close(&json, '}');
-    if (!json.overflow)
-        printf("%.*s\n", (int)json.len, line);
+    write_exchange(json, alert);
+    write_own(json, alert, triage);
+    json_close(json, '}');
 }

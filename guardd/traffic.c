@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Each number grows only: rates and quantiles are what asks for them makes of it. */
+#include "traffic.h"
+
+const double traffic_bounds[TRAFFIC_BOUNDS] = {0.001, 0.0025, 0.005, 0.01, 0.025, 0.05,
+                                               0.1,   0.25,   0.5,   1,    2.5,   10};
+
+void traffic_observe(struct traffic *traffic, const struct guard_record_head *head)
+{
+    uint32_t class = head->status >= 100 && head->status < 600 ? head->status / 100 : 0;
+    traffic->classes[class]++;
+    traffic->verdicts[head->decision == GUARD_BLOCK ? 2 : head->decision == GUARD_ALERT ? 1 : 0]++;
+    if (head->latency_us == UINT32_MAX)
+        return;
+    traffic->timed++;
+    traffic->time_us += head->latency_us;
+    for (uint32_t i = 0; i < TRAFFIC_BOUNDS; i++) {
+        if ((double)head->latency_us <= traffic_bounds[i] * 1e6) {
+            traffic->within[i]++;
+            return;
+        }
+    }
+}
