@@ -395,7 +395,7 @@ static bool parse_time(const char *text, uint64_t most_days, uint64_t *out)
     return false;
 }
 
-/* "1", "500k", "64m", "2g" in bytes. */
+/* "1", "500k", "64M", "2g" in bytes. */
 static bool parse_size(const char *text, uint64_t *out)
 {
     static const char units[] = "kmgt";
@@ -403,7 +403,7 @@ static bool parse_size(const char *text, uint64_t *out)
     uint64_t number = text[0] >= '0' && text[0] <= '9' ? strtoull(text, &end, 10) : 0;
     if (end == NULL || number > UINT32_MAX)
         return false;
-    const char *unit = end[0] != '\0' ? strchr(units, end[0]) : NULL;
+    const char *unit = end[0] != '\0' ? strchr(units, end[0] | 0x20) : NULL;
     *out = unit != NULL ? number << (10 * (unit - units + 1)) : number;
     return end[0] == '\0' || (unit != NULL && end[1] == '\0');
 }

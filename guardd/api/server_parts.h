@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the server is made of: connections, requests with their answers, streams, doors. Only
+ * server.c knows the HTTP library behind it. */
+#ifndef GUARDD_API_SERVER_PARTS_H
+#define GUARDD_API_SERVER_PARTS_H
+
+#include "server.h"
+
+#include "credentials.h"
+#include "log_stream.h"
+#include "looks.h"
+#include "router.h"
+
+struct MHD_Connection;
+struct MHD_Daemon;
+
+/* A connection, for as long as it is open. */
+struct peer {
+    struct peer *next;
+    struct peer *before;
+    int fd;
+    uint64_t since_ms; /* of its request, or of the last answer */
+    bool stream;
+    bool cut; /* took too long */
+};
+
+/* A request with its answer. */
+struct exchange {
+    struct exchange *next; /* of those that wait */
+    struct server *server;
+    const struct door *door;
+    struct peer *peer;
+    struct MHD_Connection *connection;
+    const struct api_route *route;
+    struct api_request request;
+    struct api_response response;
+    uint8_t *body;
+    size_t body_len;
+    size_t body_max;
+    bool too_large;
+    bool prepared;
+    bool admitted; /* it is known who asks */
+    bool refused;  /* they are nobody: the answer is there, the body isn't kept */
+    bool late;     /* waits for a check that costs something */
+};
+
+/* A reader of alerts. It lives as long as the library's response, which is longer than the
+ * exchange. */
+struct stream {
+    struct server *server;
+    struct MHD_Connection *connection;
+    int place;
+    bool suspended;
+    struct api_access access;
+    struct log_stream log;
+};
+
+/* A socket that is listened on. Each has connections of its own, so that who floods the front
+ * doesn't close the local door. */
+struct door {
+    struct server *server;
+    struct MHD_Daemon *daemon; /* NULL: there is none */
+    int epoll_fd;
+    bool front;
+};
+enum { LOCAL_DOOR, FRONT_DOOR, DOORS };
+
+struct server {
+    struct api api;
+    struct credentials credentials;
+    struct looks looks;
+    struct door doors[DOORS];
+    struct peer *peers;
+    struct exchange *waiting; /* oldest first */
+    struct exchange **last_waiting;
+    uint32_t waiting_count;
+    uint32_t late_count;
+    struct exchange *parked; /* until their wait is due */
+    struct stream *streams[SERVER_STREAMS];
+    uint64_t turn_ms; /* when the turn began */
+    uint64_t swept_ms;
+    bool closing;
+};
+
+#endif
