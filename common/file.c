@@ -230,6 +230,13 @@ enum guard_rc random_bytes(void *out, size_t len)
     return GUARD_OK;
 }
 
+uint64_t clock_monotonic_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
 uint64_t clock_unix_ms(void)
 {
     struct timespec now;

@@ -24,5 +24,7 @@ void file_rotate(const char *path, uint64_t max, unsigned older);
 /* From the kernel; GUARD_E_IO when it has none. */
 GUARD_MUST_USE enum guard_rc random_bytes(void *out, size_t len);
 uint64_t clock_unix_ms(void);
+/* For intervals: milliseconds of a clock that nobody sets. */
+uint64_t clock_monotonic_ms(void);
 
 #endif

@@ -54,13 +54,6 @@ struct http_client {
     uint64_t timer_ms; /* then, monotonic */
 };
 
-static uint64_t monotonic_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
 /* --- where --- */
 
 static bool starts_with(const char *text, const char *head)
@@ -118,7 +111,7 @@ static int on_timer(CURLM *multi, long ms, void *ctx)
     struct http_client *client = ctx;
     (void)multi;
     client->timer = ms >= 0;
-    client->timer_ms = monotonic_ms() + (ms > 0 ? (uint64_t)ms : 0);
+    client->timer_ms = clock_monotonic_ms() + (ms > 0 ? (uint64_t)ms : 0);
     return 0;
 }
 
@@ -379,7 +372,7 @@ void http_client_run(struct http_client *client)
                    (events[i].events & (EPOLLERR | EPOLLHUP) ? CURL_CSELECT_ERR : 0);
         curl_multi_socket_action(client->multi, events[i].data.fd, what, &ignored);
     }
-    if (client->timer && monotonic_ms() >= client->timer_ms) {
+    if (client->timer && clock_monotonic_ms() >= client->timer_ms) {
         client->timer = false;
         curl_multi_socket_action(client->multi, CURL_SOCKET_TIMEOUT, 0, &ignored);
     }
@@ -395,7 +388,7 @@ uint32_t http_client_wait_ms(const struct http_client *client, uint32_t max)
 {
     if (client == NULL || !client->timer)
         return max;
-    uint64_t now = monotonic_ms();
+    uint64_t now = clock_monotonic_ms();
     uint64_t left = client->timer_ms > now ? client->timer_ms - now : 0;
     return left < max ? (uint32_t)left : max;
 }

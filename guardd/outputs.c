@@ -45,14 +45,6 @@ uint64_t output_lag(const struct outputs *outputs, const struct output *output)
     return newest > output->cursor.sequence ? newest - output->cursor.sequence : 0;
 }
 
-/* For pauses: no clock that people set. */
-static uint64_t monotonic_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
 /* --- failures --- */
 
 static void works(struct output *output, uint64_t now_ms)
@@ -82,7 +74,7 @@ static void fails(struct output *output, const char *why, uint32_t retry_after_s
         output->wait_ms = OUTPUT_WAIT_MAX_MS;
     uint64_t pause = jittered(output->wait_ms);
     uint64_t asked = (uint64_t)(retry_after_s < 3600 ? retry_after_s : 3600) * 1000;
-    output->retry_ms = monotonic_ms() + (asked > pause ? asked : pause);
+    output->retry_ms = clock_monotonic_ms() + (asked > pause ? asked : pause);
     snprintf(output->failure, sizeof(output->failure), "%s", why);
     if (output->failing_ms != 0)
         return;
@@ -359,7 +351,7 @@ static void turn(struct outputs *outputs, struct output *output, uint64_t now_ms
     if (look && !output->under_way && output->body == NULL &&
         output_test_asked(outputs->state, output->cfg.name))
         (void)fill_test(outputs, output, now_ms);
-    bool waits = monotonic_ms() < output->retry_ms;
+    bool waits = clock_monotonic_ms() < output->retry_ms;
     if (!output->under_way && output->body == NULL && !waits && output_lag(outputs, output) > 0)
         (void)fill(outputs, output, now_ms);
     if (!output->under_way && output->body != NULL && (!waits || output->testing)) {

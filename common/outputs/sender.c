@@ -63,13 +63,6 @@ void output_sender_free(struct output_sender *sender)
     free(sender);
 }
 
-static uint64_t monotonic_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
 /* --- HTTP --- */
 
 /* What anybody else can read is no secret: the descriptor is asked, not the name. */
@@ -174,7 +167,7 @@ enum guard_rc output_sender_begin(struct output_sender *sender, struct guard_spa
     if (sender->client != NULL)
         return begin_http(sender, body, delivery, now_ms, err);
     if (sender->syslog != NULL) {
-        sender->begin_ms = monotonic_ms();
+        sender->begin_ms = clock_monotonic_ms();
         return syslog_sender_put(sender->syslog, body, err);
     }
     struct stat info;
@@ -193,7 +186,7 @@ enum sender_state output_sender_run(struct output_sender *sender, struct sender_
     if (sender->syslog == NULL)
         return SENDER_SENT;
     int done = syslog_sender_run(sender->syslog, &end->err);
-    if (done == 0 && monotonic_ms() - sender->begin_ms >= SENDER_TIMEOUT_MS) {
+    if (done == 0 && clock_monotonic_ms() - sender->begin_ms >= SENDER_TIMEOUT_MS) {
         syslog_sender_reset(sender->syslog);
         (void)guard_fail(&end->err, GUARD_E_IO, "%s: takes nothing", sender->cfg->target);
         return SENDER_FAILED;

@@ -12,7 +12,6 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 static const struct guard_span no_service = {NULL, 0};
@@ -164,20 +163,13 @@ struct checking {
     unsigned *retry_s;
 };
 
-static uint64_t monotonic_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
 static bool matches_at_a_cost(const struct checking *checking, const struct access_entry *entry,
                               const char *token)
 {
     struct credentials *credentials = checking->credentials;
-    uint64_t begin = monotonic_ms();
+    uint64_t begin = clock_monotonic_ms();
     bool good = secret_matches(entry->hash, token);
-    uint64_t cost = monotonic_ms() - begin;
+    uint64_t cost = clock_monotonic_ms() - begin;
     credentials->free_ms = checking->mono_ms + cost * (1 + CREDENTIALS_REST);
     credentials->checks++;
     return good;

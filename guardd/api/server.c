@@ -25,14 +25,6 @@
 #include <time.h>
 #include <unistd.h>
 
-/* For intervals: no clock that people set. */
-static uint64_t monotonic_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
 /* --- connections --- */
 
 static void on_connection(void *ctx, struct MHD_Connection *connection, void **socket_context,
@@ -47,7 +39,7 @@ static void on_connection(void *ctx, struct MHD_Connection *connection, void **s
         if (peer == NULL)
             return; /* its requests are refused */
         *peer = (struct peer){
-            .next = server->peers, .fd = info->connect_fd, .since_ms = monotonic_ms()};
+            .next = server->peers, .fd = info->connect_fd, .since_ms = clock_monotonic_ms()};
         if (server->peers != NULL)
             server->peers->before = peer;
         server->peers = peer;
@@ -106,7 +98,7 @@ static void on_completed(void *ctx, struct MHD_Connection *connection, void **co
     if (exchange == NULL)
         return;
     if (exchange->peer != NULL) {
-        exchange->peer->since_ms = monotonic_ms();
+        exchange->peer->since_ms = clock_monotonic_ms();
         exchange->peer->stream = false;
     }
     if (!exchange->response.constant)
@@ -159,7 +151,7 @@ static void resume_parked(struct server *server)
         *at = exchange->next;
         server->api.counts.waiters--;
         exchange->peer->stream = false;
-        exchange->peer->since_ms = monotonic_ms();
+        exchange->peer->since_ms = clock_monotonic_ms();
         MHD_resume_connection(exchange->connection);
     }
 }
@@ -241,8 +233,8 @@ static enum credentials_answer admit(struct exchange *exchange, bool cheap)
     unsigned retry_s = 0;
     credentials_watch(&server->credentials);
     enum credentials_answer answer =
-        credentials_check(&server->credentials, &given, cheap, clock_unix_ms(), monotonic_ms(),
-                          &exchange->request.access, &retry_s);
+        credentials_check(&server->credentials, &given, cheap, clock_unix_ms(),
+                          clock_monotonic_ms(), &exchange->request.access, &retry_s);
     exchange->admitted = answer == CREDENTIALS_GOOD;
     server->api.counts.checks = server->credentials.checks;
     if (answer != CREDENTIALS_GOOD && answer != CREDENTIALS_LATER)
@@ -285,7 +277,7 @@ static ssize_t read_stream(void *ctx, uint64_t position, char *out, size_t max)
     (void)position;
     int64_t n = stream->server->closing || !may_read(stream)
                     ? -1
-                    : log_stream_read(&stream->log, out, max, monotonic_ms());
+                    : log_stream_read(&stream->log, out, max, clock_monotonic_ms());
     if (n < 0)
         return MHD_CONTENT_READER_END_OF_STREAM;
     if (n == 0) {
@@ -319,7 +311,7 @@ static struct stream *new_stream(struct exchange *exchange)
     stream->place = place;
     stream->suspended = false;
     stream->access = exchange->request.access;
-    log_stream_begin(&stream->log, server->api.view.state, "alerts.jsonl", monotonic_ms());
+    log_stream_begin(&stream->log, server->api.view.state, "alerts.jsonl", clock_monotonic_ms());
     stream->log.filter = exchange->request.scan.filter;
     stream->log.at = exchange->request.scan.at;
     stream->log.access = &stream->access;
@@ -473,7 +465,7 @@ static enum MHD_Result work(struct exchange *exchange)
         find_route(exchange);
     if (exchange->route == NULL || !permitted(exchange))
         return answer(exchange);
-    if (monotonic_ms() - server->turn_ms >= SERVER_TURN_MS) {
+    if (clock_monotonic_ms() - server->turn_ms >= SERVER_TURN_MS) {
         wait_for_turn(exchange);
         return MHD_YES;
     }
@@ -614,7 +606,7 @@ static enum MHD_Result on_request(void *ctx, struct MHD_Connection *connection, 
 static void resume_waiting(struct server *server)
 {
     struct exchange *exchange = server->waiting;
-    bool free = monotonic_ms() >= server->credentials.free_ms;
+    bool free = clock_monotonic_ms() >= server->credentials.free_ms;
     server->waiting = NULL;
     server->last_waiting = &server->waiting;
     server->waiting_count = server->late_count = 0;
@@ -644,7 +636,7 @@ static void resume_streams(struct server *server, uint64_t now_ms)
 
 static void turn(struct server *server)
 {
-    server->turn_ms = monotonic_ms();
+    server->turn_ms = clock_monotonic_ms();
     sweep(server, server->turn_ms);
     resume_waiting(server);
     for (int i = 0; i < DOORS; i++) {
@@ -656,7 +648,7 @@ static void turn(struct server *server)
 /* Milliseconds until there is something to do that no descriptor tells of, at most max. */
 static int pause_ms(struct server *server, uint64_t max)
 {
-    uint64_t now = monotonic_ms();
+    uint64_t now = clock_monotonic_ms();
     if (server->waiting_count > server->late_count)
         return 0;
     if (server->late_count > 0) {
@@ -692,12 +684,12 @@ void server_run(struct server *server, uint32_t ms, int wake_fd)
         (void)poll(&wake, 1, (int)ms);
         return;
     }
-    uint64_t begin_ms = monotonic_ms();
+    uint64_t begin_ms = clock_monotonic_ms();
     resume_streams(server, begin_ms);
     resume_parked(server);
     turn(server);
     for (;;) {
-        uint64_t spent = monotonic_ms() - begin_ms;
+        uint64_t spent = clock_monotonic_ms() - begin_ms;
         if (spent >= ms || server->api.changed)
             return;
         bool woken = false;
@@ -794,7 +786,7 @@ void server_close(struct server *server)
             listener_remove(server->api.view.state, socket_of(&server->doors[i]));
     }
     server->closing = true;
-    resume_streams(server, monotonic_ms());
+    resume_streams(server, clock_monotonic_ms());
     resume_parked(server);
     turn(server);
     resume_waiting(server);

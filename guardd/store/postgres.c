@@ -6,6 +6,8 @@
 
 #include "backend.h"
 
+#include "common/file.h"
+
 #include <endian.h>
 #include <libpq-fe.h>
 #include <poll.h>
@@ -82,13 +84,6 @@ static struct postgres_store *own(struct store *store)
     return (struct postgres_store *)store;
 }
 
-static uint64_t now_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
 static void remember_why(struct postgres_store *store, const char *text)
 {
     snprintf(store->why, sizeof(store->why), "%.*s", (int)strcspn(text, "\n"), text);
@@ -100,7 +95,7 @@ static void disconnect(struct postgres_store *store)
     store->connection = NULL;
     store->ready = false;
     store->base.session = 0;
-    store->again_ms = now_ms() + store->pause_ms;
+    store->again_ms = clock_monotonic_ms() + store->pause_ms;
     store->pause_ms = store->pause_ms * 2 < PAUSE_MAX_MS ? store->pause_ms * 2 : PAUSE_MAX_MS;
 }
 
@@ -113,7 +108,7 @@ static enum guard_rc away(const struct postgres_store *store, struct guard_err *
 
 static bool wait_for_socket(const PGconn *connection, short events, uint64_t until_ms)
 {
-    uint64_t now = now_ms();
+    uint64_t now = clock_monotonic_ms();
     struct pollfd wanted = {.fd = PQsocket(connection), .events = events};
     return now < until_ms && poll(&wanted, 1, (int)(until_ms - now)) > 0;
 }
@@ -137,7 +132,7 @@ static bool wait_for_result(PGconn *connection, uint64_t until_ms)
  * nobody knows what became of it. */
 static PGresult *collect(struct postgres_store *store)
 {
-    uint64_t until = now_ms() + ANSWER_MS;
+    uint64_t until = clock_monotonic_ms() + ANSWER_MS;
     PGresult *last = NULL;
     for (;;) {
         if (!wait_for_result(store->connection, until)) {
@@ -217,7 +212,7 @@ static void start_connecting(struct postgres_store *store)
 {
     const char *const names[] = {"dbname", "options", "application_name", "client_encoding", NULL};
     const char *const values[] = {store->where, session_options, "guardd", "UTF8", NULL};
-    store->since_ms = now_ms();
+    store->since_ms = clock_monotonic_ms();
     store->connection = PQconnectStartParams(names, values, 1);
     if (store->connection == NULL) {
         remember_why(store, "no memory");
@@ -234,8 +229,8 @@ static void start_connecting(struct postgres_store *store)
 /* True when there is a connection, not prepared yet. */
 static bool go_on_connecting(struct postgres_store *store)
 {
-    uint64_t until = now_ms() + SLICE_MS;
-    while (now_ms() - store->since_ms < CONNECT_MS) {
+    uint64_t until = clock_monotonic_ms() + SLICE_MS;
+    while (clock_monotonic_ms() - store->since_ms < CONNECT_MS) {
         short events = store->polling == PGRES_POLLING_READING ? POLLIN : POLLOUT;
         if (!wait_for_socket(store->connection, events, until)) {
             if (store->why[0] == '\0')
@@ -335,7 +330,7 @@ static enum guard_rc connect_somewhat(struct postgres_store *store, struct guard
         remember_why(store, PQerrorMessage(store->connection));
         disconnect(store);
     }
-    if (store->connection == NULL && now_ms() >= store->again_ms)
+    if (store->connection == NULL && clock_monotonic_ms() >= store->again_ms)
         start_connecting(store);
     if (store->connection == NULL || !go_on_connecting(store))
         return away(store, err);
@@ -548,9 +543,9 @@ enum guard_rc postgres_open(struct store **out, const char *where, const char *n
     store->base.backend = &backend;
     store->pause_ms = PAUSE_MIN_MS;
     snprintf(store->base.node, sizeof(store->base.node), "%s", node);
-    uint64_t until = now_ms() + OPEN_MS;
+    uint64_t until = clock_monotonic_ms() + OPEN_MS;
     enum guard_rc rc;
-    while ((rc = connect_somewhat(store, err)) == GUARD_E_IO && now_ms() < until)
+    while ((rc = connect_somewhat(store, err)) == GUARD_E_IO && clock_monotonic_ms() < until)
         (void)poll(NULL, 0, SLICE_MS);
     if (rc != GUARD_OK) {
         close_store(&store->base);
