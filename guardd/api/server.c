@@ -7,12 +7,8 @@
 #include "common/clean.h"
 #include "common/file.h"
 #include "common/log.h"
-#include "credentials.h"
 #include "listener.h"
-#include "log_stream.h"
-#include "looks.h"
 #include "problem.h"
-#include "router.h"
 #include "server_parts.h"
 
 #include <errno.h>
