@@ -3,7 +3,7 @@
  * its ring) sends never reaches the file as it is. */
 #include "alerts.h"
 
-#include "api/log_scan.h"
+#include "log_scan.h"
 
 #include "common/document.h"
 #include "common/file.h"

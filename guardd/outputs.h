@@ -6,7 +6,7 @@
 #define GUARDD_OUTPUTS_H
 
 #include "alerts.h"
-#include "api/log_scan.h"
+#include "log_scan.h"
 
 #include "common/outputs/document.h"
 #include "common/outputs/sender.h"

@@ -12,7 +12,7 @@
 #include "common/json_writer.h"
 
 #include "access.h"
-#include "log_scan.h"
+#include "guardd/log_scan.h"
 
 enum {
     API_BODY_MAX = 256 * 1024,

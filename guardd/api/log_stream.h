@@ -5,7 +5,7 @@
 #define GUARDD_API_LOG_STREAM_H
 
 #include "access.h"
-#include "log_scan.h"
+#include "guardd/log_scan.h"
 
 enum {
     STREAM_EVENTS_MAX = 256 * 1024, /* bytes that wait for the reader */

@@ -5,7 +5,7 @@
 #ifndef GUARDD_TREE_SUMMARY_H
 #define GUARDD_TREE_SUMMARY_H
 
-#include "guardd/api/log_scan.h"
+#include "guardd/log_scan.h"
 
 #include "common/document.h"
 

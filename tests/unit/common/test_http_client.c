@@ -38,7 +38,7 @@ static int set_up(void **state)
     if (mkdtemp(folder) == NULL)
         return -1;
     snprintf(path, sizeof(path), "%s/s", folder);
-    snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
+    strncpy(address.sun_path, path, sizeof(address.sun_path) - 1);
     listener = socket(AF_UNIX, SOCK_STREAM, 0);
     return bind(listener, (const struct sockaddr *)&address, sizeof(address)) == 0 &&
                    listen(listener, 16) == 0

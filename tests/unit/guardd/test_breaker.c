@@ -198,7 +198,6 @@ static void test_clients_that_are_gone_make_room(void **state)
 
 static void reports_of_nodes_below_count_once_and_for_their_generation(void **state)
 {
-    static struct breaker breaker;
     struct breaker_count in_force;
     struct breaker_count before;
     (void)state;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Pages of a log that is written and renamed meanwhile: each line once, in order, whatever the
  * lines are. */
-#include "guardd/api/log_scan.h"
+#include "guardd/log_scan.h"
 
 #include "common/file.h"
 #include "common/state.h"

@@ -3,8 +3,8 @@
  * from the newest line back, page by page, or onwards from a place, in steps of a bounded size, so
  * that long logs keep nobody waiting. A place is told by the file's inode, a mark of its first
  * line (inodes are used again) and the offset in it, which a rotation doesn't change. */
-#ifndef GUARDD_API_LOG_SCAN_H
-#define GUARDD_API_LOG_SCAN_H
+#ifndef GUARDD_LOG_SCAN_H
+#define GUARDD_LOG_SCAN_H
 
 #include "common/json_writer.h"
 
