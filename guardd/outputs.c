@@ -207,6 +207,10 @@ static bool take(void *ctx, struct guard_span line)
     uint64_t before = output->after.sequence;
     if (filling->looked == OUTPUT_LOOK_MAX || output->count >= output->limit || !has_room(output))
         return false;
+    if (sequence > 0 && sequence <= before) { /* the log was written anew, without old lines */
+        filling->looked++;
+        return true;
+    }
     if (before > 0 && sequence > before + 1)
         tell_gap(filling, sequence - before - 1);
     filling->looked++;
@@ -377,8 +381,11 @@ static void output_free(struct output *output)
 static void begin_cursor(struct outputs *outputs, struct output *output)
 {
     bool broken;
-    if (output_cursor_load(&output->cursor, outputs->state, output->cfg.name, &broken))
+    if (output_cursor_load(&output->cursor, outputs->state, output->cfg.name, &broken)) {
+        if (output->cursor.sequence > outputs->alerts->sequence)
+            output->cursor.sequence = 0; /* all lines were dropped, and numbers began anew */
         return;
+    }
     if (broken)
         log_event("alarm", "output-cursor-lost", no_service,
                   "output %s begins with what comes from now on", output->cfg.name);

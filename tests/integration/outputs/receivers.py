@@ -7,7 +7,9 @@ import hmac
 import http.server
 import json
 import threading
+import time
 
+NOW = int(time.time()) * 1000  # what is old is dropped by guardd
 SECRET = b"not-a-secret-but-long-enough"
 
 
@@ -74,13 +76,13 @@ def signed(post, secret=SECRET):
 
 def line(seq, **members):
     """A line of alerts.jsonl."""
-    alert = {"time_ms": 1764268800000 + seq, "generation": 3, "status": 403, "score": 9.5, "id": f"{seq:032x}", "service": "shop",
+    alert = {"time_ms": NOW + seq, "generation": 3, "status": 403, "score": 9.5, "id": f"{seq:032x}", "service": "shop",
              "verdict": "block", "action": "block", "method": "GET", "template": "/users", "client": "192.0.2.7",
              "explanation": 'BLOCK GET /users param username: character "=" never seen',
              "findings": [{"part": "request", "location": "query", "name": "username", "rule": "character", "observed": '"="',
                            "expected": "lower", "p": 1e-06}],
-             "suppressed": 0, "count": 1, "first_ms": 1764268800000 + seq, "last_ms": 1764268800000 + seq, "seq": seq,
-             "series": f"{seq:x}-0", "state": "first", "since_ms": 1764268800000 + seq, "total": 1}
+             "suppressed": 0, "count": 1, "first_ms": NOW + seq, "last_ms": NOW + seq, "seq": seq,
+             "series": f"{seq:x}-0", "state": "first", "since_ms": NOW + seq, "total": 1}
     alert.update(members)
     return json.dumps(alert, separators=(",", ":")) + "\n"
 

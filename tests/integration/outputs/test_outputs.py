@@ -10,13 +10,14 @@ import socket
 import stat
 import subprocess
 import sys
+import time
 
 import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "guardd"))
 from harness import BIN, end_process, free_port, wait_for  # noqa: E402
-from receivers import Webhook, from_the_begin, line, secret_file, signed, write_log, write_outputs  # noqa: E402
+from receivers import NOW, Webhook, from_the_begin, line, secret_file, signed, write_log, write_outputs  # noqa: E402
 from test_guardd import GATE, Guardd, drive  # noqa: E402
 
 GUARDIAN = """apiVersion: guard/v1alpha1
@@ -388,7 +389,7 @@ def test_alertmanager_shows_one_alert_for_a_series_and_its_end(guardd, state, tm
         wait_for(lambda: shown() == [] or process.poll() is not None, "Alertmanager")
         assert process.poll() is None, (tmp_path / "am.log").read_text()
         write_log(state, [line(1, series="a-1", count=1), line(2, series="b-1"),
-                          line(3, series="a-1", count=41, total=42, state="more", since_ms=1764268800001)])
+                          line(3, series="a-1", count=41, total=42, state="more", since_ms=NOW + 1)])
         from_the_begin(state, "pager")
         write_outputs(state, [{"name": "pager", "type": "alertmanager", "url": f"http://127.0.0.1:{port}"}])
         guardd.start()
@@ -396,10 +397,10 @@ def test_alertmanager_shows_one_alert_for_a_series_and_its_end(guardd, state, tm
         alert = next(alert for alert in shown() if alert["labels"]["series"] == "a-1")
         assert alert["labels"]["alertname"] == "GuardBlocked" and alert["labels"]["service"] == "shop"
         assert alert["annotations"]["total"] == "42" and "never seen" in alert["annotations"]["summary"]
-        assert alert["startsAt"] == "2025-11-27T18:40:00.001Z" and alert["status"]["state"] == "active"
+        assert alert["startsAt"] == time.strftime("%Y-%m-%dT%H:%M:%S.001Z", time.gmtime(NOW // 1000)) and alert["status"]["state"] == "active"
         guardd.stop()
         with open(state / "alerts.jsonl", "a") as log:
-            log.write(line(4, series="a-1", count=0, total=42, state="end", since_ms=1764268800001))
+            log.write(line(4, series="a-1", count=0, total=42, state="end", since_ms=NOW + 1))
         guardd.start()
         wait_for(lambda: [alert["labels"]["series"] for alert in shown()] == ["b-1"], "the end of the series")
     finally:
