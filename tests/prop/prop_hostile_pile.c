@@ -90,7 +90,7 @@ static struct guard_pile *copy(const struct guard_pile *pile, struct guard_err *
 
 static enum guard_rc admit(struct guard_pile *pile, uint64_t producer, struct guard_err *err)
 {
-    const struct guard_share share = {&producer, 1, NOW};
+    const struct guard_share share = {.producers = &producer, .producer_count = 1, .now_ms = NOW};
     return guard_pile_admit(pile, &share, err);
 }
 
@@ -536,7 +536,7 @@ static void test_shares_merge_in_any_order(void **state)
     for (uint64_t i = 0; i < GATES; i++) {
         struct guard_source source = {VICTIM + i, 1, 1};
         uint64_t producer = source.producer;
-        const struct guard_share share = {&producer, 1, 0};
+        const struct guard_share share = {.producers = &producer, .producer_count = 1};
         order[i] = i;
         assert_int_equal(guard_pile_new(&shares[i], &cfg, NULL), GUARD_OK);
         assert_int_equal(traffic_learn(shares[i], &random, &shape, source, 300), GUARD_OK);
