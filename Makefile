@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # A thin front: what to build is said by meson.build, how each step goes by tools/.
-.PHONY: all build run test mutants legs check format bench soak fuzz install setup clean
+.PHONY: all build run test mutants faults legs check format bench soak fuzz install setup clean
 
 # Another build folder, when the clone can't be written.
 GUARD_BUILD ?= build
@@ -28,6 +28,11 @@ legs: build
 mutants: build
 	@tools/setup.sh test
 	@tools/mutants.py
+
+# Kills, stops, full disks, databases that go away, hostile peers: the tests of docs/internals/faults.md, and its table with what they said.
+faults: build
+	@tools/setup.sh test
+	@tools/faults.py
 
 check:
 	@tools/setup.sh build test

@@ -14,6 +14,7 @@ for checker in tools/check-*.py tools/check-*.sh; do
     [ "$checker" = tools/check-symbols.py ] || run "$checker"
 done
 run tools/test_summary.py --self-test
+run tools/faults.py --check
 [ ! -f build/lib/libguard.a ] || run tools/check-symbols.py build/lib/libguard.a
 mapfile -t scripts < <(find tools .ci hosts bench tests demo -type f \( -name '*.sh' -o -path .ci/run \) 2>/dev/null | sort)
 if shellcheck "${scripts[@]}"; then
