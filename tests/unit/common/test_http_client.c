@@ -17,8 +17,8 @@
 
 #include <cmocka.h>
 
-static char folder[64];
-static char path[128];
+static char folder[32];
+static char path[48];
 static int listener;
 
 struct seen {
