@@ -126,7 +126,7 @@ def test_no_name_that_clients_chose_steers_the_terminal(tmp_path):
 
 def closed_values(policy):
     """How many values the closed sets of a policy hold (docs/internals/policy.md): the count of its section LITERALS."""
-    return struct.unpack_from("<I", policy.read_bytes(), 344 + 7 * 8 + 4)[0]
+    return struct.unpack_from("<I", policy.read_bytes(), 352 + 7 * 8 + 4)[0]
 
 
 def test_closed_sets_are_known_wherever_a_pile_is_opened(learned, tmp_path):
