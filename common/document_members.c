@@ -30,6 +30,17 @@ double number_of(const struct document_node *mapping, const char *name)
     return strtod(text_of(mapping, name), NULL);
 }
 
+int64_t whole_of(const struct document_node *mapping, const char *name)
+{
+    double number = number_of(mapping, name);
+    if (number != number)
+        return 0;
+    /* 2^63 is a double, the greatest int64_t isn't. */
+    if (number >= 9223372036854775808.0)
+        return INT64_MAX;
+    return number < -9223372036854775808.0 ? INT64_MIN : (int64_t)number;
+}
+
 enum guard_rc document_load(struct document *out, const char *path, struct guard_arena *arena,
                             struct guard_err *err)
 {

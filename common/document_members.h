@@ -10,6 +10,8 @@ const struct document_node *member_of(const struct document_node *mapping, const
 /* Its text, "" when absent or no scalar. */
 const char *text_of(const struct document_node *mapping, const char *name);
 double number_of(const struct document_node *mapping, const char *name);
+/* Its whole part; what is no number is 0, what no int64_t can be the nearest. */
+int64_t whole_of(const struct document_node *mapping, const char *name);
 /* Reads and parses a file of at most DOCUMENT_BYTES_MAX into the arena. GUARD_E_IO with errno set
  * (ENOENT: it isn't there), and as document_parse. */
 GUARD_MUST_USE enum guard_rc document_load(struct document *out, const char *path,

@@ -3,23 +3,16 @@
 #include "common/ecs.h"
 
 #include "common/document_members.h"
+#include "common/file.h"
 
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
-/* RFC 3339 in UTC, with milliseconds. */
 static void write_time(struct json_writer *json, const char *name, double time_ms)
 {
-    char text[48];
-    char whole[32];
-    time_t seconds = (time_t)(time_ms / 1000);
-    struct tm parts;
-    if (!(time_ms >= 0 && time_ms < 1e15) || gmtime_r(&seconds, &parts) == NULL)
-        return;
-    strftime(whole, sizeof(whole), "%Y-%m-%dT%H:%M:%S", &parts);
-    snprintf(text, sizeof(text), "%s.%03dZ", whole, (int)((int64_t)time_ms % 1000));
-    json_text(json, name, text);
+    char text[CLOCK_TEXT_MAX];
+    if (clock_text(text, time_ms))
+        json_text(json, name, text);
 }
 
 static void write_findings(struct json_writer *json, const struct document_node *list)
@@ -78,7 +71,7 @@ static void write_exchange(struct json_writer *json, const struct document_node 
     json_close(json, '}');
     if (number_of(alert, "status") > 0) {
         json_open(json, "response", '{');
-        json_integer(json, "status_code", (int64_t)number_of(alert, "status"));
+        json_integer(json, "status_code", whole_of(alert, "status"));
         json_close(json, '}');
     }
     json_close(json, '}');
@@ -109,7 +102,7 @@ static void write_own(struct json_writer *json, const struct document_node *aler
     double count = number_of(alert, "count");
     json_open(json, "guard", '{');
     json_text(json, "verdict", text_of(alert, "verdict"));
-    json_integer(json, "generation", (int64_t)number_of(alert, "generation"));
+    json_integer(json, "generation", whole_of(alert, "generation"));
     json_integer(json, "count",
                  count >= 0 && count < 1e15 && member_of(alert, "count") != NULL ? (int64_t)count
                                                                                  : 1);

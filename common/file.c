@@ -230,6 +230,21 @@ enum guard_rc random_bytes(void *out, size_t len)
     return GUARD_OK;
 }
 
+bool clock_text(char out[CLOCK_TEXT_MAX], double unix_ms)
+{
+    char whole[32];
+    struct tm parts;
+    out[0] = '\0';
+    if (!(unix_ms >= 0 && unix_ms < 1e15))
+        return false;
+    time_t seconds = (time_t)(unix_ms / 1000);
+    if (gmtime_r(&seconds, &parts) == NULL)
+        return false;
+    (void)strftime(whole, sizeof(whole), "%Y-%m-%dT%H:%M:%S", &parts);
+    (void)snprintf(out, CLOCK_TEXT_MAX, "%s.%03dZ", whole, (int)((int64_t)unix_ms % 1000));
+    return true;
+}
+
 uint64_t clock_monotonic_ms(void)
 {
     struct timespec now;

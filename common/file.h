@@ -24,6 +24,10 @@ void file_rotate(const char *path, uint64_t max, unsigned older);
 /* From the kernel; GUARD_E_IO when it has none. */
 GUARD_MUST_USE enum guard_rc random_bytes(void *out, size_t len);
 uint64_t clock_unix_ms(void);
+/* "2026-01-31T09:15:00.250Z" (RFC 3339). False for what no clock says: before 1970, after the year
+ * 30000, no number. */
+enum { CLOCK_TEXT_MAX = 48 };
+bool clock_text(char out[CLOCK_TEXT_MAX], double unix_ms);
 /* For intervals: milliseconds of a clock that nobody sets. */
 uint64_t clock_monotonic_ms(void);
 

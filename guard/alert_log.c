@@ -80,10 +80,11 @@ bool alert_names(const struct document_node *alert, const char *id)
 
 const char *alert_time(char out[32], double time_ms)
 {
-    time_t seconds = (time_t)(time_ms / 1000);
+    bool good = time_ms >= 0 && time_ms < 1e15;
+    time_t seconds = good ? (time_t)(time_ms / 1000) : 0;
     struct tm parts;
     out[0] = '\0';
-    if (time_ms >= 0 && time_ms < 1e15 && localtime_r(&seconds, &parts) != NULL)
+    if (good && localtime_r(&seconds, &parts) != NULL)
         strftime(out, 32, "%Y-%m-%d %H:%M:%S", &parts);
     return out;
 }

@@ -4,12 +4,12 @@
 
 #include "common/document_members.h"
 #include "common/ecs.h"
+#include "common/file.h"
 #include "common/outputs/syslog.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 bool output_wants(const struct output_cfg *cfg, const struct document_node *alert)
 {
@@ -29,15 +29,9 @@ bool output_wants(const struct output_cfg *cfg, const struct document_node *aler
 
 static void write_time(struct json_writer *json, const char *name, double time_ms)
 {
-    char whole[32];
-    char text[48];
-    time_t seconds = (time_t)(time_ms / 1000);
-    struct tm parts;
-    if (!(time_ms >= 0 && time_ms < 1e15) || gmtime_r(&seconds, &parts) == NULL)
-        return;
-    strftime(whole, sizeof(whole), "%Y-%m-%dT%H:%M:%S", &parts);
-    snprintf(text, sizeof(text), "%s.%03dZ", whole, (int)((int64_t)time_ms % 1000));
-    json_text(json, name, text);
+    char text[CLOCK_TEXT_MAX];
+    if (clock_text(text, time_ms))
+        json_text(json, name, text);
 }
 
 static void write_some(struct json_writer *json, const char *name, const char *text)

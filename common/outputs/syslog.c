@@ -4,6 +4,7 @@
 #include "common/outputs/syslog.h"
 
 #include "common/document_members.h"
+#include "common/file.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -95,17 +96,8 @@ static void put_number(struct message *message, const char *name, double value)
 
 static void put_time(struct message *message, double time_ms)
 {
-    char whole[32];
-    char text[48];
-    time_t seconds = (time_t)(time_ms / 1000);
-    struct tm parts;
-    if (!(time_ms > 0 && time_ms < 1e15) || gmtime_r(&seconds, &parts) == NULL) {
-        put_text(message, "-");
-        return;
-    }
-    strftime(whole, sizeof(whole), "%Y-%m-%dT%H:%M:%S", &parts);
-    snprintf(text, sizeof(text), "%s.%03dZ", whole, (int)((int64_t)time_ms % 1000));
-    put_text(message, text);
+    char text[CLOCK_TEXT_MAX];
+    put_text(message, time_ms > 0 && clock_text(text, time_ms) ? text : "-");
 }
 
 /* 32473 is the number that is reserved for examples (RFC 5612); there is none of Guard's own. */

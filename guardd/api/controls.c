@@ -43,7 +43,7 @@ void bypass_json(const struct api *api, const struct service *service, struct js
     struct guard_arena arena;
     if (load_bypass(api, service, &document, &arena)) {
         json_open(json, name, '{');
-        json_integer(json, "until_ms", (int64_t)number_of(document.root, "until_ms"));
+        json_integer(json, "until_ms", whole_of(document.root, "until_ms"));
         json_text(json, "reason", text_of(document.root, "reason"));
         json_text(json, "by", text_of(document.root, "by"));
         json_close(json, '}');

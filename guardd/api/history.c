@@ -147,8 +147,8 @@ static void write_rollback(const struct api *api, const struct service *service,
     if (state_path(path, api->view.state, "rollback", service->name, ".json") == GUARD_OK &&
         access(path, F_OK) == 0 && document_load(&document, path, &arena, NULL) == GUARD_OK) {
         json_open(json, "rollback", '{');
-        json_integer(json, "generation", (int64_t)number_of(document.root, "generation"));
-        json_integer(json, "until_ms", (int64_t)number_of(document.root, "until_ms"));
+        json_integer(json, "generation", whole_of(document.root, "generation"));
+        json_integer(json, "until_ms", whole_of(document.root, "until_ms"));
         json_text(json, "reason", text_of(document.root, "reason"));
         json_text(json, "by", text_of(document.root, "by"));
         json_close(json, '}');
