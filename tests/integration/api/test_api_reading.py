@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What guardd's API tells, of a real gate's traffic: every answer to GET is held against the schemas of the served document."""
 
+import contextlib
 import grp
 import json
 import os
@@ -39,11 +40,21 @@ def block(guardd, gate, shop):
     wait_for(lambda: drive(gate.port, [shop.exchange("GET", ATTACK)]) == [403], "the gate to block")
 
 
+def sockets_of(pid):
+    """The process's sockets as /proc names them; it may close others of its files meanwhile."""
+    names = set()
+    for link in pathlib.Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            names.add(os.readlink(link))
+    found = {name for name in names if name.startswith("socket:")}
+    assert found, names
+    return found
+
+
 def test_the_socket_is_its_owners_alone_and_nothing_else_listens(guardd, api):
     mode = (guardd.state / "api.sock").stat().st_mode
     assert stat.S_ISSOCK(mode) and stat.S_IMODE(mode) == 0o600
-    inodes = {link.readlink().name for link in pathlib.Path(f"/proc/{guardd.process.pid}/fd").iterdir()
-              if "socket:" in str(link.readlink())}
+    inodes = sockets_of(guardd.process.pid)
     for table in ("tcp", "tcp6", "udp", "udp6"):
         for line in pathlib.Path(f"/proc/{guardd.process.pid}/net/{table}").read_text().splitlines()[1:]:
             assert f"socket:[{line.split()[9]}]" not in inodes, line
