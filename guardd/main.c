@@ -5,6 +5,7 @@
 #include "forget.h"
 #include "intake.h"
 #include "node.h"
+#include "options.h"
 #include "outputs.h"
 #include "retention.h"
 #include "status.h"
@@ -12,14 +13,11 @@
 
 #include "common/file.h"
 #include "common/log.h"
-#include "common/option_spec.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/prctl.h>
@@ -33,11 +31,7 @@ enum {
     SAVE_MS = 2000,
     STATUS_MS = 500,
     RECORDS_PER_TICK = 20000,
-    INTAKE_MS = 100, /* at most for them: costly ones must not keep piles from being saved */
-    /* Two slots of three hours, so that what D clients use comes in two epochs whenever it begins.
-     */
-    RELEASE_WINDOW_MS = 6 * 3600 * 1000,
-    POLICY_VALID_MS = 7 * 86400 * 1000,
+    INTAKE_MS = 100,      /* at most for them: costly ones must not keep piles from being saved */
     TASK_MS = 10 * 60000, /* at most for a task */
     STOP_MS = 2000,       /* at most for what still lies in the rings: their writers go on */
     DRAIN_MS = 10000,     /* and for what lies in the spool */
@@ -52,23 +46,17 @@ static void on_signal(int number)
 }
 
 struct daemon {
-    const char *state;
+    struct daemon_cfg cfg;
     struct signing_key signing;
     struct store *store;
     struct services services;
     struct alerts alerts;
     struct outputs outputs;
     struct intake intake;
-    struct tree_cfg tree;
     uint64_t scanned_ms, saved_ms, status_ms;
     bool save_failed;
     struct api_saves saves;
     int lock;
-    bool api_off;
-    const char *api_group;
-    bool api_front;
-    const char *store_at; /* NULL: the file in the state directory */
-    const char *task;     /* NULL: until SIGTERM */
     struct forgetting forgetting;
     struct retention retention;
     struct server *server; /* NULL: there is no API */
@@ -76,24 +64,12 @@ struct daemon {
 
 static const struct guard_span no_service = {NULL, 0};
 
-static int usage(FILE *out, int status)
-{
-    fputs("Usage: guardd --state DIR\n\n"
-          "Learns from the rings of gates, publishes signed policies, writes alerts.\n\n",
-          out);
-    for (const struct option_spec *option = daemon_options; option->name != NULL; option++)
-        fprintf(out, "  --%s %-*s %s\n", option->name, 20 - (int)strlen(option->name),
-                option->argument != NULL ? option->argument : "", option->help);
-    fputs("\nSIGTERM ends it cleanly. Logs are JSON lines on standard error.\n", out);
-    return status;
-}
-
 /* One guardd per state directory: two would publish against each other. */
 static enum guard_rc take_lock(struct daemon *daemon, struct guard_err *err)
 {
     char path[STATE_PATH_MAX];
-    if (state_path(path, daemon->state, "", no_service, "guardd.lock") != GUARD_OK)
-        return guard_fail(err, GUARD_E_LIMIT, "%s: the path is too long", daemon->state);
+    if (state_path(path, daemon->cfg.state, "", no_service, "guardd.lock") != GUARD_OK)
+        return guard_fail(err, GUARD_E_LIMIT, "%s: the path is too long", daemon->cfg.state);
     daemon->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
     if (daemon->lock < 0)
         return guard_fail(err, GUARD_E_IO, "%s: %s", path, strerror(errno));
@@ -106,29 +82,31 @@ static enum guard_rc take_lock(struct daemon *daemon, struct guard_err *err)
 static enum guard_rc start_tree(struct daemon *daemon, struct guard_err *err)
 {
     struct services *services = &daemon->services;
-    services->role = daemon->tree.role;
-    services->report_ms = daemon->tree.report_ms;
-    if (daemon->tree.role == TREE_STANDALONE)
+    services->role = daemon->cfg.tree.role;
+    services->report_ms = daemon->cfg.tree.report_ms;
+    if (daemon->cfg.tree.role == TREE_STANDALONE)
         return GUARD_OK;
     if (services->run != 0)
         return guard_fail(err, GUARD_E_RANGE,
                           "--role %s needs a store of its own, and --store is shared",
-                          tree_role_name(daemon->tree.role));
+                          tree_role_name(daemon->cfg.tree.role));
     GUARD_TRY(store_durable(daemon->store, err));
-    if (tree_has_parent(daemon->tree.role)) {
-        GUARD_TRY(spool_open(&services->spool, daemon->state, daemon->tree.spool_bytes, err));
-        GUARD_TRY(uplink_new(&services->uplink, services, &daemon->tree, err));
+    if (tree_has_parent(daemon->cfg.tree.role)) {
+        GUARD_TRY(
+            spool_open(&services->spool, daemon->cfg.state, daemon->cfg.tree.spool_bytes, err));
+        GUARD_TRY(uplink_new(&services->uplink, services, &daemon->cfg.tree, err));
     }
-    return tree_has_children(daemon->tree.role)
-               ? inbox_open(&services->inbox, daemon->store, daemon->tree.whole_piles, err)
+    return tree_has_children(daemon->cfg.tree.role)
+               ? inbox_open(&services->inbox, daemon->store, daemon->cfg.tree.whole_piles, err)
                : GUARD_OK;
 }
 
 static enum guard_rc open_key(struct daemon *daemon, struct guard_err *err)
 {
-    return tree_has_parent(daemon->tree.role)
-               ? policy_key_open(&daemon->signing, daemon->state, daemon->tree.policy_key, err)
-               : signing_key_open(&daemon->signing, daemon->state, err);
+    return tree_has_parent(daemon->cfg.tree.role)
+               ? policy_key_open(&daemon->signing, daemon->cfg.state, daemon->cfg.tree.policy_key,
+                                 err)
+               : signing_key_open(&daemon->signing, daemon->cfg.state, err);
 }
 
 static enum guard_rc start(struct daemon *daemon, struct guard_err *err)
@@ -137,18 +115,22 @@ static enum guard_rc start(struct daemon *daemon, struct guard_err *err)
     char node[NODE_NAME_CAP];
     bool damaged = false;
     daemon->lock = -1;
-    GUARD_TRY(state_prepare(daemon->state, err));
+    GUARD_TRY(state_prepare(daemon->cfg.state, err));
     GUARD_TRY(take_lock(daemon, err));
     GUARD_TRY(open_key(daemon, err));
-    if (state_path(path, daemon->state, "", no_service, "guard.db") != GUARD_OK)
-        return guard_fail(err, GUARD_E_LIMIT, "%s: the path is too long", daemon->state);
-    GUARD_TRY(node_name(node, daemon->state, err));
-    GUARD_TRY(store_open(&daemon->store, daemon->store_at != NULL ? daemon->store_at : path, node,
+    if (state_path(path, daemon->cfg.state, "", no_service, "guard.db") != GUARD_OK)
+        return guard_fail(err, GUARD_E_LIMIT, "%s: the path is too long", daemon->cfg.state);
+    GUARD_TRY(node_name(node, daemon->cfg.state, err));
+    GUARD_TRY(store_open(&daemon->store, daemon->cfg.store != NULL ? daemon->cfg.store : path, node,
                          &damaged, err));
     if (damaged)
         log_event("alarm", "store-damaged", no_service, "%s was put aside; learning starts anew",
                   path);
-    daemon->services.state = daemon->state;
+    daemon->services.state = daemon->cfg.state;
+    daemon->services.release_window_ms = daemon->cfg.release_window_ms;
+    daemon->services.policy_valid_ms = daemon->cfg.policy_valid_ms;
+    daemon->retention.keep_ms = daemon->cfg.keep_ms;
+    daemon->retention.keep_bytes = daemon->cfg.keep_bytes;
     daemon->services.signing = &daemon->signing;
     daemon->services.store = daemon->store;
     if (store_shared(daemon->store) &&
@@ -162,9 +144,9 @@ static enum guard_rc start(struct daemon *daemon, struct guard_err *err)
     daemon->services.alerts = &daemon->alerts;
     GUARD_TRY(start_tree(daemon, err));
     GUARD_TRY(services_load(&daemon->services, err));
-    GUARD_TRY(alerts_open(&daemon->alerts, daemon->state, err));
-    outputs_open(&daemon->outputs, daemon->state, &daemon->alerts);
-    daemon->intake.state = daemon->state;
+    GUARD_TRY(alerts_open(&daemon->alerts, daemon->cfg.state, err));
+    outputs_open(&daemon->outputs, daemon->cfg.state, &daemon->alerts);
+    daemon->intake.state = daemon->cfg.state;
     daemon->intake.store = daemon->store;
     daemon->intake.services = &daemon->services;
     daemon->intake.alerts = &daemon->alerts;
@@ -176,7 +158,7 @@ static uint32_t connections_wanted(const struct daemon *daemon)
 {
     enum { OF_CHILDREN = 8192, OTHERS = 1024 };
     struct rlimit limit;
-    if (!tree_has_children(daemon->tree.role) || getrlimit(RLIMIT_NOFILE, &limit) != 0)
+    if (!tree_has_children(daemon->cfg.tree.role) || getrlimit(RLIMIT_NOFILE, &limit) != 0)
         return 0;
     rlim_t wanted = OF_CHILDREN + OTHERS;
     if (limit.rlim_cur < wanted) {
@@ -192,7 +174,7 @@ static uint32_t connections_wanted(const struct daemon *daemon)
 static void open_api(struct daemon *daemon)
 {
     struct guard_err err;
-    const struct api_view view = {.state = daemon->state,
+    const struct api_view view = {.state = daemon->cfg.state,
                                   .services = &daemon->services,
                                   .connections = connections_wanted(daemon),
                                   .intake = &daemon->intake,
@@ -201,8 +183,8 @@ static void open_api(struct daemon *daemon)
                                   .save_failed = &daemon->save_failed,
                                   .saves = &daemon->saves,
                                   .started_ms = clock_unix_ms()};
-    if (!daemon->api_off &&
-        server_open(&daemon->server, &view, daemon->api_group, daemon->api_front, &err) != GUARD_OK)
+    if (daemon->cfg.api && server_open(&daemon->server, &view, daemon->cfg.api_group,
+                                       daemon->cfg.api_front, &err) != GUARD_OK)
         log_event("alarm", "api-not-served", no_service, "%s", err.text);
 }
 
@@ -301,7 +283,7 @@ static void tick(struct daemon *daemon)
     close_deltas(daemon, false);
     uplink_tick(daemon->services.uplink, clock_unix_ms());
     if (elapsed(&daemon->status_ms, now, STATUS_MS))
-        status_write(daemon->state, &daemon->services, &daemon->intake);
+        status_write(daemon->cfg.state, &daemon->services, &daemon->intake);
     server_run(daemon->server,
                more || forgot ? 0 : uplink_wait_ms(daemon->services.uplink, TICK_MS),
                uplink_fd(daemon->services.uplink));
@@ -336,7 +318,7 @@ static void stop(struct daemon *daemon)
     drain(daemon);
     outputs_close(&daemon->outputs);
     services_export(&daemon->services);
-    status_write(daemon->state, &daemon->services, &daemon->intake);
+    status_write(daemon->cfg.state, &daemon->services, &daemon->intake);
 }
 
 /* For the command line, when no guardd runs: nothing is read from rings, nothing published. */
@@ -352,6 +334,18 @@ static int do_task(struct daemon *daemon)
            forget_tick(&daemon->forgetting, &daemon->services))
         continue;
     alerts_close(&daemon->alerts);
+    return 0;
+}
+
+/* Until SIGTERM. */
+static int serve(struct daemon *daemon)
+{
+    open_api(daemon);
+    log_event("info", "started", no_service, "%u services", daemon->services.count);
+    while (!stopping)
+        tick(daemon);
+    stop(daemon);
+    log_event("info", "stopped", no_service, "%s", "");
     return 0;
 }
 
@@ -375,151 +369,24 @@ static void catch_signals(void)
     signal(SIGPIPE, SIG_IGN);
 }
 
-/* "90s", "30m", "6h", "7d" in milliseconds; 0 is none, most_days the most. */
-static bool parse_time(const char *text, uint64_t most_days, uint64_t *out)
-{
-    static const struct {
-        char unit;
-        uint64_t ms;
-    } units[] = {{'s', 1000}, {'m', 60000}, {'h', 3600000}, {'d', 86400000}};
-    char *end = NULL;
-    uint64_t number = text[0] >= '0' && text[0] <= '9' ? strtoull(text, &end, 10) : 0;
-    if (end == NULL || number > most_days * 86400)
-        return false;
-    for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
-        if (end[0] == units[i].unit && end[1] == '\0') {
-            *out = number * units[i].ms;
-            return *out <= most_days * UINT64_C(86400000);
-        }
-    }
-    return false;
-}
-
-/* "1", "500k", "64M", "2g" in bytes. */
-static bool parse_size(const char *text, uint64_t *out)
-{
-    static const char units[] = "kmgt";
-    char *end = NULL;
-    uint64_t number = text[0] >= '0' && text[0] <= '9' ? strtoull(text, &end, 10) : 0;
-    if (end == NULL || number > UINT32_MAX)
-        return false;
-    const char *unit = end[0] != '\0' ? strchr(units, end[0] | 0x20) : NULL;
-    *out = unit != NULL ? number << (10 * (unit - units + 1)) : number;
-    return end[0] == '\0' || (unit != NULL && end[1] == '\0');
-}
-
-static bool take_tree_option(struct tree_cfg *tree, int option, const char *value)
-{
-    switch (option) {
-    case DAEMON_ROLE:
-        return tree_role_read(value, &tree->role);
-    case DAEMON_PARENT:
-        tree->parent = value;
-        return true;
-    case DAEMON_PARENT_TOKEN:
-        tree->parent_token = value;
-        return true;
-    case DAEMON_PARENT_CA:
-        tree->parent_ca = value;
-        return true;
-    case DAEMON_POLICY_KEY:
-        tree->policy_key = value;
-        return true;
-    case DAEMON_WHOLE_PILES:
-        tree->whole_piles = value;
-        return true;
-    case DAEMON_REPORT_EVERY:
-        return parse_time(value, 30, &tree->report_ms) && tree->report_ms > 0;
-    case DAEMON_SPOOL:
-        return parse_size(value, &tree->spool_bytes);
-    default:
-        return false;
-    }
-}
-
 int main(int argc, char **argv)
 {
-    struct option options[DAEMON_OPTIONS + 1] = {0};
     static struct daemon daemon;
     struct guard_err err;
-    int found;
-    for (int i = 0; i < DAEMON_OPTIONS; i++)
-        options[i] = (struct option){.name = daemon_options[i].name,
-                                     .has_arg = daemon_options[i].argument != NULL,
-                                     .val = 256 + i};
-    daemon.services.release_window_ms = RELEASE_WINDOW_MS;
-    daemon.services.policy_valid_ms = POLICY_VALID_MS;
-    daemon.retention.keep_ms = RETENTION_KEEP_MS;
-    daemon.retention.keep_bytes = RETENTION_KEEP_BYTES;
+    int status;
     catch_signals();
-    while ((found = getopt_long(argc, argv, "", options, NULL)) != -1) {
-        if (found == 256 + DAEMON_STATE)
-            daemon.state = optarg;
-        else if (found == 256 + DAEMON_API &&
-                 (strcmp(optarg, "on") == 0 || strcmp(optarg, "off") == 0))
-            daemon.api_off = strcmp(optarg, "off") == 0;
-        else if (found == 256 + DAEMON_API_GROUP)
-            daemon.api_group = optarg;
-        else if (found == 256 + DAEMON_API_FRONT &&
-                 (strcmp(optarg, "on") == 0 || strcmp(optarg, "off") == 0))
-            daemon.api_front = strcmp(optarg, "on") == 0;
-        else if (found == 256 + DAEMON_STORE)
-            daemon.store_at = optarg;
-        else if (found == 256 + DAEMON_TASK &&
-                 (strcmp(optarg, "forget") == 0 || task_beside(optarg)))
-            daemon.task = optarg;
-        else if (found == 256 + DAEMON_RELEASE &&
-                 parse_time(optarg, 30, &daemon.services.release_window_ms))
-            continue;
-        else if (found == 256 + DAEMON_KEEP &&
-                 parse_time(optarg, 3650, &daemon.retention.keep_ms) &&
-                 daemon.retention.keep_ms > 0)
-            continue;
-        else if (found == 256 + DAEMON_KEEP_SIZE &&
-                 parse_size(optarg, &daemon.retention.keep_bytes))
-            continue;
-        else if (found == 256 + DAEMON_VALID &&
-                 parse_time(optarg, 365, &daemon.services.policy_valid_ms))
-            continue;
-        else if (take_tree_option(&daemon.tree, found - 256, optarg))
-            continue;
-        else if (found == 256 + DAEMON_HELP)
-            return usage(stdout, 0);
-        else if (found == 256 + DAEMON_VERSION)
-            return printf("guardd %s\n", GUARD_VERSION) > 0 ? 0 : 1;
-        else
-            return usage(stderr, 2);
-    }
-    if (daemon.state == NULL || optind != argc)
-        return usage(stderr, 2);
-    if (daemon.api_off && daemon.api_front) {
-        fputs("guardd: --api-front on needs --api on\n", stderr);
-        return 2;
-    }
-    if (tree_check(&daemon.tree, daemon.api_off, &err) != GUARD_OK) {
-        fprintf(stderr, "guardd: %s\n", err.text);
-        return 2;
-    }
+    if (!options_read(&daemon.cfg, argc, argv, &status))
+        return status;
     prctl(PR_SET_DUMPABLE, 0); /* it holds the signing key */
     umask(027);
-    if (daemon.task != NULL && task_beside(daemon.task))
-        return task_do_beside(daemon.task, daemon.state, daemon.store_at);
+    if (daemon.cfg.task != NULL && task_beside(daemon.cfg.task))
+        return task_do_beside(daemon.cfg.task, daemon.cfg.state, daemon.cfg.store);
     if (start(&daemon, &err) != GUARD_OK) {
         log_event("alarm", "not-started", no_service, "%s", err.text);
         release(&daemon);
         return 1;
     }
-    if (daemon.task != NULL) {
-        int status = do_task(&daemon);
-        release(&daemon);
-        return status;
-    }
-    open_api(&daemon);
-    log_event("info", "started", no_service, "%u services", daemon.services.count);
-    while (!stopping)
-        tick(&daemon);
-    stop(&daemon);
-    log_event("info", "stopped", no_service, "%s", "");
+    status = daemon.cfg.task != NULL ? do_task(&daemon) : serve(&daemon);
     release(&daemon);
-    return 0;
+    return status;
 }

@@ -135,6 +135,12 @@ def test(tree, tests, stop_early):
                TEST_SECONDS if stop_early else 1800, env)
 
 
+def as_of_system(path):
+    """What a file of C begins with so that the compiler doesn't warn of it: a defect may leave something unused, and
+    continuous integration takes warnings for errors."""
+    return f'# 1 "{path}" 3\n' if path.endswith((".c", ".h")) else ""
+
+
 def judge(tree, mutant):
     """(outcome, detail): noticed, SURVIVED or STALE."""
     try:
@@ -144,7 +150,7 @@ def judge(tree, mutant):
     before = {path: (tree / path).read_text(encoding="utf-8") for path in changed}
     try:
         for path, text in changed.items():
-            (tree / path).write_text(text, encoding="utf-8")
+            (tree / path).write_text(as_of_system(path) + text, encoding="utf-8")
         built, text = build(tree)
         if not built:
             return "STALE", "doesn't build: " + text

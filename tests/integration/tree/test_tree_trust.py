@@ -25,7 +25,7 @@ from waiting import wait_for  # noqa: E402
 
 
 @pytest.mark.parametrize("options, names", [
-    (["--role", "boss"], "Usage"),
+    (["--role", "boss"], '--role: "boss" is not standalone|agent'),
     (["--role", "agent"], "--parent"),
     (["--parent", "unix:/x"], "--parent"),
     (["--role", "service", "--parent", "unix:/x"], "--parent"),
@@ -36,11 +36,14 @@ from waiting import wait_for  # noqa: E402
     (["--parent-token", "x"], "--parent-token"),
     (["--policy-key", "x"], "--policy-key"),
     (["--role", "service", "--report-every", "5s"], "--report-every"),
-    (["--role", "agent", "--parent", "unix:/x", "--report-every", "0s"], "Usage"),
+    (["--role", "agent", "--parent", "unix:/x", "--report-every", "0s"], '--report-every: "0s" is no time of 1 s to 30 days'),
     (["--role", "service", "--spool", "5M"], "--spool"),
     (["--role", "agent", "--parent", "unix:/x", "--spool", "1K"], "--spool"),
     (["--role", "agent", "--parent", "unix:/x", "--whole-piles", "*"], "--whole-piles"),
     (["--role", "service", "--api", "off"], "--api"),
+    (["--keep-size", "4294967295t"], "--keep-size"),
+    (["--api", "yes"], '--api: "yes" is not on|off'),
+    (["more"], "Usage"),
 ])
 def test_options_that_make_no_sense_are_refused_by_name(tmp_path, options, names):
     done = subprocess.run([BIN / "guardd", "--state", tmp_path / "state", *options], capture_output=True, text=True, timeout=60, check=False)

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What guardd's command line says, checked: nothing behind it meets a value out of its bounds. */
+#ifndef GUARDD_OPTIONS_H
+#define GUARDD_OPTIONS_H
+
+#include "tree/role.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Texts are those of the command line. */
+struct daemon_cfg {
+    const char *state;
+    const char *store;     /* NULL: the file in the state directory */
+    const char *task;      /* NULL: until SIGTERM */
+    const char *api_group; /* NULL: none */
+    bool api;
+    bool api_front;
+    uint64_t release_window_ms; /* for how long what is new in a revision isn't blocked */
+    uint64_t policy_valid_ms;   /* 0: for ever */
+    uint64_t keep_ms;
+    uint64_t keep_bytes;
+    struct tree_cfg tree;
+};
+
+/* Reads the command line over the defaults. True: guardd is to do what cfg says. False: it is to
+ * end with *status; help, the version or what is wrong with which option was printed. */
+bool options_read(struct daemon_cfg *cfg, int argc, char **argv, int *status);
+
+#endif
