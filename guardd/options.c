@@ -121,6 +121,7 @@ static bool take(struct daemon_cfg *cfg, const struct value *value, const char *
         return read_number(text, sizes, 1, value, field);
     case ROLE:
         return tree_role_read(text, field);
+    case ACTION:
     default:
         return false;
     }
