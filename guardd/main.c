@@ -86,9 +86,11 @@ static enum guard_rc start_tree(struct daemon *daemon, struct guard_err *err)
     services->report_ms = daemon->cfg.tree.report_ms;
     if (daemon->cfg.tree.role == TREE_STANDALONE)
         return GUARD_OK;
-    if (services->run != 0)
+    if (services->run != 0 && tree_has_parent(daemon->cfg.tree.role))
         return guard_fail(err, GUARD_E_RANGE,
-                          "--role %s needs a store of its own, and --store is shared",
+                          "--role %s needs a store of its own, in SQLite, and --store is shared: "
+                          "what it still has to send lies in its state directory, which no other "
+                          "guardd has",
                           tree_role_name(daemon->cfg.tree.role));
     GUARD_TRY(store_durable(daemon->store, err));
     if (tree_has_parent(daemon->cfg.tree.role)) {
@@ -211,6 +213,7 @@ static void save(struct daemon *daemon)
             log_event("alarm", "not-saved", no_service, "%s; tried again", err.text);
         daemon->save_failed = true;
         daemon->saves.failed++;
+        replicas_unsaved(&daemon->services);
         replicas_roles(&daemon->services);
         return;
     }

@@ -146,6 +146,7 @@ static bool write_policy(struct services *services, struct service *service, uin
         return false;
     }
     service->generation = cfg.generation;
+    service->replica.offered = cfg.generation;
     clients_follow(services, service, bytes, len);
     return true;
 }

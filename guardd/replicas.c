@@ -17,7 +17,10 @@
 
 enum {
     FEEDS_PER_SAVE = 64,
-    CLAIM_MS = 200, /* for claims in each tick: the rest comes next */
+    FOLD_MS = 200,    /* for merging feeds in each transaction, */
+    FED_MS = 1000,    /* and between two looks for some, in a root */
+    CLAIM_MS = 200,   /* for claims in each tick: the rest comes next */
+    ATTEND_MS = 1000, /* between two ticks */
     SOURCES_MAX = 4096,
     POLICY_MAX = 64 << 20,
     /* The last learner may have published so many generations without having saved them. */
@@ -52,6 +55,22 @@ enum guard_rc replica_key(const struct services *services, struct guard_span nam
                           uint8_t key[GUARD_KEY_BYTES], struct guard_err *err)
 {
     return services->run == 0 ? GUARD_OK : store_service_key(services->store, name, key, err);
+}
+
+static enum guard_rc note_there(void *ctx, const struct store_service *stored)
+{
+    (void)stored;
+    *(bool *)ctx = true;
+    return GUARD_OK;
+}
+
+void replica_look(struct services *services, struct guard_span name)
+{
+    bool there = false;
+    struct guard_err err;
+    if (services->run != 0 && services_find(services, name) == NULL &&
+        store_load_service(services->store, name, note_there, &there, &err) == GUARD_OK && there)
+        (void)services_get(services, name);
 }
 
 void replica_free(struct replica *replica)
@@ -141,9 +160,27 @@ enum guard_rc replicas_begin(struct services *services, struct guard_err *err)
         } else {
             join_delta(service);
         }
-        service->replica.fed = false;
     }
+    uint64_t now = clock_unix_ms();
+    services->fold_until_ms = now + FOLD_MS;
+    /* A root commits five times a second. */
+    if (services->role == TREE_SERVICE && now >= services->fed_ms &&
+        now - services->fed_ms < FED_MS)
+        return GUARD_OK;
+    services->fed_ms = now;
+    for (uint32_t i = 0; i < services->count; i++)
+        services->list[i]->replica.fed = false;
     return store_list_fed(services->store, take_fed, services, err);
+}
+
+void replicas_unsaved(struct services *services)
+{
+    told_free(&services->told);
+    for (uint32_t i = 0; services->run != 0 && i < services->count; i++) {
+        struct service *service = services->list[i];
+        if (!service->replica.learns)
+            inbox_drop(&services->inbox, &service->inbox);
+    }
 }
 
 struct folding {
@@ -151,6 +188,8 @@ struct folding {
     struct store_feed done[FEEDS_PER_SAVE];
     char nodes[FEEDS_PER_SAVE][NODE_NAME_CAP];
     uint32_t count;
+    uint32_t seen;
+    uint64_t until_ms;
 };
 
 static enum guard_rc fold(void *ctx, const struct store_feed *feed)
@@ -160,7 +199,9 @@ static enum guard_rc fold(void *ctx, const struct store_feed *feed)
     struct guard_pile_cfg cfg = {.alloc = heap_alloc(), .service = service->name};
     struct guard_pile *pile = NULL;
     struct guard_err err;
-    if (folding->count == FEEDS_PER_SAVE || feed->node.len >= NODE_NAME_CAP)
+    folding->seen++;
+    if (folding->count == FEEDS_PER_SAVE || feed->node.len >= NODE_NAME_CAP ||
+        clock_unix_ms() >= folding->until_ms)
         return GUARD_OK;
     memcpy(cfg.key, service->key, GUARD_KEY_BYTES);
     enum guard_rc rc = guard_pile_decode(&pile, &cfg, feed->pile, &err);
@@ -174,13 +215,15 @@ static enum guard_rc fold(void *ctx, const struct store_feed *feed)
                   (const char *)feed->node.ptr, err.text);
     char *node = folding->nodes[folding->count];
     memcpy(node, feed->node.ptr, feed->node.len);
-    folding->done[folding->count++] = (struct store_feed){
-        service->name, {(const uint8_t *)node, feed->node.len}, feed->number, {NULL, 0}};
+    folding->done[folding->count++] =
+        (struct store_feed){.service = service->name,
+                            .node = {(const uint8_t *)node, feed->node.len},
+                            .number = feed->number};
     return GUARD_OK;
 }
 
-/* What is merged is dropped in the transaction that saves the pile; after one that failed it is
- * merged again, which changes nothing. */
+/* What is merged is marked, and dropped in the transaction that saves the pile; after one that
+ * failed, and by the next learner, it is merged again, which changes nothing. */
 static enum guard_rc fold_feeds(struct services *services, struct service *service,
                                 struct guard_err *err)
 {
@@ -188,12 +231,22 @@ static enum guard_rc fold_feeds(struct services *services, struct service *servi
     if (folding == NULL)
         return guard_fail(err, GUARD_E_NOMEM, "no memory for feeds");
     folding->service = service;
-    enum guard_rc rc = store_list_feeds(services->store, service->name, fold, folding, err);
+    folding->until_ms = services->fold_until_ms;
+    enum guard_rc rc = store_list_feeds(services->store, service->name, service->replica.fence,
+                                        fold, folding, err);
     if (rc == GUARD_E_NOMEM)
         (void)guard_fail(err, rc, "no memory for feeds");
     for (uint32_t i = 0; rc == GUARD_OK && i < folding->count; i++)
-        rc = store_drop_feed(services->store, &folding->done[i], err);
-    service->dirty = service->dirty || folding->count > 0;
+        rc = store_take_feed(services->store, &folding->done[i], service->replica.fence, err);
+    service->inbox.stored += folding->count;
+    /* A root saves the pile now and then, as if they had come to itself. */
+    if (services->role != TREE_SERVICE)
+        service->dirty = service->dirty || folding->count > 0;
+    else if (folding->count > 0)
+        service_merged(service);
+    service->replica.fed = folding->seen > folding->count || folding->seen == FEEDS_PER_SAVE;
+    services->inbox.open =
+        services->inbox.open || (service->replica.fed && services->role == TREE_SERVICE);
     free(folding);
     return rc;
 }
@@ -208,8 +261,9 @@ static enum guard_rc save_policy(struct services *services, struct service *serv
         state_path(path, services->state, "policies", service->name, ".policy") != GUARD_OK ||
         file_read(path, POLICY_MAX, &bytes, &len, NULL) != GUARD_OK)
         return GUARD_OK;
-    enum guard_rc rc = store_save_policy(services->store, service->name, service->generation,
-                                         (struct guard_span){bytes, len}, err);
+    enum guard_rc rc =
+        store_save_policy(services->store, service->name, service->generation,
+                          (struct guard_span){bytes, len}, service->published_ready, err);
     free(bytes);
     if (rc == GUARD_OK)
         service->replica.stored = service->generation;
@@ -246,6 +300,14 @@ static enum guard_rc feed(struct services *services, struct service *service, st
     return rc;
 }
 
+/* What it took in since the last transaction, for the learner. */
+static enum guard_rc feed_all(struct services *services, struct service *service,
+                              struct guard_err *err)
+{
+    GUARD_TRY(feed(services, service, err));
+    return inbox_feed(services, service, 0, err);
+}
+
 static void step_down(struct service *service, const char *why)
 {
     if (service->replica.learns)
@@ -261,21 +323,27 @@ enum guard_rc replica_save(struct services *services, struct service *service,
 {
     if (service->damaged)
         step_down(service, "memory ran out"); /* the next claim reads what is stored */
+    service->replica.whole = false;
     if (!claimed(services, service))
-        return feed(services, service, err);
-    if (!service->dirty && !service->replica.fed)
+        return feed_all(services, service, err);
+    bool folds = inbox_folds(&service->inbox, clock_unix_ms());
+    if (!service->dirty && !service->replica.fed && !folds && service->inbox.count == 0)
         return GUARD_OK;
     enum guard_rc rc = store_confirm(services->store, service->name, service->replica.fence, err);
     if (rc == GUARD_E_STATE) {
         step_down(service, "another guardd became the learner");
-        return feed(services, service, err);
+        return feed_all(services, service, err);
     }
     GUARD_TRY(rc);
     if (service->replica.fed)
         GUARD_TRY(fold_feeds(services, service, err));
+    if (!service->dirty && !folds)
+        return inbox_feed(services, service, service->replica.fence, err);
     GUARD_TRY(service_save_whole(services, service, err));
+    GUARD_TRY(store_drop_taken(services->store, service->name, service->replica.fence, err));
     GUARD_TRY(save_policy(services, service, err));
     seal(&service->replica);
+    service->replica.whole = true;
     return GUARD_OK;
 }
 
@@ -285,7 +353,7 @@ bool replica_saved(const struct services *services, struct service *service)
         return true;
     guard_pile_free(service->replica.sealed);
     service->replica.sealed = NULL;
-    return claimed(services, service);
+    return service->replica.whole;
 }
 
 /* --- claiming --- */
@@ -309,6 +377,8 @@ static enum guard_rc take_whole(void *ctx, const struct store_service *stored)
     GUARD_TRY(rc);
     if (service->replica.delta != NULL)
         rc = guard_pile_merge(pile, service->replica.delta, NULL, &err);
+    if (rc == GUARD_OK)
+        rc = inbox_merge_again(service, pile, &err);
     if (rc != GUARD_OK) {
         guard_pile_free(pile);
         return rc;
@@ -417,6 +487,7 @@ static enum guard_rc put_in_place(void *ctx, struct guard_span bytes, struct gua
     }
     service->generation = generation > before ? generation : before;
     service->replica.published = generation;
+    service->replica.offered = service->generation;
     return GUARD_OK;
 }
 
@@ -445,6 +516,7 @@ struct listing {
     struct {
         char name[SERVICE_NAME_CAP];
         uint64_t generation;
+        bool ready;
     } * list;
     uint32_t count;
 };
@@ -456,11 +528,12 @@ static enum guard_rc note_service(void *ctx, const struct store_policy *policy)
         return GUARD_OK;
     snprintf(listing->list[listing->count].name, SERVICE_NAME_CAP, "%.*s", (int)policy->service.len,
              (const char *)policy->service.ptr);
+    listing->list[listing->count].ready = policy->ready;
     listing->list[listing->count++].generation = policy->generation;
     return GUARD_OK;
 }
 
-static bool attend(struct services *services, const char *name, uint64_t generation)
+static bool attend(struct services *services, const char *name, uint64_t generation, bool ready)
 {
     struct guard_span span = {(const uint8_t *)name, strlen(name)};
     struct service *service = services_find(services, span);
@@ -470,6 +543,7 @@ static bool attend(struct services *services, const char *name, uint64_t generat
         return store_session(services->store) != 0;
     if (!claimed(services, service) && !claim(services, service))
         return false;
+    service->replica.ready = ready;
     if (!service->replica.learns)
         follow(services, service, generation);
     return true;
@@ -480,8 +554,12 @@ void replicas_tick(struct services *services)
     struct listing listing = {.services = services};
     struct guard_err err;
     uint64_t begin = clock_unix_ms();
-    if (services->run == 0 || store_session(services->store) == 0)
+    if (services->run == 0 || store_session(services->store) == 0 ||
+        (begin >= services->attended_ms && begin - services->attended_ms < ATTEND_MS))
         return;
+    services->attended_ms = begin;
+    if (services->role == TREE_SERVICE)
+        told_tick(services, begin);
     listing.list = calloc(SERVICES_MAX, sizeof(listing.list[0]));
     if (listing.list == NULL ||
         store_list_policies(services->store, note_service, &listing, &err) != GUARD_OK)
@@ -493,7 +571,8 @@ void replicas_tick(struct services *services)
             services->attended = at; /* the rest comes first next time */
             break;
         }
-        if (!attend(services, listing.list[at].name, listing.list[at].generation))
+        if (!attend(services, listing.list[at].name, listing.list[at].generation,
+                    listing.list[at].ready))
             break;
     }
     free(listing.list);

@@ -31,9 +31,12 @@ struct replica {
     uint32_t source_count;
     uint64_t published; /* of the learner's generations, the last that was put in place here */
     uint64_t stored;    /* of one's own, the last whose policy is in the store */
+    uint64_t offered;   /* of the policy that lies in place: who takes over counts on from more */
     uint64_t refused;   /* the learner's that can't be put in place */
     bool foreign;       /* that was told */
     bool fed;           /* feeds wait for the learner */
+    bool whole;         /* the transaction saves its pile */
+    bool ready;         /* of the learner's policy: what it was made of */
 };
 
 /* Sets the roles of all, as people are told them. */
@@ -41,6 +44,8 @@ void replicas_roles(struct services *services);
 /* Of a service that is found: the key becomes the one that all use. */
 GUARD_MUST_USE enum guard_rc replica_key(const struct services *services, struct guard_span name,
                                          uint8_t key[GUARD_KEY_BYTES], struct guard_err *err);
+/* Another guardd may have found the service since: then it becomes known here, too. */
+void replica_look(struct services *services, struct guard_span name);
 /* As guard_pile_observe, with a number that this gives. */
 GUARD_MUST_USE enum guard_rc replica_observe(struct services *services, struct service *service,
                                              struct guard_source *source, struct guard_span record,
@@ -53,6 +58,8 @@ GUARD_MUST_USE enum guard_rc replicas_begin(struct services *services, struct gu
 /* Saves the service as its learner or as one who feeds. */
 GUARD_MUST_USE enum guard_rc replica_save(struct services *services, struct service *service,
                                           struct guard_err *err);
+/* A transaction failed: what reporters sent for others to learn isn't kept, they were told so. */
+void replicas_unsaved(struct services *services);
 /* After the commit; true: its pile was saved. */
 bool replica_saved(const struct services *services, struct service *service);
 /* Between two transactions: claims services, takes those that others found, and policies. */

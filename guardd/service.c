@@ -163,6 +163,7 @@ void services_free(struct services *services)
     for (uint32_t i = 0; i < services->count; i++)
         service_free(services->list[i]);
     services->count = 0;
+    told_free(&services->told);
 }
 
 static struct service *find(struct services *services, struct guard_span name)
@@ -595,7 +596,7 @@ enum guard_rc services_save(struct services *services, struct guard_err *err)
     GUARD_TRY(replicas_begin(services, err));
     for (uint32_t i = 0; i < services->count; i++) {
         struct service *service = services->list[i];
-        if (services->run != 0) { /* such guardds are no nodes of a tree */
+        if (services->run != 0) {
             GUARD_TRY(replica_save(services, service, err));
             continue;
         }
@@ -605,6 +606,7 @@ enum guard_rc services_save(struct services *services, struct guard_err *err)
             GUARD_TRY(service_save_whole(services, service, err));
         GUARD_TRY(inbox_save(services, service, whole, err));
     }
+    GUARD_TRY(told_save(services, err));
     return services->inbox.producers != NULL
                ? producers_save(services->inbox.producers, services->store, err)
                : GUARD_OK;
@@ -698,10 +700,12 @@ void services_saved(struct services *services)
     uint64_t now_ms = clock_unix_ms();
     if (services->inbox.producers != NULL)
         producers_saved(services->inbox.producers);
+    told_free(&services->told);
     for (uint32_t i = 0; i < services->count; i++) {
         struct service *service = services->list[i];
         bool saved = service->dirty && !service->damaged;
-        inbox_saved(&services->inbox, &service->inbox, saved, now_ms);
+        inbox_saved(&services->inbox, &service->inbox,
+                    services->run != 0 ? service->replica.whole : saved, now_ms);
         service->stored = service->stored || saved;
         service->delta.committed = service->delta.number;
         bool whole = replica_saved(services, service);

@@ -19,6 +19,7 @@
 #include "guardd/tree/outbox.h"
 #include "guardd/tree/role.h"
 #include "guardd/tree/spool.h"
+#include "guardd/tree/told.h"
 #include "guardd/tree/uplink.h"
 
 #include "common/review.h"
@@ -117,6 +118,10 @@ struct services {
     uint64_t run;
     uint64_t feeds;    /* the number of the last one */
     uint32_t attended; /* where claiming goes on */
+    uint64_t attended_ms;
+    uint64_t fed_ms;        /* when feeds were looked for */
+    uint64_t fold_until_ms; /* for merging them in this transaction */
+    struct told told;
     uint64_t rejected; /* records of services beyond the maximum or with bad names */
     enum tree_role role;
     struct uplink *uplink; /* NULL: there is no parent */

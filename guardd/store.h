@@ -161,28 +161,35 @@ struct store_feed {
     struct guard_span node; /* of the sender: of saving, it is the store's own */
     uint64_t number;
     struct guard_span pile;
+    uint64_t taken; /* of saving: the fence of the learner, which has merged it already; 0: nobody
+                       has */
 };
 GUARD_MUST_USE enum guard_rc store_save_feed(struct store *store, const struct store_feed *feed,
                                              struct guard_err *err);
-/* Calls take for each of the service, at most 64. */
-GUARD_MUST_USE enum guard_rc store_list_feeds(struct store *store, struct guard_span service,
-                                              enum guard_rc (*take)(void *ctx,
-                                                                    const struct store_feed *feed),
-                                              void *ctx, struct guard_err *err);
-/* Calls take with the name of each service that has some. */
+/* Calls take for each of the service that the learner of that fence hasn't taken, at most 64. */
+GUARD_MUST_USE enum guard_rc
+store_list_feeds(struct store *store, struct guard_span service, uint64_t fence,
+                 enum guard_rc (*take)(void *ctx, const struct store_feed *feed), void *ctx,
+                 struct guard_err *err);
+/* Calls take with the name of each service that has some that its learner hasn't taken. */
 GUARD_MUST_USE enum guard_rc
 store_list_fed(struct store *store, enum guard_rc (*take)(void *ctx, struct guard_span service),
                void *ctx, struct guard_err *err);
-GUARD_MUST_USE enum guard_rc store_drop_feed(struct store *store, const struct store_feed *feed,
-                                             struct guard_err *err);
+/* The learner of that fence (confirmed in the same transaction) has merged it. It stays, for the
+ * next learner, until the pile is saved: then all that were taken are dropped. */
+GUARD_MUST_USE enum guard_rc store_take_feed(struct store *store, const struct store_feed *feed,
+                                             uint64_t fence, struct guard_err *err);
+GUARD_MUST_USE enum guard_rc store_drop_taken(struct store *store, struct guard_span service,
+                                              uint64_t fence, struct guard_err *err);
 
 /* The policy that the learner published last, for the gates of the others. */
 GUARD_MUST_USE enum guard_rc store_save_policy(struct store *store, struct guard_span service,
                                                uint64_t generation, struct guard_span policy,
-                                               struct guard_err *err);
+                                               bool ready, struct guard_err *err);
 struct store_policy {
     struct guard_span service;
     uint64_t generation; /* 0: none is saved yet */
+    bool ready;          /* what it was made of */
 };
 /* Calls take for each service that is known. */
 GUARD_MUST_USE enum guard_rc
@@ -194,6 +201,30 @@ GUARD_MUST_USE enum guard_rc
 store_load_policy(struct store *store, struct guard_span service,
                   enum guard_rc (*take)(void *ctx, struct guard_span policy, struct guard_err *err),
                   void *ctx, struct guard_err *err);
+
+/* Roots of one tree (docs/adr/0013). Producers (names of 16 digits, separated by commas) become the
+ * reporter's where they are nobody's; take is told whose each of them is. At once, outside of
+ * transactions. */
+GUARD_MUST_USE enum guard_rc store_bind_producers(
+    struct store *store, struct guard_span names, struct guard_span reporter,
+    enum guard_rc (*take)(void *ctx, struct guard_span name, struct guard_span reporter), void *ctx,
+    struct guard_err *err);
+/* What a reporter told one root, for the others; kept for five minutes. */
+struct store_told {
+    struct guard_span service;
+    struct guard_span reporter;
+    struct guard_span document;
+    uint64_t age_ms; /* of reading */
+};
+GUARD_MUST_USE enum guard_rc store_save_told(struct store *store, const struct store_told *told,
+                                             struct guard_err *err);
+/* Calls take for what others were told since *moment (0: all that is kept), at most 1,024; *moment
+ * becomes what to ask from next time. What has come already may come again. */
+GUARD_MUST_USE enum guard_rc store_list_told(struct store *store, uint64_t *moment,
+                                             enum guard_rc (*take)(void *ctx,
+                                                                   const struct store_told *told),
+                                             void *ctx, struct guard_err *err);
+GUARD_MUST_USE enum guard_rc store_drop_told(struct store *store, struct guard_err *err);
 
 /* Drops all that is saved of the service (inside a transaction). */
 GUARD_MUST_USE enum guard_rc store_forget_service(struct store *store, struct guard_span service,

@@ -40,8 +40,11 @@ static bool takes_reports(const struct api *api, struct api_response *response)
 /* What isn't ready is reported of often, so that it is soon. */
 static bool is_young(const struct service *service)
 {
-    return service->delta.number != 0 ? service->up.young
-                                      : service->model == NULL || !service->model->ready;
+    if (service->delta.number != 0)
+        return service->up.young;
+    if (service->replica.role != NULL && !service->replica.learns)
+        return !service->replica.ready;
+    return service->model == NULL || !service->model->ready;
 }
 
 /* What a node needs to know of a service beside its policy. */
@@ -127,6 +130,15 @@ enum api_step api_report_key(struct api *api, struct api_request *request,
     return API_DONE;
 }
 
+/* The one that is asked for may have been made at another root. */
+static struct service *reported_service(struct api *api, const struct api_request *request,
+                                        struct api_response *response)
+{
+    replica_look(api->view.services,
+                 (struct guard_span){(const uint8_t *)request->service, strlen(request->service)});
+    return api_service(api, request, response);
+}
+
 /* --- deltas --- */
 
 static void answer_pile(const struct api *api, const struct api_request *request,
@@ -182,7 +194,7 @@ enum api_step api_report_piles(struct api *api, struct api_request *request,
         answer_pile(api, request, response);
         return API_DONE;
     }
-    struct service *service = api_service(api, request, response);
+    struct service *service = reported_service(api, request, response);
     if (service == NULL)
         return API_DONE;
     if (request->content_type == NULL ||
@@ -205,6 +217,48 @@ enum api_step api_report_piles(struct api *api, struct api_request *request,
 
 /* --- summaries --- */
 
+static void answer_summary(const struct service *service, struct api_response *response)
+{
+    struct json_writer json;
+    response->quiet = true;
+    if (!api_json_begin(&json, response))
+        return;
+    json_open(&json, NULL, '{');
+    write_controls(service, &json);
+    json_close(&json, '}');
+    api_json_end(&json, response, 200);
+}
+
+/* The other roots are told of it by the next commit, which the answer waits for. */
+static enum api_step share_summary(struct api *api, struct api_request *request,
+                                   const struct service *service, const char *reporter,
+                                   struct api_response *response)
+{
+    struct services *services = api->view.services;
+    struct guard_err err;
+    enum guard_rc rc = told_keep(services, service, reporter, request->body, &err);
+    if (rc != GUARD_OK) {
+        refuse_pile(response, rc, &err);
+        return API_DONE;
+    }
+    request->wait.due = commit_due;
+    request->wait.service = service;
+    request->wait.ticket = services->inbox.batch;
+    services->inbox.open = true;
+    return API_LATER;
+}
+
+static void answer_shared(const struct api *api, const struct api_request *request,
+                          struct api_response *response)
+{
+    if (api->view.services->inbox.committed >= request->wait.ticket) {
+        answer_summary(request->wait.service, response);
+        return;
+    }
+    problem(response, 503, "not-saved", NULL, "the summary couldn't be saved");
+    response->retry_after_s = 2;
+}
+
 enum api_step api_report_summary(struct api *api, struct api_request *request,
                                  struct api_response *response)
 {
@@ -212,12 +266,15 @@ enum api_step api_report_summary(struct api *api, struct api_request *request,
     struct guard_alloc heap = heap_alloc();
     struct guard_arena arena;
     struct document document;
-    struct json_writer json;
     struct guard_err err;
     char reporter[REPORTER_CAP];
     if (!takes_reports(api, response))
         return API_DONE;
-    struct service *service = api_service(api, request, response);
+    if (request->wait.due != NULL) {
+        answer_shared(api, request, response);
+        return API_DONE;
+    }
+    struct service *service = reported_service(api, request, response);
     if (service == NULL)
         return API_DONE;
     reporter_of(request, reporter);
@@ -230,13 +287,9 @@ enum api_step api_report_summary(struct api *api, struct api_request *request,
         problem_document(response, rc == GUARD_E_NOMEM ? 503 : 422, &err);
         return API_DONE;
     }
-    response->quiet = true;
-    if (!api_json_begin(&json, response))
-        return API_DONE;
-    json_open(&json, NULL, '{');
-    write_controls(service, &json);
-    json_close(&json, '}');
-    api_json_end(&json, response, 200);
+    if (services->run != 0)
+        return share_summary(api, request, service, reporter, response);
+    answer_summary(service, response);
     return API_DONE;
 }
 
@@ -271,20 +324,25 @@ static uint64_t verdicts_of(const struct service *service)
     return service->delta.number != 0 ? service->up.verdicts : service->clients.issued_ms;
 }
 
+/* Of the policy that would be answered with. */
+static uint64_t offered_of(const struct api *api, const struct service *service)
+{
+    return api->view.services->run != 0 ? service->replica.offered : service->generation;
+}
+
 static bool policy_due(const struct api *api, const struct api_request *request, uint64_t now_ms)
 {
     const struct api_wait *wait = &request->wait;
-    (void)api;
-    return wait->service->generation > wait->ticket ||
+    return offered_of(api, wait->service) > wait->ticket ||
            verdicts_of(wait->service) > wait->verdicts || now_ms >= wait->until_ms ||
            wait->until_ms - now_ms > API_WAIT_MS;
 }
 
 /* The tag tells both: the generation, and the table of verdicts on clients. */
-static void tag(const struct service *service, struct api_response *response)
+static void tag(const struct api *api, const struct service *service, struct api_response *response)
 {
     snprintf(response->etag, sizeof(response->etag), "\"%" PRIu64 "-%" PRIu64 "\"",
-             service->generation, verdicts_of(service));
+             offered_of(api, service), verdicts_of(service));
 }
 
 enum api_step api_report_policy(struct api *api, struct api_request *request,
@@ -293,14 +351,14 @@ enum api_step api_report_policy(struct api *api, struct api_request *request,
     struct api_wait *wait = &request->wait;
     if (!takes_reports(api, response))
         return API_DONE;
-    struct service *service = api_service(api, request, response);
+    struct service *service = reported_service(api, request, response);
     if (service == NULL ||
         !api_param_number(request, response, "after", 0, INT64_MAX, &wait->ticket) ||
         !api_param_number(request, response, "verdicts", 0, INT64_MAX, &wait->verdicts))
         return API_DONE;
-    if (service->generation > wait->ticket) {
+    if (offered_of(api, service) > wait->ticket) {
         if (answer_file(api, service, "policies", ".policy", response))
-            tag(service, response);
+            tag(api, service, response);
         return API_DONE;
     }
     if (wait->due == NULL && verdicts_of(service) <= wait->verdicts) {
@@ -310,7 +368,7 @@ enum api_step api_report_policy(struct api *api, struct api_request *request,
         return API_LATER;
     }
     response->status = 304;
-    tag(service, response);
+    tag(api, service, response);
     return API_DONE;
 }
 
@@ -319,9 +377,9 @@ enum api_step api_report_verdicts(struct api *api, struct api_request *request,
 {
     if (!takes_reports(api, response))
         return API_DONE;
-    const struct service *service = api_service(api, request, response);
+    const struct service *service = reported_service(api, request, response);
     if (service == NULL || !answer_file(api, service, "verdicts", ".table", response))
         return API_DONE;
-    tag(service, response);
+    tag(api, service, response);
     return API_DONE;
 }

@@ -58,11 +58,18 @@ static const char setup[] =
     "node text NOT NULL, seen timestamptz NOT NULL DEFAULT now());"
     "CREATE TABLE IF NOT EXISTS guard.feed (service text NOT NULL, node text NOT NULL, "
     "number bigint NOT NULL, pile bytea NOT NULL, PRIMARY KEY (service, node, number));"
+    "ALTER TABLE guard.feed ADD COLUMN IF NOT EXISTS taken bigint NOT NULL DEFAULT 0;"
     "CREATE TABLE IF NOT EXISTS guard.policy (service text PRIMARY KEY, generation bigint NOT "
     "NULL, bytes bytea NOT NULL);"
+    "ALTER TABLE guard.policy ADD COLUMN IF NOT EXISTS ready bigint NOT NULL DEFAULT 0;"
+    "CREATE TABLE IF NOT EXISTS guard.told (id bigserial PRIMARY KEY, moment bigint NOT NULL "
+    "DEFAULT (pg_current_xact_id()::text)::bigint, at timestamptz NOT NULL DEFAULT "
+    "clock_timestamp(), service text NOT NULL, node text NOT NULL, reporter text NOT NULL, "
+    "document bytea NOT NULL);"
+    "CREATE INDEX IF NOT EXISTS told_moment ON guard.told (moment);"
     "CREATE TABLE IF NOT EXISTS guard.version (number bigint NOT NULL);"
     "DELETE FROM guard.version;"
-    "INSERT INTO guard.version VALUES (4);";
+    "INSERT INTO guard.version VALUES (6);";
 
 struct postgres_store {
     struct store base;

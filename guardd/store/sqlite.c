@@ -44,7 +44,7 @@ static const char schema[] =
     "PRIMARY KEY (kind, name)) STRICT;"
     "CREATE TABLE IF NOT EXISTS delta (service TEXT NOT NULL, number INTEGER NOT NULL, "
     "pile BLOB NOT NULL, PRIMARY KEY (service, number)) STRICT;"
-    "PRAGMA user_version=4;"
+    "PRAGMA user_version=6;"
     "COMMIT;";
 
 static enum guard_rc failure(const struct sqlite_store *store, const char *what,

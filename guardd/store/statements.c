@@ -64,22 +64,50 @@ const struct store_text store_texts[STORE_STATEMENTS] = {
                      "tb"},
     [READ_SERVICE_KEY] = {"SELECT key FROM service WHERE name = $1", "t"},
     [LOAD_ONE_SERVICE] = {"SELECT name, key, generation, pile FROM service WHERE name = $1", "t"},
-    [SAVE_FEED] = {"INSERT INTO feed (service, node, number, pile) VALUES ($1, $2, $3, $4) "
-                   "ON CONFLICT (service, node, number) DO NOTHING",
-                   "ttib"},
-    [LIST_FEEDS] = {"SELECT node, number, pile FROM feed WHERE service = $1 "
+    /* taken: the fence of the learner that has it in its pile already, until that is saved. */
+    [SAVE_FEED] = {"INSERT INTO feed (service, node, number, pile, taken) "
+                   "VALUES ($1, $2, $3, $4, $5) ON CONFLICT (service, node, number) DO NOTHING",
+                   "ttibi"},
+    [LIST_FEEDS] = {"SELECT node, number, pile FROM feed WHERE service = $1 AND taken <> $2 "
                     "ORDER BY node, number LIMIT 64",
-                    "t"},
-    [LIST_FED] = {"SELECT DISTINCT service FROM feed", ""},
-    [DROP_FEED] = {"DELETE FROM feed WHERE service = $1 AND node = $2 AND number = $3", "tti"},
-    [SAVE_POLICY] = {"INSERT INTO policy (service, generation, bytes) VALUES ($1, $2, $3) "
+                    "ti"},
+    [LIST_FED] = {"SELECT DISTINCT feed.service FROM feed LEFT JOIN learner "
+                  "ON learner.service = feed.service WHERE feed.taken IS DISTINCT FROM "
+                  "learner.fence",
+                  ""},
+    [TAKE_FEED] = {"UPDATE feed SET taken = $4 WHERE service = $1 AND node = $2 AND number = $3",
+                   "ttii"},
+    [DROP_TAKEN] = {"DELETE FROM feed WHERE service = $1 AND taken = $2", "ti"},
+    [SAVE_POLICY] = {"INSERT INTO policy (service, generation, bytes, ready) "
+                     "VALUES ($1, $2, $3, $4) "
                      "ON CONFLICT (service) DO UPDATE SET generation = excluded.generation, "
-                     "bytes = excluded.bytes",
-                     "tib"},
-    [LIST_POLICIES] = {"SELECT service.name, coalesce(policy.generation, 0) FROM service "
+                     "bytes = excluded.bytes, ready = excluded.ready",
+                     "tibi"},
+    [LIST_POLICIES] = {"SELECT service.name, coalesce(policy.generation, 0), "
+                       "coalesce(policy.ready, 0) FROM service "
                        "LEFT JOIN policy ON policy.service = service.name ORDER BY service.name",
                        ""},
     [LOAD_POLICY] = {"SELECT bytes FROM policy WHERE service = $1", "t"},
     [FORGET_FEEDS] = {"DELETE FROM feed WHERE service = $1", "t"},
     [FORGET_POLICY] = {"DELETE FROM policy WHERE service = $1", "t"},
+    /* Of many at once, separated by commas: whoever came first has them. */
+    [BIND_PRODUCERS] = {"INSERT INTO note (kind, name, value) "
+                        "SELECT $1, unnest(string_to_array($2, ',')), $3 "
+                        "ON CONFLICT (kind, name) DO NOTHING",
+                        "ttb"},
+    [READ_PRODUCERS] = {"SELECT name, value FROM note WHERE kind = $1 "
+                        "AND name = ANY(string_to_array($2, ','))",
+                        "tt"},
+    [SAVE_TOLD] = {"INSERT INTO told (service, node, reporter, document) VALUES ($1, $2, $3, $4)",
+                   "tttb"},
+    /* A transaction that is still open may commit rows before those of younger ones: none of them
+     * is read before all that are older have ended. */
+    [LIST_TOLD] = {"SELECT moment, service, reporter, document, "
+                   "greatest(0, (extract(epoch FROM clock_timestamp() - at) * 1000))::bigint "
+                   "FROM told WHERE moment >= $1 AND moment < $2 AND node <> $3 "
+                   "ORDER BY moment, id LIMIT 1024",
+                   "iit"},
+    [READ_TOLD_END] = {"SELECT (pg_snapshot_xmin(pg_current_snapshot())::text)::bigint", ""},
+    [DROP_TOLD] = {"DELETE FROM told WHERE at < now() - interval '5 minutes'", ""},
+    [FORGET_TOLD] = {"DELETE FROM told WHERE service = $1", "t"},
 };

@@ -7,7 +7,7 @@
 #include <stdbool.h>
 
 /* Of the tables of all back ends. */
-enum { STORE_VERSION = 4 };
+enum { STORE_VERSION = 6 };
 
 enum store_statement {
     SAVE_SERVICE,
@@ -44,12 +44,20 @@ enum store_statement {
     SAVE_FEED,
     LIST_FEEDS,
     LIST_FED,
-    DROP_FEED,
+    TAKE_FEED,
+    DROP_TAKEN,
     SAVE_POLICY,
     LIST_POLICIES,
     LOAD_POLICY,
     FORGET_FEEDS,
     FORGET_POLICY,
+    BIND_PRODUCERS,
+    READ_PRODUCERS,
+    SAVE_TOLD,
+    LIST_TOLD,
+    READ_TOLD_END,
+    DROP_TOLD,
+    FORGET_TOLD,
     STORE_STATEMENTS
 };
 

@@ -443,7 +443,8 @@ enum guard_rc store_save_feed(struct store *store, const struct store_feed *feed
                               struct guard_err *err)
 {
     const struct store_value parameters[] = {text_of(feed->service), text_of(word(store->node)),
-                                             number_of(feed->number), text_of(feed->pile)};
+                                             number_of(feed->number), text_of(feed->pile),
+                                             number_of(feed->taken)};
     return change(store, SAVE_FEED, parameters, "a feed can't be saved", err);
 }
 
@@ -456,16 +457,18 @@ struct taking_feed {
 static enum guard_rc take_feed(void *ctx, const struct store_value *columns)
 {
     const struct taking_feed *taking = ctx;
-    const struct store_feed feed = {taking->service, columns[0].span, columns[1].number,
-                                    columns[2].span};
+    const struct store_feed feed = {.service = taking->service,
+                                    .node = columns[0].span,
+                                    .number = columns[1].number,
+                                    .pile = columns[2].span};
     return taking->take(taking->ctx, &feed);
 }
 
-enum guard_rc store_list_feeds(struct store *store, struct guard_span service,
+enum guard_rc store_list_feeds(struct store *store, struct guard_span service, uint64_t fence,
                                enum guard_rc (*take)(void *ctx, const struct store_feed *feed),
                                void *ctx, struct guard_err *err)
 {
-    const struct store_value parameters[] = {text_of(service)};
+    const struct store_value parameters[] = {text_of(service), number_of(fence)};
     struct taking_feed taking = {take, ctx, service};
     return store->backend->run(store, LIST_FEEDS, parameters, take_feed, &taking,
                                "feeds can't be read", err);
@@ -491,19 +494,26 @@ enum guard_rc store_list_fed(struct store *store,
                                err);
 }
 
-enum guard_rc store_drop_feed(struct store *store, const struct store_feed *feed,
+enum guard_rc store_take_feed(struct store *store, const struct store_feed *feed, uint64_t fence,
                               struct guard_err *err)
 {
     const struct store_value parameters[] = {text_of(feed->service), text_of(feed->node),
-                                             number_of(feed->number)};
-    return change(store, DROP_FEED, parameters, "a feed can't be dropped", err);
+                                             number_of(feed->number), number_of(fence)};
+    return change(store, TAKE_FEED, parameters, "a feed can't be taken", err);
+}
+
+enum guard_rc store_drop_taken(struct store *store, struct guard_span service, uint64_t fence,
+                               struct guard_err *err)
+{
+    const struct store_value parameters[] = {text_of(service), number_of(fence)};
+    return change(store, DROP_TAKEN, parameters, "feeds can't be dropped", err);
 }
 
 enum guard_rc store_save_policy(struct store *store, struct guard_span service, uint64_t generation,
-                                struct guard_span policy, struct guard_err *err)
+                                struct guard_span policy, bool ready, struct guard_err *err)
 {
     const struct store_value parameters[] = {text_of(service), number_of(generation),
-                                             text_of(policy)};
+                                             text_of(policy), number_of(ready)};
     return change(store, SAVE_POLICY, parameters, "a policy can't be saved", err);
 }
 
@@ -515,7 +525,7 @@ struct taking_policy {
 static enum guard_rc take_policy(void *ctx, const struct store_value *columns)
 {
     const struct taking_policy *taking = ctx;
-    const struct store_policy policy = {columns[0].span, columns[1].number};
+    const struct store_policy policy = {columns[0].span, columns[1].number, columns[2].number != 0};
     return taking->take(taking->ctx, &policy);
 }
 
@@ -546,7 +556,7 @@ enum guard_rc store_forget_service(struct store *store, struct guard_span servic
 {
     static const enum store_statement own[] = {DROP_REVISIONS, FORGET_GENERATIONS, FORGET_DELTAS,
                                                FORGET_SERVICE};
-    static const enum store_statement shared[] = {FORGET_FEEDS, FORGET_POLICY};
+    static const enum store_statement shared[] = {FORGET_FEEDS, FORGET_POLICY, FORGET_TOLD};
     const struct store_value parameters[] = {text_of(service)};
     for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++)
         GUARD_TRY(change(store, own[i], parameters, "a service can't be forgotten", err));

@@ -82,17 +82,22 @@ static struct guard_pile_cfg cfg_of(const struct service *service)
     return cfg;
 }
 
-static enum guard_rc open_share(const struct inbox *inbox, const struct service *service,
+static enum guard_rc open_share(struct services *services, const struct service *service,
                                 const char *reporter, struct guard_span bytes,
                                 struct guard_pile **out, struct guard_err *err)
 {
     struct guard_pile_cfg cfg = cfg_of(service);
     struct guard_share share = {.now_ms = clock_unix_ms(),
-                                .whole = tree_listed(inbox->whole, reporter)};
+                                .whole = tree_listed(services->inbox.whole, reporter)};
+    struct inbox *inbox = &services->inbox;
     GUARD_TRY(guard_pile_decode(out, &cfg, bytes, err));
     enum guard_rc rc = check_producers(inbox, *out, reporter, err);
     if (rc == GUARD_OK)
         rc = guard_pile_admit(*out, &share, err);
+    if (rc == GUARD_OK && services->run != 0)
+        rc = producers_share(inbox->producers, services->store, *out, reporter, err);
+    if (rc == GUARD_OK && services->run != 0) /* another root may have been first */
+        rc = check_producers(inbox, *out, reporter, err);
     if (rc != GUARD_OK) {
         guard_pile_free(*out);
         *out = NULL;
@@ -145,7 +150,9 @@ static enum guard_rc merge(struct services *services, struct service *service,
     struct inbox_delta *delta = delta_of(pile);
     if (delta == NULL)
         return guard_fail(err, GUARD_E_NOMEM, "no memory for a delta");
-    enum guard_rc rc = merge_into(service, pile, &merged, err);
+    bool fed = services->run != 0 && !service->replica.learns; /* its learner merges it */
+    merged = GUARD_MERGE_ADDED;
+    enum guard_rc rc = fed ? GUARD_OK : merge_into(service, pile, &merged, err);
     if (rc == GUARD_OK && merged == GUARD_MERGE_CONTAINED)
         *outcome = INBOX_CONTAINED;
     if (rc != GUARD_OK || merged == GUARD_MERGE_CONTAINED) {
@@ -156,6 +163,8 @@ static enum guard_rc merge(struct services *services, struct service *service,
     }
     *outcome = INBOX_ADDED;
     enqueue(inbox, &service->inbox, delta);
+    if (fed)
+        return GUARD_OK;
     service_merged(service);
     outbox_observed(services, service, clock_unix_ms());
     return GUARD_OK;
@@ -178,7 +187,7 @@ static enum guard_rc take(struct services *services, struct service *service, co
         return guard_fail(err, GUARD_E_NOMEM, "the service's pile was left incomplete");
     if (inbox->waiting + bytes.len > INBOX_WAITING_MAX)
         return guard_fail(err, GUARD_E_IO, "too much waits to be saved");
-    GUARD_TRY(open_share(inbox, service, reporter, bytes, &pile, err));
+    GUARD_TRY(open_share(services, service, reporter, bytes, &pile, err));
     enum guard_rc rc = GUARD_OK;
     *outcome = INBOX_PAUSED;
     if (service->guardian.learn)
@@ -284,6 +293,46 @@ enum guard_rc inbox_load(struct services *services, struct service *service, str
     return store_list_deltas(services->store, service->name, take_stored, service, err);
 }
 
+enum guard_rc inbox_feed(struct services *services, const struct service *service, uint64_t taken,
+                         struct guard_err *err)
+{
+    for (const struct inbox_delta *delta = service->inbox.first; delta != NULL;
+         delta = delta->next) {
+        const struct store_feed feed = {.service = service->name,
+                                        .number = ++services->feeds,
+                                        .pile = {delta->bytes, delta->len},
+                                        .taken = taken};
+        GUARD_TRY(store_save_feed(services->store, &feed, err));
+    }
+    return GUARD_OK;
+}
+
+enum guard_rc inbox_merge_again(const struct service *service, struct guard_pile *into,
+                                struct guard_err *err)
+{
+    const struct guard_pile_cfg cfg = cfg_of(service);
+    for (const struct inbox_delta *delta = service->inbox.first; delta != NULL;
+         delta = delta->next) {
+        struct guard_pile *pile = NULL;
+        GUARD_TRY(
+            guard_pile_decode(&pile, &cfg, (struct guard_span){delta->bytes, delta->len}, err));
+        enum guard_rc rc = guard_pile_merge(into, pile, NULL, err);
+        guard_pile_free(pile);
+        if (rc == GUARD_E_NOMEM)
+            return rc;
+        if (rc != GUARD_OK)
+            log_event("alarm", "delta-lost", service->name, "%s", err->text);
+    }
+    return GUARD_OK;
+}
+
+void inbox_drop(struct inbox *inbox, struct inbox_queue *queue)
+{
+    for (const struct inbox_delta *delta = queue->first; delta != NULL; delta = delta->next)
+        inbox->waiting -= delta->len;
+    inbox_queue_free(queue);
+}
+
 bool inbox_folds(const struct inbox_queue *queue, uint64_t now_ms)
 {
     uint32_t count = queue->stored + queue->count;
@@ -309,13 +358,11 @@ enum guard_rc inbox_save(struct services *services, struct service *service, boo
 
 void inbox_saved(struct inbox *inbox, struct inbox_queue *queue, bool whole, uint64_t now_ms)
 {
-    for (const struct inbox_delta *delta = queue->first; delta != NULL; delta = delta->next)
-        inbox->waiting -= delta->len;
     queue->stored = whole ? 0 : queue->stored + queue->count;
     queue->number += queue->count;
     if (whole || queue->folded_ms == 0)
         queue->folded_ms = now_ms;
-    inbox_queue_free(queue);
+    inbox_drop(inbox, queue);
 }
 
 void inbox_commit(struct inbox *inbox, bool good)

@@ -77,6 +77,15 @@ GUARD_MUST_USE enum guard_rc inbox_open_service(struct services *services, struc
 /* Inside the caller's transaction, after the service itself was saved (whole) or wasn't. */
 GUARD_MUST_USE enum guard_rc inbox_save(struct services *services, struct service *service,
                                         bool whole, struct guard_err *err);
+/* Roots that share a database: the deltas as feeds, which the learner of that fence has in its pile
+ * (0: nobody has). Inside the caller's transaction. */
+GUARD_MUST_USE enum guard_rc inbox_feed(struct services *services, const struct service *service,
+                                        uint64_t taken, struct guard_err *err);
+/* What isn't saved yet, into the pile that somebody else learned. GUARD_E_NOMEM. */
+GUARD_MUST_USE enum guard_rc inbox_merge_again(const struct service *service,
+                                               struct guard_pile *into, struct guard_err *err);
+/* What nobody was told of. */
+void inbox_drop(struct inbox *inbox, struct inbox_queue *queue);
 /* Whether the service's pile should be saved whole now. */
 bool inbox_folds(const struct inbox_queue *queue, uint64_t now_ms);
 /* After the commit of what was saved so. */

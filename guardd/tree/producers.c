@@ -93,20 +93,26 @@ static enum guard_rc add(struct producers *producers, uint64_t id, const char *r
     return GUARD_OK;
 }
 
+static bool read_id(struct guard_span name, uint64_t *out)
+{
+    char number[20];
+    char *end = NULL;
+    if (name.len != 16)
+        return false;
+    memcpy(number, name.ptr, name.len);
+    number[name.len] = '\0';
+    *out = strtoull(number, &end, 16);
+    return *end == '\0';
+}
+
 static enum guard_rc take(void *ctx, struct guard_span name, struct guard_span value)
 {
     char text[REPORTER_CAP];
-    char number[20];
-    char *end = NULL;
-    if (name.len != 16 || value.len == 0 || value.len >= sizeof(text))
+    uint64_t id;
+    if (!read_id(name, &id) || value.len == 0 || value.len >= sizeof(text))
         return GUARD_OK;
-    memcpy(number, name.ptr, name.len);
-    number[name.len] = '\0';
     memcpy(text, value.ptr, value.len);
     text[value.len] = '\0';
-    uint64_t id = strtoull(number, &end, 16);
-    if (*end != '\0')
-        return GUARD_OK;
     enum guard_rc rc = add(ctx, id, text, false);
     return rc == GUARD_E_LIMIT ? GUARD_OK : rc;
 }
@@ -144,6 +150,13 @@ static const struct producer *find(const struct producers *producers, uint64_t i
     return found->reporter != 0 ? found : NULL;
 }
 
+/* A pile may name one of them twice. */
+static enum guard_rc take_shared(void *ctx, struct guard_span name, struct guard_span value)
+{
+    uint64_t id;
+    return read_id(name, &id) && find(ctx, id) == NULL ? take(ctx, name, value) : GUARD_OK;
+}
+
 bool producers_may(const struct producers *producers, uint64_t producer, const char *reporter)
 {
     const struct producer *found = find(producers, producer);
@@ -162,6 +175,52 @@ enum guard_rc producers_bind(struct producers *producers, uint64_t producer, con
         return GUARD_OK;
     enum guard_rc rc = add(producers, producer, reporter, true);
     return rc == GUARD_OK ? rc : guard_fail(err, rc, "too many producers, or no memory for one");
+}
+
+struct names {
+    char *text;
+    size_t len;
+};
+
+/* Those that aren't known, separated by commas. */
+static enum guard_rc unknown_of(const struct producers *producers, const struct guard_pile *pile,
+                                struct names *out)
+{
+    enum { NAME = 17 };
+    struct guard_pile_stats stats;
+    struct guard_interval interval;
+    guard_pile_stats(pile, &stats);
+    out->len = 0;
+    out->text = malloc((size_t)stats.intervals * NAME + 1);
+    if (out->text == NULL)
+        return GUARD_E_NOMEM;
+    for (uint32_t i = 0; guard_pile_interval(pile, i, &interval); i++) {
+        if (find(producers, interval.producer) != NULL)
+            continue;
+        snprintf(out->text + out->len, NAME + 1, "%016" PRIx64 ",", interval.producer);
+        out->len += NAME;
+    }
+    out->len -= out->len > 0; /* the last comma */
+    return GUARD_OK;
+}
+
+enum guard_rc producers_share(struct producers *producers, struct store *store,
+                              const struct guard_pile *pile, const char *reporter,
+                              struct guard_err *err)
+{
+    struct names names;
+    if (unknown_of(producers, pile, &names) != GUARD_OK)
+        return guard_fail(err, GUARD_E_NOMEM, "no memory for producers");
+    enum guard_rc rc = GUARD_OK;
+    if (names.len > 0)
+        rc =
+            store_bind_producers(store, (struct guard_span){(const uint8_t *)names.text, names.len},
+                                 (struct guard_span){(const uint8_t *)reporter, strlen(reporter)},
+                                 take_shared, producers, err);
+    free(names.text);
+    return rc == GUARD_E_LIMIT || rc == GUARD_E_NOMEM
+               ? guard_fail(err, rc, "too many producers, or no memory for one")
+               : rc;
 }
 
 enum guard_rc producers_save(struct producers *producers, struct store *store,

@@ -84,5 +84,10 @@ void summary_position(const struct service *service, char out[LOG_POSITION_CAP])
 GUARD_MUST_USE enum guard_rc summary_take(struct services *services, struct service *service,
                                           const char *reporter, const struct document *document,
                                           struct guard_err *err);
+/* At another root, so long after it came: all but the alerts, which are told already, and what is
+ * of that moment only. */
+GUARD_MUST_USE enum guard_rc summary_hear(struct services *services, struct service *service,
+                                          const char *reporter, const struct document *document,
+                                          uint64_t age_ms, struct guard_err *err);
 
 #endif

@@ -157,8 +157,8 @@ static void take_alerts(struct services *services, struct service *service, cons
         *seen = (struct summary_seen){key, count};
 }
 
-enum guard_rc summary_take(struct services *services, struct service *service, const char *reporter,
-                           const struct document *document, struct guard_err *err)
+enum guard_rc summary_hear(struct services *services, struct service *service, const char *reporter,
+                           const struct document *document, uint64_t age_ms, struct guard_err *err)
 {
     const struct document_node *root = document->root;
     uint64_t now_ms = clock_unix_ms();
@@ -171,8 +171,17 @@ enum guard_rc summary_take(struct services *services, struct service *service, c
         if (node->kind == DOCUMENT_MAPPING)
             take_novel(services, service, node);
     }
-    take_breaker(service, reporter, member_of(root, "breaker"), now_ms);
+    if (age_ms < SUMMARY_BREAKER_MS)
+        take_breaker(service, reporter, member_of(root, "breaker"), now_ms);
     take_clients(services, service, list_of(root, "clients"), now_ms);
+    return GUARD_OK;
+}
+
+enum guard_rc summary_take(struct services *services, struct service *service, const char *reporter,
+                           const struct document *document, struct guard_err *err)
+{
+    const struct document_node *root = document->root;
+    GUARD_TRY(summary_hear(services, service, reporter, document, 0, err));
     take_alerts(services, service, reporter, text_of(root, "node"), member_of(root, "alerts"));
     return GUARD_OK;
 }

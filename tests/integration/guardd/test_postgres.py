@@ -347,7 +347,7 @@ def test_a_database_of_a_newer_guardd_is_refused(postgres, make):
     done = subprocess.run([BIN / "guardd", "--state", guardd.state, "--store", postgres.url], capture_output=True, text=True, timeout=60,
                           check=False)
     assert done.returncode == 1 and "written by a newer guardd (version 99)" in done.stderr
-    postgres.query("UPDATE guard.version SET number = 4")
+    postgres.query("UPDATE guard.version SET number = 6")
     guardd.start()
 
 

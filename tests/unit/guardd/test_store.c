@@ -407,12 +407,20 @@ static void test_feeds_and_policies(void **state)
     begin(b);
     assert_int_equal(store_save_feed(b, &feed, &err), GUARD_OK);
     commit(b);
-    assert_int_equal(store_list_feeds(b, span("pol"), see_feed, &seen, &err), GUARD_OK);
+    assert_int_equal(store_list_feeds(b, span("pol"), 7, see_feed, &seen, &err), GUARD_OK);
     assert_string_equal(seen.text, "a 1 p1;b 1 p2;");
     feed.node = span("a");
-    assert_int_equal(store_drop_feed(b, &feed, &err), GUARD_OK);
+    assert_int_equal(store_take_feed(b, &feed, 7, &err), GUARD_OK);
     seen = (struct seen){0};
-    assert_int_equal(store_list_feeds(b, span("pol"), see_feed, &seen, &err), GUARD_OK);
+    assert_int_equal(store_list_feeds(b, span("pol"), 7, see_feed, &seen, &err), GUARD_OK);
+    assert_string_equal(seen.text, "b 1 p2;");
+    /* The next learner, to whom the last one left no pile that holds it. */
+    seen = (struct seen){0};
+    assert_int_equal(store_list_feeds(b, span("pol"), 8, see_feed, &seen, &err), GUARD_OK);
+    assert_string_equal(seen.text, "a 1 p1;b 1 p2;");
+    assert_int_equal(store_drop_taken(b, span("pol"), 7, &err), GUARD_OK);
+    seen = (struct seen){0};
+    assert_int_equal(store_list_feeds(b, span("pol"), 8, see_feed, &seen, &err), GUARD_OK);
     assert_string_equal(seen.text, "b 1 p2;");
 
     seen = (struct seen){0};
@@ -420,7 +428,7 @@ static void test_feeds_and_policies(void **state)
     assert_int_equal(store_list_policies(a, see_policy, &seen, &err), GUARD_OK);
     assert_int_equal(seen.count, 1);
     assert_int_equal(store_load_policy(a, span("pol"), see_bytes, &seen, &err), GUARD_E_RANGE);
-    assert_int_equal(store_save_policy(a, span("pol"), 41, span("bytes"), &err), GUARD_OK);
+    assert_int_equal(store_save_policy(a, span("pol"), 41, span("bytes"), true, &err), GUARD_OK);
     assert_int_equal(store_list_policies(b, see_policy, &seen, &err), GUARD_OK);
     assert_int_equal(seen.count, 42);
     assert_int_equal(store_load_policy(b, span("pol"), see_bytes, &seen, &err), GUARD_OK);
