@@ -6,6 +6,7 @@
 
 #include "guardd/service.h"
 #include "guardd/tree/download.h"
+#include "guardd/tree/pause.h"
 
 #include "common/document_members.h"
 #include "common/file.h"
@@ -21,9 +22,7 @@
 enum {
     ANSWER_MAX = 64 * 1024,
     REQUEST_MS = 30000,
-    FOLLOW_MS = 45000, /* a parent holds an answer for 25 s */
-    PAUSE_FIRST_MS = 250,
-    PAUSE_MAX_MS = 30000,
+    FOLLOW_MS = 45000,  /* a parent holds an answer for 25 s */
     REFUSED_MS = 30000, /* a service that the parent doesn't know is asked for again */
     RETRY_MS = 4000,    /* a delta of a service that the parent doesn't know */
     KEYS_MAX = 8,       /* asked for at once */
@@ -77,27 +76,6 @@ static struct asked *asked_new(struct uplink *uplink, struct service *service, c
     return asked;
 }
 
-/* --- pauses --- */
-
-static uint64_t jittered(uint64_t ms)
-{
-    uint64_t number = 0;
-    if (random_bytes(&number, sizeof(number)) != GUARD_OK)
-        number = clock_unix_ms();
-    return ms / 2 + number % (ms / 2 + 1);
-}
-
-static uint64_t pause_of(uint32_t failures, uint32_t retry_after_s)
-{
-    uint64_t ms = PAUSE_FIRST_MS;
-    for (uint32_t i = 1; i < failures && ms < PAUSE_MAX_MS; i++)
-        ms *= 2;
-    ms = jittered(ms < PAUSE_MAX_MS ? ms : PAUSE_MAX_MS);
-    /* Never before it asked for, and not all at that very moment. */
-    uint64_t asked = (uint64_t)retry_after_s * 1000;
-    return asked > 0 ? asked + jittered(asked < 1000 ? 1000 : asked) / 2 + ms / 4 : ms;
-}
-
 static void parent_there(struct uplink *uplink, uint64_t now_ms)
 {
     if (!uplink->there) {
@@ -127,7 +105,7 @@ static void parent_away(struct uplink *uplink, const struct http_answer *answer,
     uplink->there = false;
     uplink->known = true;
     uplink->failures++;
-    uplink->next_ms = now_ms + pause_of(uplink->failures, answer->retry_after_s);
+    uplink->next_ms = now_ms + uplink_pause(uplink->failures, answer->retry_after_s);
 }
 
 /* Whether the answer says nothing of what was sent, only of the parent, or of our right to talk. */
@@ -217,7 +195,7 @@ static void take_key(struct uplink *uplink, struct wanted *wanted, const struct 
     const struct guard_span name = {(const uint8_t *)wanted->name, strlen(wanted->name)};
     if (!read_key(answer, wanted->name, key)) {
         log_event("alarm", "key-refused", name, "%s", "the parent's answer is none of its kind");
-        wanted->next_ms = now_ms + jittered(REFUSED_MS);
+        wanted->next_ms = now_ms + uplink_jitter(REFUSED_MS);
         return;
     }
     struct service *known = services_find(uplink->services, name);
@@ -228,7 +206,7 @@ static void take_key(struct uplink *uplink, struct wanted *wanted, const struct 
     struct service *service = services_find(uplink->services, name);
     if (rc != GUARD_OK || service == NULL) {
         log_event("alarm", "service-not-opened", name, "%s", err.text);
-        wanted->next_ms = now_ms + jittered(REFUSED_MS);
+        wanted->next_ms = now_ms + uplink_jitter(REFUSED_MS);
         wanted->told = true;
         return;
     }
@@ -260,7 +238,7 @@ static void on_key(void *ctx, const struct http_answer *answer)
     }
     /* It is there, and doesn't want this service of us. */
     parent_there(uplink, now_ms);
-    wanted->next_ms = now_ms + jittered(REFUSED_MS);
+    wanted->next_ms = now_ms + uplink_jitter(REFUSED_MS);
     if (!wanted->told)
         log_event("alarm", "service-refused", no_service,
                   "%s: the parent answers %u; its records are counted, and not learned",
@@ -342,7 +320,7 @@ static void on_post(void *ctx, const struct http_answer *answer)
             log_event("alarm", "service-refused", service->name, "%s",
                       "the parent doesn't know it of us; tried again");
         service->up.unknown = true;
-        service->up.retry_ms = now_ms + jittered(RETRY_MS);
+        service->up.retry_ms = now_ms + uplink_jitter(RETRY_MS);
         want_again(uplink, service, now_ms);
         return;
     }
@@ -492,8 +470,9 @@ static void on_follow(void *ctx, const struct http_answer *answer)
         service->up.failures++;
     }
     service->up.follow_ms =
-        now_ms +
-        (service->up.failures > 0 ? pause_of(service->up.failures + 2, answer->retry_after_s) : 0);
+        now_ms + (service->up.failures > 0
+                      ? uplink_pause(service->up.failures + 2, answer->retry_after_s)
+                      : 0);
 }
 
 static void follow(struct uplink *uplink, struct service *service)
