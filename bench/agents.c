@@ -17,6 +17,7 @@ enum { LAGS_MAX = 1 << 20 };
 struct bench {
     struct http_client *client;
     uint64_t agents, services, period_ms, seconds;
+    uint64_t first; /* the number of the first one: others may be of another process */
     uint8_t (*keys)[GUARD_KEY_BYTES];
     uint64_t *sequences;
     uint32_t *lags;
@@ -30,7 +31,8 @@ struct sent {
 
 static bool delta_of(struct bench *bench, uint64_t agent, uint8_t **bytes, size_t *len)
 {
-    struct guard_source source = {agent + 1, bench->begun_ms, bench->sequences[agent]};
+    struct guard_source source = {bench->first + agent + 1, bench->begun_ms,
+                                  bench->sequences[agent]};
     uint64_t service = agent % bench->services;
     bool good = fleet_delta(service, bench->keys[service], &source, bytes, len);
     bench->sequences[agent] = source.sequence;
@@ -122,7 +124,7 @@ int main(int argc, char **argv)
     struct guard_err err = {.text = "no memory"};
     struct bench bench = {.agents = 200, .services = 20, .period_ms = 10000, .seconds = 10};
     const char *server = NULL;
-    for (int found; (found = getopt(argc, argv, "s:a:n:p:t:")) != -1;) {
+    for (int found; (found = getopt(argc, argv, "s:a:n:p:t:f:")) != -1;) {
         if (found == 's')
             server = optarg;
         else if (found == 'a')
@@ -133,10 +135,12 @@ int main(int argc, char **argv)
             bench.period_ms = strtoull(optarg, NULL, 10);
         else if (found == 't')
             bench.seconds = strtoull(optarg, NULL, 10);
+        else if (found == 'f')
+            bench.first = strtoull(optarg, NULL, 10);
     }
     if (server == NULL || bench.agents == 0 || bench.services == 0 || bench.period_ms == 0) {
         fputs("usage: guard-bench-agents -s SERVER [-a AGENTS] [-n SERVICES] [-p PERIOD_MS] "
-              "[-t SECONDS]\n",
+              "[-t SECONDS] [-f FIRST]\n",
               stderr);
         return 2;
     }

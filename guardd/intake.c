@@ -34,6 +34,16 @@ static bool known(const struct intake *intake, const char *name)
     return false;
 }
 
+/* Of a gate of another version: what it writes isn't read. */
+static void refuse(struct intake *intake, const char *name, const char *why)
+{
+    if (strcmp(intake->refused, name) == 0)
+        return;
+    snprintf(intake->refused, sizeof(intake->refused), "%s", name);
+    log_event("alarm", "ring-refused", no_service,
+              "%s: %s: gate and guardd are of different versions", name, why);
+}
+
 static void open_ring(struct intake *intake, const char *name)
 {
     char path[STATE_PATH_MAX];
@@ -43,7 +53,10 @@ static void open_ring(struct intake *intake, const char *name)
         !ring_path(intake, name, path))
         return;
     memset(ring, 0, sizeof(*ring));
-    if (ring_reader_open(&ring->reader, path, &err) != GUARD_OK)
+    enum guard_rc rc = ring_reader_open(&ring->reader, path, &err);
+    if (rc == GUARD_E_VERSION)
+        refuse(intake, name, err.text);
+    if (rc != GUARD_OK)
         return; /* perhaps not yet initialised: tried again at the next scan */
     snprintf(ring->name, sizeof(ring->name), "%s", name);
     ring->alerts = has_suffix(name, ".alerts");

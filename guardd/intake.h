@@ -27,8 +27,9 @@ struct intake {
     struct alerts *alerts;
     struct intake_ring list[RINGS_MAX];
     uint32_t count;
-    bool waiting;   /* for the store to say how far a ring was read */
-    uint32_t first; /* where reading goes on when time ran out */
+    bool waiting;                /* for the store to say how far a ring was read */
+    uint32_t first;              /* where reading goes on when time ran out */
+    char refused[RING_NAME_CAP]; /* the last file of another version that was told */
 };
 
 /* Opens rings that appeared, closes those that are gone. */

@@ -3,7 +3,8 @@
 # `make soak`: what takes too long for every change. All tests with guardd killed a hundred times in a hundred thousand
 # exchanges, property tests with ROUNDS fresh seeds and more trees of merges, policies published under load, the demo with
 # SEEDS seeds, fuzzing for FUZZ_SECONDS. A failing part doesn't hide the later ones. Ends with one line: N passed, N failed.
-# SOAK_PARTS="kill publish" runs some of them; kill is the one test of guardd, which tests has too.
+# SOAK_PARTS="kill publish" runs some of them; kill is the one test of guardd, which tests has too, storm the one of a tree with a
+# fast client: STORM_EXCHANGES (a million) under STORM_KILLS kills and STORM_STOPS stops of agents and root.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 
@@ -12,11 +13,16 @@ rm -rf "$results"
 . tools/stages.sh
 
 wanted() {
-    case " ${SOAK_PARTS:-tests seeds publish demo fuzz} " in *" $1 "*) ;; *) return 1 ;; esac
+    case " ${SOAK_PARTS:-tests storm seeds publish demo fuzz} " in *" $1 "*) ;; *) return 1 ;; esac
 }
 
 kills() {
     /usr/bin/python3 -m pytest -q -s -p no:cacheprovider -k kill tests/integration/guardd </dev/null
+}
+
+storm() {
+    GUARD_STORM_EXCHANGES=${STORM_EXCHANGES:-1000000} GUARD_STORM_KILLS=${STORM_KILLS:-100} GUARD_STORM_STOPS=${STORM_STOPS:-100} \
+        /usr/bin/python3 -m pytest -q -s -p no:cacheprovider tests/integration/tree/test_tree_storm.py </dev/null
 }
 
 seeded_round() {
@@ -50,6 +56,7 @@ if wanted tests || wanted seeds; then
 fi
 if wanted tests; then RESULTS=$results tools/test.sh; fi
 if wanted kill; then stage "kill" kills; fi
+if wanted storm; then stage "storm" storm; fi
 if wanted seeds; then
     for round in $(seq "${ROUNDS:-200}"); do
         stage "seeds, round $round" seeded_round "$round"

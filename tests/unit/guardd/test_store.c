@@ -437,6 +437,72 @@ static void test_feeds_and_policies(void **state)
     store_close(b);
 }
 
+static enum guard_rc see_producer(void *ctx, struct guard_span name, struct guard_span reporter)
+{
+    struct seen *seen = ctx;
+    size_t len = strlen(seen->text);
+    seen->count++;
+    snprintf(seen->text + len, sizeof(seen->text) - len, "%.*s %.*s;", (int)name.len,
+             (const char *)name.ptr, (int)reporter.len, (const char *)reporter.ptr);
+    return GUARD_OK;
+}
+
+static void test_whoever_came_first_has_a_producer(void **state)
+{
+    (void)state;
+    struct guard_err err;
+    struct seen seen = {0};
+    if (!shared)
+        skip();
+    struct store *a = open_as("a");
+    struct store *b = open_as("b");
+    assert_int_equal(store_bind_producers(a, span("000000000000000a,000000000000000b"), span("one"),
+                                          see_producer, &seen, &err),
+                     GUARD_OK);
+    assert_int_equal(seen.count, 2);
+    seen = (struct seen){0};
+    assert_int_equal(
+        store_bind_producers(b, span("000000000000000b"), span("two"), see_producer, &seen, &err),
+        GUARD_OK);
+    assert_string_equal(seen.text, "000000000000000b one;");
+    store_close(a);
+    store_close(b);
+}
+
+static enum guard_rc see_told(void *ctx, const struct store_told *told)
+{
+    assert_true(told->age_ms < 60000);
+    return see_producer(ctx, told->reporter, told->document);
+}
+
+static void test_what_one_is_told_others_hear_once(void **state)
+{
+    (void)state;
+    struct guard_err err;
+    uint64_t of_a = 0;
+    uint64_t of_b = 0;
+    struct seen seen = {0};
+    const struct store_told told = {
+        .service = span("told"), .reporter = span("who"), .document = span("what")};
+    if (!shared)
+        skip();
+    struct store *a = open_as("a");
+    struct store *b = open_as("b");
+    begin(a);
+    assert_int_equal(store_save_told(a, &told, &err), GUARD_OK);
+    assert_int_equal(store_list_told(b, &of_b, see_told, &seen, &err), GUARD_OK);
+    assert_int_equal(seen.count, 0); /* nobody was promised it yet */
+    commit(a);
+    assert_int_equal(store_list_told(b, &of_b, see_told, &seen, &err), GUARD_OK);
+    assert_string_equal(seen.text, "who what;");
+    assert_int_equal(store_list_told(b, &of_b, see_told, &seen, &err), GUARD_OK);
+    assert_int_equal(store_list_told(a, &of_a, see_told, &seen, &err), GUARD_OK);
+    assert_int_equal(seen.count, 1); /* not again, and not by who told it */
+    assert_int_equal(store_drop_told(a, &err), GUARD_OK);
+    store_close(a);
+    store_close(b);
+}
+
 static void test_a_file_isnt_shared(void **state)
 {
     (void)state;
@@ -481,6 +547,8 @@ int main(void)
         cmocka_unit_test(test_one_learns_and_the_fence_keeps_the_last_one_out),
         cmocka_unit_test(test_all_have_one_key_for_a_service),
         cmocka_unit_test(test_feeds_and_policies),
+        cmocka_unit_test(test_whoever_came_first_has_a_producer),
+        cmocka_unit_test(test_what_one_is_told_others_hear_once),
         cmocka_unit_test(test_a_file_isnt_shared),
         cmocka_unit_test(test_places_that_are_none),
     };
