@@ -87,7 +87,7 @@ bool fleet_delta(uint64_t service, const uint8_t key[GUARD_KEY_BYTES], struct gu
 
 struct asking {
     uint8_t *key;
-    uint64_t *good;
+    bool *got;
 };
 
 static void on_key(void *ctx, const struct http_answer *answer)
@@ -95,20 +95,20 @@ static void on_key(void *ctx, const struct http_answer *answer)
     struct asking *asking = ctx;
     static const char mark[] = "\"key\":\"";
     const char *at = answer->status == 200 ? strstr((const char *)answer->body.ptr, mark) : NULL;
-    if (at != NULL &&
+    *asking->got =
+        at != NULL &&
         guardian_digest_parse((struct guard_span){(const uint8_t *)at + sizeof(mark) - 1, 64},
-                              asking->key))
-        ++*asking->good;
+                              asking->key);
     free(asking);
 }
 
-static bool ask_key(struct http_client *client, uint8_t *key, uint64_t service, uint64_t *good)
+static bool ask_key(struct http_client *client, uint8_t *key, uint64_t service, bool *got)
 {
     char path[96];
     struct asking *asking = calloc(1, sizeof(*asking));
     if (asking == NULL)
         return false;
-    *asking = (struct asking){key, good};
+    *asking = (struct asking){key, got};
     snprintf(path, sizeof(path), "/api/v1/services/bench-%" PRIu64 "/key", service);
     const struct http_request request = {.method = "GET",
                                          .path = path,
@@ -122,16 +122,35 @@ static bool ask_key(struct http_client *client, uint8_t *key, uint64_t service, 
     return false;
 }
 
-bool fleet_keys(struct http_client *client, uint8_t (*keys)[GUARD_KEY_BYTES], uint64_t services)
+/* Those that aren't there yet, once. */
+static uint64_t ask_missing(struct http_client *client, uint8_t (*keys)[GUARD_KEY_BYTES], bool *got,
+                            uint64_t services)
 {
-    uint64_t good = 0;
-    bool all = true;
-    for (uint64_t i = 0; i < services && all; i++) {
+    uint64_t missing = 0;
+    for (uint64_t i = 0; i < services; i++) {
         while (http_client_busy(client) >= 64)
             fleet_turn(client, 10);
-        all = ask_key(client, keys[i], i, &good);
+        if (!got[i])
+            (void)ask_key(client, keys[i], i, &got[i]);
     }
     while (http_client_busy(client) > 0)
         fleet_turn(client, 10);
-    return all && good == services;
+    for (uint64_t i = 0; i < services; i++)
+        missing += !got[i];
+    return missing;
+}
+
+bool fleet_keys(struct http_client *client, uint8_t (*keys)[GUARD_KEY_BYTES], uint64_t services)
+{
+    enum { KEYS_MS = 60000, PAUSE_MS = 500 };
+    uint64_t begin_ms = clock_unix_ms();
+    uint64_t missing = services;
+    bool *got = calloc(services, sizeof(*got));
+    while (got != NULL && missing > 0 && clock_unix_ms() - begin_ms < KEYS_MS) {
+        missing = ask_missing(client, keys, got, services);
+        if (missing > 0)
+            (void)poll(NULL, 0, PAUSE_MS);
+    }
+    free(got);
+    return missing == 0;
 }

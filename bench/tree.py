@@ -58,6 +58,9 @@ def _row(rig, agents, services, period, seconds):
 # agents in all, services, period (ms), seconds; half of the agents at each of two roots
 SMOKE_SHARED = (200, 20, 5000, 10)
 FULL_SHARED = (2000, 200, 60000, 120)
+# agents in all, aggregators, services, period (ms), seconds
+SMOKE_AGGREGATED = (200, 2, 20, 5000, 10)
+FULL_AGGREGATED = (5000, 5, 200, 60000, 60)
 
 
 def _cpu(pids):
@@ -154,6 +157,36 @@ def _shared(rig):
     return {"agents": agents, "services": services, "period_ms": period, "roots": rows, "postgres": server}
 
 
+def _aggregated(rig):
+    """Agents that report to aggregators, which report to the root: of services this young each five seconds."""
+    agents, count, services, period, seconds = SMOKE_AGGREGATED if rig.arguments.smoke else FULL_AGGREGATED
+    processes = []
+    try:
+        root, state = _start(rig, "above", "--role", "service", "--whole-piles", "*")
+        processes.append(root)
+        states = []
+        for number in range(count):
+            process, below = _start(rig, f"between-{number}", "--role", "aggregator", "--parent", f"unix:{state}/api.sock", "--whole-piles", "*",
+                                    "--policy-key", f"{state}/keys/policy.pub")
+            processes.append(process)
+            states.append(below)
+        before, begin = [_cpu([process.pid]) for process in processes], time.monotonic()
+        said = _load(rig, states, agents, services, period, seconds)
+        took = time.monotonic() - begin
+        cores = [round((_cpu([process.pid]) - used) / 1e9 / took, 3) for process, used in zip(processes, before)]
+        memory = [round(resident_bytes(process.pid) / 2**20, 1) for process in processes]
+        with open(f"{state}/status.json", encoding="utf-8") as file:
+            reports = json.load(file)["reports"]["added"]
+    finally:
+        for process in reversed(processes):
+            _end(process)
+    if any(one["held"] != one["sent"] or one["refused"] for one in said):
+        rig.fail("tree: aggregators didn't hold all that was sent")
+    return {"agents": agents, "aggregators": count, "services": services, "period_ms": period, "cores": cores[0], "rss_mib": memory[0],
+            "aggregator_cores": cores[1:], "aggregator_mib": memory[1:], "deltas_per_s": round(reports / took, 1),
+            "lag_ms": {name: max(one["lag_ms"][name] for one in said) for name in ("p50", "p99", "max")}}
+
+
 def _idle_agent(rig):
     root, state = _start(rig, "idle-root", "--role", "service")
     try:
@@ -189,7 +222,9 @@ def tree(rig):
     used = sum(row["cores"] for row in shared.get("roots", []))
     if not rig.arguments.smoke and shared.get("roots") and (used > 1 or worst >= 5000 or max(row["rss_mib"] for row in shared["roots"]) > 512):
         rig.miss(f"tree: 2,000 agents at two roots take {used} cores, {worst} ms")
-    return {"idle_agent_mib": idle, "rows": rows, "shared": shared}
+    aggregated = _aggregated(rig)
+    print(f"with aggregators: {json.dumps(aggregated)}", flush=True)
+    return {"idle_agent_mib": idle, "rows": rows, "shared": shared, "aggregated": aggregated}
 
 
 if __name__ == "__main__":
