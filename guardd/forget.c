@@ -148,6 +148,7 @@ static enum guard_rc forget_service(struct forgetting *forgetting, struct servic
     remove_file(services, service, "clients", ".lifts");
     remove_file(services, service, "reviews", ".json");
     remove_file(services, service, "rollback", ".json");
+    documents_drop_refused(services, service, SHARED_KINDS, 0);
     return GUARD_OK;
 }
 
@@ -190,6 +191,8 @@ static enum guard_rc forget_in_memory(struct forgetting *forgetting, struct serv
             GUARD_TRY(forget_service(forgetting, services, service));
             continue;
         }
+        if (!forgetting->dry)
+            documents_drop_refused(services, service, SHARED_LIFTS, 0); /* they may name clients */
         forgetting->verdicts +=
             clients_forget(services, service, forgetting->client, forgetting->dry);
         GUARD_TRY(client_files_forget_lifts(services, service, forgetting->client, forgetting->dry,

@@ -500,6 +500,8 @@ static void follow(struct services *services, struct service *service, uint64_t 
         return;
     enum guard_rc rc =
         store_load_policy(services->store, service->name, put_in_place, &taking, &err);
+    if (rc == GUARD_OK)
+        service_load_generations(services, service);
     if (rc == GUARD_OK || store_session(services->store) == 0)
         return;
     service->replica.refused = generation;
@@ -576,4 +578,5 @@ void replicas_tick(struct services *services)
             break;
     }
     free(listing.list);
+    documents_tick(services);
 }

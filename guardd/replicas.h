@@ -53,6 +53,10 @@ GUARD_MUST_USE enum guard_rc replica_observe(struct services *services, struct s
 /* Whether it may learn and publish. */
 bool replica_publishes(const struct services *services, const struct service *service);
 
+/* replica_model.c: of one that others learn, what waits there, for people who ask: a model of the
+ * pile in the database, at most so often that it costs little. */
+void replica_look(struct services *services, struct service *service);
+
 /* Inside the transaction, before all services: what became of the last one, and who is fed. */
 GUARD_MUST_USE enum guard_rc replicas_begin(struct services *services, struct guard_err *err);
 /* Saves the service as its learner or as one who feeds. */

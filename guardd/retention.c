@@ -110,6 +110,7 @@ static void drop_of_services(struct retention *retention, struct services *servi
     struct guard_err err;
     for (uint32_t i = 0; i < services->count; i++) {
         drop_generations(retention, services, services->list[i], now_ms);
+        documents_drop_refused(services, services->list[i], SHARED_KINDS, retention->keep_ms);
         /* They name clients, and say nothing any more. */
         if (client_files_forget_lifts(services, services->list[i], NULL, false, &retention->lifts,
                                       &err) != GUARD_OK)

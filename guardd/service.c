@@ -134,6 +134,15 @@ static void take_generation(void *ctx, const struct store_generation *stored)
     (void)generations_add(&service->generations, &generation, dropped);
 }
 
+void service_load_generations(struct services *services, struct service *service)
+{
+    struct guard_err err;
+    service->generations.count = 0;
+    if (store_list_generations(services->store, service->name, take_generation, service, &err) !=
+        GUARD_OK)
+        log_event("warn", "not-read-whole", service->name, "%s", err.text);
+}
+
 void service_load_rest(struct services *services, struct service *service)
 {
     struct guard_err err;

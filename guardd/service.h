@@ -5,6 +5,7 @@
 
 #include "breaker.h"
 #include "clients.h"
+#include "documents.h"
 #include "generations.h"
 #include "keys.h"
 #include "node.h"
@@ -93,6 +94,7 @@ struct service {
     struct traffic traffic;
     uint64_t day; /* of the newest record, since 1970; 0 = none had a time */
     struct replica replica;
+    struct shared_file shared[SHARED_KINDS]; /* of guardds that share a database */
     uint64_t ahead_day; /* on which it was last said that a gate's clock is ahead */
     /* Of a node with a parent: pile is the open delta. */
     struct delta delta;
@@ -122,7 +124,8 @@ struct services {
     uint64_t fed_ms;        /* when feeds were looked for */
     uint64_t fold_until_ms; /* for merging them in this transaction */
     struct told told;
-    uint64_t rejected; /* records of services beyond the maximum or with bad names */
+    uint32_t documents_at; /* where comparing documents goes on */
+    uint64_t rejected;     /* records of services beyond the maximum or with bad names */
     enum tree_role role;
     struct uplink *uplink; /* NULL: there is no parent */
     char node_id[17];      /* tells it from others with the same name at the parent */
@@ -190,6 +193,8 @@ GUARD_MUST_USE enum guard_rc service_save_whole(struct services *services, struc
  * policy, stay, so that gates take the next one. GUARD_E_STATE: another guardd learns it. */
 GUARD_MUST_USE enum guard_rc service_forget(struct services *services, struct service *service,
                                             struct guard_err *err);
+/* Of one that others learn: the generations that are kept by now. */
+void service_load_generations(struct services *services, struct service *service);
 /* Reads what the store has of it beside the pile. */
 void service_load_rest(struct services *services, struct service *service);
 /* What a file's state is told apart by; never 0. */

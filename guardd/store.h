@@ -225,6 +225,51 @@ GUARD_MUST_USE enum guard_rc store_list_told(struct store *store, uint64_t *mome
                                                                    const struct store_told *told),
                                              void *ctx, struct guard_err *err);
 GUARD_MUST_USE enum guard_rc store_drop_told(struct store *store, struct guard_err *err);
+/* What people decided, a small file of each kind and service, each change under the next revision.
+ */
+struct store_document {
+    const char *kind;
+    struct guard_span service;
+    uint64_t revision;         /* from 1 */
+    struct guard_span content; /* ptr NULL: it was removed */
+};
+/* Who changed it, when and why. */
+struct store_change {
+    const char *kind;
+    uint64_t revision;
+    struct guard_span node;
+    struct guard_span who;
+    struct guard_span why;
+    uint64_t time_ms;
+    bool removed;
+};
+/* Inside a transaction. keep: whether the history has the content, too. GUARD_E_STATE: the one that
+ * is saved hasn't the revision before. */
+GUARD_MUST_USE enum guard_rc store_save_document(struct store *store,
+                                                 const struct store_document *document,
+                                                 const struct store_change *change, bool keep,
+                                                 struct guard_err *err);
+/* Calls take for each, without contents. */
+GUARD_MUST_USE enum guard_rc
+store_list_documents(struct store *store,
+                     enum guard_rc (*take)(void *ctx, struct guard_span kind,
+                                           struct guard_span service, uint64_t revision),
+                     void *ctx, struct guard_err *err);
+/* Calls take once, without content when it was removed; not at all when there is none. */
+GUARD_MUST_USE enum guard_rc
+store_load_document(struct store *store, const char *kind, struct guard_span service,
+                    enum guard_rc (*take)(void *ctx, uint64_t revision, struct guard_span content),
+                    void *ctx, struct guard_err *err);
+/* *revision: the last one after that with this content, as far as the history goes; 0: none. */
+GUARD_MUST_USE enum guard_rc store_find_document(struct store *store, const char *kind,
+                                                 struct guard_span service, uint64_t after,
+                                                 struct guard_span content, uint64_t *revision,
+                                                 struct guard_err *err);
+/* Calls take for each change of the service, the newest first, at most 200. */
+GUARD_MUST_USE enum guard_rc
+store_list_changes(struct store *store, struct guard_span service,
+                   enum guard_rc (*take)(void *ctx, const struct store_change *change), void *ctx,
+                   struct guard_err *err);
 
 /* Drops all that is saved of the service (inside a transaction). */
 GUARD_MUST_USE enum guard_rc store_forget_service(struct store *store, struct guard_span service,

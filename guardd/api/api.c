@@ -120,6 +120,7 @@ struct audit_who api_who(struct api_request *request)
 
 struct change api_change(struct api *api, struct api_request *request, const char *reason)
 {
+    snprintf(request->reason, sizeof(request->reason), "%s", reason);
     return (struct change){.dir = api->view.state,
                            .service = {(const uint8_t *)request->service, strlen(request->service)},
                            .who = api_who(request),

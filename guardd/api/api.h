@@ -108,6 +108,7 @@ struct api_request {
     struct log_scan scan;
     struct api_wait wait; /* all zeros at the first call */
     char who[CHANGE_BY_MAX + 1];
+    char reason[CHANGE_REASON_MAX + 1]; /* of the change that was made */
 };
 
 struct api_response {

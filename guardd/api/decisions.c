@@ -75,12 +75,13 @@ enum api_step api_review_get(struct api *api, struct api_request *request,
     uint64_t limit;
     uint64_t at;
     char next[24];
-    const struct service *service = api_service(api, request, response);
+    struct service *service = api_service(api, request, response);
     if (service == NULL ||
         !api_param_number(request, response, "limit", API_PAGE, API_PAGE_MAX, &limit) ||
         !api_param_number(request, response, "cursor", 0, UINT32_MAX, &at) ||
         !api_json_begin(&json, response))
         return API_DONE;
+    replica_look(api->view.services, service);
     uint64_t pending = service->model != NULL ? service->model->pending_count : 0;
     uint64_t end = pending + service->review.count;
     json_open(&json, NULL, '{');
@@ -273,6 +274,7 @@ enum api_step api_review_post(struct api *api, struct api_request *request,
         else if (api_body_text(&body, response, "why", deciding.decision != GUARD_REVIEW_WAITING,
                                REVIEW_NOTE_MAX, &why)) {
             deciding.change = api_change(api, request, why);
+            replica_look(api->view.services, deciding.service);
             decide(&deciding, &body, response);
         }
     }

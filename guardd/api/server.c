@@ -10,6 +10,7 @@
 #include "listener.h"
 #include "problem.h"
 #include "server_parts.h"
+#include "sharing.h"
 
 #include <errno.h>
 #include <microhttpd.h>
@@ -251,7 +252,8 @@ static bool permitted(struct exchange *exchange)
             return false;
         }
     }
-    return api_permitted(request, exchange->route, &exchange->response);
+    return api_permitted(request, exchange->route, &exchange->response) &&
+           api_done_here(&server->api, exchange->route, &exchange->response);
 }
 
 /* --- the stream of alerts --- */
@@ -465,6 +467,8 @@ static enum MHD_Result work(struct exchange *exchange)
         wait_for_turn(exchange);
         return MHD_YES;
     }
+    if (!sharing_begin(&server->api, &exchange->request, exchange->route, &exchange->response))
+        return answer(exchange);
     enum api_step step =
         exchange->route->handler(&server->api, &exchange->request, &exchange->response);
     if (step == API_AGAIN) {
@@ -480,6 +484,7 @@ static enum MHD_Result work(struct exchange *exchange)
         problem(&exchange->response, 503, "busy", NULL, "too many answers wait, or guardd ends");
         exchange->response.retry_after_s = 5;
     }
+    sharing_end(&server->api, &exchange->request, exchange->route, &exchange->response);
     note_look(exchange);
     bool reads = strcmp(exchange->route->method, "GET") == 0;
     if (!reads && !exchange->response.quiet && exchange->response.status < 400)

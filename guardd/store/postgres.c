@@ -67,6 +67,11 @@ static const char setup[] =
     "clock_timestamp(), service text NOT NULL, node text NOT NULL, reporter text NOT NULL, "
     "document bytea NOT NULL);"
     "CREATE INDEX IF NOT EXISTS told_moment ON guard.told (moment);"
+    "CREATE TABLE IF NOT EXISTS guard.document (kind text NOT NULL, service text NOT NULL, "
+    "revision bigint NOT NULL, content bytea, PRIMARY KEY (kind, service));"
+    "CREATE TABLE IF NOT EXISTS guard.change (kind text NOT NULL, service text NOT NULL, "
+    "revision bigint NOT NULL, content bytea, node text NOT NULL, who text NOT NULL, "
+    "why text NOT NULL, time_ms bigint NOT NULL, PRIMARY KEY (kind, service, revision));"
     "CREATE TABLE IF NOT EXISTS guard.version (number bigint NOT NULL);"
     "DELETE FROM guard.version;"
     "INSERT INTO guard.version VALUES (6);";

@@ -110,4 +110,35 @@ const struct store_text store_texts[STORE_STATEMENTS] = {
     [READ_TOLD_END] = {"SELECT (pg_snapshot_xmin(pg_current_snapshot())::text)::bigint", ""},
     [DROP_TOLD] = {"DELETE FROM told WHERE at < now() - interval '5 minutes'", ""},
     [FORGET_TOLD] = {"DELETE FROM told WHERE service = $1", "t"},
+    /* The row is locked by whoever changes it: of two at once the second one sees the first one's
+     * revision, and changes nothing. */
+    [SAVE_DOCUMENT] = {"INSERT INTO document (kind, service, revision, content) "
+                       "VALUES ($1, $2, $3, $4) ON CONFLICT (kind, service) DO UPDATE "
+                       "SET revision = excluded.revision, content = excluded.content "
+                       "WHERE document.revision = excluded.revision - 1 RETURNING revision",
+                       "ttib"},
+    [LIST_DOCUMENTS] = {"SELECT kind, service, revision FROM document", ""},
+    [LOAD_DOCUMENT] = {"SELECT revision, content FROM document WHERE kind = $1 AND service = $2",
+                       "tt"},
+    [ADD_CHANGE] =
+        {"INSERT INTO change (kind, service, revision, content, node, who, why, time_ms) "
+         "VALUES ($1, $2, $3, $4, $5, $6, $7, $8) "
+         "ON CONFLICT (kind, service, revision) DO NOTHING",
+         "ttibttti"},
+    [PRUNE_CHANGES] = {"DELETE FROM change WHERE kind = $1 AND service = $2 AND revision <= $3",
+                       "tti"},
+    [FIND_CHANGE] = {"SELECT coalesce(max(revision), 0) FROM change WHERE kind = $1 "
+                     "AND service = $2 AND revision > $3 AND content = $4",
+                     "ttib"},
+    [LIST_CHANGES] = {"SELECT kind, revision, node, who, why, time_ms, "
+                      "CASE WHEN content IS NULL THEN 1::bigint ELSE 0::bigint END FROM change "
+                      "WHERE service = $1 ORDER BY time_ms DESC, revision DESC LIMIT 200",
+                      "t"},
+    /* What was decided of what was learned goes with it; how to judge stays. */
+    [FORGET_DOCUMENTS] = {"UPDATE document SET revision = revision + 1, content = NULL "
+                          "WHERE service = $1 AND kind IN ('review', 'rollback', 'lifts')",
+                          "t"},
+    [FORGET_CHANGES] = {"DELETE FROM change WHERE service = $1 "
+                        "AND kind IN ('review', 'rollback', 'lifts')",
+                        "t"},
 };

@@ -582,6 +582,11 @@ uint32_t uplink_wait_ms(const struct uplink *uplink, uint32_t max)
     return uplink != NULL ? http_client_wait_ms(uplink->client, max) : max;
 }
 
+const char *uplink_parent(const struct uplink *uplink)
+{
+    return uplink->server;
+}
+
 void uplink_status(const struct uplink *uplink, struct json_writer *json, uint64_t now_ms)
 {
     const struct services *services = uplink->services;

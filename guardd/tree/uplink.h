@@ -54,6 +54,8 @@ bool uplink_drained(const struct uplink *uplink);
 /* Readable when there is something to do; -1 for NULL. */
 int uplink_fd(const struct uplink *uplink);
 uint32_t uplink_wait_ms(const struct uplink *uplink, uint32_t max);
+/* Where the parent is, as people are told. */
+const char *uplink_parent(const struct uplink *uplink);
 /* The object "parent" of the status. */
 void uplink_status(const struct uplink *uplink, struct json_writer *json, uint64_t now_ms);
 
