@@ -94,9 +94,33 @@ bool state_audit(const char *dir, struct guard_span service, const char *action,
             complain(0, "%s", err.text) != 0);
 }
 
+bool state_learns(const char *dir)
+{
+    char path[STATE_PATH_MAX];
+    struct guard_alloc heap = heap_alloc();
+    struct guard_arena arena;
+    struct document status;
+    bool learns = true;
+    guard_arena_init(&arena, &heap, (size_t)96 << 20);
+    if (state_path(path, dir, "", (struct guard_span){NULL, 0}, "status.json") == GUARD_OK &&
+        document_load(&status, path, &arena, NULL) == GUARD_OK) {
+        const char *parent = text_of(member_of(status.root, "parent"), "server");
+        learns = parent[0] == '\0';
+        if (!learns)
+            complain(
+                0, "%s: guardd is an agent here, and its parent learns and publishes: do it at %s",
+                dir, parent);
+    }
+    guard_arena_reset(&arena);
+    return learns;
+}
+
 bool state_lock(int *out, const char *dir, const char *folder)
 {
     struct guard_err err;
+    bool decides = strcmp(folder, "guardians") == 0 || strcmp(folder, "reviews") == 0;
+    if (decides && !state_learns(dir))
+        return false;
     return change_lock(out, dir, folder, true, &err) == GUARD_OK ||
            complain(0, "%s", err.text) != 0;
 }

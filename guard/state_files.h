@@ -40,7 +40,10 @@ struct state_change {
 };
 bool state_change(struct state_change *out, const char *dir, struct guard_span service,
                   const char *reason);
-/* change_lock that waits. False after a message. */
+/* Whether the guardd of the directory learns, so that what people decide in it has an effect. False
+ * after a message that names the parent of one that doesn't. */
+bool state_learns(const char *dir);
+/* change_lock that waits, where state_learns is true. False after a message. */
 bool state_lock(int *out, const char *dir, const char *folder);
 /* The user's name for audits: $SUDO_USER, else the account's, else its number. */
 void user_name(char *out, size_t cap);

@@ -48,11 +48,6 @@ const char *shared_kind_name(enum shared_kind kind)
     return kinds[kind].name;
 }
 
-bool shared_kind_is_learners(enum shared_kind kind)
-{
-    return kind == SHARED_GUARDIAN || kind == SHARED_REVIEW || kind == SHARED_ROLLBACK;
-}
-
 /* One file while it is being compared, under its folder's lock. */
 struct comparing {
     struct services *services;
@@ -418,23 +413,30 @@ static enum guard_rc take(struct comparing *comparing, bool forced, struct guard
 
 /* --- comparing --- */
 
-/* The database is an older one: what is here is newer. */
-static void note_loss(const struct comparing *comparing)
+/* The database is an older one: what is here is newer, unless another guardd offered it already. */
+static enum guard_rc note_loss(struct comparing *comparing, struct guard_err *err)
 {
     struct shared_file *file = comparing->file;
+    struct stored stored;
+    char digest[SHARED_DIGEST_CAP];
     if (file->head >= file->revision)
-        return;
+        return GUARD_OK;
+    GUARD_TRY(load_stored(comparing, &stored, err));
+    digest_of((struct guard_span){stored.bytes, stored.len}, digest);
+    free(stored.bytes);
     log_event("warn", "decision-offered-again", comparing->service->name,
               "%s: the database has revision %" PRIu64 ", not %" PRIu64,
               kinds[comparing->kind].name, file->head, file->revision);
-    file->revision = file->head;
-    file->digest[0] = '\0';
+    file->head = file->revision = stored.revision;
+    snprintf(file->digest, sizeof(file->digest), "%s", digest);
+    base_save(comparing);
+    return GUARD_OK;
 }
 
 static enum guard_rc compare_open(struct comparing *comparing, struct guard_err *err)
 {
     struct shared_file *file = comparing->file;
-    note_loss(comparing);
+    GUARD_TRY(note_loss(comparing, err));
     if (file->head != file->revision)
         return take(comparing, false, err);
     if (strcmp(comparing->digest, file->digest) == 0)

@@ -50,6 +50,9 @@ void documents_drop_refused(const struct services *services, const struct servic
                             enum shared_kind only, uint64_t older_than_ms);
 const char *shared_kind_name(enum shared_kind kind);
 /* Whether only the learner follows it. A bypass and lifts are for the gates beside a guardd. */
-bool shared_kind_is_learners(enum shared_kind kind);
+static inline bool shared_kind_is_learners(enum shared_kind kind)
+{
+    return kind == SHARED_GUARDIAN || kind == SHARED_REVIEW || kind == SHARED_ROLLBACK;
+}
 
 #endif

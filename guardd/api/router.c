@@ -119,17 +119,6 @@ const struct api_route *api_route_find(struct api_request *request, struct api_r
     return NULL;
 }
 
-bool api_done_here(const struct api *api, const struct api_route *route,
-                   struct api_response *response)
-{
-    const struct services *services = api->view.services;
-    if (services->uplink == NULL || !shared_kind_is_learners(route->decides))
-        return true;
-    problem(response, 409, "done-at-the-parent", NULL,
-            "the parent learns and publishes: do it at %s", uplink_parent(services->uplink));
-    return false;
-}
-
 bool api_permitted(const struct api_request *request, const struct api_route *route,
                    struct api_response *response)
 {

@@ -24,10 +24,6 @@ extern const struct api_route api_routes[];
  * problem: 404; 405 with Allow; 400 for a parameter that the route doesn't have, or a service's
  * name that can't be one. */
 const struct api_route *api_route_find(struct api_request *request, struct api_response *response);
-/* Whether it is done at this guardd. False after a problem: 409 with the parent that learns, where
- * what people decide by it would have no effect here. */
-bool api_done_here(const struct api *api, const struct api_route *route,
-                   struct api_response *response);
 /* Whether who asks (request->access) may use the route. False after a problem: 403 when their role
  * hasn't the right; 404, as for a service that doesn't exist, when the service isn't theirs. */
 bool api_permitted(const struct api_request *request, const struct api_route *route,

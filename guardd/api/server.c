@@ -253,7 +253,7 @@ static bool permitted(struct exchange *exchange)
         }
     }
     return api_permitted(request, exchange->route, &exchange->response) &&
-           api_done_here(&server->api, exchange->route, &exchange->response);
+           sharing_is_here(&server->api, exchange->route, &exchange->response);
 }
 
 /* --- the stream of alerts --- */

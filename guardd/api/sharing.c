@@ -35,6 +35,17 @@ static void fail(struct api_response *response, enum guard_rc rc, const struct g
     }
 }
 
+bool sharing_is_here(const struct api *api, const struct api_route *route,
+                     struct api_response *response)
+{
+    const struct services *services = api->view.services;
+    if (services->uplink == NULL || !shared_kind_is_learners(route->decides))
+        return true;
+    problem(response, 409, "done-at-the-parent", NULL,
+            "the parent learns and publishes: do it at %s", uplink_parent(services->uplink));
+    return false;
+}
+
 bool sharing_begin(struct api *api, const struct api_request *request,
                    const struct api_route *route, struct api_response *response)
 {

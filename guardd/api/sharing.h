@@ -6,6 +6,10 @@
 
 #include "router.h"
 
+/* Whether it is done at this guardd. False after a problem: 409 with the parent that learns, where
+ * what people decide by it would have no effect here. */
+bool sharing_is_here(const struct api *api, const struct api_route *route,
+                     struct api_response *response);
 /* False after a problem: 503 while the database is away. */
 bool sharing_begin(struct api *api, const struct api_request *request,
                    const struct api_route *route, struct api_response *response);

@@ -2,13 +2,16 @@
 """A root, its agents and their gates: what goes up and what comes down."""
 
 import pathlib
+import subprocess
 import sys
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from trees import agent_options, gate_of, key_of, offline_pile, root_options, served, tool, tree  # noqa: E402, F401
+from harness import BIN  # noqa: E402
 from test_guardd import drive, guard, wait_in_force  # noqa: E402
 from traffic import Shop  # noqa: E402
+from talking import Api  # noqa: E402
 from waiting import settle, wait_for  # noqa: E402
 
 
@@ -149,3 +152,31 @@ def last_pile(root):
     root.stop()
     root.start()
     return root.state / "piles" / "shop.pile"
+
+
+def test_an_agent_names_its_parent_for_what_only_that_can_do(tree, nginx, fast_upstream):
+    """By its API and on its directory; what its own gates follow it does itself."""
+    root = tree("root", root_options())
+    agent = tree("agent", agent_options(root))
+    gate = gate_of(nginx, agent, fast_upstream)
+    drive(gate.port, Shop(990).many(60))
+    wait_for(lambda: agent.service()["generation"] > 0, "a policy")
+    api = Api(agent.state).ready()
+    asked = 0
+    for path, item in api.document["paths"].items():
+        for method, operation in item.items():
+            if operation.get("x-guard-at") != "learner":
+                continue
+            answer = api.ask(method.upper(), path.replace("{service}", "shop"), {"mode": "block"}, ["If-Match: *"])
+            problem = api.problem(answer, 409)
+            assert problem["type"] == "urn:guard:problem:done-at-the-parent" and f"unix:{root.state}/api.sock" in problem["detail"], problem
+            asked += 1
+    assert asked == 6
+    api.put("/services/shop/bypass", {"seconds": 60, "reason": "its gates are here"})
+    for words in (["mode", "block", "--service", "shop"], ["review", "accept", "0123456789ab", "--why", "x"],
+                  ["rollback", "shop", "1", "--reason", "x"], ["rollback", "shop", "--end"]):
+        done = subprocess.run([BIN / "guard", *words, "--state", agent.state], capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == 1 and "its parent learns" in done.stderr and f"unix:{root.state}/api.sock" in done.stderr, (words, done)
+    assert not list((agent.state / "guardians").iterdir()) + list((agent.state / "reviews").iterdir())
+    assert guard(agent.state, "mode", "--service", "shop").strip() == "alert"
+    assert Api(root.state).ready().ask("PUT", "/services/shop/mode", {"mode": "block"}).status == 200

@@ -152,6 +152,29 @@ static void rights_are_the_same(void **state)
     }
 }
 
+/* What has an effect only where a service is learned says so, and how it is refused elsewhere. */
+static void what_the_learner_follows_is_in_the_document(void **state)
+{
+    static const char *const statuses[] = {"409", "412", "503"};
+    uint32_t decide = 0;
+    (void)state;
+    for (const struct api_route *route = api_routes; route->method != NULL; route++) {
+        const char *at = shared_kind_is_learners(route->decides) ? "learner" : "";
+        if (strcmp(text_of(operation_of(route), "x-guard-at"), at) != 0)
+            fail_msg("%s %s: x-guard-at isn't '%s'", route->method, route->path, at);
+        if (route->decides == SHARED_NONE)
+            continue;
+        decide++;
+        for (size_t i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++) {
+            if (member_of(member_of(operation_of(route), "responses"), statuses[i]) == NULL)
+                fail_msg("%s %s: no answer %s", route->method, route->path, statuses[i]);
+        }
+        if (strcmp(route->method, "GET") == 0)
+            fail_msg("%s %s decides something", route->method, route->path);
+    }
+    assert_int_equal(decide, 8);
+}
+
 /* Whoever reads the document knows what is needed, and how one is refused without. */
 static void what_is_needed_is_in_the_document(void **state)
 {
@@ -255,6 +278,7 @@ int main(void)
         cmocka_unit_test(everything_in_the_document_is_routed),
         cmocka_unit_test(parameters_are_the_same),
         cmocka_unit_test(rights_are_the_same),
+        cmocka_unit_test(what_the_learner_follows_is_in_the_document),
         cmocka_unit_test(what_is_needed_is_in_the_document),
         cmocka_unit_test(methods_and_paths_are_told_apart),
         cmocka_unit_test(parameters_are_checked),

@@ -503,6 +503,114 @@ static void test_what_one_is_told_others_hear_once(void **state)
     store_close(b);
 }
 
+static enum guard_rc see_head(void *ctx, struct guard_span kind, struct guard_span service,
+                              uint64_t revision)
+{
+    struct seen *seen = ctx;
+    size_t len = strlen(seen->text);
+    snprintf(seen->text + len, sizeof(seen->text) - len, "%.*s %.*s %" PRIu64 ";", (int)kind.len,
+             (const char *)kind.ptr, (int)service.len, (const char *)service.ptr, revision);
+    return GUARD_OK;
+}
+
+static enum guard_rc see_document(void *ctx, uint64_t revision, struct guard_span content)
+{
+    struct seen *seen = ctx;
+    seen->count++;
+    snprintf(seen->text, sizeof(seen->text), "%" PRIu64 " %.*s", revision,
+             content.ptr != NULL ? (int)content.len : 4,
+             content.ptr != NULL ? (const char *)content.ptr : "gone");
+    return GUARD_OK;
+}
+
+static enum guard_rc see_change(void *ctx, const struct store_change *change)
+{
+    struct seen *seen = ctx;
+    size_t len = strlen(seen->text);
+    seen->count++;
+    if (seen->count <= 2)
+        snprintf(seen->text + len, sizeof(seen->text) - len,
+                 "%s %" PRIu64 " %.*s %.*s %.*s %" PRIu64 "%s;", change->kind, change->revision,
+                 (int)change->node.len, (const char *)change->node.ptr, (int)change->who.len,
+                 (const char *)change->who.ptr, (int)change->why.len, (const char *)change->why.ptr,
+                 change->time_ms, change->removed ? " gone" : "");
+    return GUARD_OK;
+}
+
+static enum guard_rc put_document(struct store *store, const char *kind, uint64_t revision,
+                                  struct guard_span content)
+{
+    struct guard_err err;
+    const struct store_document document = {
+        .kind = kind, .service = span("doc"), .revision = revision, .content = content};
+    const struct store_change change = {
+        .who = span("tom"), .why = span("x"), .time_ms = 1000 + revision};
+    begin(store);
+    enum guard_rc rc = store_save_document(store, &document, &change, true, &err);
+    if (rc == GUARD_OK)
+        commit(store);
+    else
+        store_rollback(store);
+    return rc;
+}
+
+static void test_documents_change_by_one_revision(void **state)
+{
+    const struct guard_span gone = {NULL, 0};
+    struct guard_err err;
+    struct seen seen = {0};
+    uint64_t found = 0;
+    (void)state;
+    if (!shared)
+        skip();
+    struct store *a = open_as("a");
+    struct store *b = open_as("b");
+    assert_int_equal(store_load_document(a, "bypass", span("doc"), see_document, &seen, &err),
+                     GUARD_OK);
+    assert_int_equal(seen.count, 0);
+    assert_int_equal(put_document(a, "bypass", 1, span("one")), GUARD_OK);
+    assert_int_equal(put_document(b, "bypass", 1, span("other")), GUARD_E_STATE);
+    assert_int_equal(put_document(b, "bypass", 3, span("other")), GUARD_E_STATE);
+    assert_int_equal(put_document(b, "bypass", 2, span("two")), GUARD_OK);
+    assert_int_equal(store_load_document(a, "bypass", span("doc"), see_document, &seen, &err),
+                     GUARD_OK);
+    assert_string_equal(seen.text, "2 two");
+    assert_int_equal(put_document(a, "bypass", 3, gone), GUARD_OK);
+    assert_int_equal(store_load_document(b, "bypass", span("doc"), see_document, &seen, &err),
+                     GUARD_OK);
+    assert_string_equal(seen.text, "3 gone");
+    assert_int_equal(store_find_document(b, "bypass", span("doc"), 0, span("two"), &found, &err),
+                     GUARD_OK);
+    assert_int_equal(found, 2);
+    assert_int_equal(store_find_document(b, "bypass", span("doc"), 2, span("two"), &found, &err),
+                     GUARD_OK);
+    assert_int_equal(found, 0); /* an old one that comes again is a change */
+    seen = (struct seen){0};
+    assert_int_equal(store_list_changes(a, span("doc"), see_change, &seen, &err), GUARD_OK);
+    assert_string_equal(seen.text, "bypass 3 a tom x 1003 gone;bypass 2 b tom x 1002;");
+    for (uint64_t revision = 1; revision <= 60; revision++)
+        assert_int_equal(put_document(a, "review", revision, span("r")), GUARD_OK);
+    seen = (struct seen){0};
+    assert_int_equal(store_list_changes(a, span("doc"), see_change, &seen, &err), GUARD_OK);
+    assert_int_equal(seen.count, 50 + 3);
+    /* With what was learned goes what was decided of it, as a revision that others see. */
+    begin(a);
+    assert_int_equal(store_forget_service(a, span("doc"), &err), GUARD_OK);
+    commit(a);
+    seen = (struct seen){0};
+    assert_int_equal(store_list_changes(a, span("doc"), see_change, &seen, &err), GUARD_OK);
+    assert_int_equal(seen.count, 3);
+    seen = (struct seen){0};
+    assert_int_equal(store_list_documents(b, see_head, &seen, &err), GUARD_OK);
+    assert_non_null(strstr(seen.text, "bypass doc 3;"));
+    assert_non_null(strstr(seen.text, "review doc 61;"));
+    assert_int_equal(store_load_document(b, "review", span("doc"), see_document, &seen, &err),
+                     GUARD_OK);
+    assert_string_equal(seen.text, "61 gone");
+    store_close(a);
+    store_close(b);
+}
+
 static void test_a_file_isnt_shared(void **state)
 {
     (void)state;
@@ -549,6 +657,7 @@ int main(void)
         cmocka_unit_test(test_feeds_and_policies),
         cmocka_unit_test(test_whoever_came_first_has_a_producer),
         cmocka_unit_test(test_what_one_is_told_others_hear_once),
+        cmocka_unit_test(test_documents_change_by_one_revision),
         cmocka_unit_test(test_a_file_isnt_shared),
         cmocka_unit_test(test_places_that_are_none),
     };
