@@ -117,7 +117,7 @@ static void write_findings(struct json_writer *json, const struct document_node 
 
 /* What makes two alerts the same: service, endpoint, verdict and the first finding's rule and
  * place. */
-static uint64_t fold_key(const struct document_node *alert)
+uint64_t alerts_key(const struct document_node *alert)
 {
     static const char *const parts[] = {"service", "verdict", "action", "method", "template"};
     const struct document_node *list = member(alert, "findings");
@@ -203,6 +203,7 @@ static bool write_fold(struct alerts *alerts, struct alert_fold *fold, const cha
         alerts->failed++;
     else if (!append(alerts, &json))
         return false;
+    alerts->changed = true;
     fold->told_ms = clock_unix_ms();
     fold->count = 0;
     fold->suppressed = 0;
@@ -216,20 +217,37 @@ static bool has_end(const struct alert_fold *fold)
     return fold->total > 1 || fold->count > 0;
 }
 
-static void fold_free(struct alert_fold *fold)
+/* What comes again is known by the kind, and by nothing of whoever it was. */
+static void fold_free(struct alerts *alerts, struct alert_fold *fold)
 {
+    const struct alert_fold rest = {.key = fold->key,
+                                    .again = fold->again,
+                                    .again_suppressed = fold->again_suppressed,
+                                    .ended = true};
     free(fold->line);
     memset(fold, 0, sizeof(*fold));
+    if (rest.again > 0 || rest.again_suppressed > 0)
+        *fold = rest;
+    alerts->changed = true;
 }
 
 static void fold_end(struct alerts *alerts, struct alert_fold *fold)
 {
-    if (has_end(fold) && !write_fold(alerts, fold, "end"))
+    if (!fold->ended && has_end(fold) && !write_fold(alerts, fold, "end"))
         alerts->failed++;
-    fold_free(fold);
+    fold_free(alerts, fold);
 }
 
 /* The open fold of the kind; else a free one; else the one that was told of longest ago, ended. */
+struct alert_fold *alerts_fold(struct alerts *alerts, uint64_t key)
+{
+    for (size_t i = 0; key != 0 && i < ALERT_FOLDS_MAX; i++) {
+        if (alerts->folds[i].key == key)
+            return &alerts->folds[i];
+    }
+    return NULL;
+}
+
 static struct alert_fold *fold_of(struct alerts *alerts, uint64_t key)
 {
     struct alert_fold *best = &alerts->folds[0];
@@ -241,6 +259,7 @@ static struct alert_fold *fold_of(struct alerts *alerts, uint64_t key)
             best = fold;
     }
     fold_end(alerts, best);
+    memset(best, 0, sizeof(*best));
     return best;
 }
 
@@ -263,19 +282,37 @@ static uint64_t count_of(const struct document_node *alert, const char *name)
     return value >= 1 && value < 4e9 ? (uint64_t)value : 0;
 }
 
+/* Leaves out what was told before the kill. */
+static uint64_t not_again(uint64_t *again, uint64_t count)
+{
+    uint64_t left_out = *again < count ? *again : count;
+    *again -= left_out;
+    return count - left_out;
+}
+
 static void fold_add(struct alerts *alerts, uint64_t key, const char *line, size_t len,
                      const struct document_node *alert, uint64_t count)
 {
     const struct document_node *ids = member(alert, "ids");
     uint64_t now = clock_unix_ms();
     struct alert_fold *fold = fold_of(alerts, key);
+    uint64_t suppressed = not_again(&fold->again_suppressed, count_of(alert, "suppressed"));
+    alerts->changed = true;
+    count = not_again(&fold->again, count);
+    if (count == 0) {
+        alerts->folded++;
+        fold->suppressed += suppressed;
+        return;
+    }
     char *copy = malloc(len);
     if (copy == NULL) {
         alerts->failed++;
         return;
     }
-    bool first = fold->key == 0;
+    bool first = fold->key == 0 || fold->ended;
     if (first) {
+        fold->ended = false;
+        fold->total = 0;
         fold->since_ms = now;
         fold->number = alerts->series++;
     }
@@ -286,7 +323,7 @@ static void fold_add(struct alerts *alerts, uint64_t key, const char *line, size
     fold->len = len;
     fold->key = key;
     fold->last_ms = now;
-    fold->suppressed += count_of(alert, "suppressed");
+    fold->suppressed += suppressed;
     if (fold->count == 0)
         fold->first_ms = now;
     fold->count += count;
@@ -366,7 +403,7 @@ static void take_document(struct alerts *alerts, const struct document_node *ale
     if (agent != NULL && count == 0 && is_text(alert, "state", "end"))
         return; /* it tells of nothing new; the series here ends by itself */
     count_alert(alerts, alert, count > 0 ? count : 1);
-    fold_add(alerts, fold_key(alert), line, json.len, alert, count > 0 ? count : 1);
+    fold_add(alerts, alerts_key(alert), line, json.len, alert, count > 0 ? count : 1);
 }
 
 void alerts_relay(struct alerts *alerts, const char *agent, struct guard_span service,
@@ -399,6 +436,8 @@ void alerts_take(struct alerts *alerts, struct guard_span text)
 /* False: there is no room, for the others neither. */
 static bool flush_fold(struct alerts *alerts, struct alert_fold *fold, uint64_t now_ms)
 {
+    if (fold->ended)
+        return true;
     bool over = now_ms < fold->told_ms || now_ms - fold->told_ms >= alerts->window_ms;
     if (fold->count > 0 && (over || alerts->failing))
         return write_fold(alerts, fold, fold->told_ms == 0 ? "first" : "more");
@@ -406,7 +445,7 @@ static bool flush_fold(struct alerts *alerts, struct alert_fold *fold, uint64_t 
         return true;
     if (has_end(fold) && !write_fold(alerts, fold, "end"))
         return false;
-    fold_free(fold);
+    fold_free(alerts, fold);
     return true;
 }
 
@@ -420,6 +459,19 @@ void alerts_flush(struct alerts *alerts, uint64_t now_ms)
             fold_end(alerts, fold);
         else if (!flush_fold(alerts, fold, now_ms))
             return;
+    }
+}
+
+void alerts_caught_up(struct alerts *alerts)
+{
+    for (size_t i = 0; i < ALERT_FOLDS_MAX; i++) {
+        struct alert_fold *fold = &alerts->folds[i];
+        if (fold->again == 0 && fold->again_suppressed == 0)
+            continue;
+        fold->again = 0;
+        fold->again_suppressed = 0;
+        if (fold->ended)
+            fold_free(alerts, fold);
     }
 }
 

@@ -33,6 +33,18 @@ struct alert_fold {
     /* Of those since the last line: a client may quote any of them. */
     char ids[ALERT_IDS_MAX][ALERT_ID_CHARS + 1];
     uint32_t id_count;
+    /* After a kill: so many alerts, and suppressed ones, were told and come again by the rings. */
+    uint64_t again;
+    uint64_t again_suppressed;
+    bool ended; /* only for what comes again: the next one begins a series */
+    bool later; /* while it is restored */
+};
+
+/* How far a ring of alerts was read. */
+struct alert_position {
+    char ring[128];
+    uint64_t incarnation;
+    uint64_t sequence;
 };
 
 enum { ALERT_ACTIONS = 3, ALERT_PARTS = 6 };
@@ -51,8 +63,14 @@ struct alerts {
     uint64_t counts[ALERT_ACTIONS][ALERT_PARTS]; /* alerts that were taken */
     uint64_t suppressed;                         /* that gates only counted */
     uint64_t failed;                             /* lines that couldn't be written and are lost */
+    struct alert_position *positions;
+    uint32_t position_count;
+    bool changed; /* since it was saved (alert_series.h) */
+    bool unsaved; /* it couldn't be */
     bool failing; /* the last one couldn't be written: what is folded waits */
 };
+
+struct document_node;
 
 GUARD_MUST_USE enum guard_rc alerts_open(struct alerts *alerts, const char *state,
                                          struct guard_err *err);
@@ -60,12 +78,17 @@ GUARD_MUST_USE enum guard_rc alerts_open(struct alerts *alerts, const char *stat
 void alerts_take(struct alerts *alerts, struct guard_span text);
 /* One line of an alerts.jsonl of a node below, as a document; hostile input. It must be of the
  * service; its count is kept, and who told it. */
-struct document_node;
 void alerts_relay(struct alerts *alerts, const char *agent, struct guard_span service,
                   const struct document_node *alert);
 /* Writes the counts of windows that ended, and ends series of which nothing came in one; all of
  * them when now_ms is UINT64_MAX. */
 void alerts_flush(struct alerts *alerts, uint64_t now_ms);
 void alerts_close(struct alerts *alerts);
+
+/* What makes two alerts the same; the open series of them, NULL: there is none. */
+uint64_t alerts_key(const struct document_node *alert);
+struct alert_fold *alerts_fold(struct alerts *alerts, uint64_t key);
+/* All that was in the rings when guardd began was read: nothing comes again. */
+void alerts_caught_up(struct alerts *alerts);
 
 #endif

@@ -3,6 +3,8 @@
  * alerts to their fold. */
 #include "intake.h"
 
+#include "alert_series.h"
+
 #include "common/file.h"
 #include "common/log.h"
 
@@ -60,6 +62,15 @@ static void open_ring(struct intake *intake, const char *name)
         return; /* perhaps not yet initialised: tried again at the next scan */
     snprintf(ring->name, sizeof(ring->name), "%s", name);
     ring->alerts = has_suffix(name, ".alerts");
+    if (ring->alerts &&
+        alerts_position(intake->alerts, name, &ring->incarnation, &ring->sequence)) {
+        /* Of another ring than the one that was read nothing was told yet. */
+        if (ring_reader_incarnation(ring->reader) != ring->incarnation)
+            alerts_caught_up(intake->alerts);
+        ring_reader_seek(ring->reader, ring->incarnation, ring->sequence);
+        intake->count++;
+        return;
+    }
     /* From the beginning again everything would be counted twice: tried again at the next scan. */
     if (store_load_position(intake->store, name, &ring->incarnation, &ring->sequence, &err) !=
         GUARD_OK) {
@@ -100,6 +111,8 @@ void intake_scan(struct intake *intake)
         /* Each failure may take as long as a lock is waited for: one is enough. */
         if (forgetting)
             forgetting = forget(intake, intake->list[i].name);
+        if (intake->list[i].alerts)
+            alerts_forget_position(intake->alerts, intake->list[i].name);
         close_ring(intake, i);
     }
     if (!ring_path(intake, "", path))
@@ -181,7 +194,21 @@ bool intake_read(struct intake *intake, uint32_t max, uint32_t budget_ms)
             break;
         }
     }
+    if (!more && !intake->waiting && !intake->caught_up) {
+        intake->caught_up = true;
+        alerts_caught_up(intake->alerts);
+    }
     return more;
+}
+
+void intake_keep_alerts(struct intake *intake)
+{
+    for (uint32_t i = 0; i < intake->count; i++) {
+        const struct intake_ring *ring = &intake->list[i];
+        if (ring->alerts && ring->sequence != 0)
+            alerts_note_position(intake->alerts, ring->name, ring->incarnation, ring->sequence);
+    }
+    alerts_save(intake->alerts, intake->state);
 }
 
 enum guard_rc intake_save(struct intake *intake, struct guard_err *err)

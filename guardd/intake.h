@@ -28,6 +28,7 @@ struct intake {
     struct intake_ring list[RINGS_MAX];
     uint32_t count;
     bool waiting;                /* for the store to say how far a ring was read */
+    bool caught_up;              /* what was in the rings at the start was read */
     uint32_t first;              /* where reading goes on when time ran out */
     char refused[RING_NAME_CAP]; /* the last file of another version that was told */
 };
@@ -40,6 +41,8 @@ bool intake_read(struct intake *intake, uint32_t max, uint32_t budget_ms);
 /* Saves the positions (inside the caller's transaction). */
 GUARD_MUST_USE enum guard_rc intake_save(struct intake *intake, struct guard_err *err);
 void intake_saved(struct intake *intake);
+/* Saves what is known of alerts, with or without a store. */
+void intake_keep_alerts(struct intake *intake);
 /* Sums over all rings of records (not alerts). */
 void intake_stats(const struct intake *intake, struct ring_reader_stats *out);
 void intake_close(struct intake *intake);

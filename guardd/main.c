@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* guardd: one thread that reads rings, learns, saves, publishes and writes alerts, by a clock of
  * its own; or does a part of it, and leaves the rest to a parent. */
+#include "alert_series.h"
 #include "api/server.h"
 #include "forget.h"
 #include "intake.h"
@@ -147,6 +148,7 @@ static enum guard_rc start(struct daemon *daemon, struct guard_err *err)
     GUARD_TRY(start_tree(daemon, err));
     GUARD_TRY(services_load(&daemon->services, err));
     GUARD_TRY(alerts_open(&daemon->alerts, daemon->cfg.state, err));
+    alerts_restore(&daemon->alerts, daemon->cfg.state);
     outputs_open(&daemon->outputs, daemon->cfg.state, &daemon->alerts);
     daemon->intake.state = daemon->cfg.state;
     daemon->intake.store = daemon->store;
@@ -206,6 +208,7 @@ static enum guard_rc save_all(struct daemon *daemon, struct guard_err *err)
 static void save(struct daemon *daemon)
 {
     struct guard_err err;
+    intake_keep_alerts(&daemon->intake);
     enum guard_rc rc = save_all(daemon, &err);
     inbox_commit(&daemon->services.inbox, rc == GUARD_OK);
     if (rc != GUARD_OK) {
@@ -337,6 +340,7 @@ static int do_task(struct daemon *daemon)
            forget_tick(&daemon->forgetting, &daemon->services))
         continue;
     alerts_close(&daemon->alerts);
+    alerts_save(&daemon->alerts, daemon->cfg.state);
     return 0;
 }
 

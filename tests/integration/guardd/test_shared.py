@@ -104,9 +104,12 @@ def test_it_survives_the_one_that_took_it(pair):
     wait_for(lambda: published_mode(second) == "block", "its policy", WAIT)
     # Meanwhile it goes on; who comes back takes that, and doesn't bring back its own.
     second.api.put("/services/shop/mode", {"mode": "alert", "reason": "while the first one was down"})
+    second.kill()
     first.start()
     wait_document(first, document(second))
     wait_for(lambda: first.service()["mode"] == "alert", "the newer one", WAIT)
+    second.start()
+    wait_roles(first, second)
     assert not list(first.state.glob("*/*.refused"))
 
 
