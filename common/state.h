@@ -10,13 +10,12 @@
  * line guardians/<service>.yaml   Guardian documents, written by people and the command line
  *   outputs/<output>.json      how far an output of outputs.yaml is; by guardd
  *   keys/policy.pub, keys/policy.key   Ed25519; the secret is readable by guardd only
- *   piles/<service>.pile, guard.db, status.json, alerts.jsonl, audit.jsonl   written by guardd
- * (audit: and the command line)
- *   spool/s.<service>/FIRST-LAST   what is to be reported to a parent; spool/refused what it
- * refused verdicts/<service>.table   signed verdicts on clients, for gates, written by guardd only
- *   clients/<service>.json, clients/<service>.norm   the same for people, and what clients usually
- * do; by guardd. clients/<service>.lifts   clients that people don't want to be blocked, by the
- * command line */
+ *   piles/<service>.pile, guard.db, status.json, alerts.jsonl, alerts.open, audit.jsonl   written
+ * by guardd (audit: and the command line) spool/s.<service>/FIRST-LAST   what is to be reported to
+ * a parent; spool/refused what it refused verdicts/<service>.table   signed verdicts on clients,
+ * for gates, written by guardd only clients/<service>.json, clients/<service>.norm   the same for
+ * people, and what clients usually do; by guardd. clients/<service>.lifts   clients that people
+ * don't want to be blocked, by the command line */
 #ifndef GUARD_COMMON_STATE_H
 #define GUARD_COMMON_STATE_H
 

@@ -299,14 +299,14 @@ static void fold_add(struct alerts *alerts, uint64_t key, const char *line, size
     uint64_t suppressed = not_again(&fold->again_suppressed, count_of(alert, "suppressed"));
     alerts->changed = true;
     count = not_again(&fold->again, count);
-    if (count == 0) {
-        alerts->folded++;
-        fold->suppressed += suppressed;
+    char *copy = count > 0 ? malloc(len) : NULL;
+    if (count > 0 && copy == NULL) {
+        alerts->failed++;
         return;
     }
-    char *copy = malloc(len);
-    if (copy == NULL) {
-        alerts->failed++;
+    fold->suppressed += suppressed;
+    if (count == 0) {
+        alerts->folded++;
         return;
     }
     bool first = fold->key == 0 || fold->ended;
@@ -323,7 +323,6 @@ static void fold_add(struct alerts *alerts, uint64_t key, const char *line, size
     fold->len = len;
     fold->key = key;
     fold->last_ms = now;
-    fold->suppressed += suppressed;
     if (fold->count == 0)
         fold->first_ms = now;
     fold->count += count;
