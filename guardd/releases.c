@@ -55,7 +55,9 @@ static void add_client(struct release *release, uint64_t client)
 /* Blocked: who wanted it. */
 static bool wanted(struct release *release, uint64_t client, uint64_t now_ms, uint64_t window_ms)
 {
-    if (now_ms - release->first_ms > RELEASES_TOGETHER_MS || over(release, now_ms)) {
+    bool late =
+        release->state != RELEASE_LET_IN && now_ms - release->first_ms > RELEASES_TOGETHER_MS;
+    if (late || over(release, now_ms)) {
         *release = (struct release){
             .element = release->element, .first_ms = now_ms, .state = release->state};
         if (release->state == RELEASE_LET_IN)
@@ -69,6 +71,7 @@ static bool wanted(struct release *release, uint64_t client, uint64_t now_ms, ui
     if (release->client_count < RELEASES_CLIENTS)
         return false;
     release->state = RELEASE_LET_IN;
+    release->saved = false;
     release->until_ms = now_ms + window_ms;
     return window_ms > 0;
 }
@@ -104,13 +107,27 @@ bool releases_observe(struct releases *releases, const struct guard_record_head 
         if (element == 0)
             continue;
         if (is_blocked_here(head)) {
+            releases->changed = true;
             changed |= wanted(find(releases, element, now_ms), client, now_ms, window_ms);
         } else {
             struct release *release = known(releases, element);
+            releases->changed = releases->changed || release != NULL;
             changed |= release != NULL && answered(release, head);
         }
     }
     return changed;
+}
+
+bool releases_saved(struct releases *releases)
+{
+    bool told = false;
+    releases->changed = false;
+    for (uint32_t i = 0; i < releases->count; i++) {
+        struct release *release = &releases->list[i];
+        told = told || (release->state == RELEASE_LET_IN && !release->saved);
+        release->saved = release->state == RELEASE_LET_IN;
+    }
+    return told;
 }
 
 uint32_t releases_let_in(const struct releases *releases, uint64_t now_ms,
@@ -119,7 +136,7 @@ uint32_t releases_let_in(const struct releases *releases, uint64_t now_ms,
     uint32_t count = 0;
     for (uint32_t i = 0; i < releases->count && count < GUARD_POLICY_RELEASES; i++) {
         const struct release *release = &releases->list[i];
-        if (release->state == RELEASE_LET_IN && !over(release, now_ms))
+        if (release->state == RELEASE_LET_IN && release->saved && !over(release, now_ms))
             out[count++] = (struct guard_policy_release){release->element, release->until_ms};
     }
     return count;

@@ -13,6 +13,7 @@ enum {
     RELEASES_CLIENTS = 8,               /* tenured ones that make a release: twice D */
     RELEASES_TOGETHER_MS = 3600 * 1000, /* within so long */
     RELEASES_REFUSALS = 8,              /* answers of the service that end one, if most are so */
+    RELEASES_BYTES_MAX = 6 + RELEASES_WATCHED * (46 + 8 * RELEASES_CLIENTS), /* encoded */
 };
 
 enum release_state {
@@ -32,21 +33,32 @@ struct release {
     uint32_t served;    /* since it was let in: 2xx, 3xx */
     uint32_t refused;   /* 4xx, 5xx */
     enum release_state state;
+    bool saved; /* of LET_IN: gates may be told */
 };
 
 struct releases {
     struct release list[RELEASES_WATCHED];
     uint32_t count;
+    bool changed; /* since it was saved */
 };
 
 /* A record whose head says that it deviates by new elements only. client: keyed hash of a tenured
  * one, 0 of any other. True: gates must be told, of one that was let in or that is no more. */
 bool releases_observe(struct releases *releases, const struct guard_record_head *head,
                       uint64_t client, uint64_t now_ms, uint64_t window_ms);
-/* Those that are let in now, for a policy. */
+/* What changed is in the store. True: gates must be told, of what was let in. */
+bool releases_saved(struct releases *releases);
+/* Those that are let in now and saved, for a policy: whoever takes over or comes back knows all
+ * that ever passed. */
 uint32_t releases_let_in(const struct releases *releases, uint64_t now_ms,
                          struct guard_policy_release out[GUARD_POLICY_RELEASES]);
 /* How many are in that state. */
 uint32_t releases_count(const struct releases *releases, enum release_state state, uint64_t now_ms);
+
+/* For the store; its length. Whose clients nobody waits for any more isn't in it. */
+size_t releases_encode(const struct releases *releases, uint64_t now_ms,
+                       uint8_t out[RELEASES_BYTES_MAX]);
+/* GUARD_E_SYNTAX: damaged, and *out is empty. */
+GUARD_MUST_USE enum guard_rc releases_decode(struct releases *out, struct guard_span bytes);
 
 #endif

@@ -327,7 +327,8 @@ enum guard_rc replica_save(struct services *services, struct service *service,
     if (!claimed(services, service))
         return feed_all(services, service, err);
     bool folds = inbox_folds(&service->inbox, clock_unix_ms());
-    if (!service->dirty && !service->replica.fed && !folds && service->inbox.count == 0)
+    if (!service->dirty && !service->replica.fed && !folds && service->inbox.count == 0 &&
+        !service->releases.changed)
         return GUARD_OK;
     enum guard_rc rc = store_confirm(services->store, service->name, service->replica.fence, err);
     if (rc == GUARD_E_STATE) {

@@ -2,6 +2,8 @@
 /* The table of services: finding, making, loading, saving, and taking records in. */
 #include "service.h"
 
+#include "releases_store.h"
+
 #include "common/file.h"
 #include "common/guardian.h"
 #include "common/log.h"
@@ -149,7 +151,8 @@ void service_load_rest(struct services *services, struct service *service)
     if (store_list_generations(services->store, service->name, take_generation, service, &err) !=
             GUARD_OK ||
         store_list_revisions(services->store, service->name, take_revision, service, &err) !=
-            GUARD_OK)
+            GUARD_OK ||
+        releases_load(services, service, &err) != GUARD_OK)
         log_event("warn", "not-read-whole", service->name, "%s", err.text);
 }
 
@@ -164,6 +167,7 @@ enum guard_rc services_load(struct services *services, struct guard_err *err)
             store_list_revisions(services->store, service->name, take_revision, service, err));
         GUARD_TRY(inbox_load(services, service, err));
     }
+    GUARD_TRY(releases_load(services, NULL, err));
     return tree_has_parent(services->role) ? outbox_load(services, err) : GUARD_OK;
 }
 
@@ -329,8 +333,9 @@ static void note_novelty(const struct services *services, struct service *servic
         return;
     uint64_t now_ms = clock_unix_ms();
     if (!service->damaged && guard_pile_tenured(service->pile, &head->client, head->time_ms)) {
-        struct guard_span address = {head->client.address, head->client.address_len};
-        client = guard_checksum(guard_checksum(0, address), head->client.subject) | 1;
+        uint8_t key[GUARD_KEY_BYTES];
+        guard_key_derive(key, service->key, (struct guard_span){(const uint8_t *)"release", 7});
+        client = guard_client_code(key, &head->client);
     }
     if (!releases_observe(&service->releases, head, client, now_ms, services->release_window_ms))
         return;
@@ -596,6 +601,7 @@ enum guard_rc service_save_whole(struct services *services, struct service *serv
     GUARD_TRY(rc);
     GUARD_TRY(save_snapshot(services->store, service, err));
     GUARD_TRY(save_revisions(services->store, service, err));
+    GUARD_TRY(releases_save(services->store, service, err));
     return outbox_save(services, service, err);
 }
 
@@ -613,6 +619,8 @@ enum guard_rc services_save(struct services *services, struct guard_err *err)
         bool whole = service->dirty && !service->damaged;
         if (whole)
             GUARD_TRY(service_save_whole(services, service, err));
+        else
+            GUARD_TRY(releases_save(services->store, service, err));
         GUARD_TRY(inbox_save(services, service, whole, err));
     }
     GUARD_TRY(told_save(services, err));
@@ -628,6 +636,8 @@ static enum guard_rc save_forgotten(struct services *services, const struct serv
     memcpy(stored.key, key, GUARD_KEY_BYTES);
     GUARD_TRY(store_begin(services->store, err));
     enum guard_rc rc = store_forget_service(services->store, service->name, err);
+    if (rc == GUARD_OK)
+        rc = releases_drop(services->store, service, err);
     if (rc == GUARD_OK)
         rc = store_save_service(services->store, &stored, err);
     if (rc == GUARD_OK)
@@ -704,6 +714,15 @@ enum guard_rc service_forget(struct services *services, struct service *service,
     return GUARD_OK;
 }
 
+/* Gates learn of what was let in when whoever goes on after us knows it, too. */
+static void tell_saved(struct service *service)
+{
+    if (!releases_saved(&service->releases))
+        return;
+    service->urgent = true;
+    service->by_people = true; /* not what was learned */
+}
+
 void services_saved(struct services *services)
 {
     uint64_t now_ms = clock_unix_ms();
@@ -719,6 +738,8 @@ void services_saved(struct services *services)
         service->delta.committed = service->delta.number;
         bool whole = replica_saved(services, service);
         service->dirty = service->dirty && !whole;
+        if (whole && service->releases.changed)
+            tell_saved(service);
         if (service->snapshot.bytes == NULL || !whole)
             continue;
         service->generations = service->snapshot.after;

@@ -229,34 +229,43 @@ static void answer_summary(const struct service *service, struct api_response *r
     api_json_end(&json, response, 200);
 }
 
-/* The other roots are told of it by the next commit, which the answer waits for. */
+/* The answer waits for the next commit: who told it doesn't tell it again once we answered. What is
+ * lost by a commit that fails is told again. */
+static enum api_step answer_when_saved(struct api *api, struct api_request *request,
+                                       const struct service *service)
+{
+    struct inbox *inbox = &api->view.services->inbox;
+    request->wait.due = commit_due;
+    request->wait.service = service;
+    request->wait.ticket = inbox->batch;
+    inbox->open = true;
+    return API_LATER;
+}
+
+/* The other roots are told of it by the next commit. */
 static enum api_step share_summary(struct api *api, struct api_request *request,
                                    const struct service *service, const char *reporter,
                                    struct api_response *response)
 {
-    struct services *services = api->view.services;
     struct guard_err err;
-    enum guard_rc rc = told_keep(services, service, reporter, request->body, &err);
-    if (rc != GUARD_OK) {
-        refuse_pile(response, rc, &err);
-        return API_DONE;
-    }
-    request->wait.due = commit_due;
-    request->wait.service = service;
-    request->wait.ticket = services->inbox.batch;
-    services->inbox.open = true;
-    return API_LATER;
+    enum guard_rc rc = told_keep(api->view.services, service, reporter, request->body, &err);
+    if (rc == GUARD_OK)
+        return answer_when_saved(api, request, service);
+    refuse_pile(response, rc, &err);
+    return API_DONE;
 }
 
-static void answer_shared(const struct api *api, const struct api_request *request,
-                          struct api_response *response)
+static enum api_step answer_saved(struct api *api, struct api_request *request,
+                                  struct api_response *response)
 {
-    if (api->view.services->inbox.committed >= request->wait.ticket) {
+    const struct inbox *inbox = &api->view.services->inbox;
+    if (inbox->committed >= request->wait.ticket) {
         answer_summary(request->wait.service, response);
-        return;
+        return API_DONE;
     }
     problem(response, 503, "not-saved", NULL, "the summary couldn't be saved");
     response->retry_after_s = 2;
+    return API_DONE;
 }
 
 enum api_step api_report_summary(struct api *api, struct api_request *request,
@@ -270,10 +279,8 @@ enum api_step api_report_summary(struct api *api, struct api_request *request,
     char reporter[REPORTER_CAP];
     if (!takes_reports(api, response))
         return API_DONE;
-    if (request->wait.due != NULL) {
-        answer_shared(api, request, response);
-        return API_DONE;
-    }
+    if (request->wait.due != NULL)
+        return answer_saved(api, request, response);
     struct service *service = reported_service(api, request, response);
     if (service == NULL)
         return API_DONE;
@@ -289,6 +296,8 @@ enum api_step api_report_summary(struct api *api, struct api_request *request,
     }
     if (services->run != 0)
         return share_summary(api, request, service, reporter, response);
+    if (service->releases.changed)
+        return answer_when_saved(api, request, service);
     answer_summary(service, response);
     return API_DONE;
 }

@@ -19,7 +19,7 @@ import pytest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 from conftest import BIN, wait_for  # noqa: E402
 from postgres import Postgres, missing  # noqa: E402
-from test_guardd import GATE, Guardd, drive  # noqa: E402
+from test_guardd import GATE, Client, Guardd, drive, guard, wait_in_force  # noqa: E402
 from traffic import Shop  # noqa: E402
 
 WAIT = 60
@@ -227,6 +227,47 @@ def test_another_guardd_takes_over(postgres, make, gate_of, number):
     assert "feed-refused" not in first.log() + second.log()
     assert "records-lost" not in first.log() + second.log()
     assert took < WAIT
+
+
+def test_what_was_let_in_as_a_release_is_let_in_by_the_next_learner(postgres, make, gate_of):
+    first = make("a")
+    shop, fresh = Shop(61), "/users?username=tom&coupon=summer26"
+    gates = [gate_of(first)]
+    drive(gates[0].port, shop.many(20))
+    learns(first)
+    second = make("b")
+    wait_for(lambda: role(second) == "follower", "the follower", WAIT)
+    gates.append(gate_of(second))
+    for guardd in (first, second):
+        (guardd.state / "guardians").mkdir(exist_ok=True)
+        (guardd.state / "guardians" / "shop.yaml").write_text(
+            "apiVersion: guard/v1alpha1\nkind: Guardian\nservice: shop\ncontrol: {mode: alert, falseAlarmBudget: 0.01}\n")
+
+    def send(gate, number):
+        client = Client(gate.port, f"127.0.{number + 1}.1")
+        try:
+            return client.send(shop.exchange("GET", fresh))
+        finally:
+            client.close()
+    drive(gates[0].port, shop.many(2400), clients=40)
+    wait_for(lambda: first.service().get("ready"), "the service to be ready")
+    for guardd in (first, second):
+        guard(guardd.state, "mode", "block", "--service", "shop")
+    wait_for(lambda: first.service()["mode"] == "block", "the mode")
+    wait_in_force(first, gates[0], shop)
+    for gate in gates:
+        wait_for(lambda: send(gate, 50) == 403, "what is new to be blocked")
+    for number in range(10):
+        send(gates[0], number)
+    for gate in gates:
+        wait_for(lambda: send(gate, 50) == 200, "it to be let in, at the follower's gate, too")
+    before = in_place(second.state)
+    first.kill()
+    learns(second)
+    wait_for(lambda: in_place(second.state) > before, "a policy of the next learner", WAIT)
+    wait_in_force(second, gates[1], shop)
+    assert [send(gates[1], 50) for _ in range(3)] == [200] * 3
+    assert second.service()["releases"]["let_in"] == 1
 
 
 def test_a_learner_that_was_replaced_saves_nothing_over_the_next_ones(postgres, make, gate_of):

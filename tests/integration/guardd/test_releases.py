@@ -182,6 +182,38 @@ def test_what_many_tenured_clients_begin_is_a_release_though_nobody_declares_one
     assert set(it.each(range(20), "/gone")) == {403} and it.get(FRESH[0]) == 200
 
 
+@pytest.mark.parametrize("how", ["stop", "kill"])
+def test_what_was_let_in_is_let_in_after_a_restart(released, how):
+    """Whether guardd ends cleanly or is killed at once when it is let in: nobody is blocked for it again, nothing else passes."""
+    it = released()
+    it.gate.reload(it.configuration(None))
+    it.learn()
+    wait_for(lambda: it.get(FRESH[0]) == 403, "what is new to be blocked")
+    assert set(it.each(range(6), "/users?username=tom&few=1")) == {403}
+    wait_for(lambda: it.releases()["waiting"] == 2, "guardd to have seen both")
+    assert set(it.each(range(8), FRESH[0])) == {403}
+    wait_for(lambda: it.get(FRESH[0]) == 200, "it to be let in")
+    before = it.guardd.service()["generation"]
+    getattr(it.guardd, how)()
+    it.guardd.start()
+    wait_for(lambda: it.guardd.service()["generation"] > before, "a generation after the restart")
+    wait_in_force(it.guardd, it.gate, it.shop)
+    assert set(it.each(range(60, 70), FRESH[0])) == {200}
+    assert [it.get(KNOWN), it.get(FRESH[1]), it.get("/users?username=tom&few=1", client=50)] == [403] * 3
+    # What waited waits on: two more make eight of those six.
+    assert it.releases() == {"let_in": 1, "waiting": it.releases()["waiting"], "refused": 0}
+    it.each((6, 7), "/users?username=tom&few=1")
+    wait_for(lambda: it.get("/users?username=tom&few=1", client=50) == 200, "the second one to be let in")
+
+    # What guardd forgets is blocked again, also after another restart.
+    guard(it.state, "forget", "--service", "shop", "--reason", "test")
+    wait_for(lambda: it.releases()["let_in"] == 0, "guardd to forget it")
+    it.guardd.stop()
+    it.guardd.start()
+    wait_for(lambda: "releases" in it.guardd.service(), "guardd to be back")
+    assert it.releases()["let_in"] == 0
+
+
 def test_no_number_of_clients_teaches_without_bound_at_once(released):
     it = released()
     it.learn(mode="alert", count=6000)

@@ -99,6 +99,17 @@ def test_what_waits_is_accepted_and_stays_so(guardd, gate):
     audit = [json.loads(line) for line in (guardd.state / "audit.jsonl").read_text().splitlines()]
     assert [line["reason"] for line in audit if line["action"] == "review"] == ["the new report"] * 2
 
+    # Neither does a kill as soon as the decision was answered: it is in force when guardd is back.
+    guard(guardd.state, "review", "accept", paths[other]["id"], "--by", "tom", "--why", "the other report")
+    guardd.kill()
+    before = guardd.service()["generation"]
+    guardd.start()
+    wait_for(lambda: guardd.service()["generation"] > before, "a generation after the kill")
+    wait_for(lambda: get(gate, shop, f"/{other}") == 200, "what was accepted last to pass")
+    assert get(gate, shop, f"/{name}") == 200 and get(gate, shop, f"/users?username=tom&{field['name']}=7") == 200
+    guard(guardd.state, "review", "reset", paths[other]["id"])
+    wait_for(lambda: get(gate, shop, f"/{other}") == 403, "it to be taken back")
+
     # A restart changes nothing, and neither does a document that can't be read.
     guardd.stop()
     before = guardd.service()["generation"]

@@ -136,3 +136,17 @@ def test_a_release_that_clients_of_two_agents_begin_is_let_in_at_both(tree, ngin
     wait_for(lambda: root.service()["releases"]["let_in"] > 0, "the release to be found")
     for gate in gates:
         wait_for(lambda: send(gate, 30) == 200, "it to be let in")
+
+    # It was in an answer that the root gave, so a kill of the root and a restart of an agent change nothing.
+    before = root.service()["generation"]
+    root.kill()
+    assert agents[0].stop() == 0
+    root.start()
+    agents[0].start()
+    wait_for(lambda: root.service()["generation"] > before, "a generation of the root that is back")
+    for agent in agents:
+        wait_for(lambda: agent.service()["generation"] == root.service()["generation"], "the policy")
+    for gate in gates:
+        wait_for(lambda: send(gate, 31) == 200, "it to be let in still")
+        assert [send(gate, 31) for _ in range(4)] == [200] * 4
+    assert root.service()["releases"]["let_in"] == 1

@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-enum { WINDOW = 6 * 3600 * 1000, START = 1000000 };
+enum { WINDOW = 6 * 3600 * 1000, START = 100000000 };
 
 static struct releases releases;
 
@@ -45,6 +45,7 @@ static bool passed(uint64_t element, uint32_t status, uint64_t now_ms)
 static uint32_t let_in(uint64_t now_ms)
 {
     struct guard_policy_release out[GUARD_POLICY_RELEASES];
+    (void)releases_saved(&releases);
     uint32_t count = releases_let_in(&releases, now_ms, out);
     assert_int_equal(count, releases_count(&releases, RELEASE_LET_IN, now_ms));
     return count;
@@ -63,6 +64,8 @@ static void test_tenured_clients(void **state)
     /* It ends by itself, and nothing that comes meanwhile prolongs it. */
     for (uint64_t i = 1; i < 50; i++)
         assert_false(blocked(5, 100 + i, START + 10 + i * 1000));
+    /* Nor does a request end it that is blocked for something else beside it. */
+    assert_false(blocked(5, 3, START + 2 * RELEASES_TOGETHER_MS));
     assert_int_equal(let_in(START + 10 + WINDOW - 1), 1);
     assert_int_equal(let_in(START + 10 + WINDOW), 0);
 }
@@ -100,6 +103,69 @@ static void test_refused(void **state)
     assert_int_equal(let_in(START), 0);
 }
 
+static void read_back(uint64_t now_ms, struct releases *out)
+{
+    static uint8_t bytes[RELEASES_BYTES_MAX];
+    size_t len = releases_encode(&releases, now_ms, bytes);
+    assert_int_equal(releases_decode(out, (struct guard_span){bytes, len}), GUARD_OK);
+}
+
+/* What was let in stays, what was refused stays so, and who waits needs only the others. */
+static void test_bytes(void **state)
+{
+    struct releases whole;
+    (void)state;
+    for (uint64_t i = 1; i <= RELEASES_CLIENTS; i++) {
+        (void)blocked(5, 1000 + i, START);
+        (void)blocked(6, 2000 + i, START);
+    }
+    for (int i = 0; i < RELEASES_REFUSALS; i++)
+        (void)passed(6, 404, START);
+    assert_true(releases_saved(&releases));
+    assert_false(releases_saved(&releases));
+    for (uint64_t i = 1; i < RELEASES_CLIENTS; i++)
+        (void)blocked(7, 3000 + i, START + 60000);
+    (void)blocked(8, 4001, START - RELEASES_TOGETHER_MS);
+    whole = releases;
+    read_back(START + 60000, &releases);
+    assert_int_equal(releases.count, 3); /* what few wanted long ago begins anew */
+    assert_int_equal(let_in(START + WINDOW - 1), 1);
+    assert_int_equal(let_in(START + WINDOW), 0);
+    assert_int_equal(releases_count(&releases, RELEASE_REFUSED, START), 1);
+    for (uint32_t i = 0; i < 3; i++) {
+        struct release expected = whole.list[i];
+        if (expected.state != RELEASE_WAITING) /* nobody is kept whom nothing waits for */
+            memset(expected.clients, 0, sizeof(expected.clients));
+        assert_memory_equal(&expected, &releases.list[i], sizeof(expected));
+    }
+    assert_false(blocked(7, 3001, START + 60001));
+    assert_true(blocked(7, 3000 + RELEASES_CLIENTS, START + 60002));
+}
+
+static void test_bytes_that_are_damaged(void **state)
+{
+    static uint8_t bytes[RELEASES_BYTES_MAX];
+    struct test_random random = test_random_start("damaged");
+    struct releases out;
+    (void)state;
+    for (uint64_t i = 0; i < 2000; i++)
+        (void)blocked(1 + test_random_below(&random, 400), test_random_below(&random, 20), START);
+    size_t len = releases_encode(&releases, START, bytes);
+    assert_true(len <= RELEASES_BYTES_MAX);
+    for (size_t cut = 0; cut < len; cut++) {
+        assert_int_equal(releases_decode(&out, (struct guard_span){bytes, cut}), GUARD_E_SYNTAX);
+        assert_int_equal(out.count, 0);
+    }
+    for (int i = 0; i < 20000; i++) {
+        size_t at = test_random_below(&random, (uint32_t)len);
+        bytes[at] ^= (uint8_t)(1 + test_random_below(&random, 255));
+        (void)releases_decode(&out, (struct guard_span){bytes, len});
+        for (uint32_t k = 0; k < out.count; k++)
+            assert_true(out.list[k].state <= RELEASE_REFUSED &&
+                        out.list[k].client_count <= RELEASES_CLIENTS);
+    }
+}
+
 /* A law: whatever comes in whatever order, nothing is let in that fewer than eight tenured clients
  * were blocked for; and a flood of names by others drives out nothing that is let in. */
 static void test_floods(void **state)
@@ -121,6 +187,7 @@ static void test_floods(void **state)
         (void)blocked(100000 + (uint64_t)i, 0, START + (uint64_t)i / 100);
     }
     struct guard_policy_release out[GUARD_POLICY_RELEASES];
+    (void)releases_saved(&releases);
     uint32_t count = releases_let_in(&releases, START + 2001, out);
     bool kept = false;
     for (uint32_t i = 0; i < count; i++)
@@ -136,6 +203,8 @@ int main(void)
         cmocka_unit_test_setup(test_others, fresh),
         cmocka_unit_test_setup(test_refused, fresh),
         cmocka_unit_test_setup(test_floods, fresh),
+        cmocka_unit_test_setup(test_bytes, fresh),
+        cmocka_unit_test_setup(test_bytes_that_are_damaged, fresh),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
