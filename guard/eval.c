@@ -22,7 +22,8 @@ enum {
     OPTION_FORMAT,
     OPTION_SVG,
     OPTION_SEED,
-    OPTION_RELEASE
+    OPTION_RELEASE,
+    OPTION_RELEASE_KIND
 };
 
 static const struct option_spec options[] = {
@@ -38,7 +39,9 @@ static const struct option_spec options[] = {
     {"format", "text|json", "for people or for programs (default text)"},
     {"svg", "DIR", "write plots there"},
     {"seed", "N", "of what is drawn at random (default 1)"},
-    {"release", "N", "drift: after N exchanges each request gets a parameter that was never there"},
+    {"release", "N", "drift: after N exchanges there is a release of each service"},
+    {"release-kind", "parameter|missing|content-type|status",
+     "what it changes (default parameter: each request gets one that was never there)"},
     {NULL, NULL, NULL},
 };
 
@@ -136,6 +139,9 @@ static bool parse(struct eval_job *job, const struct arguments *arguments, bool 
         parse_number("seed", values[OPTION_SEED], 0, UINT64_MAX, &job->seed) &&
         parse_number("release", values[OPTION_RELEASE], 1, UINT64_MAX, &job->release) &&
         parse_baseline(job, values[OPTION_BASELINE], modsecurity);
+    if (values[OPTION_RELEASE_KIND] != NULL &&
+        !eval_release_read(values[OPTION_RELEASE_KIND], &job->release_kind))
+        return complain(0, "--release-kind is parameter, missing, content-type or status") != 0;
     job->settings.support = (uint32_t)support;
     return good;
 }

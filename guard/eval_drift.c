@@ -3,6 +3,7 @@
  * window before it is learned, too. A release shows as a hump. */
 #include "command.h"
 #include "eval_attacks.h"
+#include "eval_label.h"
 #include "eval_modes.h"
 #include "eval_report.h"
 #include "eval_svg.h"
@@ -12,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { WINDOW = 500, ATTACKS_PER_WINDOW = 50, TARGET_MAX = 64 * 1024 };
+enum { WINDOW = 500, ATTACKS_PER_WINDOW = 50 };
 /* As guardd's. */
 static const uint64_t release_window_ms = UINT64_C(6) * 3600 * 1000;
 
@@ -21,7 +22,7 @@ struct window {
     struct eval_share benign;
     struct eval_share attacks;          /* of one client */
     struct eval_share declared;         /* benign ones, were the release declared */
-    struct eval_share declared_attacks; /* with the new parameter, too */
+    struct eval_share declared_attacks; /* in requests of the release */
     uint32_t elements;                  /* trusted */
 };
 
@@ -36,22 +37,9 @@ struct drifting {
     struct eval_share current[EVAL_SERVICES_MAX];
     struct eval_share declared[EVAL_SERVICES_MAX];
     uint64_t new_until_ms[EVAL_SERVICES_MAX]; /* of the release; 0: there was none yet */
-    char target[TARGET_MAX];
+    char target[EVAL_RELEASE_TARGET];
     int services;
 };
-
-/* What the new front end sends. */
-static void add_parameter(struct drifting *drifting, uint64_t number,
-                          struct guard_exchange *exchange)
-{
-    static const char *const values[] = {"spring", "summer", "autumn", "winter"};
-    bool query = memchr(exchange->target.ptr, '?', exchange->target.len) != NULL;
-    int len = snprintf(drifting->target, sizeof(drifting->target), "%.*s%ccampaign=%s",
-                       (int)exchange->target.len, (const char *)exchange->target.ptr,
-                       query ? '&' : '?', values[number % 4]);
-    if (exchange->target.len < TARGET_MAX / 2 && len > 0 && len < TARGET_MAX)
-        exchange->target = (struct guard_span){(const uint8_t *)drifting->target, (size_t)len};
-}
 
 static bool is_released(const struct drifting *drifting, const struct eval_service *service)
 {
@@ -67,7 +55,7 @@ static void release(void *ctx, struct eval_run *run, struct eval_service *servic
         return;
     if (drifting->new_until_ms[at] == 0)
         drifting->new_until_ms[at] = exchange->time_ms + release_window_ms;
-    add_parameter(drifting, service->trained, exchange);
+    eval_release_apply(drifting->job->release_kind, service->trained, drifting->target, exchange);
 }
 
 static bool blocked(struct drifting *drifting, const struct eval_run *run,
@@ -91,6 +79,20 @@ static bool blocked_declared(struct drifting *drifting, const struct eval_run *r
     return result;
 }
 
+/* What the release no longer sends is where the attack was: there is none any more. */
+static bool is_dropped(struct drifting *drifting, int at, int index,
+                       const struct guard_exchange *exchange)
+{
+    struct eval_label label;
+    const struct eval_attacks *attacks = drifting->attacks;
+    const struct eval_attack *attack = &attacks->of[at][index % attacks->count[at]];
+    const struct guard_span name = eval_release_drops(drifting->job->release_kind, exchange);
+    return name.len > 0 &&
+           eval_label_read(&label, (struct guard_span){attack->line, attack->len},
+                           &drifting->attacks->arena) &&
+           eval_span_is(label.location, "query") && eval_span_same(label.param, name);
+}
+
 static bool try_attacks(struct drifting *drifting, const struct eval_run *run,
                         const struct eval_service *service, int at,
                         const struct guard_exchange *when, struct window *window)
@@ -104,9 +106,9 @@ static bool try_attacks(struct drifting *drifting, const struct eval_run *run,
             return false;
         window->attacks.of++;
         window->attacks.hits += blocked(drifting, run, service, &exchange);
-        if (!released)
+        if (!released || is_dropped(drifting, at, index, &exchange))
             continue;
-        add_parameter(drifting, (uint64_t)i, &exchange);
+        eval_release_apply(drifting->job->release_kind, (uint64_t)i, drifting->target, &exchange);
         window->declared_attacks.of++;
         window->declared_attacks.hits += blocked_declared(drifting, run, service, &exchange);
     }

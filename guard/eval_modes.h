@@ -3,6 +3,7 @@
 #ifndef GUARD_CLI_EVAL_MODES_H
 #define GUARD_CLI_EVAL_MODES_H
 
+#include "eval_release.h"
 #include "eval_run.h"
 
 struct eval_job {
@@ -12,6 +13,7 @@ struct eval_job {
     const char *svg; /* folder for plots, or NULL */
     uint64_t seed;
     uint64_t release; /* exchanges of a service before a made release of it; 0: none */
+    enum eval_release release_kind;
     const char *modsecurity_skipped;
 };
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a release looks like: paths, methods and names that nobody used before, and nothing else
- * that would block. Told of every request that blocks, so that the learner knows what a person
- * would let in; carried out only while the service's revision is new. docs/adr/0011-releases.md */
+/* What a release looks like: paths, methods and names that nobody used before, names that aren't
+ * sent any more, other content types, other classes of status, and nothing else that would block.
+ * Told of every request that blocks, so that the learner knows what a person would let in; carried
+ * out only while the service's revision is new. docs/adr/0011-releases.md */
 #include "decide/decide.h"
 
 /* What a new name makes larger is no deviation of its own, within bounds. */
@@ -13,9 +14,48 @@ static bool is_of_body(enum guard_location location)
            location != GUARD_LOCATION_HEADER && location != GUARD_LOCATION_COOKIE;
 }
 
+/* A body that nobody reads may hold anything. */
+static bool is_read(const struct gd_profile *profile)
+{
+    switch ((int)profile->body_kind) {
+    case GUARD_BODY_JSON:
+    case GUARD_BODY_FORM:
+    case GUARD_BODY_MULTIPART:
+        return true;
+    case GUARD_BODY_TEXT:
+    case GUARD_BODY_EVENTS: /* what leaks is found in these */
+        return profile->answer;
+    default:
+        return false;
+    }
+}
+
+static bool has_new_type(const struct gd_decision *decision)
+{
+    for (uint32_t i = 0; i < decision->candidate_count; i++) {
+        if (decision->candidates[i].rule == GUARD_RULE_CONTENT_TYPE)
+            return is_read(decision->profile);
+    }
+    return false;
+}
+
+/* What was there in a body of the type before. */
+static bool lacks_for_type(const struct gd_decision *decision, const struct gd_candidate *candidate)
+{
+    return candidate->rule == GUARD_RULE_MISSING && is_of_body(candidate->location) &&
+           has_new_type(decision);
+}
+
 static bool is_new(const struct gd_decision *decision, const struct gd_candidate *candidate)
 {
+    enum { FAILURES = 400 };
     switch ((int)candidate->rule) {
+    case GUARD_RULE_MISSING:
+        return !lacks_for_type(decision, candidate);
+    case GUARD_RULE_CONTENT_TYPE:
+        return is_read(decision->profile);
+    case GUARD_RULE_STATUS: /* a service that begins to fail is no release */
+        return decision->profile->status < FAILURES;
     case GUARD_RULE_PATH: /* a misfit is a value */
         return decision->misfit_limit == UINT16_MAX;
     case GUARD_RULE_METHOD:
@@ -50,17 +90,32 @@ static bool is_object(const struct gd_field *field)
     return field->summary.types == 1u << GUARD_TYPE_OBJECT;
 }
 
-/* More members in an object, a larger body, a deeper document. */
+/* How the header that names the type looks, when that is new. */
+static bool names_type(const struct gd_decision *decision, const struct gd_candidate *candidate)
+{
+    if (candidate->location != GUARD_LOCATION_HEADER || candidate->field == GD_NO_FIELD ||
+        candidate->alike || candidate->rule == GUARD_RULE_LIKENESS)
+        return false;
+    return gd_span_equal(decision->profile->fields[candidate->field].name,
+                         GUARD_SPAN_LITERAL("content-type")) &&
+           has_new_type(decision);
+}
+
+/* More members in an object, a larger body, a deeper document, another type's name. */
 static bool follows_from_new(const struct gd_decision *decision,
                              const struct gd_candidate *candidate)
 {
+    if (names_type(decision, candidate))
+        return true;
     switch ((int)candidate->rule) {
     case GUARD_RULE_ITEMS:
         return candidate->field != GD_NO_FIELD &&
                is_object(&decision->profile->fields[candidate->field]) &&
                has_new_name(decision, candidate->field);
+    case GUARD_RULE_MISSING:
+        return lacks_for_type(decision, candidate);
     case GUARD_RULE_SIZE:
-        return has_new_name(decision, GD_NO_FIELD);
+        return has_new_name(decision, GD_NO_FIELD) || has_new_type(decision);
     case GUARD_RULE_DEPTH:
         return candidate->detail <= candidate->expected + DEEPER_MAX &&
                has_new_name(decision, GD_NO_FIELD);
@@ -148,12 +203,18 @@ static uint64_t element_of(const struct gd_decision *decision, const struct gd_c
                     (profile->answer ? 128 + profile->status / 100 : 0);
     if (!shared && candidate->rule != GUARD_RULE_PATH)
         hash = add_text(hash, decision->template_text);
-    if (!shared && candidate->rule == GUARD_RULE_NAME && !profile->answer)
+    if (!shared && candidate->rule != GUARD_RULE_PATH && candidate->rule != GUARD_RULE_METHOD &&
+        !profile->answer)
         hash = add_text(hash, profile->method);
     if (candidate->rule == GUARD_RULE_PATH)
         hash = add_path(hash, profile, candidate->detail);
     else if (candidate->rule == GUARD_RULE_METHOD)
         hash = add_text(hash, profile->method);
+    else if (candidate->rule == GUARD_RULE_CONTENT_TYPE)
+        hash = add_text(hash, profile->media_type);
+    else if (candidate->rule == GUARD_RULE_MISSING)
+        hash = add_text(hash, gd_policy_span(decision->policy,
+                                             decision->policy->fields[candidate->known].path));
     else if (candidate->field != GD_NO_FIELD)
         hash = add_name(hash, decision, candidate->field);
     return hash == 0 ? 1 : hash;
@@ -167,6 +228,16 @@ static bool is_released(const struct gd_decision *decision, uint64_t element)
             return decision->profile->time_ms < releases[i].until_ms;
     }
     return false;
+}
+
+/* Programs that attack lack what browsers send: that a header isn't sent any more only clients say
+ * who were there before. */
+static bool is_shadowed(const struct gd_decision *decision, const struct gd_candidate *candidate)
+{
+    bool of_browsers = candidate->location == GUARD_LOCATION_HEADER ||
+                       candidate->location == GUARD_LOCATION_COOKIE;
+    return decision->shadow &&
+           !(candidate->rule == GUARD_RULE_MISSING && of_browsers && !decision->profile->answer);
 }
 
 /* The elements that aren't let in stand first: of these guardd is to hear. */
@@ -187,6 +258,7 @@ void gd_judge_novel(struct gd_decision *decision)
 {
     struct guard_verdict *verdict = &decision->verdict;
     bool released = true;
+    bool passes = true;
     verdict->novel = is_novel(decision);
     for (uint32_t i = 0; verdict->novel && i < decision->candidate_count; i++) {
         if (!is_new(decision, &decision->candidates[i]))
@@ -194,9 +266,10 @@ void gd_judge_novel(struct gd_decision *decision)
         uint64_t element = element_of(decision, &decision->candidates[i]);
         bool let_in = is_released(decision, element);
         released = released && let_in;
+        passes = passes && (let_in || is_shadowed(decision, &decision->candidates[i]));
         put_element(verdict, element, !let_in);
     }
     verdict->released = verdict->novel && released && !decision->shadow;
-    if (verdict->novel && (decision->shadow || released))
+    if (verdict->novel && passes)
         verdict->decision = GUARD_ALERT;
 }

@@ -401,6 +401,20 @@ def test_drift_shows_every_window(data, tmp_path):
     assert plots(tmp_path / "plots") == {"shops-drift-0.svg", "shops-drift-1.svg"}
 
 
+def test_drift_judges_each_kind_of_release(data):
+    blocked = {}
+    for kind in ("parameter", "missing", "content-type", "status"):
+        drift, = curves("drift", "--alpha", "1e-2", "--release", "600", "--release-kind", kind, data)
+        windows = [window for service in ("alpha", "beta") for window in drift["drift"][service]]
+        assert all(window["declared_blocked"] <= window["blocked"] and window["declared_tpr"] > 0.2 for window in windows)
+        blocked[kind] = (sum(window["blocked"] for window in windows), sum(window["declared_blocked"] for window in windows))
+    for kind in ("parameter", "missing"):  # what the service answers isn't in this traffic
+        assert blocked[kind][0] > 2 * blocked[kind][1], blocked
+    done = subprocess.run([BIN / "guard", "eval", "drift", "--release-kind", "other", data], capture_output=True, text=True,
+                          timeout=60, check=False)
+    assert done.returncode != 0 and "--release-kind is parameter, missing, content-type or status" in done.stderr
+
+
 def test_gates_merge_in_any_order_and_judge_as_one_learner(data):
     merge, = curves("merge", data)
     assert [m["gates"] for m in merge["merge"]] == [2, 4, 8]

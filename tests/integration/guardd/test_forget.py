@@ -169,7 +169,7 @@ def test_what_is_no_request_changes_nothing(state, running):
         report = json.loads(done.read_text())
         assert report["done"] is False and report["error"], report
     assert contents(state) == before and others
-    assert running.log().count('"event":"not-forgotten"') == len(texts)
+    wait_for(lambda: running.log().count('"event":"not-forgotten"') == len(texts), "all to be told of")
     wrong = subprocess.run([BIN / "guard", "forget", "--client", "nobody", "--reason", "r", "--state", state], capture_output=True,
                            text=True, timeout=60, check=False)
     assert wrong.returncode == 2

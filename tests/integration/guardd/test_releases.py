@@ -56,12 +56,13 @@ class Released:
     def get(self, target, headers=(), client=0):
         return self.each([client], target, headers)[0]
 
-    def each(self, clients, target, headers=()):
+    def each(self, clients, target, headers=(), body=None):
         """The target once from each of these clients, by the numbers that drive() gives them."""
         statuses = []
         for client in clients:
             connection = Client(self.gate.port, f"127.0.{client + 1}.1")
-            statuses.append(connection.send(self.shop.exchange("GET", target, headers)))
+            method = "GET" if body is None else "POST"
+            statuses.append(connection.send(self.shop.exchange(method, target, headers, body)))
             connection.close()
         return statuses
 
@@ -180,6 +181,62 @@ def test_what_many_tenured_clients_begin_is_a_release_though_nobody_declares_one
     wait_for(refused, "guardd to see that the service refuses it")
     wait_for(lambda: it.get("/gone") == 403, "it to be blocked again")
     assert set(it.each(range(20), "/gone")) == {403} and it.get(FRESH[0]) == 200
+
+
+GONE = "/search?limit=10"  # without what everybody searches for
+ODD = "/search?limit=10%27%20or%20%271%27=%271"
+ORDER = '{"item":"hat","quantity":2,"address":{"city":"Bern","zip":"3000"},"tags":[]}'
+BAD_ORDER = ORDER.replace("hat", "hat' union select password from users--")
+TYPE = "application/vnd.shop.v2+json"
+MOVED = 'location = /users { return 303 /accounts; }'
+
+
+def changes(it, clients):
+    """What a release may change, each once from each of the clients: a name that isn't sent any more, another type of a body."""
+    return (it.each(clients, GONE), it.each(clients, "/orders", [("content-type", TYPE)], ORDER))
+
+
+def attacks(it):
+    return [it.get(ODD), *it.each([0], "/orders", [("content-type", TYPE)], BAD_ORDER),
+            *it.each([0], "/orders", [("content-type", "text/plain")], BAD_ORDER)]
+
+
+def test_what_a_revision_no_longer_sends_and_sends_otherwise_is_not_blocked(released):
+    it = released()
+    it.learn()
+    wait_for(lambda: changes(it, [0]) == ([403], [403]), "it to be blocked before the release")
+    it.service.reload(SERVICE.replace("NEW", "").replace("location = /gone", MOVED + " location = /gone"))
+    assert it.get("/users?username=tom") == 403  # nobody answered so
+    it.gate.reload(it.configuration("v2"))
+    assert changes(it, range(3)) == ([200] * 3, [200] * 3)
+    assert it.get("/users?username=tom") == 303
+    assert attacks(it) == [403] * 3
+    wait_for(lambda: it.guardd.service()["revision"]["text"] == "v2", "guardd to see the revision")
+    wait_for(lambda: "not blocked, as the revision is new" in guard(it.state, "alerts"), "the alerts of it")
+    wait_for(lambda: changes(it, [0]) == ([200], [200]) and attacks(it) == [403] * 3, "the same by guardd's word")
+
+
+def test_what_many_tenured_clients_do_no_longer_or_otherwise_is_a_release(released):
+    it = released()
+    it.gate.reload(it.configuration(None))
+    it.learn()
+    wait_for(lambda: changes(it, [0]) == ([403], [403]), "it to be blocked")
+    # Any number of clients that weren't there before, and too few that were.
+    assert changes(it, range(60, 90)) == ([403] * 30, [403] * 30)
+    assert changes(it, range(6)) == ([403] * 6, [403] * 6)
+    wait_for(lambda: it.releases()["waiting"] >= 2, "guardd to have seen it")
+    assert it.releases()["let_in"] == 0
+    changes(it, range(6, 10))
+    wait_for(lambda: it.releases()["let_in"] == 2, "both to be found")
+    wait_for(lambda: changes(it, [60]) == ([200], [200]), "both to be let in")
+    assert attacks(it) == [403] * 3
+    assert it.get("/search?q=hat") == 403  # another name that is missing
+    # A service that answers otherwise is one, too: its clients see that it does.
+    it.service.reload(SERVICE.replace("NEW", "").replace("location = /gone", MOVED + " location = /gone"))
+    assert set(it.each(range(7), "/users?username=tom")) == {403}
+    assert it.releases()["let_in"] == 2
+    it.each(range(7, 10), "/users?username=tom")
+    wait_for(lambda: it.get("/users?username=tom", client=60) == 303, "the new status to be let in")
 
 
 @pytest.mark.parametrize("how", ["stop", "kill"])

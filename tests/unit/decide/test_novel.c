@@ -73,6 +73,113 @@ static void test_all_else(void **state)
     check("GET", "/users/1%27or1=1", NULL, false);
 }
 
+static const struct guard_verdict *ask_all(const struct ask *asked, bool shadow)
+{
+    world_shadow = shadow;
+    policy = world_policy(&world);
+    world_ask(&answer, policy, asked);
+    return answer.verdict;
+}
+
+/* What isn't sent any more; as if told by a revision, and what is blocked beside it as ever. */
+static void test_gone(void **state)
+{
+    (void)state;
+    world_init(&world);
+    check("GET", "/search?id=42", NULL, true);
+    check("GET", "/search?id=42&coupon=summer26", NULL, true);
+    check("GET", "/search?id=42%27%20or%20%271%27=%271", NULL, false);
+    check("GET", "/search?note=%3Cscript%3Ealert(1)%3C/script%3E", NULL, false);
+    /* Which programs leave out headers of browsers, no revision says; clients do. */
+    static struct guard_policy_release release;
+    const struct ask bare = {"GET", "/search?username=tom",
+                             "user-agent: curl/7.88.1\naccept: */*\n", NULL, NULL};
+    const struct guard_verdict *verdict = ask_all(&bare, true);
+    assert_true(verdict->novel && verdict->decision == GUARD_BLOCK);
+    assert_int_equal(verdict->novel_count, 1);
+    release = (struct guard_policy_release){verdict->novel_elements[0], UINT64_MAX};
+    done();
+    world.cfg.releases = &release;
+    world.cfg.release_count = 1;
+    for (int shadow = 0; shadow < 2; shadow++) {
+        assert_int_equal(ask_all(&bare, shadow == 1)->decision, GUARD_ALERT);
+        done();
+    }
+    check("GET", "/search?id=42", NULL, true); /* another name that is gone */
+}
+
+/* A body of another type, if it is read; what is in it is new, too. */
+static void test_content_type(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *target;
+        const char *type;
+        const char *body;
+        bool novel;
+    } cases[] = {
+        {"/login", "application/json", "{\"user\":\"tom\",\"password\":\"secret1\"}", true},
+        {"/login", "application/vnd.v2+json", "{\"user\":\"tom\"}", true},
+        {"/orders", "application/x-www-form-urlencoded", "item=chair&qty=1", true},
+        {"/login", "application/json", "{\"user\":\"1' or '1'='1\"}", false},
+        {"/login", "text/plain", "user=tom", false},
+        {"/orders", "application/xml", "<order><item>chair</item></order>", false},
+        {"/orders", "application/octet-stream", "\x01\x02\x03", false},
+    };
+    world_init(&world);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char headers[256];
+        (void)snprintf(headers, sizeof(headers),
+                       "host: shop.test\nuser-agent: curl/7.88.1\naccept: */*\ncontent-type: %s\n",
+                       cases[i].type);
+        const struct ask asked = {"POST", cases[i].target, headers, cases[i].body, NULL};
+        for (int shadow = 0; shadow < 2; shadow++) {
+            const struct guard_verdict *verdict = ask_all(&asked, shadow == 1);
+            enum guard_decision wanted = shadow == 1 && cases[i].novel ? GUARD_ALERT : GUARD_BLOCK;
+            if (verdict->decision != wanted || verdict->novel != cases[i].novel)
+                fail_msg("%s as %s: decision %d, novel %d", cases[i].target, cases[i].type,
+                         (int)verdict->decision, (int)verdict->novel);
+            done();
+        }
+    }
+}
+
+/* An endpoint that succeeds in another way; not a service that fails, nor a body that nobody
+ * reads. */
+static void test_answers(void **state)
+{
+    (void)state;
+    static const struct {
+        struct reply reply;
+        bool novel;
+    } cases[] = {
+        {{303, NULL, "cache-control: no-store\n", NULL}, true},
+        {{200, "application/vnd.v2+json", "cache-control: no-store\n",
+          "{\"id\":7,\"name\":\"tom\"}"},
+         true},
+        {{200, "application/octet-stream", "cache-control: no-store\n", "\x01\x02\x03"}, false},
+        {{500, "application/json", "cache-control: no-store\n", "{\"error\":\"not found\"}"},
+         false},
+    };
+    const struct ask asked = {"GET", "/users/7", NULL, NULL, NULL};
+    for (size_t i = 0; i < 2 * sizeof(cases) / sizeof(cases[0]); i++) {
+        bool novel = cases[i / 2].novel;
+        world_shadow = i % 2 == 1;
+        world_init(&world);
+        world_learn_responses(&world);
+        world.guardian.response_mode = GUARD_MODE_BLOCK;
+        policy = world_policy(&world);
+        world_reply(&answer, policy, &asked, &cases[i / 2].reply);
+        enum guard_decision wanted = world_shadow && novel ? GUARD_ALERT : GUARD_BLOCK;
+        if (answer.verdict->decision != wanted || answer.verdict->novel != novel)
+            fail_msg("%s, %u: decision %d, novel %d",
+                     cases[i / 2].reply.type != NULL ? cases[i / 2].reply.type : "no type",
+                     cases[i / 2].reply.status, (int)answer.verdict->decision,
+                     (int)answer.verdict->novel);
+        done();
+    }
+}
+
 /* Though nothing is measured of what values read like, they aren't let in. */
 static void test_unarmed_likeness(void **state)
 {
@@ -234,15 +341,12 @@ static void test_revisions(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_new_elements),
-        cmocka_unit_test(test_all_else),
-        cmocka_unit_test(test_unarmed_likeness),
-        cmocka_unit_test(test_crowd),
-        cmocka_unit_test(test_configured),
-        cmocka_unit_test(test_responses),
-        cmocka_unit_test(test_told),
-        cmocka_unit_test(test_revisions),
-        cmocka_unit_test(test_released),
+        cmocka_unit_test(test_new_elements), cmocka_unit_test(test_all_else),
+        cmocka_unit_test(test_gone),         cmocka_unit_test(test_content_type),
+        cmocka_unit_test(test_answers),      cmocka_unit_test(test_unarmed_likeness),
+        cmocka_unit_test(test_crowd),        cmocka_unit_test(test_configured),
+        cmocka_unit_test(test_responses),    cmocka_unit_test(test_told),
+        cmocka_unit_test(test_revisions),    cmocka_unit_test(test_released),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
