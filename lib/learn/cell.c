@@ -76,12 +76,13 @@ static uint32_t map_epochs(uint32_t epochs, const uint8_t map[GD_EPOCHS_MAX])
     return mapped;
 }
 
+/* A record is counted in an epoch whose bit the cell has. */
 static void add_epoch_counts(uint64_t into[GD_EPOCHS_MAX], const uint64_t from[GD_EPOCHS_MAX],
-                             const uint8_t map[GD_EPOCHS_MAX])
+                             uint32_t epochs, const uint8_t map[GD_EPOCHS_MAX])
 {
-    for (uint32_t i = 0; i < GD_EPOCHS_MAX; i++) {
-        if (from[i] != 0)
-            into[map[i]] = add_saturating(into[map[i]], from[i]);
+    for (; epochs != 0; epochs &= epochs - 1) {
+        uint32_t i = (uint32_t)__builtin_ctz(epochs);
+        into[map[i]] = add_saturating(into[map[i]], from[i]);
     }
 }
 
@@ -92,13 +93,18 @@ void gd_cell_unite(struct gd_cell *into, const struct gd_cell *from,
     into->dropped_kinds |= from->dropped_kinds;
     into->count = add_saturating(into->count, from->count);
     into->epochs |= map_epochs(from->epochs, map);
-    into->tag_count = (uint8_t)gd_bottom_unite(into->tags, into->tag_count, GD_TAGS_MAX, from->tags,
-                                               from->tag_count);
-    if (into->epoch_counts == NULL)
+    if (into->epoch_counts == NULL) {
+        into->tag_count = (uint8_t)gd_bottom_unite(into->tags, into->tag_count, GD_TAGS_MAX,
+                                                   from->tags, from->tag_count);
         return;
-    add_epoch_counts(into->epoch_counts, from->epoch_counts, map);
+    }
+    add_epoch_counts(into->epoch_counts, from->epoch_counts, from->epochs, map);
     into->client_count = gd_bottom_unite(into->client_tags, into->client_count, GD_KMV,
                                          from->client_tags, from->client_count);
+    /* The lowest of them are its tags. */
+    into->tag_count =
+        (uint8_t)(into->client_count < GD_TAGS_MAX ? into->client_count : (uint32_t)GD_TAGS_MAX);
+    memcpy(into->tags, into->client_tags, into->tag_count * sizeof(into->tags[0]));
 }
 
 /* Where the bits of each byte of an epoch set go. */
@@ -114,20 +120,38 @@ static void epoch_bytes_init(struct epoch_bytes *bytes, const uint8_t map[GD_EPO
     }
 }
 
+static void remap_counts(struct gd_cell *cell, uint32_t epochs, const uint8_t map[GD_EPOCHS_MAX])
+{
+    uint64_t old[GD_EPOCHS_MAX];
+    memcpy(old, cell->epoch_counts, sizeof(old));
+    memset(cell->epoch_counts, 0, sizeof(old));
+    add_epoch_counts(cell->epoch_counts, old, epochs, map);
+}
+
+static uint32_t remap_bits(const struct epoch_bytes *bytes, uint32_t epochs)
+{
+    return bytes->sets[0][epochs & 255] | bytes->sets[1][epochs >> 8 & 255] |
+           bytes->sets[2][epochs >> 16 & 255] | bytes->sets[3][epochs >> 24];
+}
+
+/* Most cells have nothing below them and are far apart in memory. */
 static void remap_below(struct gd_cell *cell, const struct epoch_bytes *bytes,
                         const uint8_t map[GD_EPOCHS_MAX])
 {
-    uint32_t epochs = cell->epochs;
-    cell->epochs = bytes->sets[0][epochs & 255] | bytes->sets[1][epochs >> 8 & 255] |
-                   bytes->sets[2][epochs >> 16 & 255] | bytes->sets[3][epochs >> 24];
-    if (cell->epoch_counts != NULL) {
-        uint64_t old[GD_EPOCHS_MAX];
-        memcpy(old, cell->epoch_counts, sizeof(old));
-        memset(cell->epoch_counts, 0, sizeof(old));
-        add_epoch_counts(cell->epoch_counts, old, map);
+    enum { AHEAD = 8 };
+    const uint32_t epochs = cell->epochs;
+    cell->epochs = remap_bits(bytes, epochs);
+    if (cell->epoch_counts != NULL)
+        remap_counts(cell, epochs, map);
+    for (uint32_t i = 0; i < cell->child_count; i++) {
+        if (i + AHEAD < cell->child_count)
+            __builtin_prefetch(cell->children[i + AHEAD], 1);
+        struct gd_cell *child = cell->children[i];
+        if (gd_kind_scope((enum gd_kind)child->kind))
+            remap_below(child, bytes, map);
+        else
+            child->epochs = remap_bits(bytes, child->epochs);
     }
-    for (uint32_t i = 0; i < cell->child_count; i++)
-        remap_below(cell->children[i], bytes, map);
 }
 
 void gd_tree_remap(struct gd_cell *root, const uint8_t map[GD_EPOCHS_MAX])

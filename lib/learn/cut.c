@@ -291,7 +291,7 @@ enum guard_rc gd_pile_cut(struct guard_pile *pile, uint32_t cells, struct gd_cut
     uint32_t count = pile->tree.cell_count;
     struct cut cut = {.pile = pile, .cells = cells, .outcome = outcome};
     *outcome = (struct gd_cut_outcome){.removed = false};
-    cut.ranks = gd_pool_get(&pile->tree.pool, count * sizeof(*cut.ranks));
+    cut.ranks = gd_pool_get_unset(&pile->tree.pool, count * sizeof(*cut.ranks));
     if (cut.ranks == NULL)
         return GUARD_E_NOMEM;
     (void)cut_below(&cut, pile->tree.root);

@@ -9,7 +9,8 @@ enum trust { TRUST_KEEP, TRUST_ADD };
 
 struct unite {
     struct gd_tree *tree;
-    const uint8_t *map; /* of the other's epochs */
+    struct guard_pile *pile; /* whose caps hold; NULL: none */
+    const uint8_t *map;      /* of the other's epochs */
     enum trust trust;
     uint32_t *trusted_count;
 };
@@ -23,22 +24,85 @@ static void unite_cell(const struct unite *unite, struct gd_cell *own, const str
     }
 }
 
+/* Above all that a table has which isn't trusted, from rank to rank. */
+static uint64_t ceiling_of(struct gd_cell *parent, enum gd_kind kind)
+{
+    struct gd_ceiling *ceiling = gd_tree_ceiling(parent->scope, kind);
+    uint64_t highest = 0;
+    if (ceiling->all != 0)
+        return ceiling->all;
+    for (uint32_t i = parent->scope->first[kind]; i < parent->scope->first[kind + 1]; i++) {
+        const struct gd_cell *cell = parent->children[i];
+        uint64_t rank = cell->trusted ? 0 : gd_cell_rank(cell);
+        highest = rank > highest ? rank : highest;
+    }
+    ceiling->all = highest + 1; /* 0 again where there is none above the highest */
+    return ceiling->all;
+}
+
+/* Would the cut take it, whatever comes yet? A full table keeps those that stand before it in the
+ * order: none of them goes, and what comes only adds to them. Most of what a minute brings is such
+ * a literal. */
+static bool is_beyond(const struct unite *unite, struct gd_cell *into, const struct gd_cell *child,
+                      uint32_t at)
+{
+    enum gd_kind kind = (enum gd_kind)child->kind;
+    const uint32_t *first = into->scope->first;
+    if (unite->pile == NULL || (child->trusted && unite->trust == TRUST_ADD))
+        return false;
+    uint32_t cap = gd_pile_leaf_cap(unite->pile, kind);
+    if (first[kind + 1] - first[kind] < cap)
+        return false;
+    if (kind != GD_KIND_TRANSITION)
+        return at - first[kind] >= cap; /* they stand in the order of their ranks */
+    uint64_t ceiling = ceiling_of(into, kind);
+    return ceiling != 0 && gd_leaf_rank(into, kind, child->code) >= ceiling;
+}
+
+/* A child of the other's and where it belongs; looked up one ahead, so that memory is there when it
+ * comes to it. */
+struct place {
+    struct gd_cell *own; /* NULL: there is none yet */
+    uint32_t at;
+};
+
+static struct place find(const struct gd_cell *into, const struct gd_cell *from, uint32_t index)
+{
+    enum { AHEAD = 4 };
+    struct place place = {.own = NULL};
+    if (index + AHEAD < from->child_count)
+        __builtin_prefetch(from->children[index + AHEAD]);
+    if (index < from->child_count) {
+        const struct gd_cell *child = from->children[index];
+        place.own = gd_tree_find(into, (enum gd_kind)child->kind, child->code, &place.at);
+        __builtin_prefetch(place.own, 1);
+    }
+    return place;
+}
+
 static enum guard_rc unite_below(const struct unite *unite, struct gd_cell *into,
                                  const struct gd_cell *from)
 {
+    struct place next = find(into, from, 0);
     for (uint32_t i = 0; i < from->child_count; i++) {
         const struct gd_cell *child = from->children[i];
-        enum gd_kind kind = (enum gd_kind)child->kind;
-        uint32_t at;
-        struct gd_cell *own = gd_tree_find(into, kind, child->code, &at);
-        if (own == NULL)
-            own = gd_tree_insert(unite->tree, into, kind, at, child->code, child->location,
-                                 child->text);
-        if (own == NULL)
+        struct place place = next;
+        next = find(into, from, i + 1);
+        if (place.own == NULL && is_beyond(unite, into, child, place.at)) {
+            gd_pile_drop(unite->pile, into, (enum gd_kind)child->kind);
+            unite->pile->cut = true;
+            continue;
+        }
+        if (place.own == NULL) {
+            place.own = gd_tree_insert(unite->tree, into, (enum gd_kind)child->kind, place.at,
+                                       child->code, child->location, child->text);
+            next.at++; /* it belongs behind this one */
+        }
+        if (place.own == NULL)
             return GUARD_E_NOMEM;
-        unite_cell(unite, own, child);
+        unite_cell(unite, place.own, child);
         if (child->child_count > 0)
-            GUARD_TRY(unite_below(unite, own, child));
+            GUARD_TRY(unite_below(unite, place.own, child));
     }
     return GUARD_OK;
 }
@@ -101,7 +165,7 @@ static enum guard_rc add(struct guard_pile *into, const struct guard_pile *other
     }
     gd_pile_epochs_unite(into, &other->epochs, map);
     unite_counters(into, other);
-    struct unite unite = {&into->tree, map, basis_order > 0 ? TRUST_KEEP : TRUST_ADD,
+    struct unite unite = {&into->tree, into, map, basis_order > 0 ? TRUST_KEEP : TRUST_ADD,
                           &into->trusted_count};
     GUARD_TRY(unite_trees(&unite, &other->tree));
     struct gd_cut_outcome outcome;
@@ -148,7 +212,7 @@ static enum guard_rc replace(struct guard_pile *into, const struct guard_pile *o
     tree.root->scope->hash = into->tree.root->scope->hash;
     tree.root->text = into->tree.root->text;
     uint32_t trusted = 0;
-    struct unite unite = {&tree, map, TRUST_ADD, &trusted};
+    struct unite unite = {&tree, NULL, map, TRUST_ADD, &trusted};
     enum guard_rc rc = unite_trees(&unite, &other->tree);
     if (rc == GUARD_OK)
         rc = gd_intervals_unite(&tree.pool, &intervals, &other->intervals, &none);

@@ -76,13 +76,18 @@ static void *small(struct gd_pool *pool, size_t step)
     return ptr;
 }
 
-void *gd_pool_get(struct gd_pool *pool, size_t size)
+void *gd_pool_get_unset(struct gd_pool *pool, size_t size)
 {
     if (size == 0)
         size = 1;
-    void *ptr = size <= GD_POOL_SMALL ? small(pool, step_of(size)) : take(pool, size);
+    return size <= GD_POOL_SMALL ? small(pool, step_of(size)) : take(pool, size);
+}
+
+void *gd_pool_get(struct gd_pool *pool, size_t size)
+{
+    void *ptr = gd_pool_get_unset(pool, size);
     if (ptr != NULL)
-        memset(ptr, 0, size);
+        memset(ptr, 0, size == 0 ? 1 : size);
     return ptr;
 }
 

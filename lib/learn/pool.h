@@ -26,6 +26,8 @@ struct gd_pool {
 void gd_pool_init(struct gd_pool *pool, const struct guard_alloc *source);
 /* NULL when the source has none. Zeroed, aligned to 16. */
 void *gd_pool_get(struct gd_pool *pool, size_t size);
+/* The same with any content: what is large and hardly used costs nothing. */
+void *gd_pool_get_unset(struct gd_pool *pool, size_t size);
 /* size is that of the get; ptr may be NULL. */
 void gd_pool_put(struct gd_pool *pool, void *ptr, size_t size);
 /* Gives everything back; the pool can be used again. */

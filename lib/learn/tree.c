@@ -18,11 +18,6 @@ static const uint32_t below[GD_KIND_COUNT] = {
     [GD_KIND_NAME] = KINDS(NAME) | ((KINDS(ITEMS) << 1) - KINDS(CLASS)) | KINDS(LIKENESS),
 };
 
-bool gd_kind_scope(enum gd_kind kind)
-{
-    return below[kind] != 0;
-}
-
 bool gd_kind_counted(enum gd_kind kind)
 {
     return below[kind] != 0 && kind != GD_KIND_SEGMENT;

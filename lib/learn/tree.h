@@ -47,7 +47,14 @@ struct gd_tree {
     uint32_t cell_count; /* the root included */
 };
 
-bool gd_kind_scope(enum gd_kind kind);   /* may have children */
+/* May have children. */
+static inline bool gd_kind_scope(enum gd_kind kind)
+{
+    const uint32_t scopes = UINT32_C(1) << GD_KIND_SERVICE | UINT32_C(1) << GD_KIND_SEGMENT |
+                            UINT32_C(1) << GD_KIND_METHOD | UINT32_C(1) << GD_KIND_NAME |
+                            UINT32_C(1) << GD_KIND_ANSWER;
+    return (scopes >> (unsigned)kind & 1) != 0;
+}
 bool gd_kind_counted(enum gd_kind kind); /* has epoch_counts and client_tags */
 bool gd_kind_named(enum gd_kind kind);   /* has a text */
 bool gd_kind_allowed(enum gd_kind parent, enum gd_kind kind);
