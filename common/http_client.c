@@ -35,7 +35,10 @@ struct transfer {
     bool too_long;
     int folder; /* of the socket, while this lasts; -1 */
     char etag[HTTP_ETAG_CAP];
+    char content_type[HTTP_TYPE_CAP];
     uint32_t retry_after_s;
+    bool (*part)(void *ctx, struct guard_span piece);
+    const char *part_type;
     char failure[CURL_ERROR_SIZE];
     void (*done)(void *ctx, const struct http_answer *answer);
     void *ctx;
@@ -48,6 +51,8 @@ struct http_client {
     char *base;        /* the URL before the path */
     char *token_file;
     char *ca_file;
+    char *token;
+    char *certificate_file, *key_file;
     struct transfer *transfers;
     uint32_t count;
     bool timer;        /* libcurl wants to be called */
@@ -117,10 +122,21 @@ static int on_timer(CURLM *multi, long ms, void *ctx)
 
 /* --- what comes --- */
 
+static long status_of(const struct transfer *transfer)
+{
+    long status = 0;
+    curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
+    return status;
+}
+
 static size_t on_body(char *data, size_t size, size_t count, void *ctx)
 {
     struct transfer *transfer = ctx;
     size_t len = size * count;
+    if (transfer->part != NULL && status_of(transfer) == 200 &&
+        starts_with(transfer->content_type, transfer->part_type))
+        return transfer->part(transfer->ctx, (struct guard_span){(const uint8_t *)data, len}) ? len
+                                                                                              : 0;
     if (len > transfer->answer_max - transfer->answer_len) {
         transfer->too_long = true;
         return 0;
@@ -163,9 +179,11 @@ static size_t on_header(char *line, size_t size, size_t count, void *ctx)
     size_t len = size * count;
     char number[16];
     if (starts_with(line, "HTTP/")) { /* of the answer itself, behind an interim one */
-        transfer->etag[0] = '\0';
+        transfer->etag[0] = transfer->content_type[0] = '\0';
         transfer->retry_after_s = 0;
     }
+    (void)header_value(line, len, "content-type", transfer->content_type,
+                       sizeof(transfer->content_type));
     (void)header_value(line, len, "etag", transfer->etag, sizeof(transfer->etag));
     if (header_value(line, len, "retry-after", number, sizeof(number))) {
         unsigned long seconds = strtoul(number, NULL, 10);
@@ -196,25 +214,32 @@ static bool add_header(struct transfer *transfer, const char *text)
     return grown != NULL;
 }
 
-static enum guard_rc add_token(struct transfer *transfer, const char *path, struct guard_err *err)
+static enum guard_rc put_token(struct transfer *transfer, const uint8_t *token, size_t len,
+                               const char *where, struct guard_err *err)
 {
     char text[HTTP_TOKEN_MAX + 32];
+    bool good = len > 0;
+    for (size_t i = 0; i < len; i++)
+        good = good && token[i] > 0x20 && token[i] < 0x7f;
+    int written = snprintf(text, sizeof(text), "Authorization: Bearer %.*s", (int)len, token);
+    if (!good || written < 0 || (size_t)written >= sizeof(text))
+        return guard_fail(err, GUARD_E_IO, "%s: holds no token", where);
+    good = add_header(transfer, text);
+    memset(text, 0, sizeof(text));
+    return good ? GUARD_OK : guard_fail(err, GUARD_E_NOMEM, "no memory for a request");
+}
+
+static enum guard_rc add_token(struct transfer *transfer, const char *path, struct guard_err *err)
+{
     uint8_t *token = NULL;
     size_t len = 0;
     GUARD_TRY(file_read(path, HTTP_TOKEN_MAX, &token, &len, err));
     while (len > 0 && (token[len - 1] == '\n' || token[len - 1] == '\r'))
         len--;
-    bool good = len > 0;
-    for (size_t i = 0; i < len; i++)
-        good = good && token[i] > 0x20 && token[i] < 0x7f;
-    int written = snprintf(text, sizeof(text), "Authorization: Bearer %.*s", (int)len, token);
+    enum guard_rc rc = put_token(transfer, token, len, path, err);
     memset(token, 0, len);
     free(token);
-    if (!good || written < 0 || (size_t)written >= sizeof(text))
-        return guard_fail(err, GUARD_E_IO, "%s: holds no token", path);
-    good = add_header(transfer, text);
-    memset(text, 0, sizeof(text));
-    return good ? GUARD_OK : guard_fail(err, GUARD_E_NOMEM, "no memory for a request");
+    return rc;
 }
 
 /* A socket's address has room for 107 bytes. */
@@ -256,8 +281,18 @@ static bool set_request(struct transfer *transfer, const struct http_request *re
         curl_easy_setopt(easy, CURLOPT_POSTFIELDS, transfer->body);
         curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body.len);
     }
-    curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)request->timeout_ms);
+    if (request->part == NULL) {
+        curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)request->timeout_ms);
+    } else {
+        curl_easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, 1L);
+        curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME, (long)(request->timeout_ms / 1000 + 1));
+    }
     return good && curl_easy_setopt(easy, CURLOPT_HTTPHEADER, transfer->headers) == CURLE_OK;
+}
+
+static bool set_file(CURL *easy, CURLoption option, const char *path)
+{
+    return path == NULL || curl_easy_setopt(easy, option, path) == CURLE_OK;
 }
 
 static bool set_rules(struct transfer *transfer)
@@ -278,8 +313,9 @@ static bool set_rules(struct transfer *transfer)
     return curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_PROXY, "") == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_USERAGENT, "guardd") == CURLE_OK &&
-           (client->ca_file == NULL ||
-            curl_easy_setopt(easy, CURLOPT_CAINFO, client->ca_file) == CURLE_OK);
+           set_file(easy, CURLOPT_CAINFO, client->ca_file) &&
+           set_file(easy, CURLOPT_SSLCERT, client->certificate_file) &&
+           set_file(easy, CURLOPT_SSLKEY, client->key_file);
 }
 
 enum guard_rc http_client_start(struct http_client *client, const struct http_request *request,
@@ -293,12 +329,17 @@ enum guard_rc http_client_start(struct http_client *client, const struct http_re
     *transfer = (struct transfer){.client = client,
                                   .folder = -1,
                                   .answer_max = request->answer_max,
+                                  .part = request->part,
+                                  .part_type = request->part_type,
                                   .done = request->done,
                                   .ctx = request->ctx};
     transfer->easy = curl_easy_init();
     enum guard_rc rc = GUARD_OK;
     if (client->token_file != NULL && transfer->easy != NULL)
         rc = add_token(transfer, client->token_file, err);
+    else if (client->token != NULL && transfer->easy != NULL)
+        rc = put_token(transfer, (const uint8_t *)client->token, strlen(client->token),
+                       "what is given", err);
     if (rc == GUARD_OK &&
         (transfer->easy == NULL || !set_rules(transfer) || !set_request(transfer, request) ||
          curl_multi_add_handle(client->multi, transfer->easy) != CURLM_OK))
@@ -328,9 +369,10 @@ static void unlink_transfer(struct http_client *client, struct transfer *transfe
 static void finish(struct http_client *client, struct transfer *transfer, CURLcode code)
 {
     long status = 0;
-    struct http_answer answer = {.failure = "", .etag = transfer->etag};
+    struct http_answer answer = {
+        .failure = "", .etag = transfer->etag, .content_type = transfer->content_type};
     if (code == CURLE_OK)
-        curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
+        status = status_of(transfer);
     answer.status = (unsigned)status;
     answer.retry_after_s = transfer->retry_after_s;
     if (code == CURLE_OK)
@@ -400,16 +442,22 @@ uint32_t http_client_busy(const struct http_client *client)
 
 /* --- life --- */
 
+static bool copy_text(char **out, const char *text)
+{
+    *out = text != NULL ? strdup(text) : NULL;
+    return text == NULL || *out != NULL;
+}
+
 static bool set_up(struct http_client *client, const struct http_client_cfg *cfg)
 {
     bool by_socket = starts_with(cfg->server, "unix:");
     client->base = strdup(by_socket ? "http://guardd" : cfg->server);
     client->socket_path = by_socket ? strdup(cfg->server + 5) : NULL;
-    client->token_file = cfg->token_file != NULL ? strdup(cfg->token_file) : NULL;
-    client->ca_file = cfg->ca_file != NULL ? strdup(cfg->ca_file) : NULL;
     return client->base != NULL && (!by_socket || client->socket_path != NULL) &&
-           (cfg->token_file == NULL || client->token_file != NULL) &&
-           (cfg->ca_file == NULL || client->ca_file != NULL);
+           copy_text(&client->token_file, cfg->token_file) &&
+           copy_text(&client->ca_file, cfg->ca_file) && copy_text(&client->token, cfg->token) &&
+           copy_text(&client->certificate_file, cfg->certificate_file) &&
+           copy_text(&client->key_file, cfg->key_file);
 }
 
 enum guard_rc http_client_open(struct http_client **out, const struct http_client_cfg *cfg,
@@ -449,5 +497,10 @@ void http_client_close(struct http_client *client)
     free(client->socket_path);
     free(client->token_file);
     free(client->ca_file);
+    if (client->token != NULL)
+        explicit_bzero(client->token, strlen(client->token));
+    free(client->token);
+    free(client->certificate_file);
+    free(client->key_file);
     free(client);
 }

@@ -11,6 +11,7 @@ enum {
     HTTP_REQUESTS_MAX = 512, /* under way at once */
     HTTP_HEADERS_MAX = 4,
     HTTP_ETAG_CAP = 96,
+    HTTP_TYPE_CAP = 96,
     HTTP_TOKEN_MAX = 512,
 };
 
@@ -21,6 +22,9 @@ struct http_client_cfg {
     const char *server;
     const char *token_file; /* NULL: none. Read again for each request, so that it may change */
     const char *ca_file;    /* NULL: those that the system trusts */
+    const char *token;      /* instead of a file; NULL: none; copied, overwritten at the end */
+    /* This side's certificate and its key (PEM); NULL: none; copied. */
+    const char *certificate_file, *key_file;
 };
 
 struct http_answer {
@@ -28,6 +32,7 @@ struct http_answer {
     const char *failure;    /* why; "" otherwise */
     struct guard_span body; /* until the call returns */
     const char *etag;       /* "" when absent */
+    const char *content_type; /* likewise */
     uint32_t retry_after_s; /* 0 when absent */
 };
 
@@ -38,6 +43,11 @@ struct http_request {
     struct guard_span body;                /* copied */
     size_t answer_max;                     /* bytes of a body; a longer one is a failure */
     uint32_t timeout_ms;                   /* of the whole */
+    /* NULL, or for an answer that doesn't end: each piece of a body of status 200 and type
+     * part_type as it comes, instead of the body; false ends it. Then timeout_ms is how long
+     * nothing may come. */
+    bool (*part)(void *ctx, struct guard_span piece);
+    const char *part_type; /* kept until done */
     /* Called once for each request that was begun, from http_client_run or http_client_close; may
      * begin others (not from http_client_close). */
     void (*done)(void *ctx, const struct http_answer *answer);

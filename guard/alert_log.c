@@ -12,12 +12,11 @@
 
 enum { OLDER_FILES = 4 };
 
-static void take_line(const char *line, size_t len, alert_take take, void *ctx)
+void alert_log_line(struct guard_span span, alert_take take, void *ctx)
 {
     struct guard_alloc heap = heap_alloc();
     struct guard_arena arena;
     struct document document;
-    struct guard_span span = {(const uint8_t *)line, len};
     guard_arena_init(&arena, &heap, (size_t)4 << 20);
     if (document_parse(&document, "alerts.jsonl", span, &arena, NULL) == GUARD_OK)
         take(ctx, document.root, span);
@@ -34,7 +33,7 @@ void alert_log_lines(FILE *file, alert_take take, void *ctx)
             fseek(file, -(long)len, SEEK_CUR);
             break;
         }
-        take_line(line, (size_t)len - 1, take, ctx);
+        alert_log_line((struct guard_span){(const uint8_t *)line, (size_t)len - 1}, take, ctx);
     }
     free(line);
     clearerr(file);

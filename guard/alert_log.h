@@ -14,6 +14,8 @@ typedef void (*alert_take)(void *ctx, const struct document_node *alert, struct 
 /* The whole lines of a file from where it stands; an unfinished last one is left for the next time.
  * Lines that are no JSON are passed over. */
 void alert_log_lines(FILE *file, alert_take take, void *ctx);
+/* One line of it. */
+void alert_log_line(struct guard_span line, alert_take take, void *ctx);
 /* All lines that are kept, oldest file first. False after a message; no file at all is no failure,
  * and *any tells. */
 bool alert_log_all(const char *dir, alert_take take, void *ctx, bool *any);

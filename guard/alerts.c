@@ -3,6 +3,8 @@
  * quotes. */
 #include "alert_log.h"
 #include "command.h"
+#include "alert_stream.h"
+#include "mirror.h"
 #include "triage.h"
 
 #include "common/ecs.h"
@@ -12,7 +14,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { ALERTS_STATE, ALERTS_FORMAT, ALERTS_SERVICE, ALERTS_ID, ALERTS_FOLLOW };
+enum { ALERTS_STATE, ALERTS_FORMAT, ALERTS_SERVICE, ALERTS_ID, ALERTS_FOLLOW, ALERTS_SERVER };
 
 static const struct option_spec options[] = {
     {"state", "DIR", "state directory (default $GUARD_STATE or /var/lib/guard)"},
@@ -21,6 +23,7 @@ static const struct option_spec options[] = {
     {"service", "NAME", "only this service"},
     {"id", "ID", "only the exchange with this id and the calls that it caused"},
     {"follow", NULL, "go on with new alerts until interrupted"},
+    REMOTE_OPTIONS,
     {NULL, NULL, NULL},
 };
 
@@ -129,6 +132,40 @@ static void follow(struct printing *printing, FILE **file, const char *path)
     }
 }
 
+/* --- of a server --- */
+
+static bool take_whole(void *ctx, struct guard_span line)
+{
+    alert_log_line(line, take, ctx);
+    return true;
+}
+
+static bool take_event(void *ctx, struct guard_span line)
+{
+    alert_log_line(line, take, ctx);
+    return fflush(stdout) == 0 && ferror(stdout) == 0;
+}
+
+static int print_remote(struct printing *printing, const struct remote *remote)
+{
+    char newest[MIRROR_ID_CAP] = "";
+    const char *const *values = printing->arguments->values;
+    bool goes_on = values[ALERTS_FOLLOW] != NULL;
+    if (!mirror_alerts(remote, values[ALERTS_SERVICE], values[ALERTS_ID], take_whole, printing,
+                       newest))
+        return EXIT_FAILED;
+    fflush(stdout);
+    if (goes_on)
+        return alert_stream(remote, values[ALERTS_SERVICE], newest, take_event, printing)
+                   ? EXIT_GOOD
+                   : EXIT_FAILED;
+    if (!printing->id_found && values[ALERTS_ID] != NULL)
+        return complain(EXIT_FAILED, "no alert has this id");
+    if (!printing->id_found && values[ALERTS_SERVICE] == NULL && printing->form == FORM_TEXT)
+        printf("no alerts\n");
+    return EXIT_GOOD;
+}
+
 static bool parse_form(const char *text, enum alert_form *out)
 {
     static const char *const names[] = {"text", "jsonl", "ecs"};
@@ -175,15 +212,21 @@ static int print_all(struct printing *printing, const char *dir)
 
 static int run(const struct arguments *arguments)
 {
-    const char *dir = state_dir(arguments->values[ALERTS_STATE]);
+    struct remote remote;
     struct printing printing = {.arguments = arguments, .colour = terminal_colour()};
     bool follows = arguments->values[ALERTS_FOLLOW] != NULL;
     bool by_id = arguments->values[ALERTS_ID] != NULL;
     if (arguments->count != 0 || !parse_form(arguments->values[ALERTS_FORMAT], &printing.form))
         return complain(EXIT_USAGE, "--format is text, jsonl or ecs, and there are no operands");
-    if (!triage_read(&printing.triage, dir))
+    if (!remote_open(&remote, arguments, ALERTS_STATE, ALERTS_SERVER, NULL))
+        return EXIT_USAGE;
+    const char *dir =
+        mirror_or_state(&remote, arguments->values[ALERTS_STATE], MIRROR_TRIAGE, NULL, NULL);
+    if (dir == NULL || !triage_read(&printing.triage, dir))
         return EXIT_FAILED;
-    int status = by_id && !follows ? look_up(&printing, dir) : print_all(&printing, dir);
+    int status = remote.server != NULL ? print_remote(&printing, &remote)
+                 : by_id && !follows   ? look_up(&printing, dir)
+                                       : print_all(&printing, dir);
     triage_free(&printing.triage);
     return status;
 }

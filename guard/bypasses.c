@@ -21,7 +21,7 @@ static const struct option_spec options[] = {
     {"end", NULL, "end the bypass now"},
     {"state", "DIR", "state directory (default $GUARD_STATE or /var/lib/guard)"},
     {"force", NULL, "also for a service that isn't there yet"},
-    REMOTE_OPTION,
+    REMOTE_OPTIONS,
     {NULL, NULL, NULL},
 };
 
@@ -48,21 +48,17 @@ static int on_files(const char *dir, struct guard_span service, unsigned long se
     return rc == GUARD_OK ? told(service, seconds) : complain(EXIT_FAILED, "%s", err.text);
 }
 
-static int by_api(const char *socket, struct guard_span service, unsigned long seconds,
+static int by_api(const struct remote *remote, struct guard_span service, unsigned long seconds,
                   const char *reason)
 {
-    struct guard_alloc heap = heap_alloc();
-    struct guard_arena arena;
-    const struct remote remote = {socket, &arena};
     struct document document;
     struct remote_body body;
-    guard_arena_init(&arena, &heap, (size_t)16 << 20);
     remote_body(&body);
     json_integer(&body.json, "seconds", (int64_t)seconds);
     json_text(&body.json, "reason", reason != NULL ? reason : "");
-    bool good = remote_service(&remote, seconds > 0 ? "PUT" : "DELETE", service, "/bypass",
+    bool good = remote_service(remote, seconds > 0 ? "PUT" : "DELETE", service, "/bypass",
                                seconds > 0 ? &body : NULL, &document);
-    guard_arena_reset(&arena);
+    guard_arena_reset(remote->arena);
     return good ? told(service, seconds) : EXIT_FAILED;
 }
 
@@ -72,7 +68,9 @@ static int run(const struct arguments *arguments)
     const char *reason = arguments->values[BYPASS_REASON];
     const char *time = arguments->values[BYPASS_FOR];
     bool ends = arguments->values[BYPASS_END] != NULL;
-    const char *socket;
+    struct guard_alloc heap = heap_alloc();
+    struct guard_arena arena;
+    struct remote remote;
     char path[STATE_PATH_MAX];
     if (arguments->count != 1)
         return complain(EXIT_USAGE, "say `guard bypass SERVICE --for 30m --reason TEXT`");
@@ -81,15 +79,16 @@ static int run(const struct arguments *arguments)
     if (!state_service_valid(service) ||
         state_path(path, dir, "bypass", service, ".json") != GUARD_OK)
         return complain(EXIT_USAGE, "a service's name is 1 to 64 letters, digits, '.', '_' or '-'");
-    if (!remote_server(arguments->values[BYPASS_SERVER], &socket))
+    guard_arena_init(&arena, &heap, (size_t)16 << 20);
+    if (!remote_open(&remote, arguments, BYPASS_STATE, BYPASS_SERVER, &arena))
         return EXIT_USAGE;
     unsigned long seconds = time != NULL && !ends ? read_seconds(time, BYPASS_SECONDS_MAX) : 0;
     if (!ends && seconds == 0)
         return complain(EXIT_USAGE, "--for needs a time from 1s to 24h");
     if (!ends && (reason == NULL || reason[0] == '\0'))
         return complain(EXIT_USAGE, "--reason is needed");
-    if (socket != NULL)
-        return by_api(socket, service, seconds, reason);
+    if (remote.server != NULL)
+        return by_api(&remote, service, seconds, reason);
     bool force = arguments->values[BYPASS_FORCE] != NULL || access(path, F_OK) == 0;
     state_share();
     if (!state_service_known(dir, service, force))

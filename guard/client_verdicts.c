@@ -4,6 +4,7 @@
 #include "common/client_name.h"
 #include "common/file.h"
 #include "common/json_writer.h"
+#include "mirror.h"
 #include "state_files.h"
 
 #include <errno.h>
@@ -11,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CLIENTS_FOR, CLIENTS_REASON, CLIENTS_STATE };
+enum { CLIENTS_FOR, CLIENTS_REASON, CLIENTS_STATE, CLIENTS_SERVER };
 enum {
     DAY_SECONDS = 86400,
     LIFT_SECONDS_MAX = 90 * DAY_SECONDS,
@@ -26,6 +27,7 @@ static const struct option_spec options[] = {
      "(default 1d)"},
     {"reason", "TEXT", "lift: why, for the audit log (required)"},
     {"state", "DIR", "state directory (default $GUARD_STATE or /var/lib/guard)"},
+    REMOTE_OPTIONS,
     {NULL, NULL, NULL},
 };
 
@@ -176,8 +178,9 @@ static int write_lift(const char *path, const char *client, unsigned long second
     return status;
 }
 
-static int lift(const char *dir, const struct arguments *arguments)
+static int lift(const struct remote *remote, const struct arguments *arguments)
 {
+    const char *dir = state_dir(arguments->values[CLIENTS_STATE]);
     char path[STATE_PATH_MAX];
     char client[CLIENT_NAME_MAX];
     char what[CLIENT_NAME_MAX + 32];
@@ -196,6 +199,8 @@ static int lift(const char *dir, const struct arguments *arguments)
         return complain(EXIT_USAGE, "--for needs a time from 1s to 90d");
     if (reason == NULL || reason[0] == '\0')
         return complain(EXIT_USAGE, "--reason is needed");
+    if (remote->server != NULL)
+        return complain(EXIT_FAILED, "lifting works on files only");
     state_share();
     if (!state_service_known(dir, service, false))
         return EXIT_FAILED;
@@ -211,14 +216,18 @@ static int lift(const char *dir, const struct arguments *arguments)
 
 static int run(const struct arguments *arguments)
 {
-    const char *dir = state_dir(arguments->values[CLIENTS_STATE]);
+    struct remote remote;
     const char *first = arguments->count > 0 ? arguments->operands[0] : NULL;
+    if (!remote_open(&remote, arguments, CLIENTS_STATE, CLIENTS_SERVER, NULL))
+        return EXIT_USAGE;
     if (arguments->count == 3 && strcmp(first, "lift") == 0)
-        return lift(dir, arguments);
+        return lift(&remote, arguments);
     if (arguments->count > 1 || (first != NULL && !state_service_valid(span(first))))
         return complain(EXIT_USAGE, "say `guard clients [SERVICE]` or `guard clients lift SERVICE "
                                     "CLIENT --reason TEXT`");
-    return show_all(dir, first);
+    const char *dir = mirror_or_state(&remote, arguments->values[CLIENTS_STATE],
+                                      MIRROR_GUARDIAN | MIRROR_CLIENTS, first, NULL);
+    return dir != NULL ? show_all(dir, first) : EXIT_FAILED;
 }
 
 const struct command command_clients = {

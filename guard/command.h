@@ -67,6 +67,8 @@ extern const struct command command_triage;
 extern const struct command command_outputs;
 extern const struct command command_completion;
 extern const struct command command_whatif;
+extern const struct command command_context;
+extern const struct command command_learning;
 
 /* All of them in the order of the help, ended by NULL. */
 extern const struct command *const all_commands[];

@@ -3,16 +3,18 @@
  * done about it. */
 #include "alert_log.h"
 #include "command.h"
+#include "mirror.h"
 #include "triage.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { EXPLAIN_STATE };
+enum { EXPLAIN_STATE, EXPLAIN_SERVER };
 
 static const struct option_spec options[] = {
     {"state", "DIR", "state directory (default $GUARD_STATE or /var/lib/guard)"},
+    REMOTE_OPTIONS,
     {NULL, NULL, NULL},
 };
 
@@ -183,12 +185,18 @@ static void take(void *ctx, const struct document_node *alert, struct guard_span
 
 static int run(const struct arguments *arguments)
 {
-    const char *dir = state_dir(arguments->values[EXPLAIN_STATE]);
+    struct remote remote;
     struct triage triage;
     bool any = false;
     if (arguments->count != 1 || arguments->operands[0][0] == '\0')
         return complain(EXIT_USAGE, "say `guard explain ID`");
     struct explaining explaining = {.id = arguments->operands[0], .triage = &triage};
+    if (!remote_open(&remote, arguments, EXPLAIN_STATE, EXPLAIN_SERVER, NULL))
+        return EXIT_USAGE;
+    const char *dir = mirror_or_state(&remote, arguments->values[EXPLAIN_STATE],
+                                      MIRROR_ALERTS | MIRROR_TRIAGE, NULL, explaining.id);
+    if (dir == NULL)
+        return EXIT_FAILED;
     bool good = triage_read(&triage, dir) && alert_log_all(dir, take, &explaining, &any);
     triage_free(&triage);
     if (!good)

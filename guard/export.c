@@ -4,6 +4,7 @@
 
 #include "command.h"
 #include "common/file.h"
+#include "mirror.h"
 #include "state_files.h"
 
 #include <stdio.h>
@@ -18,7 +19,8 @@ enum {
     EXPORT_PENDING,
     EXPORT_FORMAT,
     EXPORT_REVIEWS,
-    EXPORT_OUTPUT
+    EXPORT_OUTPUT,
+    EXPORT_SERVER
 };
 
 static const struct option_spec options[] = {
@@ -33,6 +35,7 @@ static const struct option_spec options[] = {
     {"format", "yaml|json", "openapi: the form (default yaml)"},
     {"reviews", "FILE", "guardian: write what people accepted and refused there"},
     {"output", "FILE", "write there instead of to standard output; -o is short for it"},
+    REMOTE_OPTIONS,
     {NULL, NULL, NULL},
 };
 
@@ -46,12 +49,12 @@ bool export_write(const char *path, struct guard_span text)
            complain(0, "standard output can't be written to") != 0;
 }
 
-static int run_openapi(const struct arguments *arguments)
+static int run_openapi(const struct arguments *arguments, const char *dir)
 {
     const char *format = arguments->values[EXPORT_FORMAT];
     const struct export_openapi job = {.service = arguments->values[EXPORT_SERVICE],
                                        .pile = arguments->values[EXPORT_PILE],
-                                       .dir = state_dir(arguments->values[EXPORT_STATE]),
+                                       .dir = dir,
                                        .guardian = arguments->values[EXPORT_GUARDIAN],
                                        .review = arguments->values[EXPORT_REVIEW],
                                        .output = arguments->values[EXPORT_OUTPUT],
@@ -66,12 +69,12 @@ static int run_openapi(const struct arguments *arguments)
     return export_openapi(&job);
 }
 
-static int run_guardian(const struct arguments *arguments)
+static int run_guardian(const struct arguments *arguments, const char *dir)
 {
     static const int others[] = {EXPORT_PILE, EXPORT_GUARDIAN, EXPORT_REVIEW, EXPORT_PENDING,
                                  EXPORT_FORMAT};
     const struct export_guardian job = {.service = arguments->values[EXPORT_SERVICE],
-                                        .dir = state_dir(arguments->values[EXPORT_STATE]),
+                                        .dir = dir,
                                         .output = arguments->values[EXPORT_OUTPUT],
                                         .reviews = arguments->values[EXPORT_REVIEWS]};
     for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
@@ -87,11 +90,22 @@ static int run(const struct arguments *arguments)
 {
     static const struct {
         const char *name;
-        int (*run)(const struct arguments *arguments);
-    } kinds[] = {{"openapi", run_openapi}, {"guardian", run_guardian}};
+        unsigned parts; /* of a server's */
+        int (*run)(const struct arguments *arguments, const char *dir);
+    } kinds[] = {{"openapi", MIRROR_GUARDIAN | MIRROR_REVIEW | MIRROR_PILE, run_openapi},
+                 {"guardian", MIRROR_GUARDIAN | MIRROR_REVIEW, run_guardian}};
+    struct remote remote;
+    if (!remote_open(&remote, arguments, EXPORT_STATE, EXPORT_SERVER, NULL))
+        return EXIT_USAGE;
+    const char *service = arguments->values[EXPORT_SERVICE];
+    if (service == NULL)
+        remote.server = NULL; /* on files that are named */
     for (size_t i = 0; arguments->count == 1 && i < sizeof(kinds) / sizeof(kinds[0]); i++) {
-        if (strcmp(arguments->operands[0], kinds[i].name) == 0)
-            return kinds[i].run(arguments);
+        if (strcmp(arguments->operands[0], kinds[i].name) != 0)
+            continue;
+        const char *dir = mirror_or_state(&remote, arguments->values[EXPORT_STATE], kinds[i].parts,
+                                          service, NULL);
+        return dir != NULL ? kinds[i].run(arguments, dir) : EXIT_FAILED;
     }
     return complain(EXIT_USAGE, "say `guard export openapi` or `guard export guardian`");
 }

@@ -23,7 +23,10 @@ struct export_guardian {
     const char *reviews; /* file for decisions of people, may be NULL */
 };
 
+struct remote;
+
 struct import_guardian {
+    const struct remote *remote; /* NULL: into the state directory */
     const char *file;
     const char *service; /* NULL: the document's */
     const char *dir;

@@ -7,10 +7,12 @@
 #include "common/guardian_diff.h"
 #include "common/review_edit.h"
 #include "export.h"
+#include "remote.h"
 #include "state_files.h"
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -85,6 +87,8 @@ struct taking {
     struct review_document decisions; /* of the file */
     struct review_document reviews;   /* of the service, with these */
     bool with_reviews;
+    bool known;              /* the server knows the service */
+    char tag[HTTP_ETAG_CAP]; /* of its Guardian */
     uint32_t differences;
     uint32_t decided; /* decisions that differ */
     struct side {     /* of the differences, as far as an audit line has room */
@@ -128,12 +132,73 @@ static bool read_files(struct taking *taking, const struct import_guardian *job,
            complain(0, "a service's name is 1 to 64 letters, digits, '.', '_' or '-'") != 0;
 }
 
-static bool compare(struct taking *taking, const char *dir, struct guard_arena *arena)
+/* The Guardian that the server has, or, where it knows no such service, what holds without one. */
+static bool remote_guardian(struct taking *taking, const struct remote *remote,
+                            struct guard_arena *arena, struct guard_guardian *out)
+{
+    const struct guard_span service = taking->guardian.service;
+    char path[STATE_SERVICE_MAX + 32];
+    struct guard_err err;
+    struct remote_reply reply;
+    const struct remote_request request = {.method = "GET",
+                                           .path = path,
+                                           .type = "application/yaml",
+                                           .answer_max = DOCUMENT_BYTES_MAX,
+                                           .may_lack = true};
+    snprintf(path, sizeof(path), "/services/%.*s/guardian", (int)service.len,
+             (const char *)service.ptr);
+    if (!remote_fetch(remote, &request, &reply))
+        return false;
+    taking->known = reply.status != 404;
+    snprintf(taking->tag, sizeof(taking->tag), "%s", reply.etag);
+    guard_guardian_default(out, service);
+    bool good =
+        !taking->known ||
+        guardian_parse(out, "the server's Guardian", (struct guard_span){reply.bytes, reply.len},
+                       arena, &err) == GUARD_OK ||
+        complain(0, "%s", err.text) != 0;
+    free(reply.bytes);
+    return good;
+}
+
+/* Refused when somebody changed the document since it was compared with. */
+static bool put_remote(const struct taking *taking, const struct import_guardian *job,
+                       struct guard_arena *arena)
+{
+    const struct guard_span service = taking->guardian.service;
+    char reason[800];
+    char path[1024];
+    char condition[HTTP_ETAG_CAP + 16] = "If-None-Match: *";
+    struct guard_err err;
+    struct remote_reply reply;
+    struct remote_request request = {.method = "PUT",
+                                     .path = path,
+                                     .type = "application/json",
+                                     .content_type = "application/yaml",
+                                     .condition = condition,
+                                     .answer_max = DOCUMENT_BYTES_MAX};
+    if (guardian_write(&taking->guardian, arena, &request.body, &err) != GUARD_OK)
+        return complain(0, "%s", err.text) != 0;
+    if (!remote_escape(reason, sizeof(reason), job->reason != NULL ? job->reason : ""))
+        return complain(0, "the reason is too long") != 0;
+    snprintf(path, sizeof(path), "/services/%.*s/guardian%s%s", (int)service.len,
+             (const char *)service.ptr, reason[0] != '\0' ? "?reason=" : "", reason);
+    if (taking->known)
+        snprintf(condition, sizeof(condition), "If-Match: %s", taking->tag);
+    bool good = remote_fetch(job->remote, &request, &reply);
+    if (good)
+        free(reply.bytes);
+    return good;
+}
+
+static bool compare(struct taking *taking, const struct import_guardian *job,
+                    struct guard_arena *arena)
 {
     struct guard_guardian now;
     struct guard_err err;
     const struct line_sink sink = {show, taking};
-    if (!state_guardian(dir, taking->guardian.service, arena, &now))
+    if (!(job->remote != NULL ? remote_guardian(taking, job->remote, arena, &now)
+                              : state_guardian(job->dir, taking->guardian.service, arena, &now)))
         return false;
     /* The pile that one of this environment names is still the one of this environment. */
     memcpy(taking->guardian.pile_digest, now.pile_digest, sizeof(now.pile_digest));
@@ -203,6 +268,8 @@ static bool put(struct taking *taking, const struct import_guardian *job, struct
     struct state_change by;
     struct guard_span text;
     struct guard_err err;
+    if (job->remote != NULL)
+        return put_remote(taking, job, arena);
     if (!state_change(&by, job->dir, taking->guardian.service, job->reason))
         return false;
     if (taking->differences > 0 &&
@@ -217,7 +284,7 @@ static bool take(struct taking *taking, const struct import_guardian *job,
                  struct guard_arena *arena)
 {
     const struct guard_span service = taking->guardian.service;
-    if (!compare(taking, job->dir, arena) ||
+    if (!compare(taking, job, arena) ||
         (taking->with_reviews && (!load_reviews(&taking->reviews, job->dir, service, arena) ||
                                   !take_decisions(taking, NULL))))
         return false;
@@ -233,7 +300,7 @@ static bool take(struct taking *taking, const struct import_guardian *job,
 /* Nobody else changes the documents meanwhile; who only looks takes no lock and makes no folder. */
 static bool lock(int locks[2], const struct import_guardian *job)
 {
-    if (job->dry)
+    if (job->dry || job->remote != NULL)
         return true;
     state_share();
     return state_lock(&locks[0], job->dir, "guardians") &&
@@ -246,6 +313,8 @@ int import_guardian(const struct import_guardian *job)
     struct guard_alloc heap = heap_alloc();
     struct guard_arena arena;
     int locks[2] = {-1, -1};
+    if (job->remote != NULL && job->reviews != NULL)
+        return complain(EXIT_USAGE, "--reviews works on files only");
     taking = (struct taking){.with_reviews = job->reviews != NULL};
     guard_arena_init(&arena, &heap, ARENA_MAX);
     bool good = read_files(&taking, job, &arena) && lock(locks, job) && take(&taking, job, &arena);

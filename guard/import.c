@@ -8,6 +8,7 @@
 #include "common/knative_guardian.h"
 #include "common/state.h"
 #include "export.h"
+#include "mirror.h"
 #include "state_files.h"
 
 #include <stdio.h>
@@ -22,7 +23,8 @@ enum {
     IMPORT_STATE,
     IMPORT_REVIEWS,
     IMPORT_REASON,
-    IMPORT_DRY
+    IMPORT_DRY,
+    IMPORT_SERVER
 };
 enum { ARENA_MAX = 32 << 20 };
 
@@ -36,6 +38,7 @@ static const struct option_spec options[] = {
     {"reviews", "FILE", "guardian: with what people accepted and refused there"},
     {"reason", "TEXT", "guardian: why, for the audit log"},
     {"dry-run", NULL, "guardian: only show what would change"},
+    REMOTE_OPTIONS,
     {NULL, NULL, NULL},
 };
 
@@ -126,9 +129,13 @@ static int run_knative(const struct arguments *arguments)
 
 static int run_guardian(const struct arguments *arguments)
 {
+    struct remote remote;
+    if (!remote_open(&remote, arguments, IMPORT_STATE, IMPORT_SERVER, NULL))
+        return EXIT_USAGE;
     const struct import_guardian job = {.file = arguments->operands[1],
                                         .service = arguments->values[IMPORT_SERVICE],
                                         .dir = state_dir(arguments->values[IMPORT_STATE]),
+                                        .remote = remote.server != NULL ? &remote : NULL,
                                         .reviews = arguments->values[IMPORT_REVIEWS],
                                         .reason = arguments->values[IMPORT_REASON],
                                         .dry = arguments->values[IMPORT_DRY] != NULL};

@@ -23,7 +23,7 @@ const struct command *const all_commands[] = {
     &command_learn,   &command_check,      &command_whatif,
     &command_eval,    &command_show,       &command_diff,
     &command_export,  &command_import,     &command_pile,
-    &command_policy,  &command_completion, NULL,
+    &command_policy,  &command_completion, &command_context, &command_learning, NULL,
 };
 
 static const char *running = "";

@@ -17,7 +17,7 @@ static const struct option_spec options[] = {
     {"state", "DIR", "state directory (default $GUARD_STATE or /var/lib/guard)"},
     {"reason", "TEXT", "why, for the audit log"},
     {"force", NULL, "also for a service that isn't there yet"},
-    REMOTE_OPTION,
+    REMOTE_OPTIONS,
     {NULL, NULL, NULL},
 };
 
@@ -37,13 +37,12 @@ static int change(const char *dir, struct guard_guardian *guardian, enum guard_m
 }
 
 /* word NULL: only shown. */
-static int by_api(const char *socket, struct guard_span service, const char *word,
-                  const char *reason, struct guard_arena *arena)
+static int by_api(const struct remote *remote, struct guard_span service, const char *word,
+                  const char *reason)
 {
-    const struct remote remote = {socket, arena};
     struct document document;
     struct remote_body body;
-    if (!remote_service(&remote, "GET", service, "/mode", NULL, &document))
+    if (!remote_service(remote, "GET", service, "/mode", NULL, &document))
         return EXIT_FAILED;
     const char *before = text_of(document.root, "mode");
     if (word == NULL) {
@@ -54,7 +53,7 @@ static int by_api(const char *socket, struct guard_span service, const char *wor
     remote_body(&body);
     json_text(&body.json, "mode", word);
     json_text(&body.json, "reason", reason != NULL ? reason : "");
-    if (!remote_service(&remote, "PUT", service, "/mode", &body, &document))
+    if (!remote_service(remote, "PUT", service, "/mode", &body, &document))
         return EXIT_FAILED;
     printf("%.*s: ", (int)service.len, (const char *)service.ptr);
     print_clean(before, strlen(before));
@@ -89,7 +88,7 @@ static int on_files(const struct arguments *arguments, struct guard_span service
 static int run(const struct arguments *arguments)
 {
     const char *name = arguments->values[MODE_SERVICE];
-    const char *socket;
+    struct remote remote;
     enum guard_mode mode = GUARD_MODE_ALERT;
     struct guard_alloc heap = heap_alloc();
     struct guard_arena arena;
@@ -97,14 +96,14 @@ static int run(const struct arguments *arguments)
         return complain(EXIT_USAGE, "say `guard mode [observe|alert|block] --service NAME`");
     if (arguments->count == 1 && !read_mode(arguments->operands[0], &mode))
         return EXIT_USAGE;
-    if (!remote_server(arguments->values[MODE_SERVER], &socket))
-        return EXIT_USAGE;
     struct guard_span service = {(const uint8_t *)name, strlen(name)};
     guard_arena_init(&arena, &heap, (size_t)16 << 20);
-    int status = socket == NULL
-                     ? on_files(arguments, service, mode, &arena)
-                     : by_api(socket, service, arguments->count == 1 ? guard_mode_name(mode) : NULL,
-                              arguments->values[MODE_REASON], &arena);
+    if (!remote_open(&remote, arguments, MODE_STATE, MODE_SERVER, &arena))
+        return EXIT_USAGE;
+    int status = remote.server == NULL ? on_files(arguments, service, mode, &arena)
+                                       : by_api(&remote, service,
+                                                arguments->count == 1 ? guard_mode_name(mode) : NULL,
+                                                arguments->values[MODE_REASON]);
     guard_arena_reset(&arena);
     return status;
 }

@@ -1,35 +1,73 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A small HTTP client for one request over a Unix socket, bounded in size and time. */
+/* The one HTTP client of a run, used one request after the other. What answers may be anything:
+ * sizes and times are bounded, redirects aren't followed, and of texts only clean ones are shown. */
 #include "remote.h"
 
-#include "command.h"
 #include "common/file.h"
-#include "common/secret.h"
+#include "common/state.h"
+#include "remote_server.h"
 #include "state_files.h"
 
 #include <errno.h>
-#include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/time.h>
-#include <sys/un.h>
-#include <unistd.h>
+#include <time.h>
 
-enum { ANSWER_MAX = 4 << 20, ANSWER_SECONDS = 60 };
+enum {
+    ANSWER_MAX = 4 << 20,
+    ANSWER_MS = 60000,  /* of a whole answer */
+    QUIET_MS = 30000,   /* of one that doesn't end */
+    BUSY_MS = 60000,    /* for so long a busy server is asked again, */
+    BUSY_PAUSE_MS = 200, /* after so long, unless it says how long */
+    BUSY_PAUSE_MAX_MS = 5000,
+    PROBLEM_ARENA = 1 << 20,
+    PATH_MAX_BYTES = 1536,
+};
 
-bool remote_server(const char *option, const char **socket)
+static struct {
+    struct http_client *client;
+    struct remote_server server;
+} link_to;
+
+static void hang_up(void)
 {
-    static const char prefix[] = "unix:";
-    const char *text = option != NULL ? option : getenv("GUARD_SERVER");
-    *socket = NULL;
-    if (text == NULL || text[0] == '\0')
+    http_client_close(link_to.client);
+    link_to.client = NULL;
+    explicit_bzero(link_to.server.token, sizeof(link_to.server.token));
+}
+
+static const char *file_or_none(const char *path)
+{
+    return path[0] != '\0' ? path : NULL;
+}
+
+static bool is_socket(void)
+{
+    return strncmp(link_to.server.base, "unix:", 5) == 0;
+}
+
+bool remote_open(struct remote *out, const struct arguments *arguments, int state, int first,
+                 struct guard_arena *arena)
+{
+    struct guard_err err;
+    const struct context *place = &link_to.server.place;
+    *out = (struct remote){NULL, arena};
+    if (!remote_server_find(&link_to.server, arguments->values + first,
+                            arguments->values[state] != NULL))
+        return false;
+    if (place->server[0] == '\0')
         return true;
-    if (strncmp(text, prefix, sizeof(prefix) - 1) != 0 || text[sizeof(prefix) - 1] == '\0')
-        return complain(0, "--server is unix:PATH, the path of guardd's api.sock") != 0;
-    *socket = text + sizeof(prefix) - 1;
+    const struct http_client_cfg cfg = {.server = link_to.server.base,
+                                        .ca_file = file_or_none(place->ca),
+                                        .token = file_or_none(link_to.server.token),
+                                        .certificate_file = file_or_none(place->cert),
+                                        .key_file = file_or_none(place->key)};
+    if (http_client_open(&link_to.client, &cfg, &err) != GUARD_OK)
+        return complain(0, "%s", err.text) != 0;
+    atexit(hang_up);
+    out->server = is_socket() ? place->server + 5 : place->server;
     return true;
 }
 
@@ -39,174 +77,270 @@ void remote_body(struct remote_body *body)
     json_open(&body->json, NULL, '{');
 }
 
-/* By way of a descriptor: a socket's address has room for 107 bytes only. -1 after a message. */
-static int connect_to(const char *path)
+/* --- one request --- */
+
+struct asking {
+    struct remote_reply *reply;
+    char type[HTTP_TYPE_CAP];
+    char failure[256];
+    uint32_t retry_after_s;
+    bool (*part)(void *ctx, struct guard_span piece);
+    void *ctx;
+};
+
+static void done(void *ctx, const struct http_answer *answer)
 {
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    struct timeval patience = {.tv_sec = ANSWER_SECONDS};
-    int name = open(path, O_PATH | O_CLOEXEC);
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    snprintf(address.sun_path, sizeof(address.sun_path), "/proc/self/fd/%d", name);
-    bool good = name >= 0 && fd >= 0 &&
-                setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) == 0 &&
-                setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)) == 0 &&
-                connect(fd, (const struct sockaddr *)&address, sizeof(address)) == 0;
-    if (!good)
-        complain(0, "%s: %s: does guardd run?", path, strerror(errno));
-    if (name >= 0)
-        close(name);
-    if (!good && fd >= 0)
-        close(fd);
-    return good ? fd : -1;
+    struct asking *asking = ctx;
+    struct remote_reply *reply = asking->reply;
+    reply->status = answer->status;
+    asking->retry_after_s = answer->retry_after_s;
+    snprintf(asking->failure, sizeof(asking->failure), "%s", answer->failure);
+    snprintf(asking->type, sizeof(asking->type), "%s", answer->content_type);
+    snprintf(reply->etag, sizeof(reply->etag), "%s", answer->etag);
+    if (answer->status == 0)
+        return;
+    reply->bytes = malloc(answer->body.len + 1);
+    if (reply->bytes == NULL)
+        return;
+    if (answer->body.len > 0)
+        memcpy(reply->bytes, answer->body.ptr, answer->body.len);
+    reply->bytes[answer->body.len] = '\0';
+    reply->len = answer->body.len;
 }
 
-static bool send_all(int fd, const char *text, size_t len)
+static bool hand_on(void *ctx, struct guard_span piece)
 {
-    while (len > 0) {
-        ssize_t n = send(fd, text, len, MSG_NOSIGNAL);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return false;
-        text += n;
-        len -= (size_t)n;
-    }
-    return true;
+    struct asking *asking = ctx;
+    return asking->part(asking->ctx, piece);
 }
 
-/* Until the other end closes. */
-static bool receive_all(int fd, char *out, size_t *len)
+static void run_all(void)
 {
-    *len = 0;
-    while (*len < ANSWER_MAX) {
-        ssize_t n = recv(fd, out + *len, ANSWER_MAX - *len, 0);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return false;
-        if (n == 0)
-            return true;
-        *len += (size_t)n;
+    while (http_client_busy(link_to.client) > 0) {
+        struct pollfd waiting = {.fd = http_client_fd(link_to.client), .events = POLLIN};
+        (void)poll(&waiting, 1, (int)http_client_wait_ms(link_to.client, 1000));
+        http_client_run(link_to.client);
     }
+}
+
+static bool begin(const struct remote_request *request, struct asking *asking)
+{
+    char path[PATH_MAX_BYTES];
+    char by[192];
+    char type[128];
+    char accept[128];
+    char user[128];
+    char shown[128];
+    struct guard_err err;
+    int len = snprintf(path, sizeof(path), "%s/api/v1%s", link_to.server.prefix, request->path);
+    if (len < 0 || (size_t)len >= sizeof(path))
+        return complain(0, "what is asked for is too long") != 0;
+    snprintf(accept, sizeof(accept), "Accept: %s", request->type);
+    snprintf(type, sizeof(type), "Content-Type: %s", request->content_type);
+    user_name(user, sizeof(user));
+    snprintf(by, sizeof(by), "X-Guard-By: %s", clean(shown, sizeof(shown), user, strlen(user)));
+    struct http_request http = {.method = request->method,
+                                .path = path,
+                                .headers = {accept},
+                                .body = request->body,
+                                .answer_max = request->answer_max,
+                                .timeout_ms = asking->part != NULL ? QUIET_MS : ANSWER_MS,
+                                .part = asking->part != NULL ? hand_on : NULL,
+                                .part_type = request->type,
+                                .done = done,
+                                .ctx = asking};
+    int headers = 1;
+    if (is_socket()) /* elsewhere nobody believes it */
+        http.headers[headers++] = by;
+    if (request->body.ptr != NULL)
+        http.headers[headers++] = type;
+    if (request->condition != NULL)
+        http.headers[headers++] = request->condition;
+    return http_client_start(link_to.client, &http, &err) == GUARD_OK ||
+           complain(0, "%s", err.text) != 0;
+}
+
+static bool asked(const struct remote *remote, const struct remote_request *request,
+                  struct asking *asking, bool quiet)
+{
+    char shown[256];
+    *asking->reply = (struct remote_reply){0};
+    if (!begin(request, asking))
+        return false;
+    run_all();
+    if (asking->reply->status != 0 && asking->reply->bytes != NULL)
+        return true;
+    if (asking->reply->status != 0)
+        snprintf(asking->failure, sizeof(asking->failure), "no memory");
+    if (!quiet)
+        complain(0, "%s: %s%s", remote->server,
+                 clean(shown, sizeof(shown), asking->failure, strlen(asking->failure)),
+                 is_socket() ? ": does guardd run?" : "");
     return false;
 }
 
-/* The header for the token in the environment, or in a file that nobody else may read; "" when
- * there is none. False after a message: it is none. */
-static bool authorize(char *out, size_t cap)
+static bool is_type(const char *type, const char *wanted)
 {
-    const char *token = getenv("GUARD_TOKEN");
-    const char *path = getenv("GUARD_TOKEN_FILE");
-    char id[SECRET_ID_LEN + 1];
-    uint8_t *bytes = NULL;
-    size_t len = 0;
-    struct stat info;
-    struct guard_err err;
-    out[0] = '\0';
-    if ((token == NULL || token[0] == '\0') && path != NULL && path[0] != '\0') {
-        if (stat(path, &info) == 0 && (info.st_mode & 077) != 0)
-            return complain(0, "%s: others may read it: chmod 600", path) != 0;
-        if (file_read(path, 4096, &bytes, &len, &err) != GUARD_OK)
-            return complain(0, "%s", err.text) != 0;
-        bytes[strcspn((const char *)bytes, "\r\n")] = '\0';
-        token = (const char *)bytes;
-    }
-    bool any = token != NULL && token[0] != '\0';
-    bool good = !any || secret_id(token, strlen(token), id);
-    if (any && good)
-        snprintf(out, cap, "Authorization: Bearer %s\r\n", token);
-    free(bytes);
-    return good || complain(0, "$GUARD_TOKEN, or the file that $GUARD_TOKEN_FILE names, holds no "
-                               "token as `guard token add` prints it") != 0;
+    size_t len = strlen(wanted);
+    return strncasecmp(type, wanted, len) == 0 && strchr("; \t", type[len]) != NULL;
 }
 
-static bool exchange(int fd, const char *method, const char *path, const char *authorization,
-                     const struct remote_body *body, char *answer, size_t *len)
+static void tell_problem(const struct remote *remote, const struct asking *asking)
 {
-    char user[128];
-    char shown[128];
-    char head[1024];
-    user_name(user, sizeof(user));
-    int head_len =
-        snprintf(head, sizeof(head),
-                 "%s /api/v1%s HTTP/1.1\r\nHost: guardd\r\nConnection: close\r\n"
-                 "%sX-Guard-By: %s\r\nContent-Type: application/json\r\n"
-                 "Content-Length: %zu\r\n\r\n",
-                 method, path, authorization, clean(shown, sizeof(shown), user, strlen(user)),
-                 body != NULL ? body->json.len : 0);
-    return head_len > 0 && (size_t)head_len < sizeof(head) &&
-           send_all(fd, head, (size_t)head_len) &&
-           (body == NULL || send_all(fd, body->text, body->json.len)) &&
-           receive_all(fd, answer, len);
+    char detail[1024];
+    char field[256];
+    struct guard_alloc heap = heap_alloc();
+    struct guard_arena arena;
+    struct document document;
+    const struct remote_reply *reply = asking->reply;
+    guard_arena_init(&arena, &heap, PROBLEM_ARENA);
+    if (reply->status >= 300 && reply->status < 400)
+        complain(0, "%s: answers %u, to go elsewhere: that isn't followed", remote->server,
+                 reply->status);
+    else if (is_type(asking->type, "application/problem+json") &&
+             document_parse(&document, "answer", (struct guard_span){reply->bytes, reply->len},
+                            &arena, NULL) == GUARD_OK) {
+        const char *text = text_of(document.root, "field");
+        clean(field, sizeof(field), text, strlen(text));
+        text = text_of(document.root, "detail");
+        complain(0, "%s%s%s", field, field[0] != '\0' ? ": " : "",
+                 clean(detail, sizeof(detail), text, strlen(text)));
+    } else if (reply->status == 429 || reply->status >= 502)
+        complain(0, "%s: answers %u: try again later", remote->server, reply->status);
+    else
+        complain(0, "%s: what answers isn't guardd (status %u)", remote->server, reply->status);
+    guard_arena_reset(&arena);
 }
 
-/* Status and body of a whole answer; 0 when it is none. */
-static int take_apart(const char *answer, size_t len, struct guard_span *body)
+/* Limits of rate in front of guardd, and guardd that is busy comparing: pass by themselves. */
+static bool wait_a_while(const struct remote_request *request, const struct asking *asking,
+                         uint64_t begun_ms)
 {
-    const char *end = memmem(answer, len, "\r\n\r\n", 4);
-    if (len < 12 || strncmp(answer, "HTTP/1.", 7) != 0 || end == NULL)
-        return 0;
-    *body = (struct guard_span){(const uint8_t *)end + 4, len - (size_t)(end + 4 - answer)};
-    return (int)strtol(answer + 9, NULL, 10);
-}
-
-static bool read_answer(const struct remote *remote, const char *answer, size_t len,
-                        struct document *out, struct guard_span *text)
-{
-    struct guard_span body;
-    struct guard_err err;
-    char shown[1024];
-    int status = take_apart(answer, len, &body);
-    if (status == 0)
-        return complain(0, "%s: what answers isn't guardd", remote->socket) != 0;
-    if (document_parse(out, "answer", body, remote->arena, &err) != GUARD_OK)
-        return complain(0, "%s: %s", remote->socket, err.text) != 0;
-    if (status >= 300) {
-        const char *detail = text_of(out->root, "detail");
-        const char *field = text_of(out->root, "field");
-        return complain(0, "%s%s%s", field, field[0] != '\0' ? ": " : "",
-                        clean(shown, sizeof(shown), detail, strlen(detail))) != 0;
-    }
-    if (text == NULL)
-        return true;
-    uint8_t *copy = guard_arena_get(remote->arena, body.len + 1);
-    if (copy == NULL)
-        return complain(0, "no memory") != 0;
-    memcpy(copy, body.ptr, body.len);
-    *text = (struct guard_span){copy, body.len};
+    uint64_t pause = asking->retry_after_s > 0 ? (uint64_t)asking->retry_after_s * 1000
+                                               : (uint64_t)BUSY_PAUSE_MS;
+    if ((asking->reply->status != 429 && asking->reply->status != 503) ||
+        strcmp(request->method, "GET") != 0 || pause > BUSY_PAUSE_MAX_MS ||
+        clock_monotonic_ms() + pause - begun_ms > BUSY_MS)
+        return false;
+    const struct timespec time = {.tv_sec = (time_t)(pause / 1000),
+                                  .tv_nsec = (long)(pause % 1000) * 1000000L};
+    nanosleep(&time, NULL);
     return true;
+}
+
+static void drop(struct remote_reply *reply)
+{
+    free(reply->bytes);
+    reply->bytes = NULL;
+    reply->len = 0;
+}
+
+bool remote_fetch(const struct remote *remote, const struct remote_request *request,
+                  struct remote_reply *reply)
+{
+    struct asking asking = {.reply = reply};
+    uint64_t begun_ms = clock_monotonic_ms();
+    for (;;) {
+        if (!asked(remote, request, &asking, false))
+            return false;
+        if (!wait_a_while(request, &asking, begun_ms))
+            break;
+        drop(reply);
+    }
+    bool problem = is_type(asking.type, "application/problem+json");
+    if (reply->status == 404 && request->may_lack && problem) {
+        drop(reply);
+        return true;
+    }
+    if (reply->status >= 200 && reply->status < 300 && is_type(asking.type, request->type))
+        return true;
+    tell_problem(remote, &asking);
+    drop(reply);
+    return false;
 }
 
 bool remote_ask(const struct remote *remote, const char *method, const char *path,
                 struct remote_body *body, struct document *out, struct guard_span *text)
 {
-    size_t len = 0;
-    if (body != NULL)
+    struct guard_err err;
+    struct remote_reply reply;
+    struct remote_request request = {.method = method,
+                                     .path = path,
+                                     .type = "application/json",
+                                     .content_type = "application/json",
+                                     .answer_max = ANSWER_MAX};
+    if (body != NULL) {
         json_close(&body->json, '}');
-    if (body != NULL && body->json.overflow)
-        return complain(0, "the reason is too long") != 0;
-    char authorization[128];
-    if (!authorize(authorization, sizeof(authorization)))
+        if (body->json.overflow)
+            return complain(0, "the reason is too long") != 0;
+        request.body = (struct guard_span){(const uint8_t *)body->text, body->json.len};
+    }
+    if (!remote_fetch(remote, &request, &reply))
         return false;
-    char *answer = malloc(ANSWER_MAX);
-    int fd = answer != NULL ? connect_to(remote->socket) : -1;
-    bool good = fd >= 0;
-    if (good && !exchange(fd, method, path, authorization, body, answer, &len))
-        good = complain(0, "%s: no answer", remote->socket) != 0;
-    good = good && read_answer(remote, answer, len, out, text);
-    if (fd >= 0)
-        close(fd);
-    free(answer);
+    uint8_t *copy = guard_arena_get(remote->arena, reply.len + 1);
+    bool good = copy != NULL || complain(0, "no memory") != 0;
+    if (good) {
+        memcpy(copy, reply.bytes, reply.len + 1);
+        good = document_parse(out, "answer", (struct guard_span){copy, reply.len}, remote->arena,
+                              &err) == GUARD_OK ||
+               complain(0, "%s: %s", remote->server, err.text) != 0;
+    }
+    if (good && text != NULL)
+        *text = (struct guard_span){copy, reply.len};
+    free(reply.bytes);
     return good;
 }
 
 bool remote_service(const struct remote *remote, const char *method, struct guard_span service,
                     const char *rest, struct remote_body *body, struct document *out)
 {
-    char path[256];
+    char path[512];
     if (!state_service_valid(service))
         return complain(0, "a service's name is 1 to 64 letters, digits, '.', '_' or '-'") != 0;
     snprintf(path, sizeof(path), "/services/%.*s%s", (int)service.len, (const char *)service.ptr,
              rest);
     return remote_ask(remote, method, path, body, out, NULL);
+}
+
+enum remote_end remote_stream(const struct remote *remote, const char *path, const char *last_id,
+                              bool quiet, bool (*part)(void *ctx, struct guard_span piece),
+                              void *ctx)
+{
+    char condition[160];
+    struct remote_reply reply;
+    struct asking asking = {.reply = &reply, .part = part, .ctx = ctx};
+    const struct remote_request request = {.method = "GET",
+                                           .path = path,
+                                           .type = "text/event-stream",
+                                           .condition = last_id[0] != '\0' ? condition : NULL,
+                                           .answer_max = ANSWER_MAX};
+    snprintf(condition, sizeof(condition), "Last-Event-ID: %s", last_id);
+    if (!asked(remote, &request, &asking, quiet))
+        return REMOTE_LOST;
+    bool whole = reply.status == 200 && is_type(asking.type, request.type);
+    bool later = reply.status == 429 || reply.status >= 502;
+    if (!whole && !later)
+        tell_problem(remote, &asking);
+    free(reply.bytes);
+    return whole || later ? REMOTE_LOST : REMOTE_REFUSED;
+}
+
+bool remote_escape(char *out, size_t cap, const char *text)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                                "-._~";
+    static const char digits[] = "0123456789ABCDEF";
+    size_t len = 0;
+    for (; *text != '\0' && len + 4 < cap; text++) {
+        uint8_t byte = (uint8_t)*text;
+        if (strchr(plain, byte) != NULL) {
+            out[len++] = (char)byte;
+        } else {
+            out[len++] = '%';
+            out[len++] = digits[byte >> 4];
+            out[len++] = digits[byte & 15];
+        }
+    }
+    out[len] = '\0';
+    return *text == '\0';
 }

@@ -6,6 +6,7 @@
 #include "command.h"
 #include "common/file.h"
 #include "common/review_edit.h"
+#include "mirror.h"
 #include "service_files.h"
 
 #include <errno.h>
@@ -13,7 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { REVIEW_STATE, REVIEW_SERVICE, REVIEW_FORMAT, REVIEW_BY, REVIEW_WHY, REVIEW_ALL };
+enum { REVIEW_STATE, REVIEW_SERVICE, REVIEW_FORMAT, REVIEW_BY, REVIEW_WHY, REVIEW_ALL, REVIEW_SERVER };
 enum { IDS_MAX = 256, ARENA_MAX = 32 << 20 };
 
 static const struct option_spec options[] = {
@@ -23,6 +24,7 @@ static const struct option_spec options[] = {
     {"by", "NAME", "who decides (default: the user)"},
     {"why", "TEXT", "why (required to accept and to refuse)"},
     {"all", NULL, "all that wait of the service; what reads like an attack isn't accepted so"},
+    REMOTE_OPTIONS,
     {NULL, NULL, NULL},
 };
 
@@ -69,6 +71,7 @@ void review_close(struct review_service *service)
 struct walk {
     const struct arguments *arguments;
     const char *dir;
+    const struct remote *remote; /* of which dir is a mirror; NULL: it is the state itself */
     bool (*visit)(struct walk *walk, struct review_service *service);
     bool failed;
     /* of a list */
@@ -180,11 +183,35 @@ static bool audit(const struct walk *walk, const struct review_service *service,
     guard_review_id(id, service->name, element);
     snprintf(after, sizeof(after), "%s %s %.900s", words[walk->decision], id,
              review_title(title, element));
-    if (!state_audit(walk->dir, service->name, "review", guard_review_decision_name(before), after,
+    if (walk->remote == NULL && !state_audit(walk->dir, service->name, "review", guard_review_decision_name(before), after,
                      walk->why != NULL ? walk->why : ""))
         return false;
     printf("%.*s: %s\n", (int)service->name.len, (const char *)service->name.ptr, after);
     return true;
+}
+
+/* One by one, as they are told: what was told is done. */
+static bool decide_remote(const struct walk *walk, const struct review_service *service,
+                          const struct guard_review_element *element)
+{
+    static const char *const words[] = {"reset", "accept", "refuse"};
+    char id[GUARD_REVIEW_ID_CHARS + 1];
+    struct guard_alloc heap = heap_alloc();
+    struct guard_arena arena;
+    const struct remote remote = {walk->remote->server, &arena};
+    struct remote_body body;
+    struct document document;
+    guard_arena_init(&arena, &heap, (size_t)8 << 20);
+    guard_review_id(id, service->name, element);
+    remote_body(&body);
+    json_text(&body.json, "decision", words[walk->decision]);
+    json_open(&body.json, "ids", '[');
+    json_text(&body.json, NULL, id);
+    json_close(&body.json, ']');
+    json_text(&body.json, "why", walk->why != NULL ? walk->why : "");
+    bool good = remote_service(&remote, "POST", service->name, "/review", &body, &document);
+    guard_arena_reset(&arena);
+    return good;
 }
 
 static bool decide(struct walk *walk, struct review_service *service,
@@ -193,6 +220,8 @@ static bool decide(struct walk *walk, struct review_service *service,
     struct guard_err err;
     const struct review_note note = {span_of(walk->by), span_of(walk->why), clock_unix_ms()};
     int at = review_decided_at(&service->document, element);
+    if (walk->remote != NULL && !decide_remote(walk, service, element))
+        return false;
     if (!audit(walk, service, element,
                at >= 0 ? service->document.entries[at].decision : GUARD_REVIEW_WAITING))
         return false;
@@ -247,7 +276,7 @@ static bool decide_one(struct walk *walk, struct review_service *service)
         good = decide(walk, service, &entry.element);
         changed = true;
     }
-    return good && (!changed || save(service));
+    return good && (!changed || walk->remote != NULL || save(service));
 }
 
 static bool all_found(const struct walk *walk)
@@ -292,6 +321,16 @@ static bool usable(const struct walk *walk)
     return true;
 }
 
+/* reports: with what was reported. */
+static const char *mirror(const struct walk *walk, bool reports)
+{
+    static const struct remote files = {NULL, NULL};
+    const unsigned parts = MIRROR_GUARDIAN | MIRROR_REVIEW | MIRROR_LEARNED | MIRROR_STATUS |
+                           (reports ? MIRROR_ALERTS | MIRROR_TRIAGE : 0);
+    return mirror_or_state(walk->remote != NULL ? walk->remote : &files, walk->dir, parts,
+                           walk->arguments->values[REVIEW_SERVICE], NULL);
+}
+
 static int run(const struct arguments *arguments)
 {
     static struct walk walk;
@@ -304,8 +343,17 @@ static int run(const struct arguments *arguments)
                          .why = arguments->values[REVIEW_WHY]};
     if (walk.by == NULL)
         walk.by = user;
-    if (strcmp(verb, "list") == 0 && arguments->count <= 1)
+    static struct remote remote;
+    bool lists = strcmp(verb, "list") == 0 && arguments->count <= 1;
+    if (!remote_open(&remote, arguments, REVIEW_STATE, REVIEW_SERVER, NULL))
+        return EXIT_USAGE;
+    if (remote.server != NULL && arguments->values[REVIEW_BY] != NULL)
+        return complain(EXIT_USAGE, "--by is for files: a server knows who asks");
+    walk.remote = remote.server != NULL ? &remote : NULL;
+    if (lists && (walk.dir = mirror(&walk, true)) != NULL)
         return list(&walk);
+    if (lists)
+        return EXIT_FAILED;
     if (strcmp(verb, "accept") == 0)
         walk.decision = GUARD_REVIEW_ACCEPTED;
     else if (strcmp(verb, "refuse") == 0)
@@ -314,6 +362,8 @@ static int run(const struct arguments *arguments)
         return complain(EXIT_USAGE, "say `guard review [accept|refuse|reset ID...]`");
     if (!usable(&walk))
         return EXIT_USAGE;
+    if (walk.remote != NULL)
+        return (walk.dir = mirror(&walk, false)) != NULL ? act(&walk) : EXIT_FAILED;
     state_share();
     int lock = -1;
     if (!state_lock(&lock, walk.dir, "reviews"))

@@ -19,7 +19,7 @@ static const struct option_spec options[] = {
     {"reason", "TEXT", "why, for the audit log (required to begin)"},
     {"end", NULL, "enforce what was learned last again"},
     {"state", "DIR", "state directory (default $GUARD_STATE or /var/lib/guard)"},
-    REMOTE_OPTION,
+    REMOTE_OPTIONS,
     {NULL, NULL, NULL},
 };
 
@@ -29,7 +29,7 @@ struct place {
     char path[STATE_PATH_MAX]; /* of the rollback's document */
     const struct document_node
         *known;           /* of the service in the status; NULL: guardd doesn't know it */
-    struct remote remote; /* socket NULL: on the files */
+    struct remote remote; /* server NULL: on the files */
 };
 
 static void print_time(double ms, char out[32])
@@ -67,7 +67,7 @@ static void print_request(const struct place *place, struct guard_arena *arena)
     char by[128];
     char reason[2048];
     const struct document_node *request;
-    if (place->remote.socket != NULL) {
+    if (place->remote.server != NULL) {
         if (!remote_service(&place->remote, "GET", place->service, "/rollback", NULL, &document))
             return;
         request = member_of(document.root, "rollback");
@@ -144,7 +144,7 @@ static int begin(const struct place *place, const char *number, unsigned long se
                  const char *reason)
 {
     if (!kept(place, number) ||
-        !(place->remote.socket != NULL ? begin_remote(place, number, seconds, reason)
+        !(place->remote.server != NULL ? begin_remote(place, number, seconds, reason)
                                        : begin_on_files(place, number, seconds, reason)))
         return EXIT_FAILED;
     printf("%.*s: what generation %s had learned is enforced, under a new number\n",
@@ -163,7 +163,7 @@ static bool end_on_files(const struct place *place)
 static int end(const struct place *place)
 {
     struct document document;
-    if (!(place->remote.socket != NULL ? remote_service(&place->remote, "DELETE", place->service,
+    if (!(place->remote.server != NULL ? remote_service(&place->remote, "DELETE", place->service,
                                                         "/rollback", NULL, &document)
                                        : end_on_files(place)))
         return EXIT_FAILED;
@@ -177,7 +177,7 @@ static bool find_known(struct place *place, struct guard_arena *arena)
 {
     char path[STATE_PATH_MAX];
     struct document document;
-    if (place->remote.socket != NULL) {
+    if (place->remote.server != NULL) {
         if (!remote_service(&place->remote, "GET", place->service, "", NULL, &document))
             return false;
         place->known = document.root;
@@ -226,10 +226,10 @@ static int run(const struct arguments *arguments)
     if (!state_service_valid(place.service) ||
         state_path(place.path, place.dir, "rollback", place.service, ".json") != GUARD_OK)
         return complain(EXIT_USAGE, "a service's name is 1 to 64 letters, digits, '.', '_' or '-'");
-    if (!remote_server(arguments->values[ROLLBACK_SERVER], &place.remote.socket))
+    guard_arena_init(&arena, &heap, (size_t)64 << 20);
+    if (!remote_open(&place.remote, arguments, ROLLBACK_STATE, ROLLBACK_SERVER, &arena))
         return EXIT_USAGE;
     state_share();
-    guard_arena_init(&arena, &heap, (size_t)64 << 20);
     int status = act(&place, arguments, &arena);
     guard_arena_reset(&arena);
     return status;

@@ -6,6 +6,7 @@
 #include "common/guardian_words.h"
 #include "common/model_text.h"
 #include "guardian_text.h"
+#include "mirror.h"
 #include "service_files.h"
 #include "state_files.h"
 
@@ -14,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SHOW_PILE, SHOW_SERVICE, SHOW_STATE, SHOW_SUPPORT, SHOW_GUARDIAN, SHOW_REVIEW };
+enum { SHOW_PILE, SHOW_SERVICE, SHOW_STATE, SHOW_SUPPORT, SHOW_GUARDIAN, SHOW_REVIEW, SHOW_SERVER };
 enum { NAME_CAP = 2560 }; /* the longest template */
 
 static const struct option_spec options[] = {
@@ -24,6 +25,7 @@ static const struct option_spec options[] = {
     {"support", "N", "clients that must vouch for a thing: 1 to 4 (default 4)"},
     {"guardian", "G.yaml", "show what people say in this Guardian, too, or alone"},
     {"review", "FILE", "with what people accepted and refused (reviews/SERVICE.json)"},
+    REMOTE_OPTIONS,
     {NULL, NULL, NULL},
 };
 
@@ -115,6 +117,31 @@ static void print_model(const struct guard_model *model)
     print_answers(model, GUARD_NO_INDEX);
 }
 
+/* The pile of a service that runs; NULL after a message. */
+static const char *pile_of(char path[STATE_PATH_MAX], const struct arguments *arguments, int *status)
+{
+    struct remote remote;
+    const char *service = arguments->values[SHOW_SERVICE];
+    struct guard_span name = {(const uint8_t *)service, strlen(service)};
+    *status = EXIT_USAGE;
+    if (!state_service_valid(name)) {
+        complain(0, "a service's name is 1 to 64 letters, digits, '.', '_' or '-'");
+        return NULL;
+    }
+    if (!remote_open(&remote, arguments, SHOW_STATE, SHOW_SERVER, NULL))
+        return NULL;
+    *status = EXIT_FAILED;
+    const char *dir =
+        mirror_or_state(&remote, arguments->values[SHOW_STATE], MIRROR_PILE, service, NULL);
+    if (dir == NULL)
+        return NULL;
+    if (state_path(path, dir, "piles", name, ".pile") != GUARD_OK) {
+        complain(0, "%s: the path is too long", dir);
+        return NULL;
+    }
+    return path;
+}
+
 static int show_guardian(const char *path)
 {
     return path == NULL || guardian_text_print(path) ? EXIT_GOOD : EXIT_FAILED;
@@ -135,12 +162,10 @@ static int run(const struct arguments *arguments)
     if (support != NULL && (strlen(support) != 1 || support[0] < '1' || support[0] > '4'))
         return complain(EXIT_USAGE, "--support must be 1, 2, 3 or 4");
     if (file == NULL) {
-        struct guard_span name = {(const uint8_t *)service, strlen(service)};
-        if (!state_service_valid(name) || state_path(path, state_dir(arguments->values[SHOW_STATE]),
-                                                     "piles", name, ".pile") != GUARD_OK)
-            return complain(EXIT_USAGE,
-                            "a service's name is 1 to 64 letters, digits, '.', '_' or '-'");
-        file = path;
+        int failed;
+        file = pile_of(path, arguments, &failed);
+        if (file == NULL)
+            return failed;
     }
     struct guard_pile *pile = pile_open(file, &cfg, NULL);
     struct guard_model *model =

@@ -15,7 +15,7 @@ enum { STALE_MS = 10000 };
 static const struct option_spec options[] = {
     {"state", "DIR", "state directory (default $GUARD_STATE or /var/lib/guard)"},
     {"format", "text|json", "for people or programs (default text)"},
-    REMOTE_OPTION,
+    REMOTE_OPTIONS,
     {NULL, NULL, NULL},
 };
 
@@ -49,7 +49,7 @@ static void print_endpoint(const struct document_node *endpoint)
 /* Where the status comes from. */
 struct source {
     const char *dir;
-    struct remote remote; /* socket NULL: from the files */
+    struct remote remote; /* server NULL: from the files */
 };
 
 /* NULL: none. */
@@ -59,7 +59,7 @@ static const struct document_node *bypass_of(const struct source *source, const 
     char path[STATE_PATH_MAX];
     struct document document;
     struct guard_span name = {(const uint8_t *)service, strlen(service)};
-    if (source->remote.socket != NULL)
+    if (source->remote.server != NULL)
         return remote_service(&source->remote, "GET", name, "/bypass", NULL, &document)
                    ? member_of(document.root, "bypass")
                    : NULL;
@@ -239,11 +239,11 @@ static int run(const struct arguments *arguments)
     if (arguments->count != 0 ||
         (format != NULL && strcmp(format, "text") != 0 && strcmp(format, "json") != 0))
         return complain(EXIT_USAGE, "--format is text or json, and there are no operands");
-    if (!remote_server(arguments->values[STATUS_SERVER], &source.remote.socket))
-        return EXIT_USAGE;
     bool json = format != NULL && strcmp(format, "json") == 0;
     guard_arena_init(&arena, &heap, (size_t)64 << 20);
-    int status = source.remote.socket != NULL ? show_remote(&source, json, &arena)
+    if (!remote_open(&source.remote, arguments, STATUS_STATE, STATUS_SERVER, &arena))
+        return EXIT_USAGE;
+    int status = source.remote.server != NULL ? show_remote(&source, json, &arena)
                                               : show_files(&source, json, &arena);
     guard_arena_reset(&arena);
     return status;

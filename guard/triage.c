@@ -5,18 +5,22 @@
 
 #include "alert_log.h"
 #include "command.h"
+#include "common/file.h"
+#include "remote.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define TRIAGE_FILE "triage.jsonl"
 
-enum { TRIAGE_STATE, TRIAGE_REASON };
+enum { TRIAGE_STATE, TRIAGE_REASON, TRIAGE_SERVER };
 
 static const struct option_spec options[] = {
     {"state", "DIR", "state directory (default $GUARD_STATE or /var/lib/guard)"},
     {"reason", "TEXT", "why, for whoever looks next"},
+    REMOTE_OPTIONS,
     {NULL, NULL, NULL},
 };
 
@@ -137,17 +141,40 @@ static void look(void *ctx, const struct document_node *alert, struct guard_span
     copy(search->explanation, sizeof(search->explanation), text_of(alert, "explanation"));
 }
 
-static int run(const struct arguments *arguments)
+static int told(const char *state, const char *explanation)
 {
-    const char *dir = state_dir(arguments->values[TRIAGE_STATE]);
-    const char *reason = arguments->values[TRIAGE_REASON];
-    const char *state = arguments->count == 2 ? triage_state(arguments->operands[1]) : NULL;
+    printf("%s: ", state);
+    print_clean(explanation, strlen(explanation));
+    putchar('\n');
+    return EXIT_GOOD;
+}
+
+static int by_api(const struct remote *remote, const char *id, const char *state,
+                  const char *reason)
+{
+    char path[1024];
+    char escaped[3 * TRIAGE_ID_MAX + 8];
+    struct document alert;
+    struct document answer;
+    struct remote_body body;
+    if (!remote_escape(escaped, sizeof(escaped), id))
+        return complain(EXIT_USAGE, "no alert can have this id");
+    snprintf(path, sizeof(path), "/alerts/%s", escaped);
+    if (!remote_ask(remote, "GET", path, NULL, &alert, NULL))
+        return EXIT_FAILED;
+    snprintf(path, sizeof(path), "/alerts/%s/triage", escaped);
+    remote_body(&body);
+    json_text(&body.json, "state", state);
+    json_text(&body.json, "reason", reason != NULL ? reason : "");
+    return remote_ask(remote, "PUT", path, &body, &answer, NULL)
+               ? told(state, text_of(alert.root, "explanation"))
+               : EXIT_FAILED;
+}
+
+static int on_files(const char *dir, const char *id, const char *state, const char *reason)
+{
     bool any;
-    if (state == NULL || strlen(arguments->operands[0]) > TRIAGE_ID_MAX)
-        return complain(EXIT_USAGE, "say `guard triage ID true|false|rare`");
-    if (reason != NULL && strlen(reason) >= TRIAGE_TEXT_MAX)
-        return complain(EXIT_USAGE, "a reason is at most %d bytes", TRIAGE_TEXT_MAX - 1);
-    struct search search = {.id = arguments->operands[0]};
+    struct search search = {.id = id};
     if (!alert_log_all(dir, look, &search, &any))
         return EXIT_FAILED;
     if (!search.found)
@@ -159,10 +186,29 @@ static int run(const struct arguments *arguments)
         return EXIT_FAILED;
     if (change_triage(&by.change, search.id, state, &err) != GUARD_OK)
         return complain(EXIT_FAILED, "%s", err.text);
-    printf("%s: ", state);
-    print_clean(search.explanation, strlen(search.explanation));
-    putchar('\n');
-    return EXIT_GOOD;
+    return told(state, search.explanation);
+}
+
+static int run(const struct arguments *arguments)
+{
+    const char *reason = arguments->values[TRIAGE_REASON];
+    const char *state = arguments->count == 2 ? triage_state(arguments->operands[1]) : NULL;
+    struct guard_alloc heap = heap_alloc();
+    struct guard_arena arena;
+    struct remote remote;
+    if (state == NULL || strlen(arguments->operands[0]) > TRIAGE_ID_MAX)
+        return complain(EXIT_USAGE, "say `guard triage ID true|false|rare`");
+    if (reason != NULL && strlen(reason) >= TRIAGE_TEXT_MAX)
+        return complain(EXIT_USAGE, "a reason is at most %d bytes", TRIAGE_TEXT_MAX - 1);
+    guard_arena_init(&arena, &heap, (size_t)16 << 20);
+    if (!remote_open(&remote, arguments, TRIAGE_STATE, TRIAGE_SERVER, &arena))
+        return EXIT_USAGE;
+    int status = remote.server != NULL
+                     ? by_api(&remote, arguments->operands[0], state, reason)
+                     : on_files(state_dir(arguments->values[TRIAGE_STATE]), arguments->operands[0],
+                                state, reason);
+    guard_arena_reset(&arena);
+    return status;
 }
 
 const struct command command_triage = {

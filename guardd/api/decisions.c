@@ -15,6 +15,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -100,6 +101,35 @@ enum api_step api_review_get(struct api *api, struct api_request *request,
         json_null(&json, "next");
     json_close(&json, '}');
     api_json_end(&json, response, 200);
+    return API_DONE;
+}
+
+/* All of it at once, as the document that `guard export guardian --reviews` writes. */
+enum api_step api_decisions(struct api *api, struct api_request *request,
+                            struct api_response *response)
+{
+    struct guard_alloc heap = heap_alloc();
+    struct guard_arena arena;
+    struct guard_span text;
+    struct guard_err err;
+    const struct service *service = api_service(api, request, response);
+    if (service == NULL)
+        return API_DONE;
+    struct review_document document = service->review;
+    document.service = service->name;
+    guard_arena_init(&arena, &heap, ARENA_MAX);
+    enum guard_rc rc = review_write(&document, &arena, &text, &err);
+    if (rc == GUARD_OK && (response->bytes = malloc(text.len + 1)) == NULL)
+        rc = guard_fail(&err, GUARD_E_NOMEM, "no memory");
+    if (rc == GUARD_OK) {
+        memcpy(response->bytes, text.ptr, text.len);
+        response->len = text.len;
+        response->status = 200;
+        response->content_type = "application/json";
+    } else {
+        problem_change(response, rc, &err);
+    }
+    guard_arena_reset(&arena);
     return API_DONE;
 }
 

@@ -11,6 +11,8 @@ api_handler api_live, api_ready, api_build, api_status, api_openapi_yaml, api_op
 api_handler api_metrics;
 /* services.c */
 api_handler api_services, api_service_one, api_clients;
+/* learned.c: what was learned, as it lies in files. */
+api_handler api_pile;
 /* guardians.c */
 api_handler api_guardian_get, api_guardian_put;
 /* controls.c: what a gate may do, and whether it learns. */
@@ -19,10 +21,10 @@ api_handler api_bypass_get, api_bypass_put, api_bypass_delete;
 /* history.c: generations. */
 api_handler api_generations, api_diff, api_rollback_get, api_rollback_put, api_rollback_delete;
 /* decisions.c: the review. */
-api_handler api_review_get, api_review_post;
+api_handler api_review_get, api_review_post, api_decisions;
 /* logs.c: alerts, what people said of them, and the audit. */
 api_handler api_alerts, api_alerts_stream, api_alert, api_triage_get, api_triage_put, api_audit;
-api_handler api_looks;
+api_handler api_looks, api_triage_all;
 /* reports.c: what nodes below this one send and fetch. */
 api_handler api_report_key, api_report_piles, api_report_policy, api_report_verdicts;
 api_handler api_report_summary;

@@ -21,6 +21,21 @@ static bool parse_line(struct document *out, struct guard_span line, struct guar
            out->root->kind == DOCUMENT_MAPPING;
 }
 
+/* Whether the id is one of the line: its own, one folded into it, or of what caused it. */
+static bool names(const struct document_node *alert, const char *id)
+{
+    const struct document_node *ids = member_of(alert, "ids");
+    if (strcmp(id, text_of(alert, "id")) == 0 || strcmp(id, text_of(alert, "caused_by")) == 0)
+        return true;
+    if (ids == NULL || ids->kind != DOCUMENT_SEQUENCE)
+        return false;
+    for (const struct document_node *node = ids->first; node != NULL; node = node->next) {
+        if (node->kind == DOCUMENT_SCALAR && strcmp(id, (const char *)node->text.ptr) == 0)
+            return true;
+    }
+    return false;
+}
+
 /* --- pages --- */
 
 static bool take_line(void *ctx, struct guard_span line)
@@ -31,7 +46,8 @@ static bool take_line(void *ctx, struct guard_span line)
     struct document document;
     /* A line of others doesn't even tell that there is another page. */
     bool theirs = parse_line(&document, line, &arena) &&
-                  api_access_covers_line(&request->access, document.root);
+                  api_access_covers_line(&request->access, document.root) &&
+                  (request->id[0] == '\0' || names(document.root, request->id));
     bool room = scan->count < scan->limit && api_json_room(&scan->json) >= LOG_LINE_ROOM;
     if (theirs && room) {
         struct json_writer before = scan->json;
@@ -58,18 +74,35 @@ static bool add_filters(struct api_request *request, struct api_response *respon
     return true;
 }
 
+/* Lines that name an id are found by its text first. */
+static bool add_id(struct api_request *request, struct api_response *response)
+{
+    const char *id = api_param(request, "id");
+    if (id == NULL)
+        return true;
+    if (id[0] == '\0' || strlen(id) >= sizeof(request->id) ||
+        !log_filter_add(&request->scan.filter, NULL, id)) {
+        problem(response, 400, "bad-parameter", "id", "is none that an alert can have");
+        return false;
+    }
+    memcpy(request->id, id, strlen(id) + 1);
+    return true;
+}
+
 static bool begin_page(struct api *api, struct api_request *request, struct api_response *response,
                        const char *file, const char *list)
 {
     static const char *const filters[] = {"service", "action", "client", NULL};
     struct log_scan *scan = &request->scan;
     const char *cursor = api_param(request, "cursor");
+    char newest[LOG_POSITION_CAP];
     uint64_t limit;
     if (!api_param_number(request, response, "limit", API_PAGE, API_PAGE_MAX, &limit) ||
         !api_param_number(request, response, "since", 0, INT64_MAX, &scan->filter.since_ms) ||
-        !add_filters(request, response, filters))
+        !add_filters(request, response, filters) || !add_id(request, response))
         return false;
     log_newest(api->view.state, file, &scan->at);
+    log_position_write(&scan->at, newest);
     if (cursor != NULL && !log_position_read(cursor, &scan->at)) {
         problem(response, 400, "bad-parameter", "cursor", "is none that this API gave");
         return false;
@@ -78,6 +111,7 @@ static bool begin_page(struct api *api, struct api_request *request, struct api_
         return false;
     scan->limit = (uint32_t)limit;
     json_open(&scan->json, NULL, '{');
+    json_text(&scan->json, "newest", newest);
     json_open(&scan->json, list, '[');
     scan->begun = true;
     return true;
@@ -114,6 +148,12 @@ enum api_step api_alerts(struct api *api, struct api_request *request,
     return page(api, request, response, "alerts.jsonl", "alerts");
 }
 
+enum api_step api_triage_all(struct api *api, struct api_request *request,
+                             struct api_response *response)
+{
+    return page(api, request, response, "triage.jsonl", "triage");
+}
+
 enum api_step api_audit(struct api *api, struct api_request *request, struct api_response *response)
 {
     return page(api, request, response, "audit.jsonl", "changes");
@@ -143,21 +183,6 @@ enum api_step api_alerts_stream(struct api *api, struct api_request *request,
 }
 
 /* --- one alert --- */
-
-/* Whether the id is one of the line: its own, one folded into it, or of what caused it. */
-static bool names(const struct document_node *alert, const char *id)
-{
-    const struct document_node *ids = member_of(alert, "ids");
-    if (strcmp(id, text_of(alert, "id")) == 0 || strcmp(id, text_of(alert, "caused_by")) == 0)
-        return true;
-    if (ids == NULL || ids->kind != DOCUMENT_SEQUENCE)
-        return false;
-    for (const struct document_node *node = ids->first; node != NULL; node = node->next) {
-        if (node->kind == DOCUMENT_SCALAR && strcmp(id, (const char *)node->text.ptr) == 0)
-            return true;
-    }
-    return false;
-}
 
 /* The newest line that names the id goes into the answer; its service is remembered. */
 static bool take_named(void *ctx, struct guard_span line)

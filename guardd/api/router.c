@@ -79,7 +79,7 @@ static bool params_known(const struct api_request *request, const struct api_rou
     for (uint32_t i = 0; i < request->param_count; i++) {
         const char *name = request->params[i].name;
         bool known = false;
-        for (size_t k = 0; k < 6 && route->params[k] != NULL; k++)
+        for (size_t k = 0; k < 8 && route->params[k] != NULL; k++)
             known = known || strcmp(route->params[k], name) == 0;
         for (uint32_t k = 0; k < i; k++)
             known = known && strcmp(request->params[k].name, name) != 0;

@@ -1,0 +1,245 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`guard` from elsewhere: guardd behind the shipped nginx, with TLS, tokens and certificates. What a verb says there is byte by byte what it
+says on the files."""
+
+import json
+import os
+import pathlib
+import re
+import subprocess
+import sys
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+from fronted import Certificates, Front  # noqa: E402
+from talking import Api, wait_for  # noqa: E402
+from test_api_reading import ATTACK, block, learn  # noqa: E402
+from test_guardd import BIN, GATE, Guardd, drive, gate, guard  # noqa: E402, F401
+from traffic import Shop  # noqa: E402
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory):
+    made = Certificates(tmp_path_factory.mktemp("certificates"))
+    made.issue("bob", "/O=shop/CN=bob")
+    made.authority("other")
+    made.issue("forged", "/O=shop/CN=bob", "other")
+    return made
+
+
+@pytest.fixture
+def guardd(tmp_path):
+    state = tmp_path / "state"
+    state.mkdir()
+    daemon = Guardd(state, options=["--api-front", "on"]).start()
+    yield daemon
+    daemon.stop()
+
+
+@pytest.fixture
+def api(guardd):
+    return Api(guardd.state).ready()
+
+
+class Remote:
+    """A user elsewhere: a home of their own, no state directory."""
+
+    def __init__(self, guardd, front, certificates, home):
+        self.guardd, self.front, self.certificates, self.home = guardd, front, certificates, home
+        self.url = f"https://127.0.0.1:{front.nginx.port}"
+        self.temporary = home / "tmp"
+        self.temporary.mkdir(parents=True)
+        self.tokens = {}
+
+    def token_file(self, role, *options):
+        if role not in self.tokens:
+            path = self.home / f"{role}.token"
+            path.write_text(guard(self.guardd.state, "token", "add", f"u-{role}", "--role", role, *options))
+            path.chmod(0o600)
+            self.tokens[role] = path
+        return self.tokens[role]
+
+    def environment(self, **more):
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("GUARD_") and not name.startswith("XDG_")}
+        return {**kept, "HOME": str(self.home), "TMPDIR": str(self.temporary), "GUARD_STATE": "/nonexistent", **more}
+
+    def place(self, role):
+        return ["--server", self.url, "--ca", str(self.certificates.path("ca")), "--token-file", str(self.token_file(role))]
+
+    def call(self, *arguments, role="viewer", place=None, status=0, **environment):
+        """What it printed: on standard output when it succeeds."""
+        options = self.place(role) if place is None else place
+        done = subprocess.run([BIN / "guard", *map(str, arguments), *map(str, options)], capture_output=True, timeout=240, check=False,
+                              env=self.environment(**environment))
+        assert done.returncode == status, (done.returncode, done.stdout, done.stderr)
+        assert not list(self.temporary.iterdir()), "nothing stays of what was fetched"
+        return (done.stdout if status == 0 else done.stderr).decode()
+
+
+@pytest.fixture
+def remote(guardd, api, nginx, certificates, tmp_path):
+    token = guard(guardd.state, "token", "add", "nginx", "--role", "front").strip()
+    front = Front(nginx, guardd.state, certificates, token)
+    yield Remote(guardd, front, certificates, tmp_path / "home")
+    front.close()
+
+
+def alerts(state):
+    lines = (state / "alerts.jsonl").read_text().splitlines() if (state / "alerts.jsonl").exists() else []
+    return [json.loads(line) for line in lines]
+
+
+def test_every_verb_says_the_same_as_on_files(guardd, gate, remote, tmp_path):
+    shop = Shop(903)
+    state = guardd.state
+    learn(guardd, gate, shop)
+    block(guardd, gate, shop)
+    # One client's novelty waits for others: there is something to review.
+    for _ in range(3):
+        drive(gate.port, [shop.exchange("GET", "/users?username=tom&brandnew=1")], clients=1)
+    wait_for(lambda: len(alerts(state)) >= 2, "alerts")
+    ident = alerts(state)[0]["id"]
+
+    def settled():
+        """Nothing changes any more between two looks."""
+        before = (state / "alerts.jsonl").read_bytes(), (state / "piles/shop.pile").read_bytes(), guardd.service()
+        subprocess.run(["sleep", "3"], check=True)
+        return before == ((state / "alerts.jsonl").read_bytes(), (state / "piles/shop.pile").read_bytes(), guardd.service())
+    wait_for(settled, "guardd to have learned all", 120)
+    assert remote.call("triage", ident, "false", "--reason", "it was me", role="operator").startswith("false: ")
+    said = json.loads((state / "triage.jsonl").read_text().splitlines()[-1])
+    assert (said["state"], said["by"], said["reason"]) == ("false", "u-operator", "it was me")
+
+    verbs = [("mode", "--service", "shop"), ("learning", "--service", "shop"), ("alerts",), ("alerts", "--format", "jsonl"),
+             ("alerts", "--format", "ecs"), ("alerts", "--service", "shop"), ("alerts", "--id", ident), ("explain", ident),
+             ("show", "--service", "shop"), ("review",), ("review", "--format", "jsonl"), ("review", "--service", "shop"),
+             ("export", "openapi", "--service", "shop"), ("export", "openapi", "--service", "shop", "--format", "json", "--pending"),
+             ("export", "guardian", "--service", "shop"), ("clients", "shop"), ("clients",), ("rollback", "shop")]
+    for verb in verbs:
+        assert remote.call(*verb) == guard(state, *verb), verb
+    assert "brandnew" in remote.call("review")
+    assert "[false]" in remote.call("alerts") and "it was me" in remote.call("explain", ident)
+    for name in ("text", "json"):
+        texts = [re.sub(r"[0-9]+", "N", text)
+                 for text in (remote.call("status", "--format", name), guard(state, "status", "--format", name))]
+        assert texts[0] == texts[1]
+    reviews = tmp_path / "remote.json", tmp_path / "files.json"
+    assert remote.call("export", "guardian", "--service", "shop", "--reviews", reviews[0]) == guard(
+        state, "export", "guardian", "--service", "shop", "--reviews", reviews[1])
+    assert reviews[0].read_bytes() == reviews[1].read_bytes()
+    kept = wait_for(lambda: guardd.service().get("generations"), "a generation that is kept")
+    assert "no difference" in remote.call("diff", "--service", "shop", kept[0]["generation"], kept[0]["generation"])
+
+
+def test_changes_are_told_as_on_files_and_need_their_right(guardd, gate, remote, tmp_path):
+    shop = Shop(904)
+    state = guardd.state
+    learn(guardd, gate, shop)
+    drive(gate.port, [shop.exchange("GET", "/users?username=tom&brandnew=1")], clients=1)
+    waits = wait_for(lambda: [json.loads(line) for line in remote.call("review", "--format", "jsonl").splitlines()
+                              if '"brandnew"' in line and '"waiting"' in line], "the parameter to wait")
+    ident = waits[0]["id"]
+    for verb in (("mode", "block", "--service", "shop"), ("learning", "paused", "--service", "shop"),
+                 ("bypass", "shop", "--for", "1m", "--reason", "x"), ("review", "accept", ident, "--why", "new in spring"),
+                 ("rollback", "shop", "--end")):
+        assert "the right to operate" in remote.call(*verb, role="viewer", status=1), verb
+    guardian = tmp_path / "shop.yaml"
+    guardian.write_text(guard(state, "export", "guardian", "--service", "shop").replace("mode: alert", "mode: observe"))
+    assert "the right to administer" in remote.call("import", "guardian", guardian, role="operator", status=1)
+    assert remote.call("learning", "paused", "--service", "shop", role="operator") == "shop: learning on -> paused\n"
+    wait_for(lambda: remote.call("learning", "--service", "shop") == "paused\n", "the pause")
+    assert guard(state, "learning", "on", "--service", "shop") == "shop: learning paused -> on\n"
+    accepted = remote.call("review", "accept", ident, "--why", "new in spring", role="operator")
+    assert accepted.startswith(f"shop: accept {ident} ")
+    assert json.loads((state / "reviews/shop.json").read_text())["decisions"][0]["by"] == "u-operator"
+    wait_for(lambda: remote.call("review") == guard(state, "review"), "the decision to be known")
+    assert "nothing has the id 0123456789ab" in remote.call("review", "reset", "0123456789ab", role="operator", status=1)
+    assert "--by is for files" in remote.call("review", "reset", ident, "--by", "x", role="operator", status=2)
+    # What an import would change is told alike, and it is refused when somebody was faster.
+    dry = guard(state, "import", "guardian", guardian, "--dry-run")
+    assert "observe" in dry and "nothing was changed yet" in dry
+    assert remote.call("import", "guardian", guardian, "--dry-run") == dry
+    done = remote.call("import", "guardian", guardian, "--reason", "for Ann & Bob", role="admin")
+    assert done == dry.replace("nothing was changed yet", "in place")
+    assert guard(state, "mode", "--service", "shop") == "observe\n"
+    audited = [json.loads(line) for line in (state / "audit.jsonl").read_text().splitlines()]
+    assert any(line["action"] == "guardian" and line["reason"] == "for Ann & Bob" and line["by"] == "u-admin" for line in audited)
+    assert "--reviews works on files only" in remote.call("import", "guardian", guardian, "--reviews", guardian, role="admin", status=2)
+
+
+def test_only_who_is_known_and_only_to_whom_is_known(guardd, remote, certificates, tmp_path):
+    ca, url = certificates.path("ca"), remote.url
+    (guardd.state / "guardians").mkdir(exist_ok=True)
+    token = remote.token_file("viewer")
+    assert "a token is needed" in remote.call("status", place=["--server", url, "--ca", ca], status=1)
+    for place in (["--server", url, "--token-file", token],                                               # nobody vouches for it
+                  ["--server", url, "--ca", certificates.path("other"), "--token-file", token],
+                  ["--server", url.replace("127.0.0.1", "localhost"), "--ca", ca, "--token-file", token]):  # it isn't who is asked for
+        told = remote.call("status", place=place, status=1)
+        assert "certificate" in told or "SSL" in told, told
+    # A certificate instead of a token.
+    bob = ["--cert", certificates.path("bob"), "--key", certificates.path("bob", "key")]
+    assert remote.call("status", place=["--server", url, "--ca", ca, *bob], status=1)
+    guard(guardd.state, "token", "add", "bob", "--role", "viewer", "--subject", "CN=bob,O=shop")
+    assert remote.call("status", place=["--server", url, "--ca", ca, *bob]).startswith("rings: ")
+    forged = ["--cert", certificates.path("forged"), "--key", certificates.path("forged", "key")]
+    assert "what answers isn't guardd (status 400)" in remote.call("status", place=["--server", url, "--ca", ca, *forged], status=1)
+    # Files that others may read, and halves.
+    loose = tmp_path / "loose"
+    loose.write_bytes(token.read_bytes())
+    loose.chmod(0o640)
+    assert "others may read it" in remote.call("status", place=["--server", url, "--ca", ca, "--token-file", loose], status=2)
+    loose.write_bytes(certificates.path("bob", "key").read_bytes())
+    assert "others may read it" in remote.call("status", place=["--server", url, "--ca", ca, *bob[:3], loose], status=2)
+    assert "belong together" in remote.call("status", place=["--server", url, *bob[:2]], status=2)
+    for server in ("http://198.51.100.1", "http://localhost.example", "http://127.1.1.1.example:80", "ftp://x", "https://", "unix:",
+                   "https://a/../b", "https://u:p@h", "http://127.0.0.1@198.51.100.1"):
+        remote.call("status", place=["--server", server, "--token-file", token], status=2)
+    assert "--insecure-http" in remote.call("status", place=["--server", "http://198.51.100.1"], status=2)
+    assert "one of them" in remote.call("status", place=["--server", url, "--state", guardd.state], status=2)
+    assert "are for --server" in remote.call("status", place=["--ca", ca], status=2)
+
+
+def test_contexts_name_servers_and_hold_no_secrets(guardd, remote, certificates):
+    ca, token = certificates.path("ca"), remote.token_file("viewer")
+    kept = remote.home / ".config/guard/contexts.yaml"
+    free = {"GUARD_STATE": ""}
+
+    def context(*arguments, status=0, **environment):
+        return remote.call("context", *arguments, place=[], status=status, **environment)
+    assert context("list") == "no contexts\n"
+    context("add", "front", "--server", remote.url + "/", "--ca", ca, "--token-file", token)
+    context("add", "local", "--server", f"unix:{guardd.state}/api.sock")
+    assert kept.stat().st_mode & 0o777 == 0o600 and kept.parent.stat().st_mode & 0o077 == 0
+    assert token.read_text().strip() not in kept.read_text() and str(token) in kept.read_text()
+    assert "there is one of this name" in context("add", "front", "--server", "unix:/x", status=1)
+    assert "no context" in context("use", "nowhere", status=1) and "no context" in context("rm", "nowhere", status=1)
+    whole = remote.call("status")
+    for options, more in ((["--context", "front"], {}), ([], {"GUARD_CONTEXT": "front"}), (["--context", "local"], {}),
+                          (["--context", "local"], {"GUARD_SERVER": "unix:/nonexistent"}),
+                          ([], {"GUARD_SERVER": f"unix:{guardd.state}/api.sock", "GUARD_CONTEXT": "nowhere"})):
+        assert remote.call("status", place=options, **more) == whole, (options, more)
+    # Without any of these the files count, until a context is in use; a state directory that is named comes before that.
+    assert "/var/lib/guard" in remote.call("mode", "--service", "x", place=[], status=1, **free)
+    context("use", "front")
+    assert remote.call("status", place=[], **free) == whole
+    assert "/nonexistent" in remote.call("mode", "--service", "x", place=[], status=1)
+    assert remote.call("status", place=["--state", guardd.state], **free) == whole
+    assert context("list").splitlines()[0] == f"* front                {remote.url}/"
+    assert "(in use)" in context("show") and str(ca) in context("show", "front")
+    # The token of the environment isn't for contexts.
+    context("add", "bare", "--server", remote.url, "--ca", ca)
+    secret = token.read_text().strip()
+    assert "a token is needed" in remote.call("status", place=["--context", "bare"], status=1, GUARD_TOKEN=secret)
+    assert remote.call("status", place=["--server", remote.url, "--ca", ca], GUARD_TOKEN=secret) == whole
+    assert remote.call("status", place=["--server", remote.url, "--ca", ca], GUARD_TOKEN_FILE=str(token)) == whole
+    context("rm", "front")
+    assert "no context is in use" in context("show", status=1)
+    for text, where in (("current: x\n", "1:10: names no context"), ("contexts:\n- name: a\n  servr: unix:/x\n", "3:3: there is no such member"),
+                        ("contexts:\n- name: a\n", "2:3: server: is needed"), ("contexts: [\n", "contexts.yaml:"), ("contexts: 5\n", "1:11")):
+        kept.write_text(text)
+        told = context("list", status=1)
+        assert f"{kept}:" in told and where in told, told
+    kept.chmod(0o666)
+    assert "others may write it" in context("list", status=1)
