@@ -28,12 +28,12 @@ struct http_client_cfg {
 };
 
 struct http_answer {
-    unsigned status;        /* 0: there was none */
-    const char *failure;    /* why; "" otherwise */
-    struct guard_span body; /* until the call returns */
-    const char *etag;       /* "" when absent */
+    unsigned status;          /* 0: there was none */
+    const char *failure;      /* why; "" otherwise */
+    struct guard_span body;   /* until the call returns */
+    const char *etag;         /* "" when absent */
     const char *content_type; /* likewise */
-    uint32_t retry_after_s; /* 0 when absent */
+    uint32_t retry_after_s;   /* 0 when absent */
 };
 
 struct http_request {

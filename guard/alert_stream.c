@@ -40,8 +40,8 @@ static bool end_event(struct stream *stream)
     if (stream->gap)
         complain(0, "alerts in between are no longer kept");
     else if (stream->data_len > 0)
-        good = stream->take(stream->ctx, (struct guard_span){(const uint8_t *)stream->data,
-                                                             stream->data_len});
+        good = stream->take(stream->ctx,
+                            (struct guard_span){(const uint8_t *)stream->data, stream->data_len});
     if (stream->id[0] != '\0')
         memcpy(stream->last_id, stream->id, sizeof(stream->id));
     stream->data_len = 0;

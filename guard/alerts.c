@@ -2,8 +2,8 @@
 /* `guard alerts`: what was reported or blocked, with its reason; looks an id up that a client
  * quotes. */
 #include "alert_log.h"
-#include "command.h"
 #include "alert_stream.h"
+#include "command.h"
 #include "mirror.h"
 #include "triage.h"
 

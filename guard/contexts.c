@@ -130,8 +130,8 @@ static enum guard_rc read_contexts(const struct document *document, struct conte
             return document_fail(document, node->key, GUARD_E_RANGE, err,
                                  "there is no such member");
         if (list && (node->kind != DOCUMENT_SEQUENCE || node->count > CONTEXTS_MAX))
-            return document_fail(document, node, GUARD_E_RANGE, err,
-                                 "must be a list of at most %d", (int)CONTEXTS_MAX);
+            return document_fail(document, node, GUARD_E_RANGE, err, "must be a list of at most %d",
+                                 (int)CONTEXTS_MAX);
         if (!list) {
             GUARD_TRY(read_text(document, node, out->current, sizeof(out->current), err));
             current = node;
@@ -315,7 +315,8 @@ static int add(struct contexts *contexts, const struct arguments *arguments)
     snprintf(place->server, sizeof(place->server), "%s", values[CONTEXT_SERVER]);
     place->insecure_http = values[CONTEXT_INSECURE] != NULL;
     if (!take_file(place->token_file, values[CONTEXT_TOKEN_FILE]) ||
-        !take_file(place->ca, values[CONTEXT_CA]) || !take_file(place->cert, values[CONTEXT_CERT]) ||
+        !take_file(place->ca, values[CONTEXT_CA]) ||
+        !take_file(place->cert, values[CONTEXT_CERT]) ||
         !take_file(place->key, values[CONTEXT_KEY]))
         return EXIT_FAILED;
     if (!remote_server_check(&server))

@@ -13,7 +13,8 @@
 enum { DIFF_SERVICE, DIFF_STATE, DIFF_SERVER };
 
 static const struct option_spec options[] = {
-    {"service", "NAME", "of a server: A and B are generations of it; without B: and what is learned"},
+    {"service", "NAME",
+     "of a server: A and B are generations of it; without B: and what is learned"},
     {"state", "DIR", "state directory: has no generations, but says that no server is meant"},
     REMOTE_OPTIONS,
     {NULL, NULL, NULL},

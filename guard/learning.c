@@ -80,9 +80,9 @@ static int on_files(const struct arguments *arguments, struct guard_span service
     state_share();
     if ((word == NULL || state_lock(&lock, dir, "guardians")) &&
         state_guardian(dir, service, arena, &guardian))
-        status = word != NULL ? change(dir, &guardian, word, arguments->values[LEARNING_REASON],
-                                       arena)
-                              : told(service, word_of(guardian.learn), NULL);
+        status = word != NULL
+                     ? change(dir, &guardian, word, arguments->values[LEARNING_REASON], arena)
+                     : told(service, word_of(guardian.learn), NULL);
     if (lock >= 0)
         close(lock);
     return status;

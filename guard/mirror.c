@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Fetches before anything is shown, so that nothing is shown of half of it. The directory is the
- * user's alone (0700) and in the user's runtime directory where there is one, which is in memory. */
+ * user's alone (0700) and in the user's runtime directory where there is one, which is in memory.
+ */
 #include "mirror.h"
 
 #include "common/file.h"
@@ -265,8 +266,9 @@ bool mirror_alerts(const struct remote *remote, const char *service, const char 
     if (!remote_escape(texts[0], sizeof(texts[0]), service != NULL ? service : "") ||
         !remote_escape(texts[1], sizeof(texts[1]), id != NULL ? id : ""))
         return complain(0, "a name or an id is too long") != 0;
-    snprintf(path, sizeof(path), "/alerts?%s%s%s%s%s%s", service != NULL ? "service=" : "", texts[0],
-             service != NULL ? "&" : "", id != NULL ? "id=" : "", texts[1], id != NULL ? "&" : "");
+    snprintf(path, sizeof(path), "/alerts?%s%s%s%s%s%s", service != NULL ? "service=" : "",
+             texts[0], service != NULL ? "&" : "", id != NULL ? "id=" : "", texts[1],
+             id != NULL ? "&" : "");
     return read_log(remote, path, "alerts", take, ctx, newest);
 }
 
@@ -395,8 +397,8 @@ const char *mirror_or_state(const struct remote *place, const char *state, unsig
         return state_dir(state);
     bool good =
         make_root() && fetch_services(place, parts, service) &&
-        ((parts & MIRROR_STATUS) == 0 ||
-         fetch_file(place, "", "/status", "application/json", PAGE_MAX, false, "", "status.json")) &&
+        ((parts & MIRROR_STATUS) == 0 || fetch_file(place, "", "/status", "application/json",
+                                                    PAGE_MAX, false, "", "status.json")) &&
         ((parts & MIRROR_TRIAGE) == 0 || fetch_triage(place)) &&
         ((parts & MIRROR_ALERTS) == 0 || fetch_alerts(place, service, id));
     return good ? root : NULL;

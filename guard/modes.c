@@ -100,10 +100,11 @@ static int run(const struct arguments *arguments)
     guard_arena_init(&arena, &heap, (size_t)16 << 20);
     if (!remote_open(&remote, arguments, MODE_STATE, MODE_SERVER, &arena))
         return EXIT_USAGE;
-    int status = remote.server == NULL ? on_files(arguments, service, mode, &arena)
-                                       : by_api(&remote, service,
-                                                arguments->count == 1 ? guard_mode_name(mode) : NULL,
-                                                arguments->values[MODE_REASON]);
+    int status =
+        remote.server == NULL
+            ? on_files(arguments, service, mode, &arena)
+            : by_api(&remote, service, arguments->count == 1 ? guard_mode_name(mode) : NULL,
+                     arguments->values[MODE_REASON]);
     guard_arena_reset(&arena);
     return status;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The one HTTP client of a run, used one request after the other. What answers may be anything:
- * sizes and times are bounded, redirects aren't followed, and of texts only clean ones are shown. */
+ * sizes and times are bounded, redirects aren't followed, and of texts only clean ones are shown.
+ */
 #include "remote.h"
 
 #include "common/file.h"
@@ -17,9 +18,9 @@
 
 enum {
     ANSWER_MAX = 4 << 20,
-    ANSWER_MS = 60000,  /* of a whole answer */
-    QUIET_MS = 30000,   /* of one that doesn't end */
-    BUSY_MS = 60000,    /* for so long a busy server is asked again, */
+    ANSWER_MS = 60000,   /* of a whole answer */
+    QUIET_MS = 30000,    /* of one that doesn't end */
+    BUSY_MS = 60000,     /* for so long a busy server is asked again, */
     BUSY_PAUSE_MS = 200, /* after so long, unless it says how long */
     BUSY_PAUSE_MAX_MS = 5000,
     PROBLEM_ARENA = 1 << 20,

@@ -38,7 +38,8 @@ struct remote {
 };
 
 /* What the options, contexts and variables say, see docs/guide/remote.md. first: the index of
- * --server among the command's options; state: that of --state. False after a message: wrong use. */
+ * --server among the command's options; state: that of --state. False after a message: wrong use.
+ */
 bool remote_open(struct remote *out, const struct arguments *arguments, int state, int first,
                  struct guard_arena *arena);
 

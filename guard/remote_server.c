@@ -167,8 +167,7 @@ static const char *variable(const char *name)
 
 /* *env: whether the token of the environment is meant for it. Those of contexts are known by their
  * own alone. */
-static bool choose(struct remote_server *out, const char *const *values, bool files,
-                          bool *env)
+static bool choose(struct remote_server *out, const char *const *values, bool files, bool *env)
 {
     const char *server = values[REMOTE_SERVER];
     const char *context = values[REMOTE_CONTEXT];
@@ -205,6 +204,5 @@ bool remote_server_find(struct remote_server *out, const char *const *values, bo
     place->insecure_http = place->insecure_http || values[REMOTE_INSECURE] != NULL;
     return take(place->token_file, values[REMOTE_TOKEN_FILE]) &&
            take(place->ca, values[REMOTE_CA]) && take(place->cert, values[REMOTE_CERT]) &&
-           take(place->key, values[REMOTE_KEY]) && remote_server_check(out) &&
-           take_token(out, env);
+           take(place->key, values[REMOTE_KEY]) && remote_server_check(out) && take_token(out, env);
 }

@@ -9,7 +9,7 @@
 enum { REMOTE_TOKEN_CAP = 512 };
 
 struct remote_server {
-    struct context place; /* server, files; server[0] '\0': files are meant */
+    struct context place;          /* server, files; server[0] '\0': files are meant */
     char base[CONTEXT_TEXT_MAX];   /* what an HTTP client is opened with */
     char prefix[CONTEXT_TEXT_MAX]; /* before "/api/v1" of each path; "" mostly */
     char token[REMOTE_TOKEN_CAP];  /* "": none */

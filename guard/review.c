@@ -14,7 +14,15 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { REVIEW_STATE, REVIEW_SERVICE, REVIEW_FORMAT, REVIEW_BY, REVIEW_WHY, REVIEW_ALL, REVIEW_SERVER };
+enum {
+    REVIEW_STATE,
+    REVIEW_SERVICE,
+    REVIEW_FORMAT,
+    REVIEW_BY,
+    REVIEW_WHY,
+    REVIEW_ALL,
+    REVIEW_SERVER
+};
 enum { IDS_MAX = 256, ARENA_MAX = 32 << 20 };
 
 static const struct option_spec options[] = {
@@ -183,7 +191,8 @@ static bool audit(const struct walk *walk, const struct review_service *service,
     guard_review_id(id, service->name, element);
     snprintf(after, sizeof(after), "%s %s %.900s", words[walk->decision], id,
              review_title(title, element));
-    if (walk->remote == NULL && !state_audit(walk->dir, service->name, "review", guard_review_decision_name(before), after,
+    if (walk->remote == NULL &&
+        !state_audit(walk->dir, service->name, "review", guard_review_decision_name(before), after,
                      walk->why != NULL ? walk->why : ""))
         return false;
     printf("%.*s: %s\n", (int)service->name.len, (const char *)service->name.ptr, after);

@@ -118,7 +118,8 @@ static void print_model(const struct guard_model *model)
 }
 
 /* The pile of a service that runs; NULL after a message. */
-static const char *pile_of(char path[STATE_PATH_MAX], const struct arguments *arguments, int *status)
+static const char *pile_of(char path[STATE_PATH_MAX], const struct arguments *arguments,
+                           int *status)
 {
     struct remote remote;
     const char *service = arguments->values[SHOW_SERVICE];

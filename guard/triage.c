@@ -203,10 +203,9 @@ static int run(const struct arguments *arguments)
     guard_arena_init(&arena, &heap, (size_t)16 << 20);
     if (!remote_open(&remote, arguments, TRIAGE_STATE, TRIAGE_SERVER, &arena))
         return EXIT_USAGE;
-    int status = remote.server != NULL
-                     ? by_api(&remote, arguments->operands[0], state, reason)
-                     : on_files(state_dir(arguments->values[TRIAGE_STATE]), arguments->operands[0],
-                                state, reason);
+    int status = remote.server != NULL ? by_api(&remote, arguments->operands[0], state, reason)
+                                       : on_files(state_dir(arguments->values[TRIAGE_STATE]),
+                                                  arguments->operands[0], state, reason);
     guard_arena_reset(&arena);
     return status;
 }
