@@ -9,6 +9,7 @@
 #include <time.h>
 
 enum { LINE_MAX_BYTES = 512 * 1024, ID_CAP = 96, PAUSE_MS = 200, PAUSE_MAX_MS = 5000 };
+enum { TOLD_TRY = 4 }; /* a server that is away for longer than a restart is told of, once */
 
 struct stream {
     const struct remote *remote;
@@ -103,19 +104,17 @@ static void wait_a_while(unsigned tries)
 
 static bool read_all(struct stream *stream, const char *path)
 {
-    bool first = true;
     for (unsigned tries = 0;; tries++) {
         stream->len = stream->data_len = 0;
         stream->any = stream->gap = false;
         stream->id[0] = '\0';
-        enum remote_end end =
-            remote_stream(stream->remote, path, stream->last_id, !first, take_piece, stream);
+        enum remote_end end = remote_stream(stream->remote, path, stream->last_id,
+                                            tries != TOLD_TRY, take_piece, stream);
         if (stream->broken)
             return ferror(stdout) != 0 ||
                    complain(0, "%s: what it tells are no alerts", stream->remote->server) != 0;
         if (end == REMOTE_REFUSED)
             return false;
-        first = false;
         tries = stream->any ? 0 : tries;
         wait_a_while(tries);
     }

@@ -93,7 +93,7 @@ static int run(const struct arguments *arguments)
         unsigned parts; /* of a server's */
         int (*run)(const struct arguments *arguments, const char *dir);
     } kinds[] = {{"openapi", MIRROR_GUARDIAN | MIRROR_REVIEW | MIRROR_PILE, run_openapi},
-                 {"guardian", MIRROR_GUARDIAN | MIRROR_REVIEW, run_guardian}};
+                 {"guardian", MIRROR_GUARDIAN, run_guardian}};
     struct remote remote;
     if (!remote_open(&remote, arguments, EXPORT_STATE, EXPORT_SERVER, NULL))
         return EXIT_USAGE;
@@ -103,8 +103,10 @@ static int run(const struct arguments *arguments)
     for (size_t i = 0; arguments->count == 1 && i < sizeof(kinds) / sizeof(kinds[0]); i++) {
         if (strcmp(arguments->operands[0], kinds[i].name) != 0)
             continue;
-        const char *dir = mirror_or_state(&remote, arguments->values[EXPORT_STATE], kinds[i].parts,
-                                          service, NULL);
+        unsigned parts =
+            kinds[i].parts | (arguments->values[EXPORT_REVIEWS] != NULL ? MIRROR_REVIEW : 0);
+        const char *dir =
+            mirror_or_state(&remote, arguments->values[EXPORT_STATE], parts, service, NULL);
         return dir != NULL ? kinds[i].run(arguments, dir) : EXIT_FAILED;
     }
     return complain(EXIT_USAGE, "say `guard export openapi` or `guard export guardian`");

@@ -285,6 +285,9 @@ bool remote_ask(const struct remote *remote, const char *method, const char *pat
         good = document_parse(out, "answer", (struct guard_span){copy, reply.len}, remote->arena,
                               &err) == GUARD_OK ||
                complain(0, "%s: %s", remote->server, err.text) != 0;
+        /* What reads documents reads YAML, too. */
+        if (good && (reply.len == 0 || copy[0] != '{' || out->root->kind != DOCUMENT_MAPPING))
+            good = complain(0, "%s: what answers isn't guardd", remote->server) != 0;
     }
     if (good && text != NULL)
         *text = (struct guard_span){copy, reply.len};
@@ -320,7 +323,7 @@ enum remote_end remote_stream(const struct remote *remote, const char *path, con
         return REMOTE_LOST;
     bool whole = reply.status == 200 && is_type(asking.type, request.type);
     bool later = reply.status == 429 || reply.status >= 502;
-    if (!whole && !later)
+    if (!whole && (!later || !quiet))
         tell_problem(remote, &asking);
     free(reply.bytes);
     return whole || later ? REMOTE_LOST : REMOTE_REFUSED;

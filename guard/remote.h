@@ -87,7 +87,7 @@ enum remote_end {
     REMOTE_ENOUGH,  /* part said so */
 };
 /* GETs an answer that doesn't end; part as in http_request. last_id: "" or what the last event was
- * called. quiet: a connection that can't be made isn't told. */
+ * called. quiet: what passes by itself isn't told. */
 enum remote_end remote_stream(const struct remote *remote, const char *path, const char *last_id,
                               bool quiet, bool (*part)(void *ctx, struct guard_span piece),
                               void *ctx);

@@ -171,7 +171,7 @@ static void print_text(const struct source *source, const struct document *docum
 {
     const struct document_node *rings = member_of(document->root, "rings");
     double age = (double)clock_unix_ms() - number_of(document->root, "time_ms");
-    if (age > STALE_MS)
+    if (source->remote.server == NULL && age > STALE_MS)
         printf("guardd isn't running: this is %.0f s old. The gates go on with what they have.\n",
                age / 1000);
     printf("rings: %s, %s records, %s lost, %s hostile\n", text_of(rings, "count"),

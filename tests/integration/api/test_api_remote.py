@@ -2,12 +2,17 @@
 """`guard` from elsewhere: guardd behind the shipped nginx, with TLS, tokens and certificates. What a verb says there is byte by byte what it
 says on the files."""
 
+import contextlib
 import json
 import os
 import pathlib
 import re
+import signal
+import socket
 import subprocess
 import sys
+import threading
+import time
 
 import pytest
 
@@ -243,3 +248,193 @@ def test_contexts_name_servers_and_hold_no_secrets(guardd, remote, certificates)
         assert f"{kept}:" in told and where in told, told
     kept.chmod(0o666)
     assert "others may write it" in context("list", status=1)
+
+
+class Lines:
+    """What a command prints while it runs."""
+
+    def __init__(self, command, environment):
+        self.process = subprocess.Popen([str(part) for part in command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment)
+        self.got = []
+        self.reader = threading.Thread(target=self.read, daemon=True)
+        self.reader.start()
+
+    def read(self):
+        for line in self.process.stdout:
+            self.got.append(line.decode().rstrip("\n"))
+
+    def end(self, number=signal.SIGTERM):
+        self.process.send_signal(number)
+        told = self.process.stderr.read().decode()
+        self.process.wait(60)
+        self.reader.join(60)
+        return told
+
+
+def test_following_goes_on_where_it_was(guardd, remote, certificates):
+    """Across restarts of guardd, while alerts are written: each alert once, in order."""
+    state = guardd.state
+    (state / "alerts.jsonl").write_text("".join(alert(n) for n in range(230)))
+    follower = Lines([BIN / "guard", "alerts", "--follow", "--format", "jsonl", *remote.place("viewer")], remote.environment())
+    elsewhere = Lines([BIN / "guard", "alerts", "--follow", "--service", "other", *remote.place("viewer")], remote.environment())
+    written = 230
+
+    def more(count):
+        nonlocal written
+        with open(state / "alerts.jsonl", "a", encoding="ascii") as file:
+            for _ in range(count):
+                file.write(alert(written))
+                file.flush()
+                written += 1
+    try:
+        wait_for(lambda: len(follower.got) == 230, "what there was, of three pages", 60)
+        more(3)
+        wait_for(lambda: len(follower.got) == written, "what is new", 60)
+        for kill in (False, True):
+            guardd.kill() if kill else guardd.stop()
+            more(4)
+            guardd.start()
+            more(3)
+            wait_for(lambda: len(follower.got) >= written, "what came meanwhile", 60)
+        numbers = [json.loads(line)["time_ms"] for line in follower.got]
+        assert numbers == [BEGIN_MS + n for n in range(written)]
+        assert not elsewhere.got
+    finally:
+        told = follower.end(), elsewhere.end(signal.SIGINT)
+    assert not any("no longer kept" in text for text in told), told
+    assert not list(remote.temporary.iterdir()), "signals leave nothing behind"
+
+
+BEGIN_MS = int(time.time() * 1000)  # what is old is dropped
+
+
+def alert(n):
+    return json.dumps({"time_ms": BEGIN_MS + n, "generation": 1, "status": 403, "score": 1.5, "id": f"{n:032x}", "service": "shop",
+                       "verdict": "block", "action": "block", "method": "GET", "template": "/", "client": "127.0.1.0/24",
+                       "explanation": "x", "findings": [], "suppressed": 0, "count": 1, "first_ms": BEGIN_MS + n, "last_ms": BEGIN_MS + n},
+                      separators=(",", ":")) + "\n"
+
+
+class Hostile:
+    """A server that answers whatever comes with the same, and remembers what came."""
+
+    def __init__(self, answer):
+        self.answer = answer
+        self.seen = []
+        self.sock = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self.sock.getsockname()[1]}"
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        while True:
+            try:
+                client, _ = self.sock.accept()
+            except OSError:
+                return
+            threading.Thread(target=self.talk, args=(client,), daemon=True).start()
+
+    def talk(self, client):
+        with client, contextlib.suppress(OSError):
+            self.seen.append(client.recv(65536))
+            for piece in self.answer():
+                client.sendall(piece)
+
+    def close(self):
+        self.sock.close()
+
+
+def whole(body, kind="application/json", status="200 OK", *headers):
+    head = [f"HTTP/1.1 {status}", f"Content-Type: {kind}", f"Content-Length: {len(body)}", "Connection: close", *headers]
+    return [("\r\n".join(head) + "\r\n\r\n").encode() + body]
+
+
+def endless(kind, piece=b"x" * 65536):
+    yield f"HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\n\r\n".encode()
+    while True:
+        yield piece
+
+
+def endless_head():
+    yield b"HTTP/1.1 200 OK\r\n"
+    while True:
+        yield b"X-More: " + b"y" * 1000 + b"\r\n"
+
+
+JSON = "application/json"
+ANSWERS = {
+    "nothing": lambda: [], "garbage": lambda: [os.urandom(4096)], "no-json": lambda: whole(b"<html>"), "half": lambda: whole(b'{"services":['),
+    "list": lambda: whole(b"[]"), "text": lambda: whole(b'"x"'), "wrong-type": lambda: whole(b"{}", "text/html"),
+    "no-type": lambda: whole(b"{}", ""), "deep": lambda: whole(b"[" * 100000), "nul": lambda: whole(b'{"a":"\\u0000","services":"\\u0000"}'),
+    "endless": lambda: endless(JSON), "endless-binary": lambda: endless("application/octet-stream"),
+    "endless-stream": lambda: endless("text/event-stream"), "endless-head": endless_head,
+    "short": lambda: [b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 999\r\n\r\n{}"],
+    "many-pages": lambda: whole(json.dumps({"alerts": [], "triage": [], "services": [], "verdicts": [], "next": "again"}).encode()),
+    "names": lambda: whole(json.dumps({"services": [{"service": "../../x"}], "alerts": [], "triage": [], "next": None}).encode()),
+    "control": lambda: whole(json.dumps({"detail": "\x1b[2J", "field": "\x1b]0;x"}).encode(), "application/problem+json", "422 No"),
+    "problem": lambda: whole(b"<>", "application/problem+json", "500 No"), "busy": lambda: whole(b"", "text/html", "503 Busy", "Retry-After: 4000000000"),
+    "interim": lambda: [b"HTTP/1.1 100 Continue\r\n\r\n" * 3 + whole(b"{}")[0]], "nothing-at-all": lambda: whole(b""),
+    "no-content": lambda: [b"HTTP/1.1 204 No Content\r\n\r\n"], "teapot": lambda: whole(b"", status="999 X"),
+}
+VERBS = [("status",), ("status", "--format", "json"), ("mode", "--service", "shop"), ("mode", "block", "--service", "shop"), ("alerts",),
+         ("alerts", "--follow"), ("explain", "1"), ("triage", "1", "true"), ("show", "--service", "shop"), ("review",), ("clients",),
+         ("export", "guardian", "--service", "shop"), ("export", "openapi", "--service", "shop"), ("rollback", "shop"),
+         ("rollback", "shop", "--end"), ("diff", "1", "2", "--service", "shop"), ("bypass", "shop", "--end"), ("learning", "--service", "shop")]
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+def test_whatever_a_server_answers_the_command_ends(name, tmp_path):
+    """Each verb, by a program that sanitizers watch when the build has them."""
+    hostile = Hostile(ANSWERS[name])
+    environment = {**os.environ, "TMPDIR": str(tmp_path), "XDG_RUNTIME_DIR": "", "GUARD_STATE": "", "HOME": str(tmp_path)}
+    try:
+        for verb in VERBS:
+            done = subprocess.run([BIN / "guard", *verb, "--server", hostile.url], capture_output=True, timeout=120, check=False, env=environment)
+            assert done.returncode in (0, 1) and b"Sanitizer" not in done.stderr, (verb, done.returncode, done.stderr)
+            assert b"\x1b" not in done.stdout + done.stderr, (verb, done.stdout, done.stderr)
+            if name not in ("interim", "nul", "many-pages", "names"):
+                assert done.returncode == 1 and done.stderr and not done.stdout, (verb, done.stdout, done.stderr)
+            assert not list(tmp_path.iterdir())
+    finally:
+        hostile.close()
+
+
+@pytest.mark.parametrize("status", ["301 Moved", "302 Found", "307 Temporary", "308 Permanent", "300 Choices"])
+def test_a_token_goes_nowhere_else(status, tmp_path):
+    other = Hostile(lambda: whole(b"{}"))
+    hostile = Hostile(lambda: whole(b"", "text/html", status, f"Location: {other.url}/api/v1/status"))
+    token = tmp_path / "token"
+    token.write_text("guard_" + "0" * 16 + "_" + "A" * 43 + "\n")
+    token.chmod(0o600)
+    environment = {**os.environ, "HOME": str(tmp_path), "http_proxy": other.url, "https_proxy": other.url, "ALL_PROXY": other.url}
+    try:
+        done = subprocess.run([BIN / "guard", "status", "--server", hostile.url + "/pre/fix/", "--token-file", token], capture_output=True,
+                              text=True, timeout=120, check=False, env=environment)
+        assert done.returncode == 1 and "that isn't followed" in done.stderr, done.stderr
+        assert len(hostile.seen) == 1 and hostile.seen[0].startswith(b"GET /pre/fix/api/v1/status HTTP/1.1\r\n")
+        assert b"Authorization: Bearer guard_0" in hostile.seen[0] and not other.seen
+    finally:
+        hostile.close()
+        other.close()
+
+
+def test_an_import_replaces_what_it_was_compared_with(tmp_path):
+    """And nothing that somebody else wrote meanwhile: the server is told which one was seen."""
+    text = "apiVersion: guard/v1alpha1\nkind: Guardian\nservice: shop\ncontrol:\n  mode: {}\n"
+    guardian = tmp_path / "new.yaml"
+    guardian.write_text(text.format("block"))
+
+    def answer():
+        if hostile.seen[-1].startswith(b"GET"):
+            return whole(text.format("alert").encode(), "application/yaml", "200 OK", 'ETag: "seen-yaml"')
+        return whole(b'{"detail":"the document in place is another one: read it again","field":"If-Match"}', "application/problem+json",
+                     "412 Precondition Failed")
+    hostile = Hostile(answer)
+    try:
+        done = subprocess.run([BIN / "guard", "import", "guardian", guardian, "--reason", "a b", "--server", hostile.url], capture_output=True,
+                              text=True, timeout=120, check=False, env={**os.environ, "HOME": str(tmp_path)})
+        assert done.returncode == 1 and "If-Match: the document in place is another one" in done.stderr, done
+        assert "in place" not in done.stdout
+        put = hostile.seen[-1].decode()
+        assert put.startswith("PUT /api/v1/services/shop/guardian?reason=a%20b HTTP/1.1") and 'If-Match: "seen-yaml"\r\n' in put
+    finally:
+        hostile.close()

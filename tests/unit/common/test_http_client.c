@@ -229,6 +229,78 @@ static void test_what_can_be_begun_is_bounded(void **state)
     http_client_close(client);
 }
 
+/* --- what doesn't end --- */
+
+struct pieces {
+    struct seen seen; /* first: on_done knows it */
+    char text[64];
+    char type[HTTP_TYPE_CAP];
+    int count;
+    int most;
+};
+
+static bool on_piece(void *ctx, struct guard_span piece)
+{
+    struct pieces *pieces = ctx;
+    size_t len = strlen(pieces->text);
+    snprintf(pieces->text + len, sizeof(pieces->text) - len, "%.*s", (int)piece.len,
+             (const char *)piece.ptr);
+    return ++pieces->count < pieces->most;
+}
+
+static void on_pieces_done(void *ctx, const struct http_answer *answer)
+{
+    struct pieces *pieces = ctx;
+    on_done(&pieces->seen, answer);
+    snprintf(pieces->type, sizeof(pieces->type), "%s", answer->content_type);
+}
+
+static void ask_pieces(const char *answer, int most, struct pieces *pieces)
+{
+    char request[1024];
+    char server[160];
+    struct http_client *client = NULL;
+    snprintf(server, sizeof(server), "unix:%s", path);
+    const struct http_client_cfg cfg = {.server = server, .token = "secret"};
+    const struct http_request asked = {.method = "GET",
+                                       .path = "/",
+                                       .answer_max = 16,
+                                       .timeout_ms = 20000,
+                                       .part = on_piece,
+                                       .part_type = "text/event-stream",
+                                       .done = on_pieces_done,
+                                       .ctx = pieces};
+    *pieces = (struct pieces){.most = most};
+    assert_int_equal(http_client_open(&client, &cfg, NULL), GUARD_OK);
+    assert_int_equal(http_client_start(client, &asked, NULL), GUARD_OK);
+    serve(client, "\r\n\r\n", request, sizeof(request), answer);
+    finish(client, &pieces->seen);
+    assert_non_null(strstr(request, "\r\nAuthorization: Bearer secret\r\n"));
+    http_client_close(client);
+}
+
+static void test_an_endless_answer_is_handed_on(void **state)
+{
+    struct pieces pieces;
+    (void)state;
+    ask_pieces("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"
+               "more than fits into an answer",
+               100, &pieces);
+    assert_string_equal(pieces.text, "more than fits into an answer");
+    assert_true(pieces.seen.status == 200 && !pieces.seen.failed && pieces.seen.body[0] == '\0');
+    assert_string_equal(pieces.type, "text/event-stream");
+    ask_pieces("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\nx", 1, &pieces);
+    assert_true(pieces.seen.failed && pieces.count == 1);
+    /* Anything else is an answer like others, and bounded. */
+    ask_pieces("HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\nshort", 100, &pieces);
+    assert_true(pieces.count == 0 && pieces.seen.status == 200);
+    assert_string_equal(pieces.seen.body, "short");
+    ask_pieces("HTTP/1.1 503 No\r\nContent-Type: text/event-stream\r\n\r\nbusy", 100, &pieces);
+    assert_true(pieces.count == 0 && pieces.seen.status == 503);
+    ask_pieces("HTTP/1.1 200 OK\r\n\r\nmore than fits into an answer", 100, &pieces);
+    assert_true(pieces.count == 0 && pieces.seen.failed);
+}
+
 static void test_servers(void **state)
 {
     static const char *const good[] = {"unix:/x", "http://localhost:80", "https://a.example",
@@ -252,6 +324,7 @@ int main(void)
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_closing_ends_what_is_under_way, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_can_be_begun_is_bounded, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_an_endless_answer_is_handed_on, set_up, tear_down),
         cmocka_unit_test(test_servers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
