@@ -95,7 +95,7 @@ static const struct document_node *resolved(const struct document_node *paramete
 
 static bool route_has(const struct api_route *route, const char *name)
 {
-    for (int i = 0; i < 6 && route->params[i] != NULL; i++) {
+    for (int i = 0; i < 8 && route->params[i] != NULL; i++) {
         if (strcmp(route->params[i], name) == 0)
             return true;
     }
@@ -109,7 +109,7 @@ static void parameters_are_the_same(void **state)
         const struct document_node *list = member_of(operation_of(route), "parameters");
         size_t routed_count = 0;
         size_t documented = 0;
-        while (routed_count < 6 && route->params[routed_count] != NULL)
+        while (routed_count < 8 && route->params[routed_count] != NULL)
             routed_count++;
         for (const struct document_node *node = list != NULL ? list->first : NULL; node != NULL;
              node = node->next) {
