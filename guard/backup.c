@@ -142,6 +142,7 @@ const struct command command_backup = {
         "A database on PostgreSQL is copied by its own programs.",
     .options = backup_options,
     .run = run_backup,
+    .files_only = true,
 };
 
 enum { STORE_STATE, STORE_WHERE };
@@ -170,4 +171,5 @@ const struct command command_store = {
         "when it isn't sound.",
     .options = store_options,
     .run = run_store,
+    .files_only = true,
 };

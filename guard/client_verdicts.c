@@ -4,6 +4,7 @@
 #include "common/client_name.h"
 #include "common/file.h"
 #include "common/json_writer.h"
+#include "common/lifts.h"
 #include "mirror.h"
 #include "state_files.h"
 
@@ -15,10 +16,7 @@
 enum { CLIENTS_FOR, CLIENTS_REASON, CLIENTS_STATE, CLIENTS_SERVER };
 enum {
     DAY_SECONDS = 86400,
-    LIFT_SECONDS_MAX = 90 * DAY_SECONDS,
     LIFT_SECONDS = DAY_SECONDS, /* when it isn't said */
-    LIFTS_MAX = 256,
-    LIST_MAX = 512 * 1024,
 };
 
 static const struct option_spec options[] = {
@@ -116,81 +114,50 @@ static unsigned long parse_time(const char *text)
     return 0;
 }
 
-static void put_lift(struct json_writer *json, const char *client, double until_ms,
-                     const char *reason, const char *by)
+static int told(const char *service, const char *client, unsigned long seconds)
 {
-    json_open(json, NULL, '{');
-    json_text(json, "client", client);
-    json_integer(json, "until_ms", (int64_t)until_ms);
-    json_text(json, "reason", reason);
-    json_text(json, "by", by);
-    json_close(json, '}');
+    printf("%s: %s isn't blocked by how it behaves for %lu s\n", service, client, seconds);
+    return EXIT_GOOD;
 }
 
-/* What is still in force of the file, without the client's own. */
-static void put_others(struct json_writer *json, const char *path, const char *client)
+static bool by_api(const struct remote *remote, struct guard_span service, const char *client,
+                   unsigned long seconds, const char *reason)
 {
     struct guard_alloc heap = heap_alloc();
     struct guard_arena arena;
+    const struct remote place = {remote->server, &arena};
+    struct remote_body body;
     struct document document;
-    int kept = 1;
     guard_arena_init(&arena, &heap, (size_t)8 << 20);
-    if (state_document(path, &arena, &document, true)) {
-        const struct document_node *list = member_of(document.root, "lifts");
-        const struct document_node *node =
-            list != NULL && list->kind == DOCUMENT_SEQUENCE ? list->first : NULL;
-        for (; node != NULL && kept < LIFTS_MAX; node = node->next) {
-            if (number_of(node, "until_ms") <= (double)clock_unix_ms() ||
-                strcmp(text_of(node, "client"), client) == 0)
-                continue;
-            put_lift(json, text_of(node, "client"), number_of(node, "until_ms"),
-                     text_of(node, "reason"), text_of(node, "by"));
-            kept++;
-        }
-    }
+    remote_body(&body);
+    json_text(&body.json, "client", client);
+    json_integer(&body.json, "seconds", (int64_t)seconds);
+    json_text(&body.json, "reason", reason);
+    bool good = remote_service(&place, "PUT", service, "/lifts", &body, &document);
     guard_arena_reset(&arena);
+    return good;
 }
 
-static int write_lift(const char *path, const char *client, unsigned long seconds,
-                      const char *reason)
+static bool on_files(const char *dir, struct guard_span service, const char *client,
+                     unsigned long seconds, const char *reason)
 {
-    char user[128];
-    struct json_writer json;
+    struct state_change by;
     struct guard_err err;
-    char *text = malloc(LIST_MAX);
-    if (text == NULL)
-        return complain(EXIT_FAILED, "no memory");
-    user_name(user, sizeof(user));
-    json_writer_init(&json, text, LIST_MAX);
-    json_open(&json, NULL, '{');
-    json_open(&json, "lifts", '[');
-    put_lift(&json, client, (double)(clock_unix_ms() + seconds * 1000), reason, user);
-    put_others(&json, path, client);
-    json_close(&json, ']');
-    json_close(&json, '}');
-    int status = EXIT_GOOD;
-    if (json.overflow)
-        status = complain(EXIT_FAILED, "the reasons are too long");
-    else if (file_replace(path, (struct guard_span){(const uint8_t *)text, json.len}, 0640, true,
-                          &err) != GUARD_OK)
-        status = complain(EXIT_FAILED, "%s", err.text);
-    free(text);
-    return status;
+    state_share();
+    return state_service_known(dir, service, false) && state_change(&by, dir, service, reason) &&
+           (change_lift(&by.change, client, seconds, &err) == GUARD_OK ||
+            complain(0, "%s", err.text) != 0);
 }
 
 static int lift(const struct remote *remote, const struct arguments *arguments)
 {
-    const char *dir = state_dir(arguments->values[CLIENTS_STATE]);
-    char path[STATE_PATH_MAX];
     char client[CLIENT_NAME_MAX];
-    char what[CLIENT_NAME_MAX + 32];
     const char *reason = arguments->values[CLIENTS_REASON];
     struct guard_span service = span(arguments->operands[1]);
     unsigned long seconds = arguments->values[CLIENTS_FOR] == NULL
                                 ? LIFT_SECONDS
                                 : parse_time(arguments->values[CLIENTS_FOR]);
-    if (!state_service_valid(service) ||
-        state_path(path, dir, "clients", service, ".lifts") != GUARD_OK)
+    if (!state_service_valid(service))
         return complain(EXIT_USAGE, "a service's name is 1 to 64 letters, digits, '.', '_' or '-'");
     if (!client_name(arguments->operands[2], client))
         return complain(EXIT_USAGE, "a client is an address, a prefix, or as `guard clients` shows "
@@ -199,19 +166,10 @@ static int lift(const struct remote *remote, const struct arguments *arguments)
         return complain(EXIT_USAGE, "--for needs a time from 1s to 90d");
     if (reason == NULL || reason[0] == '\0')
         return complain(EXIT_USAGE, "--reason is needed");
-    if (remote->server != NULL)
-        return complain(EXIT_FAILED, "lifting works on files only");
-    state_share();
-    if (!state_service_known(dir, service, false))
-        return EXIT_FAILED;
-    snprintf(what, sizeof(what), "%s for %lu s", client, seconds);
-    if (!state_audit(dir, service, "clients lift", "", what, reason))
-        return EXIT_FAILED;
-    int status = write_lift(path, client, seconds, reason);
-    if (status == EXIT_GOOD)
-        printf("%s: %s isn't blocked by how it behaves for %lu s\n", arguments->operands[1], client,
-               seconds);
-    return status;
+    bool good = remote->server != NULL ? by_api(remote, service, client, seconds, reason)
+                                       : on_files(state_dir(arguments->values[CLIENTS_STATE]),
+                                                  service, client, seconds, reason);
+    return good ? told(arguments->operands[1], client, seconds) : EXIT_FAILED;
 }
 
 static int run(const struct arguments *arguments)

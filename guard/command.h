@@ -39,6 +39,7 @@ struct command {
     const char *details;               /* paragraphs for `guard NAME --help`; may be NULL */
     const struct option_spec *options; /* ended by a NULL name */
     int (*run)(const struct arguments *arguments);
+    bool files_only; /* of a state directory: refused where options and variables mean a server */
 };
 
 extern const struct command command_learn;

@@ -202,4 +202,5 @@ const struct command command_forget = {
                "A service that still gets traffic is learned anew.",
     .options = options,
     .run = run,
+    .files_only = true,
 };

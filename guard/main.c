@@ -2,6 +2,7 @@
 /* The command line: finds the subcommand, reads its options by its table, prints help from the same
  * table. */
 #include "command.h"
+#include "remote.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -143,6 +144,22 @@ const struct option_spec *command_short_output(const struct command *command)
     return NULL;
 }
 
+static bool is_remote_option(const char *given)
+{
+    return strncmp(given, "--server", 8) == 0 || strncmp(given, "--context", 9) == 0;
+}
+
+/* NULL when it isn't given, or there is no such option. */
+static const char *value_of(const struct command *command, const struct arguments *arguments,
+                            const char *name)
+{
+    for (int i = 0; command->options[i].name != NULL; i++) {
+        if (strcmp(command->options[i].name, name) == 0)
+            return arguments->values[i];
+    }
+    return NULL;
+}
+
 static int parse_and_run(const struct command *command, int argc, char **argv)
 {
     struct option options[OPTIONS_MAX + 2];
@@ -170,8 +187,11 @@ static int parse_and_run(const struct command *command, int argc, char **argv)
             return complain(EXIT_USAGE, "option %s needs a value; see guard %s --help",
                             argv[optind - 1], command->name);
         if (found < 256)
-            return complain(EXIT_USAGE, "no option %s; see guard %s --help", argv[optind - 1],
-                            command->name);
+            return complain(EXIT_USAGE,
+                            is_remote_option(argv[optind - 1])
+                                ? "no option %s: guard %s works on files only"
+                                : "no option %s; see guard %s --help",
+                            argv[optind - 1], command->name);
         arguments.values[found - 256] = optarg != NULL ? optarg : "";
         if (arguments.given_count == GIVEN_MAX)
             return complain(EXIT_USAGE, "more than %d options", GIVEN_MAX);
@@ -180,6 +200,8 @@ static int parse_and_run(const struct command *command, int argc, char **argv)
     }
     arguments.count = argc - optind;
     arguments.operands = argv + optind;
+    if (command->files_only && !remote_files_only(value_of(command, &arguments, "state")))
+        return EXIT_USAGE;
     return command->run(&arguments);
 }
 

@@ -193,4 +193,5 @@ const struct command command_outputs = {
                "came of it.",
     .options = options,
     .run = run,
+    .files_only = true,
 };

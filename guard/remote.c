@@ -72,6 +72,15 @@ bool remote_open(struct remote *out, const struct arguments *arguments, int stat
     return true;
 }
 
+bool remote_files_only(const char *state)
+{
+    static struct remote_server server;
+    static const char *const none[REMOTE_OPTIONS_COUNT];
+    return remote_server_find(&server, none, state != NULL) &&
+           (server.place.server[0] == '\0' ||
+            complain(0, "works on files only, and a server is meant: say --state DIR") != 0);
+}
+
 void remote_body(struct remote_body *body)
 {
     json_writer_init(&body->json, body->text, sizeof(body->text));

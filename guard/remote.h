@@ -43,6 +43,10 @@ struct remote {
 bool remote_open(struct remote *out, const struct arguments *arguments, int state, int first,
                  struct guard_arena *arena);
 
+/* For what works on files only, state being what --state says: whether files are meant. False after
+ * a message. */
+bool remote_files_only(const char *state);
+
 /* A JSON body being written; closed by remote_ask. */
 struct remote_body {
     struct json_writer json;

@@ -276,4 +276,5 @@ const struct command command_token = {
                "and root need no token at api.sock.",
     .options = options,
     .run = run,
+    .files_only = true,
 };

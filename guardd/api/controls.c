@@ -5,8 +5,10 @@
 
 #include "body.h"
 #include "bypass.h"
+#include "common/client_name.h"
 #include "common/document_members.h"
 #include "common/file.h"
+#include "common/lifts.h"
 #include "problem.h"
 
 #include <string.h>
@@ -117,6 +119,60 @@ enum api_step api_bypass_delete(struct api *api, struct api_request *request,
     if (rc == GUARD_OK)
         return answer_bypass(api, service, response);
     problem_change(response, rc, &err);
+    return API_DONE;
+}
+
+/* --- clients that aren't to be blocked --- */
+
+static void answer_lift(const struct service *service, const char *client, uint64_t seconds,
+                        struct api_response *response)
+{
+    struct json_writer json;
+    if (!api_json_begin(&json, response))
+        return;
+    json_open(&json, NULL, '{');
+    json_string(&json, "service", service->name);
+    json_text(&json, "client", client);
+    json_integer(&json, "seconds", (int64_t)seconds);
+    json_close(&json, '}');
+    api_json_end(&json, response, 200);
+}
+
+static void lift(struct api *api, struct api_request *request, const struct service *service,
+                 const struct api_body *body, struct api_response *response)
+{
+    const char *text;
+    const char *reason;
+    uint64_t seconds;
+    char client[CLIENT_NAME_MAX];
+    struct guard_err err;
+    if (!api_body_text(body, response, "client", true, 256, &text) ||
+        !api_body_number(body, response, "seconds", true, LIFT_SECONDS_MAX, &seconds) ||
+        !api_body_text(body, response, "reason", true, CHANGE_REASON_MAX, &reason))
+        return;
+    if (!client_name(text, client)) {
+        problem(response, 422, "bad-document", "client",
+                "must be an address, a prefix or \"subject NAME\"");
+        return;
+    }
+    const struct change change = api_change(api, request, reason);
+    enum guard_rc rc = change_lift(&change, client, (unsigned long)seconds, &err);
+    if (rc == GUARD_OK)
+        answer_lift(service, client, seconds, response);
+    else
+        problem_change(response, rc, &err);
+}
+
+enum api_step api_lift(struct api *api, struct api_request *request, struct api_response *response)
+{
+    static const char *const members[] = {"client", "seconds", "reason", NULL};
+    struct api_body body;
+    const struct service *service = api_service(api, request, response);
+    if (service == NULL)
+        return API_DONE;
+    if (api_body_open(&body, request, response, members))
+        lift(api, request, service, &body, response);
+    api_body_close(&body);
     return API_DONE;
 }
 

@@ -17,6 +17,7 @@ api_handler api_pile;
 api_handler api_guardian_get, api_guardian_put;
 /* controls.c: what a gate may do, and whether it learns. */
 api_handler api_mode_get, api_mode_put, api_learning_get, api_learning_put;
+api_handler api_lift;
 api_handler api_bypass_get, api_bypass_put, api_bypass_delete;
 /* history.c: generations. */
 api_handler api_generations, api_diff, api_rollback_get, api_rollback_put, api_rollback_delete;

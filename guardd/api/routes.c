@@ -85,6 +85,7 @@ const struct api_route api_routes[] = {
      api_clients,
      API_RIGHT_EVIDENCE,
      SHARED_NONE},
+    {"PUT", "/services/{service}/lifts", {NULL}, api_lift, API_RIGHT_OPERATE, SHARED_LIFTS},
     {"GET",
      "/alerts",
      {"service", "action", "client", "id", "since", "limit", "cursor"},

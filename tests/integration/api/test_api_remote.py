@@ -147,7 +147,7 @@ def test_changes_are_told_as_on_files_and_need_their_right(guardd, gate, remote,
     ident = next(iter(test_review.wait_listed(guardd, "path", "element").values()))["id"]
     for verb in (("mode", "block", "--service", "shop"), ("learning", "paused", "--service", "shop"),
                  ("bypass", "shop", "--for", "1m", "--reason", "x"), ("review", "accept", ident, "--why", "new in spring"),
-                 ("rollback", "shop", "--end")):
+                 ("rollback", "shop", "--end"), ("clients", "lift", "shop", "192.0.2.77", "--reason", "x")):
         assert "the right to operate" in remote.call(*verb, role="viewer", status=1), verb
     guardian = tmp_path / "shop.yaml"
     guardian.write_text(guard(state, "export", "guardian", "--service", "shop").replace("mode: alert", "mode: observe"))
@@ -161,6 +161,14 @@ def test_changes_are_told_as_on_files_and_need_their_right(guardd, gate, remote,
     wait_for(lambda: remote.call("review") == guard(state, "review"), "the decision to be known")
     assert "nothing has the id 0123456789ab" in remote.call("review", "reset", "0123456789ab", role="operator", status=1)
     assert "--by is for files" in remote.call("review", "reset", ident, "--by", "x", role="operator", status=2)
+    for place in ([], ["--state", state]):
+        said = remote.call("clients", "lift", "shop", "192.0.2.77", "--for", "2h", "--reason", "the auditor", role="operator",
+                           place=place or None)
+        assert said == "shop: 192.0.2.0/24 isn't blocked by how it behaves for 7200 s\n"
+        kept = json.loads((state / "clients/shop.lifts").read_text())["lifts"]
+        assert [(lift["client"], lift["reason"]) for lift in kept] == [("192.0.2.0/24", "the auditor")]
+        if not place:
+            assert kept[0]["by"] == "u-operator"
     # What an import would change is told alike, and it is refused when somebody was faster.
     dry = guard(state, "import", "guardian", guardian, "--dry-run")
     assert "observe" in dry and "nothing was changed yet" in dry
@@ -239,6 +247,10 @@ def test_contexts_name_servers_and_hold_no_secrets(guardd, remote, certificates)
     assert "a token is needed" in remote.call("status", place=["--context", "bare"], status=1, GUARD_TOKEN=secret)
     assert remote.call("status", place=["--server", remote.url, "--ca", ca], GUARD_TOKEN=secret) == whole
     assert remote.call("status", place=["--server", remote.url, "--ca", ca], GUARD_TOKEN_FILE=str(token)) == whole
+    for verb in (("token", "list"), ("outputs", "list"), ("store", "check"), ("forget", "--service", "shop", "--reason", "x"), ("backup", "/x")):
+        assert "works on files only" in remote.call(*verb, place=[], status=2, **free), verb
+    remote.call("token", "list", place=["--state", guardd.state], **free)
+    assert "works on files only" in remote.call("learn", "x", place=["--context", "front"], status=2)
     context("rm", "front")
     assert "no context is in use" in context("show", status=1)
     for text, where in (("current: x\n", "1:10: names no context"), ("contexts:\n- name: a\n  servr: unix:/x\n", "3:3: there is no such member"),
@@ -365,6 +377,7 @@ ANSWERS = {
     "nothing": lambda: [], "garbage": lambda: [os.urandom(4096)], "no-json": lambda: whole(b"<html>"), "half": lambda: whole(b'{"services":['),
     "list": lambda: whole(b"[]"), "text": lambda: whole(b'"x"'), "wrong-type": lambda: whole(b"{}", "text/html"),
     "no-type": lambda: whole(b"{}", ""), "deep": lambda: whole(b"[" * 100000), "nul": lambda: whole(b'{"a":"\\u0000","services":"\\u0000"}'),
+    "long": lambda: whole(b'{"services":"' + b"x" * (6 << 20) + b'"}'),
     "endless": lambda: endless(JSON), "endless-binary": lambda: endless("application/octet-stream"),
     "endless-stream": lambda: endless("text/event-stream"), "endless-head": endless_head,
     "short": lambda: [b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 999\r\n\r\n{}"],
@@ -391,6 +404,8 @@ def test_whatever_a_server_answers_the_command_ends(name, tmp_path):
             assert b"\x1b" not in done.stdout + done.stderr, (verb, done.stdout, done.stderr)
             if name not in ("interim", "nul", "many-pages", "names"):
                 assert done.returncode == 1 and done.stderr and not done.stdout, (verb, done.stdout, done.stderr)
+            if name == "long" and verb[0] == "status":
+                assert b"the answer is too long" in done.stderr
             assert not list(tmp_path.iterdir())
     finally:
         hostile.close()
