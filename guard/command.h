@@ -63,6 +63,7 @@ extern const struct command command_run;
 extern const struct command command_status;
 extern const struct command command_alerts;
 extern const struct command command_explain;
+extern const struct command command_exploit;
 extern const struct command command_token;
 extern const struct command command_triage;
 extern const struct command command_outputs;

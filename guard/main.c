@@ -41,6 +41,7 @@ const struct command *const all_commands[] = {
     &command_import,
     &command_pile,
     &command_policy,
+    &command_exploit,
     &command_completion,
     &command_context,
     &command_learning,
