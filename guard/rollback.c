@@ -199,13 +199,13 @@ static int act(struct place *place, const struct arguments *arguments, struct gu
     const char *time = arguments->values[ROLLBACK_FOR];
     unsigned long seconds = time != NULL ? read_seconds(time, ROLLBACK_SECONDS_MAX) : 0;
     if (arguments->values[ROLLBACK_END] != NULL)
-        return place->remote.socket != NULL || state_learns(place->dir) ? end(place) : EXIT_FAILED;
+        return place->remote.server != NULL || state_learns(place->dir) ? end(place) : EXIT_FAILED;
     if (arguments->count == 2 && time != NULL && seconds == 0)
         return complain(EXIT_USAGE, "--for needs a time from 1s to 30d");
     if (arguments->count == 2 && (reason == NULL || reason[0] == '\0'))
         return complain(EXIT_USAGE, "--reason is needed");
     if (!find_known(place, arena) ||
-        (arguments->count == 2 && place->remote.socket == NULL && !state_learns(place->dir)))
+        (arguments->count == 2 && place->remote.server == NULL && !state_learns(place->dir)))
         return EXIT_FAILED;
     return arguments->count == 2 ? begin(place, arguments->operands[1], seconds, reason)
                                  : list(place, arena);

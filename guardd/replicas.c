@@ -64,7 +64,7 @@ static enum guard_rc note_there(void *ctx, const struct store_service *stored)
     return GUARD_OK;
 }
 
-void replica_look(struct services *services, struct guard_span name)
+void replica_find(struct services *services, struct guard_span name)
 {
     bool there = false;
     struct guard_err err;

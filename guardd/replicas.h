@@ -45,7 +45,7 @@ void replicas_roles(struct services *services);
 GUARD_MUST_USE enum guard_rc replica_key(const struct services *services, struct guard_span name,
                                          uint8_t key[GUARD_KEY_BYTES], struct guard_err *err);
 /* Another guardd may have found the service since: then it becomes known here, too. */
-void replica_look(struct services *services, struct guard_span name);
+void replica_find(struct services *services, struct guard_span name);
 /* As guard_pile_observe, with a number that this gives. */
 GUARD_MUST_USE enum guard_rc replica_observe(struct services *services, struct service *service,
                                              struct guard_source *source, struct guard_span record,

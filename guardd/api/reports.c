@@ -134,7 +134,7 @@ enum api_step api_report_key(struct api *api, struct api_request *request,
 static struct service *reported_service(struct api *api, const struct api_request *request,
                                         struct api_response *response)
 {
-    replica_look(api->view.services,
+    replica_find(api->view.services,
                  (struct guard_span){(const uint8_t *)request->service, strlen(request->service)});
     return api_service(api, request, response);
 }
