@@ -96,7 +96,7 @@ static bool take_piece(void *ctx, struct guard_span piece)
 
 static void wait_a_while(unsigned tries)
 {
-    unsigned ms = PAUSE_MS << (tries < 5 ? tries : 5);
+    unsigned ms = (unsigned)PAUSE_MS << (tries < 5 ? tries : 5);
     ms = ms < PAUSE_MAX_MS ? ms : PAUSE_MAX_MS;
     const struct timespec pause = {.tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000L};
     nanosleep(&pause, NULL);
