@@ -23,6 +23,8 @@ command -v dpkg-query >/dev/null || {
 missing=()
 installed=$(dpkg-query -W -f '${db:Status-Status} ${Package}\n' "${wanted[@]}" 2>/dev/null || true)
 for package in "${wanted[@]}"; do
+    # Where node isn't Debian's it brings npm along, and Debian's npm can't be installed beside it.
+    [ "$package" != npm ] || ! command -v npm >/dev/null || continue
     grep -qx "installed $package" <<<"$installed" || missing+=("$package")
 done
 [ "${#missing[@]}" = 0 ] && exit 0
