@@ -61,4 +61,4 @@ install: build
 	@meson install -C "$(GUARD_BUILD)" --no-rebuild
 
 clean:
-	rm -rf build build-asan build-clang build-fuzz build-results
+	rm -rf build build-asan build-clang build-fuzz build-results build-victims
