@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # A thin front: what to build is said by meson.build, how each step goes by tools/.
-.PHONY: all build run test mutants faults exploits legs check format bench soak fuzz install setup clean
+.PHONY: all build run test mutants faults vulnerable legs check format bench soak fuzz install setup clean
 
 # Another build folder, when the clone can't be written.
 GUARD_BUILD ?= build
@@ -35,9 +35,9 @@ faults: build
 	@tools/faults.py
 
 # Really vulnerable services and published exploits of them; prints the table of docs/guide/patches.md.
-exploits: build
+vulnerable: build
 	@tools/setup.sh test
-	@tools/exploits.py
+	@tools/vulnerable.py
 
 check:
 	@tools/setup.sh build test

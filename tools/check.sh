@@ -15,7 +15,7 @@ for checker in tools/check-*.py tools/check-*.sh; do
 done
 run tools/test_summary.py --self-test
 run tools/faults.py --check
-run tools/exploits.py --check
+run tools/vulnerable.py --check
 [ ! -f build/lib/libguard.a ] || run tools/check-symbols.py build/lib/libguard.a
 mapfile -t scripts < <(find tools .ci hosts bench tests demo -type f \( -name '*.sh' -o -path .ci/run \) 2>/dev/null | sort)
 if shellcheck "${scripts[@]}"; then

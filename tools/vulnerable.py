@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Runs the really vulnerable services of tests/integration/exploits and prints the table of what became of each exploit; --write puts it
+"""Runs the really vulnerable services of tests/integration/vulnerable and prints the table of what became of each exploit; --write puts it
 into docs/guide/patches.md. --check only looks whether that page's table has exactly the exploits that there are. Exit status 1 when an exploit
 doesn't work, or the page is behind."""
 import os
@@ -11,8 +11,8 @@ import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "guide" / "patches.md"
-BEGIN, END = "<!-- exploits: made by tools/exploits.py -->", "<!-- exploits: end -->"
-CATALOGUE = ROOT / "tests" / "integration" / "exploits" / "catalogue.py"
+BEGIN, END = "<!-- vulnerable: made by tools/vulnerable.py -->", "<!-- vulnerable: end -->"
+CATALOGUE = ROOT / "tests" / "integration" / "vulnerable" / "catalogue.py"
 HEAD = ("| package | exploit | what | plain nginx | observing gate | what was learned alone | patch by `guard patch from` | mutations | benign blocked (95 %) |\n"
         "|---|---|---|---|---|---|---|---|---|\n")
 
@@ -31,7 +31,7 @@ def check():
     told = [(number, package) for package, number in shown(PAGE.read_text(encoding="utf-8"))] if PAGE.exists() else []
     behind = sorted(set(known()) ^ set(told))
     for number, package in behind:
-        print(f"exploits.py: {number} ({package}) is in only one of {PAGE.relative_to(ROOT)} and {CATALOGUE.relative_to(ROOT)}", file=sys.stderr)
+        print(f"vulnerable.py: {number} ({package}) is in only one of {PAGE.relative_to(ROOT)} and {CATALOGUE.relative_to(ROOT)}", file=sys.stderr)
     return 1 if behind or len(told) < 8 else 0
 
 
@@ -49,12 +49,12 @@ def line(row, interval):
 
 def measure():
     sys.path.insert(0, str(ROOT / "tests" / "integration"))
-    from exploits.packages import Unreachable, installed
-    from exploits.rig import Rig, interval
+    from vulnerable.packages import Unreachable, installed
+    from vulnerable.rig import Rig, interval
     try:
         modules = installed()
     except Unreachable as reason:
-        sys.exit(f"exploits.py: {reason}")
+        sys.exit(f"vulnerable.py: {reason}")
     with tempfile.TemporaryDirectory(prefix="guard-exploits.") as folder:
         os.chmod(folder, 0o711)
         with Rig(pathlib.Path(folder), modules) as rig:

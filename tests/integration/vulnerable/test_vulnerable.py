@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Real exploits of really vulnerable services: each works through nginx and behind a gate that observes, or the rig isn't real; what a
-learned profile alone does about it is measured, and what it stops today must stay stopped. `tools/exploits.py` prints the table."""
+learned profile alone does about it is measured, and what it stops today must stay stopped. `tools/vulnerable.py` prints the table."""
 
 import os
 import pathlib
