@@ -13,8 +13,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "guide" / "patches.md"
 BEGIN, END = "<!-- vulnerable: made by tools/vulnerable.py -->", "<!-- vulnerable: end -->"
 CATALOGUE = ROOT / "tests" / "integration" / "vulnerable" / "catalogue.py"
-HEAD = ("| package | exploit | what | plain nginx | observing gate | what was learned alone | patch by `guard patch from` | mutations | benign blocked (95 %) |\n"
-        "|---|---|---|---|---|---|---|---|---|\n")
+HEAD = ("| package | exploit | what | plain nginx | observing gate | what was learned alone | without likeness | patch by `guard patch from` | mutations | benign blocked (95 %) |\n"
+        "|---|---|---|---|---|---|---|---|---|---|\n")
 
 
 def known():
@@ -43,7 +43,7 @@ def why(row):
 def line(row, interval):
     low, high = interval(len(row.refused), row.benign)
     cells = [row.exploit.package, row.exploit.number, row.exploit.what, "works" if row.plain else "FAILS", "works, same answer" if row.observed else "DIFFERS",
-             f"{row.verdict}: `{why(row)}`" if row.verdict != "missed" else "missed", "-", "-", f"{len(row.refused)} of {row.benign} ({low:.1%} to {high:.1%})"]
+             f"{row.verdict}: `{why(row)}`" if row.verdict != "missed" else "missed", row.novelty, "-", "-", f"{len(row.refused)} of {row.benign} ({low:.1%} to {high:.1%})"]
     return "| " + " | ".join(cells) + " |\n"
 
 
@@ -62,8 +62,9 @@ def measure():
     refused, of = sum(len(row.refused) for row in rows), sum(row.benign for row in rows)
     low, high = interval(refused, of)
     stopped = sum(row.verdict == "blocked" for row in rows)
+    novel = sum(row.novelty == "blocked" for row in rows)
     text = HEAD + "".join(line(row, interval) for row in rows)
-    return rows, text + f"\nWhat was learned alone blocks {stopped} of {len(rows)}; of the benign requests {refused} of {of} ({low:.2%} to {high:.2%}).\n"
+    return rows, text + f"\nWhat was learned alone blocks {stopped} of {len(rows)}, without likeness {novel}; of the benign requests {refused} of {of} ({low:.2%} to {high:.2%}).\n"
 
 
 def main():

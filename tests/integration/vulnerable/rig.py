@@ -9,12 +9,14 @@ import math
 import os
 import re
 import subprocess
+import time
 
 from harness import BIN, Nginx, accepts, end_process, free_port, settle, wait_for
 from peers.shop import Connection, send
 
 from .benign import traffic
 from .catalogue import EXPLOITS
+from .offline import exchange, judge
 from .packages import VICTIMS
 
 LEARNED, ASKED, CLIENTS = 2000, 500, 120
@@ -84,6 +86,7 @@ class Row:
     observed: bool = False  # worked, with the same answer
     verdict: str = ""  # behind the gate: blocked, withheld, reported, missed
     reason: str = ""
+    novelty: str = ""  # what it were without likeness: blocked, reported, missed
     benign: int = 0
     refused: list = dataclasses.field(default_factory=list)  # of the benign: what the gate told
     failed: list = dataclasses.field(default_factory=list)  # of the benign: statuses that neither gate nor victim should give
@@ -96,6 +99,7 @@ class Rig:
         self.state.mkdir()
         self.victims = [Victim(exploit, folder, modules) for exploit in exploits]
         self.rows = {exploit.name: Row(exploit) for exploit in exploits}
+        self.exchanges = {}  # that were learned
         self.answers = {}  # to the exploits, of the plain nginx
         self.guardd = self.plain = self.gate = None
 
@@ -148,14 +152,15 @@ class Rig:
         return {one["service"]: one for one in json.loads((self.state / "status.json").read_text())["services"]}
 
     def drive(self, seed, count):
-        """Benign traffic to all victims through the gate: the answers of each."""
+        """Benign traffic to all victims through the gate: (request, answer, client, time) of each."""
         with concurrent.futures.ThreadPoolExecutor(3) as pool:
             return dict(zip((victim.name for victim in self.victims), pool.map(lambda victim: self.drive_one(victim, seed, count), self.victims)))
 
     def drive_one(self, victim, seed, count):
         connections = [Connection(self.gate.port, f"127.0.{i + 1}.1") for i in range(CLIENTS)]
         try:
-            return [connections[client].send(data) for client, data in traffic(victim.name, seed).many(count, CLIENTS)]
+            asked = traffic(victim.name, seed).many(count, CLIENTS)
+            return [(data, connections[client].send(data), f"127.0.{client + 1}.1", time.time()) for client, data in asked]
         finally:
             for connection in connections:
                 connection.close()
@@ -167,8 +172,9 @@ class Rig:
             victim.clean()
 
     def learn(self):
-        for name, answers in self.drive(self.seed, self.learned).items():
-            self.rows[name].failed += [answer.status for answer in answers if answer.status not in (200, 201)]
+        self.exchanges = self.drive(self.seed, self.learned)
+        for name, exchanges in self.exchanges.items():
+            self.rows[name].failed += [answer.status for _, answer, _, _ in exchanges if answer.status not in (200, 201)]
         wait_for(lambda: all(self.status()[victim.name]["exchanges"] >= self.learned for victim in self.victims), "what was learned")
 
     def control(self, text):
@@ -209,12 +215,18 @@ class Rig:
 
     def benign(self):
         before = {victim.name: len(self.told(victim.name)) for victim in self.victims}
-        for name, answers in self.drive(self.seed + 1, self.asked).items():
+        for name, exchanges in self.drive(self.seed + 1, self.asked).items():
             row = self.rows[name]
-            row.benign = len(answers)
-            wait_for(lambda name=name, count=before[name] + len(answers): len(self.told(name)) >= count, f"the access log of {name}")
+            row.benign = len(exchanges)
+            wait_for(lambda name=name, count=before[name] + len(exchanges): len(self.told(name)) >= count, f"the access log of {name}")
             row.refused = [told[5] for told in self.told(name)[before[name]:] if told[2] == "block"]
-            row.failed += [answer.status for answer in answers if answer.status not in (200, 201, 403)]
+            row.failed += [answer.status for _, answer, _, _ in exchanges if answer.status not in (200, 201, 403)]
+
+    def judge_novelty(self):
+        for victim in self.victims:
+            learned = [exchange(*one) for one in self.exchanges[victim.name]]
+            asked = exchange(victim.exploit.data, None, ATTACKER, time.time())
+            self.rows[victim.name].novelty = judge(self.folder, victim.name, learned, asked, BUDGET, "off")
 
     def measure(self):
         self.attack_plain()
@@ -224,6 +236,7 @@ class Rig:
         self.attack_protected()
         self.control("mode: observe, learn: paused")
         self.attack_observed()
+        self.judge_novelty()
         return [self.rows[exploit.name] for exploit in (victim.exploit for victim in self.victims)]
 
 
