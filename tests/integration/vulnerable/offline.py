@@ -10,14 +10,16 @@ from harness import BIN
 
 
 def exchange(data, answer, address, moment):
+    """Without an answer only the request is judged: an answer that lacks what answers always have would be an anomaly of its own."""
     head, _, body = data.partition(b"\r\n\r\n")
     first, *lines = head.decode("latin-1").split("\r\n")
     method, target, version = first.split(" ")
-    said = [list(answer.headers.items()), answer.body] if answer is not None else [[], b""]
-    return {"time": round(moment, 3), "client": address,
+    made = {"time": round(moment, 3), "client": address,
             "request": {"method": method, "target": target, "version": version, "headers": [line.split(": ", 1) for line in lines],
-                        "body_b64": base64.b64encode(body).decode()},
-            "response": {"status": answer.status if answer is not None else 200, "headers": said[0], "body_b64": base64.b64encode(said[1]).decode()}}
+                        "body_b64": base64.b64encode(body).decode()}}
+    if answer is not None:
+        made["response"] = {"status": answer.status, "headers": list(answer.headers.items()), "body_b64": base64.b64encode(answer.body).decode()}
+    return made
 
 
 def write(path, exchanges):
@@ -32,9 +34,8 @@ def run(*arguments):
 
 
 def judge(folder, name, learned, asked, budget, likeness):
-    """The verdict on the exchange that is asked, by what the others taught: blocked, reported or missed."""
+    """The verdicts on the exchanges that are asked, by what the others taught: blocked, reported or missed."""
     pile, guardian = folder / f"{name}.pile", folder / f"{name}.yaml"
-    if not pile.exists():
-        run("learn", "--service", name, "--pile", pile, "--guardian", guardian, write(folder / f"{name}.jsonl", learned))
-    text = run("check", "--guardian", guardian, "--alpha", budget, "--likeness", likeness, "--format", "jsonl", write(folder / f"{name}.asked", [asked]))
-    return {"block": "blocked", "alert": "reported", "pass": "missed"}[json.loads(text.splitlines()[0])["verdict"]]
+    run("learn", "--service", name, "--pile", pile, "--guardian", guardian, write(folder / f"{name}.jsonl", learned))
+    text = run("check", "--guardian", guardian, "--alpha", budget, "--likeness", likeness, "--format", "jsonl", write(folder / f"{name}.asked", asked))
+    return [{"block": "blocked", "alert": "reported", "pass": "missed"}[json.loads(line)["verdict"]] for line in text.splitlines()]

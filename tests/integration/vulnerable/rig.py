@@ -225,8 +225,11 @@ class Rig:
     def judge_novelty(self):
         for victim in self.victims:
             learned = [exchange(*one) for one in self.exchanges[victim.name]]
-            asked = exchange(victim.exploit.data, None, ATTACKER, time.time())
-            self.rows[victim.name].novelty = judge(self.folder, victim.name, learned, asked, BUDGET, "off")
+            benign = [data for _, data in traffic(victim.name, self.seed + 2).many(20, CLIENTS)]
+            asked = [exchange(data, None, ATTACKER, time.time()) for data in [victim.exploit.data, *benign]]
+            row = self.rows[victim.name]
+            row.novelty, *others = judge(self.folder, victim.name, learned, asked, BUDGET, "off")
+            assert others.count("blocked") < 5, f"{victim.name}: benign requests are blocked, so that it says nothing of the exploit"
 
     def measure(self):
         self.attack_plain()
