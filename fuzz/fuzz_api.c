@@ -16,12 +16,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* The router's own work: what handlers do needs a daemon. */
 const struct api_route api_routes[] = {
-    {"GET", "/services", {"limit", "cursor"}, NULL, API_RIGHT_READ},
-    {"GET", "/services/{service}", {NULL}, NULL, API_RIGHT_READ},
-    {"PUT", "/services/{service}/mode", {NULL}, NULL, API_RIGHT_READ},
-    {"GET", "/alerts/stream", {"service", "action", "client"}, NULL, API_RIGHT_READ},
-    {"GET", "/alerts/{id}", {NULL}, NULL, API_RIGHT_READ},
-    {NULL, NULL, {NULL}, NULL, API_RIGHT_READ},
+    {"GET", "/services", {"limit", "cursor"}, NULL, API_RIGHT_READ, SHARED_NONE},
+    {"GET", "/services/{service}", {NULL}, NULL, API_RIGHT_READ, SHARED_NONE},
+    {"PUT", "/services/{service}/mode", {NULL}, NULL, API_RIGHT_READ, SHARED_NONE},
+    {"GET", "/alerts/stream", {"service", "action", "client"}, NULL, API_RIGHT_READ, SHARED_NONE},
+    {"GET", "/alerts/{id}", {NULL}, NULL, API_RIGHT_READ, SHARED_NONE},
+    {NULL, NULL, {NULL}, NULL, API_RIGHT_READ, SHARED_NONE},
 };
 
 /* Parts end with a newline; the rest is the body. */
