@@ -526,10 +526,10 @@ def test_the_command_line_comes_with_a_token(guardd, api, tmp_path):
     status, told = run("mode", "--service", "shop")
     assert status == 1 and "a token is needed" in told
     status, told = run("mode", "--service", "shop", GUARD_TOKEN="nonsense")
-    assert status == 1 and "holds no token" in told
+    assert status == 2 and "holds no token" in told
     file.chmod(0o644)
     status, told = run("mode", "--service", "shop", GUARD_TOKEN_FILE=str(file))
-    assert status == 1 and "chmod 600" in told
+    assert status == 2 and "chmod 600" in told
 
 
 def test_the_front_door_is_opened_only_when_it_is_said(tmp_path):
