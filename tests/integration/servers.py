@@ -5,9 +5,19 @@ returned, keeps many connections waiting, and keeps nobody from ending."""
 import hashlib
 import http.server
 import json
+import socket
 import threading
 
 BACKLOG = 1024
+
+
+def stop_accepting(listener, thread):
+    """Ends a thread that accepts, and closes its socket. Closing alone wakes no accept: when a signal restarted it, it would take
+    connections of whatever has the number of the socket by then, which is the next test's service."""
+    listener.shutdown(socket.SHUT_RDWR)
+    thread.join(60)
+    assert not thread.is_alive(), "accept wasn't woken"
+    listener.close()
 
 
 class Handler(http.server.BaseHTTPRequestHandler):

@@ -18,6 +18,7 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from fronted import Certificates, Front  # noqa: E402
+from servers import stop_accepting  # noqa: E402
 from talking import Api, wait_for  # noqa: E402
 import test_review  # noqa: E402
 from test_api_reading import ATTACK, learn  # noqa: E402
@@ -335,7 +336,8 @@ class Hostile:
         self.seen = []
         self.sock = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self.sock.getsockname()[1]}"
-        threading.Thread(target=self.serve, daemon=True).start()
+        self.thread = threading.Thread(target=self.serve, daemon=True)
+        self.thread.start()
 
     def serve(self):
         while True:
@@ -352,7 +354,7 @@ class Hostile:
                 client.sendall(piece)
 
     def close(self):
-        self.sock.close()
+        stop_accepting(self.sock, self.thread)
 
 
 def whole(body, kind="application/json", status="200 OK", *headers):

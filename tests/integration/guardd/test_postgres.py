@@ -19,6 +19,7 @@ import pytest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 from conftest import BIN, wait_for  # noqa: E402
 from postgres import Postgres, missing  # noqa: E402
+from servers import stop_accepting  # noqa: E402
 from test_guardd import GATE, Client, Guardd, drive, guard, wait_in_force  # noqa: E402
 from traffic import Shop  # noqa: E402
 
@@ -300,7 +301,8 @@ class Cutter:
         self.url = f"postgresql://guard@/postgres?host={folder}"
         self.cut = None  # "before" or "after": the next commit
         self.cuts = 0
-        threading.Thread(target=self.accept, daemon=True).start()
+        self.thread = threading.Thread(target=self.accept, daemon=True)
+        self.thread.start()
 
     def accept(self):
         while True:
@@ -341,7 +343,7 @@ class Cutter:
             server.close()
 
     def close(self):
-        self.listener.close()
+        stop_accepting(self.listener, self.thread)
 
 
 @pytest.mark.parametrize("how", ["before", "after"])

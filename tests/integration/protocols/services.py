@@ -11,6 +11,7 @@ import threading
 import pytest
 
 from harness import BACKLOG
+from servers import stop_accepting
 
 LEAK = "root:x:0:0:root:/root:/bin/bash"  # what may leave no service
 
@@ -187,13 +188,8 @@ class RawService:
         return True
 
     def close(self):
-        """Closing alone wakes no accept. When a signal restarted it, it would take connections of whatever has the number of
-        our socket by then, which is the next test's service."""
         self.closing.set()
-        self.sock.shutdown(socket.SHUT_RDWR)
-        self.thread.join(60)
-        assert not self.thread.is_alive(), "accept wasn't woken"
-        self.sock.close()
+        stop_accepting(self.sock, self.thread)
 
 
 def sink(sock, service):

@@ -12,6 +12,7 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 from postgres import Postgres, missing  # noqa: E402
+from servers import stop_accepting  # noqa: E402
 from waiting import wait_for  # noqa: E402
 
 
@@ -45,7 +46,8 @@ class Balancer:
         self.listener = socket.socket(socket.AF_UNIX)
         self.listener.bind(str(path))
         self.listener.listen(1024)
-        threading.Thread(target=self.accept, daemon=True).start()
+        self.thread = threading.Thread(target=self.accept, daemon=True)
+        self.thread.start()
 
     def accept(self):
         while True:
@@ -84,7 +86,7 @@ class Balancer:
                 root.close()
 
     def close(self):
-        self.listener.close()
+        stop_accepting(self.listener, self.thread)
 
 
 @pytest.fixture
