@@ -38,6 +38,8 @@ void alerts_note_position(struct alerts *alerts, const char *ring, uint64_t inca
                           uint64_t sequence)
 {
     struct alert_position *known = find(alerts, ring);
+    if (known == NULL && alerts->position_count >= ALERT_POSITIONS_MAX)
+        return;
     if (known == NULL && alerts->position_count % 16 == 0) {
         size_t room = (alerts->position_count + 16) * sizeof(alerts->positions[0]);
         struct alert_position *more = realloc(alerts->positions, room);
@@ -74,6 +76,13 @@ void alerts_forget_position(struct alerts *alerts, const char *ring)
         return;
     *known = alerts->positions[--alerts->position_count];
     alerts->changed = true;
+}
+
+void alerts_forget_positions(struct alerts *alerts)
+{
+    free(alerts->positions);
+    alerts->positions = NULL;
+    alerts->position_count = 0;
 }
 
 /* --- writing --- */

@@ -12,7 +12,7 @@ void alerts_restore(struct alerts *alerts, const char *state);
 /* Writes it when anything changed. What can't be written is told once, and tried again. */
 void alerts_save(struct alerts *alerts, const char *state);
 
-/* How far a ring was read. */
+/* How far a ring was read. Of ALERT_POSITIONS_MAX that are known no more is taken. */
 void alerts_note_position(struct alerts *alerts, const char *ring, uint64_t incarnation,
                           uint64_t sequence);
 /* False: it isn't known. */
@@ -20,5 +20,7 @@ bool alerts_position(const struct alerts *alerts, const char *ring, uint64_t *in
                      uint64_t *sequence);
 /* A ring that is gone. */
 void alerts_forget_position(struct alerts *alerts, const char *ring);
+/* All of them, and their memory; after the last saving. */
+void alerts_forget_positions(struct alerts *alerts);
 
 #endif

@@ -47,6 +47,8 @@ struct alert_position {
     uint64_t sequence;
 };
 
+enum { ALERT_POSITIONS_MAX = 512 }; /* as many as there may be rings */
+
 enum { ALERT_ACTIONS = 3, ALERT_PARTS = 6 };
 extern const char *const alert_action_names[ALERT_ACTIONS]; /* pass, alert, block */
 extern const char *const alert_part_names[ALERT_PARTS];     /* the last one: others and none */

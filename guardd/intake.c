@@ -9,8 +9,12 @@
 #include "common/log.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
+
+_Static_assert(ALERT_POSITIONS_MAX == (int)RINGS_MAX, "one for each ring");
 
 static const struct guard_span no_service = {NULL, 0};
 
@@ -201,8 +205,23 @@ bool intake_read(struct intake *intake, uint32_t max, uint32_t budget_ms)
     return more;
 }
 
+/* Rings that went while guardd was down: their places are for others. */
+static void forget_gone(struct intake *intake)
+{
+    const struct alerts *alerts = intake->alerts;
+    for (uint32_t i = alerts->position_count; i-- > 0;) {
+        char ring[RING_NAME_CAP];
+        char path[STATE_PATH_MAX];
+        snprintf(ring, sizeof(ring), "%s", alerts->positions[i].ring);
+        if (!known(intake, ring) &&
+            (!ring_path(intake, ring, path) || (access(path, F_OK) != 0 && errno == ENOENT)))
+            alerts_forget_position(intake->alerts, ring);
+    }
+}
+
 void intake_keep_alerts(struct intake *intake)
 {
+    forget_gone(intake);
     for (uint32_t i = 0; i < intake->count; i++) {
         const struct intake_ring *ring = &intake->list[i];
         if (ring->alerts && ring->sequence != 0)

@@ -360,6 +360,7 @@ static int serve(struct daemon *daemon)
 static void release(struct daemon *daemon)
 {
     intake_close(&daemon->intake);
+    alerts_forget_positions(&daemon->alerts);
     uplink_free(daemon->services.uplink);
     inbox_close(&daemon->services.inbox);
     services_free(&daemon->services);
