@@ -26,7 +26,10 @@ def pytest_configure():
     signal.signal(signal.SIGTERM, lambda *_: pytest.exit("ended by a signal", 143))
 
 
-def pytest_sessionfinish():
+def pytest_sessionfinish(session):
+    # With several processes side by side each sees to its own; whoever started them has none but these.
+    if session.config.getoption("dist", "no") != "no" and not hasattr(session.config, "workerinput"):
+        return
     for pid in processes_below(os.getpid()):
         print(f"left behind: {state_of(pid)}", file=terminal)
         end_process_of(pid)
