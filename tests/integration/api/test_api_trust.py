@@ -71,7 +71,10 @@ def problem(api, answer, status, field=None):
     return api.problem(answer, status, field)
 
 
-def alert(id, service, time_ms=1000):
+BEGIN_MS = int(time.time() * 1000) - 3600000  # guardd drops lines that are too old
+
+
+def alert(id, service, time_ms=BEGIN_MS):
     return json.dumps({"time_ms": time_ms, "generation": 1, "status": 403, "score": 1.5, "id": id * 32, "service": service,
                        "verdict": "block", "action": "block", "method": "GET", "template": "/", "client": "127.0.1.0/24",
                        "explanation": "x", "findings": [], "suppressed": 0, "count": 1, "first_ms": time_ms, "last_ms": time_ms},
@@ -156,9 +159,9 @@ def test_floods_are_limited_by_nginx(guardd, api, nginx, certificates):
 def test_what_is_of_others_is_not_there(guardd, api, front):
     state = guardd.state
     secret = token(state, "v", "admin", "--service", "sh*")
-    (state / "alerts.jsonl").write_text("".join(alert("ab"[i % 2], ("shop", "other")[i % 2], 1000 + i) for i in range(50)))
+    (state / "alerts.jsonl").write_text("".join(alert("ab"[i % 2], ("shop", "other")[i % 2], BEGIN_MS + i) for i in range(50)))
     (state / "triage.jsonl").write_text("".join(
-        json.dumps({"time_ms": 1, "by": "x", "id": i * 32, "service": s, "state": "true", "reason": ""}, separators=(",", ":")) + "\n"
+        json.dumps({"time_ms": BEGIN_MS, "by": "x", "id": i * 32, "service": s, "state": "true", "reason": ""}, separators=(",", ":")) + "\n"
         for i, s in (("a", "shop"), ("b", "other"))))
     for service in ("shop", "other"):
         assert api.ask("PUT", f"/services/{service}/learning", {"learn": "paused"}).status == 200

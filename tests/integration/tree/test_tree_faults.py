@@ -79,6 +79,7 @@ def test_nothing_is_acknowledged_before_it_is_committed(tree, tmp_path):
         database.execute("ROLLBACK")
     database.close()
     root.start()
+    wait_for(lambda: root.status()["pid"] == root.process.pid, "the new process's own status")
     assert root.service()["exchanges"] == 0
     assert send_pile(root, pile).json()["outcome"] == "added"
     root.kill()  # at once: what was acknowledged is there
