@@ -254,7 +254,7 @@ def test_streams_are_bounded_and_quiet_ones_live(guardd, api):
         several[0].process.send_signal(signal.SIGSTOP)
         with open(guardd.state / "alerts.jsonl", "a") as log:
             for i in range(3000):
-                log.write(json.dumps({"time_ms": i, "service": "shop", "id": str(i), "explanation": "x" * 1000}) + "\n")
+                log.write(json.dumps({"time_ms": BEGIN_MS + i, "service": "shop", "id": str(i), "explanation": "x" * 1000}) + "\n")
         wait_for(lambda: all(len(stream.events()) == 3000 for stream in several[1:]), "all events", 120)
         api.get("/services")
         assert guardd.stop() == 0
