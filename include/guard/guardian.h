@@ -4,6 +4,7 @@
 #ifndef GUARD_GUARDIAN_H
 #define GUARD_GUARDIAN_H
 
+#include <guard/patch.h>
 #include <guard/verdict.h>
 
 enum {
@@ -85,6 +86,8 @@ struct guard_guardian {
     uint32_t header_count;
     const struct guard_response_rule *response; /* of every response, also where no endpoint is;
                                                    endpoints' replace it. NULL: nothing is said */
+    struct guard_patch *patches;                /* ids differ */
+    uint32_t patch_count;
 };
 
 /* The built-in defaults: alert, learn on, alpha 1e-4, D 4. */
