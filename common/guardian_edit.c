@@ -256,6 +256,11 @@ enum guard_rc guardian_edit_patches(struct guard_span text, const struct guard_g
         if (rc == GUARD_OK && says(&editing, edited, canonical))
             *out = edited;
     }
+    /* Nothing is put in place that couldn't be read back. */
+    if (out->ptr == canonical.ptr) {
+        struct guard_guardian again;
+        GUARD_TRY(guardian_parse(&again, "guardian", canonical, arena, err));
+    }
     return out->len <= DOCUMENT_BYTES_MAX
                ? GUARD_OK
                : guard_fail(err, GUARD_E_LIMIT, "the document would be larger than %d bytes",

@@ -2,6 +2,7 @@
 /* Reads, edits, audits, writes; nothing is half applied. */
 #include "common/patch_changes.h"
 
+#include "common/clean.h"
 #include "common/file.h"
 #include "common/guardian.h"
 #include "common/guardian_edit.h"
@@ -69,18 +70,34 @@ static enum guard_rc copy(struct changing *changing, uint32_t more)
     return GUARD_OK;
 }
 
+/* What patches hold of who and why is a line; what people say may be anything. */
+static enum guard_rc one_line(struct changing *changing, const char *text, struct guard_span *out)
+{
+    size_t cap = 4 * strlen(text) + 1;
+    char *line = guard_arena_get(changing->arena, cap);
+    if (line == NULL)
+        return guard_fail(changing->err, GUARD_E_NOMEM, "no memory");
+    clean(line, cap, text, strlen(text));
+    size_t len = strlen(line);
+    if (len <= GUARD_PATCH_TEXT_MAX)
+        *out = (struct guard_span){(const uint8_t *)line, len};
+    return GUARD_OK;
+}
+
 static enum guard_rc add(struct changing *changing)
 {
     const struct patch_list *list = &changing->what->patches;
+    struct guard_span by = {NULL, 0};
+    struct guard_span reason = {NULL, 0};
+    GUARD_TRY(one_line(changing, changing->change->who.by, &by));
+    GUARD_TRY(one_line(changing, changing->change->reason, &reason));
     for (uint32_t i = 0; i < list->count; i++) {
         struct guard_patch patch = list->patches[i];
         struct guard_patch *old = wanted_by_id(changing, patch.id);
-        const char *by = changing->change->who.by;
-        const char *reason = changing->change->reason;
         if (patch.author.len == 0)
-            patch.author = (struct guard_span){(const uint8_t *)by, strlen(by)};
-        if (patch.reason.len == 0 && strlen(reason) <= GUARD_PATCH_TEXT_MAX)
-            patch.reason = (struct guard_span){(const uint8_t *)reason, strlen(reason)};
+            patch.author = by;
+        if (patch.reason.len == 0)
+            patch.reason = reason;
         if (old != NULL && !changing->what->replace)
             return guard_fail(changing->err, GUARD_E_RANGE,
                               "patches[%u].id: the service has a patch %.*s already", i,
