@@ -54,6 +54,7 @@ static void add_patch(struct reading *reading)
     struct secrule_builder *builder = &reading->builder;
     struct secrule_import *import = builder->import;
     struct pending *pending = &reading->pending;
+    struct guard_err err = {.text = ""};
     if (import->patch_count == GUARD_PATCHES_MAX) {
         secrule_refuse(builder, pending->at, SECRULE_CAUSE_MAXIMUM,
                        "a Guardian has at most %d patches", GUARD_PATCHES_MAX);
@@ -73,6 +74,11 @@ static void add_patch(struct reading *reading)
     secrule_head(builder, &pending->actions, pending->at, &patch->patch);
     if (!builder_good(builder))
         return;
+    if (guard_patch_check(&patch->patch, &err) != GUARD_OK) {
+        secrule_refuse(builder, pending->at, SECRULE_CAUSE_MAXIMUM, "no patch may be so: %s",
+                       err.text);
+        return;
+    }
     *import->patches_end = patch;
     import->patches_end = &patch->next;
     import->patch_count++;
