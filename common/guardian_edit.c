@@ -218,6 +218,11 @@ static enum guard_rc edit_lines(struct editing *editing, struct guard_span *out)
     if (editing->edits == NULL)
         return no_memory(editing);
     const struct document_node *element = list != NULL ? list->first : NULL;
+    if (list != NULL && editing->wanted->patch_count == 0) { /* a member without a list is none */
+        add(editing, line_begin(editing->text, list->key->line),
+            line_begin(editing->text, list->last_line + 1), (struct guard_span){NULL, 0});
+        return apply(editing, out);
+    }
     for (; element != NULL; element = element->next)
         GUARD_TRY(edit_element(editing, element));
     GUARD_TRY(append(editing, list));

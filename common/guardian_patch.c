@@ -287,6 +287,17 @@ static enum guard_rc top_patches(const struct patch_reading *reading,
     return patches_read(reading->document, node, target, reading->err);
 }
 
+/* Of packages that shipped patches apply to: read by who wants to know. */
+static enum guard_rc top_affects(const struct patch_reading *reading,
+                                 const struct document_node *node, void *target, int argument)
+{
+    (void)reading;
+    (void)node;
+    (void)target;
+    (void)argument;
+    return GUARD_OK;
+}
+
 static enum guard_rc read_one(const struct patch_reading *reading, struct patch_list *out)
 {
     void *array = NULL;
@@ -303,6 +314,7 @@ enum guard_rc patches_parse(struct patch_list *out, const char *name, struct gua
     static const struct patch_member members[] = {{"apiVersion", top_version, 0},
                                                   {"kind", top_kind, 0},
                                                   {"patches", top_patches, 0},
+                                                  {"affects", top_affects, 0},
                                                   {NULL, NULL, 0}};
     struct document document;
     const struct patch_reading reading = {&document, err};

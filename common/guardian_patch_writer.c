@@ -186,7 +186,7 @@ static void put_children(struct text *text, unsigned indent,
 static void put_operator(struct text *text, unsigned indent, const struct guard_patch_condition *of)
 {
     const char *name = guard_operator_name(of->op);
-    switch (of->op) {
+    switch ((int)of->op) {
     case GUARD_OPERATOR_PRESENT:
         put_plain(text, indent, name, of->max == 0 ? "false" : "true");
         return;

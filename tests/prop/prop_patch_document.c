@@ -42,9 +42,10 @@ static bool once_in(struct making *making, uint64_t n)
 
 static struct guard_span span_of(struct making *making, const char *text)
 {
-    struct guard_span span = {get(making, strlen(text) + 1), strlen(text)};
-    memcpy((uint8_t *)span.ptr, text, span.len);
-    return span;
+    size_t len = strlen(text);
+    uint8_t *copy = get(making, len + 1);
+    memcpy(copy, text, len);
+    return (struct guard_span){copy, len};
 }
 
 /* Bytes, characters of all lengths, and what YAML would fold, escape or take for syntax. */
@@ -187,7 +188,7 @@ static void make_condition(struct making *making, struct guard_patch_condition *
     condition->op = (enum guard_patch_operator)(
         GUARD_OPERATOR_PRESENT + below(making, GUARD_OPERATORS - GUARD_OPERATOR_PRESENT));
     make_places(making, condition);
-    switch (condition->op) {
+    switch ((int)condition->op) {
     case GUARD_OPERATOR_PRESENT:
         if (once_in(making, 2))
             condition->min = condition->max = 0;
