@@ -20,6 +20,8 @@ enum {
     PATCH_FORMAT,
     PATCH_EXPECT,
     PATCH_HOST,
+    PATCH_SHIPPED,
+    PATCH_ADD_THEM,
     PATCH_SERVER, /* the first of REMOTE_OPTIONS, which are the last */
 };
 
@@ -54,6 +56,8 @@ int patch_shadow(const struct patch_call *call);
 int patch_disable(const struct patch_call *call);
 int patch_remove(const struct patch_call *call);
 int patch_report(const struct patch_call *call);
+int patch_for(const struct patch_call *call);
+int patch_shipped(const struct patch_call *call);
 
 /* "/services/SERVICE/patches" and what follows it; false after a message. */
 bool patch_path(const struct patch_call *call, const char *id, const char *query, char *out,

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Links a build folder's programs into its bin/ and the gate into its modules/, where tests and people look for them.
+"""Links a build folder's programs into its bin/, the gate into its modules/ and shipped patches into its share/, where tests and people look
+for them.
 
 Hard links, so that a program that asks where it lies finds its siblings. usage: tools/stage.py FOLDER
 """
@@ -29,6 +30,15 @@ def place(source, folder):
         os.replace(fresh, target)
 
 
+def stage_patches(source, folder):
+    names = {name for name in os.listdir(source) if name.endswith(".yaml")} if os.path.isdir(source) else set()
+    for name in sorted(names):
+        place(os.path.join(source, name), folder)
+    for name in os.listdir(folder) if os.path.isdir(folder) else []:
+        if name not in names:
+            os.unlink(os.path.join(folder, name))
+
+
 def main():
     build = sys.argv[1]
     root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -38,6 +48,7 @@ def main():
         folder = os.path.relpath(os.path.realpath(target["defined_in"]), os.path.realpath(root)).split(os.sep)[0]
         if folder in PRODUCT and target["type"] in PLACES:
             place(target["filename"][0], os.path.join(build, PLACES[target["type"]]))
+    stage_patches(os.path.join(root, "patches"), os.path.join(build, "share", "guard", "patches"))
 
 
 main()
