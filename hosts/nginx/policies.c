@@ -2,6 +2,7 @@
 /* Policies come in beside the traffic: a timer sees a changed file, reads it into private memory,
  * validates that copy in slices and switches. Whatever is wrong with a file, the policy in force
  * stays. */
+#include "counters.h"
 #include "module.h"
 
 #include "common/file.h"
@@ -100,6 +101,7 @@ static void switch_policy(ngx_log_t *log)
     service->policy = policy;
     guard_policy_info(policy, &info);
     service->generation = info.generation;
+    gate_counters_generation(service);
     service->generation_min = info.rollback ? info.replaces + 1 : info.generation;
     service->fail_closed = info.fail_closed;
     service->refused = false;
