@@ -2,6 +2,7 @@
 /* The state directory that gates, guardd and the command line share, and the names in it:
  *   rings/<producer>.ring    features of exchanges, one file per worker slot, written by the gate
  * only rings/<producer>.alerts  findings, JSON texts in the same ring form
+ *   rings/<id>.counts        what a gate counts, for guardd's metrics
  *   policies/<service>.policy  signed policies, written by guardd only
  *   bypass/<service>.json      a bypass in force: {"until_ms":…,"reason":…,"by":…}; works without
  * guardd

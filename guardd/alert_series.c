@@ -324,7 +324,7 @@ static void take_newest(struct alerts *alerts, struct alert_fold *fold,
     fold->total = (uint64_t)whole_of(root, "total");
     fold->ended = strcmp(text_of(root, "state"), "end") == 0;
     fold->id_count = 0;
-    if (end != NULL)
+    if (end != NULL && (const uint8_t *)end - line.ptr < ALERT_BYTES_MAX)
         (void)take_line(fold,
                         (struct guard_span){line.ptr, (size_t)((const uint8_t *)end - line.ptr)});
     if (fold->number >= alerts->series)
@@ -340,10 +340,14 @@ static void account(struct alerts *alerts, const struct document_node *root, str
     struct alert_fold *fold = alerts_fold(alerts, key);
     if (fold == NULL)
         fold = free_fold(alerts);
-    if (fold == NULL)
+    if (fold == NULL || key == 0)
         return;
     if (!fold->later)
         take_newest(alerts, fold, root, line);
+    if (fold->line == NULL) { /* no line of ours: there would be nothing to tell */
+        memset(fold, 0, sizeof(*fold));
+        return;
+    }
     fold->key = key;
     fold->later = true;
     uint64_t told = fold->count < count ? fold->count : count;

@@ -4,6 +4,7 @@
 #include "alert_series.h"
 #include "api/server.h"
 #include "forget.h"
+#include "gates.h"
 #include "intake.h"
 #include "node.h"
 #include "options.h"
@@ -278,6 +279,7 @@ static void tick(struct daemon *daemon)
         daemon->scanned_ms = 0; /* looked at now */
     if (elapsed(&daemon->scanned_ms, now, SCAN_MS)) {
         intake_scan(&daemon->intake);
+        gates_drop_old(daemon->cfg.state, now);
         tick_services(daemon, now);
     }
     bool forgot = forget_tick(&daemon->forgetting, &daemon->services);

@@ -225,6 +225,7 @@ enum api_step api_metrics(struct api *api, struct api_request *request,
     put_intake(&text, api);
     put_services(&text, api, request);
     put_traffic(&text, api, request);
+    put_gates(&text, api, request);
     put_outputs(&text, api);
     put_process(&text, api);
     char *fitting = realloc(text.ptr, text.len + 1);

@@ -21,6 +21,8 @@ void put_number(struct text *text, const char *name, const char *type, const cha
 /* metrics_traffic.c: exchanges of services that who asks may see, as gates told of them; alerts,
  * rings. */
 void put_traffic(struct text *text, const struct api *api, const struct api_request *request);
+/* metrics_gates.c: what gates tell of themselves. */
+void put_gates(struct text *text, const struct api *api, const struct api_request *request);
 /* metrics_process.c: outputs, the store, guardd's own process. */
 void put_outputs(struct text *text, const struct api *api);
 void put_process(struct text *text, const struct api *api);

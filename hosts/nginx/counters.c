@@ -5,8 +5,10 @@
  */
 #include "counters.h"
 
+#include "common/file.h"
+
 enum {
-    TABLE_VERSION = 1,
+    TABLE_VERSION = 2,
     ROWS = 512, /* of nginx's 1,024 places; a worker beyond counts for itself */
     SERVICES_MIN = 64,
     NAME_MAX_BYTES = 64,
@@ -23,8 +25,10 @@ struct counter_table {
     uint32_t version;
     uint32_t capacity; /* services */
     volatile uint32_t services;
+    uint64_t id;                     /* never 0 */
+    volatile uint64_t told_ms;       /* Unix time; of the last report */
     volatile uint8_t rows[ROWS + 1]; /* the last one is of what was before */
-    /* Then names[capacity], then cells[ROWS + 1][capacity][GATE_COUNT_MAX]. */
+    /* Then names[capacity], then cells[ROWS + 1][capacity][GATE_CELLS]. */
 };
 
 static const char *const names[GATE_COUNT_MAX] = {
@@ -38,6 +42,8 @@ static const char *const names[GATE_COUNT_MAX] = {
     [GATE_COUNT_BYPASSED] = "bypassed",
     [GATE_COUNT_EXEMPT] = "exempt",
     [GATE_COUNT_NOT_INSPECTED] = "not_inspected",
+    [GATE_COUNT_NOT_INSPECTED_MEMORY] = "not_inspected_memory",
+    [GATE_COUNT_NOT_INSPECTED_FILE] = "not_inspected_file",
     [GATE_COUNT_RESPONSES] = "responses",
     [GATE_COUNT_RESPONSES_HELD] = "responses_held",
     [GATE_COUNT_RELEASED_SIZE] = "released_size",
@@ -60,6 +66,17 @@ static const char *const names[GATE_COUNT_MAX] = {
     [GATE_COUNT_ALERTS] = "alerts",
     [GATE_COUNT_ALERTS_SUPPRESSED] = "alerts_suppressed",
     [GATE_COUNT_ALERTS_LOST] = "alerts_lost",
+    [GATE_COUNT_OVERHEAD] = "overhead_10us",
+    [GATE_COUNT_OVERHEAD + 1] = "overhead_25us",
+    [GATE_COUNT_OVERHEAD + 2] = "overhead_50us",
+    [GATE_COUNT_OVERHEAD + 3] = "overhead_100us",
+    [GATE_COUNT_OVERHEAD + 4] = "overhead_250us",
+    [GATE_COUNT_OVERHEAD + 5] = "overhead_500us",
+    [GATE_COUNT_OVERHEAD + 6] = "overhead_1ms",
+    [GATE_COUNT_OVERHEAD + 7] = "overhead_2500us",
+    [GATE_COUNT_OVERHEAD + 8] = "overhead_10ms",
+    [GATE_COUNT_OVERHEAD + 9] = "overhead_more",
+    [GATE_COUNT_OVERHEAD_NS] = "overhead_ns",
 };
 
 static struct counter_table *table; /* in workers; NULL: each counts for itself */
@@ -80,14 +97,14 @@ static uint64_t *row_of(struct counter_table *of, ngx_uint_t row)
 {
     size_t before =
         ngx_align(sizeof(*of), 64) + ngx_align(of->capacity * sizeof(struct service_name), 64);
-    return (uint64_t *)((u_char *)of + before) + row * of->capacity * GATE_COUNT_MAX;
+    return (uint64_t *)((u_char *)of + before) + row * of->capacity * GATE_CELLS;
 }
 
 static size_t table_bytes(size_t capacity)
 {
     return ngx_align(sizeof(struct counter_table), 64) +
            ngx_align(capacity * sizeof(struct service_name), 64) +
-           (ROWS + 1) * capacity * GATE_COUNT_MAX * sizeof(uint64_t);
+           (ROWS + 1) * capacity * GATE_CELLS * sizeof(uint64_t);
 }
 
 static ngx_int_t find_name(struct counter_table *in, struct guard_span name)
@@ -126,7 +143,7 @@ static void sum_rows(struct counter_table *from, ngx_uint_t service, uint64_t ou
     for (ngx_uint_t row = 0; row <= ROWS; row++) {
         if (from->rows[row] == ROW_UNUSED)
             continue; /* not even looked at: it has no memory yet */
-        const volatile uint64_t *cells = row_of(from, row) + service * GATE_COUNT_MAX;
+        const volatile uint64_t *cells = row_of(from, row) + service * GATE_CELLS;
         for (int which = 0; which < GATE_COUNT_MAX; which++) {
             if (!gate_count_is_gauge(which) || from->rows[row] != ROW_LEFT)
                 out[which] += cells[which];
@@ -137,14 +154,24 @@ static void sum_rows(struct counter_table *from, ngx_uint_t service, uint64_t ou
 static void take_over(struct counter_table *into, struct counter_table *from)
 {
     uint64_t *row = row_of(into, ROWS);
-    ngx_memzero(row, into->capacity * GATE_COUNT_MAX * sizeof(row[0]));
+    ngx_memzero(row, into->capacity * GATE_CELLS * sizeof(row[0]));
     for (ngx_uint_t i = 0; i < into->services; i++) {
         const struct service_name *name = &names_of(into)[i];
         ngx_int_t before = find_name(from, (struct guard_span){name->text, name->len});
         if (before != NGX_ERROR)
-            sum_rows(from, (ngx_uint_t)before, row + i * GATE_COUNT_MAX);
+            sum_rows(from, (ngx_uint_t)before, row + i * GATE_CELLS);
     }
     into->rows[ROWS] = ROW_LEFT;
+    into->id = from->id;
+    into->told_ms = from->told_ms;
+}
+
+static uint64_t new_id(void)
+{
+    uint64_t id = 0;
+    if (random_bytes(&id, sizeof(id)) != GUARD_OK)
+        id = (uint64_t)ngx_random() << 32 ^ (uint64_t)ngx_random();
+    return id != 0 ? id : 1;
 }
 
 static ngx_int_t init_zone(ngx_shm_zone_t *zone, void *data)
@@ -163,6 +190,7 @@ static ngx_int_t init_zone(ngx_shm_zone_t *zone, void *data)
     ngx_memzero(made, sizeof(*made));
     made->version = TABLE_VERSION;
     made->capacity = (uint32_t)conf->counter_capacity;
+    made->id = new_id();
     register_services(made, conf);
     if (conf->counters_before != NULL)
         take_over(made, conf->counters_before);
@@ -227,26 +255,27 @@ ngx_int_t gate_counters_attach(void)
         gate_worker.conf->counters != NULL && ngx_process_slot >= 0 && ngx_process_slot < ROWS;
     table = gate_worker.conf->counters != NULL ? gate_worker.conf->counters->data : NULL;
     own_row = shared ? (ngx_uint_t)ngx_process_slot : ROWS;
-    own = calloc(gate_worker.service_count, GATE_COUNT_MAX * sizeof(uint64_t));
+    own = calloc(gate_worker.service_count, GATE_CELLS * sizeof(uint64_t));
     if (own == NULL)
         return NGX_ERROR;
     for (size_t i = 0; i < gate_worker.service_count; i++) {
         struct gate_service *service = &gate_worker.services[i];
         ngx_int_t known = table != NULL ? find_name(table, service->name) : NGX_ERROR;
         service->counter = known;
-        service->counts = own + i * GATE_COUNT_MAX;
+        service->counts = own + i * GATE_CELLS;
         if (!shared || known == NGX_ERROR)
             continue;
-        service->counts = row_of(table, own_row) + (ngx_uint_t)known * GATE_COUNT_MAX;
+        service->counts = row_of(table, own_row) + (ngx_uint_t)known * GATE_CELLS;
     }
     if (!shared)
         return NGX_OK;
-    size_t cells = table->capacity * GATE_COUNT_MAX;
+    size_t cells = table->capacity * GATE_CELLS;
     if (table->rows[own_row] == ROW_UNUSED)
         ngx_memzero(row_of(table, own_row), cells * sizeof(uint64_t));
     /* Whoever was here before may have died with something in use. */
     for (size_t i = 0; i < cells; i++) {
-        if (gate_count_is_gauge((enum gate_count)(i % GATE_COUNT_MAX)))
+        size_t which = i % GATE_CELLS;
+        if (which == GATE_CELL_GENERATION || gate_count_is_gauge((enum gate_count)which))
             row_of(table, own_row)[i] = 0;
     }
     table->rows[own_row] = ROW_RUNNING;
@@ -274,6 +303,40 @@ void gate_counters_sum(const struct gate_service *service, uint64_t out[])
         ngx_memcpy(out, service->counts, GATE_COUNT_MAX * sizeof(out[0]));
     else
         sum_rows(table, (ngx_uint_t)service->counter, out);
+}
+
+void gate_counters_generation(const struct gate_service *service)
+{
+    service->counts[GATE_CELL_GENERATION] = service->generation;
+}
+
+void gate_counters_generations(const struct gate_service *service, uint64_t *oldest,
+                               uint64_t *newest)
+{
+    *oldest = *newest = service->generation;
+    for (ngx_uint_t row = 0; table != NULL && service->counter != NGX_ERROR && row < ROWS; row++) {
+        if (table->rows[row] != ROW_RUNNING)
+            continue;
+        const volatile uint64_t *cells =
+            row_of(table, row) + (ngx_uint_t)service->counter * GATE_CELLS;
+        uint64_t generation = cells[GATE_CELL_GENERATION];
+        *oldest = ngx_min(*oldest, generation);
+        *newest = ngx_max(*newest, generation);
+    }
+}
+
+uint64_t gate_counters_id(void)
+{
+    return table != NULL ? table->id : 0;
+}
+
+/* Two workers that ask at once both tell the same. */
+bool gate_counters_due(uint64_t now_ms, uint64_t interval_ms)
+{
+    if (table == NULL || (now_ms >= table->told_ms && now_ms - table->told_ms < interval_ms))
+        return false;
+    table->told_ms = now_ms;
+    return true;
 }
 
 void gate_counters_workers(ngx_uint_t *running, ngx_uint_t *leaving)

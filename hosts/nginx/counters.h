@@ -16,15 +16,17 @@ enum gate_count {
     GATE_COUNT_DONE_PASS, /* what was done */
     GATE_COUNT_DONE_ALERT,
     GATE_COUNT_DONE_BLOCK,
-    GATE_COUNT_BYPASSED, /* would have been blocked but for a bypass */
-    GATE_COUNT_EXEMPT,   /* by guard_exempt */
-    GATE_COUNT_NOT_INSPECTED,
-    GATE_COUNT_RESPONSES,          /* viewed */
-    GATE_COUNT_RESPONSES_HELD,     /* longer than one call of a filter */
-    GATE_COUNT_RELEASED_SIZE,      /* before the verdict: larger than what may be held of one */
-    GATE_COUNT_RELEASED_TIME,      /* not complete in time */
-    GATE_COUNT_RELEASED_BUDGET,    /* too much was held of others */
-    GATE_COUNT_RESPONSES_REPLACED, /* by a block answer */
+    GATE_COUNT_BYPASSED,             /* would have been blocked but for a bypass */
+    GATE_COUNT_EXEMPT,               /* by guard_exempt */
+    GATE_COUNT_NOT_INSPECTED,        /* the sum of the next two */
+    GATE_COUNT_NOT_INSPECTED_MEMORY, /* there was none */
+    GATE_COUNT_NOT_INSPECTED_FILE,   /* one that holds a body couldn't be read */
+    GATE_COUNT_RESPONSES,            /* viewed */
+    GATE_COUNT_RESPONSES_HELD,       /* longer than one call of a filter */
+    GATE_COUNT_RELEASED_SIZE,        /* before the verdict: larger than what may be held of one */
+    GATE_COUNT_RELEASED_TIME,        /* not complete in time */
+    GATE_COUNT_RELEASED_BUDGET,      /* too much was held of others */
+    GATE_COUNT_RESPONSES_REPLACED,   /* by a block answer */
     GATE_COUNT_RESPONSES_ABORTED,
     GATE_COUNT_HOLD_BYTES,       /* in use now */
     GATE_COUNT_DECODER_FAILURES, /* of requests as well */
@@ -41,7 +43,12 @@ enum gate_count {
     GATE_COUNT_ALERTS,            /* written into the ring */
     GATE_COUNT_ALERTS_SUPPRESSED, /* by the quota of a client */
     GATE_COUNT_ALERTS_LOST,       /* there was no ring */
+    GATE_COUNT_OVERHEAD,          /* the first of GATE_OVERHEAD_BUCKETS; see overhead.h */
+    GATE_COUNT_OVERHEAD_NS = GATE_COUNT_OVERHEAD + 10, /* the sum of what is in the buckets */
     GATE_COUNT_MAX,
+    /* Behind what is added up over workers: the generation that this one has in force. */
+    GATE_CELL_GENERATION = GATE_COUNT_MAX,
+    GATE_CELLS,
 };
 
 /* Whether it goes down, too. */
@@ -72,6 +79,15 @@ void gate_counters_detach(void);
 
 /* The sums over all workers since nginx was started. GATE_COUNT_MAX numbers. */
 void gate_counters_sum(const struct gate_service *service, uint64_t out[]);
+/* In a worker, when another generation is in force. */
+void gate_counters_generation(const struct gate_service *service);
+/* The oldest and the newest that workers which take requests have in force. */
+void gate_counters_generations(const struct gate_service *service, uint64_t *oldest,
+                               uint64_t *newest);
+/* A random number that lives as long as the counts; 0: they are this worker's alone. */
+uint64_t gate_counters_id(void);
+/* Whether nobody has told them for so long; who asks does it then. */
+bool gate_counters_due(uint64_t now_ms, uint64_t interval_ms);
 /* Workers that take requests, and those that only finish theirs. */
 void gate_counters_workers(ngx_uint_t *running, ngx_uint_t *leaving);
 /* As it is in JSON: "responses_held". */

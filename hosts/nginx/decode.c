@@ -3,6 +3,7 @@
  * limit of what is inspected. The client and the service get what the other sent. */
 #include "counters.h"
 #include "module.h"
+#include "overhead.h"
 
 typedef void (*fail_pt)(struct guard_txn *txn);
 
@@ -52,12 +53,14 @@ void gate_request_decode(gate_exchange_t *exchange, size_t limit)
 void gate_request_feed(gate_exchange_t *exchange, struct guard_span chunk)
 {
     struct gate_decoding *decoding = &exchange->decoding;
+    uint64_t begun_ns = gate_overhead_begin(exchange);
     if (decoding->decoder == NULL) {
         if (!decoding->failed)
             guard_txn_body(exchange->txn, chunk);
     } else if (decoder_feed(decoding->decoder, chunk, sink_request, exchange->txn) != GUARD_OK) {
         give_up(exchange, decoding, guard_txn_decoding_failed);
     }
+    gate_overhead_end(exchange, begun_ns);
 }
 
 void gate_request_complete(gate_exchange_t *exchange)
@@ -78,12 +81,14 @@ void gate_response_decode(gate_exchange_t *exchange, size_t limit)
 void gate_response_feed(gate_exchange_t *exchange, struct guard_span chunk)
 {
     struct gate_decoding *decoding = &exchange->response.decoding;
+    uint64_t begun_ns = gate_overhead_begin(exchange);
     if (decoding->decoder == NULL) {
         if (!decoding->failed)
             guard_txn_response_body(exchange->txn, chunk);
     } else if (decoder_feed(decoding->decoder, chunk, sink_response, exchange->txn) != GUARD_OK) {
         give_up(exchange, decoding, guard_txn_response_decoding_failed);
     }
+    gate_overhead_end(exchange, begun_ns);
 }
 
 void gate_response_complete(gate_exchange_t *exchange)

@@ -2,6 +2,8 @@
 /* The life of an exchange: begun in the precontent phase, fed with what the client sent, judged
  * when the request is complete, recorded in the log phase. */
 #include "counters.h"
+#include "module.h"
+#include "overhead.h"
 #include "patterns.h"
 #include "stream.h"
 
@@ -52,10 +54,13 @@ ngx_str_t gate_exchange_id(gate_exchange_t *exchange)
 /* The one place where a failure of ours is decided on: is the exchange served without inspection or
  * refused? A Guardian can only make the configuration stricter. */
 static ngx_int_t not_inspected(ngx_http_request_t *r, const gate_loc_conf_t *conf,
-                               struct gate_service *service, const char *why)
+                               struct gate_service *service, enum gate_count reason)
 {
+    const char *why =
+        reason == GATE_COUNT_NOT_INSPECTED_MEMORY ? "no memory" : "a file can't be read";
     gate_worker.not_inspected++;
     gate_count(service, GATE_COUNT_NOT_INSPECTED);
+    gate_count(service, reason);
     if (!gate_worker.failing) {
         gate_worker.failing = true;
         ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
@@ -71,7 +76,7 @@ static ngx_int_t not_inspected(ngx_http_request_t *r, const gate_loc_conf_t *con
 bool gate_not_inspected(ngx_http_request_t *r, const gate_exchange_t *exchange)
 {
     const gate_loc_conf_t *conf = ngx_http_get_module_loc_conf(r, ngx_http_guard_module);
-    return not_inspected(r, conf, exchange->service, "a file can't be read") != NGX_DECLINED;
+    return not_inspected(r, conf, exchange->service, GATE_COUNT_NOT_INSPECTED_FILE) != NGX_DECLINED;
 }
 
 static struct guard_span span(ngx_str_t text)
@@ -264,9 +269,11 @@ void gate_exchange_end(gate_exchange_t *exchange)
 {
     exchange->reading = false;
     exchange->ended = true;
+    uint64_t begun_ns = gate_overhead_begin(exchange);
     gate_request_complete(exchange);
     gate_patterns_begin(exchange);
     adopt(exchange, guard_txn_request_end(exchange->txn));
+    gate_overhead_end(exchange, begun_ns);
 }
 
 /* Verdicts point into the policy that made them. All parts are decided again by the new one, and
@@ -295,8 +302,10 @@ const struct guard_policy *gate_exchange_policy(gate_exchange_t *exchange)
 
 void gate_exchange_check(gate_exchange_t *exchange)
 {
+    uint64_t begun_ns = gate_overhead_begin(exchange);
     const struct guard_policy *policy = gate_exchange_policy(exchange);
     adopt(exchange, guard_txn_request_check(exchange->txn, policy));
+    gate_overhead_end(exchange, begun_ns);
 }
 
 ngx_int_t gate_request_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
@@ -377,16 +386,22 @@ static ngx_int_t inspect(ngx_http_request_t *r, const gate_loc_conf_t *conf)
 {
     struct gate_service *service = &gate_worker.services[conf->service];
     gate_exchange_t *exchange = hang_on(r, service);
+    uint64_t begun_ns = 0;
+    if (exchange != NULL) {
+        gate_overhead_choose(exchange);
+        begun_ns = gate_overhead_begin(exchange);
+    }
     if (exchange == NULL || !begin(r, conf, exchange))
-        return not_inspected(r, conf, service, "no memory");
+        return not_inspected(r, conf, service, GATE_COUNT_NOT_INSPECTED_MEMORY);
+    gate_overhead_end(exchange, begun_ns);
     if (r->request_body != NULL) {
         if (!feed_kept_body(r, conf, exchange)) {
             exchange->txn = NULL;
-            return not_inspected(r, conf, service, "a file can't be read");
+            return not_inspected(r, conf, service, GATE_COUNT_NOT_INSPECTED_FILE);
         }
     } else if (gate_stream_wanted(r, conf)) {
         if (!gate_stream_begin(r, exchange, conf))
-            return not_inspected(r, conf, service, "no memory");
+            return not_inspected(r, conf, service, GATE_COUNT_NOT_INSPECTED_MEMORY);
         return carry_out(r, exchange);
     } else if (body_follows(r)) {
         exchange->reading = true;
@@ -500,9 +515,12 @@ ngx_int_t gate_log_handler(ngx_http_request_t *r)
     ngx_uint_t answered = exchange->response.begun ? exchange->response.status : status;
     if (exchange->action == GUARD_BLOCK)
         answered = NGX_HTTP_FORBIDDEN; /* what the service said first is no approval */
+    uint64_t begun_ns = gate_overhead_begin(exchange);
     guard_txn_response(exchange->txn, (uint32_t)answered, latency_us(r, exchange));
     exchange->verdict = guard_txn_whole(exchange->txn);
     hand_out(exchange);
+    gate_overhead_end(exchange, begun_ns);
+    gate_overhead_count(exchange);
     count(exchange);
     /* What the mode makes of it: in observe nothing is reported. A bypass hides nothing. */
     gate_alert_put(r, exchange, status);

@@ -172,7 +172,9 @@ typedef struct {
     bool ended;                 /* the request is complete for the transaction */
     bool answered;
     bool recorded;
-    bool exempt;           /* by guard_exempt: not learned from */
+    bool exempt;   /* by guard_exempt: not learned from */
+    bool measured; /* see overhead.h */
+    uint64_t overhead_ns;
     struct gate_told told; /* in alerts so far */
     struct gate_timer timer;
     bool id_made;
@@ -300,6 +302,12 @@ ngx_str_t gate_destination(ngx_http_request_t *r, const gate_loc_conf_t *conf);
 /* Only what names, addresses and ports are made of. */
 bool gate_destination_plain(ngx_str_t text);
 
+/* report.c: the counts, into a file of the state directory that guardd reads. Of many services a
+ * part at a time; true: another one follows. */
+bool gate_report_slice(void);
+/* All of it, before the worker goes. */
+void gate_report_last(void);
+
 /* policies.c: loads what is there before the first request, then follows changes in slices. */
 void gate_policies_load(ngx_cycle_t *cycle);
 /* One bounded slice of work; milliseconds until the next. */
@@ -331,7 +339,10 @@ void gate_revision_merge(gate_loc_conf_t *conf, const gate_loc_conf_t *outer);
 /* Whether it is new: what deviates by new elements only is told and not blocked. */
 bool gate_revision_is_new(const struct gate_service *service, uint64_t revision_id);
 
-/* status.c: the content handler of guard_status. */
+/* status.c: what is told of a service, as an object of JSON. */
+struct json_writer;
+void gate_status_service(struct json_writer *json, const struct gate_service *service);
+/* The content handler of guard_status. */
 ngx_int_t gate_status_handler(ngx_http_request_t *r);
 
 /* variables.c */

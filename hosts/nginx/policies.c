@@ -2,6 +2,8 @@
 /* Policies come in beside the traffic: a timer sees a changed file, reads it into private memory,
  * validates that copy in slices and switches. Whatever is wrong with a file, the policy in force
  * stays. */
+#include "counters.h"
+#include "module.h"
 #include "patterns.h"
 
 #include "common/file.h"
@@ -101,6 +103,7 @@ static void switch_policy(ngx_log_t *log)
     service->patterns_checked = 0;
     guard_policy_info(policy, &info);
     service->generation = info.generation;
+    gate_counters_generation(service);
     service->generation_min = info.rollback ? info.replaces + 1 : info.generation;
     service->fail_closed = info.fail_closed;
     service->refused = false;

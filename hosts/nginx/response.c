@@ -2,6 +2,8 @@
 /* The way of the response: viewed as it passes our filters, held until it is decided where that is
  * possible, replaced or cut when it is bad. docs/internals/gate.md tells which is when. */
 #include "counters.h"
+#include "module.h"
+#include "overhead.h"
 #include "patterns.h"
 
 #include "stream.h"
@@ -36,12 +38,14 @@ static void settle(gate_exchange_t *exchange, const struct guard_verdict *verdic
 
 static const struct guard_verdict *end(ngx_http_request_t *r, gate_exchange_t *exchange)
 {
+    uint64_t begun_ns = gate_overhead_begin(exchange);
     gate_response_complete(exchange);
     gate_feed_response_trailers(r, exchange->txn);
     gate_patterns_begin(exchange);
     const struct guard_verdict *verdict = guard_txn_response_end(exchange->txn);
     exchange->response.ended = true;
     settle(exchange, verdict);
+    gate_overhead_end(exchange, begun_ns);
     return verdict;
 }
 
@@ -49,8 +53,10 @@ static const struct guard_verdict *end(ngx_http_request_t *r, gate_exchange_t *e
 static const struct guard_verdict *check(gate_exchange_t *exchange)
 {
     struct gate_response *response = &exchange->response;
+    uint64_t begun_ns = gate_overhead_begin(exchange);
     const struct guard_policy *policy = gate_exchange_policy(exchange);
     const struct guard_verdict *verdict = guard_txn_response_check(exchange->txn, policy);
+    gate_overhead_end(exchange, begun_ns);
     response->pace.unchecked = 0;
     response->watched =
         guard_txn_response_mode(exchange->txn, response->status) != GUARD_MODE_OBSERVE;
@@ -458,8 +464,10 @@ static void begin(ngx_http_request_t *r, gate_exchange_t *exchange)
     response->watched =
         guard_txn_response_mode(exchange->txn, response->status) != GUARD_MODE_OBSERVE;
     response->enforced = is_enforced(exchange, response->status);
+    uint64_t begun_ns = gate_overhead_begin(exchange);
     gate_feed_response_headers(r, exchange->txn);
     response->kind = kind_of(r, guard_txn_response_headers_end(exchange->txn));
+    gate_overhead_end(exchange, begun_ns);
 }
 
 static ngx_int_t open_response(ngx_http_request_t *r, gate_exchange_t *exchange)

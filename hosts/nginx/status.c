@@ -2,6 +2,8 @@
 /* guard_status: what the gate does, for people and for Prometheus. Counts are those of all workers;
  * what is in force is told as the worker that answers has it. */
 #include "counters.h"
+#include "module.h"
+#include "overhead.h"
 #include "patterns.h"
 
 #include "common/json_writer.h"
@@ -16,6 +18,8 @@ struct view {
     const struct gate_service *service;
     const char *mode; /* NULL: no policy */
     uint64_t bypass_seconds;
+    uint64_t oldest; /* generations that workers have in force */
+    uint64_t newest;
     uint64_t counts[GATE_COUNT_MAX];
 };
 
@@ -38,6 +42,7 @@ static void view(struct view *out, const struct gate_service *service)
     if (service->bypass_until_ms > now_ms)
         out->bypass_seconds = (service->bypass_until_ms - now_ms + 999) / 1000;
     gate_counters_sum(service, out->counts);
+    gate_counters_generations(service, &out->oldest, &out->newest);
 }
 
 static bool collect(ngx_http_request_t *r, struct report *out)
@@ -65,6 +70,8 @@ static void json_service(struct json_writer *json, const struct view *view)
     json_open(json, NULL, '{');
     json_string(json, "service", view->service->name);
     json_integer(json, "generation", (int64_t)view->service->generation);
+    json_integer(json, "generation_oldest", (int64_t)view->oldest);
+    json_integer(json, "generation_newest", (int64_t)view->newest);
     json_text(json, "mode", view->mode != NULL ? view->mode : "none");
     json_integer(json, "bypass_seconds", (int64_t)view->bypass_seconds);
     json_bool(json, "policy_refused", view->service->refused);
@@ -93,6 +100,13 @@ static void json_patterns(struct json_writer *json)
     json_integer(json, "expressions_refused", (int64_t)info.expressions.refused);
     json_integer(json, "searches_aborted", (int64_t)info.expressions.aborted);
     json_close(json, '}');
+}
+
+void gate_status_service(struct json_writer *json, const struct gate_service *service)
+{
+    struct view seen;
+    view(&seen, service);
+    json_service(json, &seen);
 }
 
 static void write_json(struct json_writer *json, const struct report *report)
@@ -203,6 +217,41 @@ static void put_patterns(struct text *text)
     put_number(text, "searches_aborted", "counter", info.expressions.aborted);
 }
 
+static uint64_t oldest_of(const struct view *view, int which)
+{
+    return view->oldest;
+}
+
+static void put_overhead_of(struct text *text, const struct view *view)
+{
+    uint64_t count = 0;
+    const struct guard_span name = view->service->name;
+    for (int i = 0; i < GATE_OVERHEAD_BUCKETS; i++) {
+        uint64_t bound_ns = gate_overhead_bound_ns(i);
+        count += view->counts[GATE_COUNT_OVERHEAD + i];
+        text->next =
+            ngx_slprintf(text->next, text->end,
+                         "guard_overhead_seconds_bucket{service=\"%*s\",le=\"", name.len, name.ptr);
+        text->next = bound_ns == UINT64_MAX
+                         ? ngx_slprintf(text->next, text->end, "+Inf\"} %uL\n", count)
+                         : ngx_slprintf(text->next, text->end, "%.6f\"} %uL\n",
+                                        (double)bound_ns / 1e9, count);
+    }
+    text->next =
+        ngx_slprintf(text->next, text->end,
+                     "guard_overhead_seconds_sum{service=\"%*s\"} %.9f\n"
+                     "guard_overhead_seconds_count{service=\"%*s\"} %uL\n",
+                     name.len, name.ptr, (double)view->counts[GATE_COUNT_OVERHEAD_NS] / 1e9,
+                     name.len, name.ptr, count);
+}
+
+static void put_overhead(struct text *text, const struct report *report)
+{
+    text->next = ngx_slprintf(text->next, text->end, "# TYPE guard_overhead_seconds histogram\n");
+    for (size_t i = 0; i < report->view_count; i++)
+        put_overhead_of(text, &report->views[i]);
+}
+
 static void write_metrics(struct text *text, const struct report *report)
 {
     put_head(text, "workers", "gauge");
@@ -215,12 +264,14 @@ static void write_metrics(struct text *text, const struct report *report)
                               gate_worker.rings_failed ? 1 : 0);
     put_patterns(text);
     put_metric(text, report, "generation", "gauge", generation_of, 0);
+    put_metric(text, report, "generation_oldest", "gauge", oldest_of, 0);
     put_modes(text, report);
     put_metric(text, report, "bypass_seconds", "gauge", bypass_of, 0);
     put_metric(text, report, "policy_refused", "gauge", refused_of, 0);
     put_metric(text, report, "policy_expired", "gauge", expired_of, 0);
     put_metric(text, report, "slow", "gauge", slow_of, 0);
-    for (int which = 0; which < GATE_COUNT_MAX; which++) {
+    put_overhead(text, report);
+    for (int which = 0; which < GATE_COUNT_OVERHEAD; which++) {
         enum gate_count count = (enum gate_count)which;
         put_metric(text, report, gate_count_name(count),
                    gate_count_is_gauge(count) ? "gauge" : "counter", count_of, which);

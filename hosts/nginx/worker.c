@@ -8,6 +8,7 @@
 
 enum {
     TICK_MS = 500,
+    REPORT_MS = 1,         /* between two parts of one */
     CHUNKS_KEPT_MAX = 128, /* 2 MiB: what a worker keeps after a rush */
     ALERT_RING_BYTES = 256 * 1024,
     DECODERS_BYTES_MAX = 64 * 1024 * 1024, /* of all bodies that are being decoded */
@@ -147,7 +148,8 @@ static void on_tick(ngx_event_t *event)
         gate_counters_leaving();
     /* Also in a worker that only finishes its streams, which may be days: they follow policies. It
      * is cancelable, so that nobody waits for it. */
-    ngx_add_timer(event, gate_policies_slice(event->log));
+    ngx_msec_t next = gate_policies_slice(event->log);
+    ngx_add_timer(event, gate_report_slice() ? REPORT_MS : next);
 }
 
 static ngx_int_t init_services(const gate_main_conf_t *conf)
@@ -204,6 +206,7 @@ void gate_worker_exit(ngx_cycle_t *cycle)
     if (gate_worker.conf == NULL)
         return;
     gate_alerts_flush(true);
+    gate_report_last();
     ring_writer_close(gate_worker.records);
     ring_writer_close(gate_worker.alerts);
     gate_policies_close();

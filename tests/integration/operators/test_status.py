@@ -76,7 +76,7 @@ def test_answers_only_reading(gate):
     assert nginx.curl("/guard").headers["content-type"] == "application/json"
 
 
-METRIC = re.compile(r'guard_[a-z_]+(\{[a-z]+="[a-zA-Z0-9._-]+"(,[a-z]+="[a-z]+")?\})? [0-9]+')
+METRIC = re.compile(r'guard_[a-z_]+(\{[a-z]+="[a-zA-Z0-9._-]+"(,[a-z]+="[a-zA-Z0-9.+]+")?\})? [0-9.]+')
 
 
 def test_prometheus(gate):
@@ -94,16 +94,23 @@ def test_prometheus(gate):
     for line in text.splitlines():
         if line.startswith("# TYPE "):
             _, _, name, kind = line.split(" ")
-            assert name not in declared and kind in ("counter", "gauge") and (kind == "counter") == name.endswith("_total")
+            assert name not in declared and kind in ("counter", "gauge", "histogram")
+            assert (kind == "counter") == name.endswith("_total")
             declared.add(name)
             continue
         assert METRIC.fullmatch(line), line
-        seen.add(line.split("{")[0].split(" ")[0])
+        seen.add(re.sub("_seconds_(bucket|sum|count)$", "_seconds", line.split("{")[0].split(" ")[0]))
     assert declared == seen
     assert 'guard_exchanges_total{service="svc"} 1\n' in text
     assert 'guard_mode{service="svc",mode="block"} 1\n' in text
     # Every count of the JSON text is there.
-    assert {f"guard_{name}" for name in status_of(nginx).all["counts"]} <= {name.removesuffix("_total") for name in declared}
+    counts = {f"guard_{name}" for name in status_of(nginx).all["counts"]}
+    steps = {name for name in counts if name.startswith("guard_overhead_")}
+    assert counts - steps <= {name.removesuffix("_total") for name in declared} and len(steps) == 11
+    # The first exchange is measured, and one in sixteen after it.
+    assert 'guard_overhead_seconds_count{service="svc"} 1\n' in text
+    buckets = [int(count) for count in re.findall(r'guard_overhead_seconds_bucket{service="svc",le="[^"]+"} (\d+)', text)]
+    assert len(buckets) == 10 and buckets == sorted(buckets) and buckets[-1] == 1
 
 
 def test_many_services(gate):

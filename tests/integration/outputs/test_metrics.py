@@ -43,6 +43,28 @@ def parse(text):
     return found
 
 
+def whole_of(found, name, part):
+    """The sum over gates of what has no label of its own beside them, or the value of the first that has."""
+    return next((value for labels, value in sorted(found.get(name, {}).items()) if part in labels and "lost" not in labels), 0)
+
+
+def check_gates(found):
+    assert found["guard_gates"][""] == 1 and sum(found["guard_gate_workers"].values()) >= 1
+    gate, = {re.search(r'gate="([0-9a-f]{16})"', labels)[1] for labels in found["guard_gate_exchanges_total"]}
+    of_shop = f'gate="{gate}",service="shop"'
+    actions = found["guard_gate_actions_total"]
+    assert sum(actions.values()) == found["guard_gate_exchanges_total"][of_shop]
+    assert actions[of_shop + ',action="block"'] > 0
+    assert set(found["guard_gate_not_inspected_total"]) == {f'{of_shop},reason="{reason}"' for reason in ("memory", "file", "opaque_upgrade")}
+    generations = found["guard_gate_generation"]
+    assert generations[of_shop + ',worker="oldest"'] == generations[of_shop + ',worker="newest"'] == \
+        found["guard_service_generation"]['service="shop"'] > 0
+    assert found["guard_gate_mode"] == {of_shop + ',mode="block"': 1}
+    buckets = [value for labels, value in found["guard_gate_overhead_seconds_bucket"].items() if of_shop in labels]
+    assert buckets == sorted(buckets) and buckets[-1] == found["guard_gate_overhead_seconds_count"][of_shop] > 0
+    assert 0 < found["guard_gate_overhead_seconds_sum"][of_shop] / buckets[-1] < 0.1
+
+
 @pytest.fixture
 def running(tmp_path, nginx, fast_upstream):
     state = tmp_path / "state"
@@ -84,12 +106,22 @@ def test_what_is_exported_is_well_formed_and_right(running):
     assert found["guard_service_policy_timestamp_seconds"]['service="shop"'] > 1.6e9
     assert found["process_resident_memory_bytes"][""] > 1e6
     wait_for(lambda: metrics()["guard_store_saves_total"][""] > 0, "the store to be saved")
+
+    def told_by_gate():  # as its own page says, some seconds later
+        now, gates = parse(gate.curl("/guard?format=prometheus").body.decode()), metrics()
+        return all(whole_of(gates, name, '') == whole_of(now, own, 'service="shop"') > 0 for name, own in (
+            ("guard_gate_exchanges_total", "guard_exchanges_total"), ("guard_gate_records_total", "guard_records_total"),
+            ("guard_gate_overhead_seconds_count", "guard_overhead_seconds_count"), ("guard_gate_generation", "guard_generation")))
+    wait_for(told_by_gate, lambda: f"the gate's counts: { {name: labels for name, labels in metrics().items() if '_gate_' in name} }")
+    check_gates(metrics())
     assert found["guard_ring_lag_bytes"]['kind="records"'] >= 0
     # Nothing that clients send, and few labels.
     text = answer.body.decode()
     assert "username" not in text and "/users" not in text and "127.0." not in text
+    found = metrics()
     names = {label for series in found.values() for labels in series for label in re.findall(r'([a-z]+)="', labels)}
-    assert names <= {"service", "mode", "verdict", "class", "le", "action", "part", "kind", "output", "type", "version", "status"}, names
+    assert names <= {"service", "mode", "verdict", "class", "le", "action", "part", "kind", "output", "type", "version", "status",
+                     "gate", "reason", "state", "limit", "outcome", "worker"}, names
 
 
 def used_names(expression):
@@ -98,6 +130,7 @@ def used_names(expression):
 
 def test_dashboard_and_rules_use_what_is_exported(running):
     state, gate, _ = running
+    wait_for(lambda: "guard_gate_overhead_seconds_bucket" in parse(ask(state, "/metrics").body.decode()), "what the gate tells")
     of_guardd = set(parse(ask(state, "/metrics").body.decode()))
     of_gates = set(parse(gate.curl("/guard?format=prometheus").body.decode()))
     assert not of_guardd & of_gates  # else sums would mix them
