@@ -9,6 +9,7 @@
 #include "node.h"
 #include "options.h"
 #include "outputs.h"
+#include "patterns.h"
 #include "retention.h"
 #include "status.h"
 #include "tasks.h"
@@ -62,6 +63,7 @@ struct daemon {
     int lock;
     struct forgetting forgetting;
     struct retention retention;
+    struct patterns patterns;
     struct server *server; /* NULL: there is no API */
 };
 
@@ -122,6 +124,7 @@ static enum guard_rc start(struct daemon *daemon, struct guard_err *err)
     daemon->lock = -1;
     GUARD_TRY(state_prepare(daemon->cfg.state, err));
     GUARD_TRY(take_lock(daemon, err));
+    patterns_open(&daemon->patterns, daemon->cfg.state); /* gates look for both keys at once */
     GUARD_TRY(open_key(daemon, err));
     if (state_path(path, daemon->cfg.state, "", no_service, "guard.db") != GUARD_OK)
         return guard_fail(err, GUARD_E_LIMIT, "%s: the path is too long", daemon->cfg.state);
@@ -282,6 +285,7 @@ static void tick(struct daemon *daemon)
     retention_tick(&daemon->retention, &daemon->services, now);
     bool more = intake_read(&daemon->intake, RECORDS_PER_TICK, INTAKE_MS);
     services_publish(&daemon->services, now);
+    patterns_tick(&daemon->patterns, &daemon->services, now);
     clients_tick(&daemon->services, clock_unix_ms());
     /* Not before the alerts that were just read. */
     expiries_tick(&daemon->services, now);
@@ -361,6 +365,7 @@ static int serve(struct daemon *daemon)
 
 static void release(struct daemon *daemon)
 {
+    patterns_close(&daemon->patterns);
     intake_close(&daemon->intake);
     alerts_forget_positions(&daemon->alerts);
     patch_hits_free(&daemon->alerts.patches);
