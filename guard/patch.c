@@ -18,8 +18,6 @@ static const struct option_spec options[] = {
     {"replace", NULL, "add: instead of patches with the same ids"},
     {"force", NULL, "also for a service that isn't there yet"},
     {"format", "text|json", "for people (default) or for programs"},
-    {"expect", "hit|pass", "test: exit status 1 unless each exchange is hit, or none is"},
-    {"host", "NAME", "test: only exchanges with this host"},
     REMOTE_OPTIONS,
     {NULL, NULL, NULL},
 };
@@ -119,7 +117,7 @@ const struct command command_patch = {
         "document, in the mode it says\n"
         "(default shadow). enable ID: enforced. shadow ID: hits are told only. disable ID: off. "
         "rm ID: gone.\n"
-        "report: hits of each patch, what it costs, and which aren't needed any more.\n"
+        "report: hits of each patch, and which aren't needed any more.\n"
         "A change is made in the service's Guardian, of which the rest stays as it was written; "
         "guardd publishes it within seconds.",
     .options = options,
