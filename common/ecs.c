@@ -26,6 +26,10 @@ static void write_findings(struct json_writer *json, const struct document_node 
         for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
             json_text(json, texts[i], text_of(node, texts[i]));
         json_number(json, "p", number_of(node, "p"));
+        if (text_of(node, "patch")[0] != '\0') {
+            json_text(json, "patch", text_of(node, "patch"));
+            json_bool(json, "shadow", strcmp(text_of(node, "shadow"), "true") == 0);
+        }
         json_close(json, '}');
     }
     json_close(json, ']');

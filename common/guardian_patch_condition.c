@@ -5,6 +5,7 @@
 #include "common/guardian_patch_members.h"
 #include "common/guardian_patch_words.h"
 #include "common/guardian_words.h"
+#include "common/patterns/regexes.h"
 
 #include <string.h>
 
@@ -199,6 +200,19 @@ static enum guard_rc read_case(const struct patch_reading *reading,
     return patch_read_bool(reading, node, &target->condition->ignore_case);
 }
 
+/* Behind all members: whether case counts is one of them. */
+static enum guard_rc check_expression(const struct patch_reading *reading,
+                                      const struct target *target)
+{
+    size_t offset = 0;
+    struct guard_err why = {""};
+    enum guard_rc rc =
+        regex_check(target->condition->texts[0], target->condition->ignore_case, &offset, &why);
+    return rc == GUARD_OK
+               ? GUARD_OK
+               : PATCH_FAIL(reading, target->asked, rc, "at its byte %zu: %s", offset, why.text);
+}
+
 enum guard_rc patch_condition_read(const struct document *document,
                                    const struct document_node *node,
                                    struct guard_patch_condition *out, struct guard_err *err)
@@ -237,5 +251,5 @@ enum guard_rc patch_condition_read(const struct document *document,
     if (out->child_count > 0 && target.placed != NULL)
         return PATCH_FAIL(&reading, target.placed, GUARD_E_SYNTAX,
                           "belongs to the conditions in all, any or not");
-    return GUARD_OK;
+    return out->op == GUARD_OPERATOR_REGEX ? check_expression(&reading, &target) : GUARD_OK;
 }

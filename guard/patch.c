@@ -18,8 +18,6 @@ static const struct option_spec options[] = {
     {"replace", NULL, "add: instead of patches with the same ids"},
     {"force", NULL, "also for a service that isn't there yet"},
     {"format", "text|json", "for people (default) or for programs"},
-    {"expect", "hit|pass", "test: exit status 1 unless each exchange is hit, or none is"},
-    {"host", "NAME", "test: only exchanges with this host"},
     {"patches", "DIR",
      "for, shipped: the patches that come with Guard (default: where they are installed)"},
     {"add", NULL, "for: put those that apply into the service's Guardian, in shadow"},
@@ -124,7 +122,7 @@ const struct command command_patch = {
         "document, in the mode it says\n"
         "(default shadow). enable ID: enforced. shadow ID: hits are told only. disable ID: off. "
         "rm ID: gone.\n"
-        "report: hits of each patch, what it costs, and which aren't needed any more.\n"
+        "report: hits of each patch, and which aren't needed any more.\n"
         "for SBOM: which of the patches that come with Guard a CycloneDX inventory asks for. "
         "shipped: "
         "these patches; shipped ID: one of them, as a document.\n"

@@ -29,7 +29,8 @@ static struct patch_hits *hits_of(struct patch_tally *tally, const struct docume
 static void count_finding(struct patch_tally *tally, const struct document_node *finding,
                           uint64_t count, double last_ms)
 {
-    struct patch_hits *hits = hits_of(tally, finding);
+    struct patch_hits *hits =
+        strcmp(text_of(finding, "rule"), "patch") == 0 ? hits_of(tally, finding) : NULL;
     if (hits == NULL)
         return;
     if (strcmp(text_of(finding, "shadow"), "true") == 0)

@@ -18,8 +18,6 @@ enum {
     PATCH_REPLACE,
     PATCH_FORCE,
     PATCH_FORMAT,
-    PATCH_EXPECT,
-    PATCH_HOST,
     PATCH_SHIPPED,
     PATCH_ADD_THEM,
     PATCH_SERVER, /* the first of REMOTE_OPTIONS, which are the last */

@@ -105,6 +105,29 @@ static void print_revision(const struct document_node *service)
     printf("\n");
 }
 
+static void print_expiring(const struct document_node *list, const char *what)
+{
+    char text[4 * 64 + 1];
+    if (list == NULL || list->kind != DOCUMENT_SEQUENCE || list->first == NULL)
+        return;
+    printf("  %s:", what);
+    for (const struct document_node *node = list->first; node != NULL; node = node->next)
+        printf(" %s", node->kind == DOCUMENT_SCALAR
+                          ? clean(text, sizeof(text), (const char *)node->text.ptr, node->text.len)
+                          : "?");
+    printf(" (guard patch list)\n");
+}
+
+static void print_patches(const struct document_node *service)
+{
+    const struct document_node *patches = member_of(service, "patches");
+    if (patches == NULL || number_of(patches, "count") <= 0)
+        return;
+    printf("  %s patches, %s enforced\n", text_of(patches, "count"), text_of(patches, "enforced"));
+    print_expiring(member_of(patches, "expired"), "PATCHES EXPIRED, they block nothing");
+    print_expiring(member_of(patches, "expires_soon"), "patches that expire within a week");
+}
+
 static void print_growth(const struct document_node *service)
 {
     const struct document_node *growth = member_of(service, "growth");
@@ -131,6 +154,7 @@ static void print_service(const struct source *source, const struct document_nod
         printf("  Review refused: %s\n", text_of(service, "review_error"));
     print_revision(service);
     print_growth(service);
+    print_patches(service);
     print_bypass(source, name, arena);
     const struct document_node *endpoints = member_of(service, "endpoints");
     for (const struct document_node *node = endpoints != NULL ? endpoints->first : NULL;

@@ -97,6 +97,22 @@ static void write_number(struct json_writer *json, const struct document_node *m
         json_number(json, name, value);
 }
 
+static bool is_text(const struct document_node *mapping, const char *name, const char *text)
+{
+    struct guard_span span = text_member(mapping, name);
+    return span.len == strlen(text) && memcmp(span.ptr, text, span.len) == 0;
+}
+
+/* Which one was hit, and whether it was only watched. */
+static void write_patch(struct json_writer *json, const struct document_node *finding)
+{
+    struct guard_span patch = text_member(finding, "patch");
+    if (patch.len == 0)
+        return;
+    json_string(json, "patch", patch);
+    json_bool(json, "shadow", is_text(finding, "shadow", "true"));
+}
+
 static void write_findings(struct json_writer *json, const struct document_node *list)
 {
     uint32_t written = 0;
@@ -109,14 +125,15 @@ static void write_findings(struct json_writer *json, const struct document_node 
         json_open(json, NULL, '{');
         write_texts(json, node, finding_texts, sizeof(finding_texts) / sizeof(finding_texts[0]));
         write_number(json, node, "p");
+        write_patch(json, node);
         json_close(json, '}');
         written++;
     }
     json_close(json, ']');
 }
 
-/* What makes two alerts the same: service, endpoint, verdict and the first finding's rule and
- * place. */
+/* What makes two alerts the same: service, endpoint, verdict and the first finding's rule, place
+ * and patch. */
 uint64_t alerts_key(const struct document_node *alert)
 {
     static const char *const parts[] = {"service", "verdict", "action", "method", "template"};
@@ -135,6 +152,8 @@ uint64_t alerts_key(const struct document_node *alert)
         guard_digest_update(&state, text_member(first, finding_texts[i]));
         guard_digest_update(&state, GUARD_SPAN_LITERAL("\n"));
     }
+    if (first != NULL && first->kind == DOCUMENT_MAPPING && text_member(first, "patch").len > 0)
+        guard_digest_update(&state, text_member(first, "patch"));
     guard_digest_end(&state, digest);
     memcpy(&key, digest, sizeof(key));
     return key == 0 ? 1 : key;
@@ -353,10 +372,16 @@ const char *const alert_action_names[ALERT_ACTIONS] = {"pass", "alert", "block"}
 const char *const alert_part_names[ALERT_PARTS] = {"time",   "request",  "response",
                                                    "client", "outbound", "other"};
 
-static bool is_text(const struct document_node *mapping, const char *name, const char *text)
+static void count_patches(struct alerts *alerts, const struct document_node *alert, uint64_t count)
 {
-    struct guard_span span = text_member(mapping, name);
-    return span.len == strlen(text) && memcmp(span.ptr, text, span.len) == 0;
+    const struct document_node *list = member(alert, "findings");
+    const struct document_node *node =
+        list != NULL && list->kind == DOCUMENT_SEQUENCE ? list->first : NULL;
+    for (uint32_t i = 0; node != NULL && i < FINDINGS_MAX; node = node->next, i++) {
+        if (node->kind == DOCUMENT_MAPPING && is_text(node, "rule", "patch"))
+            patch_hits_add(&alerts->patches, text_member(alert, "service"),
+                           text_member(node, "patch"), is_text(node, "shadow", "true"), count);
+    }
 }
 
 static void count_alert(struct alerts *alerts, const struct document_node *alert, uint64_t count)
@@ -375,6 +400,7 @@ static void count_alert(struct alerts *alerts, const struct document_node *alert
     while (part > 0 && part < ALERT_PARTS - 1 && !is_text(first, "part", alert_part_names[part]))
         part++;
     alerts->counts[action][part] += count;
+    count_patches(alerts, alert, count);
     alerts->suppressed += count_of(alert, "suppressed");
 }
 

@@ -5,6 +5,8 @@
 #ifndef GUARDD_ALERTS_H
 #define GUARDD_ALERTS_H
 
+#include "patch_hits.h"
+
 #include "common/state.h"
 
 enum {
@@ -63,8 +65,9 @@ struct alerts {
     uint64_t folded;
     uint64_t hostile;
     uint64_t counts[ALERT_ACTIONS][ALERT_PARTS]; /* alerts that were taken */
-    uint64_t suppressed;                         /* that gates only counted */
-    uint64_t failed;                             /* lines that couldn't be written and are lost */
+    struct patch_hits patches;
+    uint64_t suppressed; /* that gates only counted */
+    uint64_t failed;     /* lines that couldn't be written and are lost */
     struct alert_position *positions;
     uint32_t position_count;
     bool changed; /* since it was saved (alert_series.h) */

@@ -3,6 +3,7 @@
  * its own; or does a part of it, and leaves the rest to a parent. */
 #include "alert_series.h"
 #include "api/server.h"
+#include "expiries.h"
 #include "forget.h"
 #include "gates.h"
 #include "intake.h"
@@ -289,6 +290,7 @@ static void tick(struct daemon *daemon)
     patterns_tick(&daemon->patterns, &daemon->services, now);
     clients_tick(&daemon->services, clock_unix_ms());
     /* Not before the alerts that were just read. */
+    expiries_tick(&daemon->services, now);
     alerts_flush(&daemon->alerts, clock_unix_ms());
     outputs_tick(&daemon->outputs, clock_unix_ms());
     if (commit_due(daemon, now) || elapsed(&daemon->saved_ms, now, SAVE_MS))
@@ -368,6 +370,7 @@ static void release(struct daemon *daemon)
     patterns_close(&daemon->patterns);
     intake_close(&daemon->intake);
     alerts_forget_positions(&daemon->alerts);
+    patch_hits_free(&daemon->alerts.patches);
     uplink_free(daemon->services.uplink);
     inbox_close(&daemon->services.inbox);
     services_free(&daemon->services);

@@ -6,6 +6,7 @@
 #include "common/file.h"
 #include "common/json_writer.h"
 #include "common/log.h"
+#include "common/patch_json.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -113,6 +114,36 @@ static void write_revision(struct json_writer *json, const struct service *servi
     json_close(json, '}');
 }
 
+/* Those that expire by name: of many the first ones. */
+static void write_expiring(struct json_writer *json, const struct guard_guardian *guardian,
+                           enum patch_standing standing, const char *name)
+{
+    enum { NAMED_MAX = 8 };
+    uint64_t now_ms = clock_unix_ms();
+    uint32_t named = 0;
+    json_open(json, name, '[');
+    for (uint32_t i = 0; i < guardian->patch_count && named < NAMED_MAX; i++) {
+        if (patch_standing(&guardian->patches[i], now_ms) != standing)
+            continue;
+        json_string(json, NULL, guardian->patches[i].id);
+        named++;
+    }
+    json_close(json, ']');
+}
+
+static void write_patches(struct json_writer *json, const struct guard_guardian *guardian)
+{
+    uint32_t enforced = 0;
+    for (uint32_t i = 0; i < guardian->patch_count; i++)
+        enforced += guardian->patches[i].mode == GUARD_PATCH_ENFORCE;
+    json_open(json, "patches", '{');
+    json_integer(json, "count", guardian->patch_count);
+    json_integer(json, "enforced", enforced);
+    write_expiring(json, guardian, PATCH_EXPIRED, "expired");
+    write_expiring(json, guardian, PATCH_EXPIRES_SOON, "expires_soon");
+    json_close(json, '}');
+}
+
 static void write_review(struct json_writer *json, const struct service *service)
 {
     uint32_t accepted = 0;
@@ -143,6 +174,7 @@ void status_service(struct json_writer *json, const struct service *service)
     json_bool(json, "overflowed", stats.overflowed);
     json_integer(json, "memory", (int64_t)stats.memory);
     json_text(json, "guardian_error", service->guardian_err.text);
+    write_patches(json, &service->guardian);
     write_revision(json, service);
     write_review(json, service);
     write_generations(json, service);

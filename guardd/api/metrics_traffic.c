@@ -90,10 +90,37 @@ static void put_rings(struct text *text, const struct intake *intake)
                "Alerts that were overwritten before they were read.", (double)lost);
 }
 
+/* Of patches that stand in the Guardian: what gates tell of others makes no series. */
+static void put_patches(struct text *text, const struct api *api, const struct api_request *request)
+{
+    const struct services *services = api->view.services;
+    head(text, "guard_patch_hits_total", "counter",
+         "Exchanges that a patch hit, in alerts of gates; shadow: it was only watched.");
+    for (uint32_t i = 0; i < services->count; i++) {
+        const struct service *service = services->list[i];
+        if (!api_theirs(request, service))
+            continue;
+        for (uint32_t k = 0; k < service->guardian.patch_count; k++) {
+            const struct patch_hit *hit = patch_hits_find(&api->view.alerts->patches, service->name,
+                                                          service->guardian.patches[k].id);
+            if (hit == NULL)
+                continue;
+            put(text,
+                "guard_patch_hits_total{service=\"%s\",patch=\"%s\",shadow=\"false\"} %" PRIu64
+                "\n",
+                service->name_text, hit->patch, hit->hits);
+            put(text,
+                "guard_patch_hits_total{service=\"%s\",patch=\"%s\",shadow=\"true\"} %" PRIu64 "\n",
+                service->name_text, hit->patch, hit->shadow_hits);
+        }
+    }
+}
+
 void put_traffic(struct text *text, const struct api *api, const struct api_request *request)
 {
     put_verdicts(text, api->view.services, request);
     put_durations(text, api->view.services, request);
     put_alerts(text, api->view.alerts);
+    put_patches(text, api, request);
     put_rings(text, api->view.intake);
 }

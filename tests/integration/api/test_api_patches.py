@@ -5,6 +5,7 @@ import json
 import pathlib
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -164,3 +165,23 @@ def test_the_command_says_the_same_by_the_api(guardd, api, patches, tmp_path):
     file.write_bytes(b"{id: a, when: {regex: a, contains: b}}")
     for _, told in verb(guardd, "add", str(file), status=1):
         assert "p.yaml:1:36: when.contains: a condition has one operator" in told
+
+
+def test_what_expires_is_told_loudly(guardd, api, tmp_path):
+    """In the log, as an alert, by the status, and by the metrics no name that isn't in the Guardian."""
+    soon = time.strftime("%Y-%m-%d", time.gmtime(time.time() + 3 * 86400))
+    (guardd.state / "guardians").mkdir(exist_ok=True)
+    (guardd.state / "guardians" / "shop.yaml").write_text(
+        f"service: shop\npatches:\n- {{id: old, expires: 2020-01-31, mode: enforce, when: {{contains: x}}}}\n"
+        f"- {{id: soon, expires: {soon}, when: {{contains: x}}}}\n- {{id: good, when: {{contains: x}}}}\n"
+        "- {id: off, mode: off, expires: 2020-01-31, when: {contains: x}}\n")
+    wait_for(lambda: guardd.log().count('"event":"patch-expire') == 2, "the log")
+    assert '"event":"patch-expired"' in guardd.log() and "patch old expired 2020-01-31" in guardd.log()
+    told = (guardd.state / "alerts.jsonl").read_text()
+    assert told.count('"rule":"patch-expiry"') == 2 and f"patch soon expires {soon}" in told
+    status = api.get("/services/shop")["patches"]
+    assert status == {"count": 4, "enforced": 1, "expired": ["old"], "expires_soon": ["soon"]}
+    shown = wait_for(lambda: (text := guard(guardd.state, "status")) and "PATCHES EXPIRED" in text and text, "the status")
+    assert "4 patches, 1 enforced" in shown and "they block nothing: old (" in shown and "within a week: soon (" in shown
+    assert "guard_patch_hits_total{" not in curl(guardd.state, "/metrics").body.decode()
+    assert "patch-expiry" not in guard(guardd.state, "patch", "report", "--service", "shop")

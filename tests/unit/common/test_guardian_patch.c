@@ -263,6 +263,20 @@ static void refuses_by_the_rules_of_patches(void **state)
     assert_non_null(strstr(err.text, ": when.all[1]"));
 }
 
+static void refuses_expressions_that_stall_or_are_none(void **state)
+{
+    static const char *const expressions[] = {"(a", "(?<=a)b", "(a)\\1", "\\Aa", "(?R)"};
+    (void)state;
+    for (size_t i = 0; i < sizeof(expressions) / sizeof(expressions[0]); i++) {
+        struct patch_list list;
+        char text[128];
+        snprintf(text, sizeof(text), "id: b\nwhen: {in: query, regex: '%s'}\n", expressions[i]);
+        err.text[0] = '\0';
+        assert_int_not_equal(parse(&list, text), GUARD_OK);
+        assert_non_null(strstr(err.text, "p.yaml:2:26: when.regex: "));
+    }
+}
+
 static void reads_them_in_guardians(void **state)
 {
     static const char text[] = "service: shop\npatches:\n- id: a\n  when: {contains: \"\\xff\"}\n";
@@ -308,6 +322,7 @@ int main(void)
         TEST(takes_escapes_of_quoted_texts_as_bytes),
         TEST(refuses_with_place_and_path),
         TEST(refuses_by_the_rules_of_patches),
+        TEST(refuses_expressions_that_stall_or_are_none),
         TEST(reads_them_in_guardians),
         TEST(bounds_their_number),
     };

@@ -139,11 +139,40 @@ static void test_many_kinds(void **state)
     assert_int_equal(alerts.failed, 0);
 }
 
+static void test_patches(void **state)
+{
+    static const char text[] =
+        "{\"service\":\"shop\",\"verdict\":\"alert\",\"action\":\"alert\",\"findings\":["
+        "{\"rule\":\"patch\",\"patch\":\"%s\",\"shadow\":%s},{\"rule\":\"name\",\"patch\":\"c\"}]}";
+    static const struct guard_span shop = GUARD_SPAN_LITERAL("shop");
+    static const struct guard_span a = GUARD_SPAN_LITERAL("a");
+    static const struct guard_span b = GUARD_SPAN_LITERAL("b");
+    char alert[512];
+    char line[1024] = "";
+    (void)state;
+    for (int i = 0; i < 4; i++) {
+        int len = snprintf(alert, sizeof(alert), text, i < 3 ? "a" : "b", i < 2 ? "true" : "false");
+        alerts_take(&alerts, (struct guard_span){(const uint8_t *)alert, (size_t)len});
+    }
+    assert_int_equal(alerts.patches.count, 2);
+    assert_int_equal(patch_hits_find(&alerts.patches, shop, a)->hits, 1);
+    assert_int_equal(patch_hits_find(&alerts.patches, shop, a)->shadow_hits, 2);
+    assert_int_equal(patch_hits_find(&alerts.patches, shop, b)->hits, 1);
+    assert_int_equal(alerts.written, 2); /* two patches are two kinds */
+    FILE *file = fopen(alerts.path, "r");
+    assert_non_null(file);
+    assert_non_null(fgets(line, sizeof(line), file));
+    assert_non_null(strstr(line, "\"patch\":\"a\",\"shadow\":true"));
+    fclose(file);
+    patch_hits_free(&alerts.patches);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_series, setup, teardown),
         cmocka_unit_test_setup_teardown(test_restart, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_patches, setup, teardown),
         cmocka_unit_test_setup_teardown(test_many_kinds, setup, teardown)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Looks once a day at the document in force. */
+#include "expiries.h"
+
+#include "alerts.h"
+
+#include "common/file.h"
+#include "common/log.h"
+#include "common/patch_json.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { DAY_MS = 86400000, ALERT_ROOM = 4096 };
+
+/* An alert as gates tell them, of the service itself. */
+static void alert(struct alerts *alerts, const struct service *service,
+                  const struct guard_patch *patch, const char *explanation, uint64_t now_ms)
+{
+    char text[ALERT_ROOM];
+    struct json_writer json;
+    json_writer_init(&json, text, sizeof(text));
+    json_open(&json, NULL, '{');
+    json_integer(&json, "time_ms", (int64_t)now_ms);
+    json_string(&json, "service", service->name);
+    json_text(&json, "verdict", "alert");
+    json_text(&json, "action", "pass");
+    json_text(&json, "explanation", explanation);
+    json_open(&json, "findings", '[');
+    json_open(&json, NULL, '{');
+    json_text(&json, "part", "request");
+    json_text(&json, "rule", "patch-expiry");
+    json_string(&json, "name", patch->id);
+    json_close(&json, '}');
+    json_close(&json, ']');
+    json_close(&json, '}');
+    if (!json.overflow)
+        alerts_take(alerts, (struct guard_span){(const uint8_t *)text, json.len});
+}
+
+static void tell(const struct services *services, const struct service *service,
+                 const struct guard_patch *patch, uint64_t now_ms)
+{
+    char text[512];
+    char date[CLOCK_TEXT_MAX] = "";
+    enum patch_standing standing = patch_standing(patch, now_ms);
+    if (standing == PATCH_IN_FORCE)
+        return;
+    (void)clock_text(date, (double)patch->expires_ms);
+    snprintf(text, sizeof(text), "patch %.*s %s %.10s: %s", (int)patch->id.len,
+             (const char *)patch->id.ptr, standing == PATCH_EXPIRED ? "expired" : "expires", date,
+             standing == PATCH_EXPIRED ? "it blocks nothing, hits are only told"
+                                       : "from then on it blocks nothing");
+    log_event(standing == PATCH_EXPIRED ? "alarm" : "warn",
+              standing == PATCH_EXPIRED ? "patch-expired" : "patch-expires", service->name, "%s",
+              text);
+    if (services->alerts != NULL)
+        alert(services->alerts, service, patch, text, now_ms);
+}
+
+void expiries_tick(struct services *services, uint64_t now_ms)
+{
+    uint64_t day = now_ms / DAY_MS;
+    for (uint32_t i = 0; services->uplink == NULL && i < services->count; i++) {
+        struct service *service = services->list[i];
+        if (service->guardian_stamp == 0 || service->expiries_day == day)
+            continue;
+        service->expiries_day = day;
+        for (uint32_t k = 0; k < service->guardian.patch_count; k++)
+            tell(services, service, &service->guardian.patches[k], now_ms);
+    }
+}
