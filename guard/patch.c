@@ -20,6 +20,9 @@ static const struct option_spec options[] = {
     {"format", "text|json", "for people (default) or for programs"},
     {"expect", "hit|pass", "test: exit status 1 unless each exchange is hit, or none is"},
     {"host", "NAME", "test: only exchanges with this host"},
+    {"wider", NULL, "import: also rules that a patch can only say wider"},
+    {"add", NULL, "import: to the service's patches, instead of printing them"},
+    {"summary", NULL, "import: only how many rules are imported, and why the others aren't"},
     REMOTE_OPTIONS,
     {NULL, NULL, NULL},
 };
@@ -34,6 +37,7 @@ static const struct patch_verb_entry verbs[] = {
     {"disable", "ID", 1, 1, true, false, patch_disable},
     {"rm", "ID", 1, 1, true, false, patch_remove},
     {"report", "", 0, 0, true, false, patch_report},
+    {"import", "FILE...", 1, -1, false, false, patch_import},
 };
 
 static const struct patch_verb_entry *verb_named(const char *name)
@@ -101,8 +105,8 @@ static int run(const struct arguments *arguments)
     const struct patch_verb_entry *verb =
         arguments->count > 0 ? verb_named(arguments->operands[0]) : NULL;
     if (verb == NULL)
-        return complain(EXIT_USAGE, "say what: list, show, add, enable, shadow, disable, rm or "
-                                    "report");
+        return complain(EXIT_USAGE, "say what: list, show, add, enable, shadow, disable, rm, "
+                                    "report or import");
     guard_arena_init(&arena, &heap, PATCH_CHANGE_ARENA);
     int status = open_call(&call, verb) ? verb->run(&call) : EXIT_USAGE;
     guard_arena_reset(&arena);
@@ -111,8 +115,8 @@ static int run(const struct arguments *arguments)
 
 const struct command command_patch = {
     .name = "patch",
-    .usage = "list|show|add|enable|shadow|disable|rm|report [ID|FILE]",
-    .operands = "list|show|add|enable|shadow|disable|rm|report FILE",
+    .usage = "list|show|add|enable|shadow|disable|rm|report|import [ID|FILE...]",
+    .operands = "list|show|add|enable|shadow|disable|rm|report|import FILE...",
     .summary = "virtual patches: what exploits one vulnerability of a service",
     .details =
         "list: the service's patches. show ID: one of them, as a document. add FILE: those of a "
@@ -120,6 +124,9 @@ const struct command command_patch = {
         "(default shadow). enable ID: enforced. shadow ID: hits are told only. disable ID: off. "
         "rm ID: gone.\n"
         "report: hits of each patch, what it costs, and which aren't needed any more.\n"
+        "import FILE...: rules written for ModSecurity and Coraza (SecRule) as patches in mode "
+        "shadow, as a document or with --add;\n"
+        "each that isn't imported, or means something else, is told with its place.\n"
         "A change is made in the service's Guardian, of which the rest stays as it was written; "
         "guardd publishes it within seconds.",
     .options = options,

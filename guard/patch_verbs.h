@@ -20,6 +20,9 @@ enum {
     PATCH_FORMAT,
     PATCH_EXPECT,
     PATCH_HOST,
+    PATCH_WIDER,
+    PATCH_ADD_IMPORTED,
+    PATCH_SUMMARY,
     PATCH_SERVER, /* the first of REMOTE_OPTIONS, which are the last */
 };
 
@@ -54,6 +57,9 @@ int patch_shadow(const struct patch_call *call);
 int patch_disable(const struct patch_call *call);
 int patch_remove(const struct patch_call *call);
 int patch_report(const struct patch_call *call);
+int patch_import(const struct patch_call *call);
+/* Adds patches that are at hand, as patch_add does those of a file. */
+int patch_add_list(const struct patch_call *call, struct patch_list *list);
 
 /* "/services/SERVICE/patches" and what follows it; false after a message. */
 bool patch_path(const struct patch_call *call, const char *id, const char *query, char *out,
