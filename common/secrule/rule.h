@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A SecRule's three parts as they are written: variables, asked, actions. What isn't of the form
+/* A SecRule's three parts as they are written: variables, operator, actions. What isn't of the form
  * refuses the rule, with the place. */
 #ifndef GUARD_COMMON_SECRULE_RULE_H
 #define GUARD_COMMON_SECRULE_RULE_H
