@@ -20,7 +20,9 @@ static const struct option_spec options[] = {
     {"format", "text|json", "for people (default) or for programs"},
     {"patches", "DIR",
      "for, shipped: the patches that come with Guard (default: where they are installed)"},
-    {"add", NULL, "for: put those that apply into the service's Guardian, in shadow"},
+    {"add", NULL, "for, import: to the service's patches, in shadow, instead of printing them"},
+    {"wider", NULL, "import: also rules that a patch can only say wider"},
+    {"summary", NULL, "import: only how many rules are imported, and why the others aren't"},
     REMOTE_OPTIONS,
     {NULL, NULL, NULL},
 };
@@ -35,6 +37,7 @@ static const struct patch_verb_entry verbs[] = {
     {"disable", "ID", 1, 1, true, false, patch_disable},
     {"rm", "ID", 1, 1, true, false, patch_remove},
     {"report", "", 0, 0, true, false, patch_report},
+    {"import", "FILE...", 1, -1, false, false, patch_import},
     {"for", "SBOM", 1, 1, false, false, patch_for},
     {"shipped", "[ID]", 0, 1, false, true, patch_shipped},
 };
@@ -105,7 +108,7 @@ static int run(const struct arguments *arguments)
         arguments->count > 0 ? verb_named(arguments->operands[0]) : NULL;
     if (verb == NULL)
         return complain(EXIT_USAGE, "say what: list, show, add, enable, shadow, disable, rm, "
-                                    "report, for or shipped");
+                                    "report, import, for or shipped");
     guard_arena_init(&arena, &heap, PATCH_CHANGE_ARENA);
     int status = open_call(&call, verb) ? verb->run(&call) : EXIT_USAGE;
     guard_arena_reset(&arena);
@@ -114,8 +117,8 @@ static int run(const struct arguments *arguments)
 
 const struct command command_patch = {
     .name = "patch",
-    .usage = "list|show|add|enable|shadow|disable|rm|report|for|shipped [ID|FILE]",
-    .operands = "list|show|add|enable|shadow|disable|rm|report|for|shipped FILE",
+    .usage = "list|show|add|enable|shadow|disable|rm|report|import|for|shipped [ID|FILE...]",
+    .operands = "list|show|add|enable|shadow|disable|rm|report|import|for|shipped FILE...",
     .summary = "virtual patches: what exploits one vulnerability of a service",
     .details =
         "list: the service's patches. show ID: one of them, as a document. add FILE: those of a "
@@ -123,6 +126,9 @@ const struct command command_patch = {
         "(default shadow). enable ID: enforced. shadow ID: hits are told only. disable ID: off. "
         "rm ID: gone.\n"
         "report: hits of each patch, and which aren't needed any more.\n"
+        "import FILE...: rules written for ModSecurity and Coraza (SecRule) as patches in mode "
+        "shadow, as a document or with --add;\n"
+        "each that isn't imported, or means something else, is told with its place.\n"
         "for SBOM: which of the patches that come with Guard a CycloneDX inventory asks for. "
         "shipped: "
         "these patches; shipped ID: one of them, as a document.\n"

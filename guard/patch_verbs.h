@@ -20,6 +20,8 @@ enum {
     PATCH_FORMAT,
     PATCH_SHIPPED,
     PATCH_ADD_THEM,
+    PATCH_WIDER,
+    PATCH_SUMMARY,
     PATCH_SERVER, /* the first of REMOTE_OPTIONS, which are the last */
 };
 
@@ -54,6 +56,9 @@ int patch_shadow(const struct patch_call *call);
 int patch_disable(const struct patch_call *call);
 int patch_remove(const struct patch_call *call);
 int patch_report(const struct patch_call *call);
+int patch_import(const struct patch_call *call);
+/* Adds patches that are at hand, as patch_add does those of a file. */
+int patch_add_list(const struct patch_call *call, struct patch_list *list);
 int patch_for(const struct patch_call *call);
 int patch_shipped(const struct patch_call *call);
 

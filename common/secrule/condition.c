@@ -8,7 +8,7 @@
 
 struct making {
     struct secrule_builder *builder;
-    const struct secrule_operator *operator;
+    const struct secrule_operator *asked;
     const struct secrule_transformations *transformations;
     struct guard_patch_condition *list;
     uint32_t count;
@@ -27,7 +27,7 @@ struct guard_patch_condition secrule_joined(enum guard_patch_operator op,
 static bool add(struct making *making, const struct guard_patch_condition *condition)
 {
     if (making->count == GUARD_PATCH_CONDITIONS_MAX)
-        return secrule_refuse(making->builder, making->operator->name.at[0], SECRULE_CAUSE_MAXIMUM,
+        return secrule_refuse(making->builder, making->asked->name.at[0], SECRULE_CAUSE_MAXIMUM,
                               "more than %d conditions", GUARD_PATCH_CONDITIONS_MAX);
     making->list[making->count++] = *condition;
     return builder_good(making->builder);
@@ -45,12 +45,10 @@ static bool add_not(struct making *making, const struct guard_patch_condition *c
     return add(making, &inverse);
 }
 
-static struct guard_patch_condition leaf(const struct making *making,
-                                         const struct secrule_look *look)
+static struct guard_patch_condition leaf(const struct secrule_look *look)
 {
-    bool decoded = making->transformations->decoded;
     return (struct guard_patch_condition){.op = GUARD_OPERATOR_PRESENT,
-                                          .view = decoded ? GUARD_VIEW_DECODED : look->view,
+                                          .view = look->view,
                                           .on_names = look->on_names,
                                           .places = look->places,
                                           .names = look->names,
@@ -69,7 +67,7 @@ static bool set_expression(struct making *making, struct guard_patch_condition *
                            struct guard_span expression, bool ignore_case)
 {
     struct secrule_builder *builder = making->builder;
-    uint32_t at = making->operator->name.at[0];
+    uint32_t at = making->asked->name.at[0];
     struct guard_err err = {.text = ""};
     if (expression.len > GUARD_PATCH_EXPRESSION_MAX)
         return secrule_refuse(builder, at, SECRULE_CAUSE_MAXIMUM,
@@ -313,10 +311,10 @@ static bool add_plain(struct making *making, struct guard_patch_condition *base,
 static bool add_look(struct making *making, const struct secrule_look *look)
 {
     struct secrule_test test;
-    bool negated = making->operator->negated;
+    bool negated = making->asked->negated;
     bool inverse = negated && look->single;
-    struct guard_patch_condition base = leaf(making, look);
-    if (!secrule_test_of(making->builder, making->operator, making->transformations, look->counted,
+    struct guard_patch_condition base = leaf(look);
+    if (!secrule_test_of(making->builder, making->asked, making->transformations, look->counted,
                          &test))
         return false;
     header_names(making, look, &test);
@@ -335,13 +333,13 @@ static bool add_look(struct making *making, const struct secrule_look *look)
 }
 
 bool secrule_condition(struct secrule_builder *builder, const struct secrule_looks *looks,
-                       const struct secrule_operator *operator,
-                       const struct secrule_transformations * transformations,
+                       const struct secrule_operator *asked,
+                       const struct secrule_transformations *transformations,
                        struct guard_patch_condition *out)
 {
     struct making making = {
         .builder = builder,
-        .operator= operator,
+        .asked = asked,
         .transformations = transformations,
         .list = secrule_get(builder, GUARD_PATCH_CONDITIONS_MAX * sizeof(*making.list))};
     if (making.list == NULL)
@@ -351,7 +349,7 @@ bool secrule_condition(struct secrule_builder *builder, const struct secrule_loo
             return false;
     }
     if (making.count == 0)
-        return secrule_refuse(builder, operator->name.at[0], SECRULE_CAUSE_NEVER,
+        return secrule_refuse(builder, asked->name.at[0], SECRULE_CAUSE_NEVER,
                               "it matches nothing");
     *out = secrule_joined(GUARD_OPERATOR_ANY, making.list, making.count);
     return builder_good(builder);

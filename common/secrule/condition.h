@@ -8,8 +8,8 @@
 
 /* False when the rule is refused or the builder failed. */
 bool secrule_condition(struct secrule_builder *builder, const struct secrule_looks *looks,
-                       const struct secrule_operator *operator,
-                       const struct secrule_transformations * transformations,
+                       const struct secrule_operator *asked,
+                       const struct secrule_transformations *transformations,
                        struct guard_patch_condition *out);
 /* One condition of several: the only one itself, or all or any of them. children is kept. */
 struct guard_patch_condition secrule_joined(enum guard_patch_operator op,

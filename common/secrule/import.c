@@ -182,20 +182,21 @@ static void take_link(struct reading *reading, const struct secrule_directive *d
     struct secrule_builder *builder = &reading->builder;
     struct pending *pending = &reading->pending;
     struct secrule_variables variables;
-    struct secrule_operator operator;
+    struct secrule_operator asked;
     struct secrule_transformations transformations;
     struct secrule_looks looks = {NULL, 0};
     bool good = secrule_parse_variables(builder, directive->words[1], &variables);
-    good = secrule_parse_operator(builder, directive->words[2], &operator) && good;
+    good = secrule_parse_operator(builder, directive->words[2], &asked) && good;
     good = secrule_transformations_of(builder, actions, &transformations) && good;
-    good = good && secrule_looks(builder, &variables, pending->phase, &looks);
+    good =
+        good && secrule_looks(builder, &variables, pending->phase, transformations.decoded, &looks);
     if (pending->link_count == SECRULE_CHAIN_MAX) {
         secrule_refuse(builder, directive->at, SECRULE_CAUSE_MAXIMUM,
                        "a chain of more than %d rules", SECRULE_CHAIN_MAX);
         return;
     }
     if (good && builder_good(builder) &&
-        secrule_condition(builder, &looks, &operator, & transformations,
+        secrule_condition(builder, &looks, &asked, &transformations,
                           &pending->links[pending->link_count]))
         pending->link_count++;
 }

@@ -7,7 +7,8 @@
 enum {
     BODY_PLACES = GUARD_PLACE_FORM | GUARD_PLACE_JSON | GUARD_PLACE_MULTIPART | GUARD_PLACE_FILE |
                   GUARD_PLACE_BODY,
-    ARGS_POST = GUARD_PLACE_FORM | GUARD_PLACE_JSON | GUARD_PLACE_MULTIPART,
+    ARGS_POST = GUARD_PLACE_FORM | GUARD_PLACE_MULTIPART,
+    ARGS = GUARD_PLACE_QUERY | GUARD_PLACE_JSON | ARGS_POST,
     REQUEST = 1,
     RESPONSE = 2,
 };
@@ -23,11 +24,10 @@ struct known {
 };
 
 static const struct known known[] = {
-    {"ARGS", GUARD_PLACE_QUERY | ARGS_POST, REQUEST, GUARD_VIEW_TEXT, false, false, SECRULE_WHOLE},
+    {"ARGS", ARGS, REQUEST, GUARD_VIEW_TEXT, false, false, SECRULE_WHOLE},
     {"ARGS_GET", GUARD_PLACE_QUERY, REQUEST, GUARD_VIEW_TEXT, false, false, SECRULE_WHOLE},
     {"ARGS_POST", ARGS_POST, REQUEST, GUARD_VIEW_TEXT, false, false, SECRULE_WHOLE},
-    {"ARGS_NAMES", GUARD_PLACE_QUERY | ARGS_POST, REQUEST, GUARD_VIEW_TEXT, true, false,
-     SECRULE_WHOLE},
+    {"ARGS_NAMES", ARGS, REQUEST, GUARD_VIEW_TEXT, true, false, SECRULE_WHOLE},
     {"ARGS_GET_NAMES", GUARD_PLACE_QUERY, REQUEST, GUARD_VIEW_TEXT, true, false, SECRULE_WHOLE},
     {"ARGS_POST_NAMES", ARGS_POST, REQUEST, GUARD_VIEW_TEXT, true, false, SECRULE_WHOLE},
     {"REQUEST_URI", GUARD_PLACE_TARGET, REQUEST, GUARD_VIEW_TEXT, false, true, SECRULE_WHOLE},
@@ -293,6 +293,10 @@ static bool look_at(struct secrule_builder *builder, const struct secrule_variab
                                  .within = what->within};
     if (!in_phase(builder, at, what, phase, out))
         return false;
+    if (secrule_begins(name, "ARGS_POST"))
+        secrule_note(builder, at, SECRULE_NARROWER, SECRULE_CAUSE_MEANING,
+                     "members of JSON aren't looked at: only for some engines they are a part of "
+                     "it");
     if (variable->counted && what->single)
         return secrule_refuse(builder, at, SECRULE_CAUSE_FORM, "there is always one of these");
     if (secrule_is(name, "XML"))
@@ -337,8 +341,10 @@ static bool can_join(const struct secrule_look *a, const struct secrule_look *b)
            names && places && a->name_count + b->name_count <= GUARD_PATCH_LIST_MAX;
 }
 
-static void add_look(struct secrule_looks *looks, const struct secrule_look *look)
+static void add_look(struct secrule_looks *looks, struct secrule_look *look, bool decoded)
 {
+    if (decoded)
+        look->view = GUARD_VIEW_DECODED;
     for (uint32_t i = 0; i < looks->count; i++) {
         struct secrule_look *other = &looks->list[i];
         if (!can_join(other, look))
@@ -352,7 +358,7 @@ static void add_look(struct secrule_looks *looks, const struct secrule_look *loo
 }
 
 bool secrule_looks(struct secrule_builder *builder, const struct secrule_variables *variables,
-                   int phase, struct secrule_looks *out)
+                   int phase, bool decoded, struct secrule_looks *out)
 {
     bool good = true;
     out->count = 0;
@@ -364,10 +370,10 @@ bool secrule_looks(struct secrule_builder *builder, const struct secrule_variabl
         struct secrule_look look;
         if (variable->excluded)
             good = exclude(builder, variables, variable) && good;
-        else if (look_at(builder, variable, phase, &look))
-            add_look(out, &look);
-        else
+        else if (!look_at(builder, variable, phase, &look))
             good = false;
+        else
+            add_look(out, &look, decoded);
     }
     if (good && out->count == 0)
         return secrule_refuse(builder, variables->list[0].name.at[0], SECRULE_CAUSE_FORM,

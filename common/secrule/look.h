@@ -17,7 +17,7 @@ enum secrule_within {
 struct secrule_look {
     uint32_t at; /* where it is written */
     uint32_t places;
-    enum guard_patch_view view; /* without transformations */
+    enum guard_patch_view view;
     bool on_names;
     bool single; /* there is always exactly one such value */
     bool counted;
@@ -31,9 +31,9 @@ struct secrule_looks {
     uint32_t count;
 };
 
-/* The phase of the rule: 1 to 5. False when the rule is refused or the builder failed. Looks that
- * differ in their names alone are one. */
+/* The phase of the rule: 1 to 5. decoded: transformations decode the values. False when the rule is
+ * refused or the builder failed. Looks that differ in their names alone are one. */
 bool secrule_looks(struct secrule_builder *builder, const struct secrule_variables *variables,
-                   int phase, struct secrule_looks *out);
+                   int phase, bool decoded, struct secrule_looks *out);
 
 #endif

@@ -8,8 +8,8 @@
 
 enum { TEXTS_MAX = 1024, NAME_SHOWN = 40 };
 
-typedef bool make_test(struct secrule_builder *builder, const struct secrule_operator *operator,
-                       struct secrule_test * out);
+typedef bool make_test(struct secrule_builder *builder, const struct secrule_operator *asked,
+                       struct secrule_test *out);
 
 static int shown(struct guard_span text)
 {
@@ -37,121 +37,80 @@ static bool room(struct secrule_builder *builder, size_t count, struct secrule_t
     return out->texts != NULL;
 }
 
-static bool one_text(struct secrule_builder *builder, const struct secrule_operator *operator,
-                     struct secrule_test * out, enum guard_patch_operator op)
+static bool one_text(struct secrule_builder *builder, const struct secrule_operator *asked,
+                     struct secrule_test *out, enum guard_patch_operator op)
 {
     out->op = op;
-    if (operator->argument.len == 0 && op != GUARD_OPERATOR_EQUALS)
-        return secrule_refuse(builder, operator->name.at[0], SECRULE_CAUSE_FORM,
+    if (asked->argument.len == 0 && op != GUARD_OPERATOR_EQUALS)
+        return secrule_refuse(builder, asked->name.at[0], SECRULE_CAUSE_FORM,
                               "there is no text to look for");
-    return room(builder, 1, out) &&
-           add_word(builder, out->at, secrule_span(operator->argument), out);
+    return room(builder, 1, out) && add_word(builder, out->at, secrule_span(asked->argument), out);
 }
 
-static bool make_contains(struct secrule_builder *builder, const struct secrule_operator *operator,
-                          struct secrule_test * out)
+static bool make_contains(struct secrule_builder *builder, const struct secrule_operator *asked,
+                          struct secrule_test *out)
 {
-    return one_text(builder, operator, out, GUARD_OPERATOR_CONTAINS);
+    return one_text(builder, asked, out, GUARD_OPERATOR_CONTAINS);
 }
 
-static bool make_equals(struct secrule_builder *builder, const struct secrule_operator *operator,
-                        struct secrule_test * out)
+static bool make_equals(struct secrule_builder *builder, const struct secrule_operator *asked,
+                        struct secrule_test *out)
 {
-    return one_text(builder, operator, out, GUARD_OPERATOR_EQUALS);
+    return one_text(builder, asked, out, GUARD_OPERATOR_EQUALS);
 }
 
-static bool make_begins(struct secrule_builder *builder, const struct secrule_operator *operator,
-                        struct secrule_test * out)
+static bool make_begins(struct secrule_builder *builder, const struct secrule_operator *asked,
+                        struct secrule_test *out)
 {
-    return one_text(builder, operator, out, GUARD_OPERATOR_BEGINS);
+    return one_text(builder, asked, out, GUARD_OPERATOR_BEGINS);
 }
 
-static bool make_ends(struct secrule_builder *builder, const struct secrule_operator *operator,
-                      struct secrule_test * out)
+static bool make_ends(struct secrule_builder *builder, const struct secrule_operator *asked,
+                      struct secrule_test *out)
 {
-    return one_text(builder, operator, out, GUARD_OPERATOR_ENDS);
+    return one_text(builder, asked, out, GUARD_OPERATOR_ENDS);
 }
 
-static unsigned hex_value(uint8_t byte)
+/* Words apart by blanks, or by one of `also`. bars: whether '|' may be in one. */
+static bool words(struct secrule_builder *builder, const struct secrule_operator *asked,
+                  const char *also, bool bars, struct secrule_test *out)
 {
-    return secrule_is_digit(byte) ? byte - (unsigned)'0' : (byte | 0x20u) - 'a' + 10;
-}
-
-static bool is_hex(uint8_t byte)
-{
-    return secrule_is_digit(byte) || ((byte | 0x20) >= 'a' && (byte | 0x20) <= 'f');
-}
-
-/* "a|41 42|b": bytes in hexadecimal between bars. False when they are anything else. */
-static bool with_bytes(struct secrule_builder *builder, struct guard_span *phrase)
-{
-    uint8_t *text = secrule_get(builder, phrase->len + 1);
-    size_t len = 0;
-    bool in_bytes = false;
-    if (text == NULL)
-        return false;
-    for (size_t i = 0; i < phrase->len; i++) {
-        uint8_t byte = phrase->ptr[i];
-        if (byte == '|') {
-            in_bytes = !in_bytes;
-        } else if (!in_bytes) {
-            text[len++] = byte;
-        } else if (byte != ' ') {
-            if (i + 1 >= phrase->len || !is_hex(byte) || !is_hex(phrase->ptr[i + 1]))
-                return false;
-            text[len++] = (uint8_t)(hex_value(byte) * 16 + hex_value(phrase->ptr[i + 1]));
-            i++;
-        }
-    }
-    *phrase = (struct guard_span){text, len};
-    return !in_bytes && len > 0;
-}
-
-/* Words apart by blanks, or by one of `also`. Blanks between bars are no end in phrases. */
-static bool words(struct secrule_builder *builder, const struct secrule_operator *operator,
-                  const char * also, bool bytes, struct secrule_test *out)
-{
-    struct secrule_text text = operator->argument;
+    struct secrule_text text = asked->argument;
     if (!room(builder, text.len / 2 + 1, out))
         return false;
     for (size_t at = 0; at < text.len;) {
         size_t end = at;
-        bool in_bytes = false;
-        for (; end < text.len; end++) {
-            uint8_t byte = text.ptr[end];
-            in_bytes = bytes && byte == '|' ? !in_bytes : in_bytes;
-            if (!in_bytes && (secrule_is_space(byte) || strchr(also, byte) != NULL))
-                break;
-        }
+        while (end < text.len && !secrule_is_space(text.ptr[end]) &&
+               strchr(also, text.ptr[end]) == NULL)
+            end++;
         struct guard_span word = {text.ptr + at, end - at};
-        if (bytes && word.len > 0 && memchr(word.ptr, '|', word.len) != NULL &&
-            !with_bytes(builder, &word))
-            return secrule_refuse(builder, text.at[at], SECRULE_CAUSE_FORM,
-                                  "between bars stand bytes in hexadecimal");
+        if (!bars && word.len > 0 && memchr(word.ptr, '|', word.len) != NULL)
+            return secrule_refuse(builder, text.at[at], SECRULE_CAUSE_OPERATOR,
+                                  "engines differ on what stands between bars");
         if (word.len > 0 && !add_word(builder, text.at[at], word, out))
             return false;
         at = end + 1;
     }
-    return out->text_count > 0 || secrule_refuse(builder, operator->name.at[0], SECRULE_CAUSE_FORM,
+    return out->text_count > 0 || secrule_refuse(builder, asked->name.at[0], SECRULE_CAUSE_FORM,
                                                  "there is no text to look for");
 }
 
-static bool make_phrases(struct secrule_builder *builder, const struct secrule_operator *operator,
-                         struct secrule_test * out)
+static bool make_phrases(struct secrule_builder *builder, const struct secrule_operator *asked,
+                         struct secrule_test *out)
 {
     out->op = GUARD_OPERATOR_CONTAINS;
     out->ignore_case = true;
-    return words(builder, operator, "", true, out);
+    return words(builder, asked, "", false, out);
 }
 
-static bool make_within(struct secrule_builder *builder, const struct secrule_operator *operator,
-                        struct secrule_test * out)
+static bool make_within(struct secrule_builder *builder, const struct secrule_operator *asked,
+                        struct secrule_test *out)
 {
     out->op = GUARD_OPERATOR_EQUALS;
     out->within = true;
-    if (!words(builder, operator, ",|;", false, out))
+    if (!words(builder, asked, ",|;", true, out))
         return false;
-    if (!operator->negated)
+    if (!asked->negated)
         secrule_note(builder, out->at, SECRULE_NARROWER, SECRULE_CAUSE_MEANING,
                      "@within: a value that is one of the words hits, a fragment of the text "
                      "doesn't");
@@ -167,22 +126,22 @@ static bool made(struct secrule_builder *builder, const char *text, struct secru
         builder, (struct guard_span){(const uint8_t *)text, strlen(text)}, false, &out->expression);
 }
 
-static bool make_regex(struct secrule_builder *builder, const struct secrule_operator *operator,
-                       struct secrule_test * out)
+static bool make_regex(struct secrule_builder *builder, const struct secrule_operator *asked,
+                       struct secrule_test *out)
 {
     out->op = GUARD_OPERATOR_REGEX;
-    return secrule_expression_read(builder, operator->argument, &out->expression);
+    return secrule_expression_read(builder, asked->argument, &out->expression);
 }
 
-static bool make_word(struct secrule_builder *builder, const struct secrule_operator *operator,
-                      struct secrule_test * out)
+static bool make_word(struct secrule_builder *builder, const struct secrule_operator *asked,
+                      struct secrule_test *out)
 {
     struct secrule_string text = {.builder = builder};
-    if (operator->argument.len == 0)
-        return secrule_refuse(builder, operator->name.at[0], SECRULE_CAUSE_FORM,
+    if (asked->argument.len == 0)
+        return secrule_refuse(builder, asked->name.at[0], SECRULE_CAUSE_FORM,
                               "there is no text to look for");
     secrule_add_text(&text, "(?:^|[^A-Za-z0-9_])");
-    secrule_add_escaped(&text, secrule_span(operator->argument));
+    secrule_add_escaped(&text, secrule_span(asked->argument));
     secrule_add_text(&text, "(?:$|[^A-Za-z0-9_])");
     out->op = GUARD_OPERATOR_REGEX;
     secrule_note(builder, out->at, SECRULE_NARROWER, SECRULE_CAUSE_MEANING,
@@ -191,10 +150,10 @@ static bool make_word(struct secrule_builder *builder, const struct secrule_oper
     return secrule_expression_made(builder, secrule_string_span(&text), false, &out->expression);
 }
 
-static bool make_url_encoding(struct secrule_builder *builder,
-                              const struct secrule_operator *operator, struct secrule_test * out)
+static bool make_url_encoding(struct secrule_builder *builder, const struct secrule_operator *asked,
+                              struct secrule_test *out)
 {
-    (void)operator;
+    (void)asked;
     return made(builder, "%(?:[^0-9A-Fa-f]|[0-9A-Fa-f](?:[^0-9A-Fa-f]|$)|$)", out);
 }
 
@@ -221,10 +180,10 @@ static bool add_range(struct secrule_string *set, struct guard_span range)
     return from <= to;
 }
 
-static bool make_byte_range(struct secrule_builder *builder,
-                            const struct secrule_operator *operator, struct secrule_test * out)
+static bool make_byte_range(struct secrule_builder *builder, const struct secrule_operator *asked,
+                            struct secrule_test *out)
 {
-    struct secrule_text text = operator->argument;
+    struct secrule_text text = asked->argument;
     struct secrule_string set = {.builder = builder};
     out->op = GUARD_OPERATOR_CHARSET;
     for (size_t at = 0; at <= text.len;) {
@@ -240,19 +199,19 @@ static bool make_byte_range(struct secrule_builder *builder,
 }
 
 /* The numbers that hit, as bounds; of a negated operator those that the other one doesn't hit. */
-static bool make_number(struct secrule_builder *builder, const struct secrule_operator *operator,
-                        struct secrule_test * out)
+static bool make_number(struct secrule_builder *builder, const struct secrule_operator *asked,
+                        struct secrule_test *out)
 {
-    struct guard_span text = secrule_span(operator->argument);
+    struct guard_span text = secrule_span(asked->argument);
     bool minus = text.len > 1 && text.ptr[0] == '-';
     uint64_t number = 0;
     if (!secrule_number((struct guard_span){text.ptr + minus, text.len - minus}, 1000000000000000,
                         &number))
-        return secrule_refuse(
-            builder, out->at, SECRULE_CAUSE_FORM, "@%.*s compares with a whole number",
-            shown(secrule_span(operator->name)), (const char *)operator->name.ptr);
+        return secrule_refuse(builder, out->at, SECRULE_CAUSE_FORM,
+                              "@%.*s compares with a whole number",
+                              shown(secrule_span(asked->name)), (const char *)asked->name.ptr);
     int64_t value = minus ? -(int64_t)number : (int64_t)number;
-    struct guard_span name = secrule_span(operator->name);
+    struct guard_span name = secrule_span(asked->name);
     out->op = GUARD_OPERATOR_RANGE;
     if (secrule_is(name, "eq") || secrule_is(name, "ge"))
         out->min = value;
@@ -268,38 +227,38 @@ static bool make_number(struct secrule_builder *builder, const struct secrule_op
     return true;
 }
 
-static bool make_likeness(struct secrule_builder *builder, const struct secrule_operator *operator,
-                          struct secrule_test * out)
+static bool make_likeness(struct secrule_builder *builder, const struct secrule_operator *asked,
+                          struct secrule_test *out)
 {
-    bool sql = secrule_is(secrule_span(operator->name), "detectSQLi");
+    bool sql = secrule_is(secrule_span(asked->name), "detectSQLi");
     out->op = GUARD_OPERATOR_LIKENESS;
     out->likeness = 1u << (sql ? GUARD_LIKENESS_SQL : GUARD_LIKENESS_SCRIPT);
     return secrule_wider(builder, out->at, SECRULE_CAUSE_OPERATOR,
                          "@%.*s: a patch asks its own detector (likeness) instead, which hits "
                          "other texts",
-                         shown(secrule_span(operator->name)), (const char *)operator->name.ptr);
+                         shown(secrule_span(asked->name)), (const char *)asked->name.ptr);
 }
 
-static bool make_present(struct secrule_builder *builder, const struct secrule_operator *operator,
-                         struct secrule_test * out)
+static bool make_present(struct secrule_builder *builder, const struct secrule_operator *asked,
+                         struct secrule_test *out)
 {
     (void)builder;
-    (void)operator;
+    (void)asked;
     out->op = GUARD_OPERATOR_PRESENT;
     return true;
 }
 
-static bool make_never(struct secrule_builder *builder, const struct secrule_operator *operator,
-                       struct secrule_test * out)
+static bool make_never(struct secrule_builder *builder, const struct secrule_operator *asked,
+                       struct secrule_test *out)
 {
-    (void)operator;
+    (void)asked;
     return secrule_refuse(builder, out->at, SECRULE_CAUSE_NEVER, "it matches nothing");
 }
 
-static bool make_from_file(struct secrule_builder *builder, const struct secrule_operator *operator,
-                           struct secrule_test * out)
+static bool make_from_file(struct secrule_builder *builder, const struct secrule_operator *asked,
+                           struct secrule_test *out)
 {
-    struct guard_span file = secrule_span(operator->argument);
+    struct guard_span file = secrule_span(asked->argument);
     return secrule_refuse(builder, out->at, SECRULE_CAUSE_FILE, "the file %.*s isn't read",
                           shown(file), (const char *)file.ptr);
 }
@@ -344,16 +303,16 @@ static bool has_macro(struct guard_span text)
     return false;
 }
 
-static bool make(struct secrule_builder *builder, const struct secrule_operator *operator,
-                 struct secrule_test * out)
+static bool make(struct secrule_builder *builder, const struct secrule_operator *asked,
+                 struct secrule_test *out)
 {
-    struct guard_span name = secrule_span(operator->name);
-    if (has_macro(secrule_span(operator->argument)))
-        return secrule_refuse(builder, operator->argument.at[0], SECRULE_CAUSE_MACRO,
+    struct guard_span name = secrule_span(asked->name);
+    if (has_macro(secrule_span(asked->argument)))
+        return secrule_refuse(builder, asked->argument.at[0], SECRULE_CAUSE_MACRO,
                               "%%{...} is filled in at run time");
     for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
         if (secrule_is(name, known[i].name))
-            return known[i].make(builder, operator, out);
+            return known[i].make(builder, asked, out);
     }
     return secrule_refuse(builder, out->at, SECRULE_CAUSE_OPERATOR,
                           "@%.*s is no operator of patches", shown(name), (const char *)name.ptr);
@@ -561,19 +520,19 @@ static bool counts(struct secrule_builder *builder, bool counted, bool length,
     return true;
 }
 
-bool secrule_test_of(struct secrule_builder *builder, const struct secrule_operator *operator,
-                     const struct secrule_transformations * transformations, bool counted,
+bool secrule_test_of(struct secrule_builder *builder, const struct secrule_operator *asked,
+                     const struct secrule_transformations *transformations, bool counted,
                      struct secrule_test *out)
 {
-    *out = (struct secrule_test){.at = operator->name.at[0], .min = -1, .max = -1};
-    if (!make(builder, operator, out))
+    *out = (struct secrule_test){.at = asked->name.at[0], .min = -1, .max = -1};
+    if (!make(builder, asked, out))
         return false;
     if (counted)
         return counts(builder, true, false, out);
     if (transformations->length)
         return counts(builder, false, true, out);
     return without_case(builder, transformations, out) &&
-           normalized(builder, transformations, operator->negated, out) &&
+           normalized(builder, transformations, asked->negated, out) &&
            respaced(builder, transformations, out) && trimmed(builder, transformations, out) &&
            builder_good(builder);
 }

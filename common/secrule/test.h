@@ -20,8 +20,8 @@ struct secrule_test {
 
 /* counted: it is asked of how many values there are. False when the rule is refused, or the builder
  * failed. */
-bool secrule_test_of(struct secrule_builder *builder, const struct secrule_operator *operator,
-                     const struct secrule_transformations * transformations, bool counted,
+bool secrule_test_of(struct secrule_builder *builder, const struct secrule_operator *asked,
+                     const struct secrule_transformations *transformations, bool counted,
                      struct secrule_test *out);
 /* The same as a regular expression; false when there is none. */
 bool secrule_test_expression(struct secrule_builder *builder, struct secrule_test *test);

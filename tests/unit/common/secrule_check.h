@@ -38,8 +38,8 @@ static inline const char *shown(const char *text)
 
 /* The condition that a rule's variables and operator become, or why it is refused. actions follows
  * "id:1,phase:2,deny". */
-static inline const char *condition_of(const char *variables, const char *operator,
-                                       const char * actions, bool wider)
+static inline const char *condition_of(const char *variables, const char *asked,
+                                       const char *actions, bool wider)
 {
     static struct dump dump;
     static char rule[1 << 15];
@@ -48,8 +48,8 @@ static inline const char *condition_of(const char *variables, const char *operat
     struct secrule_cfg cfg = {.wider = wider};
     dump.len = 0;
     dump.text[0] = '\0';
-    int len = snprintf(rule, sizeof(rule), "SecRule %s \"%s\" \"id:1,phase:2,deny%s\"\n",
-                       variables, operator, actions);
+    int len = snprintf(rule, sizeof(rule), "SecRule %s \"%s\" \"id:1,phase:2,deny%s\"\n", variables,
+                       asked, actions);
     assert_true(len > 0 && (size_t)len < sizeof(rule));
     secrule_init(&import, &alloc);
     struct guard_span text = {(const uint8_t *)rule, (size_t)len};
@@ -65,10 +65,9 @@ static inline const char *condition_of(const char *variables, const char *operat
     return dump.text;
 }
 
-static inline const char *condition(const char *variables, const char *operator,
-                                    const char * actions)
+static inline const char *condition(const char *variables, const char *asked, const char *actions)
 {
-    return condition_of(variables, operator, actions, false);
+    return condition_of(variables, asked, actions, false);
 }
 
 #endif
