@@ -141,3 +141,7 @@ def test_a_misspelt_document_is_refused(tmp_path):
     (tmp_path / "X-1.yaml").write_text("kind: Patches\naffects:\n- {package: 'pkg:npm/x', version: '<1'}\npatches:\n- {id: X-1, title: x}\n")
     done = subprocess.run([BIN / "guard", "patch", "shipped", "--patches", tmp_path], capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 1 and "X-1.yaml:3:" in done.stderr
+
+
+def test_the_table_of_the_guide_is_what_they_say():
+    subprocess.run([sys.executable, HERE.parents[2] / "tools" / "shipped_patches.py"], check=True, timeout=60)
