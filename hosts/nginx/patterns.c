@@ -205,7 +205,8 @@ static bool covers(struct gate_service *service)
     if (service->patterns_checked == switches)
         return service->patterns_known;
     service->patterns_checked = switches;
-    service->patterns_known = true;
+    /* Of one that names none nothing is known. */
+    service->patterns_known = guard_policy_pattern(service->policy, 0, &pattern);
     for (uint32_t i = 0;
          service->patterns_known && guard_policy_pattern(service->policy, i, &pattern); i++)
         service->patterns_known = pattern_database_has(database, pattern.id);
