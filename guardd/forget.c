@@ -208,8 +208,10 @@ static enum guard_rc forget_in_memory(struct forgetting *forgetting, struct serv
             GUARD_TRY(forget_service(forgetting, services, service));
             continue;
         }
-        if (!forgetting->dry)
+        if (!forgetting->dry) {
             documents_drop_refused(services, service, SHARED_LIFTS, 0); /* they may name clients */
+            GUARD_TRY(told_forget(services, service, &forgetting->err));
+        }
         forgetting->verdicts +=
             clients_forget(services, service, forgetting->client, forgetting->dry);
         GUARD_TRY(client_files_forget_lifts(services, service, forgetting->client, forgetting->dry,
