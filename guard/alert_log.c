@@ -41,12 +41,18 @@ void alert_log_lines(FILE *file, alert_take take, void *ctx)
 
 bool alert_log_all(const char *dir, alert_take take, void *ctx, bool *any)
 {
+    return log_all(dir, "alerts.jsonl", take, ctx, any);
+}
+
+bool log_all(const char *dir, const char *file_name, alert_take take, void *ctx, bool *any)
+{
     *any = false;
     for (int older = OLDER_FILES; older >= 0; older--) {
         char path[STATE_PATH_MAX];
-        char name[32] = "alerts.jsonl";
-        if (older > 0)
-            snprintf(name, sizeof(name), "alerts.jsonl.%d", older);
+        char name[48];
+        int len = snprintf(name, sizeof(name), "%s", file_name);
+        if (older > 0 && len > 0 && (size_t)len < sizeof(name))
+            snprintf(name + len, sizeof(name) - (size_t)len, ".%d", older);
         if (state_path(path, dir, "", (struct guard_span){NULL, 0}, name) != GUARD_OK)
             return complain(0, "the path is too long") != 0;
         FILE *file = fopen(path, "r");

@@ -19,6 +19,8 @@ void alert_log_line(struct guard_span line, alert_take take, void *ctx);
 /* All lines that are kept, oldest file first. False after a message; no file at all is no failure,
  * and *any tells. */
 bool alert_log_all(const char *dir, alert_take take, void *ctx, bool *any);
+/* The same of another log that is rotated alike, as audit.jsonl. */
+bool log_all(const char *dir, const char *file_name, alert_take take, void *ctx, bool *any);
 /* Whether the line tells of the exchange with this id: as its own, as one of those folded into it,
  * or as what caused it. */
 bool alert_names(const struct document_node *alert, const char *id);

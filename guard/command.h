@@ -71,6 +71,7 @@ extern const struct command command_completion;
 extern const struct command command_whatif;
 extern const struct command command_context;
 extern const struct command command_learning;
+extern const struct command command_audit;
 extern const struct command command_patch;
 
 /* All of them in the order of the help, ended by NULL. */

@@ -263,13 +263,68 @@ static bool put_reviews(struct taking *taking, const struct change *change,
             complain(0, "%s", err.text) != 0);
 }
 
+/* What the server has of them; nothing where it doesn't know the service. */
+static bool remote_reviews(struct taking *taking, const struct remote *remote,
+                           struct guard_arena *arena)
+{
+    const struct guard_span service = taking->guardian.service;
+    char path[STATE_SERVICE_MAX + 32];
+    struct guard_err err;
+    struct remote_reply reply;
+    const struct remote_request request = {.method = "GET",
+                                           .path = path,
+                                           .type = "application/json",
+                                           .answer_max = DOCUMENT_BYTES_MAX,
+                                           .may_lack = true};
+    snprintf(path, sizeof(path), "/services/%.*s/decisions", (int)service.len,
+             (const char *)service.ptr);
+    taking->reviews = (struct review_document){.service = service};
+    if (!remote_fetch(remote, &request, &reply))
+        return false;
+    bool good =
+        reply.status == 404 ||
+        review_parse(&taking->reviews, "the server's decisions",
+                     (struct guard_span){reply.bytes, reply.len}, arena, &err) == GUARD_OK ||
+        complain(0, "%s", err.text) != 0;
+    free(reply.bytes);
+    return good;
+}
+
+/* The server adds those that it hasn't alike. */
+static bool put_remote_reviews(struct taking *taking, const struct import_guardian *job,
+                               struct guard_arena *arena)
+{
+    const struct guard_span service = taking->guardian.service;
+    char reason[800];
+    char path[1024];
+    struct guard_err err;
+    struct remote_reply reply;
+    struct remote_request request = {.method = "POST",
+                                     .path = path,
+                                     .type = "application/json",
+                                     .content_type = "application/json",
+                                     .answer_max = DOCUMENT_BYTES_MAX};
+    taking->decisions.service = service;
+    if (review_write(&taking->decisions, arena, &request.body, &err) != GUARD_OK)
+        return complain(0, "%s", err.text) != 0;
+    if (!remote_escape(reason, sizeof(reason), job->reason != NULL ? job->reason : ""))
+        return complain(0, "the reason is too long") != 0;
+    snprintf(path, sizeof(path), "/services/%.*s/decisions%s%s", (int)service.len,
+             (const char *)service.ptr, reason[0] != '\0' ? "?reason=" : "", reason);
+    bool good = remote_fetch(job->remote, &request, &reply);
+    if (good)
+        free(reply.bytes);
+    return good;
+}
+
 static bool put(struct taking *taking, const struct import_guardian *job, struct guard_arena *arena)
 {
     struct state_change by;
     struct guard_span text;
     struct guard_err err;
     if (job->remote != NULL)
-        return put_remote(taking, job, arena);
+        return (taking->differences == 0 || put_remote(taking, job, arena)) &&
+               (taking->decided == 0 || put_remote_reviews(taking, job, arena));
     if (!state_change(&by, job->dir, taking->guardian.service, job->reason))
         return false;
     if (taking->differences > 0 &&
@@ -285,8 +340,10 @@ static bool take(struct taking *taking, const struct import_guardian *job,
 {
     const struct guard_span service = taking->guardian.service;
     if (!compare(taking, job, arena) ||
-        (taking->with_reviews && (!load_reviews(&taking->reviews, job->dir, service, arena) ||
-                                  !take_decisions(taking, NULL))))
+        (taking->with_reviews &&
+         (!(job->remote != NULL ? remote_reviews(taking, job->remote, arena)
+                                : load_reviews(&taking->reviews, job->dir, service, arena)) ||
+          !take_decisions(taking, NULL))))
         return false;
     const char *outcome = taking->differences + taking->decided == 0 ? "nothing changes"
                           : job->dry                                 ? "nothing was changed yet"
@@ -313,8 +370,6 @@ int import_guardian(const struct import_guardian *job)
     struct guard_alloc heap = heap_alloc();
     struct guard_arena arena;
     int locks[2] = {-1, -1};
-    if (job->remote != NULL && job->reviews != NULL)
-        return complain(EXIT_USAGE, "--reviews works on files only");
     taking = (struct taking){.with_reviews = job->reviews != NULL};
     guard_arena_init(&arena, &heap, ARENA_MAX);
     bool good = read_files(&taking, job, &arena) && lock(locks, job) && take(&taking, job, &arena);

@@ -5,6 +5,7 @@
 #include "common/client_name.h"
 #include "common/file.h"
 #include "daemon.h"
+#include "remote.h"
 #include "state_files.h"
 
 #include <inttypes.h>
@@ -20,7 +21,8 @@ enum {
     FORGET_DRY,
     FORGET_REASON,
     FORGET_STATE,
-    FORGET_STORE
+    FORGET_STORE,
+    FORGET_SERVER
 };
 enum { WAIT_MS = 120000, PAUSE_MS = 50, REQUEST_MAX = 1024, PATHS = 2 };
 
@@ -32,6 +34,7 @@ static const struct option_spec options[] = {
     {"reason", "TEXT", "why, for the audit log (required)"},
     {"state", "DIR", "state directory (default $GUARD_STATE or /var/lib/guard)"},
     {"store", "WHERE", "guardd's --store, if it isn't the default and none runs"},
+    REMOTE_OPTIONS,
     {NULL, NULL, NULL},
 };
 
@@ -129,6 +132,20 @@ static void print_rest(const struct request *request)
            "  backups, and what was sent to other programs\n");
 }
 
+static int tell(const struct request *request, const struct document_node *root)
+{
+    bool done = strcmp(text_of(root, "done"), "true") == 0;
+    printf("%s:\n", request->dry ? "would be dropped" : "dropped");
+    print_line(root, "services", "services, with all that was learned of them");
+    print_line(root, "verdicts", "verdicts on clients");
+    print_line(root, "lifts", "lifts of verdicts");
+    print_line(root, "alerts", "lines of alerts");
+    print_line(root, "audits", "lines of the audit log no longer say who it was");
+    print_line(root, "generations", "generations that were kept");
+    print_rest(request);
+    return done ? EXIT_GOOD : complain(EXIT_FAILED, "not all of it: %s", text_of(root, "error"));
+}
+
 static int report(const struct request *request)
 {
     struct guard_alloc heap = heap_alloc();
@@ -137,18 +154,7 @@ static int report(const struct request *request)
     int status = EXIT_FAILED;
     guard_arena_init(&arena, &heap, (size_t)1 << 20);
     if (state_document(request->done, &arena, &document, false)) {
-        const struct document_node *root = document.root;
-        bool done = strcmp(text_of(root, "done"), "true") == 0;
-        printf("%s:\n", request->dry ? "would be dropped" : "dropped");
-        print_line(root, "services", "services, with all that was learned of them");
-        print_line(root, "verdicts", "verdicts on clients");
-        print_line(root, "lifts", "lifts of verdicts");
-        print_line(root, "alerts", "lines of alerts");
-        print_line(root, "audits", "lines of the audit log no longer say who it was");
-        print_line(root, "generations", "generations that were kept");
-        print_rest(request);
-        status =
-            done ? EXIT_GOOD : complain(EXIT_FAILED, "not all of it: %s", text_of(root, "error"));
+        status = tell(request, document.root);
         (void)unlink(request->done);
     }
     guard_arena_reset(&arena);
@@ -165,8 +171,68 @@ static bool carry_out(const struct request *request, const char *store)
                      request->id) != 0);
 }
 
+/* --- of a server --- */
+
+static bool wait_remote(const struct remote *remote, struct request *request, struct document *out)
+{
+    const struct timespec pause = {.tv_nsec = PAUSE_MS * 1000000L};
+    uint64_t begin = clock_unix_ms();
+    char path[64];
+    snprintf(path, sizeof(path), "/forget/%s", request->id);
+    while (remote_ask(remote, "GET", path, NULL, out, NULL)) {
+        if (strcmp(text_of(out->root, "state"), "done") == 0)
+            return true;
+        if (clock_unix_ms() - begin > WAIT_MS)
+            return complain(0, "guardd hasn't done it yet; it will, request %s", request->id) != 0;
+        guard_arena_reset(remote->arena);
+        nanosleep(&pause, NULL);
+    }
+    return false;
+}
+
+static bool order_remote(const struct remote *remote, struct request *request, const char *reason)
+{
+    struct remote_body body;
+    struct document document;
+    remote_body(&body);
+    if (request->client != NULL)
+        json_text(&body.json, "client", request->client);
+    if (request->service != NULL)
+        json_text(&body.json, "service", request->service);
+    json_bool(&body.json, "generations", request->generations);
+    json_bool(&body.json, "dryRun", request->dry);
+    json_text(&body.json, "reason", reason != NULL ? reason : "");
+    if (!remote_ask(remote, "POST", "/forget", &body, &document, NULL))
+        return false;
+    const char *id = text_of(document.root, "id");
+    bool good = strlen(id) == sizeof(request->id) - 1 &&
+                strspn(id, "0123456789abcdef") == sizeof(request->id) - 1;
+    snprintf(request->id, sizeof(request->id), "%s", good ? id : "");
+    guard_arena_reset(remote->arena);
+    return good || complain(0, "%s: an answer lacks \"id\"", remote->server) != 0;
+}
+
+static int by_api(const struct remote *remote, struct request *request, const char *reason)
+{
+    struct document document;
+    int status = EXIT_FAILED;
+    if (!order_remote(remote, request, reason))
+        return EXIT_FAILED;
+    if (wait_remote(remote, request, &document)) {
+        const struct document_node *told = member_of(document.root, "report");
+        status = told != NULL
+                     ? tell(request, told)
+                     : complain(EXIT_FAILED, "%s: an answer lacks \"report\"", remote->server);
+    }
+    guard_arena_reset(remote->arena);
+    return status;
+}
+
 static int run(const struct arguments *arguments)
 {
+    struct guard_alloc heap = heap_alloc();
+    struct guard_arena arena;
+    struct remote remote;
     char prefix[CLIENT_NAME_MAX];
     const char *reason = arguments->values[FORGET_REASON];
     struct request request = {.dir = state_dir(arguments->values[FORGET_STATE]),
@@ -185,6 +251,11 @@ static int run(const struct arguments *arguments)
         return complain(EXIT_USAGE, "a service's name is 1 to 64 letters, digits, '.', '_' or '-'");
     if (!request.dry && (reason == NULL || reason[0] == '\0'))
         return complain(EXIT_USAGE, "--reason is needed");
+    guard_arena_init(&arena, &heap, (size_t)16 << 20);
+    if (!remote_open(&remote, arguments, FORGET_STATE, FORGET_SERVER, &arena))
+        return EXIT_USAGE;
+    if (remote.server != NULL)
+        return by_api(&remote, &request, reason);
     state_share();
     if ((request.service != NULL && !state_service_known(request.dir, service, false)) ||
         !name_request(&request) || (!request.dry && !audit(&request, reason)) ||
@@ -202,5 +273,4 @@ const struct command command_forget = {
                "A service that still gets traffic is learned anew.",
     .options = options,
     .run = run,
-    .files_only = true,
 };

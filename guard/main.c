@@ -45,6 +45,7 @@ const struct command *const all_commands[] = {
     &command_completion,
     &command_context,
     &command_learning,
+    &command_audit,
     &command_patch,
     NULL,
 };

@@ -296,6 +296,20 @@ static bool fetch_triage(const struct remote *remote)
     return close_file(file) && good;
 }
 
+static bool fetch_audit(const struct remote *remote, const char *service)
+{
+    char path[128] = "/audit?";
+    if (service != NULL && !state_service_valid(span_of(service)))
+        return complain(0, "a service's name is 1 to 64 letters, digits, '.', '_' or '-'") != 0;
+    if (service != NULL)
+        snprintf(path, sizeof(path), "/services/%s/changes?", service);
+    FILE *file = open_file("", "", "audit.jsonl");
+    if (file == NULL)
+        return false;
+    bool good = read_log(remote, path, "changes", put_line, file, NULL);
+    return close_file(file) && good;
+}
+
 /* --- clients --- */
 
 struct clients {
@@ -385,7 +399,7 @@ static bool fetch_services(const struct remote *remote, unsigned parts, const ch
 {
     struct services services = {remote, parts};
     const struct pages pages = {remote, "/services?", "services", take_service, NULL, &services};
-    if ((parts & ~(unsigned)(MIRROR_STATUS | MIRROR_ALERTS | MIRROR_TRIAGE)) == 0)
+    if ((parts & ~(unsigned)(MIRROR_STATUS | MIRROR_ALERTS | MIRROR_TRIAGE | MIRROR_AUDIT)) == 0)
         return true;
     return service != NULL ? fetch_service(&services, service) : read_pages(&pages);
 }
@@ -400,6 +414,7 @@ const char *mirror_or_state(const struct remote *place, const char *state, unsig
         ((parts & MIRROR_STATUS) == 0 || fetch_file(place, "", "/status", "application/json",
                                                     PAGE_MAX, false, "", "status.json")) &&
         ((parts & MIRROR_TRIAGE) == 0 || fetch_triage(place)) &&
+        ((parts & MIRROR_AUDIT) == 0 || fetch_audit(place, service)) &&
         ((parts & MIRROR_ALERTS) == 0 || fetch_alerts(place, service, id));
     return good ? root : NULL;
 }

@@ -15,6 +15,7 @@ enum {
     MIRROR_PILE = 32,    /* it must be there */
     MIRROR_LEARNED = 64, /* a pile, if there is one */
     MIRROR_CLIENTS = 128,
+    MIRROR_AUDIT = 256,
 };
 
 /* Where a command finds what it reads: its state directory, or a mirror of those parts, of the

@@ -4,7 +4,9 @@
 #include "command.h"
 #include "common/file.h"
 #include "common/guardian.h"
+#include "mirror.h"
 #include "service_files.h"
+#include "state_files.h"
 #include "traffic_steps.h"
 #include "verdict_json.h"
 #include "whatif_report.h"
@@ -24,12 +26,15 @@ enum {
     WHATIF_TOP,
     WHATIF_HOST,
     WHATIF_LOG_FORMAT,
-    WHATIF_OUTBOUND
+    WHATIF_OUTBOUND,
+    WHATIF_SERVICE,
+    WHATIF_STATE,
+    WHATIF_SERVER
 };
 enum { TOP_DEFAULT = 20 };
 
 static const struct option_spec options[] = {
-    {"guardian", "G.yaml", "the service's Guardian as it is (required)"},
+    {"guardian", "G.yaml", "the service's Guardian as it is (this or --service)"},
     {"pile", "P.pile", "what was learned; without it the pile beside the Guardian that it names"},
     {"alpha", "A", "what if this many false blocks per request were accepted"},
     {"mode", "observe|alert|block", "what if all parts were in this mode"},
@@ -40,6 +45,9 @@ static const struct option_spec options[] = {
     {"host", "NAME", "only exchanges with this host"},
     {"log-format", "FORMAT", "of access logs; see guard learn"},
     {"outbound", NULL, "the traffic is calls that the service makes"},
+    {"service", "NAME", "Guardian and pile of this service, of the state directory or a server"},
+    {"state", "DIR", "state directory (default $GUARD_STATE or /var/lib/guard)"},
+    REMOTE_OPTIONS,
     {NULL, NULL, NULL},
 };
 
@@ -57,6 +65,9 @@ struct comparing {
     struct side sides[WHATIF_SIDES];
     struct whatif_report *report;
     const struct arguments *arguments;
+    const char *guardian; /* files of what is in force */
+    const char *pile;     /* NULL: the one that the Guardian names */
+    char paths[2][STATE_PATH_MAX];
     double alpha; /* 0: as the Guardian says */
     enum guard_mode mode;
     unsigned top;
@@ -128,11 +139,10 @@ static bool open_sides(struct comparing *comparing)
     const char *const *values = comparing->arguments->values;
     struct side *before = &comparing->sides[WHATIF_BEFORE];
     struct side *after = &comparing->sides[WHATIF_AFTER];
-    const char *other =
-        values[WHATIF_OTHER] != NULL ? values[WHATIF_OTHER] : values[WHATIF_GUARDIAN];
+    const char *other = values[WHATIF_OTHER] != NULL ? values[WHATIF_OTHER] : comparing->guardian;
     const char *pile =
-        values[WHATIF_OTHER_PILE] != NULL ? values[WHATIF_OTHER_PILE] : values[WHATIF_PILE];
-    if (!load_guardian(before, values[WHATIF_GUARDIAN]) || !load_guardian(after, other))
+        values[WHATIF_OTHER_PILE] != NULL ? values[WHATIF_OTHER_PILE] : comparing->pile;
+    if (!load_guardian(before, comparing->guardian) || !load_guardian(after, other))
         return false;
     if (before->guardian.service.len != after->guardian.service.len ||
         memcmp(before->guardian.service.ptr, after->guardian.service.ptr,
@@ -143,8 +153,31 @@ static bool open_sides(struct comparing *comparing)
                         (const char *)before->guardian.service.ptr) != 0;
     if (values[WHATIF_MODE] != NULL)
         guard_guardian_set_mode(&after->guardian, comparing->mode);
-    return load_policy(before, values[WHATIF_GUARDIAN], values[WHATIF_PILE], 0) &&
+    return load_policy(before, comparing->guardian, comparing->pile, 0) &&
            load_policy(after, other, pile, comparing->alpha);
+}
+
+/* Of a service: what its guardd has, here or elsewhere. */
+static bool find_files(struct comparing *comparing)
+{
+    struct remote remote;
+    const struct arguments *arguments = comparing->arguments;
+    const char *name = arguments->values[WHATIF_SERVICE];
+    if (name == NULL)
+        return true;
+    const struct guard_span service = {(const uint8_t *)name, strlen(name)};
+    if (!remote_open(&remote, arguments, WHATIF_STATE, WHATIF_SERVER, NULL))
+        return false;
+    const char *dir = mirror_or_state(&remote, arguments->values[WHATIF_STATE],
+                                      MIRROR_GUARDIAN | MIRROR_PILE, name, NULL);
+    if (dir == NULL)
+        return false;
+    if (state_path(comparing->paths[0], dir, "guardians", service, ".yaml") != GUARD_OK ||
+        state_path(comparing->paths[1], dir, "piles", service, ".pile") != GUARD_OK)
+        return complain(0, "the path is too long") != 0;
+    comparing->guardian = comparing->paths[0];
+    comparing->pile = comparing->paths[1];
+    return true;
 }
 
 static int compare(struct comparing *comparing)
@@ -157,7 +190,8 @@ static int compare(struct comparing *comparing)
                               .host = arguments->values[WHATIF_HOST]};
     const char *const names[WHATIF_SIDES] = {comparing->sides[WHATIF_BEFORE].name,
                                              comparing->sides[WHATIF_AFTER].name};
-    if (!open_sides(comparing) || !traffic_read(&traffic, take, comparing))
+    if (!find_files(comparing) || !open_sides(comparing) ||
+        !traffic_read(&traffic, take, comparing))
         return EXIT_FAILED;
     if (comparing->jsonl)
         whatif_report_json(comparing->report, stdout);
@@ -173,8 +207,16 @@ static bool read_options(struct comparing *comparing)
     const char *const *values = comparing->arguments->values;
     const char *format = values[WHATIF_FORMAT];
     char *end = NULL;
-    if (values[WHATIF_GUARDIAN] == NULL || comparing->arguments->count == 0)
-        return complain(0, "--guardian FILE and traffic are needed") != 0;
+    comparing->guardian = values[WHATIF_GUARDIAN];
+    comparing->pile = values[WHATIF_PILE];
+    if ((values[WHATIF_GUARDIAN] == NULL) == (values[WHATIF_SERVICE] == NULL) ||
+        (values[WHATIF_SERVICE] != NULL && values[WHATIF_PILE] != NULL) ||
+        comparing->arguments->count == 0)
+        return complain(0, "--guardian FILE or --service NAME, and traffic are needed") != 0;
+    if (values[WHATIF_SERVICE] != NULL &&
+        !state_service_valid((struct guard_span){(const uint8_t *)values[WHATIF_SERVICE],
+                                                 strlen(values[WHATIF_SERVICE])}))
+        return complain(0, "a service's name is 1 to 64 letters, digits, '.', '_' or '-'") != 0;
     if (values[WHATIF_ALPHA] == NULL && values[WHATIF_MODE] == NULL &&
         values[WHATIF_OTHER] == NULL && values[WHATIF_OTHER_PILE] == NULL)
         return complain(0, "say what changes: --alpha, --mode, --other or --other-pile") != 0;

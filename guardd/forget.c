@@ -19,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { REPORT_MAX = 4096, STEP_MEMORY = 0, STEP_LOGS = 1 };
@@ -78,6 +79,20 @@ static void open_request(struct forgetting *out, const struct services *services
     guard_arena_reset(&arena);
 }
 
+/* Whoever asked by the API may have gone. */
+static void drop_old_report(const char *folder, const char *name)
+{
+    enum { KEPT_S = 86400 };
+    char path[STATE_PATH_MAX];
+    struct stat info;
+    size_t chars = strspn(name, "0123456789abcdef");
+    int len = snprintf(path, sizeof(path), "%s/%s", folder, name);
+    if (chars == FORGET_ID_CHARS && strcmp(name + chars, ".done") == 0 && len > 0 &&
+        len < STATE_PATH_MAX && lstat(path, &info) == 0 &&
+        (uint64_t)info.st_mtime + KEPT_S < clock_unix_ms() / 1000)
+        (void)unlink(path);
+}
+
 static bool find_request(struct forgetting *out, const struct services *services)
 {
     char path[STATE_PATH_MAX];
@@ -89,6 +104,8 @@ static bool find_request(struct forgetting *out, const struct services *services
         found = is_request(entry->d_name);
         if (found)
             open_request(out, services, entry->d_name);
+        else
+            drop_old_report(path, entry->d_name);
     }
     if (dir != NULL)
         closedir(dir);
@@ -191,8 +208,10 @@ static enum guard_rc forget_in_memory(struct forgetting *forgetting, struct serv
             GUARD_TRY(forget_service(forgetting, services, service));
             continue;
         }
-        if (!forgetting->dry)
+        if (!forgetting->dry) {
             documents_drop_refused(services, service, SHARED_LIFTS, 0); /* they may name clients */
+            GUARD_TRY(told_forget(services, service, &forgetting->err));
+        }
         forgetting->verdicts +=
             clients_forget(services, service, forgetting->client, forgetting->dry);
         GUARD_TRY(client_files_forget_lifts(services, service, forgetting->client, forgetting->dry,

@@ -225,6 +225,10 @@ GUARD_MUST_USE enum guard_rc store_list_told(struct store *store, uint64_t *mome
                                                                    const struct store_told *told),
                                              void *ctx, struct guard_err *err);
 GUARD_MUST_USE enum guard_rc store_drop_told(struct store *store, struct guard_err *err);
+/* All that is kept of the service, which names clients. At once, outside of transactions; nothing
+ * where the store isn't shared. */
+GUARD_MUST_USE enum guard_rc store_forget_told(struct store *store, struct guard_span service,
+                                               struct guard_err *err);
 /* What people decided, a small file of each kind and service, each change under the next revision.
  */
 struct store_document {

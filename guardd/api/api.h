@@ -63,8 +63,9 @@ struct api_counts {
 struct api {
     struct api_view view;
     struct api_counts counts;
-    bool changed;          /* something was written: guardd looks at once */
-    uint64_t diff_free_ms; /* when the next costly comparison may begin */
+    bool changed;            /* something was written: guardd looks at once */
+    uint64_t diff_free_ms;   /* when the next costly comparison may begin */
+    uint64_t tokens_free_ms; /* the same of making a token; monotonic */
 };
 
 struct api_param {

@@ -311,3 +311,92 @@ enum api_step api_review_post(struct api *api, struct api_request *request,
     api_body_close(&body);
     return API_DONE;
 }
+
+/* --- taking decisions over from elsewhere --- */
+
+/* Those that aren't there alike. Who decided and when is what the document says; who brought it is
+ * audited. */
+static enum guard_rc merge(struct deciding *deciding, const struct review_document *from,
+                           struct guard_err *err)
+{
+    for (uint32_t i = 0; i < from->count; i++) {
+        const struct guard_review_entry *entry = &from->entries[i];
+        int at = review_decided_at(&deciding->document, &entry->element);
+        if (at >= 0 && deciding->document.entries[at].decision == entry->decision)
+            continue;
+        deciding->decision = entry->decision;
+        GUARD_TRY(audit(deciding, &entry->element, err));
+        GUARD_TRY(review_decide(&deciding->document, &entry->element, entry->decision,
+                                &from->notes[i], err));
+        deciding->count++;
+    }
+    return deciding->count > 0
+               ? review_save(&deciding->document, deciding->change.dir, &deciding->arena, err)
+               : GUARD_OK;
+}
+
+static void take_over(struct deciding *deciding, const struct review_document *from,
+                      struct api_response *response)
+{
+    struct guard_err err;
+    int lock = -1;
+    enum guard_rc rc = change_lock(&lock, deciding->change.dir, "reviews", false, &err);
+    if (rc != GUARD_OK) {
+        problem_change(response, rc, &err);
+        return;
+    }
+    rc = load(deciding, &err);
+    if (rc == GUARD_OK)
+        rc = merge(deciding, from, &err);
+    if (rc == GUARD_OK)
+        answer_decided(deciding, response);
+    else
+        problem_change(response, rc, &err);
+    guard_arena_reset(&deciding->arena);
+    close(lock);
+}
+
+/* The document must be of the service, lest decisions of another one are taken for its own. */
+static bool read_document(const struct api_request *request, const struct service *service,
+                          struct review_document *out, struct guard_arena *arena,
+                          struct api_response *response)
+{
+    struct guard_err err;
+    enum guard_rc rc = review_parse(out, "body", request->body, arena, &err);
+    if (rc != GUARD_OK) {
+        problem_document(response, 422, &err);
+        return false;
+    }
+    if (out->service.len == service->name.len &&
+        memcmp(out->service.ptr, service->name.ptr, service->name.len) == 0)
+        return true;
+    problem(response, 422, "bad-document", "service", "the document is of another service");
+    return false;
+}
+
+enum api_step api_decisions_post(struct api *api, struct api_request *request,
+                                 struct api_response *response)
+{
+    struct guard_alloc heap = heap_alloc();
+    struct guard_arena arena;
+    struct review_document from;
+    struct deciding deciding;
+    const char *reason = api_param(request, "reason");
+    memset(&deciding, 0, sizeof(deciding));
+    deciding.service = api_service(api, request, response);
+    if (deciding.service == NULL)
+        return API_DONE;
+    if (request->content_type == NULL ||
+        strncmp(request->content_type, "application/json", sizeof("application/json") - 1) != 0) {
+        problem(response, 415, "bad-type", "Content-Type", "must be application/json");
+        return API_DONE;
+    }
+    guard_arena_init(&arena, &heap, ARENA_MAX);
+    if (read_document(request, deciding.service, &from, &arena, response)) {
+        deciding.change = api_change(api, request, reason != NULL ? reason : "");
+        replica_look(api->view.services, deciding.service);
+        take_over(&deciding, &from, response);
+    }
+    guard_arena_reset(&arena);
+    return API_DONE;
+}

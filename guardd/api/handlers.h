@@ -24,10 +24,16 @@ api_handler api_bypass_get, api_bypass_put, api_bypass_delete;
 /* history.c: generations. */
 api_handler api_generations, api_diff, api_rollback_get, api_rollback_put, api_rollback_delete;
 /* decisions.c: the review. */
-api_handler api_review_get, api_review_post, api_decisions;
+api_handler api_review_get, api_review_post, api_decisions, api_decisions_post;
 /* logs.c: alerts, what people said of them, and the audit. */
 api_handler api_alerts, api_alerts_stream, api_alert, api_triage_get, api_triage_put, api_audit;
-api_handler api_looks, api_triage_all;
+api_handler api_looks, api_triage_all, api_changes;
+/* tokens.c: who may use the API. */
+api_handler api_tokens, api_token_add, api_token_remove;
+/* forgets.c: what people want to be forgotten. */
+api_handler api_forget, api_forget_report;
+/* outputs.c: where alerts go. */
+api_handler api_outputs, api_output_test;
 /* reports.c: what nodes below this one send and fetch. */
 api_handler api_report_key, api_report_piles, api_report_policy, api_report_verdicts;
 api_handler api_report_summary;

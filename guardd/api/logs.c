@@ -159,6 +159,21 @@ enum api_step api_audit(struct api *api, struct api_request *request, struct api
     return page(api, request, response, "audit.jsonl", "changes");
 }
 
+/* The same of one service, for who looks after it. */
+enum api_step api_changes(struct api *api, struct api_request *request,
+                          struct api_response *response)
+{
+    const struct service *service = api_service(api, request, response);
+    if (service == NULL)
+        return API_DONE;
+    if (!request->scan.begun &&
+        !log_filter_add(&request->scan.filter, "service", request->service)) {
+        problem(response, 404, "no-such-service", "service", "nobody can have changed it");
+        return API_DONE;
+    }
+    return page(api, request, response, "audit.jsonl", "changes");
+}
+
 enum api_step api_looks(struct api *api, struct api_request *request, struct api_response *response)
 {
     return page(api, request, response, LOOKS_FILE, "looks");

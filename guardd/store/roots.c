@@ -93,3 +93,13 @@ enum guard_rc store_drop_told(struct store *store, struct guard_err *err)
     return store->backend->run(store, DROP_TOLD, NULL, NULL, NULL, "what is old can't be dropped",
                                err);
 }
+
+enum guard_rc store_forget_told(struct store *store, struct guard_span service,
+                                struct guard_err *err)
+{
+    const struct store_value parameters[] = {{.span = service}};
+    if (!store_shared(store))
+        return GUARD_OK;
+    return store->backend->run(store, FORGET_TOLD, parameters, NULL, NULL,
+                               "what others were told can't be dropped", err);
+}

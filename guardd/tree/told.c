@@ -83,6 +83,26 @@ void told_free(struct told *told)
     told->bytes = 0;
 }
 
+enum guard_rc told_forget(struct services *services, const struct service *service,
+                          struct guard_err *err)
+{
+    struct told *told = &services->told;
+    struct told_item **at = &told->first;
+    while (*at != NULL) {
+        struct told_item *item = *at;
+        if (strcmp(item->service, service->name_text) != 0) {
+            at = &item->next;
+            continue;
+        }
+        *at = item->next;
+        told->count--;
+        told->bytes -= item->len;
+        item_free(item);
+    }
+    told->last = at;
+    return store_forget_told(services->store, service->name, err);
+}
+
 static enum guard_rc hear(void *ctx, const struct store_told *told)
 {
     struct services *services = ctx;

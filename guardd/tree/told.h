@@ -35,6 +35,10 @@ struct services;
 GUARD_MUST_USE enum guard_rc told_keep(struct services *services, const struct service *service,
                                        const char *reporter, struct guard_span document,
                                        struct guard_err *err);
+/* What names a client isn't told any more, nor kept for others: all of the service, since a summary
+ * is of many. Outside of transactions. */
+GUARD_MUST_USE enum guard_rc told_forget(struct services *services, const struct service *service,
+                                         struct guard_err *err);
 /* Inside the caller's transaction. */
 GUARD_MUST_USE enum guard_rc told_save(struct services *services, struct guard_err *err);
 /* After the commit; or after one that failed: who told it was answered so and tells it again. */

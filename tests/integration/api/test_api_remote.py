@@ -17,7 +17,9 @@ import time
 import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "outputs"))
 from fronted import Certificates, Front  # noqa: E402
+from receivers import Webhook, write_outputs  # noqa: E402
 from servers import stop_accepting  # noqa: E402
 from talking import Api, wait_for  # noqa: E402
 import test_review  # noqa: E402
@@ -179,7 +181,93 @@ def test_changes_are_told_as_on_files_and_need_their_right(guardd, gate, remote,
     assert guard(state, "mode", "--service", "shop") == "observe\n"
     audited = [json.loads(line) for line in (state / "audit.jsonl").read_text().splitlines()]
     assert any(line["action"] == "guardian" and line["reason"] == "for Ann & Bob" and line["by"] == "u-admin" for line in audited)
-    assert "--reviews works on files only" in remote.call("import", "guardian", guardian, "--reviews", guardian, role="admin", status=2)
+    # Decisions of people go along: what would change is told alike, and who brought them is audited.
+    reviews = tmp_path / "reviews.json"
+    guard(state, "export", "guardian", "--service", "shop", "--reviews", reviews)
+    guard(state, "review", "reset", ident)
+    imported = ("import", "guardian", guardian, "--reviews", reviews)
+    dry = guard(state, *imported, "--dry-run")
+    assert "+ review: accept " in dry
+    wait_for(lambda: remote.call(*imported, "--dry-run") == dry, "the server to know that the decision is gone")
+    assert "the right to operate" in remote.call(*imported, role="viewer", status=1)
+    done = remote.call(*imported, "--reason", "from the other shop", role="operator")
+    assert done == dry.replace("nothing was changed yet", "in place")
+    kept = json.loads((state / "reviews/shop.json").read_text())["decisions"]
+    assert [(entry["by"], entry["why"]) for entry in kept] == [("u-operator", "new in spring")]
+    newest = json.loads((state / "audit.jsonl").read_text().splitlines()[-1])
+    assert (newest["action"], newest["by"], newest["reason"]) == ("review", "u-operator", "from the other shop")
+    wait_for(lambda: "nothing changes" in remote.call(*imported, role="operator"), "the server to know of it")
+
+
+def test_tokens_forgetting_and_outputs_are_the_same_elsewhere(guardd, gate, remote, tmp_path):
+    state = guardd.state
+    test_review.learn(guardd, gate, Shop(905))
+    # Who may use the API.
+    assert remote.call("token", "list", role="admin") == guard(state, "token", "list")
+    for role in ("viewer", "operator"):
+        assert "the right to administer" in remote.call("token", "list", role=role, status=1)
+    secret = remote.call("token", "add", "ann", "--role", "operator", "--service", "sh*", "--expires", "1h", "--reason", "on call",
+                         role="admin").strip()
+    assert re.fullmatch(r"guard_[0-9a-f]{16}_[A-Za-z0-9_-]{43}", secret)
+    assert remote.call("token", "add", "bob", "--role", "viewer", "--subject", "CN=bob,O=shop", role="admin") == ""
+    assert remote.call("token", "list", role="admin") == guard(state, "token", "list")
+    assert "there is such a token already" in remote.call("token", "add", "ann", "--role", "viewer", role="admin", status=1)
+    assert "secret" not in (state / "audit.jsonl").read_text() and secret not in (state / "audit.jsonl").read_text()
+    held = tmp_path / "ann.token"
+    held.write_text(secret)
+    held.chmod(0o600)
+    place = ["--server", remote.url, "--ca", str(remote.certificates.path("ca")), "--token-file", str(held)]
+    wait_for(lambda: remote.call("mode", "--service", "shop", place=place), "the token to be known")
+    assert "all services" in remote.call("outputs", "list", place=place, status=1)
+    assert remote.call("token", "remove", "ann", "--reason", "no longer", role="admin") == ""
+    wait_for(lambda: "401" in remote.call("mode", "--service", "shop", place=place, status=1) or True, "its end")
+    remote.call("mode", "--service", "shop", place=place, status=1)
+    assert "there is no such token" in remote.call("token", "remove", "ann", role="admin", status=1)
+    actions = [json.loads(line) for line in (state / "audit.jsonl").read_text().splitlines()]
+    assert [line["after"][:12] for line in actions if line["action"] == "token" and line["by"] == "u-admin"] == [
+        "ann operator", "bob viewer C", "removed"]
+    # Whoever administers one service only gives nothing away.
+    part = tmp_path / "part.token"
+    part.write_text(guard(state, "token", "add", "part", "--role", "admin", "--service", "shop"))
+    part.chmod(0o600)
+    place = place[:-1] + [str(part)]
+    wait_for(lambda: remote.call("mode", "--service", "shop", place=place), "the token to be known")
+    assert "all services" in remote.call("token", "add", "eve", "--role", "admin", place=place, status=1)
+    assert "administers all of them" in remote.call("forget", "--client", "192.0.2.1", "--dry-run", place=place, status=1)
+    # Forgetting.
+    asked = ("forget", "--client", "192.0.2.1", "--service", "shop")
+    assert remote.call(*asked, "--dry-run", role="admin") == guard(state, *asked, "--dry-run")
+    assert "the right to administer" in remote.call(*asked, "--reason", "asked to", role="operator", status=1)
+    done = remote.call(*asked, "--reason", "asked to", role="admin")
+    assert done.startswith("dropped:\n") and "not dropped:" in done
+    newest = json.loads((state / "audit.jsonl").read_text().splitlines()[-1])
+    assert (newest["action"], newest["by"], newest["reason"]) == ("forget", "u-admin", "asked to") and "192.0.2" not in newest["after"]
+    assert "no service of this name" in remote.call("forget", "--service", "nope", "--reason", "x", role="admin", status=1)
+    # Outputs.
+    assert remote.call("outputs", "list") == guard(state, "outputs", "list") == "no outputs\n"
+    server = Webhook()
+    try:
+        write_outputs(state, [{"name": "siem", "type": "webhook", "url": f"http://127.0.0.1:{server.port}/hooks", "actions": ["block"], "services": ["shop"]}])
+        wait_for(lambda: "siem" in remote.call("outputs", "list"), "the output")
+        assert remote.call("outputs", "check") == guard(state, "outputs", "check")
+        assert remote.call("outputs", "test", "siem", role="operator") == "siem: the test has arrived\n"
+        assert "the right to operate" in remote.call("outputs", "test", "siem", role="viewer", status=1)
+        assert "there is no such output" in remote.call("outputs", "test", "other", role="operator", status=1)
+        wait_for(lambda: remote.call("outputs", "list") == guard(state, "outputs", "list"), "the same list")
+    finally:
+        server.close()
+    # Who changed what.
+    assert remote.call("audit", "--limit", "1000", role="admin") == guard(state, "audit", "--limit", "1000")
+    assert remote.call("audit", "--action", "token", "--format", "jsonl", role="admin") == guard(
+        state, "audit", "--action", "token", "--format", "jsonl")
+    of_shop = remote.call("audit", "--service", "shop")
+    assert of_shop == guard(state, "audit", "--service", "shop") and "forget of shop (api)" in of_shop
+    assert "the right to administer" in remote.call("audit", role="viewer", status=1)
+    # What if.
+    log = tmp_path / "access.log"
+    log.write_text('192.0.2.9 - - [27/Nov/2026:05:20:11 +0000] "GET /users?username=%27%20or%201=1 HTTP/1.1" 200 12 "-" "x"\n')
+    said = remote.call("whatif", "--service", "shop", "--mode", "observe", log)
+    assert said == guard(state, "whatif", "--service", "shop", "--mode", "observe", log)
 
 
 def test_only_who_is_known_and_only_to_whom_is_known(guardd, remote, certificates, tmp_path):
@@ -248,7 +336,7 @@ def test_contexts_name_servers_and_hold_no_secrets(guardd, remote, certificates)
     assert "a token is needed" in remote.call("status", place=["--context", "bare"], status=1, GUARD_TOKEN=secret)
     assert remote.call("status", place=["--server", remote.url, "--ca", ca], GUARD_TOKEN=secret) == whole
     assert remote.call("status", place=["--server", remote.url, "--ca", ca], GUARD_TOKEN_FILE=str(token)) == whole
-    for verb in (("token", "list"), ("outputs", "list"), ("store", "check"), ("forget", "--service", "shop", "--reason", "x"), ("backup", "/x")):
+    for verb in (("store", "check"), ("backup", "/x")):
         assert "works on files only" in remote.call(*verb, place=[], status=2, **free), verb
     remote.call("token", "list", place=["--state", guardd.state], **free)
     assert "works on files only" in remote.call("learn", "x", place=["--context", "front"], status=2)

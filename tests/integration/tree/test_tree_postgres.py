@@ -2,6 +2,7 @@
 """A root that is several guardds over one PostgreSQL: each takes in what agents send, one learns, and what any of them said it has is
 there, once, whoever is killed and whatever becomes of the database."""
 
+import json
 import pathlib
 import random
 import re
@@ -15,7 +16,8 @@ from shared_roots import agent_of, learner_of, postgres, role, roots, server, wa
 from test_tree_trust import front, problem, token  # noqa: E402
 from trees import ask, environment, gate_of, key_of, offline_pile, send_pile, served, tree  # noqa: E402, F401
 from harness import BIN  # noqa: E402
-from test_guardd import drive, load  # noqa: E402
+from test_clients import CROWD, SCRAPER, World, address, blocked, scrape, visit  # noqa: E402
+from test_guardd import drive, guard, load  # noqa: E402
 from traffic import Shop  # noqa: E402
 from waiting import wait_for  # noqa: E402
 
@@ -156,3 +158,65 @@ def test_agents_and_aggregators_need_a_store_of_their_own(postgres, tmp_path):  
                                postgres.url], capture_output=True, text=True, timeout=60, check=False)
         assert done.returncode == 1
         assert f"--role {what} needs a store of its own" in done.stderr or "--policy-key" in done.stderr, done.stderr
+
+
+def test_a_client_that_one_agent_finds_is_blocked_at_all_whichever_root_was_told(roots, tree, nginx, fast_upstream, postgres):  # noqa: F811
+    nodes = [roots("a"), roots("b")]
+    learner, follower = follower_of_new(nodes)
+    agents = [tree(f"agent{i}", agent_of(roots)) for i in (1, 2)]
+    world = World(learner, [gate_of(nginx, agent, fast_upstream) for agent in agents])
+    world.guardian()
+    world.crowd(40)
+    wait_for(lambda: learner.service().get("endpoint_count", 0) >= 3, "the endpoints to be learned")
+    known = learner.service()["generation"]
+    visit(world.gates[0].port, 1, 2)
+    wait_for(lambda: learner.service()["generation"] > known, "a policy that knows them")
+    for agent in agents:  # which takes longer by way of the other root
+        wait_for(lambda: agent.service()["generation"] > known, "that policy at the agent")
+    world.crowd()
+    wait_for(lambda: learner.service()["exchanges"] >= 4 * (40 + CROWD), "the crowd to be counted")
+    scrape(world.gates[0].port, SCRAPER, 40)
+    for node in nodes:
+        wait_for(lambda: clients_of(node), f"the verdict at {node.state.name}")
+    for gate in world.gates:
+        wait_for(lambda: blocked(gate.port, SCRAPER), "the gate to block the client")
+        assert not blocked(gate.port, 7), "another client is served"
+    assert clients_of(learner) == clients_of(follower)
+    # Lifted at the one that doesn't learn, it is lifted at all, and no agent brings it back.
+    guard(follower.state, "clients", "lift", "shop", address(SCRAPER), "--reason", "our own index")
+    for gate in world.gates:
+        wait_for(lambda: not blocked(gate.port, SCRAPER), "the client to be served")
+    for node in nodes:
+        wait_for(lambda: not clients_of(node), f"the verdict to be gone at {node.state.name}")
+
+
+def clients_of(node):
+    path = node.state / "clients" / "shop.json"
+    return [verdict["client"] for verdict in json.loads(path.read_text())["verdicts"]] if path.exists() else []
+
+
+def follower_of_new(nodes):
+    key_of(nodes[0])
+    return follower_of(nodes)
+
+
+def test_what_roots_tell_each_other_of_a_client_is_forgotten(roots, postgres):  # noqa: F811
+    nodes = [roots("a"), roots("b")]
+    learner, follower = follower_of_new(nodes)
+
+    def tell(service):
+        document = {"clients": [{"client": "192.0.2.0/24", "code": "0123456789abcdef", "until_ms": 1, "rule": "client-ids", "why": "x"}]}
+        answer = ask(follower, "POST", f"/services/{service}/summary", "-H", "Content-Type: application/json", "--data-binary", "@-",
+                     data=json.dumps(document).encode())
+        assert answer.status == 200, answer.body
+
+    def told(service):
+        return int(postgres.query(f"SELECT count(*) FROM guard.told WHERE service = '{service}'")[0][0])
+    for service in ("shop", "cart"):
+        key_of(follower, service)
+        tell(service)
+        wait_for(lambda: told(service) > 0, "the summary to be kept for the other root")
+    wait_for(lambda: (follower.state / "piles" / "shop.pile").exists() or (follower.state / "policies" / "shop.policy").exists(), "shop to be known")
+    for action in ("--dry-run", "--reason=asked to"):
+        guard(follower.state, "forget", "--client", "192.0.2.9", "--service", "shop", action)
+        assert (told("shop") > 0) == (action == "--dry-run") and told("cart") > 0
