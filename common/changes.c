@@ -105,6 +105,13 @@ enum guard_rc change_guardian(const struct change *change, struct guard_span tex
     return save(change, text, err);
 }
 
+enum guard_rc change_guardian_patches(const struct change *change, struct guard_span text,
+                                      const char *before, const char *after, struct guard_err *err)
+{
+    GUARD_TRY(audit(change, "patch", before, after, err));
+    return save(change, text, err);
+}
+
 static uint64_t end_of(unsigned long seconds)
 {
     return seconds == 0 ? 0 : clock_unix_ms() + (uint64_t)seconds * 1000;

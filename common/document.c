@@ -3,12 +3,15 @@
  * far as documents of people go. */
 #include "common/document.h"
 
+#include "common/document_bytes.h"
+
 #include <stdio.h>
 #include <string.h>
 #include <yaml.h>
 
 struct building {
     struct document *document;
+    struct document_cursor cursor;
     yaml_parser_t parser;
     struct document_node *stack[DOCUMENT_DEPTH_MAX];
     struct document_node *last[DOCUMENT_DEPTH_MAX]; /* last child of each open node */
@@ -59,6 +62,22 @@ enum guard_rc document_fail(const struct document *document, const struct docume
                       deep ? " (at " : "", path + (deep ? 0 : strlen(path)), deep ? ")" : "");
 }
 
+enum guard_rc document_fail_member(const struct document *document,
+                                   const struct document_node *node, enum guard_rc rc,
+                                   struct guard_err *err, const char *format, ...)
+{
+    char text[200];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    char path[PATH_CAP] = "";
+    if (document->root != NULL)
+        (void)path_to(document->root, node, path, 0);
+    return guard_fail(err, rc, "%s:%u:%u: %s%s%s", document->name, node->line, node->column, path,
+                      path[0] != '\0' ? ": " : "", text);
+}
+
 static enum guard_rc fail_at(struct building *building, const yaml_mark_t *mark, enum guard_rc rc,
                              const char *text)
 {
@@ -73,6 +92,8 @@ static struct document_node *node_new(struct building *building, enum document_k
     if (node != NULL)
         *node = (struct document_node){
             .kind = kind, .line = (uint32_t)mark->line + 1, .column = (uint32_t)mark->column + 1};
+    if (node != NULL)
+        node->last_line = node->line;
     return node;
 }
 
@@ -119,6 +140,12 @@ static enum guard_rc attach(struct building *building, struct document_node *nod
     return GUARD_OK;
 }
 
+/* Where a line begins, what ends there ended on the one before. */
+static uint32_t last_line(const yaml_mark_t *end)
+{
+    return (uint32_t)end->line + (end->column > 0 || end->line == 0 ? 1 : 0);
+}
+
 static enum guard_rc add_node(struct building *building, enum document_kind kind,
                               const yaml_event_t *event)
 {
@@ -137,6 +164,12 @@ static enum guard_rc add_node(struct building *building, enum document_kind kind
         text[len] = '\0';
         node->text = (struct guard_span){text, len};
         node->quoted = event->data.scalar.style != YAML_PLAIN_SCALAR_STYLE;
+        node->bytes = node->text;
+        node->last_line = last_line(&event->end_mark);
+        if (event->data.scalar.style == YAML_DOUBLE_QUOTED_SCALAR_STYLE &&
+            document_bytes(&building->cursor, mark->index, event->end_mark.index, node->text,
+                           building->document->arena, &node->bytes) != GUARD_OK)
+            return fail_at(building, mark, GUARD_E_NOMEM, "no memory");
     }
     GUARD_TRY(attach(building, node, mark));
     if (kind == DOCUMENT_SCALAR)
@@ -148,6 +181,17 @@ static enum guard_rc add_node(struct building *building, enum document_kind kind
     building->key[building->depth] = NULL;
     building->depth++;
     return GUARD_OK;
+}
+
+static void end_node(struct building *building, const yaml_event_t *event)
+{
+    uint32_t level = --building->depth;
+    struct document_node *node = building->stack[level];
+    bool bracket = event->end_mark.index > event->start_mark.index;
+    if (bracket)
+        node->last_line = last_line(&event->end_mark);
+    else if (building->last[level] != NULL)
+        node->last_line = building->last[level]->last_line;
 }
 
 static bool decorated(const yaml_event_t *event)
@@ -174,7 +218,7 @@ static enum guard_rc take_event(struct building *building, const yaml_event_t *e
         return add_node(building, DOCUMENT_MAPPING, event);
     case YAML_SEQUENCE_END_EVENT:
     case YAML_MAPPING_END_EVENT:
-        building->depth--;
+        end_node(building, event);
         return GUARD_OK;
     default:
         return GUARD_OK;
@@ -223,7 +267,7 @@ enum guard_rc document_parse(struct document *out, const char *name, struct guar
         return guard_fail(err, GUARD_E_LIMIT, "%s: larger than %d bytes", name, DOCUMENT_BYTES_MAX);
     if (directives(bytes) > DOCUMENT_DIRECTIVES_MAX)
         return guard_fail(err, GUARD_E_LIMIT, "%s: too many directives", name);
-    struct building building = {.document = out, .err = err};
+    struct building building = {.document = out, .cursor = {.source = bytes}, .err = err};
     if (!yaml_parser_initialize(&building.parser))
         return guard_fail(err, GUARD_E_NOMEM, "%s: no memory", name);
     yaml_parser_set_encoding(&building.parser, YAML_UTF8_ENCODING);

@@ -7,7 +7,7 @@
 
 #include <guard/types.h>
 
-enum { DOCUMENT_BYTES_MAX = 1 << 20, DOCUMENT_NODES_MAX = 65536, DOCUMENT_DEPTH_MAX = 16 };
+enum { DOCUMENT_BYTES_MAX = 1 << 20, DOCUMENT_NODES_MAX = 65536, DOCUMENT_DEPTH_MAX = 24 };
 enum {
     DOCUMENT_MEMBERS_MAX = 1024,
     DOCUMENT_DIRECTIVES_MAX = 16
@@ -19,7 +19,9 @@ struct document_node {
     enum document_kind kind;
     uint32_t line; /* from 1 */
     uint32_t column;
+    uint32_t last_line;          /* of what belongs to it */
     struct guard_span text;      /* scalars; NUL-terminated */
+    struct guard_span bytes;     /* text, but a quoted "\xNN" is that byte, not that character */
     bool quoted;                 /* a text even if it looks like a number */
     struct document_node *key;   /* in a mapping: the key of this value */
     struct document_node *next;  /* the next element or value */
@@ -41,6 +43,11 @@ GUARD_MUST_USE enum guard_rc document_parse(struct document *out, const char *na
 /* Fails with "name:line:column: text (at a.b[0].c)"; of members of the root without their path. */
 enum guard_rc document_fail(const struct document *document, const struct document_node *node,
                             enum guard_rc rc, struct guard_err *err, const char *format, ...)
+    GUARD_PRINTF(5, 6);
+/* Fails with "name:line:column: a.b[0].c: text". */
+enum guard_rc document_fail_member(const struct document *document,
+                                   const struct document_node *node, enum guard_rc rc,
+                                   struct guard_err *err, const char *format, ...)
     GUARD_PRINTF(5, 6);
 
 #endif

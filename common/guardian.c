@@ -6,6 +6,7 @@
 
 #include "common/document.h"
 #include "common/file.h"
+#include "common/guardian_patch.h"
 #include "common/guardian_words.h"
 
 #include <stdio.h>
@@ -701,12 +702,24 @@ static enum guard_rc top_learned(struct reading *reading, const struct document_
     return read_members(reading, node, members, sizeof(members) / sizeof(members[0]), target);
 }
 
+static enum guard_rc top_patches(struct reading *reading, const struct document_node *node,
+                                 void *target)
+{
+    struct guard_guardian *guardian = target;
+    struct patch_list list;
+    GUARD_TRY(patches_read(&reading->document, node, &list, reading->err));
+    guardian->patches = list.patches;
+    guardian->patch_count = list.count;
+    return GUARD_OK;
+}
+
 enum guard_rc guardian_parse(struct guard_guardian *out, const char *name, struct guard_span bytes,
                              struct guard_arena *arena, struct guard_err *err)
 {
     static const struct member members[] = {
         {"apiVersion", top_version}, {"kind", top_kind},       {"service", top_service},
         {"control", read_control},   {"learned", top_learned}, {"configured", read_configured},
+        {"patches", top_patches},
     };
     struct reading reading = {.guardian = out, .err = err};
     guard_guardian_default(out, (struct guard_span){NULL, 0});

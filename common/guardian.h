@@ -6,7 +6,7 @@
 
 #include <guard/guardian.h>
 
-/* Everything lives in the arena (8 MiB suffice for the largest document). name: for messages.
+/* Everything lives in the arena (16 MiB suffice for the largest document). name: for messages.
  * GUARD_E_SYNTAX, GUARD_E_RANGE, GUARD_E_LIMIT, GUARD_E_VERSION, GUARD_E_NOMEM. */
 GUARD_MUST_USE enum guard_rc guardian_parse(struct guard_guardian *out, const char *name,
                                             struct guard_span bytes, struct guard_arena *arena,

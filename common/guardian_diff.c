@@ -11,7 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LINE_CAP = 1024 };
+/* An expression of a patch in it is whole. */
+enum { LINE_CAP = 20480 };
 
 struct lines {
     struct guard_arena *arena;
@@ -20,10 +21,18 @@ struct lines {
     uint32_t cap;
 };
 
+/* Controls are escaped, so that a NUL doesn't hide what is behind it. */
 static void append(char line[LINE_CAP], const char *before, struct guard_span text)
 {
     size_t len = strlen(line);
-    snprintf(line + len, LINE_CAP - len, "%s%.*s", before, (int)text.len, (const char *)text.ptr);
+    len += (size_t)snprintf(line + len, LINE_CAP - len, "%s", before);
+    for (size_t i = 0; i < text.len && len + 5 < LINE_CAP; i++) {
+        if (text.ptr[i] >= 0x20)
+            line[len++] = (char)text.ptr[i];
+        else
+            len += (size_t)snprintf(line + len, LINE_CAP - len, "\\x%02x", text.ptr[i]);
+    }
+    line[len < LINE_CAP ? len : LINE_CAP - 1] = '\0';
 }
 
 static void append_word(char line[LINE_CAP], const char *before, const char *text)
@@ -35,20 +44,20 @@ static void append_word(char line[LINE_CAP], const char *before, const char *tex
 static void append_value(char line[LINE_CAP], const char *before, const struct document_node *value)
 {
     if (value->kind == DOCUMENT_SCALAR) {
-        append(line, before, value->text);
+        append(line, before, value->bytes);
         return;
     }
     for (const struct document_node *child = value->first; child != NULL; child = child->next) {
-        append(line, before, child->text);
+        append(line, before, child->bytes);
         before = ", ";
     }
 }
 
-/* "[GET /users/{}]", "[json id]": methods and path of an endpoint, place and name of a criterion.
- */
+/* "[GET /users/{}]", "[json id]", "[CVE-2021-44228]": methods and path of an endpoint, place and
+ * name of a criterion, id of a patch. */
 static void append_identity(char line[LINE_CAP], const struct document_node *element)
 {
-    static const char *const members[] = {"methods", "path", "in", "name"};
+    static const char *const members[] = {"id", "methods", "path", "in", "name"};
     const char *before = "[";
     for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
         for (const struct document_node *child = element->first; child != NULL;
@@ -60,6 +69,13 @@ static void append_identity(char line[LINE_CAP], const struct document_node *ele
         }
     }
     append_word(line, "", "]");
+}
+
+static void append_index(char line[LINE_CAP], unsigned index)
+{
+    char word[16];
+    snprintf(word, sizeof(word), "[%u]", index);
+    append_word(line, "", word);
 }
 
 static bool line_add(struct lines *lines, const char *text)
@@ -80,6 +96,14 @@ static bool line_add(struct lines *lines, const char *text)
     memcpy(copy, text, strlen(text) + 1);
     lines->list[lines->count++] = copy;
     return true;
+}
+
+/* Conditions in all and any have no names: two that look at one place are told apart by where they
+ * stand. */
+static bool is_numbered(const struct document_node *list)
+{
+    const char *key = list->key != NULL ? (const char *)list->key->text.ptr : "";
+    return strcmp(key, "all") == 0 || strcmp(key, "any") == 0;
 }
 
 static bool is_list_of_mappings(const struct document_node *node)
@@ -104,9 +128,13 @@ static bool flatten(struct lines *lines, const struct document_node *node, char 
         return good;
     }
     if (is_list_of_mappings(node)) {
+        unsigned index = 0;
         for (const struct document_node *child = node->first; good && child != NULL;
              child = child->next) {
-            append_identity(prefix, child);
+            if (is_numbered(node))
+                append_index(prefix, index++);
+            else
+                append_identity(prefix, child);
             good = line_add(lines, prefix) && flatten(lines, child, prefix);
             prefix[len] = '\0';
         }

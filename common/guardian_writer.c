@@ -3,6 +3,7 @@
  * quoted so that no word of a service is mistaken for a number or a truth value. */
 #include "common/guardian.h"
 
+#include "common/guardian_patch.h"
 #include "common/guardian_words.h"
 
 #include <stdio.h>
@@ -260,6 +261,18 @@ static void put_parts(struct text *text, const struct guard_guardian *guardian)
         put(text, "}\n");
 }
 
+static void put_patches(struct text *text, const struct guard_guardian *guardian)
+{
+    if (guardian->patch_count == 0)
+        return;
+    put(text, "patches:\n");
+    size_t room = text->cap - text->len;
+    size_t len =
+        patches_put(text->ptr + text->len, room, guardian->patches, guardian->patch_count, 2);
+    text->overflow |= len >= room;
+    text->len += len < room ? len : 0;
+}
+
 static void put_document(struct text *text, const struct guard_guardian *guardian)
 {
     put(text, "apiVersion: %s\nkind: Guardian\nservice: ", GUARDIAN_VERSION);
@@ -283,6 +296,7 @@ static void put_document(struct text *text, const struct guard_guardian *guardia
         put_criteria(text, "  ", "headers", guardian->headers, guardian->header_count);
         put_response(text, "  ", guardian->response);
     }
+    put_patches(text, guardian);
 }
 
 enum guard_rc guardian_write(const struct guard_guardian *guardian, struct guard_arena *arena,

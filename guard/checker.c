@@ -202,7 +202,7 @@ static int run(const struct arguments *arguments)
                                 .line = malloc(VERDICT_JSON_MAX)};
     uint8_t *bytes = NULL;
     int status = EXIT_FAILED;
-    guard_arena_init(&documents, &heap, (size_t)8 << 20);
+    guard_arena_init(&documents, &heap, (size_t)16 << 20);
     if (!traffic_room_open(&checking.room)) {
         status = EXIT_FAILED;
     } else if (guardian_load(&guardian, arguments->values[CHECK_GUARDIAN], &documents, &err) !=

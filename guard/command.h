@@ -17,7 +17,7 @@ enum {
 
 /* Values of the options of one call, by their index in the table; NULL when absent, "" for a switch
  * that is there. */
-enum { OPTIONS_MAX = 24, GIVEN_MAX = 64 };
+enum { OPTIONS_MAX = 40, GIVEN_MAX = 64 };
 struct given_option {
     int option;
     const char *value;
@@ -71,6 +71,7 @@ extern const struct command command_completion;
 extern const struct command command_whatif;
 extern const struct command command_context;
 extern const struct command command_learning;
+extern const struct command command_patch;
 
 /* All of them in the order of the help, ended by NULL. */
 extern const struct command *const all_commands[];

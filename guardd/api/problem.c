@@ -107,6 +107,8 @@ static const char *behind_position(const char *text, struct place *place)
     return text;
 }
 
+enum { PATH_MAX_LEN = 128 };
+
 /* "(at a.b[0])" at the end, else the word before ": " at the beginning. */
 static void find_field(const char *text, char out[DETAIL_MAX])
 {
@@ -118,7 +120,7 @@ static void find_field(const char *text, char out[DETAIL_MAX])
         return;
     }
     size_t word = strcspn(text, ": ");
-    if (text[word] == ':' && word > 0 && word < 64)
+    if (text[word] == ':' && word > 0 && word < PATH_MAX_LEN)
         snprintf(out, DETAIL_MAX, "%.*s", (int)word, text);
 }
 
