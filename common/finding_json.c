@@ -23,6 +23,10 @@ void finding_json(struct json_writer *json, const struct guard_finding *finding,
     json_text(json, "rule", guard_rule_name(finding->rule));
     json_text(json, "observed", observed);
     json_text(json, "expected", expected);
+    if (finding->patch.len > 0) {
+        json_string(json, "patch", finding->patch);
+        json_bool(json, "shadow", finding->shadow);
+    }
     if (finding->rule == GUARD_RULE_LIKENESS) {
         json_open(json, "likeness", '{');
         json_text(json, "class", guard_likeness_name((enum guard_likeness)finding->expected));

@@ -8,6 +8,7 @@
 
 #include <guard/verdict.h>
 
+struct guard_matcher;
 struct guard_memo;
 struct guard_policy;
 struct guard_txn;
@@ -47,7 +48,19 @@ struct guard_txn_cfg {
      * record, as if libguard didn't know that grammar. For measuring what it adds; 0 otherwise. A
      * memo is of transactions with the same bits. */
     uint32_t likeness_without;
+    /* For the patches of the policy (guard/patch.h); NULL: their regular expressions are told as
+     * not inspected. Of this thread; must outlive the transaction. */
+    const struct guard_matcher *matcher;
 };
+
+/* What became of one patch that was evaluated on a message. */
+struct guard_patch_result {
+    struct guard_span id; /* as long as the policy */
+    bool hit;
+    bool shadow; /* it only tells: by its mode, or as it expired or the revision carries the fix */
+    bool unseen; /* it can't be said: a part of the message wasn't inspected */
+};
+enum { GUARD_PATCH_RESULTS_MAX = 32 };
 
 /* The transaction and all it needs live in the arena (limit 256 KiB); resetting the arena ends it.
  */
@@ -120,6 +133,11 @@ GUARD_API void guard_txn_response(struct guard_txn *txn, uint32_t status, uint32
 /* The verdict on all parts together, so far: their strongest decision and action, the score that
  * belongs to it, the findings of all. */
 GUARD_API const struct guard_verdict *guard_txn_whole(struct guard_txn *txn);
+/* Patches evaluated for the last verdict on the request, or on the response; of more than
+ * GUARD_PATCH_RESULTS_MAX the first, and the last that hit. Returns how many; *out lives as long as
+ * the arena. */
+GUARD_API uint32_t guard_txn_patches(const struct guard_txn *txn, bool response,
+                                     const struct guard_patch_result **out);
 /* After request_end: the verdict again, the endpoint's template ("" without a policy that knows
  * it). */
 GUARD_API const struct guard_verdict *guard_txn_verdict(const struct guard_txn *txn);

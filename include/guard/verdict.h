@@ -58,6 +58,9 @@ enum guard_rule {
     GUARD_RULE_CLIENT_FAILURES = 70, /* more refused logins (401, 403) at one endpoint */
     GUARD_RULE_CLIENT_SUBJECTS = 71, /* more different values there, refused */
     GUARD_RULE_CLIENT_VERDICT = 72,  /* one of these was found before and still holds */
+    /* By patches (guard/patch.h), which stand apart as well. */
+    GUARD_RULE_PATCH = 80,        /* one hit */
+    GUARD_RULE_PATCH_UNSEEN = 81, /* one couldn't be held against all of the message */
 };
 GUARD_API const char *guard_rule_name(enum guard_rule rule); /* "path", "content-type", ... */
 /* Quotes, brackets, separators, operators: what the syntaxes of interpreters are made of
@@ -86,8 +89,12 @@ struct guard_finding {
         observed;    /* masked and bounded text for people, e.g. "tom or 1=1" as "aaa aa 0=0" */
     uint32_t values; /* support: values from clients that never did this */
     uint32_t clients;
-    uint16_t strength; /* evidence, hundredths of -log10 p */
-    bool configured;   /* violates a rule that a person wrote */
+    uint16_t strength;             /* evidence, hundredths of -log10 p */
+    bool configured;               /* violates a rule that a person wrote */
+    bool shadow;                   /* of a patch that only tells: it never blocks */
+    struct guard_span patch;       /* its id; else empty. detail: enum guard_patch_operator */
+    struct guard_span patch_title; /* for people */
+    struct guard_span patch_text;  /* what was found: one of the condition's texts, or empty */
 };
 
 enum { GUARD_FINDINGS_MAX = 16, GUARD_NOVEL_MAX = 4 };

@@ -174,6 +174,7 @@ static bool begin(struct gd_decision *decision, const struct gd_deciding *decidi
     decision->partial = deciding->partial;
     decision->shadow = deciding->shadow;
     decision->bodyless = false;
+    decision->mode = GUARD_MODE_OBSERVE;
     if (policy == NULL)
         return false;
     verdict->threshold = policy->header->threshold;
@@ -200,6 +201,7 @@ void gd_decide(struct gd_decision *decision, const struct gd_deciding *deciding,
     uint32_t mode = decision->endpoint != NULL ? decision->endpoint->mode : header->request_mode;
     if (decision->methods_at != GD_POLICY_NONE)
         mode = gd_rules_options(decision);
+    decision->mode = mode;
     if (decision->candidate_count > 0)
         gd_judge(decision, mode);
 }
@@ -274,13 +276,14 @@ void gd_decide_answer(struct gd_decision *decision, const struct gd_deciding *de
     /* A policy that took force in between knows other endpoints. */
     if (request->policy != decision->policy)
         return;
+    decision->mode = gd_answer_mode(request, profile->status);
     decision->bodyless = is_bodyless(profile->status, request->profile);
     find_norms(decision, request);
     gd_rules_answer(decision, request);
     gd_rules_message(decision);
     gd_rules_fields(decision);
     if (decision->candidate_count > 0)
-        gd_judge(decision, gd_answer_mode(request, profile->status));
+        gd_judge(decision, decision->mode);
 }
 
 uint32_t gd_deadline_ms(const struct gd_decision *request)

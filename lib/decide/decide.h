@@ -64,6 +64,7 @@ struct gd_decision {
     bool exempt;         /* learned rules don't hold */
     bool values_only;    /* but for those on values of the target: OPTIONS */
     bool bodyless;       /* a response that can't have a body, or only a part of it */
+    uint32_t mode;       /* enum guard_mode that holds for it */
     uint32_t methods_at; /* with values_only: the node of the path's other methods, or
                             GD_POLICY_NONE */
     const struct guard_policy *policy;

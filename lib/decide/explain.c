@@ -4,6 +4,8 @@
 #include "decide/decide.h"
 #include "decide/line.h"
 
+#include <guard/patch.h>
+
 #include <guard/likeness.h>
 
 /* What these rules say names its place by itself. */
@@ -287,9 +289,37 @@ static void put_support(struct gd_line *line, const struct guard_finding *findin
     gd_line_string(line, ")");
 }
 
+/* `header user-agent: patch CVE-2021-44228 (Log4j looks up names): contains "${jndi:"` */
+static bool explain_patch(struct gd_line *line, const struct guard_finding *finding)
+{
+    if (finding->rule != GUARD_RULE_PATCH && finding->rule != GUARD_RULE_PATCH_UNSEEN)
+        return false;
+    put_place(line, finding);
+    gd_line_string(line, finding->shadow ? "patch in shadow " : "patch ");
+    gd_line_text(line, finding->patch);
+    if (finding->patch_title.len > 0) {
+        gd_line_string(line, " (");
+        gd_line_text(line, finding->patch_title);
+        gd_line_string(line, ")");
+    }
+    if (finding->rule == GUARD_RULE_PATCH_UNSEEN) {
+        gd_line_string(line, ": not all of the message was inspected for it");
+        return true;
+    }
+    const char *word = guard_operator_name((enum guard_patch_operator)finding->detail);
+    gd_line_string(line, ": ");
+    gd_line_string(line, word != NULL ? word : "holds");
+    if (finding->patch_text.len > 0) {
+        gd_line_string(line, " \"");
+        gd_line_text(line, gd_span_head(finding->patch_text, 64));
+        gd_line_string(line, "\"");
+    }
+    return true;
+}
+
 static void put_finding(struct gd_line *line, const struct guard_finding *finding)
 {
-    if (gd_explain_client(line, finding))
+    if (gd_explain_client(line, finding) || explain_patch(line, finding))
         return;
     put_place(line, finding);
     if (!put_request_rule(line, finding))
@@ -421,6 +451,12 @@ static void put_expected(struct gd_line *line, const struct guard_finding *findi
         break;
     case GUARD_RULE_MISSING:
         gd_line_string(line, "required");
+        break;
+    case GUARD_RULE_PATCH:
+    case GUARD_RULE_PATCH_UNSEEN:
+        gd_line_string(line, "not what patch ");
+        gd_line_text(line, finding->patch);
+        gd_line_string(line, " is for");
         break;
     default:
         gd_line_string(line, finding->configured ? "as configured" : "as seen before");

@@ -164,6 +164,8 @@ void gd_finding_fill(struct gd_decision *decision, uint32_t index)
     out->clients = candidate->clients;
     out->strength = candidate->strength;
     out->configured = candidate->configured;
+    out->patch = out->patch_title = out->patch_text = gd_span(NULL, 0);
+    out->shadow = false;
     struct text text = {room->observed, 0, OBSERVED_MAX};
     if (text.ptr == NULL)
         return;

@@ -5,6 +5,7 @@
 
 #include "base/arena.h"
 #include "decide/decide.h"
+#include "decide/patching.h"
 #include "detect/leak.h"
 #include "detect/likeness.h"
 #include "http/base64.h"
@@ -18,7 +19,8 @@ enum { GD_CLIENT_CERTAIN = 600 }; /* hundredths of -log10 p: it was weighed when
 
 struct answer {
     struct gd_builder *builder;
-    struct gd_profile *profile; /* of the builder */
+    struct gd_profile *profile;   /* of the builder */
+    struct gd_patching *patching; /* NULL: no patch is of responses */
     struct gd_leaks leaks;
     struct gd_base64 base64; /* of a body that is searched decoded */
     bool seen;               /* its body is searched for leaks */
@@ -34,10 +36,11 @@ struct guard_txn {
     struct guard_arena *arena;
     struct gd_hash_memo *memo; /* of literals */
     struct guard_txn_cfg cfg;
-    struct answer *answer;       /* NULL: the response isn't viewed */
-    struct gd_decision *late;    /* NULL: it is in time */
-    struct guard_verdict *whole; /* NULL until it is asked for */
-    struct guard_finding client; /* of a verdict on the client; strength 0: there is none */
+    struct gd_patching *patching; /* NULL: there are no patches */
+    struct answer *answer;        /* NULL: the response isn't viewed */
+    struct gd_decision *late;     /* NULL: it is in time */
+    struct guard_verdict *whole;  /* NULL until it is asked for */
+    struct guard_finding client;  /* of a verdict on the client; strength 0: there is none */
     struct gd_decision decision;
 };
 
@@ -68,6 +71,16 @@ static struct gd_reading read_value(struct guard_span value, uint32_t without)
     return (struct gd_reading){(uint16_t)likeness.classes, (uint8_t)likeness.construct};
 }
 
+/* What responses are held against needs to know of their request. */
+static enum guard_rc begin_patching(struct guard_txn *txn)
+{
+    txn->patching = gd_patching_new(&txn->cfg, GUARD_PATCH_REQUEST, txn->arena);
+    if (txn->patching == NULL)
+        return GUARD_E_NOMEM;
+    gd_builder_captures(txn->builder, &txn->patching->capture);
+    return GUARD_OK;
+}
+
 enum guard_rc guard_txn_begin(struct guard_txn **out, const struct guard_txn_cfg *cfg,
                               struct guard_arena *arena)
 {
@@ -87,6 +100,9 @@ enum guard_rc guard_txn_begin(struct guard_txn **out, const struct guard_txn_cfg
     clear(&txn->decision);
     GUARD_TRY(gd_builder_begin(&txn->builder, cfg, arena));
     gd_builder_reads(txn->builder, read_value);
+    txn->patching = NULL;
+    if (cfg->policy != NULL && cfg->policy->patches.entry_count > 0)
+        GUARD_TRY(begin_patching(txn));
     *out = txn;
     return GUARD_OK;
 }
@@ -100,6 +116,8 @@ void guard_txn_request(struct guard_txn *txn, struct guard_span method, struct g
                        uint32_t version)
 {
     gd_builder_request(txn->builder, method, target, version);
+    if (txn->patching != NULL)
+        gd_patching_request(txn->patching, method, target);
 }
 
 void guard_txn_header(struct guard_txn *txn, struct guard_span name, struct guard_span value)
@@ -185,6 +203,9 @@ static void decide_request(struct guard_txn *txn)
     const struct gd_deciding with = deciding(txn, txn->profile == NULL);
     const struct gd_profile *profile = gd_builder_profile(txn->builder);
     gd_decide(&txn->decision, &with, profile);
+    if (txn->patching != NULL)
+        gd_decide_patches(&txn->decision, txn->patching, &txn->cfg, profile, with.partial,
+                          gd_builder_is_endless(txn->builder));
     if (txn->client.strength > 0 && !gd_profile_exempt(profile))
         add_client(txn, &txn->decision.verdict);
 }
@@ -237,6 +258,23 @@ const struct guard_verdict *guard_txn_late(struct guard_txn *txn, uint32_t waite
 
 /* --- the response --- */
 
+static enum guard_rc begin_answer_patching(struct guard_txn *txn, struct answer *answer,
+                                           uint32_t status)
+{
+    const uint8_t digits[3] = {(uint8_t)('0' + status / 100 % 10),
+                               (uint8_t)('0' + status / 10 % 10), (uint8_t)('0' + status % 10)};
+    if (txn->patching == NULL || txn->cfg.policy->patches.places[GUARD_PATCH_RESPONSE] == 0)
+        return GUARD_OK;
+    answer->patching = gd_patching_new(&txn->cfg, GUARD_PATCH_RESPONSE, txn->arena);
+    if (answer->patching == NULL)
+        return GUARD_E_NOMEM;
+    answer->patching->scope = txn->patching->scope;
+    gd_builder_captures(answer->builder, &answer->patching->capture);
+    gd_capture_value(&answer->patching->capture, GUARD_PLACE_STATUS, gd_span(NULL, 0),
+                     gd_span(digits, sizeof(digits)), 0);
+    return GUARD_OK;
+}
+
 enum guard_rc guard_txn_response_begin(struct guard_txn *txn, uint32_t status)
 {
     txn->answer = NULL;
@@ -249,6 +287,8 @@ enum guard_rc guard_txn_response_begin(struct guard_txn *txn, uint32_t status)
     answer->base64 = (struct gd_base64){.bits = 0};
     GUARD_TRY(gd_builder_begin_answer(&answer->builder, &txn->cfg, status, txn->arena));
     answer->profile = gd_builder_profile(answer->builder);
+    answer->patching = NULL;
+    GUARD_TRY(begin_answer_patching(txn, answer, status));
     clear(&answer->decision);
     txn->answer = answer;
     return GUARD_OK;
@@ -347,6 +387,9 @@ static const struct guard_verdict *decide_response(struct guard_txn *txn, bool p
     struct answer *answer = txn->answer;
     const struct gd_deciding with = deciding(txn, partial);
     gd_decide_answer(&answer->decision, &with, answer->profile, &txn->decision);
+    if (answer->patching != NULL)
+        gd_decide_patches(&answer->decision, answer->patching, &txn->cfg, answer->profile, partial,
+                          gd_builder_is_endless(answer->builder));
     answer->decided = true;
     return &answer->decision.verdict;
 }
@@ -456,6 +499,15 @@ const struct guard_verdict *guard_txn_whole(struct guard_txn *txn)
     if (txn->late != NULL)
         add_part(txn->whole, &txn->late->verdict);
     return txn->whole;
+}
+
+uint32_t guard_txn_patches(const struct guard_txn *txn, bool response,
+                           const struct guard_patch_result **out)
+{
+    const struct gd_patching *patching =
+        response ? (txn->answer != NULL ? txn->answer->patching : NULL) : txn->patching;
+    *out = patching != NULL ? patching->results : NULL;
+    return patching != NULL ? patching->result_count : 0;
 }
 
 struct guard_span guard_txn_method(const struct guard_txn *txn)

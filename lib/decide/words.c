@@ -48,6 +48,10 @@ const char *guard_rule_name(enum guard_rule rule)
 {
     if (rule >= GUARD_RULE_CLIENT_RATE && rule <= GUARD_RULE_CLIENT_VERDICT)
         return client_names[rule - GUARD_RULE_CLIENT_RATE];
+    if (rule == GUARD_RULE_PATCH)
+        return "patch";
+    if (rule == GUARD_RULE_PATCH_UNSEEN)
+        return "patch-unseen";
     return (unsigned)rule < GUARD_RULE_COUNT ? rule_names[rule] : "unknown";
 }
 

@@ -2,6 +2,7 @@
 /* See likeness_text.h. Decoding happens in place, as what is decoded is never longer. */
 #include "detect/likeness_text.h"
 
+#include "detect/escapes.h"
 #include "detect/likeness_keywords.h"
 
 enum { DECODINGS = 3, LOOKUP = 4 };
@@ -18,120 +19,23 @@ const uint8_t gd_lk_kinds[256] = {
     1, 1, 1, 1,  1, 1,  1, 17, 1,  1,  1,  1, 1, 1,  1, 1, 1, 1, 1,  1, 1,  1, 1, 1,
 };
 
-static int hex_digit(uint8_t byte)
-{
-    if (gd_lk_digit(byte))
-        return byte - '0';
-    byte |= 0x20;
-    return byte >= 'a' && byte <= 'f' ? byte - 'a' + 10 : -1;
-}
-
-/* `count` hex digits; -1 when they aren't. */
-static int32_t hex_number(const uint8_t *at, const uint8_t *end, int count)
-{
-    int32_t number = 0;
-    if (end - at < count)
-        return -1;
-    for (int i = 0; i < count; i++) {
-        int digit = hex_digit(at[i]);
-        if (digit < 0)
-            return -1;
-        number = number * 16 + digit;
-    }
-    return number;
-}
-
-/* A decoded character: `used` source bytes stand for it; 0: there is none. */
-struct decoded {
-    uint32_t code;
-    uint32_t used;
-};
-
-/* "&#60;" "&#x3c;" "&lt;" */
-static struct decoded entity(const uint8_t *at, const uint8_t *end)
-{
-    static const struct {
-        char name[8];
-        uint8_t len;
-        uint8_t code;
-    } names[] = {{"lt", 2, '<'},       {"gt", 2, '>'},   {"quot", 4, '"'}, {"apos", 4, '\''},
-                 {"amp", 3, '&'},      {"lpar", 4, '('}, {"rpar", 4, ')'}, {"colon", 5, ':'},
-                 {"newline", 7, '\n'}, {"tab", 3, '\t'}, {"sol", 3, '/'},  {"semi", 4, ';'}};
-    const struct decoded none = {0, 0};
-    uint32_t code = 0;
-    const uint8_t *from = at++;
-    if (at < end && *at == '#') {
-        bool hex = ++at < end && (*at | 0x20) == 'x';
-        const uint8_t *digits = at += hex;
-        for (; at < end && at - digits < 8; at++) {
-            int digit = hex_digit(*at);
-            if (digit < 0 || (!hex && digit > 9))
-                break;
-            code = code * (hex ? 16 : 10) + (uint32_t)digit;
-        }
-        if (at == digits || code > 0x10ffff)
-            return none;
-        at += at < end && *at == ';';
-        return (struct decoded){code, (uint32_t)(at - from)};
-    }
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        size_t len = names[i].len;
-        if ((size_t)(end - at) <= len || at[len] != ';')
-            continue;
-        size_t same = 0;
-        while (same < len && (at[same] | 0x20) == (uint8_t)names[i].name[same])
-            same++;
-        if (same == len)
-            return (struct decoded){names[i].code, (uint32_t)len + 2};
-    }
-    return none;
-}
-
-/* "\u0027" "\x27" */
-static struct decoded escape(const uint8_t *at, const uint8_t *end)
-{
-    const struct decoded none = {0, 0};
-    if (end - at < 4)
-        return none;
-    int32_t code = -1;
-    int digits = at[1] == 'u' ? 4 : at[1] == 'x' ? 2 : 0;
-    if (digits == 0 || (code = hex_number(at + 2, end, digits)) < 0)
-        return none;
-    return (struct decoded){(uint32_t)code, (uint32_t)digits + 2};
-}
-
-/* Full-width forms of ASCII (U+FF01 to U+FF5E), the ideographic and the no-break blank. */
-static struct decoded wide(const uint8_t *at, const uint8_t *end)
-{
-    if (end - at >= 3 && at[0] == 0xef && (at[1] == 0xbc || at[1] == 0xbd)) {
-        uint32_t code = 0xf000u | (uint32_t)(at[1] & 0x3f) << 6 | (at[2] & 0x3fu);
-        if (code >= 0xff01 && code <= 0xff5e)
-            return (struct decoded){code - 0xfee0, 3};
-    }
-    if (end - at >= 3 && at[0] == 0xe3 && at[1] == 0x80 && at[2] == 0x80)
-        return (struct decoded){' ', 3};
-    if (end - at >= 2 && at[0] == 0xc2 && at[1] == 0xa0)
-        return (struct decoded){' ', 2};
-    return (struct decoded){0, 0};
-}
-
-static struct decoded decode(const uint8_t *at, const uint8_t *end)
+static struct gd_escape decode(const uint8_t *at, const uint8_t *end)
 {
     int32_t code;
     switch (*at) {
     case '%':
-        code = hex_number(at + 1, end, 2);
-        return code < 0 ? (struct decoded){0, 0} : (struct decoded){(uint32_t)code, 3};
+        code = gd_escape_hex(at + 1, end, 2);
+        return code < 0 ? (struct gd_escape){0, 0} : (struct gd_escape){(uint32_t)code, 3};
     case '&':
-        return entity(at, end);
+        return gd_escape_entity(at, end);
     case '\\':
-        return escape(at, end);
+        return gd_escape_backslash(at, end);
     case 0xc2:
     case 0xe3:
     case 0xef:
-        return wide(at, end);
+        return gd_escape_wide(at, end);
     default:
-        return (struct decoded){0, 0};
+        return (struct gd_escape){0, 0};
     }
 }
 
@@ -146,7 +50,7 @@ static bool decode_once(struct gd_likeness_text *text)
             *to++ = *at++;
             continue;
         }
-        struct decoded decoded = decode(at, end);
+        struct gd_escape decoded = decode(at, end);
         changed |= decoded.used != 0;
         if (decoded.used == 0)
             *to++ = *at++;

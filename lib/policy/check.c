@@ -2,6 +2,7 @@
 /* Validation of a policy, in slices. Sections have one canonical place and ranges one canonical
  * order, so that each item is looked at once: the work is linear in the bytes, whatever they say.
  */
+#include "policy/check_patches.h"
 #include "policy/policy.h"
 #include "policy/seal.h"
 #include "profile/profile.h"
@@ -25,6 +26,10 @@ enum stage {
     STAGE_REQUIRED,
     STAGE_MEDIA,
     STAGE_CLIENTS,
+    STAGE_PATCH_TEXTS,
+    STAGE_PATCHES,
+    STAGE_PATTERNS,
+    STAGE_COVERS,
     STAGE_DONE,
 };
 
@@ -48,6 +53,7 @@ struct guard_policy_check {
     uint32_t required;
     uint32_t media;
     uint32_t statuses;
+    struct gd_patch_sums patches;
     struct guard_digest_state digest;
     struct guard_policy view;
 };
@@ -64,6 +70,11 @@ static const size_t item_size[GD_SECTION_COUNT] = {
     sizeof(uint32_t),
     1,
     sizeof(struct guard_status_range),
+    sizeof(struct gd_patch_entry),
+    sizeof(struct gd_patch_node),
+    sizeof(struct gd_patch_text),
+    sizeof(struct gd_patch_pattern),
+    sizeof(uint32_t),
 };
 
 static uint32_t count_of(const struct guard_policy_check *check, enum gd_policy_section section)
@@ -359,6 +370,27 @@ static bool client_ok(struct guard_policy_check *check, uint32_t index)
     return index == 0 || check->view.clients[index] >= check->view.clients[index - 1];
 }
 
+static bool patch_text_ok(struct guard_policy_check *check, uint32_t index)
+{
+    const struct gd_patch_text text = check->view.patches.texts[index];
+    return text_ok(check, (struct gd_policy_text){text.offset, text.len}, UINT32_MAX);
+}
+
+static bool patch_ok(struct guard_policy_check *check, uint32_t index)
+{
+    return gd_patch_entry_ok(&check->view, &check->patches, index, &check->cost);
+}
+
+static bool pattern_ok(struct guard_policy_check *check, uint32_t index)
+{
+    return gd_patch_pattern_ok(&check->view, &check->patches, index, &check->cost);
+}
+
+static bool cover_ok(struct guard_policy_check *check, uint32_t index)
+{
+    return check->view.patches.covers[index] < count_of(check, GD_SECTION_PATCHES);
+}
+
 /* The structural stages, in the order of enum stage. Fields fill the list of required ones before
  * endpoints do, so their stage comes first. */
 static const struct {
@@ -373,6 +405,10 @@ static const struct {
     {GD_SECTION_REQUIRED, required_ok, "a required field"},
     {GD_SECTION_MEDIA, media_ok, "a media type"},
     {GD_SECTION_CLIENTS, client_ok, "a client"},
+    {GD_SECTION_PATCH_TEXTS, patch_text_ok, "a text of a patch"},
+    {GD_SECTION_PATCHES, patch_ok, "a patch"},
+    {GD_SECTION_PATTERNS, pattern_ok, "a pattern"},
+    {GD_SECTION_COVERS, cover_ok, "a patch of a pattern"},
 };
 
 /* Every section was used up by the ranges into it. */
@@ -389,6 +425,7 @@ static bool sums_ok(struct guard_policy_check *check)
            check->statuses == count_of(check, GD_SECTION_STATUSES) &&
            check->rows == count_of(check, GD_SECTION_ROWS) &&
            check->media == count_of(check, GD_SECTION_MEDIA) &&
+           gd_patch_sums_ok(&check->view, &check->patches) &&
            check->literals == count_of(check, GD_SECTION_LITERALS);
 }
 
@@ -403,7 +440,7 @@ static enum guard_rc check_items(struct guard_policy_check *check, bool *stay,
             return wrong(err, structure[index].what);
     }
     *stay = check->at < total;
-    if (!*stay && check->stage == STAGE_CLIENTS && !sums_ok(check))
+    if (!*stay && check->stage == STAGE_COVERS && !sums_ok(check))
         return wrong(err, "its ranges");
     return GUARD_OK;
 }
@@ -427,6 +464,10 @@ static enum guard_rc run(struct guard_policy_check *check, bool *stay, struct gu
     case STAGE_REQUIRED:
     case STAGE_MEDIA:
     case STAGE_CLIENTS:
+    case STAGE_PATCH_TEXTS:
+    case STAGE_PATCHES:
+    case STAGE_PATTERNS:
+    case STAGE_COVERS:
         return check_items(check, stay, err);
     case STAGE_DONE:
         return GUARD_OK;

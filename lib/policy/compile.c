@@ -23,6 +23,12 @@ static const struct {
     [GD_SECTION_CLIENTS] = {sizeof(uint32_t), 1 << 16},
     [GD_SECTION_STRINGS] = {1, STRINGS_MAX},
     [GD_SECTION_STATUSES] = {sizeof(struct guard_status_range), 1 << 16},
+    [GD_SECTION_PATCHES] = {sizeof(struct gd_patch_entry), GUARD_PATCHES_MAX},
+    [GD_SECTION_CONDITIONS] = {sizeof(struct gd_patch_node),
+                               GUARD_PATCHES_MAX *GUARD_PATCH_CONDITIONS_MAX},
+    [GD_SECTION_PATCH_TEXTS] = {sizeof(struct gd_patch_text), 1 << 18},
+    [GD_SECTION_PATTERNS] = {sizeof(struct gd_patch_pattern), GD_PATCH_PATTERNS_MAX},
+    [GD_SECTION_COVERS] = {sizeof(uint32_t), GD_PATCH_PATTERNS_MAX + GUARD_PATCHES_MAX},
 };
 
 struct gd_policy_text gd_plan_text(struct gd_plan *plan, struct guard_span text)
@@ -166,6 +172,7 @@ static enum guard_rc plan_fill(struct gd_plan *plan, struct gd_policy_header *he
     GUARD_TRY(emit_clients(plan));
     header_fill(header, plan, cfg, alpha);
     GUARD_TRY(gd_plan_answers(plan, header));
+    GUARD_TRY(gd_plan_patches(plan, header));
     GUARD_TRY(gd_plan_statuses(plan, &header->allowed, plan->guardian->response));
     GUARD_TRY(plan->sections[GD_SECTION_STRINGS].rc);
     GUARD_TRY(gd_plan_required(plan, &header->required));

@@ -5,6 +5,8 @@
 #ifndef GD_POLICY_FORMAT_H
 #define GD_POLICY_FORMAT_H
 
+#include "patch/program.h"
+
 #include <guard/policy.h>
 
 #if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
@@ -12,7 +14,7 @@
 #endif
 
 enum {
-    GD_POLICY_VERSION = 7,
+    GD_POLICY_VERSION = 8,
     GD_POLICY_NONE = 0xffffffff,
     GD_POLICY_PROBES = 8, /* slots that a lookup may look at */
     GD_POLICY_NAME_MAX = 64,
@@ -28,15 +30,20 @@ enum gd_policy_section {
     GD_SECTION_NODES = 0,
     GD_SECTION_ENDPOINTS = 1,
     GD_SECTION_FIELDS = 2,
-    GD_SECTION_ROWS = 3,      /* uint64_t: transitions from one class, bit per class */
-    GD_SECTION_SLOTS = 4,     /* the table of names; a power of two */
-    GD_SECTION_REQUIRED = 5,  /* uint32_t: fields that must be there, by owner */
-    GD_SECTION_MEDIA = 6,     /* struct gd_policy_text */
-    GD_SECTION_LITERALS = 7,  /* uint64_t: keyed hashes, sorted per field */
-    GD_SECTION_CLIENTS = 8,   /* uint32_t: keyed hashes of client prefixes, sorted */
-    GD_SECTION_STRINGS = 9,   /* bytes */
-    GD_SECTION_STATUSES = 10, /* struct guard_status_range: what a person allows */
-    GD_SECTION_COUNT = 11,
+    GD_SECTION_ROWS = 3,         /* uint64_t: transitions from one class, bit per class */
+    GD_SECTION_SLOTS = 4,        /* the table of names; a power of two */
+    GD_SECTION_REQUIRED = 5,     /* uint32_t: fields that must be there, by owner */
+    GD_SECTION_MEDIA = 6,        /* struct gd_policy_text */
+    GD_SECTION_LITERALS = 7,     /* uint64_t: keyed hashes, sorted per field */
+    GD_SECTION_CLIENTS = 8,      /* uint32_t: keyed hashes of client prefixes, sorted */
+    GD_SECTION_STRINGS = 9,      /* bytes */
+    GD_SECTION_STATUSES = 10,    /* struct guard_status_range: what a person allows */
+    GD_SECTION_PATCHES = 11,     /* struct gd_patch_entry */
+    GD_SECTION_CONDITIONS = 12,  /* struct gd_patch_node, by patch */
+    GD_SECTION_PATCH_TEXTS = 13, /* struct gd_patch_text: names, texts, scopes, by patch */
+    GD_SECTION_PATTERNS = 14,    /* struct gd_patch_pattern, sorted by id */
+    GD_SECTION_COVERS = 15,      /* uint32_t: patches by pattern; then those without one */
+    GD_SECTION_COUNT = 16,
 };
 
 struct gd_policy_text {
@@ -94,6 +101,10 @@ struct gd_policy_header {
     uint16_t threshold_client;     /* of what clients do, whose rates are measured themselves */
     uint16_t threshold_alike;      /* of scores of requests that read like attacks */
     uint16_t reserved_end;
+    struct gd_policy_range patches_always; /* in COVERS: of no pattern */
+    uint32_t patch_places[2];              /* asked for, of requests and responses */
+    uint32_t patch_views;                  /* bit per enum guard_patch_view */
+    uint32_t patch_bodies;                 /* bit per enum guard_patch_part */
     struct guard_policy_revision revisions[GUARD_POLICY_REVISIONS]; /* id 0: none */
     struct guard_policy_release releases[GUARD_POLICY_RELEASES];    /* element 0: none */
 };
@@ -217,7 +228,7 @@ struct gd_policy_slot {
 /* Kinds of names in the table: a location for a field of an endpoint or of the service, or: */
 enum { GD_KEY_MEMBER = 16, GD_KEY_NODE = 17 };
 
-_Static_assert(sizeof(struct gd_policy_header) == 512 + 16 * GUARD_POLICY_RELEASES, "layout");
+_Static_assert(sizeof(struct gd_policy_header) == 576 + 16 * GUARD_POLICY_RELEASES, "layout");
 _Static_assert(GUARD_LEAK_COUNT <= 16, "leaks");
 _Static_assert(sizeof(struct gd_policy_node) == 48, "layout");
 _Static_assert(sizeof(struct gd_policy_endpoint) == 272, "layout");

@@ -7,6 +7,24 @@ static const void *section(const struct gd_policy_header *header, enum gd_policy
     return (const uint8_t *)header + header->sections[index].first;
 }
 
+static void map_patches(struct gd_patch_set *set, const struct gd_policy_header *header)
+{
+    set->entries = section(header, GD_SECTION_PATCHES);
+    set->nodes = section(header, GD_SECTION_CONDITIONS);
+    set->texts = section(header, GD_SECTION_PATCH_TEXTS);
+    set->patterns = section(header, GD_SECTION_PATTERNS);
+    set->covers = section(header, GD_SECTION_COVERS);
+    set->strings = section(header, GD_SECTION_STRINGS);
+    set->entry_count = header->sections[GD_SECTION_PATCHES].count;
+    set->pattern_count = header->sections[GD_SECTION_PATTERNS].count;
+    set->always =
+        (struct gd_patch_range){header->patches_always.first, header->patches_always.count};
+    set->places[0] = header->patch_places[0];
+    set->places[1] = header->patch_places[1];
+    set->views = header->patch_views;
+    set->bodies = header->patch_bodies;
+}
+
 void gd_policy_map(struct guard_policy *policy, struct guard_span bytes)
 {
     const struct gd_policy_header *header = (const void *)bytes.ptr;
@@ -22,6 +40,7 @@ void gd_policy_map(struct guard_policy *policy, struct guard_span bytes)
     policy->clients = section(header, GD_SECTION_CLIENTS);
     policy->strings = section(header, GD_SECTION_STRINGS);
     policy->statuses = section(header, GD_SECTION_STATUSES);
+    map_patches(&policy->patches, header);
     policy->name_seed = header->name_seed;
     policy->slot_mask = header->sections[GD_SECTION_SLOTS].count - 1;
     policy->field_count = header->sections[GD_SECTION_FIELDS].count;

@@ -22,6 +22,7 @@ struct guard_policy {
     const uint32_t *clients;
     const uint8_t *strings;
     const struct guard_status_range *statuses;
+    struct gd_patch_set patches;
     uint64_t name_seed;
     uint64_t
         identity; /* head of its digest, never 0: what is remembered of it holds for no other */

@@ -120,6 +120,9 @@ static void query_parameter(struct gd_builder *builder, struct guard_span value)
 static void on_value(void *ctx, enum guard_location location, struct guard_span name,
                      struct guard_span value)
 {
+    const struct gd_builder *builder = ctx;
+    if (__builtin_expect(builder->capture != NULL, 0))
+        gd_capture_value(builder->capture, gd_builder_place(location), name, value, 0);
     if (location != GUARD_LOCATION_QUERY && location != GUARD_LOCATION_COOKIE) {
         gd_builder_pair(ctx, location, name, value, GD_LIFE_CALL);
         return;
@@ -152,6 +155,8 @@ void gd_builder_request(struct gd_builder *builder, struct guard_span method,
 {
     struct gd_view view;
     gd_builder_view(builder, &view);
+    if (builder->capture != NULL)
+        gd_capture_request(builder->capture, method, target, builder->arena);
     builder->profile.method = gd_span_head(method, GD_METHOD_MAX);
     builder->profile.version = version;
     if (target.len > 0 && target.ptr[0] != '/')
@@ -364,6 +369,18 @@ static void add_header(struct gd_builder *builder, struct guard_span name, struc
     gd_memo_keep(&visit, name, value, &field->summary);
 }
 
+/* Cookies are a header as well: what breaks out of a pair is seen there. */
+static void capture_header(struct gd_capture *capture, struct guard_span name,
+                           struct guard_span value)
+{
+    gd_capture_value(capture, GUARD_PLACE_HEADER, name, value, 0);
+    if (!capture->raw)
+        return;
+    gd_capture_value(capture, GUARD_PLACE_HEADER, name, value, GD_CAPTURE_RAW);
+    if (gd_span_equal(name, GUARD_SPAN_LITERAL("cookie")))
+        gd_capture_raw_pairs(capture, GUARD_PLACE_COOKIE, value, ';');
+}
+
 void gd_builder_header(struct gd_builder *builder, struct guard_span name, struct guard_span value)
 {
     struct guard_span lower = lower_name(builder, name);
@@ -371,6 +388,8 @@ void gd_builder_header(struct gd_builder *builder, struct guard_span name, struc
         gd_builder_full(builder, GUARD_LOCATION_HEADER);
         return;
     }
+    if (__builtin_expect(builder->capture != NULL, 0))
+        capture_header(builder->capture, lower, value);
     if (special_header(builder, lower, value))
         add_header(builder, lower, value);
 }
@@ -380,8 +399,16 @@ void gd_builder_trailer(struct gd_builder *builder, struct guard_span name, stru
     struct guard_span lower = lower_name(builder, name);
     if (lower.ptr == NULL)
         gd_builder_full(builder, GUARD_LOCATION_HEADER);
-    else
+    else {
+        if (__builtin_expect(builder->capture != NULL, 0))
+            capture_header(builder->capture, lower, value);
         add_header(builder, lower, value);
+    }
+}
+
+void gd_builder_captures(struct gd_builder *builder, struct gd_capture *capture)
+{
+    builder->capture = capture;
 }
 
 /* A response has neither forms nor files. */
@@ -402,6 +429,8 @@ enum guard_body_kind gd_builder_headers_end(struct gd_builder *builder)
     if (gd_builder_is_call(builder))
         gd_builder_destination_end(builder);
     builder->profile.media_type = builder->media.type;
+    if (builder->capture != NULL)
+        gd_capture_mark(builder->capture);
     builder->kind = builder->encoded ? GUARD_BODY_BYTES : kind_of(builder);
     return builder->kind;
 }

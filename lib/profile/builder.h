@@ -6,6 +6,7 @@
 #include "http/body.h"
 #include "profile/profile.h"
 
+struct gd_capture;
 struct gd_builder; /* lives in the arena */
 
 /* What a value reads like (docs/internals/likeness.md). Which code says so isn't the builder's
@@ -27,6 +28,10 @@ GUARD_MUST_USE enum guard_rc gd_builder_begin_answer(struct gd_builder **out,
                                                      uint32_t status, struct guard_arena *arena);
 /* Values are read from now on, those that could be something: at most 80 KiB of them. */
 void gd_builder_reads(struct gd_builder *builder, gd_reader_of_values *read);
+/* Texts of values go there, too (profile/capture.h); before the request. */
+void gd_builder_captures(struct gd_builder *builder, struct gd_capture *capture);
+/* Bodies of this kind have no end: each message counts for itself. */
+bool gd_builder_is_endless(const struct gd_builder *builder);
 void gd_builder_client(struct gd_builder *builder, const struct guard_client *client);
 void gd_builder_request(struct gd_builder *builder, struct guard_span method,
                         struct guard_span target, uint32_t version);

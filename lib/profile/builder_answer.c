@@ -39,6 +39,9 @@ void gd_builder_set_cookie(struct gd_builder *builder, struct guard_span value)
     }
     size_t name_len = (size_t)(equals - value.ptr);
     struct guard_span name = trimmed(gd_span_head(value, name_len));
+    if (builder->capture != NULL)
+        gd_capture_value(builder->capture, GUARD_PLACE_COOKIE, name,
+                         trimmed(gd_span_from(value, name_len + 1)), 0);
     uint32_t index =
         gd_builder_field(builder, GUARD_LOCATION_COOKIE, GD_NO_FIELD, name, GD_LIFE_EXCHANGE);
     if (index != GD_NO_FIELD)

@@ -68,6 +68,10 @@ static void begin_blob(struct gd_builder *builder, struct guard_span name,
     uint32_t index =
         gd_builder_field(builder, part ? GUARD_LOCATION_MULTIPART : GUARD_LOCATION_BODY,
                          GD_NO_FIELD, name, GD_LIFE_CALL);
+    if (builder->capture != NULL && part)
+        gd_capture_value(builder->capture, GUARD_PLACE_FILE, name, file_name, 0);
+    else if (builder->capture != NULL && builder->kind == GUARD_BODY_EVENTS)
+        gd_capture_begin(builder->capture, GUARD_PLACE_BODY, name);
     if (part) {
         add_attribute(builder, name, GUARD_SPAN_LITERAL(".filename"), file_name);
         add_attribute(builder, name, GUARD_SPAN_LITERAL(".type"), content_type);
@@ -102,6 +106,11 @@ static void on_blob(void *ctx, struct guard_span name, struct guard_span file_na
     struct gd_builder *builder = ctx;
     if (begin)
         begin_blob(builder, name, file_name, content_type);
+    if (builder->capture != NULL && builder->kind == GUARD_BODY_EVENTS) {
+        gd_capture_more(builder->capture, data);
+        if (end)
+            gd_capture_end(builder->capture);
+    }
     if (is_graphql(builder)) {
         gd_buffer_add(&builder->document, data.ptr, data.len);
         if (end)
@@ -142,6 +151,11 @@ static bool is_endless(enum guard_body_kind kind)
     return kind == GUARD_BODY_GRPC || kind == GUARD_BODY_WEBSOCKET || kind == GUARD_BODY_EVENTS;
 }
 
+bool gd_builder_is_endless(const struct gd_builder *builder)
+{
+    return is_endless(builder->kind);
+}
+
 bool gd_builder_is_base64(const struct gd_builder *builder)
 {
     return builder->kind == GUARD_BODY_GRPC &&
@@ -179,6 +193,11 @@ void gd_builder_body(struct gd_builder *builder, struct guard_span chunk)
     if (builder->body_dead || chunk.len == 0)
         return;
     builder->body_inspected += chunk.len;
+    if (builder->capture != NULL && !is_endless(builder->kind))
+        gd_capture_body(builder->capture, chunk,
+                        builder->content_length < builder->body_limit
+                            ? (size_t)builder->content_length
+                            : builder->body_limit);
     if (builder->body == NULL) {
         gd_builder_body_sink(builder, &builder->sink);
         if (gd_body_begin(&builder->body, builder->kind, builder->media.boundary, &builder->sink,

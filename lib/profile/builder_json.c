@@ -19,7 +19,10 @@ static uint32_t parent_of(uint32_t node)
 static inline __attribute__((always_inline)) uint32_t
 node_of(struct gd_builder *builder, uint32_t parent, struct guard_span name)
 {
+    uint32_t before = builder->profile.field_count;
     uint32_t index = gd_builder_field(builder, GUARD_LOCATION_JSON, parent, name, GD_LIFE_CALL);
+    if (builder->capture != NULL && builder->profile.field_count > before)
+        gd_capture_key(builder->capture, GUARD_PLACE_JSON, name);
     return index == GD_NO_FIELD ? GD_JSON_SKIP : index + 1;
 }
 
@@ -51,6 +54,8 @@ static __attribute__((noinline)) uint32_t new_member(struct gd_builder *builder,
 {
     uint32_t at = object & GD_NODE_MASK;
     uint32_t shared = 0;
+    if (builder->capture != NULL && key.len > GD_NAME_MAX)
+        gd_capture_key(builder->capture, GUARD_PLACE_JSON, key);
     if (may_be_identity(key)) {
         struct guard_span placeholder = gd_key_placeholder(key);
         if (placeholder.len > 0) {
@@ -117,10 +122,21 @@ static inline void add_bare(struct gd_builder *builder, uint32_t node, enum guar
         gd_summary_add_bare(&builder->profile.fields[field].summary, 1u << type);
 }
 
+/* The text goes to who asks for texts, too. */
+static inline void capture(struct gd_builder *builder, uint32_t field, struct guard_span text,
+                           uint32_t types)
+{
+    if (__builtin_expect(builder->capture != NULL, 0))
+        gd_capture_leaf(builder->capture, GUARD_PLACE_JSON, field, text, types);
+}
+
 static inline void add_literal(struct gd_builder *builder, uint32_t node, enum gd_json_type type)
 {
     if (type == GD_JSON_NULL) {
         add_bare(builder, node, GUARD_TYPE_NULL);
+        if (builder->capture != NULL)
+            capture(builder, field_of(builder, node), GUARD_SPAN_LITERAL("null"),
+                    1u << GUARD_TYPE_NULL);
         return;
     }
     struct guard_span text =
@@ -128,6 +144,7 @@ static inline void add_literal(struct gd_builder *builder, uint32_t node, enum g
     uint32_t field = field_of(builder, node);
     struct gd_features features;
     gd_features_bool(&features, text.len);
+    capture(builder, field, text, 1u << GUARD_TYPE_BOOL);
     if (field != GD_NO_FIELD)
         gd_builder_features(builder, field, &features, text, false, GD_LIFE_CALL);
 }
@@ -140,6 +157,7 @@ static void on_scalar(void *ctx, uint32_t node, enum gd_json_type type, struct g
         return;
     }
     uint32_t field = field_of(builder, node);
+    capture(builder, field, text, type == GD_JSON_NUMBER ? 0 : 1u << GUARD_TYPE_STRING);
     if (field != GD_NO_FIELD)
         gd_builder_value(builder, field, text,
                          type == GD_JSON_NUMBER ? 1u << GUARD_TYPE_INT : 1u << GUARD_TYPE_STRING,
@@ -190,6 +208,7 @@ static GD_ALWAYS_INLINE uint32_t run_member(struct gd_json *json, uint32_t objec
 
 static GD_ALWAYS_INLINE void run_string(struct gd_json *json, uint32_t node, struct guard_span text)
 {
+    capture(json->handler.ctx, index_of(node), text, 1u << GUARD_TYPE_STRING);
     gd_builder_value(json->handler.ctx, index_of(node), text, 1u << GUARD_TYPE_STRING,
                      GD_LIFE_CALL);
 }
@@ -199,6 +218,7 @@ static GD_ALWAYS_INLINE void run_number(struct gd_json *json, uint32_t node,
 {
     struct gd_features features GD_UNINITIALIZED;
     gd_features_number(&features, number->text.len, number->minus, number->point);
+    capture(json->handler.ctx, index_of(node), number->text, 0);
     gd_builder_features(json->handler.ctx, index_of(node), &features, number->text, false,
                         GD_LIFE_CALL);
 }

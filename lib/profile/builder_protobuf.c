@@ -36,6 +36,8 @@ static void on_integer(void *ctx, uint32_t node, uint64_t value)
     uint32_t field = gd_tree_field(ctx, GUARD_LOCATION_PROTOBUF, node);
     struct gd_features features;
     gd_features_number(&features, text.len, minus, false);
+    if (((struct gd_builder *)ctx)->capture != NULL)
+        gd_capture_leaf(((struct gd_builder *)ctx)->capture, GUARD_PLACE_JSON, field, text, 0);
     if (field != GD_NO_FIELD)
         gd_builder_features(ctx, field, &features, text, false, GD_LIFE_CALL);
 }

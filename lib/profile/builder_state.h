@@ -6,6 +6,7 @@
 #include "base/arena.h"
 #include "base/buffer.h"
 #include "profile/builder.h"
+#include "profile/capture.h"
 #include "profile/memo.h"
 #include "profile/record.h"
 #include "profile/short.h"
@@ -57,8 +58,9 @@ struct gd_builder {
     uint8_t *text; /* room for copies of names and samples */
     uint8_t *text_end;
     uint64_t seed;
-    gd_reader_of_values *read; /* NULL: nobody asks what values read like */
-    size_t read_left;          /* bytes that may still be read */
+    struct gd_capture *capture; /* NULL: nobody asks for texts */
+    gd_reader_of_values *read;  /* NULL: nobody asks what values read like */
+    size_t read_left;           /* bytes that may still be read */
     struct gd_limits limits;
     uint32_t counts[GUARD_LOCATION_COUNT]; /* fields by location */
 
@@ -126,6 +128,25 @@ struct guard_span gd_builder_destination_begin(struct gd_builder *builder,
 void gd_builder_destination_host(struct gd_builder *builder, struct guard_span value);
 /* Fills it, when the headers are complete. */
 void gd_builder_destination_end(struct gd_builder *builder);
+
+/* Where texts of a location are looked for by patches. */
+static inline uint32_t gd_builder_place(enum guard_location location)
+{
+    switch ((int)location) {
+    case GUARD_LOCATION_QUERY:
+        return GUARD_PLACE_QUERY;
+    case GUARD_LOCATION_COOKIE:
+        return GUARD_PLACE_COOKIE;
+    case GUARD_LOCATION_FORM:
+        return GUARD_PLACE_FORM;
+    case GUARD_LOCATION_MULTIPART:
+        return GUARD_PLACE_MULTIPART;
+    case GUARD_LOCATION_GRAPHQL:
+        return GUARD_PLACE_GRAPHQL;
+    default:
+        return GUARD_PLACE_JSON;
+    }
+}
 
 /* A value of the field is complete: reads it when it could be something. */
 void gd_builder_look(struct gd_builder *builder, uint32_t field, struct guard_span value);

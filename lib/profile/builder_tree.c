@@ -8,7 +8,10 @@ uint32_t gd_tree_child(struct gd_builder *builder, enum guard_location location,
                        struct guard_span name)
 {
     uint32_t above = (parent & GD_NODE_MASK) == 0 ? GD_NO_FIELD : (parent & GD_NODE_MASK) - 1;
+    uint32_t before = builder->profile.field_count;
     uint32_t index = gd_builder_field(builder, location, above, name, GD_LIFE_CALL);
+    if (builder->capture != NULL && builder->profile.field_count > before)
+        gd_capture_key(builder->capture, gd_builder_place(location), name);
     return index == GD_NO_FIELD ? GD_TREE_SKIP : index + 1;
 }
 
@@ -31,6 +34,9 @@ void gd_tree_value(struct gd_builder *builder, enum guard_location location, uin
                    struct guard_span text, uint32_t json)
 {
     uint32_t field = gd_tree_field(builder, location, node);
+    if (builder->capture != NULL)
+        gd_capture_leaf(builder->capture, gd_builder_place(location), field, text,
+                        json & 1u << GUARD_TYPE_STRING);
     if (field != GD_NO_FIELD)
         gd_builder_value(builder, field, text, json, GD_LIFE_CALL);
 }

@@ -147,7 +147,16 @@ static uint32_t field_of_message(struct gd_builder *builder, const struct gd_mes
 static void begin_stream(struct gd_builder *builder, struct gd_messages *messages)
 {
     gd_builder_stream_begin(builder, field_of_message(builder, messages));
+    if (builder->capture != NULL)
+        gd_capture_begin(builder->capture, GUARD_PLACE_BODY, gd_span(NULL, 0));
     messages->mode = builder->stream_field == GD_NO_FIELD ? MESSAGE_LOST : MESSAGE_STREAM;
+}
+
+static void capture_piece(struct gd_builder *builder, struct guard_span piece)
+{
+    if (builder->capture != NULL)
+        gd_capture_more(builder->capture, piece);
+    gd_stream_add(builder->stream, piece);
 }
 
 static void on_data(void *ctx, struct guard_span piece)
@@ -165,7 +174,7 @@ static void on_data(void *ctx, struct guard_span piece)
     if (messages->mode == MESSAGE_JSON)
         gd_json_feed(messages->json, piece);
     else if (messages->mode == MESSAGE_STREAM)
-        gd_stream_add(builder->stream, piece);
+        capture_piece(builder, piece);
 }
 
 static void on_end(void *ctx, bool cut)
@@ -178,6 +187,8 @@ static void on_end(void *ctx, bool cut)
         gd_json_end(messages->json);
     } else if (messages->mode == MESSAGE_STREAM) {
         gd_builder_stream_end(builder);
+        if (builder->capture != NULL)
+            gd_capture_end(builder->capture);
     } else if (messages->mode == MESSAGE_BEGINS && !cut) {
         uint32_t field = field_of_message(builder, messages);
         if (field != GD_NO_FIELD)

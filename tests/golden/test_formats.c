@@ -152,8 +152,51 @@ static void responses(void)
     policy("policy/responses-only", &world, false);
 }
 
+/* Conditions of every kind, as a policy carries them. */
+static void policy_of_patches(void)
+{
+    static struct world world;
+    static struct guard_patch patches[3];
+    const struct guard_span texts[] = {GUARD_SPAN_LITERAL("${jndi:"), GUARD_SPAN_LITERAL("a+b")};
+    const struct guard_span names[] = {GUARD_SPAN_LITERAL("x-*")};
+    const struct guard_span paths[] = {GUARD_SPAN_LITERAL("/search"), GUARD_SPAN_LITERAL("/f/{*}")};
+    struct guard_patch_condition leaves[] = {
+        {.op = GUARD_OPERATOR_CONTAINS, .ignore_case = true, .min = -1, .max = -1},
+        {.op = GUARD_OPERATOR_REGEX, .view = GUARD_VIEW_RAW, .min = -1, .max = -1},
+        {.op = GUARD_OPERATOR_LENGTH, .places = GUARD_PLACE_QUERY, .min = 5, .max = 900},
+        {.op = GUARD_OPERATOR_LIKENESS, .likeness = 1, .min = -1, .max = -1},
+    };
+    leaves[0].texts = &texts[0];
+    leaves[1].texts = &texts[1];
+    leaves[0].text_count = leaves[1].text_count = leaves[0].name_count = 1;
+    leaves[0].names = names;
+    const struct guard_patch_condition no = {
+        .op = GUARD_OPERATOR_NOT, .children = &leaves[2], .child_count = 1};
+    const struct guard_patch_condition any[] = {leaves[1], no, leaves[3]};
+    const struct guard_patch_condition all[] = {
+        leaves[0], {.op = GUARD_OPERATOR_ANY, .children = any, .child_count = 3}};
+    for (size_t i = 0; i < 3; i++)
+        patches[i] = (struct guard_patch){.id = gd_span(&"ABC"[i], 1),
+                                          .title = GUARD_SPAN_LITERAL("a flaw"),
+                                          .mode = GUARD_PATCH_ENFORCE,
+                                          .action = GUARD_PATCH_BLOCK,
+                                          .when = all[0]};
+    patches[0].when =
+        (struct guard_patch_condition){.op = GUARD_OPERATOR_ALL, .children = all, .child_count = 2};
+    patches[0].endpoints = paths;
+    patches[0].endpoint_count = 2;
+    patches[1].when = no;
+    patches[1].expires_ms = 5000;
+    patches[2].part = GUARD_PATCH_RESPONSE;
+    world_init(&world);
+    world.guardian.patches = patches;
+    world.guardian.patch_count = 3;
+    policy("policy/patches", &world, true);
+}
+
 static void policies(void)
 {
+    policy_of_patches();
     static struct world world;
     static struct guard_span values[2];
     static struct guard_criterion criteria[4];

@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See capture.h. */
+#include "profile/capture.h"
+
+#include "base/arena.h"
+#include "http/target.h"
+
+enum { TEXT_FIRST = 4096, VALUES_FIRST = 64 };
+
+void gd_capture_init(struct gd_capture *capture, struct guard_arena *arena, size_t limit,
+                     uint32_t places, bool raw)
+{
+    *capture = (struct gd_capture){.arena = arena, .limit = limit, .places = places, .raw = raw};
+}
+
+/* The profile's room stays what it is, whatever patches ask for: the same traffic gives the same
+ * record. */
+void *gd_capture_room(struct gd_capture *capture, size_t size)
+{
+    struct guard_arena *arena = capture->arena;
+    const struct guard_arena before = *arena;
+    arena->next = capture->next;
+    arena->end = capture->end;
+    arena->used = 0;
+    arena->limit = SIZE_MAX;
+    void *room = guard_arena_get(arena, size);
+    capture->next = arena->next;
+    capture->end = arena->end;
+    arena->next = before.next;
+    arena->end = before.end;
+    arena->used = before.used;
+    arena->limit = before.limit;
+    return room;
+}
+
+static bool text_room(struct gd_capture *capture, struct gd_capture_text *text, size_t more,
+                      size_t expected)
+{
+    size_t all = capture->text.len + capture->body.len;
+    if (more > capture->limit || all > capture->limit - more)
+        return false;
+    if (more <= text->cap - text->len)
+        return true;
+    size_t cap = text->cap == 0 ? TEXT_FIRST : 2 * text->cap;
+    if (cap < text->len + more)
+        cap = text->len + more;
+    if (cap < expected && expected <= capture->limit)
+        cap = expected;
+    uint8_t *room = gd_capture_room(capture, cap);
+    if (room == NULL)
+        return false;
+    if (text->len > 0)
+        memcpy(room, text->ptr, text->len);
+    text->ptr = room;
+    text->cap = cap;
+    return true;
+}
+
+static struct gd_captured *new_value(struct gd_capture *capture)
+{
+    if (capture->count == capture->cap) {
+        uint32_t cap = capture->cap == 0 ? VALUES_FIRST : 2 * capture->cap;
+        if ((size_t)cap * sizeof(*capture->values) > capture->limit)
+            return NULL;
+        struct gd_captured *values = gd_capture_room(capture, cap * sizeof(*values));
+        if (values == NULL)
+            return NULL;
+        if (capture->count > 0)
+            memcpy(values, capture->values, capture->count * sizeof(*values));
+        capture->values = values;
+        capture->cap = cap;
+    }
+    return &capture->values[capture->count++];
+}
+
+static uint32_t put(struct gd_capture_text *text, struct guard_span bytes)
+{
+    uint32_t at = (uint32_t)text->len;
+    if (bytes.len > 0)
+        memcpy(text->ptr + text->len, bytes.ptr, bytes.len);
+    text->len += bytes.len;
+    return at;
+}
+
+static void put_end(struct gd_capture_text *text)
+{
+    text->ptr[text->len++] = '\n';
+}
+
+/* Name and text, a line feed behind each. */
+static struct gd_captured *add(struct gd_capture *capture, uint32_t place, struct guard_span name,
+                               struct guard_span bytes, uint32_t flags)
+{
+    if ((capture->places & place) == 0)
+        return NULL;
+    if (bytes.len > capture->limit || name.len > capture->limit ||
+        !text_room(capture, &capture->text, name.len + bytes.len + 2, 0)) {
+        capture->full = true;
+        return NULL;
+    }
+    struct gd_captured *value = new_value(capture);
+    if (value == NULL) {
+        capture->full = true;
+        return NULL;
+    }
+    *value = (struct gd_captured){.name_len = (uint32_t)name.len,
+                                  .len = (uint32_t)bytes.len,
+                                  .places = (uint16_t)place,
+                                  .flags = (uint16_t)flags};
+    value->name_offset = put(&capture->text, name);
+    if (name.len > 0)
+        put_end(&capture->text);
+    value->offset = put(&capture->text, bytes);
+    put_end(&capture->text);
+    return value;
+}
+
+void gd_capture_value(struct gd_capture *capture, uint32_t place, struct guard_span name,
+                      struct guard_span text, uint32_t flags)
+{
+    (void)add(capture, place, name, text, flags);
+}
+
+void gd_capture_leaf(struct gd_capture *capture, uint32_t place, uint32_t field,
+                     struct guard_span text, uint32_t types)
+{
+    struct gd_captured *value = add(capture, place, gd_span(NULL, 0), text, GD_CAPTURE_TREE);
+    if (value == NULL)
+        return;
+    value->field = field;
+    value->types = types;
+}
+
+void gd_capture_key(struct gd_capture *capture, uint32_t place, struct guard_span name)
+{
+    (void)add(capture, place, name, gd_span(NULL, 0), GD_CAPTURE_KEY);
+}
+
+void gd_capture_begin(struct gd_capture *capture, uint32_t place, struct guard_span name)
+{
+    capture->open = add(capture, place, name, gd_span(NULL, 0), 0) != NULL;
+    if (capture->open)
+        capture->text.len--;
+}
+
+void gd_capture_more(struct gd_capture *capture, struct guard_span piece)
+{
+    if (!capture->open)
+        return;
+    if (piece.len > capture->limit || !text_room(capture, &capture->text, piece.len + 1, 0)) {
+        capture->full = true;
+        gd_capture_end(capture);
+        return;
+    }
+    (void)put(&capture->text, piece);
+    capture->values[capture->count - 1].len += (uint32_t)piece.len;
+}
+
+void gd_capture_end(struct gd_capture *capture)
+{
+    if (capture->open)
+        put_end(&capture->text); /* there is room for it: of the value's begin, or of each piece */
+    capture->open = false;
+}
+
+void gd_capture_body(struct gd_capture *capture, struct guard_span chunk, size_t expected)
+{
+    if ((capture->places & GD_PLACES_BODY) == 0)
+        return;
+    if (!text_room(capture, &capture->body, chunk.len, expected)) {
+        capture->full = true;
+        return;
+    }
+    (void)put(&capture->body, chunk);
+}
+
+void gd_capture_request(struct gd_capture *capture, struct guard_span method,
+                        struct guard_span target, struct guard_arena *scratch)
+{
+    const struct guard_span nameless = gd_span(NULL, 0);
+    uint64_t faults = 0;
+    const uint8_t *question = target.len > 0 ? memchr(target.ptr, '?', target.len) : NULL;
+    size_t path_len = question != NULL ? (size_t)(question - target.ptr) : target.len;
+    struct guard_span path = gd_span_head(target, path_len);
+    gd_capture_value(capture, GUARD_PLACE_METHOD, nameless, method, 0);
+    if (capture->places & GUARD_PLACE_PATH)
+        gd_capture_value(capture, GUARD_PLACE_PATH, nameless,
+                         gd_percent_decode(path, false, scratch, &faults), 0);
+    if (capture->places & GUARD_PLACE_TARGET)
+        gd_capture_value(capture, GUARD_PLACE_TARGET, nameless,
+                         gd_percent_decode(target, false, scratch, &faults), 0);
+    capture->full |= (faults >> GUARD_FAULT_MEMORY & 1) != 0;
+    if (!capture->raw)
+        return;
+    gd_capture_value(capture, GUARD_PLACE_METHOD, nameless, method, GD_CAPTURE_RAW);
+    gd_capture_value(capture, GUARD_PLACE_PATH, nameless, path, GD_CAPTURE_RAW);
+    gd_capture_value(capture, GUARD_PLACE_TARGET, nameless, target, GD_CAPTURE_RAW);
+    if (question != NULL)
+        gd_capture_raw_pairs(capture, GUARD_PLACE_QUERY, gd_span_from(target, path_len + 1), '&');
+}
+
+void gd_capture_raw_pairs(struct gd_capture *capture, uint32_t place, struct guard_span text,
+                          uint8_t separator)
+{
+    while (text.len > 0 && (capture->places & place) != 0 && !capture->full) {
+        const uint8_t *end = memchr(text.ptr, separator, text.len);
+        struct guard_span pair =
+            gd_span_head(text, end != NULL ? (size_t)(end - text.ptr) : text.len);
+        text = gd_span_from(text, pair.len + 1);
+        while (separator == ';' && pair.len > 0 && pair.ptr[0] == ' ')
+            pair = gd_span_from(pair, 1);
+        const uint8_t *equals = pair.len > 0 ? memchr(pair.ptr, '=', pair.len) : NULL;
+        size_t name = equals != NULL ? (size_t)(equals - pair.ptr) : pair.len;
+        if (pair.len > 0)
+            gd_capture_value(capture, place, gd_span_head(pair, name), gd_span_from(pair, name + 1),
+                             GD_CAPTURE_RAW);
+    }
+}
+
+void gd_capture_mark(struct gd_capture *capture)
+{
+    capture->kept = capture->count;
+    capture->kept_len = capture->text.len;
+}
+
+void gd_capture_forget(struct gd_capture *capture)
+{
+    if (capture->open)
+        return;
+    capture->count = capture->kept;
+    capture->text.len = capture->kept_len;
+    capture->full = false;
+}

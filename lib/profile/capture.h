@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The values of a message as texts, for patches: each is written once, one behind the other with
+ * line feeds between, so that all can be searched at once. What places nobody asks for isn't kept.
+ */
+#ifndef GD_PROFILE_CAPTURE_H
+#define GD_PROFILE_CAPTURE_H
+
+#include "base/span.h"
+
+#include <guard/patch.h>
+
+enum gd_capture_flag {
+    GD_CAPTURE_KEY = 1,   /* only a name: of a member, whatever is below it */
+    GD_CAPTURE_WILD = 2,  /* may be any value of its places: its parser stopped before its end */
+    GD_CAPTURE_RAW = 4,   /* as it was sent */
+    GD_CAPTURE_BODY = 8,  /* the body: its bytes are in `body` */
+    GD_CAPTURE_TREE = 16, /* its name is the path of `field` */
+};
+
+struct gd_captured {
+    uint32_t offset; /* in text */
+    uint32_t len;
+    uint32_t name_offset; /* in text */
+    uint32_t name_len;
+    uint32_t field;  /* of the profile, with GD_CAPTURE_TREE */
+    uint32_t types;  /* that its grammar says (JSON), else 0 */
+    uint16_t places; /* one bit, or more of a wild one */
+    uint16_t flags;
+};
+
+struct gd_capture_text {
+    uint8_t *ptr;
+    size_t len;
+    size_t cap;
+};
+
+struct gd_capture {
+    struct guard_arena *arena; /* its chunks are not of its limit */
+    uint8_t *next, *end;       /* of the chunk in use */
+    size_t limit;              /* bytes of texts and values */
+    uint32_t places;           /* asked for */
+    bool raw;                  /* raw views are asked for */
+    bool full;                 /* something wasn't kept */
+    bool open;                 /* the last value goes on */
+    struct gd_capture_text text;
+    struct gd_capture_text body;
+    struct gd_captured *values;
+    uint32_t count;
+    uint32_t cap;
+    uint32_t kept; /* values before those of an endless body, and their bytes */
+    size_t kept_len;
+};
+
+enum {
+    GD_PLACES_BODY = GUARD_PLACE_FORM | GUARD_PLACE_JSON | GUARD_PLACE_MULTIPART |
+                     GUARD_PLACE_FILE | GUARD_PLACE_BODY | GUARD_PLACE_GRAPHQL,
+};
+
+/* limit: bytes. Nothing is allocated yet. */
+void gd_capture_init(struct gd_capture *capture, struct guard_arena *arena, size_t limit,
+                     uint32_t places, bool raw);
+void gd_capture_value(struct gd_capture *capture, uint32_t place, struct guard_span name,
+                      struct guard_span text, uint32_t flags);
+/* A leaf of a tree. */
+void gd_capture_leaf(struct gd_capture *capture, uint32_t place, uint32_t field,
+                     struct guard_span text, uint32_t types);
+/* The name of a member. */
+void gd_capture_key(struct gd_capture *capture, uint32_t place, struct guard_span name);
+/* A value that comes in pieces. */
+void gd_capture_begin(struct gd_capture *capture, uint32_t place, struct guard_span name);
+void gd_capture_more(struct gd_capture *capture, struct guard_span piece);
+void gd_capture_end(struct gd_capture *capture);
+/* Bytes of the body; expected: how many there will be, 0: unknown. */
+void gd_capture_body(struct gd_capture *capture, struct guard_span chunk, size_t expected);
+/* Method, path and target; scratch: of the exchange. */
+void gd_capture_request(struct gd_capture *capture, struct guard_span method,
+                        struct guard_span target, struct guard_arena *scratch);
+/* Pairs as they were sent, and the whole as what may be any of them. */
+void gd_capture_raw_pairs(struct gd_capture *capture, uint32_t place, struct guard_span text,
+                          uint8_t separator);
+/* What came of an endless body was looked at: it is forgotten, unless a value goes on. */
+void gd_capture_forget(struct gd_capture *capture);
+/* From here on it is the body's. */
+void gd_capture_mark(struct gd_capture *capture);
+
+/* Room beside the arena's limit that goes with it; NULL: the source has none. */
+void *gd_capture_room(struct gd_capture *capture, size_t size);
+
+#endif

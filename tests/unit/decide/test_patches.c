@@ -1,0 +1,504 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Patches in decisions: where conditions look, in which forms, what a hit does in each mode, and
+ * what happens with what couldn't be inspected. */
+#include "base/span.h"
+#include "support/naive_matcher.h"
+#include "unit/policy/world.h"
+
+#include <guard/likeness.h>
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define S(text) GUARD_SPAN_LITERAL(text)
+
+struct fixture {
+    struct world world;
+    struct guard_policy *policy;
+    struct naive_matcher naive;
+    struct guard_matcher matcher;
+    bool bare; /* without a matcher */
+    struct guard_arena arena;
+    struct guard_span revision;
+    uint64_t now;
+    size_t body_limit;
+};
+
+static struct guard_patch patch_of(const char *id, struct guard_patch_condition when)
+{
+    return (struct guard_patch){.id = world_span(id),
+                                .title = S("a flaw"),
+                                .mode = GUARD_PATCH_ENFORCE,
+                                .action = GUARD_PATCH_BLOCK,
+                                .when = when};
+}
+
+static struct guard_patch_condition leaf(enum guard_patch_operator op, uint32_t places,
+                                         struct guard_span *text)
+{
+    return (struct guard_patch_condition){.op = op,
+                                          .places = places,
+                                          .texts = text,
+                                          .text_count = text != NULL,
+                                          .min = -1,
+                                          .max = -1};
+}
+
+static void begin(struct fixture *f, struct guard_patch *patches, uint32_t count)
+{
+    memset(f, 0, sizeof(*f));
+    world_init(&f->world);
+    f->world.guardian.patches = patches;
+    f->world.guardian.patch_count = count;
+}
+
+static void compile(struct fixture *f)
+{
+    f->policy = world_policy(&f->world);
+    f->naive = (struct naive_matcher){.policy = f->policy};
+    f->matcher = (struct guard_matcher){&f->naive, naive_scan, naive_find};
+    guard_arena_init(&f->arena, &world_heap, 256 * 1024);
+}
+
+static void end(struct fixture *f)
+{
+    guard_arena_reset(&f->arena);
+    world_policy_free(f->policy);
+}
+
+static const struct guard_verdict *send(struct fixture *f, const char *method, const char *target,
+                                        const char *type, const char *header,
+                                        struct guard_span body)
+{
+    struct guard_txn *txn;
+    const struct guard_txn_cfg cfg = {.policy = f->policy,
+                                      .service = f->world.guardian.service,
+                                      .body_limit = f->body_limit,
+                                      .time_ms = f->now,
+                                      .revision = f->revision,
+                                      .matcher = f->bare ? NULL : &f->matcher};
+    guard_arena_reset(&f->arena);
+    assert_int_equal(guard_txn_begin(&txn, &cfg, &f->arena), GUARD_OK);
+    guard_txn_request(txn, world_span(method), world_span(target), 11);
+    guard_txn_header(txn, S("Host"), S("shop.example"));
+    if (type != NULL)
+        guard_txn_header(txn, S("Content-Type"), world_span(type));
+    if (header != NULL)
+        guard_txn_header(txn, S("X-Api"), world_span(header));
+    (void)guard_txn_headers_end(txn);
+    while (body.len > 0) {
+        guard_txn_body(txn, gd_span_head(body, 7000));
+        body = gd_span_from(body, 7000);
+    }
+    return guard_txn_request_end(txn);
+}
+
+static bool hit(const struct guard_verdict *verdict, const char *id)
+{
+    for (uint32_t i = 0; i < verdict->finding_count; i++) {
+        if (verdict->findings[i].rule == GUARD_RULE_PATCH &&
+            gd_span_equal(verdict->findings[i].patch, world_span(id)))
+            return true;
+    }
+    return false;
+}
+
+static bool unseen(const struct guard_verdict *verdict)
+{
+    for (uint32_t i = 0; i < verdict->finding_count; i++) {
+        if (verdict->findings[i].rule == GUARD_RULE_PATCH_UNSEEN)
+            return true;
+    }
+    return false;
+}
+
+static bool blocks(struct fixture *f, const char *method, const char *target, const char *type,
+                   const char *header, const char *body)
+{
+    const struct guard_verdict *verdict =
+        send(f, method, target, type, header, body == NULL ? gd_span(NULL, 0) : world_span(body));
+    return hit(verdict, "P");
+}
+
+static void each_place_is_looked_at(void **state)
+{
+    (void)state;
+    struct guard_span text = S("evil");
+    struct guard_patch patch = patch_of("P", leaf(GUARD_OPERATOR_CONTAINS, 0, &text));
+    struct fixture f;
+    begin(&f, &patch, 1);
+    compile(&f);
+    assert_true(blocks(&f, "GET", "/evil", NULL, NULL, NULL));
+    assert_true(blocks(&f, "GET", "/a?x=evil", NULL, NULL, NULL));
+    assert_true(blocks(&f, "GET", "/a", NULL, "evil", NULL));
+    assert_true(blocks(&f, "POST", "/a", "application/json", NULL, "{\"a\":[{\"b\":\"evil\"}]}"));
+    assert_true(
+        blocks(&f, "POST", "/a", "application/x-www-form-urlencoded", NULL, "a=b&c=an+evil"));
+    assert_true(blocks(&f, "POST", "/a", "text/plain", NULL, "an evil text"));
+    assert_true(blocks(&f, "POST", "/a", "multipart/form-data; boundary=B", NULL,
+                       "--B\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\nevil\r\n--B--"));
+    assert_true(blocks(&f, "POST", "/a", "multipart/form-data; boundary=B", NULL,
+                       "--B\r\nContent-Disposition: form-data; name=\"a\"; "
+                       "filename=\"evil.jsp\"\r\n\r\nx\r\n--B--"));
+    assert_true(blocks(&f, "GET", "/a?evil=x", NULL, NULL, NULL)); /* in the target */
+    assert_false(blocks(&f, "GET", "/a", NULL, "good", NULL));
+    assert_false(blocks(&f, "POST", "/a", "application/json", NULL, "{\"evil\":1}"));
+    end(&f);
+}
+
+static void values_are_seen_through_encodings(void **state)
+{
+    (void)state;
+    struct guard_span text = S("${jndi:");
+    struct guard_patch patch = patch_of("P", leaf(GUARD_OPERATOR_CONTAINS, 0, &text));
+    struct fixture f;
+    begin(&f, &patch, 1);
+    compile(&f);
+    assert_true(blocks(&f, "GET", "/a?x=%24%7Bjndi:x", NULL, NULL, NULL));
+    assert_true(blocks(&f, "GET", "/a?x=%2524%257Bjndi%253ax", NULL, NULL, NULL));
+    assert_true(blocks(&f, "GET", "/a?x=%252524%25257Bjndi%3ax", NULL, NULL, NULL));
+    assert_true(blocks(&f, "GET", "/a", NULL, "&#36;&#x7b;jndi:", NULL));
+    assert_true(blocks(&f, "GET", "/a", NULL, "\\u0024{jndi\\x3a", NULL));
+    assert_true(blocks(&f, "GET", "/a", NULL, "%u0024{jndi:", NULL));
+    assert_true(blocks(&f, "GET", "/a", NULL, "$\xc1\xbbjndi:", NULL));
+    assert_true(blocks(&f, "GET", "/a?x=$%00{jn%00di:", NULL, NULL, NULL));
+    assert_true(blocks(&f, "POST", "/a", "application/json", NULL, "{\"a\":\"\\u0024{jndi:\"}"));
+    assert_false(blocks(&f, "GET", "/a?x=$jndi:", NULL, NULL, NULL));
+    end(&f);
+    patch.when.view = GUARD_VIEW_TEXT;
+    begin(&f, &patch, 1);
+    compile(&f);
+    assert_true(blocks(&f, "GET", "/a?x=%24%7Bjndi:x", NULL, NULL, NULL));
+    assert_false(blocks(&f, "GET", "/a?x=%2524%257Bjndi%253ax", NULL, NULL, NULL));
+    end(&f);
+    struct guard_span raw = S("%24%7B");
+    patch.when.texts = &raw;
+    patch.when.view = GUARD_VIEW_RAW;
+    begin(&f, &patch, 1);
+    compile(&f);
+    assert_true(blocks(&f, "GET", "/a?x=%24%7Bjndi:x", NULL, NULL, NULL));
+    assert_true(
+        blocks(&f, "POST", "/a", "application/x-www-form-urlencoded", NULL, "a=b&c=%24%7B"));
+    assert_false(blocks(&f, "GET", "/a?x=%2524{", NULL, NULL, NULL));
+    end(&f);
+}
+
+static void names_choose_values_and_are_values(void **state)
+{
+    (void)state;
+    struct guard_span text = S("evil");
+    const struct guard_span names[] = {S("user.*"), S("x-a*")};
+    struct guard_patch patch = patch_of("P", leaf(GUARD_OPERATOR_CONTAINS, 0, &text));
+    patch.when.names = names;
+    patch.when.name_count = 2;
+    struct fixture f;
+    begin(&f, &patch, 1);
+    compile(&f);
+    assert_true(blocks(&f, "GET", "/a", NULL, "evil", NULL));
+    assert_true(
+        blocks(&f, "POST", "/a", "application/json", NULL, "{\"user\":{\"name\":\"evil\"}}"));
+    assert_false(
+        blocks(&f, "POST", "/a", "application/json", NULL, "{\"users\":{\"name\":\"evil\"}}"));
+    assert_false(blocks(&f, "GET", "/a?y=evil", NULL, NULL, NULL));
+    end(&f);
+    struct guard_span proto = S("__proto__");
+    patch = patch_of("P", leaf(GUARD_OPERATOR_CONTAINS, 0, &proto));
+    patch.when.on_names = true;
+    begin(&f, &patch, 1);
+    compile(&f);
+    assert_true(blocks(&f, "POST", "/a", "application/json", NULL, "{\"a\":{\"__proto__\":{}}}"));
+    assert_true(blocks(&f, "GET", "/a?__proto__[x]=1", NULL, NULL, NULL));
+    assert_false(blocks(&f, "GET", "/a?x=__proto__", NULL, NULL, NULL));
+    end(&f);
+}
+
+static void conditions_combine(void **state)
+{
+    (void)state;
+    struct guard_span a = S("aaa");
+    struct guard_span b = S("b+c");
+    struct guard_span session[] = {S("session")};
+    struct guard_patch_condition cookie = leaf(GUARD_OPERATOR_PRESENT, GUARD_PLACE_QUERY, NULL);
+    cookie.names = session;
+    cookie.name_count = 1;
+    struct guard_patch_condition no = {
+        .op = GUARD_OPERATOR_NOT, .children = &cookie, .child_count = 1, .min = -1, .max = -1};
+    struct guard_patch_condition all[] = {leaf(GUARD_OPERATOR_CONTAINS, GUARD_PLACE_QUERY, &a),
+                                          leaf(GUARD_OPERATOR_REGEX, GUARD_PLACE_QUERY, &b), no};
+    struct guard_patch patch =
+        patch_of("P", (struct guard_patch_condition){
+                          .op = GUARD_OPERATOR_ALL, .children = all, .child_count = 3});
+    struct fixture f;
+    begin(&f, &patch, 1);
+    compile(&f);
+    assert_true(blocks(&f, "GET", "/a?x=aaa&y=bbc", NULL, NULL, NULL));
+    assert_false(blocks(&f, "GET", "/a?x=aaa&y=bb", NULL, NULL, NULL));
+    assert_false(blocks(&f, "GET", "/a?y=bbc", NULL, NULL, NULL));
+    assert_false(blocks(&f, "GET", "/a?x=aaa&y=bbc&session=1", NULL, NULL, NULL));
+    assert_int_equal(f.naive.scans, 4);
+    f.bare = true;
+    assert_true(unseen(send(&f, "GET", "/a?x=aaa&y=bb", NULL, NULL, gd_span(NULL, 0))));
+    assert_false(unseen(send(&f, "GET", "/a?x=aa&y=bb", NULL, NULL, gd_span(NULL, 0))));
+    end(&f);
+}
+
+static void numbers_types_and_shapes(void **state)
+{
+    (void)state;
+    static const struct {
+        enum guard_patch_operator op;
+        int64_t min, max;
+        uint32_t bits;
+        const char *text;
+        const char *yes, *no;
+    } cases[] = {
+        {GUARD_OPERATOR_LENGTH, 5, -1, 0, NULL, "/a?x=12345", "/a?x=1234"},
+        {GUARD_OPERATOR_RANGE, 10, 20, 0, NULL, "/a?x=15", "/a?x=21"},
+        {GUARD_OPERATOR_RANGE, 10, -1, 0, NULL, "/a?x=99999999999999999999", "/a?x=9x"},
+        {GUARD_OPERATOR_COUNT, 3, -1, 0, NULL, "/a?x=1&y=2&z=3", "/a?x=1&y=2"},
+        {GUARD_OPERATOR_TYPE, -1, -1, 1u << GUARD_TYPE_INT, NULL, "/a?x=15", "/a?x=b"},
+        {GUARD_OPERATOR_CHARSET, -1, -1, 0, "a-z", "/a?x=a.b", "/a?x=ab"},
+        {GUARD_OPERATOR_TRAVERSAL, -1, -1, 0, NULL, "/a?x=a/../b", "/a?x=a..b"},
+        {GUARD_OPERATOR_TRAVERSAL, -1, -1, 0, NULL, "/a?x=..;/..;/etc/passwd", "/a?x=/etc/passwd"},
+        {GUARD_OPERATOR_LIKENESS, -1, -1, 1u << GUARD_LIKENESS_SQL, NULL,
+         "/a?x=1'+union+select+a,b+from+users--", "/a?x=select"},
+        {GUARD_OPERATOR_PRESENT, 0, 0, 0, NULL, "/a", "/a?x=1"},
+        {GUARD_OPERATOR_EQUALS, -1, -1, 0, "abc", "/a?x=abc", "/a?x=abcd"},
+        {GUARD_OPERATOR_BEGINS, -1, -1, 0, "abc", "/a?x=abcd", "/a?x=xabc"},
+        {GUARD_OPERATOR_ENDS, -1, -1, 0, "abc", "/a?x=xabc", "/a?x=abcd"},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct guard_span text = world_span(cases[i].text == NULL ? "" : cases[i].text);
+        struct guard_patch patch = patch_of(
+            "P", leaf(cases[i].op, GUARD_PLACE_QUERY, cases[i].text == NULL ? NULL : &text));
+        patch.when.min = cases[i].min;
+        patch.when.max = cases[i].max;
+        if (cases[i].op == GUARD_OPERATOR_TYPE)
+            patch.when.types = cases[i].bits;
+        if (cases[i].op == GUARD_OPERATOR_LIKENESS)
+            patch.when.likeness = cases[i].bits;
+        struct fixture f;
+        begin(&f, &patch, 1);
+        compile(&f);
+        assert_true(blocks(&f, "GET", cases[i].yes, NULL, NULL, NULL));
+        assert_false(blocks(&f, "GET", cases[i].no, NULL, NULL, NULL));
+        end(&f);
+    }
+}
+
+static void the_scope_limits_it(void **state)
+{
+    (void)state;
+    struct guard_span text = S("evil");
+    const struct guard_span paths[] = {S("/login"), S("/files/{*}"), S("/u/{int}/x")};
+    const struct guard_span methods[] = {S("POST")};
+    const struct guard_span types[] = {S("text/plain")};
+    struct guard_patch patch = patch_of("P", leaf(GUARD_OPERATOR_CONTAINS, 0, &text));
+    patch.endpoints = paths;
+    patch.endpoint_count = 3;
+    patch.methods = methods;
+    patch.media_types = types;
+    patch.method_count = patch.media_count = 1;
+    struct fixture f;
+    begin(&f, &patch, 1);
+    compile(&f);
+    assert_true(blocks(&f, "POST", "/login", "text/plain", NULL, "evil"));
+    assert_true(blocks(&f, "POST", "/login?x=1", "text/plain", NULL, "evil"));
+    assert_true(blocks(&f, "POST", "/x/..//login", "text/plain", NULL, "evil"));
+    assert_true(blocks(&f, "POST", "/l%6fgin/", "text/plain", NULL, "evil"));
+    assert_true(blocks(&f, "POST", "/files/a/b", "text/plain", NULL, "evil"));
+    assert_true(blocks(&f, "POST", "/u/7/x", "text/plain", NULL, "evil"));
+    assert_false(blocks(&f, "POST", "/files", "text/plain", NULL, "evil"));
+    assert_false(blocks(&f, "PUT", "/login", "text/plain", NULL, "evil"));
+    assert_false(blocks(&f, "POST", "/login", "text/html", NULL, "evil"));
+    assert_false(blocks(&f, "POST", "/logins", "text/plain", NULL, "evil"));
+    end(&f);
+}
+
+static void modes_say_what_a_hit_does(void **state)
+{
+    (void)state;
+    struct guard_span text = S("evil");
+    struct guard_patch patch = patch_of("P", leaf(GUARD_OPERATOR_CONTAINS, 0, &text));
+    static const struct {
+        enum guard_mode mode;
+        enum guard_decision action;
+    } modes[] = {{GUARD_MODE_OBSERVE, GUARD_PASS},
+                 {GUARD_MODE_ALERT, GUARD_BLOCK},
+                 {GUARD_MODE_BLOCK, GUARD_BLOCK}};
+    struct fixture f;
+    const struct guard_verdict *verdict;
+    for (size_t i = 0; i < 3; i++) {
+        begin(&f, &patch, 1);
+        guard_guardian_set_mode(&f.world.guardian, modes[i].mode);
+        compile(&f);
+        verdict = send(&f, "GET", "/evil", NULL, NULL, gd_span(NULL, 0));
+        assert_int_equal(verdict->decision, GUARD_BLOCK);
+        assert_int_equal(verdict->action, modes[i].action);
+        assert_false(verdict->novel);
+        assert_int_equal(verdict->findings[0].rule, GUARD_RULE_PATCH);
+        verdict = send(&f, "OPTIONS", "/evil", NULL, NULL, gd_span(NULL, 0));
+        assert_int_equal(verdict->action, modes[i].action);
+        end(&f);
+    }
+    patch.mode = GUARD_PATCH_OFF;
+    begin(&f, &patch, 1);
+    compile(&f);
+    assert_false(blocks(&f, "GET", "/evil", NULL, NULL, NULL));
+    assert_int_equal(f.policy->patches.entry_count, 0);
+    end(&f);
+}
+
+static void shadows_only_tell(void **state)
+{
+    (void)state;
+    struct guard_span text = S("evil");
+    for (int i = 0; i < 4; i++) {
+        struct guard_patch patch =
+            patch_of("P", leaf(GUARD_OPERATOR_CONTAINS, GUARD_PLACE_HEADER, &text));
+        if (i == 0)
+            patch.mode = GUARD_PATCH_SHADOW;
+        if (i == 1)
+            patch.expires_ms = 1000;
+        if (i == 2)
+            patch.fixed_in = S("2.0");
+        struct fixture f;
+        begin(&f, &patch, 1);
+        guard_guardian_set_mode(&f.world.guardian, GUARD_MODE_BLOCK);
+        compile(&f);
+        f.now = 1000;
+        f.revision = S("2.0");
+        const struct guard_verdict *verdict =
+            send(&f, "OPTIONS", "/", NULL, "evil", gd_span(NULL, 0));
+        assert_true(hit(verdict, "P"));
+        assert_int_equal(verdict->findings[0].shadow, i < 3);
+        assert_int_equal(verdict->action, i < 3 ? GUARD_ALERT : GUARD_BLOCK);
+        f.now = 999;
+        f.revision = S("1.0");
+        verdict = send(&f, "OPTIONS", "/", NULL, "evil", gd_span(NULL, 0));
+        assert_int_equal(verdict->action, i == 0 ? GUARD_ALERT : GUARD_BLOCK);
+        end(&f);
+    }
+}
+
+/* Whatever stands before it, and however its parser takes that. */
+static void padding_hides_nothing(void **state)
+{
+    (void)state;
+    struct guard_span text = S("evil");
+    struct guard_patch patch = patch_of("P", leaf(GUARD_OPERATOR_CONTAINS, 0, &text));
+    static const struct {
+        const char *type, *begin, *piece, *end;
+    } cases[] = {
+        {"application/json", "[", "1,", "\"evil\"]"},
+        {"application/json", "", "[", "\"evil\""},
+        {"application/json", "{\"x\":\"", "y", "evil\"}"},
+        {"application/json", "{'", "\"", "evil\"}"},
+        {"application/x-www-form-urlencoded", "", "a=1&", "b=evil"},
+        {"application/x-www-form-urlencoded", "a=", "x", "evil"},
+        {"text/plain", "", "x", "evil"},
+        {"multipart/form-data; boundary=B", "--B\r\n", "X: y\r\n", "\r\nevil\r\n--B--"},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct fixture f;
+        begin(&f, &patch, 1);
+        compile(&f);
+        enum { ROOM = 300000 };
+        char *body = malloc(ROOM);
+        size_t len = (size_t)snprintf(body, ROOM, "%s", cases[i].begin);
+        while (len < ROOM - 100)
+            len += (size_t)snprintf(body + len, ROOM - len, "%s", cases[i].piece);
+        len += (size_t)snprintf(body + len, ROOM - len, "%s", cases[i].end);
+        assert_true(hit(send(&f, "POST", "/a", cases[i].type, NULL, gd_span(body, len)), "P"));
+        free(body);
+        end(&f);
+    }
+}
+
+static void what_nobody_saw_is_told(void **state)
+{
+    (void)state;
+    struct guard_span text = S("evil");
+    struct guard_patch patch = patch_of("P", leaf(GUARD_OPERATOR_CONTAINS, 0, &text));
+    struct fixture f;
+    for (int closed = 0; closed < 2; closed++) {
+        begin(&f, &patch, 1);
+        f.world.guardian.fail_closed = closed;
+        guard_guardian_set_mode(&f.world.guardian, GUARD_MODE_BLOCK);
+        compile(&f);
+        f.body_limit = 100;
+        uint8_t body[200];
+        memset(body, 'x', sizeof(body));
+        const struct guard_verdict *verdict =
+            send(&f, "POST", "/a", "text/plain", NULL, gd_span(body, 200));
+        assert_true(unseen(verdict));
+        assert_false(hit(verdict, "P"));
+        if (closed)
+            assert_int_equal(verdict->findings[0].rule, GUARD_RULE_PATCH_UNSEEN);
+        verdict = send(&f, "POST", "/a", "text/plain", NULL, gd_span(body, 100));
+        assert_false(unseen(verdict));
+        end(&f);
+    }
+}
+
+static void a_get_copies_no_body(void **state)
+{
+    (void)state;
+    struct guard_span text = S("evil");
+    struct guard_patch patch =
+        patch_of("P", leaf(GUARD_OPERATOR_CONTAINS, GUARD_PLACE_HEADER, &text));
+    struct fixture f;
+    begin(&f, &patch, 1);
+    compile(&f);
+    assert_false(blocks(&f, "POST", "/evil?x=evil", "text/plain", NULL, "evil"));
+    assert_true(blocks(&f, "POST", "/", "text/plain", "evil", "x"));
+    end(&f);
+}
+
+static void a_line_for_people(void **state)
+{
+    (void)state;
+    struct guard_span text = S("${jndi:");
+    struct guard_patch patch =
+        patch_of("CVE-2021-44228", leaf(GUARD_OPERATOR_CONTAINS, GUARD_PLACE_HEADER, &text));
+    patch.title = S("Log4j looks up names in logged texts");
+    struct fixture f;
+    begin(&f, &patch, 1);
+    guard_guardian_set_mode(&f.world.guardian, GUARD_MODE_BLOCK);
+    compile(&f);
+    char line[256];
+    const struct guard_verdict *verdict =
+        send(&f, "POST", "/login", NULL, "${jndi:ldap://x/a}", gd_span(NULL, 0));
+    (void)guard_explain(verdict, S("POST"), S("/login"), line, sizeof(line));
+    assert_string_equal(line,
+                        "BLOCK POST /login header x-api: patch CVE-2021-44228 (Log4j looks up "
+                        "names in logged texts): contains \"${jndi:\"");
+    char observed[64], expected[64];
+    guard_finding_texts(&verdict->findings[0], observed, 64, expected, 64);
+    assert_string_equal(observed, "${aaaa:aaaa://a/a}");
+    end(&f);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(each_place_is_looked_at),
+        cmocka_unit_test(values_are_seen_through_encodings),
+        cmocka_unit_test(names_choose_values_and_are_values),
+        cmocka_unit_test(conditions_combine),
+        cmocka_unit_test(numbers_types_and_shapes),
+        cmocka_unit_test(the_scope_limits_it),
+        cmocka_unit_test(modes_say_what_a_hit_does),
+        cmocka_unit_test(shadows_only_tell),
+        cmocka_unit_test(padding_hides_nothing),
+        cmocka_unit_test(what_nobody_saw_is_told),
+        cmocka_unit_test(a_get_copies_no_body),
+        cmocka_unit_test(a_line_for_people),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
