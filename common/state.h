@@ -15,7 +15,9 @@
  * a parent; spool/refused what it refused verdicts/<service>.table   signed verdicts on clients,
  * for gates, written by guardd only clients/<service>.json, clients/<service>.norm   the same for
  * people, and what clients usually do; by guardd. clients/<service>.lifts   clients that people
- * don't want to be blocked, by the command line */
+ * don't want to be blocked, by the command line
+ *   patterns/patterns.db   all patterns of all patches, for gates; written by guardd only
+ *   keys/node.pub, keys/node.key   Ed25519; what signs that file, and never leaves the node */
 #ifndef GUARD_COMMON_STATE_H
 #define GUARD_COMMON_STATE_H
 

@@ -35,14 +35,15 @@ static enum guard_rc read_seed(const char *path, uint8_t seed[GUARD_KEY_BYTES],
                 : guard_fail(err, GUARD_E_SYNTAX, "%s: must be 64 hexadecimal digits", path);
 }
 
-enum guard_rc signing_key_open(struct signing_key *out, const char *state, struct guard_err *err)
+static enum guard_rc pair_open(struct signing_key *out, const char *state, const char *secret_name,
+                               const char *public_name, struct guard_err *err)
 {
     char secret_path[STATE_PATH_MAX];
     char public_path[STATE_PATH_MAX];
     uint8_t seed[GUARD_KEY_BYTES];
     const struct guard_span none = {NULL, 0};
-    if (state_path(secret_path, state, "keys", none, "policy.key") != GUARD_OK ||
-        state_path(public_path, state, "keys", none, "policy.pub") != GUARD_OK)
+    if (state_path(secret_path, state, "keys", none, secret_name) != GUARD_OK ||
+        state_path(public_path, state, "keys", none, public_name) != GUARD_OK)
         return guard_fail(err, GUARD_E_LIMIT, "%s: the path is too long", state);
     enum guard_rc rc = read_seed(secret_path, seed, err);
     if (rc == GUARD_E_IO && errno == ENOENT) {
@@ -54,6 +55,16 @@ enum guard_rc signing_key_open(struct signing_key *out, const char *state, struc
     guard_keypair(out->public_key, out->secret, seed);
     memset(seed, 0, sizeof(seed));
     return write_hex(public_path, out->public_key, 0644, err);
+}
+
+enum guard_rc signing_key_open(struct signing_key *out, const char *state, struct guard_err *err)
+{
+    return pair_open(out, state, "policy.key", "policy.pub", err);
+}
+
+enum guard_rc node_key_open(struct signing_key *out, const char *state, struct guard_err *err)
+{
+    return pair_open(out, state, "node.key", "node.pub", err);
 }
 
 static enum guard_rc read_given(const char *file, const char *path, uint8_t key[GUARD_KEY_BYTES],

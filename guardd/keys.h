@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The key with which guardd signs policies. */
+/* The keys with which guardd signs policies, and what is made for its own machine. */
 #ifndef GUARDD_KEYS_H
 #define GUARDD_KEYS_H
 
@@ -14,6 +14,11 @@ struct signing_key {
  * hexadecimal digits). */
 GUARD_MUST_USE enum guard_rc signing_key_open(struct signing_key *out, const char *state,
                                               struct guard_err *err);
+
+/* The same with keys/node.key and keys/node.pub: the key of this machine, which signs what only its
+ * own gates may believe. */
+GUARD_MUST_USE enum guard_rc node_key_open(struct signing_key *out, const char *state,
+                                           struct guard_err *err);
 
 /* Of a node that has its policies from a parent: the public key alone. file: NULL, or where the
  * operator has it; it becomes keys/policy.pub, which gates verify with, when there is none, and is

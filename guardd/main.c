@@ -8,6 +8,7 @@
 #include "node.h"
 #include "options.h"
 #include "outputs.h"
+#include "patterns.h"
 #include "retention.h"
 #include "status.h"
 #include "tasks.h"
@@ -61,6 +62,7 @@ struct daemon {
     int lock;
     struct forgetting forgetting;
     struct retention retention;
+    struct patterns patterns;
     struct server *server; /* NULL: there is no API */
 };
 
@@ -121,6 +123,7 @@ static enum guard_rc start(struct daemon *daemon, struct guard_err *err)
     daemon->lock = -1;
     GUARD_TRY(state_prepare(daemon->cfg.state, err));
     GUARD_TRY(take_lock(daemon, err));
+    patterns_open(&daemon->patterns, daemon->cfg.state); /* gates look for both keys at once */
     GUARD_TRY(open_key(daemon, err));
     if (state_path(path, daemon->cfg.state, "", no_service, "guard.db") != GUARD_OK)
         return guard_fail(err, GUARD_E_LIMIT, "%s: the path is too long", daemon->cfg.state);
@@ -281,6 +284,7 @@ static void tick(struct daemon *daemon)
     retention_tick(&daemon->retention, &daemon->services, now);
     bool more = intake_read(&daemon->intake, RECORDS_PER_TICK, INTAKE_MS);
     services_publish(&daemon->services, now);
+    patterns_tick(&daemon->patterns, &daemon->services, now);
     clients_tick(&daemon->services, clock_unix_ms());
     /* Not before the alerts that were just read. */
     alerts_flush(&daemon->alerts, clock_unix_ms());
@@ -359,6 +363,7 @@ static int serve(struct daemon *daemon)
 
 static void release(struct daemon *daemon)
 {
+    patterns_close(&daemon->patterns);
     intake_close(&daemon->intake);
     alerts_forget_positions(&daemon->alerts);
     uplink_free(daemon->services.uplink);

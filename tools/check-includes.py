@@ -26,6 +26,9 @@ THIRD_PARTY = {
     "microhttpd.h": "guardd/api/server.c",
     "jansson.h": "common/",
     "yaml.h": "common/",
+    "pcre2.h": "common/patterns/regexes.c",
+    "hs/hs_runtime.h": "common/patterns/database.c",
+    "hs/hs_compile.h": "common/patterns/database_build.c",
     "zlib.h": ("guard/traffic_file.c", "common/decoder_zlib.c"),  # its files, and its streams
     "brotli/decode.h": "common/decoder_brotli.c",
     "zstd.h": "common/decoder_zstd.c",

@@ -2,7 +2,7 @@
 /* The life of an exchange: begun in the precontent phase, fed with what the client sent, judged
  * when the request is complete, recorded in the log phase. */
 #include "counters.h"
-#include "module.h"
+#include "patterns.h"
 #include "stream.h"
 
 static u_char record_buffer[GUARD_RECORD_MAX];
@@ -175,6 +175,7 @@ static bool begin(ngx_http_request_t *r, const gate_loc_conf_t *conf, gate_excha
         .service = service->name,
         .hash_seed = gate_worker.hash_seed,
         .memo = gate_worker.memo,
+        .matcher = gate_patterns_matcher(),
         .body_limit = conf->body_limit,
         .response_limit = conf->response_limit,
         .time_ms = (uint64_t)r->start_sec * 1000 + r->start_msec,
@@ -264,6 +265,7 @@ void gate_exchange_end(gate_exchange_t *exchange)
     exchange->reading = false;
     exchange->ended = true;
     gate_request_complete(exchange);
+    gate_patterns_begin(exchange);
     adopt(exchange, guard_txn_request_end(exchange->txn));
 }
 
@@ -275,11 +277,13 @@ const struct guard_policy *gate_exchange_policy(gate_exchange_t *exchange)
     struct guard_policy *now = exchange->service->policy;
     /* Told anew at each check: a connection may outlive the newness of its revision. */
     guard_txn_shadow(exchange->txn, gate_revision_is_new(exchange->service, exchange->revision_id));
+    gate_patterns_begin(exchange);
     if (now == before || now == NULL)
         return before;
     guard_policy_ref(now);
     exchange->policy = now;
     exchange->generation = exchange->service->generation;
+    gate_patterns_begin(exchange);
     guard_txn_request_check(exchange->txn, now);
     guard_txn_response_check(exchange->txn, now);
     if (exchange->verdict != NULL)

@@ -189,6 +189,18 @@ static bool read_hex_key(uint8_t out[GUARD_KEY_BYTES], u_char *text)
     return true;
 }
 
+/* 32 bytes, or 64 hexadecimal digits with an end of the line. */
+static bool take_key(uint8_t out[GUARD_KEY_BYTES], u_char *bytes, size_t len)
+{
+    size_t text_len = len;
+    while (text_len > 2 * GUARD_KEY_BYTES &&
+           (bytes[text_len - 1] == '\n' || bytes[text_len - 1] == '\r'))
+        text_len--;
+    if (len == GUARD_KEY_BYTES)
+        ngx_memcpy(out, bytes, GUARD_KEY_BYTES);
+    return len == GUARD_KEY_BYTES || (text_len == 2 * GUARD_KEY_BYTES && read_hex_key(out, bytes));
+}
+
 static char *set_key(ngx_conf_t *cf, ngx_command_t *command, void *data)
 {
     gate_main_conf_t *conf = data;
@@ -204,16 +216,7 @@ static char *set_key(ngx_conf_t *cf, ngx_command_t *command, void *data)
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"guard_policy_key\": %s", err.text);
         return NGX_CONF_ERROR;
     }
-    size_t text_len = len;
-    while (text_len > 2 * GUARD_KEY_BYTES &&
-           (bytes[text_len - 1] == '\n' || bytes[text_len - 1] == '\r'))
-        text_len--;
-    if (len == GUARD_KEY_BYTES) {
-        ngx_memcpy(conf->key, bytes, GUARD_KEY_BYTES);
-        conf->key_known = 1;
-    } else if (text_len == 2 * GUARD_KEY_BYTES) {
-        conf->key_known = read_hex_key(conf->key, bytes);
-    }
+    conf->key_known = take_key(conf->key, bytes, len);
     ngx_free(bytes);
     if (!conf->key_known) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
@@ -339,6 +342,21 @@ static ngx_int_t add_handler(ngx_http_core_main_conf_t *core, ngx_http_phases ph
     return NGX_OK;
 }
 
+/* guardd makes it at its start, beside the key of policies. Without it there is no database of
+ * patterns, and each patch is tried. */
+static void read_node_key(gate_main_conf_t *conf)
+{
+    char path[STATE_PATH_MAX];
+    uint8_t *bytes = NULL;
+    size_t len = 0;
+    const struct guard_span none = {NULL, 0};
+    if (state_path(path, (const char *)conf->state.data, "keys", none, "node.pub") != GUARD_OK ||
+        file_read(path, 4096, &bytes, &len, NULL) != GUARD_OK)
+        return;
+    conf->node_key_known = take_key(conf->node_key, bytes, len);
+    ngx_free(bytes);
+}
+
 static ngx_int_t check_conf(ngx_conf_t *cf, gate_main_conf_t *conf)
 {
     struct guard_err err;
@@ -356,6 +374,7 @@ static ngx_int_t check_conf(ngx_conf_t *cf, gate_main_conf_t *conf)
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"guard_state\": %s", err.text);
         return NGX_ERROR;
     }
+    read_node_key(conf);
     return NGX_OK;
 }
 

@@ -39,8 +39,10 @@ typedef struct {
     ngx_str_t key_file;
     ngx_flag_t key_known;
     uint8_t key[GUARD_KEY_BYTES];
-    size_t hold_budget; /* bytes that a worker may hold back of all responses */
-    ngx_array_t joined; /* of uint64_t: services whose calls come through us */
+    ngx_flag_t node_key_known;
+    uint8_t node_key[GUARD_KEY_BYTES]; /* of who makes databases of patterns on this machine */
+    size_t hold_budget;                /* bytes that a worker may hold back of all responses */
+    ngx_array_t joined;                /* of uint64_t: services whose calls come through us */
     size_t join_zone_size;
     ngx_shm_zone_t *join_zone; /* NULL: there are none */
     ngx_shm_zone_t *counters;  /* the next three are counters.c's */
@@ -116,6 +118,8 @@ struct gate_service {
     uint64_t *counts;      /* of this worker; see counters.h */
     ngx_int_t counter;
     struct gate_breaker breaker;
+    uint64_t patterns_checked; /* see patterns.c; 0: not since the policy came */
+    bool patterns_known;
 };
 
 struct gate_chunk;

@@ -2,7 +2,7 @@
 /* Policies come in beside the traffic: a timer sees a changed file, reads it into private memory,
  * validates that copy in slices and switches. Whatever is wrong with a file, the policy in force
  * stays. */
-#include "module.h"
+#include "patterns.h"
 
 #include "common/file.h"
 
@@ -98,6 +98,7 @@ static void switch_policy(ngx_log_t *log)
     if (service->policy != NULL)
         guard_policy_unref(service->policy); /* lives on while an exchange holds it */
     service->policy = policy;
+    service->patterns_checked = 0;
     guard_policy_info(policy, &info);
     service->generation = info.generation;
     service->generation_min = info.rollback ? info.replaces + 1 : info.generation;
@@ -250,8 +251,11 @@ ngx_msec_t gate_policies_slice(ngx_log_t *log)
         load_slice(log);
         return SLICE_MS;
     }
-    if (left == 0)
+    if (left == 0) {
+        if (gate_patterns_slice(log))
+            return SLICE_MS;
         begin_round(log);
+    }
     for (int i = 0; i < SLICE_SERVICES && left > 0 && loader.service == NULL; i++, left--) {
         struct gate_service *service = &gate_worker.services[cursor];
         cursor = (cursor + 1) % gate_worker.service_count;

@@ -2,7 +2,7 @@
 /* The way of the response: viewed as it passes our filters, held until it is decided where that is
  * possible, replaced or cut when it is bad. docs/internals/gate.md tells which is when. */
 #include "counters.h"
-#include "module.h"
+#include "patterns.h"
 
 #include "stream.h"
 
@@ -38,6 +38,7 @@ static const struct guard_verdict *end(ngx_http_request_t *r, gate_exchange_t *e
 {
     gate_response_complete(exchange);
     gate_feed_response_trailers(r, exchange->txn);
+    gate_patterns_begin(exchange);
     const struct guard_verdict *verdict = guard_txn_response_end(exchange->txn);
     exchange->response.ended = true;
     settle(exchange, verdict);

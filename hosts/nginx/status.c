@@ -2,7 +2,7 @@
 /* guard_status: what the gate does, for people and for Prometheus. Counts are those of all workers;
  * what is in force is told as the worker that answers has it. */
 #include "counters.h"
-#include "module.h"
+#include "patterns.h"
 
 #include "common/json_writer.h"
 
@@ -74,6 +74,27 @@ static void json_service(struct json_writer *json, const struct view *view)
     json_close(json, '}');
 }
 
+/* Of the worker that answers. */
+static void json_patterns(struct json_writer *json)
+{
+    struct gate_patterns_info info;
+    char name[2 * GUARD_DIGEST_BYTES + 1] = "";
+    gate_patterns_info(&info);
+    if (info.loaded)
+        *ngx_hex_dump((u_char *)name, info.name, sizeof(info.name)) = '\0';
+    json_open(json, "patterns", '{');
+    json_text(json, "database", name);
+    json_bool(json, "refused", info.refused);
+    json_integer(json, "patterns", info.patterns);
+    json_integer(json, "unfiltered", info.unfiltered);
+    json_integer(json, "bytes", (int64_t)info.bytes);
+    json_integer(json, "expressions", (int64_t)info.expressions.kept);
+    json_integer(json, "expression_bytes", (int64_t)info.expressions.bytes);
+    json_integer(json, "expressions_refused", (int64_t)info.expressions.refused);
+    json_integer(json, "searches_aborted", (int64_t)info.expressions.aborted);
+    json_close(json, '}');
+}
+
 static void write_json(struct json_writer *json, const struct report *report)
 {
     uint64_t total[GATE_COUNT_MAX] = {0};
@@ -83,6 +104,7 @@ static void write_json(struct json_writer *json, const struct report *report)
     json_integer(json, "leaving", (int64_t)report->leaving);
     json_close(json, '}');
     json_bool(json, "rings_failed", gate_worker.rings_failed);
+    json_patterns(json);
     json_open(json, "services", '[');
     for (size_t i = 0; i < report->view_count; i++) {
         json_service(json, &report->views[i]);
@@ -163,6 +185,24 @@ static void put_modes(struct text *text, const struct report *report)
     }
 }
 
+static void put_number(struct text *text, const char *name, const char *kind, uint64_t number)
+{
+    put_head(text, name, kind);
+    text->next = ngx_slprintf(text->next, text->end, "guard_%s%s %uL\n", name,
+                              kind[0] == 'c' ? "_total" : "", number);
+}
+
+static void put_patterns(struct text *text)
+{
+    struct gate_patterns_info info;
+    gate_patterns_info(&info);
+    put_number(text, "patterns", "gauge", info.patterns);
+    put_number(text, "patterns_bytes", "gauge", info.bytes);
+    put_number(text, "patterns_refused", "gauge", info.refused);
+    put_number(text, "expressions_refused", "counter", info.expressions.refused);
+    put_number(text, "searches_aborted", "counter", info.expressions.aborted);
+}
+
 static void write_metrics(struct text *text, const struct report *report)
 {
     put_head(text, "workers", "gauge");
@@ -173,6 +213,7 @@ static void write_metrics(struct text *text, const struct report *report)
     put_head(text, "rings_failed", "gauge");
     text->next = ngx_slprintf(text->next, text->end, "guard_rings_failed %d\n",
                               gate_worker.rings_failed ? 1 : 0);
+    put_patterns(text);
     put_metric(text, report, "generation", "gauge", generation_of, 0);
     put_modes(text, report);
     put_metric(text, report, "bypass_seconds", "gauge", bypass_of, 0);

@@ -2,7 +2,7 @@
 /* The worker's life: what it has when the first request comes, the timer that looks after rings and
  * policies, and the memory and randomness that exchanges draw from without a system call. */
 #include "counters.h"
-#include "module.h"
+#include "patterns.h"
 
 #include "common/file.h"
 
@@ -185,6 +185,7 @@ ngx_int_t gate_worker_init(ngx_cycle_t *cycle)
     gate_join_worker_init();
     keep_rings(cycle->log);
     gate_timer_init(cycle->log);
+    gate_patterns_init(cycle->log);
     gate_policies_load(cycle);
 
     nobody.fd = (ngx_socket_t)-1;
@@ -206,6 +207,7 @@ void gate_worker_exit(ngx_cycle_t *cycle)
     ring_writer_close(gate_worker.records);
     ring_writer_close(gate_worker.alerts);
     gate_policies_close();
+    gate_patterns_close();
     guard_memo_free(gate_worker.memo);
     decoder_pool_close(&gate_worker.decoders);
     while (gate_worker.free_chunks != NULL) {

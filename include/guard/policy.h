@@ -108,6 +108,10 @@ enum guard_revision_state {
 };
 GUARD_API enum guard_revision_state guard_policy_revision(const struct guard_policy *policy,
                                                           uint64_t id, uint64_t *shadow_until_ms);
+/* The patterns that patches of the policy ask a matcher's scan for, in ascending order of their
+ * ids; index from 0. False: there is none of this index. What *out points to is the policy's. */
+GUARD_API bool guard_policy_pattern(const struct guard_policy *policy, uint32_t index,
+                                    struct guard_pattern *out);
 GUARD_API void guard_policy_info(const struct guard_policy *policy, struct guard_policy_info *out);
 
 #endif

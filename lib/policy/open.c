@@ -142,3 +142,13 @@ void guard_policy_info(const struct guard_policy *policy, struct guard_policy_in
     memcpy(out->digest, (const uint8_t *)header + header->length - GD_POLICY_TRAILER,
            GUARD_DIGEST_BYTES);
 }
+
+/* No policy has patches yet. */
+bool guard_policy_pattern(const struct guard_policy *policy, uint32_t index,
+                          struct guard_pattern *out)
+{
+    (void)policy;
+    (void)index;
+    memset(out, 0, sizeof(*out));
+    return false;
+}

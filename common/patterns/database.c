@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Opening databases and scanning with them: the library's runtime alone, which is all that a gate
+ * needs. */
+#include "common/patterns/database.h"
+
+#include "common/patterns/database_format.h"
+
+#include <hs/hs_runtime.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+struct pattern_database {
+    hs_database_t *library; /* NULL: nothing to look for */
+    hs_scratch_t *scratch;
+    uint64_t *ids;        /* by the library's number, ascending */
+    uint32_t *unfiltered; /* numbers of those that each scan names */
+    struct pattern_database_info info;
+};
+
+/* Of one scan. */
+struct scanning {
+    const struct pattern_database *database;
+    guard_pattern_hit *hit;
+    void *hit_ctx;
+};
+
+bool pattern_database_possible(void)
+{
+    return hs_valid_platform() == HS_SUCCESS;
+}
+
+/* Reads the head and the tables; bytes.ptr is anywhere. */
+static enum guard_rc open_tables(struct pattern_database *database, struct guard_span bytes,
+                                 struct guard_span *library, struct guard_err *err)
+{
+    struct database_head head;
+    if (bytes.len < sizeof(head))
+        return guard_fail(err, GUARD_E_SYNTAX, "has no head");
+    memcpy(&head, bytes.ptr, sizeof(head));
+    size_t tables = (size_t)head.count * (sizeof(uint64_t) + 1);
+    if (head.count > PATTERN_DATABASE_PATTERNS || head.unfiltered > head.count ||
+        bytes.len - sizeof(head) < tables ||
+        bytes.len - sizeof(head) - tables != head.library_bytes)
+        return guard_fail(err, GUARD_E_SYNTAX, "its sizes contradict each other");
+    database->ids = malloc(head.count * sizeof(uint64_t) + 1);
+    database->unfiltered = malloc(head.unfiltered * sizeof(uint32_t) + 1);
+    if (database->ids == NULL || database->unfiltered == NULL)
+        return guard_fail(err, GUARD_E_NOMEM, "no memory");
+    memcpy(database->ids, bytes.ptr + sizeof(head), head.count * sizeof(uint64_t));
+    const uint8_t *marks = bytes.ptr + sizeof(head) + head.count * sizeof(uint64_t);
+    for (uint32_t i = 0; i < head.count; i++) {
+        if (marks[i] != 0 && database->info.unfiltered < head.unfiltered)
+            database->unfiltered[database->info.unfiltered++] = i;
+    }
+    database->info.patterns = head.count;
+    *library = (struct guard_span){marks + head.count, (size_t)head.library_bytes};
+    return GUARD_OK;
+}
+
+static enum guard_rc open_library(struct pattern_database *database, struct guard_span library,
+                                  struct guard_err *err)
+{
+    size_t database_bytes = 0;
+    size_t scratch_bytes = 0;
+    if (library.len == 0)
+        return GUARD_OK;
+    if (!pattern_database_possible())
+        return guard_fail(err, GUARD_E_VERSION, "this processor can't run it");
+    hs_error_t rc =
+        hs_deserialize_database((const char *)library.ptr, library.len, &database->library);
+    if (rc == HS_SUCCESS)
+        rc = hs_alloc_scratch(database->library, &database->scratch);
+    if (rc == HS_NOMEM)
+        return guard_fail(err, GUARD_E_NOMEM, "no memory");
+    if (rc == HS_DB_VERSION_ERROR || rc == HS_DB_PLATFORM_ERROR)
+        return guard_fail(err, GUARD_E_VERSION, "was made for another library or processor");
+    if (rc != HS_SUCCESS)
+        return guard_fail(err, GUARD_E_SYNTAX, "the library refuses it (%d)", rc);
+    (void)hs_database_size(database->library, &database_bytes);
+    (void)hs_scratch_size(database->scratch, &scratch_bytes);
+    database->info.bytes += database_bytes + scratch_bytes;
+    return GUARD_OK;
+}
+
+enum guard_rc pattern_database_open(struct pattern_database **out, struct guard_span bytes,
+                                    struct guard_err *err)
+{
+    struct guard_span library = {NULL, 0};
+    struct pattern_database *database = calloc(1, sizeof(*database));
+    if (database == NULL)
+        return guard_fail(err, GUARD_E_NOMEM, "no memory");
+    enum guard_rc rc = open_tables(database, bytes, &library, err);
+    if (rc == GUARD_OK)
+        rc = open_library(database, library, err);
+    if (rc != GUARD_OK) {
+        pattern_database_close(database);
+        return rc;
+    }
+    database->info.bytes += sizeof(*database) + database->info.patterns * sizeof(uint64_t) +
+                            database->info.unfiltered * sizeof(uint32_t);
+    *out = database;
+    return GUARD_OK;
+}
+
+void pattern_database_close(struct pattern_database *database)
+{
+    if (database == NULL)
+        return;
+    if (database->scratch != NULL)
+        (void)hs_free_scratch(database->scratch);
+    if (database->library != NULL)
+        (void)hs_free_database(database->library);
+    free(database->ids);
+    free(database->unfiltered);
+    free(database);
+}
+
+void pattern_database_info(const struct pattern_database *database,
+                           struct pattern_database_info *out)
+{
+    *out = database->info;
+}
+
+bool pattern_database_has(const struct pattern_database *database, uint64_t pattern)
+{
+    size_t low = 0;
+    size_t high = database->info.patterns;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (database->ids[middle] < pattern)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < database->info.patterns && database->ids[low] == pattern;
+}
+
+static int on_match(unsigned int number, unsigned long long from, unsigned long long to,
+                    unsigned int flags, void *ctx)
+{
+    const struct scanning *scanning = ctx;
+    (void)from;
+    (void)to;
+    (void)flags;
+    if (number < scanning->database->info.patterns)
+        scanning->hit(scanning->hit_ctx, scanning->database->ids[number]);
+    return 0;
+}
+
+bool pattern_database_scan(struct pattern_database *database, struct guard_span stream,
+                           guard_pattern_hit *hit, void *hit_ctx)
+{
+    struct scanning scanning = {database, hit, hit_ctx};
+    for (uint32_t i = 0; i < database->info.unfiltered; i++)
+        hit(hit_ctx, database->ids[database->unfiltered[i]]);
+    if (database->library == NULL || stream.len == 0)
+        return true;
+    return stream.len <= UINT32_MAX &&
+           hs_scan(database->library, (const char *)stream.ptr, (unsigned int)stream.len, 0,
+                   database->scratch, on_match, &scanning) == HS_SUCCESS;
+}

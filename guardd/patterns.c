@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Expressions come from people, and what the library makes of one may be large and take long. The
+ * child has limits of time and memory; when it dies, the next one tries each expression alone, and
+ * the one after that goes without. */
+#include "patterns.h"
+
+#include "common/file.h"
+#include "common/log.h"
+#include "common/patterns/database.h"
+#include "common/patterns/gather.h"
+#include "common/patterns/sealed.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum {
+    LOOK_MS = 500,
+    BUILD_MS_MAX = 120 * 1000,                           /* of one child, by the clock */
+    BUILD_CPU_S_MAX = 60,                                /* and of the processor */
+    TRY_CPU_S_MAX = 1,                                   /* of one expression alone */
+    BUILD_MEMORY_MAX = 2 * 1024 * 1024 * UINT64_C(1024), /* bytes beyond guardd's own */
+    NICENESS = 10,
+};
+
+static const struct guard_span nobody = {NULL, 0};
+
+void patterns_open(struct patterns *patterns, const char *state)
+{
+    struct guard_err err;
+    patterns->state = state;
+    if (node_key_open(&patterns->key, state, &err) == GUARD_OK)
+        patterns->key_known = true;
+    else
+        log_event("alarm", "patterns-not-built", nobody, "%s; patches cost more", err.text);
+}
+
+static bool database_path(char path[STATE_PATH_MAX], const char *state)
+{
+    return state_path(path, state, "patterns", nobody, "patterns.db") == GUARD_OK;
+}
+
+/* Which documents the patterns come from, and which file is there. */
+static uint64_t state_seen(const struct patterns *patterns, const struct services *services)
+{
+    char path[STATE_PATH_MAX];
+    struct stat info;
+    uint64_t seen = 1;
+    if (database_path(path, patterns->state) && stat(path, &info) == 0)
+        seen = file_stamp(&info);
+    for (uint32_t i = 0; i < services->count; i++) {
+        const struct service *service = services->list[i];
+        const uint64_t part[] = {(uint64_t)(uintptr_t)service, service->guardian_stamp,
+                                 service->guardian.patch_count};
+        if (service->guardian.patch_count > 0)
+            seen = guard_checksum(seen, (struct guard_span){(const uint8_t *)part, sizeof(part)});
+    }
+    return seen == 0 ? 1 : seen;
+}
+
+static enum guard_rc gather_all(struct pattern_list *list, const struct services *services)
+{
+    for (uint32_t i = 0; i < services->count; i++) {
+        const struct guard_guardian *guardian = &services->list[i]->guardian;
+        GUARD_TRY(patterns_gather(list, guardian->patches, guardian->patch_count));
+    }
+    list->count = patterns_sort(list->list, list->count);
+    return GUARD_OK;
+}
+
+/* Whether the file that is there is ours, whole, and has this name. */
+static bool is_there(struct patterns *patterns, const uint8_t name[GUARD_DIGEST_BYTES])
+{
+    char path[STATE_PATH_MAX];
+    uint8_t *file = NULL;
+    size_t len = 0;
+    struct sealed sealed;
+    struct guard_span database;
+    if (!database_path(path, patterns->state) ||
+        file_read(path, SEALED_HEAD_BYTES + (size_t)PATTERN_DATABASE_BYTES, &file, &len, NULL) !=
+            GUARD_OK)
+        return false;
+    bool good = sealed_read(&sealed, (struct guard_span){file, len}, patterns->key.public_key,
+                            &database, NULL) == GUARD_OK &&
+                memcmp(sealed.name, name, sizeof(sealed.name)) == 0;
+    free(file);
+    patterns->bytes = len;
+    return good;
+}
+
+static void limit(int resource, rlim_t most)
+{
+    const struct rlimit limits = {most, most};
+    (void)setrlimit((__rlimit_resource_t)resource, &limits);
+}
+
+static rlim_t own_memory(void)
+{
+    uint8_t *text = NULL;
+    size_t len = 0;
+    rlim_t pages = 0;
+    if (file_read("/proc/self/statm", 256, &text, &len, NULL) == GUARD_OK)
+        pages = strtoull((const char *)text, NULL, 10);
+    free(text);
+    return pages * (rlim_t)sysconf(_SC_PAGESIZE);
+}
+
+/* In the child: nothing of guardd's is touched any more, and its files, with their locks, are let
+ * go. */
+static void become_builder(void)
+{
+    rlim_t memory = own_memory();
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+    signal(SIGTERM, SIG_DFL);
+    signal(SIGINT, SIG_DFL);
+    (void)close_range(STDERR_FILENO + 1, ~0u, 0);
+    limit(RLIMIT_CPU, BUILD_CPU_S_MAX);
+    limit(RLIMIT_CORE, 0);
+    if (memory > 0)
+        limit(RLIMIT_AS, memory + BUILD_MEMORY_MAX);
+    if (nice(NICENESS) == -1)
+        errno = 0; /* as fast as others, then */
+}
+
+/* In a child of the child. */
+static bool builds_alone(const struct guard_pattern *pattern)
+{
+    int status = 0;
+    pid_t child = fork();
+    if (child == 0) {
+        uint8_t *bytes = NULL;
+        size_t len = 0;
+        struct pattern_build told;
+        limit(RLIMIT_CPU, TRY_CPU_S_MAX);
+        _exit(pattern_database_build(pattern, 1, NULL, &bytes, &len, &told, NULL) != GUARD_OK);
+    }
+    return child > 0 && waitpid(child, &status, 0) == child && WIFEXITED(status) &&
+           WEXITSTATUS(status) == 0;
+}
+
+/* NULL: no memory. */
+static bool *find_doubtful(const struct pattern_list *list, enum patterns_care care)
+{
+    bool *doubtful = calloc(list->count + 1, sizeof(*doubtful));
+    for (size_t i = 0; doubtful != NULL && care != PATTERNS_ALL && i < list->count; i++)
+        doubtful[i] =
+            list->list[i].regex && (care == PATTERNS_TEXTS || !builds_alone(&list->list[i]));
+    return doubtful;
+}
+
+static enum guard_rc build(const struct patterns *patterns, const struct pattern_list *list,
+                           struct guard_err *err)
+{
+    char path[STATE_PATH_MAX];
+    uint8_t *database = NULL;
+    uint8_t *file = NULL;
+    size_t len = 0;
+    struct pattern_build told;
+    bool *doubtful = find_doubtful(list, patterns->care);
+    if (doubtful == NULL || !database_path(path, patterns->state))
+        return guard_fail(err, GUARD_E_NOMEM, "no memory");
+    GUARD_TRY(
+        pattern_database_build(list->list, list->count, doubtful, &database, &len, &told, err));
+    GUARD_TRY(seal((struct guard_span){database, len}, patterns->wanted, patterns->key.secret,
+                   &file, &len));
+    GUARD_TRY(file_replace(path, (struct guard_span){file, len}, 0640, true, err));
+    log_event("info", "patterns-built", nobody,
+              "%zu patterns, %zu bytes; %u that each scan names, %u approximate", list->count, len,
+              told.unfiltered, told.approximate);
+    return GUARD_OK;
+}
+
+/* Ends. */
+static void be_builder(const struct patterns *patterns, const struct pattern_list *list)
+{
+    struct guard_err err = {""};
+    become_builder();
+    enum guard_rc rc = build(patterns, list, &err);
+    if (rc != GUARD_OK)
+        log_event("warn", "patterns-not-built", nobody, "%s: %s", guard_rc_name(rc), err.text);
+    _exit(rc == GUARD_OK ? 0 : 1);
+}
+
+static void begin_build(struct patterns *patterns, const struct pattern_list *list, uint64_t now_ms)
+{
+    fflush(NULL);
+    pid_t child = fork();
+    if (child == 0)
+        be_builder(patterns, list);
+    if (child < 0) {
+        log_event("alarm", "patterns-not-built", nobody, "%s", strerror(errno));
+        patterns->seen = 0; /* tried again */
+        return;
+    }
+    patterns->child = child;
+    patterns->child_since_ms = now_ms;
+}
+
+static void tell_failure(struct patterns *patterns)
+{
+    static const char *const next[] = {
+        [PATTERNS_EACH_TRIED] = "each expression is tried alone",
+        [PATTERNS_TEXTS] = "tried without expressions",
+        [PATTERNS_GIVEN_UP] = "patches cost more until they change",
+    };
+    patterns->care++;
+    log_event(patterns->care == PATTERNS_GIVEN_UP ? "alarm" : "warn", "patterns-not-built", nobody,
+              "the build failed or took more than its limits; %s", next[patterns->care]);
+}
+
+static void end_build(struct patterns *patterns, uint64_t now_ms)
+{
+    int status = 0;
+    pid_t ended = waitpid(patterns->child, &status, WNOHANG);
+    if (ended == 0 && now_ms - patterns->child_since_ms > BUILD_MS_MAX)
+        kill(patterns->child, SIGKILL); /* seen at the next look */
+    if (ended == 0)
+        return;
+    patterns->child = 0;
+    patterns->build_ms = now_ms - patterns->child_since_ms;
+    patterns->seen = 0; /* looked at again: they may have changed meanwhile */
+    if (ended < 0 || !WIFEXITED(status) || WEXITSTATUS(status) != 0)
+        tell_failure(patterns);
+}
+
+static void look(struct patterns *patterns, const struct services *services, uint64_t now_ms)
+{
+    struct pattern_list list = {0};
+    uint8_t name[GUARD_DIGEST_BYTES];
+    enum guard_rc rc = gather_all(&list, services);
+    if (rc != GUARD_OK) {
+        log_event("alarm", "patterns-not-built", nobody, "%s: too many patterns of patches",
+                  guard_rc_name(rc));
+        pattern_list_free(&list);
+        return;
+    }
+    patterns_digest(name, list.list, list.count);
+    patterns->count = list.count;
+    if (memcmp(name, patterns->wanted, sizeof(name)) != 0)
+        patterns->care = PATTERNS_ALL;
+    memcpy(patterns->wanted, name, sizeof(name));
+    patterns->up_to_date = is_there(patterns, name);
+    /* Where there never were patches there needn't be a database. */
+    if (!patterns->up_to_date && patterns->care != PATTERNS_GIVEN_UP &&
+        (list.count > 0 || patterns->bytes > 0))
+        begin_build(patterns, &list, now_ms);
+    pattern_list_free(&list);
+}
+
+void patterns_tick(struct patterns *patterns, const struct services *services, uint64_t now_ms)
+{
+    if (!patterns->key_known)
+        return;
+    if (patterns->child != 0)
+        end_build(patterns, now_ms);
+    if (patterns->child != 0 ||
+        (now_ms >= patterns->looked_ms && now_ms - patterns->looked_ms < LOOK_MS))
+        return;
+    patterns->looked_ms = now_ms;
+    uint64_t seen = state_seen(patterns, services);
+    if (seen == patterns->seen)
+        return;
+    patterns->seen = seen;
+    look(patterns, services, now_ms);
+}
+
+void patterns_close(struct patterns *patterns)
+{
+    if (patterns->child == 0)
+        return;
+    kill(patterns->child, SIGKILL);
+    (void)waitpid(patterns->child, NULL, 0);
+    patterns->child = 0;
+}

@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Databases of patterns: whatever is in a value is told by the scan of the stream that holds it,
+ * for texts and for expressions that the library likes and that it doesn't; and bytes that are no
+ * database are refused. */
+#include "common/patterns/database.h"
+
+#include "common/file.h"
+#include "common/patterns/regexes.h"
+#include "support/random.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static struct guard_span span(const char *text)
+{
+    return (struct guard_span){(const uint8_t *)text, strlen(text)};
+}
+
+/* Pieces of which expressions and values are made, so that they meet often. */
+static const char *const atoms[] = {
+    "a",           "b",       "ab",  ".",     "[ab]",  "[^a]",   "\\w",      "\\s",    "\\d", "^",
+    "$",           "\\b",     "\\B", "(?=a)", "(?!b)", "(?i:A)", "\\x0a",    "(?m:^)", "x",   "\\n",
+    "[[:alpha:]]", "(?-s:.)", "\\h", "\\v",   "\\W",   "\\S",    "(?>a|ab)", "\\N"};
+static const char *const suffixes[] = {"",    "",      "",   "*",  "+",   "?",
+                                       "{2}", "{1,3}", "*?", "++", "{2,}"};
+static const char letters[] = "aabbAx 1\n\n\t_-\x0b\x0c\r\xe9";
+
+static void random_expression(struct test_random *random, char *out, size_t cap)
+{
+    size_t len = 0;
+    size_t pieces = 1 + (size_t)test_random_below(random, 5);
+    bool group = (size_t)test_random_below(random, 3) == 0;
+    len += (size_t)snprintf(out, cap, "%s", group ? "(?:" : "");
+    for (size_t i = 0; i < pieces; i++) {
+        const char *atom =
+            atoms[(size_t)test_random_below(random, sizeof(atoms) / sizeof(atoms[0]))];
+        const char *suffix =
+            suffixes[(size_t)test_random_below(random, sizeof(suffixes) / sizeof(suffixes[0]))];
+        if (strcmp(atom, "^") == 0 || strcmp(atom, "$") == 0 || strncmp(atom, "\\b", 2) == 0 ||
+            strncmp(atom, "\\B", 2) == 0 || strncmp(atom, "(?m", 3) == 0)
+            suffix = "";
+        len += (size_t)snprintf(out + len, cap - len, "%s%s%s", atom, suffix,
+                                (size_t)test_random_below(random, 8) == 0 ? "|" : "");
+    }
+    (void)snprintf(out + len, cap - len, "%s",
+                   group ? ((size_t)test_random_below(random, 2) == 0 ? ")+" : ")") : "");
+}
+
+static size_t random_value(struct test_random *random, char *out)
+{
+    size_t len = (size_t)test_random_below(random, 12);
+    for (size_t i = 0; i < len; i++)
+        out[i] = letters[(size_t)test_random_below(random, sizeof(letters) - 1)];
+    return len;
+}
+
+enum { PATTERNS = 40, VALUES = 6, TEXT_CAP = 160 };
+
+struct told {
+    bool patterns[PATTERNS + 1];
+};
+
+static void on_hit(void *ctx, uint64_t pattern)
+{
+    struct told *told = ctx;
+    assert_true(pattern >= 1 && pattern <= PATTERNS);
+    told->patterns[pattern] = true;
+}
+
+static struct pattern_database *build(const struct guard_pattern *patterns, size_t count,
+                                      struct pattern_build *told)
+{
+    struct pattern_database *database = NULL;
+    struct guard_err err = {""};
+    uint8_t *bytes = NULL;
+    size_t len = 0;
+    if (pattern_database_build(patterns, count, NULL, &bytes, &len, told, &err) != GUARD_OK ||
+        pattern_database_open(&database, (struct guard_span){bytes, len}, &err) != GUARD_OK)
+        fail_msg("%s", err.text);
+    free(bytes);
+    return database;
+}
+
+static size_t random_patterns(struct test_random *random, char texts[PATTERNS][TEXT_CAP],
+                              struct guard_pattern patterns[PATTERNS])
+{
+    size_t count = 0;
+    while (count < PATTERNS) {
+        size_t offset = 0;
+        bool regex = (size_t)test_random_below(random, 4) != 0;
+        bool ignore_case = (size_t)test_random_below(random, 2) == 0;
+        if (regex)
+            random_expression(random, texts[count], TEXT_CAP);
+        else
+            texts[count][random_value(random, texts[count])] = '\0';
+        struct guard_span text = span(texts[count]);
+        if (text.len == 0 || (regex && regex_check(text, ignore_case, &offset, NULL) != GUARD_OK))
+            continue;
+        patterns[count] = (struct guard_pattern){count + 1, text, regex, ignore_case};
+        count++;
+    }
+    return count;
+}
+
+/* As expressions of their bytes, so that one reference serves both. */
+static enum guard_match reference(struct regexes *regexes, const struct guard_pattern *pattern,
+                                  struct guard_span value, uint64_t id)
+{
+    char text[4 * TEXT_CAP];
+    size_t len = 0;
+    if (pattern->regex)
+        return regexes_find(regexes, id, pattern->text, pattern->ignore_case, value);
+    for (size_t i = 0; i < pattern->text.len; i++)
+        len += (size_t)snprintf(text + len, sizeof(text) - len, "\\x%02x", pattern->text.ptr[i]);
+    return regexes_find(regexes, id, (struct guard_span){(uint8_t *)text, len},
+                        pattern->ignore_case, value);
+}
+
+static uint32_t compare(struct test_random *random, struct regexes *regexes,
+                        struct pattern_database *database, const struct guard_pattern *patterns,
+                        uint64_t ids)
+{
+    char stream[VALUES * 16];
+    size_t starts[VALUES + 1] = {0};
+    struct told told = {{false}};
+    uint32_t found = 0;
+    for (size_t i = 0; i < VALUES; i++) {
+        size_t end = starts[i] + random_value(random, stream + starts[i]);
+        stream[end] = '\n';
+        starts[i + 1] = end + 1;
+    }
+    const struct guard_span whole = {(uint8_t *)stream, starts[VALUES] - 1};
+    assert_true(pattern_database_scan(database, whole, on_hit, &told));
+    for (size_t i = 0; i < PATTERNS; i++) {
+        for (size_t j = 0; j < VALUES; j++) {
+            const struct guard_span value = {(uint8_t *)stream + starts[j],
+                                             starts[j + 1] - starts[j] - 1};
+            if (reference(regexes, &patterns[i], value, ids + i) == GUARD_MATCH_NO)
+                continue;
+            found++;
+            if (!told.patterns[patterns[i].id])
+                fail_msg("%s (%d, %d) is in value %zu and wasn't told",
+                         (const char *)patterns[i].text.ptr, patterns[i].regex,
+                         patterns[i].ignore_case, j);
+        }
+    }
+    return found;
+}
+
+static void test_scan_misses_nothing(void **state)
+{
+    enum { ROUNDS = 60, STREAMS = 20 };
+    static char texts[PATTERNS][TEXT_CAP];
+    struct guard_pattern patterns[PATTERNS];
+    struct guard_alloc heap = heap_alloc();
+    struct regexes *regexes = NULL;
+    struct test_random random = test_random_start("pattern database");
+    uint64_t found = 0;
+    uint32_t unfiltered = 0;
+    uint32_t approximate = 0;
+    (void)state;
+
+    assert_int_equal(regexes_new(&regexes, &heap), GUARD_OK);
+    for (uint64_t round = 0; round < ROUNDS; round++) {
+        struct pattern_build told;
+        size_t count = random_patterns(&random, texts, patterns);
+        struct pattern_database *database = build(patterns, count, &told);
+        unfiltered += told.unfiltered;
+        approximate += told.approximate;
+        for (int i = 0; i < STREAMS; i++) {
+            regexes_refill(regexes);
+            found += compare(&random, regexes, database, patterns, 1 + round * PATTERNS);
+        }
+        pattern_database_close(database);
+    }
+    regexes_free(regexes);
+    printf("%llu found; of %d patterns %u unfiltered, %u approximate\n", (unsigned long long)found,
+           ROUNDS * PATTERNS, unfiltered, approximate);
+    assert_true(found > 10000);
+    assert_true(unfiltered < ROUNDS * PATTERNS / 2 && approximate > 0);
+}
+
+static void test_filters(void **state)
+{
+    struct guard_pattern patterns[] = {
+        {3, GUARD_SPAN_LITERAL("${JNDI:"), false, true},
+        {1, GUARD_SPAN_LITERAL("a*"), true, false},
+        {2, GUARD_SPAN_LITERAL("x[0-9]{3}$"), true, false},
+        {3, GUARD_SPAN_LITERAL("${JNDI:"), false, true},
+        {4, GUARD_SPAN_LITERAL("\\.\\./"), true, false},
+    };
+    struct pattern_build told;
+    struct pattern_database_info info;
+    (void)state;
+    size_t count = patterns_sort(patterns, 5);
+    assert_int_equal(count, 4);
+    struct pattern_database *database = build(patterns, count, &told);
+    pattern_database_info(database, &info);
+    assert_int_equal(info.patterns, 4);
+    assert_int_equal(info.unfiltered, 1);
+    assert_true(info.bytes > 0);
+    assert_true(pattern_database_has(database, 4));
+    assert_false(pattern_database_has(database, 5));
+    struct told hits = {{false}};
+    assert_true(pattern_database_scan(database, span("y\n${jndi:x\nx12\nz"), on_hit, &hits));
+    assert_true(hits.patterns[1]);
+    assert_false(hits.patterns[2]);
+    assert_true(hits.patterns[3]);
+    assert_false(hits.patterns[4]);
+    assert_true(pattern_database_scan(database, span("x123\n1"), on_hit, &hits));
+    assert_true(hits.patterns[2]);
+    pattern_database_close(database);
+    /* Nothing at all. */
+    database = build(patterns, 0, &told);
+    assert_true(pattern_database_scan(database, span("x"), on_hit, &hits));
+    pattern_database_close(database);
+}
+
+static void test_doubtful_ones_are_left_out(void **state)
+{
+    const struct guard_pattern patterns[] = {{1, GUARD_SPAN_LITERAL("aa"), false, false},
+                                             {2, GUARD_SPAN_LITERAL("b+c"), true, false}};
+    const bool doubtful[] = {false, true};
+    struct pattern_database *database = NULL;
+    struct pattern_build told;
+    struct told hits = {{false}};
+    uint8_t *bytes = NULL;
+    size_t len = 0;
+    (void)state;
+    assert_int_equal(pattern_database_build(patterns, 2, doubtful, &bytes, &len, &told, NULL),
+                     GUARD_OK);
+    assert_int_equal(told.unfiltered, 1);
+    assert_int_equal(pattern_database_open(&database, (struct guard_span){bytes, len}, NULL),
+                     GUARD_OK);
+    assert_true(pattern_database_scan(database, span("x"), on_hit, &hits));
+    assert_true(hits.patterns[2] && !hits.patterns[1]);
+    pattern_database_close(database);
+    free(bytes);
+}
+
+/* What isn't signed never gets here; still, sizes that contradict each other are refused. */
+static void test_refuses(void **state)
+{
+    const struct guard_pattern patterns[] = {{1, GUARD_SPAN_LITERAL("aa"), false, false}};
+    struct pattern_database *database = NULL;
+    struct pattern_build told;
+    uint8_t *bytes = NULL;
+    size_t len = 0;
+    (void)state;
+    assert_int_equal(pattern_database_build(patterns, 1, NULL, &bytes, &len, &told, NULL),
+                     GUARD_OK);
+    for (size_t cut = 1; cut <= 64; cut++)
+        assert_int_not_equal(
+            pattern_database_open(&database, (struct guard_span){bytes, len - cut}, NULL),
+            GUARD_OK);
+    for (size_t cut = 0; cut < 40; cut++)
+        assert_int_not_equal(
+            pattern_database_open(&database, (struct guard_span){bytes, cut}, NULL), GUARD_OK);
+    bytes[3] = 0xff;
+    assert_int_equal(pattern_database_open(&database, (struct guard_span){bytes, len}, NULL),
+                     GUARD_E_SYNTAX);
+    free(bytes);
+}
+
+static void test_digest(void **state)
+{
+    struct guard_pattern patterns[] = {{1, GUARD_SPAN_LITERAL("aa"), false, false},
+                                       {2, GUARD_SPAN_LITERAL("b"), false, false}};
+    uint8_t first[GUARD_DIGEST_BYTES];
+    uint8_t second[GUARD_DIGEST_BYTES];
+    (void)state;
+    patterns_digest(first, patterns, 2);
+    patterns_digest(second, patterns, 2);
+    assert_memory_equal(first, second, sizeof(first));
+    patterns[1].regex = true;
+    patterns_digest(second, patterns, 2);
+    assert_memory_not_equal(first, second, sizeof(first));
+    patterns_digest(second, patterns, 1);
+    assert_memory_not_equal(first, second, sizeof(first));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_filters),
+        cmocka_unit_test(test_scan_misses_nothing),
+        cmocka_unit_test(test_doubtful_ones_are_left_out),
+        cmocka_unit_test(test_refuses),
+        cmocka_unit_test(test_digest),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
