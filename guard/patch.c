@@ -108,8 +108,9 @@ static int run(const struct arguments *arguments)
     const struct patch_verb_entry *verb =
         arguments->count > 0 ? verb_named(arguments->operands[0]) : NULL;
     if (verb == NULL)
-        return complain(EXIT_USAGE, "say what: list, show, add, from, enable, shadow, disable, rm or "
-                                    "report");
+        return complain(EXIT_USAGE,
+                        "say what: list, show, add, from, enable, shadow, disable, rm or "
+                        "report");
     guard_arena_init(&arena, &heap, PATCH_CHANGE_ARENA);
     int status = open_call(&call, verb) ? verb->run(&call) : EXIT_USAGE;
     guard_arena_reset(&arena);
@@ -125,7 +126,8 @@ const struct command command_patch = {
         "list: the service's patches. show ID: one of them, as a document. add FILE: those of a "
         "document, in the mode it says\n"
         "(default shadow). from EXPLOIT: proposes the narrowest patch for an exploit (as guard "
-        "exploit reads them), explained and tested. enable ID: enforced. shadow ID: hits are told only. disable ID: off. "
+        "exploit reads them), explained and tested. enable ID: enforced. shadow ID: hits are told "
+        "only. disable ID: off. "
         "rm ID: gone.\n"
         "report: hits of each patch, what it costs, and which aren't needed any more.\n"
         "A change is made in the service's Guardian, of which the rest stays as it was written; "

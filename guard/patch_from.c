@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* `guard patch from`: proposes a patch for an exploit, as a document that tells in its comments what
- * of the exploit it keeps and how often it is right. */
+/* `guard patch from`: proposes a patch for an exploit, as a document that tells in its comments
+ * what of the exploit it keeps and how often it is right. */
 #include "patch_from.h"
 
 #include "common/file.h"
@@ -138,8 +138,8 @@ static int from_exploit(const struct patch_call *call, const struct exploit *exp
     struct generalise_known known = {.ctx = NULL};
     struct generalised made;
     struct guard_err err;
-    if (guardian != NULL && !patch_from_known(guardian, arguments->values[PATCH_FROM_PILE], exploit,
-                                              &memory, &known))
+    if (guardian != NULL &&
+        !patch_from_known(guardian, arguments->values[PATCH_FROM_PILE], exploit, &memory, &known))
         return EXIT_FAILED;
     int status = generalise(&made, exploit, &known, &heap, &err) == GUARD_OK
                      ? propose(call, exploit, &made)

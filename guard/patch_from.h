@@ -22,8 +22,7 @@ struct from_rates {
 /* Enforces the patch alone, and holds the exploit, other writings of it and the traffic (of the
  * option with that index, which may be given several times) against it. False after a message. */
 bool patch_from_test(const struct exploit *exploit, const struct generalised *made,
-                     const struct arguments *arguments, int traffic_option,
-                     struct from_rates *out);
+                     const struct arguments *arguments, int traffic_option, struct from_rates *out);
 
 /* What was learned of a service, from its Guardian and pile; out is filled for generalise. The
  * exploit must outlive it. False after a message. */

@@ -51,7 +51,8 @@ static uint32_t places_of(enum guard_location location)
 static bool begins(const struct guard_value *value, const struct known_finding *finding)
 {
     return finding->name_len <= value->name.len &&
-           (finding->name_len == 0 || memcmp(value->name.ptr, finding->name, finding->name_len) == 0);
+           (finding->name_len == 0 ||
+            memcmp(value->name.ptr, finding->name, finding->name_len) == 0);
 }
 
 static bool is_normal(void *ctx, uint32_t index, const struct guard_value *value)

@@ -70,8 +70,8 @@ static struct guard_span rewrite(struct guard_span text, size_t begin, int writi
     bool value = false;
     for (size_t i = 0; i < text.len; i++) {
         uint8_t byte = text.ptr[i];
-        bool escape = byte == '%' && i + 2 < text.len && is_hex(text.ptr[i + 1]) &&
-                      is_hex(text.ptr[i + 2]);
+        bool escape =
+            byte == '%' && i + 2 < text.len && is_hex(text.ptr[i + 1]) && is_hex(text.ptr[i + 2]);
         if (i < begin || byte == '&' || (byte == '=' && !value) || byte == '#') {
             value = i >= begin && (byte == '=' || (value && byte != '&'));
             room[len++] = byte;
@@ -96,10 +96,9 @@ static bool is_form(const struct guard_exchange *exchange)
     for (uint32_t i = 0; i < exchange->header_count; i++) {
         struct guard_span name = exchange->headers[i].name;
         struct guard_span value = exchange->headers[i].value;
-        bool type = name.len == 12 && is_letter(name.ptr[0]) &&
-                    memcmp(name.ptr + 1, "ontent-", 7) == 0;
-        if (type && value.len >= sizeof(form) - 1 &&
-            memcmp(value.ptr, form, sizeof(form) - 1) == 0)
+        bool type =
+            name.len == 12 && is_letter(name.ptr[0]) && memcmp(name.ptr + 1, "ontent-", 7) == 0;
+        if (type && value.len >= sizeof(form) - 1 && memcmp(value.ptr, form, sizeof(form) - 1) == 0)
             return true;
     }
     return false;
@@ -116,8 +115,8 @@ static bool judge_writings(struct testing *testing, const struct guard_exchange 
         other.target = rewrite(exchange->target, query, i, room);
         if (is_form(exchange))
             other.body = rewrite(exchange->body, 0, i, room + 3 * exchange->target.len);
-        bool same = other.target.len == exchange->target.len &&
-                    other.body.len == exchange->body.len;
+        bool same =
+            other.target.len == exchange->target.len && other.body.len == exchange->body.len;
         good = same || judge(testing, &other);
     }
     free(room);

@@ -35,12 +35,10 @@ struct guard_txn_cfg {
     struct guard_span service;         /* <= 128 bytes; must outlive the transaction */
     uint64_t hash_seed;      /* secret of this process, for tables on names that clients choose */
     struct guard_memo *memo; /* of this thread, or NULL; must outlive the transaction */
-    const struct guard_matcher *matcher; /* of this thread, or NULL: expressions of patches can't be
-                                            asked for; must outlive the transaction */
-    size_t body_limit;                   /* bytes of request body inspected; 0 = 1 MiB */
-    size_t response_limit;               /* bytes of response body inspected; 0 = 256 KiB */
-    uint64_t time_ms;                    /* when the request came, Unix time; 0 = unknown */
-    bool unseen;   /* who recorded it saw no body, and headers only here and there */
+    size_t body_limit;       /* bytes of request body inspected; 0 = 1 MiB */
+    size_t response_limit;   /* bytes of response body inspected; 0 = 256 KiB */
+    uint64_t time_ms;        /* when the request came, Unix time; 0 = unknown */
+    bool unseen;             /* who recorded it saw no body, and headers only here and there */
     bool outbound; /* a call that the service makes: its destination is the first path segment */
     /* Which revision of the service this is, by the host's configuration and never by anything that
      * a client says; <= GUARD_REVISION_MAX bytes, empty: undeclared. Must outlive the transaction.

@@ -99,8 +99,9 @@ static void test_syntax_is_kept_and_commands_are_not(void **state)
     assert_string_equal(
         shown("curl 'http://h/tools/ping.cgi?host=1.2.3.4;cat+/etc/passwd&unit=7' -A x"),
         "syntax GET HEAD /tools/ping.cgi | (likeness query host like shell)");
-    assert_string_equal(shown("curl 'http://h/tools/ping.cgi?host=9.9.9.9%3bid' -A x"),
-                        "syntax GET HEAD /tools/ping.cgi | (likeness query host like shell)");
+    assert_string_equal(
+        shown("curl 'http://h/tools/ping.cgi?host=9.9.9.9%3bcat%20%2Fetc%2Fhosts' -A x"),
+        "syntax GET HEAD /tools/ping.cgi | (likeness query host like shell)");
     assert_string_equal(shown("POST /render HTTP/1.1\nHost: h\nContent-Type: application/json\n\n"
                               "{\"page\":{\"__proto__\":{\"x\":1}}}"),
                         "syntax POST /render | (likeness json of-name like prototype)");
@@ -165,14 +166,14 @@ static void test_steps(void **state)
 static void test_files(void **state)
 {
     (void)state;
-    const char *upload = "POST /up/load.do HTTP/1.1\nHost: h\n"
-                         "Content-Type: multipart/form-data; boundary=b\n\n"
-                         "--b\r\nContent-Disposition: form-data; name=\"f\"; filename=\"%s\"\r\n"
-                         "\r\nx\r\n--b--\r\n";
+    static const char head[] = "POST /up/load.do HTTP/1.1\nHost: h\n"
+                               "Content-Type: multipart/form-data; boundary=b\n\n"
+                               "--b\r\nContent-Disposition: form-data; name=\"f\"; filename=\"";
+    static const char tail[] = "\"\r\n\r\nx\r\n--b--\r\n";
     char text[512];
-    snprintf(text, sizeof(text), upload, "a.txt");
+    snprintf(text, sizeof(text), "%sa.txt%s", head, tail);
     assert_string_equal(shown(text), "names POST /up/load.do | (present file f)");
-    snprintf(text, sizeof(text), upload, "a.jsp");
+    snprintf(text, sizeof(text), "%sa.jsp%s", head, tail);
     assert_non_null(strstr(shown(text), "syntax POST /up/load.do | (regex file f: \\.(?:jspx?"));
 }
 
