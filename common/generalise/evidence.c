@@ -328,6 +328,10 @@ struct evidence evidence_of(struct work *work, const struct message *message,
         return nothing("it is part of the scope");
     if (place == GUARD_PLACE_HEADER)
         return of_header(work, value);
+    /* Of multipart, contents of files are in the body only. */
+    if (place == GUARD_PLACE_BODY && is_read_as_fields(message) &&
+        message->body_kind != GUARD_BODY_MULTIPART)
+        return nothing("its fields are looked at one by one");
     struct evidence found = reads_like(work, value, false);
     if (found.rank == EVIDENCE_NONE)
         found = steps_up(work, value);
