@@ -20,9 +20,14 @@ static const struct option_spec options[] = {
     {"format", "text|json", "for people (default) or for programs"},
     {"patches", "DIR",
      "for, shipped: the patches that come with Guard (default: where they are installed)"},
-    {"add", NULL, "for, import: to the service's patches, in shadow, instead of printing them"},
+    {"add", NULL, "from, for, import: to the service's patches, in shadow"},
     {"wider", NULL, "import: also rules that a patch can only say wider"},
     {"summary", NULL, "import: only how many rules are imported, and why the others aren't"},
+    {"guardian", "G.yaml", "from: the service's Guardian: what it knows is no evidence"},
+    {"pile", "P.pile", "from: what was learned; without it the pile that the Guardian names"},
+    {"traffic", "FILE", "from: benign traffic to hold the patch against; may be repeated"},
+    {"id", "ID", "from: the patch's id (default: that of the exploit)"},
+    {"title", "TEXT", "from: its title"},
     REMOTE_OPTIONS,
     {NULL, NULL, NULL},
 };
@@ -32,6 +37,7 @@ static const struct patch_verb_entry verbs[] = {
     {"list", "", 0, 0, true, false, patch_list},
     {"show", "ID", 1, 1, true, false, patch_show},
     {"add", "FILE", 1, 1, true, false, patch_add},
+    {"from", "EXPLOIT", 1, 1, false, false, patch_from},
     {"enable", "ID", 1, 1, true, false, patch_enable},
     {"shadow", "ID", 1, 1, true, false, patch_shadow},
     {"disable", "ID", 1, 1, true, false, patch_disable},
@@ -107,7 +113,7 @@ static int run(const struct arguments *arguments)
     const struct patch_verb_entry *verb =
         arguments->count > 0 ? verb_named(arguments->operands[0]) : NULL;
     if (verb == NULL)
-        return complain(EXIT_USAGE, "say what: list, show, add, enable, shadow, disable, rm, "
+        return complain(EXIT_USAGE, "say what: list, show, add, from, enable, shadow, disable, rm, "
                                     "report, import, for or shipped");
     guard_arena_init(&arena, &heap, PATCH_CHANGE_ARENA);
     int status = open_call(&call, verb) ? verb->run(&call) : EXIT_USAGE;
@@ -117,13 +123,15 @@ static int run(const struct arguments *arguments)
 
 const struct command command_patch = {
     .name = "patch",
-    .usage = "list|show|add|enable|shadow|disable|rm|report|import|for|shipped [ID|FILE...]",
-    .operands = "list|show|add|enable|shadow|disable|rm|report|import|for|shipped FILE...",
+    .usage = "list|show|add|from|enable|shadow|disable|rm|report|import|for|shipped [ID|FILE...]",
+    .operands = "list|show|add|from|enable|shadow|disable|rm|report|import|for|shipped FILE...",
     .summary = "virtual patches: what exploits one vulnerability of a service",
     .details =
         "list: the service's patches. show ID: one of them, as a document. add FILE: those of a "
         "document, in the mode it says\n"
-        "(default shadow). enable ID: enforced. shadow ID: hits are told only. disable ID: off. "
+        "(default shadow). from EXPLOIT: proposes the narrowest patch for an exploit (as guard "
+        "exploit reads them), explained and tested. enable ID: enforced. shadow ID: hits are told "
+        "only. disable ID: off. "
         "rm ID: gone.\n"
         "report: hits of each patch, and which aren't needed any more.\n"
         "import FILE...: rules written for ModSecurity and Coraza (SecRule) as patches in mode "

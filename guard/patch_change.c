@@ -106,25 +106,31 @@ static int add_by_api(const struct patch_call *call, struct guard_span text)
     return status;
 }
 
+int patch_add_these(const struct patch_call *call, const struct patch_change *what)
+{
+    struct guard_span text;
+    struct guard_err err;
+    if (call->remote.server == NULL)
+        return on_files(call, what);
+    if (patches_write(what->patches.patches, what->patches.count, call->arena, &text, &err) !=
+        GUARD_OK)
+        return complain(EXIT_FAILED, "%s", err.text);
+    return add_by_api(call, text);
+}
+
 int patch_add_list(const struct patch_call *call, struct patch_list *list)
 {
     struct patch_change what = {.verb = PATCH_ADD,
                                 .patches = *list,
                                 .replace = call->arguments->values[PATCH_REPLACE] != NULL};
     const char *author = call->arguments->values[PATCH_AUTHOR];
-    struct guard_err err;
-    struct guard_span text;
     if (author != NULL && (author[0] == '\0' || strlen(author) > GUARD_PATCH_TEXT_MAX))
         return complain(EXIT_USAGE, "--author is too long, or nobody");
     for (uint32_t i = 0; author != NULL && i < list->count; i++) {
         if (list->patches[i].author.len == 0)
             list->patches[i].author = (struct guard_span){(const uint8_t *)author, strlen(author)};
     }
-    if (call->remote.server == NULL)
-        return on_files(call, &what);
-    if (patches_write(list->patches, list->count, call->arena, &text, &err) != GUARD_OK)
-        return complain(EXIT_FAILED, "%s", err.text);
-    return add_by_api(call, text);
+    return patch_add_these(call, &what);
 }
 
 int patch_add(const struct patch_call *call)

@@ -22,6 +22,11 @@ enum {
     PATCH_ADD_THEM,
     PATCH_WIDER,
     PATCH_SUMMARY,
+    PATCH_FROM_GUARDIAN,
+    PATCH_FROM_PILE,
+    PATCH_FROM_TRAFFIC,
+    PATCH_FROM_ID,
+    PATCH_FROM_TITLE,
     PATCH_SERVER, /* the first of REMOTE_OPTIONS, which are the last */
 };
 
@@ -51,6 +56,7 @@ struct patch_verb_entry {
 int patch_list(const struct patch_call *call);
 int patch_show(const struct patch_call *call);
 int patch_add(const struct patch_call *call);
+int patch_from(const struct patch_call *call);
 int patch_enable(const struct patch_call *call);
 int patch_shadow(const struct patch_call *call);
 int patch_disable(const struct patch_call *call);
@@ -71,6 +77,8 @@ bool patch_pages(const struct patch_call *call,
                  bool (*take)(const struct patch_call *call, const struct document_node *patch,
                               void *ctx),
                  void *ctx, uint32_t *count);
+/* Adds patches to the service's Guardian, in files or by a server, and says so. */
+int patch_add_these(const struct patch_call *call, const struct patch_change *what);
 /* Whether a text can be a patch's id; false after a message. */
 bool patch_id_good(const char *id);
 

@@ -19,7 +19,10 @@ bool traffic_room_open(struct traffic_room *room)
     room->likeness_without = 0;
     guard_arena_init(&room->arena, &heap, ROOM_MAX);
     room->record = malloc(GUARD_RECORD_MAX);
-    return room->record != NULL || complain(0, "no memory") != 0;
+    room->regexes = NULL;
+    if (room->record != NULL && regexes_new(&room->regexes, &heap) == GUARD_OK)
+        room->matcher = regexes_matcher(room->regexes);
+    return room->regexes != NULL || complain(0, "no memory") != 0;
 }
 
 void traffic_room_close(struct traffic_room *room)
@@ -27,7 +30,9 @@ void traffic_room_close(struct traffic_room *room)
     if (room->record != NULL)
         guard_arena_reset(&room->arena);
     free(room->record);
+    regexes_free(room->regexes);
     room->record = NULL;
+    room->regexes = NULL;
 }
 
 bool traffic_producer(const char *path, const uint8_t key[GUARD_KEY_BYTES], uint64_t *producer)
@@ -119,6 +124,8 @@ const struct guard_verdict *traffic_judge(struct traffic_room *room,
                                 .likeness_without = room->likeness_without};
     struct guard_client client = traffic_client(exchange);
     cfg.shadow = room->shadow;
+    cfg.matcher = &room->matcher;
+    regexes_refill(room->regexes);
     guard_arena_reset(&room->arena);
     if (guard_txn_begin(txn, &cfg, &room->arena) != GUARD_OK)
         return NULL;

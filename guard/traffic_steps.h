@@ -4,6 +4,7 @@
 #ifndef GUARD_CLI_TRAFFIC_STEPS_H
 #define GUARD_CLI_TRAFFIC_STEPS_H
 
+#include "common/patterns/regexes.h"
 #include "traffic_file.h"
 
 #include <guard/guardian.h>
@@ -14,6 +15,8 @@
 struct traffic_room {
     struct guard_arena arena;
     uint8_t *record;
+    struct regexes *regexes; /* of patches */
+    struct guard_matcher matcher;
     bool shadow; /* what is judged is of a new revision: as of guard_txn_cfg; false at first */
     uint32_t
         likeness_without; /* as of guard_txn_cfg, of all that is learned and judged; 0 at first */

@@ -48,5 +48,9 @@ GUARD_API const char *guard_construct_words(enum guard_construct construct);
 GUARD_API enum guard_likeness guard_construct_likeness(enum guard_construct construct);
 /* GUARD_LIKENESS_LEVEL to GUARD_LIKENESS_MAX; 0 for none. */
 GUARD_API uint32_t guard_construct_degree(enum guard_construct construct);
+/* What a value, or the name of one, reads like: bits of enum guard_likeness, and in *construct the
+ * strongest that says so (NONE). Linear, without memory. */
+GUARD_API uint32_t guard_likeness_read(struct guard_span text, bool is_name,
+                                       enum guard_construct *construct);
 
 #endif

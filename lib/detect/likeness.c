@@ -246,3 +246,14 @@ void gd_likeness_of_name(struct guard_span name, uint32_t without, struct gd_lik
         look(&text, gd_span(quoted, len + 2));
     }
 }
+
+uint32_t guard_likeness_read(struct guard_span text, bool is_name, enum guard_construct *construct)
+{
+    struct gd_likeness likeness;
+    if (is_name)
+        gd_likeness_of_name(text, 0, &likeness);
+    else
+        gd_likeness_of(text, &likeness);
+    *construct = likeness.construct;
+    return likeness.classes;
+}

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `guard patch from`: proposes a patch for an exploit, as a document that tells in its comments
+ * what of the exploit it keeps and how often it is right. */
+#include "patch_from.h"
+
+#include "common/file.h"
+#include "eval_interval.h"
+#include "patch_verbs.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *shown(char *room, size_t cap, struct guard_span text)
+{
+    return clean(room, cap, (const char *)text.ptr, text.len);
+}
+
+static void print_steps(const struct exploit *exploit, const struct generalised *made)
+{
+    static const char *const words[] = {"kept",
+                                        "left out: asks for state, or looks at what was done",
+                                        "left out: nothing in it that others don't send"};
+    char method[64];
+    char target[160];
+    for (uint32_t i = 0; i < exploit->request_count; i++) {
+        const struct exploit_request *request = &exploit->requests[i];
+        printf("# request %u (line %u), %s %s: %s\n", i + 1, request->line,
+               shown(method, sizeof(method), request->method),
+               shown(target, sizeof(target), request->target), words[made->steps[i]]);
+        for (uint32_t k = 0; k < made->line_count; k++) {
+            char text[640];
+            if (made->lines[k].request == i && made->steps[i] == GENERALISE_STEP_KEPT)
+                printf("#   %s %s\n", made->lines[k].kept ? "keeps " : "leaves",
+                       shown(text, sizeof(text), made->lines[k].text));
+        }
+    }
+}
+
+static void print_notes(const struct exploit *exploit, const struct generalised *made)
+{
+    if (!exploit_whole(exploit))
+        printf("# parts of the description couldn't be read: guard exploit names them\n");
+    if (made->branches_left_out > 0)
+        printf("# %u ways of the exploit had no room in one patch\n", made->branches_left_out);
+    if (made->lines_left_out > 0)
+        printf("# %u more lines of this explanation were left out\n", made->lines_left_out);
+}
+
+static void print_rate(const char *what, const struct from_rate *rate)
+{
+    struct eval_interval interval = eval_interval(rate->hits, rate->of);
+    printf("# %-28s %" PRIu64 " of %" PRIu64 " (95 %%: %.2f %% to %.2f %%)\n", what, rate->hits,
+           rate->of, 100 * interval.low, 100 * interval.high);
+}
+
+static void print_rates(const struct from_rates *rates)
+{
+    print_rate("stops of the exploit:", &rates->exploit);
+    print_rate("stops of its other codings:", &rates->rewritten);
+    if (rates->benign_asked)
+        print_rate("stops of benign traffic:", &rates->benign);
+    else
+        printf("# benign traffic wasn't given (--traffic): look at its hits in shadow first\n");
+}
+
+static struct guard_span said(const char *option, struct guard_span otherwise)
+{
+    return option != NULL ? (struct guard_span){(const uint8_t *)option, strlen(option)}
+                          : otherwise;
+}
+
+static bool name_it(const struct patch_call *call, struct guard_patch *patch)
+{
+    const struct arguments *arguments = call->arguments;
+    const char *id = arguments->values[PATCH_FROM_ID];
+    struct guard_err err;
+    if (id != NULL && !patch_id_good(id))
+        return false;
+    patch->id = said(id, patch->id);
+    patch->title = said(arguments->values[PATCH_FROM_TITLE], patch->title);
+    patch->author = said(arguments->values[PATCH_AUTHOR], patch->author);
+    patch->reason = said(arguments->values[PATCH_REASON], patch->reason);
+    return guard_patch_check(patch, &err) == GUARD_OK || complain(0, "%s", err.text) != 0;
+}
+
+static int print_document(const struct patch_call *call, const struct guard_patch *patch)
+{
+    struct guard_span text;
+    struct guard_err err;
+    if (patch_write(patch, call->arena, &text, &err) != GUARD_OK)
+        return complain(EXIT_FAILED, "%s", err.text);
+    fwrite(text.ptr, 1, text.len, stdout);
+    return fflush(stdout) == 0 ? EXIT_GOOD : EXIT_FAILED;
+}
+
+/* What is added is only ever in shadow: whoever enforces it has seen its hits. */
+static int add_it(const struct patch_call *call, struct guard_patch *patch)
+{
+    struct patch_change what = {.verb = PATCH_ADD,
+                                .patches = {patch, 1},
+                                .replace = call->arguments->values[PATCH_REPLACE] != NULL};
+    patch->mode = GUARD_PATCH_SHADOW;
+    if (call->arguments->values[PATCH_ADD_THEM] == NULL)
+        return EXIT_GOOD;
+    return patch_add_these(call, &what);
+}
+
+static int propose(const struct patch_call *call, const struct exploit *exploit,
+                   struct generalised *made)
+{
+    struct from_rates rates = {.benign_asked = false};
+    if (made->narrowness == GENERALISE_NOTHING) {
+        print_steps(exploit, made);
+        return complain(EXIT_FAILED, "%s", generalise_narrowness_words(made->narrowness));
+    }
+    if (!name_it(call, &made->patch) ||
+        !patch_from_test(exploit, made, call->arguments, PATCH_FROM_TRAFFIC, &rates))
+        return EXIT_FAILED;
+    printf("# narrowness: %s: %s\n", generalise_narrowness_name(made->narrowness),
+           generalise_narrowness_words(made->narrowness));
+    print_rates(&rates);
+    print_steps(exploit, made);
+    print_notes(exploit, made);
+    int status = print_document(call, &made->patch);
+    if (status == EXIT_GOOD && rates.exploit.hits < rates.exploit.of)
+        status = complain(EXIT_FAILED, "the patch doesn't stop every request that it is made of");
+    return status == EXIT_GOOD ? add_it(call, &made->patch) : status;
+}
+
+static int from_exploit(const struct patch_call *call, const struct exploit *exploit)
+{
+    const struct arguments *arguments = call->arguments;
+    const char *guardian = arguments->values[PATCH_FROM_GUARDIAN];
+    struct guard_alloc heap = heap_alloc();
+    struct from_known *memory = NULL;
+    struct generalise_known known = {.ctx = NULL};
+    struct generalised made;
+    struct guard_err err;
+    if (guardian != NULL &&
+        !patch_from_known(guardian, arguments->values[PATCH_FROM_PILE], exploit, &memory, &known))
+        return EXIT_FAILED;
+    int status = generalise(&made, exploit, &known, &heap, &err) == GUARD_OK
+                     ? propose(call, exploit, &made)
+                     : complain(EXIT_FAILED, "%s", err.text);
+    generalise_fini(&made);
+    patch_from_forget(memory);
+    return status;
+}
+
+int patch_from(const struct patch_call *call)
+{
+    struct guard_alloc heap = heap_alloc();
+    struct guard_err err;
+    struct exploit exploit;
+    uint8_t *bytes = NULL;
+    size_t len = 0;
+    if (call->arguments->values[PATCH_ADD_THEM] != NULL && call->service.ptr == NULL)
+        return complain(EXIT_USAGE, "--add needs --service NAME");
+    if (call->arguments->values[PATCH_FROM_PILE] != NULL &&
+        call->arguments->values[PATCH_FROM_GUARDIAN] == NULL)
+        return complain(EXIT_USAGE, "--pile needs --guardian FILE");
+    if (file_read(call->operands[0], EXPLOIT_BYTES_MAX, &bytes, &len, &err) != GUARD_OK)
+        return complain(EXIT_FAILED, "%s", err.text);
+    int status = exploit_read(&exploit, call->operands[0], (struct guard_span){bytes, len},
+                              EXPLOIT_AUTO, &heap, &err) == GUARD_OK
+                     ? from_exploit(call, &exploit)
+                     : complain(EXIT_FAILED, "%s", err.text);
+    exploit_fini(&exploit);
+    free(bytes);
+    return status;
+}

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* How often a proposed patch is right, judged by the same library that the gate has. */
+#include "patch_from.h"
+
+#include "common/file.h"
+#include "traffic_steps.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { WRITINGS = 4 };
+
+struct testing {
+    struct guard_policy *policy;
+    struct traffic_room room;
+    struct from_rate *rate;
+};
+
+static bool judge(struct testing *testing, const struct guard_exchange *exchange)
+{
+    struct guard_txn *txn = NULL;
+    const struct guard_verdict *verdict = traffic_judge(
+        &testing->room, testing->policy, GUARD_SPAN_LITERAL("patch"), exchange, false, &txn);
+    if (verdict == NULL)
+        return complain(0, "no memory") != 0;
+    testing->rate->of++;
+    testing->rate->hits += verdict->decision == GUARD_BLOCK;
+    return true;
+}
+
+static bool take(void *ctx, const struct guard_exchange *exchange,
+                 const struct traffic_place *place)
+{
+    (void)place;
+    return judge(ctx, exchange);
+}
+
+static bool is_letter(uint8_t byte)
+{
+    return (byte | 0x20) >= 'a' && (byte | 0x20) <= 'z';
+}
+
+static bool is_digit(uint8_t byte)
+{
+    return byte >= '0' && byte <= '9';
+}
+
+static bool is_hex(uint8_t byte)
+{
+    return is_digit(byte) || ((byte | 0x20) >= 'a' && (byte | 0x20) <= 'f');
+}
+
+/* Which bytes of a value a writing encodes: letters, what isn't, every other one, all. */
+static bool chosen(int writing, size_t at, uint8_t byte)
+{
+    bool plain = is_letter(byte) || is_digit(byte);
+    if (byte == '+' || byte == '%')
+        return false;
+    return writing == 0   ? is_letter(byte)
+           : writing == 1 ? !plain && strchr("-._~", byte) == NULL
+           : writing == 2 ? at % 2 == 0
+                          : true;
+}
+
+/* Values of name=value&name=value in another coding. Three bytes for each in room. */
+static struct guard_span rewrite(struct guard_span text, size_t begin, int writing, uint8_t *room)
+{
+    const char *digits = writing % 2 == 0 ? "0123456789abcdef" : "0123456789ABCDEF";
+    size_t len = 0;
+    bool value = false;
+    for (size_t i = 0; i < text.len; i++) {
+        uint8_t byte = text.ptr[i];
+        bool escape =
+            byte == '%' && i + 2 < text.len && is_hex(text.ptr[i + 1]) && is_hex(text.ptr[i + 2]);
+        if (i < begin || byte == '&' || (byte == '=' && !value) || byte == '#') {
+            value = i >= begin && (byte == '=' || (value && byte != '&'));
+            room[len++] = byte;
+        } else if (escape) {
+            memcpy(room + len, text.ptr + i, 3);
+            len += 3;
+            i += 2;
+        } else if (value && chosen(writing, i, byte)) {
+            room[len++] = '%';
+            room[len++] = (uint8_t)digits[byte >> 4];
+            room[len++] = (uint8_t)digits[byte & 15];
+        } else {
+            room[len++] = byte;
+        }
+    }
+    return (struct guard_span){room, len};
+}
+
+static bool is_form(const struct guard_exchange *exchange)
+{
+    static const char form[] = "application/x-www-form-urlencoded";
+    for (uint32_t i = 0; i < exchange->header_count; i++) {
+        struct guard_span name = exchange->headers[i].name;
+        struct guard_span value = exchange->headers[i].value;
+        bool type =
+            name.len == 12 && is_letter(name.ptr[0]) && memcmp(name.ptr + 1, "ontent-", 7) == 0;
+        if (type && value.len >= sizeof(form) - 1 && memcmp(value.ptr, form, sizeof(form) - 1) == 0)
+            return true;
+    }
+    return false;
+}
+
+static bool judge_writings(struct testing *testing, const struct guard_exchange *exchange)
+{
+    const uint8_t *mark = memchr(exchange->target.ptr, '?', exchange->target.len);
+    size_t query = mark != NULL ? (size_t)(mark - exchange->target.ptr) + 1 : exchange->target.len;
+    uint8_t *room = malloc(3 * (exchange->target.len + exchange->body.len) + 1);
+    bool good = room != NULL || complain(0, "no memory") != 0;
+    for (int i = 0; i < WRITINGS && good; i++) {
+        struct guard_exchange other = *exchange;
+        other.target = rewrite(exchange->target, query, i, room);
+        if (is_form(exchange))
+            other.body = rewrite(exchange->body, 0, i, room + 3 * exchange->target.len);
+        bool same =
+            other.target.len == exchange->target.len && other.body.len == exchange->body.len;
+        good = same || judge(testing, &other);
+    }
+    free(room);
+    return good;
+}
+
+static bool judge_exploit(struct testing *testing, const struct exploit *exploit,
+                          const struct generalised *made, struct from_rates *out)
+{
+    for (uint32_t i = 0; i < exploit->request_count; i++) {
+        const struct exploit_request *request = &exploit->requests[i];
+        struct guard_header headers[EXPLOIT_HEADERS_MAX];
+        if (made->steps[i] != GENERALISE_STEP_KEPT)
+            continue;
+        for (uint32_t k = 0; k < request->header_count; k++)
+            headers[k] = (struct guard_header){request->headers[k].name, request->headers[k].value};
+        struct guard_exchange exchange = {.method = request->method,
+                                          .target = request->target,
+                                          .version = 11,
+                                          .headers = headers,
+                                          .header_count = request->header_count,
+                                          .body_known = true,
+                                          .body = request->body,
+                                          .latency_us = UINT32_MAX};
+        testing->rate = &out->exploit;
+        if (!judge(testing, &exchange))
+            return false;
+        testing->rate = &out->rewritten;
+        if (!judge_writings(testing, &exchange))
+            return false;
+    }
+    return true;
+}
+
+static bool judge_traffic(struct testing *testing, const struct arguments *arguments, int option,
+                          struct from_rates *out)
+{
+    char *paths[GIVEN_MAX];
+    struct traffic traffic = {.paths = paths, .label = "benign traffic"};
+    for (int i = 0; i < arguments->given_count; i++) {
+        if (arguments->given[i].option == option)
+            paths[traffic.count++] = (char *)(uintptr_t)arguments->given[i].value;
+    }
+    out->benign_asked = traffic.count > 0;
+    testing->rate = &out->benign;
+    return traffic.count == 0 || traffic_read(&traffic, take, testing);
+}
+
+bool patch_from_test(const struct exploit *exploit, const struct generalised *made,
+                     const struct arguments *arguments, int traffic_option, struct from_rates *out)
+{
+    struct guard_guardian guardian;
+    struct guard_patch patch = made->patch;
+    struct judge_options options = {.alpha = 0, .likeness = true, .signatures = true};
+    struct testing testing = {.policy = NULL};
+    uint8_t *bytes = NULL;
+    size_t len = 0;
+    guard_guardian_default(&guardian, GUARD_SPAN_LITERAL("patch"));
+    patch.mode = GUARD_PATCH_ENFORCE;
+    guardian.patches = &patch;
+    guardian.patch_count = 1;
+    judge_guardian(&guardian);
+    bool good = traffic_room_open(&testing.room);
+    if (good) {
+        testing.policy = judge_policy(&guardian, NULL, &options, &bytes, &len);
+        good = testing.policy != NULL && judge_exploit(&testing, exploit, made, out) &&
+               judge_traffic(&testing, arguments, traffic_option, out);
+        traffic_room_close(&testing.room);
+    }
+    if (testing.policy != NULL)
+        guard_policy_unref(testing.policy);
+    free(bytes);
+    return good;
+}
