@@ -107,7 +107,7 @@ static int hand_over(const struct patch_call *call, const struct secrule_import 
     if (!list_of(call, import, &list))
         return EXIT_FAILED;
     return call->arguments->values[PATCH_ADD_THEM] != NULL ? patch_add_list(call, &list)
-                                                               : print_document(call, &list);
+                                                           : print_document(call, &list);
 }
 
 int patch_import(const struct patch_call *call)

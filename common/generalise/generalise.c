@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The ways of an exploit, put together into one patch. */
+#include "common/generalise/generalise.h"
+
 #include "common/generalise/branch.h"
 #include "common/generalise/steps.h"
 
