@@ -199,18 +199,24 @@ void gd_capture_request(struct gd_capture *capture, struct guard_span method,
         gd_capture_raw_pairs(capture, GUARD_PLACE_QUERY, gd_span_from(target, path_len + 1), '&');
 }
 
+/* Bytes before the first one that is this, or all. */
+static size_t length_before(struct guard_span text, uint8_t byte)
+{
+    size_t len = 0;
+    while (len < text.len && text.ptr[len] != byte)
+        len++;
+    return len;
+}
+
 void gd_capture_raw_pairs(struct gd_capture *capture, uint32_t place, struct guard_span text,
                           uint8_t separator)
 {
     while (text.len > 0 && (capture->places & place) != 0 && !capture->full) {
-        const uint8_t *end = memchr(text.ptr, separator, text.len);
-        struct guard_span pair =
-            gd_span_head(text, end != NULL ? (size_t)(end - text.ptr) : text.len);
+        struct guard_span pair = gd_span_head(text, length_before(text, separator));
         text = gd_span_from(text, pair.len + 1);
         while (separator == ';' && pair.len > 0 && pair.ptr[0] == ' ')
             pair = gd_span_from(pair, 1);
-        const uint8_t *equals = pair.len > 0 ? memchr(pair.ptr, '=', pair.len) : NULL;
-        size_t name = equals != NULL ? (size_t)(equals - pair.ptr) : pair.len;
+        size_t name = length_before(pair, '=');
         if (pair.len > 0)
             gd_capture_value(capture, place, gd_span_head(pair, name), gd_span_from(pair, name + 1),
                              GD_CAPTURE_RAW);
