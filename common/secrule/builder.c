@@ -134,7 +134,8 @@ static void add_counted(struct secrule_builder *builder, uint32_t at, enum secru
         add_note(builder, at, kind, cause, "there is more of this kind from here on");
 }
 
-static void format_note(char text[NOTE_CAP], const char *format, va_list args, const char *tail)
+__attribute__((format(printf, 2, 0))) static void
+format_note(char text[NOTE_CAP], const char *format, va_list args, const char *tail)
 {
     int len = vsnprintf(text, NOTE_CAP, format, args);
     size_t used = len < 0 ? 0 : (size_t)len < NOTE_CAP ? (size_t)len : NOTE_CAP - 1;
