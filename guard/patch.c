@@ -26,8 +26,9 @@ static const struct option_spec options[] = {
     {"guardian", "G.yaml", "from: the service's Guardian: what it knows is no evidence"},
     {"pile", "P.pile", "from: what was learned; without it the pile that the Guardian names"},
     {"traffic", "FILE", "from: benign traffic to hold the patch against; may be repeated"},
-    {"id", "ID", "from: the patch's id (default: that of the exploit)"},
+    {"id", "ID", "from: the patch's id (default: that of the exploit); test: which of a document"},
     {"title", "TEXT", "from: its title"},
+    {"expect", "hit|pass", "test: exit status 1 unless each exchange is that"},
     REMOTE_OPTIONS,
     {NULL, NULL, NULL},
 };
@@ -38,6 +39,7 @@ static const struct patch_verb_entry verbs[] = {
     {"show", "ID", 1, 1, true, false, patch_show},
     {"add", "FILE", 1, 1, true, false, patch_add},
     {"from", "EXPLOIT", 1, 1, false, false, patch_from},
+    {"test", "ID|FILE TRAFFIC...", 2, -1, false, false, patch_test},
     {"enable", "ID", 1, 1, true, false, patch_enable},
     {"shadow", "ID", 1, 1, true, false, patch_shadow},
     {"disable", "ID", 1, 1, true, false, patch_disable},
@@ -113,8 +115,9 @@ static int run(const struct arguments *arguments)
     const struct patch_verb_entry *verb =
         arguments->count > 0 ? verb_named(arguments->operands[0]) : NULL;
     if (verb == NULL)
-        return complain(EXIT_USAGE, "say what: list, show, add, from, enable, shadow, disable, rm, "
-                                    "report, import, for or shipped");
+        return complain(EXIT_USAGE,
+                        "say what: list, show, add, from, test, enable, shadow, disable, rm, "
+                        "report, import, for or shipped");
     guard_arena_init(&arena, &heap, PATCH_CHANGE_ARENA);
     int status = open_call(&call, verb) ? verb->run(&call) : EXIT_USAGE;
     guard_arena_reset(&arena);
@@ -123,14 +126,18 @@ static int run(const struct arguments *arguments)
 
 const struct command command_patch = {
     .name = "patch",
-    .usage = "list|show|add|from|enable|shadow|disable|rm|report|import|for|shipped [ID|FILE...]",
-    .operands = "list|show|add|from|enable|shadow|disable|rm|report|import|for|shipped FILE...",
+    .usage =
+        "list|show|add|from|test|enable|shadow|disable|rm|report|import|for|shipped [ID|FILE...]",
+    .operands =
+        "list|show|add|from|test|enable|shadow|disable|rm|report|import|for|shipped FILE...",
     .summary = "virtual patches: what exploits one vulnerability of a service",
     .details =
         "list: the service's patches. show ID: one of them, as a document. add FILE: those of a "
         "document, in the mode it says\n"
         "(default shadow). from EXPLOIT: proposes the narrowest patch for an exploit (as guard "
-        "exploit reads them), explained and tested. enable ID: enforced. shadow ID: hits are told "
+        "exploit reads them), explained and tested. "
+        "test ID TRAFFIC... (with --service) or test FILE TRAFFIC...: one patch against recorded "
+        "traffic, as if it were enforced.\nenable ID: enforced. shadow ID: hits are told "
         "only. disable ID: off. "
         "rm ID: gone.\n"
         "report: hits of each patch, and which aren't needed any more.\n"

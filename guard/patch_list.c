@@ -148,31 +148,28 @@ int patch_list(const struct patch_call *call)
 
 /* --- one of them --- */
 
-static int show_files(const struct patch_call *call, const char *id)
+static bool fetch_files(const struct patch_call *call, const char *id, struct patch_list *out)
 {
     struct guard_guardian guardian;
-    struct guard_span text;
-    struct guard_err err;
     const struct guard_span wanted = {(const uint8_t *)id, strlen(id)};
     if (!state_service_known(call->dir, call->service, false) ||
         !state_guardian(call->dir, call->service, call->arena, &guardian))
-        return EXIT_FAILED;
+        return false;
     const struct guard_patch *patch = patch_by_id(&guardian, wanted);
-    if (patch == NULL)
-        return complain(EXIT_FAILED, "id: the service has no patch %s", id);
-    if (patch_write(patch, call->arena, &text, &err) != GUARD_OK)
-        return complain(EXIT_FAILED, "%s", err.text);
-    fwrite(text.ptr, 1, text.len, stdout);
-    return EXIT_GOOD;
+    out->patches = guard_arena_get(call->arena, sizeof(*patch));
+    out->count = 1;
+    if (patch == NULL || out->patches == NULL)
+        return patch == NULL ? complain(0, "id: the service has no patch %s", id) != 0
+                             : complain(0, "no memory") != 0;
+    *out->patches = *patch;
+    return true;
 }
 
-/* Only what is a document of a patch is printed. */
-static int show_remote(const struct patch_call *call, const char *id)
+/* Only what is a document of a patch is taken. */
+static bool fetch_remote(const struct patch_call *call, const char *id, struct patch_list *out)
 {
     char path[512];
-    struct guard_span text;
     struct guard_err err;
-    struct patch_list list;
     struct remote_reply reply;
     const struct remote_request request = {.method = "GET",
                                            .path = path,
@@ -180,25 +177,33 @@ static int show_remote(const struct patch_call *call, const char *id)
                                            .answer_max = DOCUMENT_BYTES_MAX};
     if (!patch_path(call, id, "", path, sizeof(path)) ||
         !remote_fetch(&call->remote, &request, &reply))
-        return EXIT_FAILED;
-    int status = EXIT_GOOD;
-    if (patches_parse(&list, "the server's patch", (struct guard_span){reply.bytes, reply.len},
-                      call->arena, &err) != GUARD_OK)
-        status = complain(EXIT_FAILED, "%s", err.text);
-    else if (list.count != 1)
-        status = complain(EXIT_FAILED, "%s: what answers isn't guardd", call->remote.server);
-    else if (patch_write(&list.patches[0], call->arena, &text, &err) != GUARD_OK)
-        status = complain(EXIT_FAILED, "%s", err.text);
-    else
-        fwrite(text.ptr, 1, text.len, stdout);
+        return false;
+    enum guard_rc rc = patches_parse(
+        out, "the server's patch", (struct guard_span){reply.bytes, reply.len}, call->arena, &err);
     free(reply.bytes);
-    return status;
+    if (rc != GUARD_OK)
+        return complain(0, "%s", err.text) != 0;
+    return out->count == 1 ||
+           complain(0, "%s: what answers isn't guardd", call->remote.server) != 0;
+}
+
+bool patch_fetch(const struct patch_call *call, const char *id, struct patch_list *out)
+{
+    return call->remote.server != NULL ? fetch_remote(call, id, out) : fetch_files(call, id, out);
 }
 
 int patch_show(const struct patch_call *call)
 {
     const char *id = call->operands[0];
+    struct patch_list list;
+    struct guard_span text;
+    struct guard_err err;
     if (!patch_id_good(id))
         return EXIT_USAGE;
-    return call->remote.server != NULL ? show_remote(call, id) : show_files(call, id);
+    if (!patch_fetch(call, id, &list))
+        return EXIT_FAILED;
+    if (patch_write(&list.patches[0], call->arena, &text, &err) != GUARD_OK)
+        return complain(EXIT_FAILED, "%s", err.text);
+    fwrite(text.ptr, 1, text.len, stdout);
+    return EXIT_GOOD;
 }

@@ -27,6 +27,7 @@ enum {
     PATCH_FROM_TRAFFIC,
     PATCH_FROM_ID,
     PATCH_FROM_TITLE,
+    PATCH_EXPECT,
     PATCH_SERVER, /* the first of REMOTE_OPTIONS, which are the last */
 };
 
@@ -67,6 +68,7 @@ int patch_import(const struct patch_call *call);
 int patch_add_list(const struct patch_call *call, struct patch_list *list);
 int patch_for(const struct patch_call *call);
 int patch_shipped(const struct patch_call *call);
+int patch_test(const struct patch_call *call);
 
 /* "/services/SERVICE/patches" and what follows it; false after a message. */
 bool patch_path(const struct patch_call *call, const char *id, const char *query, char *out,
@@ -77,6 +79,9 @@ bool patch_pages(const struct patch_call *call,
                  bool (*take)(const struct patch_call *call, const struct document_node *patch,
                               void *ctx),
                  void *ctx, uint32_t *count);
+/* The service's patch of that id, of its Guardian's file or by a server, in the call's arena; false
+ * after a message. */
+bool patch_fetch(const struct patch_call *call, const char *id, struct patch_list *out);
 /* Adds patches to the service's Guardian, in files or by a server, and says so. */
 int patch_add_these(const struct patch_call *call, const struct patch_change *what);
 /* Whether a text can be a patch's id; false after a message. */

@@ -144,3 +144,39 @@ def test_a_broken_guardian_is_left_alone(state, write):
     state.document.write_text(SHOP + "nonsense: 1\n")
     assert "shop.yaml:9:1" in state.patch("add", write("{id: a, when: {contains: x}}"), status=1)
     assert state.document.read_text() == SHOP + "nonsense: 1\n"
+
+
+LINES = """{"id":"attack","request":{"method":"GET","target":"/?q=%24%7Bjndi:x%7D","headers":[["host","shop"]]}}
+{"request":{"method":"GET","target":"/?q=hello","headers":[["host","shop"]]}}
+"""
+LOOKUP = '- {id: lookup, mode: off, expires: 2020-01-31, when: {in: query, contains: "${jndi:"}}\n'
+
+
+def test_holds_one_patch_against_traffic(state, write):
+    lines, document = write(LINES, "lines.jsonl"), write(LOOKUP)
+    said = state.patch("test", document, lines, service=None).splitlines()
+    assert said[0].startswith("hit    attack  param q: patch lookup: contains \"${jndi:\"")
+    assert said[1:] == [f"pass   {lines}:2", "lookup: 1 of 2 exchanges hit (95 %: 1.26 % to 98.74 %)"]
+    told = [json.loads(line) for line in state.patch("test", document, lines, "--format", "json", service=None).splitlines()]
+    assert [line["outcome"] for line in told[:2]] == ["hit", "pass"] and told[0]["line"] == 1 and told[0]["file"] == lines
+    assert (told[2]["patch"], told[2]["hits"], told[2]["exchanges"], told[2]["unseen"]) == ("lookup", 1, 2, 0)
+    state.patch("add", document)
+    before = state.document.read_text()
+    assert state.patch("test", "lookup", lines) == "\n".join(said) + "\n"  # of the service, whatever its mode
+    assert state.document.read_text() == before
+
+
+def test_what_is_expected_of_traffic_is_the_exit_status(state, write):
+    attack, both = write(LINES.splitlines()[0] + "\n", "attack.jsonl"), write(LINES, "both.jsonl")
+    document, several = write(LOOKUP), write(LOOKUP + "- {id: other, when: {in: query, contains: hello}}\n", "several.yaml")
+    state.patch("test", document, attack, "--expect", "hit", service=None)
+    assert "1 of 1 exchanges aren't a pass" in state.patch("test", document, attack, "--expect", "pass", service=None, status=1)
+    assert "1 of 2 exchanges aren't a hit" in state.patch("test", document, both, "--expect", "hit", service=None, status=1)
+    assert "no exchange" in state.patch("test", document, write("", "none.jsonl"), "--expect", "hit", service=None, status=1)
+    state.patch("test", several, "--id", "other", attack, "--expect", "pass", service=None)
+    assert "say which with --id ID" in state.patch("test", several, attack, service=None, status=2)
+    assert "no patch missing" in state.patch("test", several, "--id", "missing", attack, service=None, status=1)
+    assert "has no patch lookup" in state.patch("test", "lookup", attack, status=1)
+    state.patch("test", document, attack, "--expect", "both", service=None, status=2)
+    state.patch("test", document, service=None, status=2)
+    assert "p.yaml:1:" in state.patch("test", write("- {id: x, when: {contains: []}}\n"), attack, service=None, status=1)
