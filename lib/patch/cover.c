@@ -108,3 +108,22 @@ bool gd_cover_of(const struct guard_patch_condition *condition, gd_cover_pattern
     tell(condition, add, ctx);
     return true;
 }
+
+struct telling {
+    guard_pattern_told *told;
+    void *ctx;
+};
+
+static void tell_pattern(void *ctx, struct guard_span text, bool regex, bool ignore_case)
+{
+    const struct telling *telling = ctx;
+    const struct guard_pattern pattern = {guard_pattern_id(text, regex, ignore_case), text, regex,
+                                          ignore_case};
+    telling->told(telling->ctx, &pattern);
+}
+
+bool guard_patch_cover(const struct guard_patch *patch, guard_pattern_told *told, void *ctx)
+{
+    struct telling telling = {told, ctx};
+    return gd_cover_of(&patch->when, tell_pattern, &telling);
+}

@@ -144,3 +144,18 @@ def test_a_broken_guardian_is_left_alone(state, write):
     state.document.write_text(SHOP + "nonsense: 1\n")
     assert "shop.yaml:9:1" in state.patch("add", write("{id: a, when: {contains: x}}"), status=1)
     assert state.document.read_text() == SHOP + "nonsense: 1\n"
+
+
+def test_check_counts_patches_unless_they_are_switched_off(write, tmp_path):
+    document = write('service: shop\npatches:\n- {id: a, mode: enforce, when: {in: query, regex: "ev[i]l"}}\n'
+                     "- {id: b, when: {in: query, contains: shade}}\n", "shop.yaml")
+    traffic = tmp_path / "t.jsonl"
+    traffic.write_text("".join(json.dumps({"request": {"method": "GET", "target": f"/?a={text}"}}) + "\n"
+                               for text in ("evil", "shade", "good")))
+
+    def verdicts(*options):
+        done = subprocess.run([BIN / "guard", "check", "--guardian", document, "--configured-only", "--format", "jsonl", *options, traffic],
+                              capture_output=True, text=True, check=True)
+        return [json.loads(line)["verdict"] for line in done.stdout.splitlines()]
+    assert verdicts() == verdicts("--signatures", "on") == ["block", "alert", "pass"]
+    assert verdicts("--signatures", "off") == ["pass"] * 3
