@@ -42,10 +42,10 @@ static void find_gaps(struct gd_patch_message *message)
     message->cut |= (cookie & left_out) != 0 ? (uint32_t)GUARD_PLACE_COOKIE : 0;
     message->unseen = (body & hiding) != 0 ? (uint32_t)GD_PLACES_BODY : 0;
     /* Of messages there is no whole text. */
-    bool endless = profile->body_kind == GUARD_BODY_GRPC ||
-                   profile->body_kind == GUARD_BODY_WEBSOCKET ||
-                   profile->body_kind == GUARD_BODY_EVENTS;
-    if (endless && (body & left_out) != 0)
+    message->endless = profile->body_kind == GUARD_BODY_GRPC ||
+                       profile->body_kind == GUARD_BODY_WEBSOCKET ||
+                       profile->body_kind == GUARD_BODY_EVENTS;
+    if (message->endless && (body & left_out) != 0)
         message->unseen |= GD_PLACES_BODY;
     if (message->capture->full)
         message->unseen |= GUARD_PLACE_ALL;

@@ -26,6 +26,7 @@ struct made {
     struct guard_patch_condition leaves[LEAVES];
     struct guard_patch_condition both[2];
     struct guard_patch_condition other;
+    struct guard_span name;
     struct guard_patch patches[8];
     uint32_t leaf_count;
     uint32_t count;
@@ -80,6 +81,13 @@ static void fill(struct made *made)
     struct guard_patch_condition *length = leaf(made, GUARD_OPERATOR_LENGTH, NULL, NULL);
     length->min = 9;
     patch(made, "long", *length, GUARD_PATCH_ENFORCE);
+    /* Only values of this name are looked at. */
+    length = leaf(made, GUARD_OPERATOR_LENGTH, NULL, NULL);
+    length->min = 9;
+    length->names = &made->name;
+    length->name_count = 1;
+    made->name = span("x.named*");
+    patch(made, "named", *length, GUARD_PATCH_ENFORCE);
     made->other = *leaf(made, GUARD_OPERATOR_CONTAINS, "not this", NULL);
     patch(made, "not", group(GUARD_OPERATOR_NOT, &made->other, 1), GUARD_PATCH_ENFORCE);
 }
@@ -130,6 +138,7 @@ static void test_policies_are_covered(void **state)
     compare(&of_patches, policy);
     assert_true(has(&of_patches, "..") && has(&of_patches, "longest"));
     assert_true(has(&of_patches, "second") && has(&of_patches, "an end"));
+    assert_true(has(&of_patches, "named"));
     assert_false(has(&of_patches, "nobody asks") || has(&of_patches, "un[i]on"));
     assert_false(has(&of_patches, "not this"));
     assert_int_equal(patterns_gather_policy(&of_policy, policy), GUARD_OK);
