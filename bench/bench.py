@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import gate
 import learner
+import patches
 import publish
 import tree
 import workload
@@ -28,7 +29,7 @@ AIMS = {"get5": 10000, "json2k": 68750, "json20k": 350000}
 LIMITS = AIMS | {"get5": 27500}
 # What CI holds: what was measured, and room for the gate's timer, which goes by the clock. To be lowered with every gain.
 RATCHET = {"get5": 27400, "json2k": 69500, "json20k": 275000}
-PARTS = ["instructions", "throughput", "memory", "learn", "learner", "publishing", "tree"]
+PARTS = ["instructions", "patches", "throughput", "memory", "learn", "learner", "publishing", "tree"]
 VARIANTS = ["nginx", "guard", "modsecurity"]
 # Requests of the two runs whose difference counts. ModSecurity needs up to 10^9 instructions for one.
 COUNTS = {"nginx": (80, 400), "guard": (80, 400), "modsecurity": (2, 10)}
@@ -95,11 +96,14 @@ def probe_all(rig, port):
     return missed
 
 
-def count_run(rig, variant, name, count, expected=200):
-    """All instructions of one server's life with this many requests; for Guard with the probes at its end."""
+def count_run(rig, variant, name, count, expected=200, guard=None, patterns=False):
+    """All instructions of one server's life with this many requests; for Guard with the probes at its end. patterns: nothing is counted
+    unless a database of patterns is in force."""
     tool = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null"]
     missed = []
-    with rig.serve(variant, workers=0, before=tool) as server:
+    with rig.serve(variant, workers=0, before=tool, guard=guard, log="notice" if patterns else "error") as server:
+        if patterns and "patterns is in force" not in server.errors():
+            raise BenchError("no database of patterns is in force: " + server.errors()[-600:])
         raws = [request.raw() for request in workload.requests(name)]
         connection = Connection(server.port)
         for number in range(count):
@@ -392,6 +396,7 @@ def measure(rig):
         return figures
 
     part("instructions", "instructions_per_request", counted)
+    part("patches", "patches", lambda rig: patches.measure(rig, count_run))
     part("throughput", "throughput_ratio", throughput)
     part("throughput", None, throughput_h2)
     part("memory", "worker_rss_over_nginx_bytes", memory)

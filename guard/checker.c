@@ -35,7 +35,7 @@ static const struct option_spec options[] = {
     {"alpha", "A", "false blocks per request that are accepted; without it the Guardian's budget"},
     {"likeness", "on|off",
      "whether it counts that what deviates reads like an attack (default on)"},
-    {"signatures", "on|off", "exploit signatures; not built yet: both are the same"},
+    {"signatures", "on|off", "whether patches of the Guardian count (default on)"},
     {"format", "text|jsonl", "one line for people or one JSON object per exchange (default text)"},
     {"configured-only", NULL, "use the Guardian's configured criteria alone"},
     {"host", "NAME", "only exchanges with this host"},
@@ -137,9 +137,8 @@ static bool open_policy(struct checking *checking, const struct arguments *argum
             return false;
     }
     struct judge_options judge = {.alpha = alpha,
-                                  .likeness = arguments->values[CHECK_LIKENESS] == NULL ||
-                                              strcmp(arguments->values[CHECK_LIKENESS], "on") == 0,
-                                  .signatures = true};
+                                  .likeness = is_on(arguments->values[CHECK_LIKENESS]),
+                                  .signatures = is_on(arguments->values[CHECK_SIGNATURES])};
     size_t len = 0;
     checking->policy = judge_policy(guardian, model, &judge, bytes, &len);
     guard_model_free(model);

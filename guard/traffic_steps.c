@@ -100,8 +100,11 @@ struct guard_policy *judge_policy(const struct guard_guardian *guardian,
                                    .configured_only = model == NULL,
                                    .without_likeness = !options->likeness};
     struct guard_policy *policy = NULL;
+    struct guard_guardian judging = *guardian;
     struct guard_err err;
-    if (guard_policy_compile(bytes, len, model, guardian, &cfg, NULL, &err) != GUARD_OK ||
+    if (!options->signatures)
+        judging.patch_count = 0;
+    if (guard_policy_compile(bytes, len, model, &judging, &cfg, NULL, &err) != GUARD_OK ||
         guard_policy_load(&policy, &heap, (struct guard_span){*bytes, *len}, guardian->service,
                           NULL, &err) != GUARD_OK) {
         complain(0, "can't compile the policy: %s", err.text);

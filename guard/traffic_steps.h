@@ -42,9 +42,10 @@ GUARD_MUST_USE enum guard_rc traffic_learn(struct traffic_room *room, struct gua
 struct judge_options {
     double alpha; /* 0: the Guardian's budget */
     bool likeness;
-    bool signatures;
+    bool signatures; /* false: the Guardian's patches don't count */
 };
-/* Whether this build has it: what isn't built can't be switched. */
+/* Whether evaluations have a column of it: they judge by what was learned and no Guardian, so
+ * there are no patches. */
 bool judge_has_likeness(void);
 bool judge_has_signatures(void);
 

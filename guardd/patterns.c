@@ -47,29 +47,51 @@ static bool database_path(char path[STATE_PATH_MAX], const char *state)
     return state_path(path, state, "patterns", nobody, "patterns.db") == GUARD_OK;
 }
 
-/* Which documents the patterns come from, and which file is there. */
-static uint64_t state_seen(const struct patterns *patterns, const struct services *services)
+static uint64_t file_seen(const struct patterns *patterns)
 {
     char path[STATE_PATH_MAX];
     struct stat info;
-    uint64_t seen = 1;
-    if (database_path(path, patterns->state) && stat(path, &info) == 0)
-        seen = file_stamp(&info);
+    return database_path(path, patterns->state) && stat(path, &info) == 0 ? file_stamp(&info) : 1;
+}
+
+/* Of a policy with patches: 0 for another. */
+static uint64_t policy_seen(const struct guard_policy *policy)
+{
+    struct guard_pattern pattern;
+    struct guard_policy_info info;
+    uint64_t seen = 0;
+    if (policy == NULL || !guard_policy_pattern(policy, 0, &pattern))
+        return 0;
+    guard_policy_info(policy, &info);
+    memcpy(&seen, info.digest, sizeof(seen));
+    return seen | 1;
+}
+
+/* Which documents and policies the patterns come from, and which file is there. */
+static uint64_t state_seen(const struct patterns *patterns, const struct services *services)
+{
+    uint64_t seen = file_seen(patterns);
     for (uint32_t i = 0; i < services->count; i++) {
         const struct service *service = services->list[i];
         const uint64_t part[] = {(uint64_t)(uintptr_t)service, service->guardian_stamp,
-                                 service->guardian.patch_count};
-        if (service->guardian.patch_count > 0)
+                                 service->guardian.patch_count,
+                                 policy_seen(service->clients.policy)};
+        if (part[2] > 0 || part[3] != 0)
             seen = guard_checksum(seen, (struct guard_span){(const uint8_t *)part, sizeof(part)});
     }
     return seen == 0 ? 1 : seen;
 }
 
+/* What gates have in force, which a parent may have made; and what is about to be, so that the
+ * database is there early. */
 static enum guard_rc gather_all(struct pattern_list *list, const struct services *services)
 {
     for (uint32_t i = 0; i < services->count; i++) {
-        const struct guard_guardian *guardian = &services->list[i]->guardian;
+        const struct service *service = services->list[i];
+        const struct guard_guardian *guardian = &service->guardian;
         GUARD_TRY(patterns_gather(list, guardian->patches, guardian->patch_count));
+        if (service->clients.policy != NULL)
+            GUARD_TRY(patterns_gather_policy(list, service->clients.policy));
     }
     list->count = patterns_sort(list->list, list->count);
     return GUARD_OK;
@@ -245,8 +267,13 @@ static void look(struct patterns *patterns, const struct services *services, uin
     patterns->count = list.count;
     if (memcmp(name, patterns->wanted, sizeof(name)) != 0)
         patterns->care = PATTERNS_ALL;
+    /* A file that was looked at isn't read again for policies that have the same patches. */
+    bool same = memcmp(name, patterns->wanted, sizeof(name)) == 0 && patterns->up_to_date;
+    uint64_t file = file_seen(patterns);
     memcpy(patterns->wanted, name, sizeof(name));
-    patterns->up_to_date = is_there(patterns, name);
+    if (!same || file != patterns->file)
+        patterns->up_to_date = is_there(patterns, name);
+    patterns->file = file;
     /* Where there never were patches there needn't be a database. */
     if (!patterns->up_to_date && patterns->care != PATTERNS_GIVEN_UP &&
         (list.count > 0 || patterns->bytes > 0))

@@ -23,7 +23,8 @@ struct patterns {
     const char *state;
     struct signing_key key;
     bool key_known;
-    uint64_t seen;                      /* of the documents and the file that were looked at */
+    uint64_t seen;                      /* of the documents, policies and file looked at */
+    uint64_t file;                      /* of the file alone */
     uint8_t wanted[GUARD_DIGEST_BYTES]; /* the name of what is to be there */
     bool up_to_date;
     enum patterns_care care;

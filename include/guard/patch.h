@@ -149,6 +149,14 @@ struct guard_pattern {
 /* never 0 */
 GUARD_API uint64_t guard_pattern_id(struct guard_span text, bool regex, bool ignore_case);
 
+typedef void guard_pattern_told(void *ctx, const struct guard_pattern *pattern);
+
+/* Tells the patterns of which one is in every message that the patch hits, as compilers of policies
+ * take them. False, and nothing told: it has none, and is tried on each message. The patch was
+ * checked; texts are the patch's, or last for ever. */
+GUARD_API bool guard_patch_cover(const struct guard_patch *patch, guard_pattern_told *told,
+                                 void *ctx);
+
 /* The words of documents: "contains", ...; NULL for what has none. */
 GUARD_API const char *guard_operator_name(enum guard_patch_operator op);
 /* One place's: "query", ... */

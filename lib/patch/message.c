@@ -42,10 +42,10 @@ static void find_gaps(struct gd_patch_message *message)
     message->cut |= (cookie & left_out) != 0 ? (uint32_t)GUARD_PLACE_COOKIE : 0;
     message->unseen = (body & hiding) != 0 ? (uint32_t)GD_PLACES_BODY : 0;
     /* Of messages there is no whole text. */
-    bool endless = profile->body_kind == GUARD_BODY_GRPC ||
-                   profile->body_kind == GUARD_BODY_WEBSOCKET ||
-                   profile->body_kind == GUARD_BODY_EVENTS;
-    if (endless && (body & left_out) != 0)
+    message->endless = profile->body_kind == GUARD_BODY_GRPC ||
+                       profile->body_kind == GUARD_BODY_WEBSOCKET ||
+                       profile->body_kind == GUARD_BODY_EVENTS;
+    if (message->endless && (body & left_out) != 0)
         message->unseen |= GD_PLACES_BODY;
     if (message->capture->full)
         message->unseen |= GUARD_PLACE_ALL;
@@ -153,14 +153,27 @@ static bool is_decoded(const struct gd_patch_value *value)
            gd_escapes_possible(value->text);
 }
 
-/* Each round is at most as long as what it decodes, so all of them have room. */
-static enum guard_rc decode_values(struct gd_patch_message *message)
+/* The room for all rounds of all values: each is at most as long as what it decodes. What there is
+ * to decode is marked by form_first. */
+static size_t mark_decoded(struct gd_patch_message *message)
 {
     size_t room = 0;
+    const struct gd_capture *capture = message->capture;
+    if (!message->body_used && !gd_escapes_possible(gd_span(capture->text.ptr, capture->text.len)))
+        return 0;
     for (uint32_t i = 0; i < message->count; i++) {
-        if (is_decoded(&message->values[i]))
-            room += ROUNDS * (message->values[i].text.len + 1);
+        struct gd_patch_value *value = &message->values[i];
+        if (!is_decoded(value))
+            continue;
+        value->form_first = 1;
+        room += ROUNDS * (value->text.len + 1);
     }
+    return room;
+}
+
+static enum guard_rc decode_values(struct gd_patch_message *message)
+{
+    size_t room = mark_decoded(message);
     if (room == 0)
         return GUARD_OK;
     message->decoded.ptr = gd_capture_room(message->capture, room);
@@ -168,7 +181,7 @@ static enum guard_rc decode_values(struct gd_patch_message *message)
         return GUARD_E_NOMEM;
     message->decoded.cap = room;
     for (uint32_t i = 0; i < message->count; i++) {
-        if (is_decoded(&message->values[i]) && !decode_value(message, &message->values[i]))
+        if (message->values[i].form_first != 0 && !decode_value(message, &message->values[i]))
             return GUARD_E_NOMEM;
     }
     return GUARD_OK;

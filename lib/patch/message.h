@@ -30,6 +30,7 @@ struct gd_patch_message {
     struct gd_capture_text decoded; /* all forms, with line feeds between */
     bool body_used;                 /* the whole body is one of the values */
     bool body_unread;               /* it was read as nothing else */
+    bool endless;                   /* of messages, whose names are written once */
     uint32_t cut;                   /* places whose values may be in a wild value only */
     uint32_t coming;                /* places of which more may come */
     uint32_t unseen;                /* places of which something was seen by nobody */

@@ -23,7 +23,11 @@ struct gd_patch_range {
     uint32_t count;
 };
 
-enum gd_patch_entry_flag { GD_PATCH_MANDATORY = 1, GD_PATCH_ALWAYS = 2 };
+enum gd_patch_entry_flag {
+    GD_PATCH_MANDATORY = 1,
+    GD_PATCH_ALWAYS = 2,
+    GD_PATCH_BY_NAME = 4, /* a sign of it may be in names of values alone */
+};
 
 struct gd_patch_entry {
     struct gd_patch_text id;

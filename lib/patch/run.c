@@ -222,6 +222,12 @@ static bool scan_all(struct gd_patch_run *run)
            scan(run, gd_span(message->decoded.ptr, message->decoded.len));
 }
 
+/* Whether there may be a value of a name that no stream holds. */
+static bool names_may_miss(const struct gd_patch_message *message)
+{
+    return message->cut != 0 || message->endless;
+}
+
 static void find_candidates(struct gd_patch_run *run)
 {
     const struct gd_patch_set *set = run->set;
@@ -233,6 +239,10 @@ static void find_candidates(struct gd_patch_run *run)
     }
     for (uint32_t i = 0; i < set->always.count; i++)
         add_candidate(run, set->covers[set->always.first + i]);
+    for (uint32_t i = 0; names_may_miss(run->message) && i < set->entry_count; i++) {
+        if ((set->entries[i].flags & GD_PATCH_BY_NAME) != 0)
+            add_candidate(run, i);
+    }
 }
 
 static void try_entry(struct gd_patch_run *run, uint32_t index)

@@ -143,12 +143,17 @@ void guard_policy_info(const struct guard_policy *policy, struct guard_policy_in
            GUARD_DIGEST_BYTES);
 }
 
-/* No policy has patches yet. */
 bool guard_policy_pattern(const struct guard_policy *policy, uint32_t index,
                           struct guard_pattern *out)
 {
-    (void)policy;
-    (void)index;
+    const struct gd_patch_set *set = &policy->patches;
     memset(out, 0, sizeof(*out));
-    return false;
+    if (index >= set->pattern_count)
+        return false;
+    const struct gd_patch_pattern *pattern = &set->patterns[index];
+    *out = (struct guard_pattern){.id = pattern->id,
+                                  .text = gd_patch_span(set, pattern->text),
+                                  .regex = (pattern->flags & GD_PATTERN_REGEX) != 0,
+                                  .ignore_case = (pattern->flags & GD_PATTERN_IGNORE_CASE) != 0};
+    return true;
 }

@@ -20,6 +20,7 @@ struct compiling {
     struct gd_vector always; /* uint32_t */
     uint32_t patch;          /* at work */
     uint32_t places;         /* of it */
+    bool by_name;            /* a sign of it is in names */
 };
 
 static struct gd_patch_text keep(struct compiling *with, struct guard_span text)
@@ -84,9 +85,10 @@ static void add_condition(struct compiling *with, const struct guard_patch_condi
     to->size = section->count - index;
 }
 
-static void add_use(void *ctx, struct guard_span text, bool regex, bool ignore_case)
+static void add_use(void *ctx, struct guard_span text, bool regex, bool ignore_case, bool of_name)
 {
     struct compiling *with = ctx;
+    with->by_name = with->by_name || of_name;
     struct use *use = gd_vector_add(&with->uses, 1);
     if (use == NULL)
         return;
@@ -106,6 +108,7 @@ static void add_patch(struct compiling *with, const struct guard_patch *patch)
                                    .flags = patch->mandatory ? GD_PATCH_MANDATORY : 0};
     with->patch = section->count;
     with->places = 0;
+    with->by_name = false;
     struct gd_patch_entry *to = gd_vector_add(section, 1);
     if (to == NULL)
         return;
@@ -125,6 +128,7 @@ static void add_patch(struct compiling *with, const struct guard_patch *patch)
         if (always != NULL)
             *always = with->patch;
     }
+    entry.flags |= with->by_name ? GD_PATCH_BY_NAME : 0;
     with->header->patch_places[patch->part] |= with->places;
     *to = entry;
 }

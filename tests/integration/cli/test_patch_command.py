@@ -180,3 +180,18 @@ def test_what_is_expected_of_traffic_is_the_exit_status(state, write):
     state.patch("test", document, attack, "--expect", "both", service=None, status=2)
     state.patch("test", document, service=None, status=2)
     assert "p.yaml:1:" in state.patch("test", write("- {id: x, when: {contains: []}}\n"), attack, service=None, status=1)
+
+
+def test_check_counts_patches_unless_they_are_switched_off(write, tmp_path):
+    document = write('service: shop\npatches:\n- {id: a, mode: enforce, when: {in: query, regex: "ev[i]l"}}\n'
+                     "- {id: b, when: {in: query, contains: shade}}\n", "shop.yaml")
+    traffic = tmp_path / "t.jsonl"
+    traffic.write_text("".join(json.dumps({"request": {"method": "GET", "target": f"/?a={text}"}}) + "\n"
+                               for text in ("evil", "shade", "good")))
+
+    def verdicts(*options):
+        done = subprocess.run([BIN / "guard", "check", "--guardian", document, "--configured-only", "--format", "jsonl", *options, traffic],
+                              capture_output=True, text=True, check=True)
+        return [json.loads(line)["verdict"] for line in done.stdout.splitlines()]
+    assert verdicts() == verdicts("--signatures", "on") == ["block", "alert", "pass"]
+    assert verdicts("--signatures", "off") == ["pass"] * 3

@@ -247,6 +247,41 @@ static void conditions_combine(void **state)
     end(&f);
 }
 
+/* With a scan and without one; what a scan found nothing for is looked at where names may be in no
+ * stream. */
+static void names_are_a_sign(void **state)
+{
+    (void)state;
+    struct guard_span wanted[] = {S("options.deep[].view*"), S("x-options")};
+    struct guard_patch_condition when =
+        leaf(GUARD_OPERATOR_LENGTH, GUARD_PLACE_JSON | GUARD_PLACE_QUERY, NULL);
+    when.names = wanted;
+    when.name_count = 2;
+    when.min = 5;
+    struct guard_patch patch = patch_of("P", when);
+    struct guard_pattern pattern;
+    struct fixture f;
+    begin(&f, &patch, 1);
+    compile(&f);
+    assert_true(guard_policy_pattern(f.policy, 0, &pattern));
+    for (int bare = 0; bare < 2; bare++) {
+        f.bare = bare == 1;
+        assert_true(blocks(&f, "GET", "/a?x-options=12345", NULL, NULL, NULL));
+        assert_true(blocks(&f, "GET", "/a?x%2doptions=12345", NULL, NULL, NULL));
+        assert_false(blocks(&f, "GET", "/a?x-options=1234", NULL, NULL, NULL));
+        assert_false(blocks(&f, "GET", "/a?x=12345", NULL, NULL, NULL));
+        assert_true(
+            blocks(&f, "POST", "/a", "application/json", NULL,
+                   "{\"options\":{\"deep\":[{\"views\":1},{\"v\\u0069ewed\":\"12345\"}]}}"));
+        assert_false(blocks(&f, "POST", "/a", "application/json", NULL,
+                            "{\"options\":{\"deep\":[{\"vie\":\"12345\"}]}}"));
+        /* What came behind the fault has no name. */
+        assert_true(unseen(send(&f, "POST", "/a", "application/json", NULL,
+                                S("{\"a\":{]\"\\u006fptions\":\"12345\"}}"))));
+    }
+    end(&f);
+}
+
 static void numbers_types_and_shapes(void **state)
 {
     (void)state;
@@ -491,6 +526,7 @@ int main(void)
         cmocka_unit_test(values_are_seen_through_encodings),
         cmocka_unit_test(names_choose_values_and_are_values),
         cmocka_unit_test(conditions_combine),
+        cmocka_unit_test(names_are_a_sign),
         cmocka_unit_test(numbers_types_and_shapes),
         cmocka_unit_test(the_scope_limits_it),
         cmocka_unit_test(modes_say_what_a_hit_does),

@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Patches of a Guardian in a real gate behind a real guardd: what each mode does with a hit, with a database of patterns and without,
+under expressions that are hard to match, and while policies and databases change."""
+
+import json
+import pathlib
+import shutil
+import subprocess
+import sys
+import threading
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "api"))
+import talking  # noqa: E402
+from harness import BIN, wait_for  # noqa: E402
+from test_guardd import Guardd  # noqa: E402
+
+GATE = """
+    guard_state {state};
+    guard_policy_key {state}/keys/policy.pub;
+    upstream back { server 127.0.0.1:{port2}; keepalive 32; }
+    server { listen 127.0.0.1:{port2}; keepalive_requests 10000000; location / { return 200 "served\\n"; } }
+    server {
+        listen 127.0.0.1:{port};
+        guard shop;
+        keepalive_requests 10000000;
+        location = /guard { guard off; guard_status; }
+        location / { proxy_pass http://back; proxy_http_version 1.1; proxy_set_header Connection ""; }
+    }"""
+PATCHES = r"""
+- {id: jndi, title: looks up names, mode: enforce, when: {contains: "${jndi:", ignoreCase: true}}
+- {id: told, title: is only told, mode: enforce, action: alert, when: {in: query, names: told, contains: "only told"}}
+- {id: shade, title: in shadow, when: {in: query, names: shade, contains: "in shadow"}}
+- {id: code, title: code in a member, mode: enforce, when: {in: json, names: "a.b[].c", regex: "require\\s*\\("}}
+- {id: pair, title: a command in a form, mode: enforce, when: {in: form, names: cmd, contains: ";id"}}
+- {id: leaves, title: leaves its folder, mode: enforce, when: {in: query, names: file, traversal: true}}
+- {id: hard, title: hard to match, mode: enforce, when: {in: query, names: hard, regex: "^(a+)+b?$"}}
+"""
+PATTERNS = 7
+JSON = ("-H", "Content-Type: application/json")
+EXPLOITS = {
+    "jndi": ("/?q=$%7BJndi:ldap://a%7D",),
+    "jndi in a header": ("/", "-H", "X-Api-Version: ${jndi:ldap://a}"),
+    "jndi, encoded again": ("/?q=%2524%257bjndi:ldap://a%257d",),
+    "code": ("/", *JSON, "-d", '{"a": {"b": [{"c": 1}, {"c": "x = require (1)"}]}}'),
+    "pair": ("/", "-d", "other=1&cmd=ls%3bid"),
+    "leaves": ("/?file=../../secret",),
+}
+BENIGN = {
+    "plain": ("/?q=jndi",),
+    "another member": ("/", *JSON, "-d", '{"a": {"d": "x = require (1)"}}'),
+    "another name": ("/", "-d", "other=;id"),
+    "dots": ("/?file=a..b",),
+    "easy": ("/?hard=hello",),
+}
+TOLD = {"told": ("/?told=only%20told",), "shade": ("/?shade=in+shadow",)}
+
+
+class World:
+    def __init__(self, folder, nginx):
+        self.state = folder / "state"
+        (self.state / "guardians").mkdir(parents=True)
+        self.write("block")
+        self.daemon = Guardd(self.state).start()
+        wait_for((self.state / "policies" / "shop.policy").exists, "a policy")
+        self.gate = nginx(GATE.replace("{state}", str(self.state)))
+
+    def write(self, mode, more=""):
+        path = self.state / "guardians" / "shop.yaml"
+        path.with_suffix(".new").write_text(f"service: shop\ncontrol: {{mode: {mode}}}\npatches:{PATCHES}{more}")
+        path.with_suffix(".new").rename(path)
+
+    def status(self, request):
+        return self.gate.curl(*request).status
+
+    def wait_mode(self, mode, expected):
+        self.write(mode)
+        wait_for(lambda: self.status(EXPLOITS["jndi"]) == expected, f"mode {mode}")
+
+    def alerts(self, patch):
+        path = self.state / "alerts.jsonl"
+        lines = path.read_text().splitlines() if path.exists() else []
+        return [alert for alert in map(json.loads, lines) if any(f.get("patch") == patch for f in alert["findings"])]
+
+    def wait_patterns(self, count):
+        def seen():
+            patterns = self.gate.curl("/guard").json()["patterns"]
+            return patterns if patterns["patterns"] == count and patterns["database"] else None
+        return wait_for(seen, f"{count} patterns")
+
+
+@pytest.fixture
+def world(tmp_path, nginx):
+    made = World(tmp_path, nginx)
+    yield made
+    made.daemon.stop()
+
+
+def test_each_mode_does_what_it_says(world):
+    for mode, expected in (("block", 403), ("observe", 200), ("alert", 403)):
+        world.wait_mode(mode, expected)
+        for name, request in EXPLOITS.items():
+            assert world.status(request) == expected, (mode, name)
+        for name, request in (BENIGN | TOLD).items():
+            assert world.status(request) == 200, (mode, name)
+    for patch, action, shadow in (("jndi", "block", False), ("told", "alert", False), ("shade", "alert", True), ("code", "block", False)):
+        alerts = wait_for(lambda patch=patch, action=action: [a for a in world.alerts(patch) if a["action"] == action], f"alerts of {patch}")
+        finding = next(f for f in alerts[0]["findings"] if f.get("patch") == patch)
+        assert finding["rule"] == "patch" and finding.get("shadow", False) is shadow, finding
+        assert alerts[0]["status"] == (403 if action == "block" else 200), alerts[0]
+    hits = wait_for(lambda: [line for line in talking.curl(world.state, "/metrics").body.decode().splitlines()
+                             if line.startswith('guard_patch_hits_total{service="shop"')], "hits in the metrics")
+    counted = {line.split(" ")[0].split("{")[1]: int(line.split(" ")[1]) for line in hits}
+    assert counted['service="shop",patch="jndi",shadow="false"}'] > 0
+    assert counted['service="shop",patch="shade",shadow="true"}'] > 0
+    assert counted['service="shop",patch="shade",shadow="false"}'] == 0
+    report = subprocess.run([BIN / "guard", "patch", "report", "--service", "shop", "--state", world.state], capture_output=True, text=True,
+                            check=True).stdout
+    rows = {line.split()[0]: line.split() for line in report.splitlines() if line.strip()}
+    assert int(rows["jndi"][2]) > 0 and rows["shade"][2] == "0" and int(rows["shade"][3]) > 0, report
+    assert rows["hard"][2:4] == ["0", "0"], report
+
+
+def test_the_database_changes_no_answer(tmp_path, world, nginx):
+    world.wait_mode("block", 403)
+    world.wait_patterns(PATTERNS)
+    bare = tmp_path / "bare"
+    shutil.copytree(world.state, bare, ignore=shutil.ignore_patterns("patterns", "rings", "node.*", "*.sock", "*.lock", "guard.db*"))
+    without = nginx(GATE.replace("{state}", str(bare)))
+    assert without.curl("/guard").json()["patterns"]["database"] == ""
+    for name, request in (EXPLOITS | BENIGN | TOLD).items():
+        answers = {gate.curl(*request).status for gate in (world.gate, without)}
+        assert answers == {403 if name in EXPLOITS else 200}, name
+
+
+def test_what_is_hard_to_match_keeps_nobody_waiting(world):
+    world.wait_mode("block", 403)
+    world.wait_patterns(PATTERNS)
+    attack = "/?hard=" + "a" * 4000 + "!"
+    answers = []
+
+    def attacks():
+        answers.extend(world.gate.curl(attack).status for _ in range(40))
+
+    threads = [threading.Thread(target=attacks) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    others = [world.status(BENIGN["plain"])]
+    while any(thread.is_alive() for thread in threads):
+        others.append(world.status(BENIGN["plain"]))
+    for thread in threads:
+        thread.join()
+    assert set(others) == {200}
+    # Without the "b" or the end it isn't in the value, so that a database may say so; else it counts as found. Never no answer.
+    assert len(answers) == 80 and set(answers) <= {200, 403}
+    assert world.gate.curl("/?hard=" + "a" * 20).status == 403
+
+
+def test_switching_loses_no_request(world):
+    world.wait_mode("block", 403)
+    world.wait_patterns(PATTERNS)
+    ended = threading.Event()
+    runs = []
+
+    def load():
+        while not ended.is_set():
+            runs.append(subprocess.run(["h2load", "--h1", "-c4", "-t1", "-n2000", world.gate.url("/?q=hello")], capture_output=True,
+                                       text=True, check=False).stdout)
+
+    thread = threading.Thread(target=load)
+    thread.start()
+    try:
+        for number in range(1, 5):
+            world.write("block", f'- {{id: more-{number}, title: more, mode: enforce, when: {{contains: "more than {number}"}}}}\n')
+            wait_for(lambda number=number: world.status((f"/?q=more%20than%20{number}",)) == 403, f"patch {number}")
+            wait_for(lambda number=number: number == 1 or world.status((f"/?q=more%20than%20{number - 1}",)) == 200, f"patch {number} alone")
+            world.wait_patterns(PATTERNS + 1)
+    finally:
+        ended.set()
+        thread.join()
+    assert runs
+    for run in runs:
+        assert "2000 succeeded, 0 failed, 0 errored, 0 timeout" in run and "status codes: 2000 2xx" in run, run
