@@ -36,6 +36,21 @@ def test_two_agents_teach_one_root_whose_policy_their_gates_follow(tree, nginx, 
     wait_for(lambda: root.service()["exchanges"] >= served(*gates) - 20, "the rest")
 
 
+def test_an_agent_makes_the_database_of_the_policies_that_come_down(tree, nginx, fast_upstream):
+    root = tree("root", root_options())
+    agent = tree("agent", agent_options(root))
+    gate = gate_of(nginx, agent, fast_upstream)
+    drive(gate.port, Shop(930).many(10))
+    root.wait_exchanges(10)
+    (root.state / "guardians").mkdir(exist_ok=True)
+    (root.state / "guardians" / "shop.yaml").write_text(
+        'service: shop\ncontrol: {mode: alert}\npatches:\n- {id: a, mode: enforce, when: {in: query, contains: "ex ploit"}}\n')
+    attack = Shop(930).exchange("GET", "/users?username=ex%20ploit")
+    wait_for(lambda: drive(gate.port, [attack]) == [403], "the agent's gate to block")
+    wait_for((agent.state / "patterns" / "patterns.db").exists, "the agent's database")
+    assert not (agent.state / "guardians" / "shop.yaml").exists()
+
+
 def test_sigterm_flushes_what_is_open(tree, nginx, fast_upstream):
     root = tree("root", root_options())
     agent = tree("agent", agent_options(root, every="1h"))
