@@ -50,6 +50,12 @@ static void find_gaps(struct gd_patch_message *message)
     if (message->capture->full)
         message->unseen |= GUARD_PLACE_ALL;
     message->unseen &= message->capture->places;
+    /* Whatever is wrong in it, parts that nothing contradicts aren't read as pairs, nor pairs as
+     * parts, nor either as a tree. */
+    if ((body & FAULT(CONTENT_TYPE)) == 0 && profile->body_kind == GUARD_BODY_MULTIPART)
+        message->cut &= ~(uint32_t)(GUARD_PLACE_FORM | GUARD_PLACE_JSON);
+    if ((body & FAULT(CONTENT_TYPE)) == 0 && profile->body_kind == GUARD_BODY_FORM)
+        message->cut &= ~(uint32_t)(GUARD_PLACE_MULTIPART | GUARD_PLACE_FILE | GUARD_PLACE_JSON);
 }
 
 static bool is_unread(enum guard_body_kind kind)

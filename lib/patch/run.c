@@ -3,6 +3,8 @@
  * tried. */
 #include "patch/run.h"
 
+#include "patch/wild.h"
+
 static bool is_inner(const struct gd_patch_node *node)
 {
     return node->op <= GUARD_OPERATOR_NOT;
@@ -25,8 +27,11 @@ static uint32_t raw_places(void)
 static bool name_fits(struct gd_patch_run *run, const struct gd_patch_node *node,
                       struct gd_patch_value *value)
 {
-    if (node->names.count == 0 || (value->flags & GD_CAPTURE_WILD) != 0)
+    if (node->names.count == 0)
         return true;
+    if ((value->flags & GD_CAPTURE_WILD) != 0)
+        return (value->places & node->places & ~run->message->cut) != 0 ||
+               gd_wild_may_name(run->message, value, run->set, node);
     struct guard_span name = gd_patch_name_of(run->message, value);
     bool header = value->places == GUARD_PLACE_HEADER;
     for (uint32_t i = 0; i < node->names.count; i++) {
@@ -122,12 +127,28 @@ static enum gd_truth count_holds(const struct gd_patch_node *node, uint32_t coun
     return gaps && not_many ? GD_UNKNOWN : GD_FALSE;
 }
 
+/* Whether what the parser left out may be asked for: not where none of its names is in the text. */
+static bool cut_hides(struct gd_patch_run *run, const struct gd_patch_node *node)
+{
+    const struct gd_patch_message *message = run->message;
+    uint32_t left = message->cut & node->places;
+    for (uint32_t i = 0; i < message->count && left != 0; i++) {
+        const struct gd_patch_value *value = &message->values[i];
+        if ((value->flags & GD_CAPTURE_WILD) == 0 || (value->places & left) == 0)
+            continue;
+        if (node->names.count == 0 || gd_wild_may_name(message, value, run->set, node))
+            return true;
+        left &= ~value->places;
+    }
+    return left != 0;
+}
+
 static enum gd_truth leaf(struct gd_patch_run *run, const struct gd_patch_node *node)
 {
     struct gd_patch_message *message = run->message;
     bool counting = node->op == GUARD_OPERATOR_PRESENT || node->op == GUARD_OPERATOR_COUNT;
-    bool gaps = ((message->unseen | message->coming | (sees_wild(node) ? 0 : message->cut)) &
-                 node->places) != 0;
+    bool gaps = ((message->unseen | message->coming) & node->places) != 0 ||
+                (!sees_wild(node) && cut_hides(run, node));
     enum gd_truth truth = GD_FALSE;
     uint32_t count = 0;
     for (uint32_t i = 0; i < message->count && truth != GD_TRUE; i++) {
