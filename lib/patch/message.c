@@ -37,14 +37,16 @@ static void find_gaps(struct gd_patch_message *message)
     const uint64_t cookie = profile->faults[GUARD_LOCATION_COOKIE];
     const uint64_t body = faults_of_body(profile);
     const uint64_t left_out = FAULT(NAMES) | FAULT(VALUE_LENGTH) | FAULT(MEMORY);
-    message->cut = (body & cutting) != 0 ? (uint32_t)GD_PLACES_BODY : 0;
-    message->cut |= (query & left_out) != 0 ? (uint32_t)GUARD_PLACE_QUERY : 0;
-    message->cut |= (cookie & left_out) != 0 ? (uint32_t)GUARD_PLACE_COOKIE : 0;
-    message->unseen = (body & hiding) != 0 ? (uint32_t)GD_PLACES_BODY : 0;
-    /* Of messages there is no whole text. */
+    /* Of messages there is no whole text; else the body is the body, however badly it reads. */
     message->endless = profile->body_kind == GUARD_BODY_GRPC ||
                        profile->body_kind == GUARD_BODY_WEBSOCKET ||
                        profile->body_kind == GUARD_BODY_EVENTS;
+    const uint32_t parsed =
+        message->endless ? (uint32_t)GD_PLACES_BODY : GD_PLACES_BODY & ~(uint32_t)GUARD_PLACE_BODY;
+    message->cut = (body & cutting) != 0 ? parsed : 0;
+    message->cut |= (query & left_out) != 0 ? (uint32_t)GUARD_PLACE_QUERY : 0;
+    message->cut |= (cookie & left_out) != 0 ? (uint32_t)GUARD_PLACE_COOKIE : 0;
+    message->unseen = (body & hiding) != 0 ? (uint32_t)GD_PLACES_BODY : 0;
     if (message->endless && (body & left_out) != 0)
         message->unseen |= GD_PLACES_BODY;
     if (message->capture->full)
@@ -198,7 +200,8 @@ enum guard_rc gd_patch_message_fill(struct gd_patch_message *message, struct gd_
                                     const struct gd_patch_set *set, uint32_t coming)
 {
     *message = (struct gd_patch_message){.capture = capture, .profile = profile, .coming = coming};
-    if (profile->body_kind == GUARD_BODY_FORM && capture->raw)
+    /* Once: each look would add them again. */
+    if (profile->body_kind == GUARD_BODY_FORM && capture->raw && coming == 0)
         gd_capture_raw_pairs(capture, GUARD_PLACE_FORM,
                              gd_span(capture->body.ptr, capture->body.len), '&');
     find_gaps(message);

@@ -108,6 +108,41 @@ static enum gd_truth try_value(struct gd_patch_run *run, const struct gd_patch_n
     return truth;
 }
 
+static bool looks_at_ends(struct guard_span expression)
+{
+    for (size_t i = 0; i < expression.len; i++) {
+        uint8_t byte = expression.ptr[i];
+        if (byte == '$' || byte == '!' || byte == '\\')
+            return true;
+    }
+    return false;
+}
+
+/* What holds of a text holds of it when more comes behind it. */
+static bool outlives_more(const struct gd_patch_run *run, const struct gd_patch_node *node)
+{
+    switch ((int)node->op) {
+    case GUARD_OPERATOR_CONTAINS:
+    case GUARD_OPERATOR_BEGINS:
+    case GUARD_OPERATOR_CHARSET:
+        return true;
+    case GUARD_OPERATOR_LENGTH:
+        return node->max == -1;
+    case GUARD_OPERATOR_REGEX:
+        return !looks_at_ends(gd_patch_span(run->set, run->set->texts[node->texts.first]));
+    default:
+        return false;
+    }
+}
+
+/* Of a body on its way it is said what stays true. */
+static bool goes_on(const struct gd_patch_run *run, const struct gd_patch_value *value)
+{
+    const struct gd_patch_message *message = run->message;
+    bool open = message->capture->open && value == &message->values[message->capture->count - 1];
+    return message->coming != 0 && (open || (value->flags & GD_CAPTURE_BODY) != 0);
+}
+
 static bool is_counted(const struct gd_patch_run *run, const struct gd_patch_node *node,
                        const struct gd_patch_value *value)
 {
@@ -160,6 +195,8 @@ static enum gd_truth leaf(struct gd_patch_run *run, const struct gd_patch_node *
             continue;
         }
         enum gd_truth one = try_value(run, node, value);
+        if (one == GD_TRUE && goes_on(run, value) && !outlives_more(run, node))
+            one = GD_UNKNOWN;
         truth = one > truth ? one : truth;
     }
     if (counting)

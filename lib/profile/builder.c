@@ -381,11 +381,19 @@ static void capture_header(struct gd_capture *capture, struct guard_span name,
         gd_capture_raw_pairs(capture, GUARD_PLACE_COOKIE, value, ';');
 }
 
+/* There is no memory for its name. */
+static void lose_header(struct gd_builder *builder)
+{
+    gd_builder_full(builder, GUARD_LOCATION_HEADER);
+    if (builder->capture != NULL)
+        builder->capture->full = true;
+}
+
 void gd_builder_header(struct gd_builder *builder, struct guard_span name, struct guard_span value)
 {
     struct guard_span lower = lower_name(builder, name);
     if (lower.ptr == NULL) {
-        gd_builder_full(builder, GUARD_LOCATION_HEADER);
+        lose_header(builder);
         return;
     }
     if (__builtin_expect(builder->capture != NULL, 0))
@@ -398,7 +406,7 @@ void gd_builder_trailer(struct gd_builder *builder, struct guard_span name, stru
 {
     struct guard_span lower = lower_name(builder, name);
     if (lower.ptr == NULL)
-        gd_builder_full(builder, GUARD_LOCATION_HEADER);
+        lose_header(builder);
     else {
         if (__builtin_expect(builder->capture != NULL, 0))
             capture_header(builder->capture, lower, value);

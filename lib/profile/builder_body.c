@@ -190,7 +190,7 @@ void gd_builder_body(struct gd_builder *builder, struct guard_span chunk)
         gd_builder_fault(builder, GUARD_LOCATION_BODY, GUARD_FAULT_BODY_LENGTH);
         chunk.len = room;
     }
-    if (builder->body_dead || chunk.len == 0)
+    if (chunk.len == 0)
         return;
     builder->body_inspected += chunk.len;
     if (builder->capture != NULL && !is_endless(builder->kind))
@@ -198,6 +198,8 @@ void gd_builder_body(struct gd_builder *builder, struct guard_span chunk)
                         builder->content_length < builder->body_limit
                             ? (size_t)builder->content_length
                             : builder->body_limit);
+    if (builder->body_dead)
+        return;
     if (builder->body == NULL) {
         gd_builder_body_sink(builder, &builder->sink);
         if (gd_body_begin(&builder->body, builder->kind, builder->media.boundary, &builder->sink,
