@@ -12,9 +12,23 @@ enum { WRITINGS = 4 };
 
 struct testing {
     struct guard_policy *policy;
+    struct guard_span id; /* of the patch */
     struct traffic_room room;
     struct from_rate *rate;
 };
+
+/* Whether it is the patch that blocks: a request may be refused for what it is by itself, too. */
+static bool stops(const struct testing *testing, const struct guard_verdict *verdict)
+{
+    for (uint32_t i = 0; i < verdict->finding_count && verdict->decision == GUARD_BLOCK; i++) {
+        const struct guard_finding *finding = &verdict->findings[i];
+        if (finding->rule == GUARD_RULE_PATCH && !finding->shadow &&
+            finding->patch.len == testing->id.len &&
+            memcmp(finding->patch.ptr, testing->id.ptr, testing->id.len) == 0)
+            return true;
+    }
+    return false;
+}
 
 static bool judge(struct testing *testing, const struct guard_exchange *exchange)
 {
@@ -24,7 +38,7 @@ static bool judge(struct testing *testing, const struct guard_exchange *exchange
     if (verdict == NULL)
         return complain(0, "no memory") != 0;
     testing->rate->of++;
-    testing->rate->hits += verdict->decision == GUARD_BLOCK;
+    testing->rate->hits += stops(testing, verdict);
     return true;
 }
 
@@ -171,7 +185,7 @@ bool patch_from_test(const struct exploit *exploit, const struct generalised *ma
     struct guard_guardian guardian;
     struct guard_patch patch = made->patch;
     struct judge_options options = {.alpha = 0, .likeness = true, .signatures = true};
-    struct testing testing = {.policy = NULL};
+    struct testing testing = {.policy = NULL, .id = patch.id};
     uint8_t *bytes = NULL;
     size_t len = 0;
     guard_guardian_default(&guardian, GUARD_SPAN_LITERAL("patch"));

@@ -40,10 +40,18 @@ def why(row):
     return re.sub(r" in [\d,]+ (requests|values) from.*", "", row.reason.partition(" ")[2]).replace("|", "\\|").replace("\\x22", '"')
 
 
+def patch_of(exploit):
+    """What its patch blocks alone: the exploit, and of mutations of it."""
+    from vulnerable.patched import patched
+    outcome, of = patched(exploit)
+    wide = f", and {outcome.benign} of {of} benign" if outcome.benign else ""
+    return ("blocked" if outcome.stopped == outcome.of > 0 else "missed") + wide, f"{outcome.mutations_stopped} of {outcome.mutations}"
+
+
 def line(row, interval):
     low, high = interval(len(row.refused), row.benign)
     cells = [row.exploit.package, row.exploit.number, row.exploit.what, "works" if row.plain else "FAILS", "works, same answer" if row.observed else "DIFFERS",
-             f"{row.verdict}: `{why(row)}`" if row.verdict != "missed" else "missed", row.novelty, "-", "-", f"{len(row.refused)} of {row.benign} ({low:.1%} to {high:.1%})"]
+             f"{row.verdict}: `{why(row)}`" if row.verdict != "missed" else "missed", row.novelty, *patch_of(row.exploit), f"{len(row.refused)} of {row.benign} ({low:.1%} to {high:.1%})"]
     return "| " + " | ".join(cells) + " |\n"
 
 
