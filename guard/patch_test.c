@@ -204,7 +204,7 @@ static int enforce(const struct patch_call *call, const struct guard_patch *patc
 {
     struct guard_guardian guardian;
     struct guard_patch enforced = *patch;
-    struct judge_options options = {.alpha = 0};
+    struct judge_options options = {.alpha = 0, .signatures = true};
     struct testing testing = {.patch = patch, .json = call->json};
     uint8_t *bytes = NULL;
     size_t len = 0;

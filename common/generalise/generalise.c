@@ -305,7 +305,8 @@ enum guard_rc generalise(struct generalised *out, const struct exploit *exploit,
     propose(&work);
     if (work.failed)
         return guard_fail(err, GUARD_E_NOMEM, "no memory for a patch");
-    return GUARD_OK;
+    /* An exploit with odd names or templates may ask for what no patch can be. */
+    return out->narrowness == GENERALISE_NOTHING ? GUARD_OK : guard_patch_check(&out->patch, err);
 }
 
 void generalise_fini(struct generalised *generalised)

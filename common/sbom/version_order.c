@@ -17,7 +17,7 @@ static bool is_letter(uint8_t byte)
 
 static struct guard_span behind(struct guard_span text, size_t len)
 {
-    return (struct guard_span){text.ptr + len, text.len - len};
+    return len == 0 ? text : (struct guard_span){text.ptr + len, text.len - len};
 }
 
 bool version_comparable(struct guard_span version)

@@ -182,6 +182,7 @@ static void take_value(struct reading *reading, const struct log_piece *piece,
         fields->host = value;
         break;
     case LOG_STATUS:
+        reading->exchange->status = 0; /* of several the last */
         for (size_t i = 0; i < value.len; i++)
             reading->exchange->status =
                 reading->exchange->status * 10 + (uint32_t)(value.ptr[i] - '0');

@@ -84,12 +84,12 @@ def test_everything_that_is_read_has_the_form_that_the_document_tells(guardd, ap
         "/services/{service}/guardian": None, "/services/{service}/mode": None, "/services/{service}/learning": None,
         "/services/{service}/bypass": None, "/services/{service}/generations": None,
         "/services/{service}/diff": f"/services/shop/diff?from={kept}", "/services/{service}/rollback": None,
-        "/services/{service}/review": None, "/services/{service}/clients": None, "/alerts": None,
+        "/services/{service}/patches": None, "/services/{service}/review": None, "/services/{service}/clients": None, "/alerts": None,
         "/alerts/{id}": None, "/alerts/{id}/triage": None, "/audit": None, "/audit/looks": None, "/openapi.json": None,
         "/triage": None, "/services/{service}/decisions": None, "/services/{service}/changes": None, "/tokens": None, "/outputs": None,
     }
     text = {"/metrics", "/openapi.yaml", "/alerts/stream",  # in the other tests
-            "/forget/{id}", "/services/{service}/pile", "/services/{service}/key", "/services/{service}/policy", "/services/{service}/verdicts"}
+            "/forget/{id}", "/services/{service}/patches/{id}", "/services/{service}/pile", "/services/{service}/key", "/services/{service}/policy", "/services/{service}/verdicts"}
     assert set(paths) | text == {path for path, methods in api.document["paths"].items() if "get" in methods}
     for template, path in paths.items():
         api.get(path or template.replace("{service}", "shop").replace("{id}", alerts[0]["id"]))

@@ -275,9 +275,12 @@ static void names_are_a_sign(void **state)
                    "{\"options\":{\"deep\":[{\"views\":1},{\"v\\u0069ewed\":\"12345\"}]}}"));
         assert_false(blocks(&f, "POST", "/a", "application/json", NULL,
                             "{\"options\":{\"deep\":[{\"vie\":\"12345\"}]}}"));
-        /* What came behind the fault has no name. */
-        assert_true(unseen(send(&f, "POST", "/a", "application/json", NULL,
-                                S("{\"a\":{]\"\\u006fptions\":\"12345\"}}"))));
+        /* What came behind the fault has no name, but it can only have one that stands there. */
+        assert_true(
+            unseen(send(&f, "POST", "/a", "application/json", NULL,
+                        S("{\"a\":{]\"\\u006fptions\":{\"deep\":[{\"view\":\"12345\"}]}}}"))));
+        assert_false(unseen(send(&f, "POST", "/a", "application/json", NULL,
+                                 S("{\"a\":{]\"\\u006fptions\":\"12345\"}}"))));
     }
     end(&f);
 }
