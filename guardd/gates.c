@@ -13,7 +13,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { FILE_MAX = 5 << 20, LINE_ARENA_MAX = 1 << 20 };
+enum {
+    FILE_MAX = 5 << 20,
+    LINE_ARENA_MAX = 1 << 20,
+    LINES_MAX = 2 * SERVICES_MAX, /* of a file that are read: a gate has no more to say of */
+};
 
 const char *const gate_number_names[] = {
     /* of the service */
@@ -147,7 +151,7 @@ static void take_line(struct gate_report *report, const struct services *service
 static void take_text(struct gate_report *report, const struct services *services, const char *text)
 {
     struct guard_alloc heap = heap_alloc();
-    while (*text != '\0') {
+    for (uint32_t lines = 0; *text != '\0' && lines < LINES_MAX; lines++) {
         struct guard_arena arena;
         struct document document;
         struct guard_span line = {(const uint8_t *)text, strcspn(text, "\n")};

@@ -166,6 +166,25 @@ static void test_damaged_files_do_no_harm(void **state)
     }
 }
 
+/* Each line costs more to read than to write. */
+static void test_only_so_many_lines_are_read(void **state)
+{
+    enum { MANY = 2 * SERVICES_MAX };
+    static char text[MANY + sizeof(good)];
+    (void)state;
+    memset(text, '\n', MANY);
+    memcpy(text + MANY, good, sizeof(good) - 1);
+    put_file("0123456789abcdef.counts", text, MANY + sizeof(good) - 1);
+    struct gates *gates = read_all(clock_unix_ms());
+    assert_int_equal(gates->count, 1);
+    assert_int_equal(gates->list[0].count, 0);
+    end(gates);
+    put_file("0123456789abcdef.counts", text + MANY / 2, MANY / 2 + sizeof(good) - 1);
+    gates = read_all(clock_unix_ms());
+    assert_int_equal(gates->list[0].count, 2);
+    end(gates);
+}
+
 /* What leads elsewhere isn't followed, and what is too large isn't read. */
 static void test_other_files_are_left_alone(void **state)
 {
@@ -190,6 +209,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_the_silent_are_not_shown_and_the_gone_removed, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(test_damaged_files_do_no_harm, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_only_so_many_lines_are_read, setup, teardown),
         cmocka_unit_test_setup_teardown(test_other_files_are_left_alone, setup, teardown)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
