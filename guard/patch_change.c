@@ -106,7 +106,7 @@ static int add_by_api(const struct patch_call *call, struct guard_span text)
     return status;
 }
 
-int patch_add_these(const struct patch_call *call, const struct patch_change *what)
+static int add_these(const struct patch_call *call, const struct patch_change *what)
 {
     struct guard_span text;
     struct guard_err err;
@@ -130,7 +130,7 @@ int patch_add_list(const struct patch_call *call, struct patch_list *list)
         if (list->patches[i].author.len == 0)
             list->patches[i].author = (struct guard_span){(const uint8_t *)author, strlen(author)};
     }
-    return patch_add_these(call, &what);
+    return add_these(call, &what);
 }
 
 int patch_add(const struct patch_call *call)

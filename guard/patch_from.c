@@ -98,13 +98,11 @@ static int print_document(const struct patch_call *call, const struct guard_patc
 /* What is added is only ever in shadow: whoever enforces it has seen its hits. */
 static int add_it(const struct patch_call *call, struct guard_patch *patch)
 {
-    struct patch_change what = {.verb = PATCH_ADD,
-                                .patches = {patch, 1},
-                                .replace = call->arguments->values[PATCH_REPLACE] != NULL};
+    struct patch_list list = {patch, 1};
     patch->mode = GUARD_PATCH_SHADOW;
     if (call->arguments->values[PATCH_ADD_THEM] == NULL)
         return EXIT_GOOD;
-    return patch_add_these(call, &what);
+    return patch_add_list(call, &list);
 }
 
 static int propose(const struct patch_call *call, const struct exploit *exploit,

@@ -64,7 +64,8 @@ int patch_disable(const struct patch_call *call);
 int patch_remove(const struct patch_call *call);
 int patch_report(const struct patch_call *call);
 int patch_import(const struct patch_call *call);
-/* Adds patches that are at hand, as patch_add does those of a file. */
+/* Adds patches that are at hand to the service's Guardian, in files or by a server, as patch_add
+ * does those of a file, and says so. */
 int patch_add_list(const struct patch_call *call, struct patch_list *list);
 int patch_for(const struct patch_call *call);
 int patch_shipped(const struct patch_call *call);
@@ -82,8 +83,6 @@ bool patch_pages(const struct patch_call *call,
 /* The service's patch of that id, of its Guardian's file or by a server, in the call's arena; false
  * after a message. */
 bool patch_fetch(const struct patch_call *call, const char *id, struct patch_list *out);
-/* Adds patches to the service's Guardian, in files or by a server, and says so. */
-int patch_add_these(const struct patch_call *call, const struct patch_change *what);
 /* Whether a text can be a patch's id; false after a message. */
 bool patch_id_good(const char *id);
 
