@@ -28,7 +28,11 @@ enum {
     TRY_CPU_S_MAX = 1,                                   /* of one expression alone */
     BUILD_MEMORY_MAX = 2 * 1024 * 1024 * UINT64_C(1024), /* bytes beyond guardd's own */
     NICENESS = 10,
+    RETRY_MS = 5000, /* at least, and four times what the build took */
 };
+
+/* How the child ends. */
+enum { BUILT = 0, NOT_BUILT = 1, NOT_WRITTEN = 2 };
 
 static const struct guard_span nobody = {NULL, 0};
 
@@ -207,7 +211,7 @@ static void be_builder(const struct patterns *patterns, const struct pattern_lis
     enum guard_rc rc = build(patterns, list, &err);
     if (rc != GUARD_OK)
         log_event("warn", "patterns-not-built", nobody, "%s: %s", guard_rc_name(rc), err.text);
-    _exit(rc == GUARD_OK ? 0 : 1);
+    _exit(rc == GUARD_OK ? BUILT : rc == GUARD_E_IO ? NOT_WRITTEN : NOT_BUILT);
 }
 
 static void begin_build(struct patterns *patterns, const struct pattern_list *list, uint64_t now_ms)
@@ -248,8 +252,17 @@ static void end_build(struct patterns *patterns, uint64_t now_ms)
     patterns->child = 0;
     patterns->build_ms = now_ms - patterns->child_since_ms;
     patterns->seen = 0; /* looked at again: they may have changed meanwhile */
-    if (ended < 0 || !WIFEXITED(status) || WEXITSTATUS(status) != 0)
+    if (ended > 0 && WIFEXITED(status) && WEXITSTATUS(status) == NOT_WRITTEN)
+        patterns->retry_ms = now_ms + RETRY_MS + 4 * patterns->build_ms; /* no fault of patterns */
+    else if (ended < 0 || !WIFEXITED(status) || WEXITSTATUS(status) != BUILT)
         tell_failure(patterns);
+}
+
+/* A clock that was set back doesn't make it longer. */
+static bool waits(const struct patterns *patterns, uint64_t now_ms)
+{
+    return now_ms < patterns->retry_ms &&
+           patterns->retry_ms - now_ms <= RETRY_MS + 4 * patterns->build_ms;
 }
 
 static void look(struct patterns *patterns, const struct services *services, uint64_t now_ms)
@@ -287,7 +300,7 @@ void patterns_tick(struct patterns *patterns, const struct services *services, u
         return;
     if (patterns->child != 0)
         end_build(patterns, now_ms);
-    if (patterns->child != 0 ||
+    if (patterns->child != 0 || waits(patterns, now_ms) ||
         (now_ms >= patterns->looked_ms && now_ms - patterns->looked_ms < LOOK_MS))
         return;
     patterns->looked_ms = now_ms;

@@ -31,6 +31,7 @@ struct patterns {
     pid_t child; /* 0: none builds */
     uint64_t child_since_ms;
     uint64_t looked_ms;
+    uint64_t retry_ms; /* what was built couldn't be written: not before */
     /* For the status. */
     size_t count;
     uint64_t bytes; /* of the file */

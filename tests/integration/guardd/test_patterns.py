@@ -113,3 +113,25 @@ def test_guardd_replaces_what_is_not_its_own(tmp_path):
         wait_for(file.exists, "the database again")
     finally:
         daemon.stop()
+
+
+def test_what_cannot_be_written_is_built_again(tmp_path):
+    """As on a full disk: no pattern is to blame, so none is given up."""
+    state = tmp_path / "state"
+    state.mkdir()
+    write_guardian(state, "shop")
+    daemon = Guardd(state).start()
+    try:
+        folder, away = state / "patterns", state / "away"
+        wait_for((folder / "patterns.db").exists, "a database")
+        before = (folder / "patterns.db").read_bytes()
+        folder.rename(away)
+        folder.write_text("no folder")
+        write_guardian(state, "shop", '- {id: own, title: t, author: a, reason: r, when: {contains: "only of the shop"}}\n')
+        wait_for(lambda: daemon.log().count('"event":"patterns-not-built"') > 4, "more attempts than a bad pattern gets")
+        assert "without expressions" not in daemon.log() and "tried alone" not in daemon.log()
+        folder.unlink()
+        away.rename(folder)
+        wait_for(lambda: (folder / "patterns.db").read_bytes() != before, "the database of today")
+    finally:
+        daemon.stop()
