@@ -7,7 +7,7 @@ import re
 import checklib
 
 # A layer may include itself and what stands before its group; groups stand side by side.
-GROUPS = [["base"], ["sketch", "http"], ["profile", "detect"], ["patch"], ["policy"], ["learn", "decide"], ["client"]]
+GROUPS = [["base"], ["sketch", "http"], ["profile", "detect"], ["patch"], ["policy"], ["learn", "decide"], ["client", "pods"]]
 ALLOWED = {layer: {layer} | {below for group in GROUPS[:rank] for below in group}
            for rank, group in enumerate(GROUPS) for layer in group}
 

@@ -15,7 +15,7 @@ enum {
     GUARD_POD_TEXT_MAX = 256,  /* of a path, a name, a finding's sentence */
     GUARD_POD_REQUEST_MAX = 64,
     GUARD_POD_FEATURES_MAX = 256,      /* of one record; more go into the next */
-    GUARD_POD_RECORD_MAX = 128 * 1024, /* bytes of an encoded record */
+    GUARD_POD_RECORD_MAX = 192 * 1024, /* bytes of an encoded record */
     GUARD_POD_HEAD_BYTES = 16,         /* what tells the length of a record */
     GUARD_POD_INTERVAL_MAX_MS = 3600 * 1000
 };
@@ -58,7 +58,9 @@ enum {
     GUARD_POD_SNAPSHOT = 2,   /* was there when the sensor started: when it began isn't known */
     GUARD_POD_NO_PORT = 4,    /* the kernel had forgotten the port (a reset connection) */
     GUARD_POD_EXEC_PROBE = 8, /* declared by the pod's specification: normal by itself */
-    GUARD_POD_FLAGS_ALL = 15
+    GUARD_POD_SESSION = 16,   /* descends from a process that the runtime started inside the running
+                                 container: somebody's debugging, no misuse through the service */
+    GUARD_POD_FLAGS_ALL = 31
 };
 
 /* Of one container; spans are borrowed. */
