@@ -1,10 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The bytes of pod records, which sensors and guardds of different age exchange: a change of the
- * format shows here and wants another version number. The same files are the fuzzers' seeds. */
+/* The bytes of pod records and profiles, which sensors and guardds of different age exchange: a
+ * change of the format shows here and wants another version number. The same files are the fuzzers'
+ * seeds. */
+#include "support/pod_traffic.h"
 #include "unit/pods/sample.h"
 
 #include <stdbool.h>
 #include <stdlib.h>
+
+static void *get(void *ctx, size_t size)
+{
+    (void)ctx;
+    return malloc(size);
+}
+
+static void put(void *ctx, void *ptr)
+{
+    (void)ctx;
+    free(ptr);
+}
 
 static const char *corpus; /* the folder of all corpora */
 static bool update;
@@ -66,6 +80,35 @@ static void records(void)
     record("pod_record/every_kind", features, GUARD_POD_KINDS);
 }
 
+static void profile(void)
+{
+    const struct guard_alloc heap = {NULL, get, put};
+    uint8_t *bytes = NULL;
+    size_t len = 0;
+    struct guard_err err;
+    struct guard_pods *pods = NULL;
+    struct guard_pod_rules rules;
+    struct guard_pod_verdict verdict;
+    struct guard_pods_cfg cfg = pod_traffic_cfg(&heap);
+    struct pod_traffic traffic = {.random = {1}, .now_ms = UINT64_C(1700000000000)};
+    guard_pod_rules_default(&rules);
+    enum guard_rc rc = guard_pods_new(&pods, &cfg, &err);
+    for (uint32_t i = 0; i < 60 && rc == GUARD_OK; i++) {
+        struct guard_pod_record record = pod_traffic_next(&traffic, i % 7);
+        record.dropped = record.counted;
+        rc = guard_pods_observe(pods, &rules, &record, &verdict, &err);
+        if (rc == GUARD_OK && verdict.count > 0)
+            rc = guard_pods_judge(pods, verdict.evidence[0].id, GUARD_POD_APPROVED, i);
+    }
+    if (rc == GUARD_OK)
+        rc = guard_pods_encode(pods, &bytes, &len, &err);
+    if (rc == GUARD_OK)
+        agree("pod_profile/learned", (struct guard_span){bytes, len});
+    failures += rc != GUARD_OK;
+    free(bytes);
+    guard_pods_free(pods);
+}
+
 int main(int argc, char **argv)
 {
     update = argc == 3 && strcmp(argv[1], "--update") == 0;
@@ -75,5 +118,6 @@ int main(int argc, char **argv)
     }
     corpus = argv[argc - 1];
     records();
+    profile();
     return failures == 0 ? 0 : 1;
 }

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* How much replicas do, per minute: against their peers of now by median and median deviation, and
+ * against all minutes there were. */
+#include "pods/profile.h"
+
+enum {
+    PEERS_MAX = 128,
+    PEERS_MIN = 3,
+    MINUTES_MIN = 100,
+    SHORTEST_MS = 5000,
+    DEVIATIONS = 6,
+};
+
+/* Less than that is never unusual: bytes, bytes, connections, microseconds, bytes, microseconds,
+ * requests. */
+static const uint32_t floors[GUARD_POD_RATES] = {1 << 20,   1 << 20, 30, 6000000,
+                                                 128 << 20, 6000000, 600};
+
+uint32_t gd_pod_per_minute(const struct guard_pod_record *record, uint32_t rate)
+{
+    enum { MINUTE_MS = 60000 };
+    uint64_t interval = record->until_ms - record->from_ms;
+    uint64_t value = record->rates[rate];
+    if (rate != GUARD_POD_MEMORY_BYTES && interval > 0)
+        value = value > UINT64_MAX / MINUTE_MS ? UINT64_MAX : value * MINUTE_MS / interval;
+    return value > UINT32_MAX ? UINT32_MAX : (uint32_t)value;
+}
+
+void gd_pods_learn_amounts(struct guard_pods *pods, struct gd_pod_replica *replica,
+                           const struct guard_pod_record *record)
+{
+    if (record->until_ms - record->from_ms < SHORTEST_MS || record->rates_known == 0)
+        return;
+    bool newer = record->until_ms >= replica->rates_ms;
+    if (newer) {
+        replica->rates_ms = record->until_ms;
+        replica->rates_known = record->rates_known;
+    }
+    for (uint32_t rate = 0; rate < GUARD_POD_RATES; rate++) {
+        bool known = (record->rates_known >> rate & 1) != 0;
+        uint32_t value = known ? gd_pod_per_minute(record, rate) : 0;
+        if (newer)
+            replica->rates[rate] = value;
+        if (known) {
+            uint32_t *minutes = &pods->amounts[rate][gd_bucket(value)];
+            *minutes += *minutes < UINT32_MAX;
+        }
+    }
+}
+
+static void insert(uint32_t *values, uint32_t count, uint32_t value)
+{
+    uint32_t at = count;
+    for (; at > 0 && values[at - 1] > value; at--)
+        values[at] = values[at - 1];
+    values[at] = value;
+}
+
+/* Sorted; how many. */
+static uint32_t peers(const struct guard_pods *pods, const struct gd_pod_replica *replica,
+                      uint32_t rate, uint64_t now_ms, uint32_t values[PEERS_MAX])
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < pods->replica_count && count < PEERS_MAX; i++) {
+        const struct gd_pod_replica *other = pods->replicas[i];
+        if (other == replica || (other->rates_known >> rate & 1) == 0 ||
+            other->rates_ms + GD_POD_LIVE_MS < now_ms)
+            continue;
+        insert(values, count++, other->rates[rate]);
+    }
+    return count;
+}
+
+bool gd_pods_amount_unusual(const struct guard_pods *pods, const struct gd_pod_replica *replica,
+                            uint32_t rate, uint32_t value, uint64_t now_ms, uint64_t *as_much,
+                            uint64_t *minutes)
+{
+    uint32_t values[PEERS_MAX], distances[PEERS_MAX];
+    if (value < floors[rate])
+        return false;
+    uint32_t count = peers(pods, replica, rate, now_ms, values);
+    if (count < PEERS_MIN)
+        return false;
+    uint32_t median = values[count / 2];
+    for (uint32_t i = 0; i < count; i++)
+        insert(distances, i, values[i] > median ? values[i] - median : median - values[i]);
+    /* 1.4826: of a normal distribution's deviation; a quarter: what few peers can't tell. */
+    double deviation = 1.4826 * distances[count / 2];
+    deviation = deviation > 0.25 * median ? deviation : 0.25 * median;
+    if (value <= median + DEVIATIONS * deviation)
+        return false;
+    *as_much = *minutes = 0;
+    for (uint32_t bucket = 0; bucket < GD_BUCKETS; bucket++) {
+        *minutes += pods->amounts[rate][bucket];
+        *as_much += bucket >= gd_bucket(value) ? pods->amounts[rate][bucket] : 0;
+    }
+    return *minutes >= MINUTES_MIN && *as_much * 1000 < *minutes;
+}

@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A replica's case: what is held against it lately, and what follows from that. A replacement wants
+ * one replica that does what no other did, in two kinds of evidence that don't follow from each
+ * other, or by one hard sign; everything else is told to people. */
+#include "pods/profile.h"
+
+enum { TOLD_MS = 24 * 3600 * 1000 };
+
+enum { PROCESS = 1, NETWORK = 2, FILES = 4, AMOUNT = 8, GATE = 16, HARD = 32 };
+
+uint32_t gd_pod_class(uint32_t kind)
+{
+    static const uint8_t classes[GUARD_POD_EVIDENCE_KINDS] = {
+        [GUARD_POD_DESTINATION] = NETWORK, [GUARD_POD_LISTEN] = NETWORK,
+        [GUARD_POD_EXEC] = PROCESS,        [GUARD_POD_USER] = PROCESS,
+        [GUARD_POD_WRITE] = FILES,         [GUARD_POD_SECRET] = FILES,
+        [GUARD_POD_DNS] = NETWORK,         [GUARD_POD_DROPPED] = HARD,
+        [GUARD_POD_MEMFD] = HARD,          [GUARD_POD_ROOT] = HARD,
+        [GUARD_POD_OUTBOUND] = GATE,       [GUARD_POD_RESPONSE] = GATE,
+        [GUARD_POD_REQUEST] = GATE,        [GUARD_POD_AMOUNT] = AMOUNT,
+    };
+    return classes[kind];
+}
+
+struct gd_pod_case *gd_pod_case_of(struct guard_pods *pods, struct gd_pod_replica *replica)
+{
+    if (replica->open == NULL)
+        replica->open = gd_pool_get(&pods->pool, sizeof(*replica->open));
+    return replica->open;
+}
+
+static bool same(const struct guard_pod_evidence *a, const struct guard_pod_evidence *b)
+{
+    return a->kind == b->kind && a->id == b->id;
+}
+
+/* Whether a goes before b when there is no room: what was told goes first, then what is weak. */
+static bool weaker(const struct guard_pod_evidence *a, const struct guard_pod_evidence *b)
+{
+    if (a->hard != b->hard)
+        return b->hard;
+    return a->strength < b->strength || (a->strength == b->strength && a->seen_ms < b->seen_ms);
+}
+
+static uint64_t door_id(const struct guard_pods *pods, struct guard_span request)
+{
+    uint64_t id = request.len == 0 ? 0 : gd_hash_keyed(&pods->key, request);
+    return id == 0 && request.len > 0 ? 1 : id;
+}
+
+/* Told with the request's id; or without one, and shortly after it. */
+static bool followed(const struct guard_pod_rules *rules, const struct guard_pod_evidence *evidence,
+                     uint64_t id, const struct gd_pod_door *door)
+{
+    if (id != 0 && door->id != 0)
+        return id == door->id;
+    return evidence->seen_ms >= door->time_ms &&
+           evidence->seen_ms - door->time_ms <= rules->door_ms;
+}
+
+static bool through_door(const struct guard_pods *pods, const struct guard_pod_rules *rules,
+                         const struct gd_pod_case *from, const struct guard_pod_evidence *evidence)
+{
+    uint32_t count = from->door_count < GD_POD_DOORS ? from->door_count : GD_POD_DOORS;
+    uint64_t id = door_id(pods, gd_span(evidence->request, strlen(evidence->request)));
+    if (gd_pod_class(evidence->kind) == GATE)
+        return false;
+    for (uint32_t i = 0; i < count; i++) {
+        if (followed(rules, evidence, id, &from->doors[i]))
+            return true;
+    }
+    return false;
+}
+
+static void put(struct gd_pod_case *into, const struct guard_pod_evidence *evidence)
+{
+    struct guard_pod_evidence *weakest = NULL;
+    for (uint32_t i = 0; i < into->count; i++) {
+        struct guard_pod_evidence *own = &into->evidence[i];
+        bool old = own->seen_ms + TOLD_MS < evidence->seen_ms;
+        if (same(own, evidence) || old) {
+            if (old)
+                *own = *evidence;
+            return;
+        }
+        if (weakest == NULL || weaker(own, weakest))
+            weakest = own;
+    }
+    if (into->count < GD_POD_CASE_MAX)
+        into->evidence[into->count++] = *evidence;
+    else if (weaker(weakest, evidence))
+        *weakest = *evidence;
+}
+
+void gd_pod_case_add(const struct guard_pods *pods, const struct guard_pod_rules *rules,
+                     struct gd_pod_case *into, const struct guard_pod_evidence *evidence)
+{
+    struct guard_pod_evidence copy = *evidence;
+    copy.door = through_door(pods, rules, into, evidence);
+    put(into, &copy);
+}
+
+void gd_pod_case_request(const struct guard_pods *pods, const struct guard_pod_rules *rules,
+                         struct gd_pod_case *into, struct guard_span id, uint64_t time_ms)
+{
+    struct gd_pod_door *door = &into->doors[into->door_count % GD_POD_DOORS];
+    *door = (struct gd_pod_door){door_id(pods, id), time_ms};
+    into->door_count = into->door_count == UINT32_MAX ? GD_POD_DOORS : into->door_count + 1;
+    for (uint32_t i = 0; i < into->count; i++) {
+        struct guard_pod_evidence *evidence = &into->evidence[i];
+        if (!evidence->door && through_door(pods, rules, into, evidence))
+            evidence->door = evidence->fresh = true;
+    }
+}
+
+bool gd_pod_case_fresh(const struct gd_pod_case *of)
+{
+    for (uint32_t i = 0; i < of->count; i++) {
+        if (of->evidence[i].fresh)
+            return true;
+    }
+    return false;
+}
+
+/* --- deciding --- */
+
+struct sum {
+    double soft;                           /* of what may count for a replacement */
+    uint32_t classes;                      /* of the same */
+    bool hard;                             /* a hard sign that no other replica shows */
+    bool fresh;                            /* something worth telling */
+    bool shared;                           /* something fresh that others do too */
+    bool session;                          /* something fresh that a person did */
+    const struct guard_pod_evidence *door; /* the strongest that followed a request */
+};
+
+static bool telling(const struct guard_pod_rules *rules, const struct guard_pod_evidence *evidence)
+{
+    return evidence->hard || evidence->strength >= rules->alert_at;
+}
+
+static bool in_window(const struct gd_pod_view *view, const struct guard_pod_evidence *evidence)
+{
+    return evidence->seen_ms + view->rules->window_ms >= view->now_ms;
+}
+
+static void sum_up(const struct gd_pod_view *view, const struct gd_pod_case *from, struct sum *sum)
+{
+    for (uint32_t i = 0; i < from->count; i++) {
+        const struct guard_pod_evidence *evidence = &from->evidence[i];
+        if (!in_window(view, evidence))
+            continue;
+        bool fresh = evidence->fresh && telling(view->rules, evidence);
+        sum->fresh |= fresh;
+        sum->shared |= fresh && evidence->shared;
+        sum->session |= fresh && evidence->session;
+        if (evidence->session || (evidence->with > 0 && evidence->kind != GUARD_POD_AMOUNT))
+            continue;
+        sum->soft += evidence->strength;
+        sum->classes |= gd_pod_class(evidence->kind);
+        sum->hard |= evidence->hard;
+        if (evidence->door && (sum->door == NULL || weaker(sum->door, evidence)))
+            sum->door = evidence;
+    }
+}
+
+/* The request that opened the door is evidence by itself, of the gate. */
+static void add_door(const struct gd_pod_view *view, struct sum *sum)
+{
+    if (sum->door == NULL)
+        return;
+    sum->soft += gd_pod_strength(view->rules, GUARD_POD_REQUEST, 0, view->live);
+    sum->classes |= GATE;
+}
+
+static bool independent(const struct guard_pod_rules *rules, uint32_t classes)
+{
+    uint32_t at_pod = classes & ~(uint32_t)GATE;
+    if (rules->independence == GUARD_POD_OBSERVERS)
+        return at_pod != 0 && (classes & GATE) != 0;
+    return (classes & (classes - 1)) != 0;
+}
+
+static uint32_t reasons_of(const struct gd_pod_view *view, const struct sum *sum)
+{
+    uint32_t reasons = 0;
+    reasons |= view->ready ? 0 : GUARD_POD_LEARNING;
+    reasons |= view->live > 0 ? 0 : GUARD_POD_LONELY;
+    reasons |= view->same_old > 0 ? 0 : GUARD_POD_NEW_TEMPLATE;
+    reasons |= sum->session ? GUARD_POD_IN_SESSION : 0;
+    reasons |= sum->shared ? GUARD_POD_SHARED : 0;
+    if (!sum->hard) {
+        reasons |= independent(view->rules, sum->classes) ? 0 : GUARD_POD_ONE_KIND;
+        reasons |= sum->soft >= view->rules->replace_at ? 0 : GUARD_POD_WEAK;
+    }
+    return reasons;
+}
+
+static void insert_evidence(struct guard_pod_verdict *out,
+                            const struct guard_pod_evidence *evidence)
+{
+    uint32_t at = out->count++;
+    for (; at > 0 && weaker(&out->evidence[at - 1], evidence); at--)
+        out->evidence[at] = out->evidence[at - 1];
+    out->evidence[at] = *evidence;
+}
+
+void gd_pod_verdict_names(const struct guard_pods *pods, const struct gd_pod_replica *replica,
+                          struct guard_pod_verdict *out)
+{
+    out->name_space = gd_pods_name_space(pods);
+    out->workload = gd_pods_workload(pods);
+    out->container = gd_pods_container(pods);
+    out->pod = gd_pod_name(replica);
+    out->request[0] = '\0';
+}
+
+/* While too little is known, soft evidence is no news: nearly everything is new. */
+static bool worth_telling(const struct gd_pod_view *view, const struct sum *sum)
+{
+    return sum->fresh && (view->ready || sum->hard);
+}
+
+void gd_pod_case_decide(const struct gd_pod_view *view, struct gd_pod_case *from,
+                        struct guard_pod_verdict *out)
+{
+    struct sum sum = {.soft = 0};
+    sum_up(view, from, &sum);
+    add_door(view, &sum);
+    out->score = sum.soft;
+    out->others = view->live;
+    if (worth_telling(view, &sum)) {
+        out->reasons = reasons_of(view, &sum);
+        out->decision = out->reasons == 0 ? GUARD_POD_REPLACE
+                        : sum.shared      ? GUARD_POD_CHANGE
+                                          : GUARD_POD_ALERT;
+        if (sum.door != NULL)
+            memcpy(out->request, sum.door->request, sizeof(out->request));
+    }
+    for (uint32_t i = 0; i < from->count; i++) {
+        struct guard_pod_evidence *evidence = &from->evidence[i];
+        if (out->decision != GUARD_POD_NORMAL && in_window(view, evidence))
+            insert_evidence(out, evidence);
+        evidence->fresh = false;
+    }
+}
+
+/* --- what one did alone all along --- */
+
+static struct gd_pod_replica *only_one(const struct guard_pods *pods,
+                                       const struct guard_pod_rules *rules,
+                                       const struct gd_pod_entry *entry, uint64_t now_ms)
+{
+    if (entry->normal || entry->tag_count != 1 || entry->told_ms != 0 ||
+        (entry->aspect != GD_POD_WHOLE && entry->aspect != GD_POD_NAMED) ||
+        entry->first_ms + rules->settle_ms > now_ms ||
+        gd_pods_review(pods, entry->hash) == GUARD_POD_APPROVED)
+        return NULL;
+    struct gd_pod_replica *replica = gd_pods_find_replica(pods, entry->tags[0], NULL);
+    return replica != NULL && replica->last_ms + GD_POD_LIVE_MS >= now_ms ? replica : NULL;
+}
+
+/* Whether it is normal by another of its names. */
+static bool normal_otherwise(const struct guard_pods *pods, const struct gd_pod_entry *entry)
+{
+    struct gd_pod_key keys[2 * GD_POD_KEYS];
+    const struct guard_pod_feature feature = gd_pod_entry_feature(entry);
+    uint32_t count = gd_pod_keys(pods, &feature, entry->startup, keys);
+    if (entry->startup)
+        count += gd_pod_keys(pods, &feature, false, keys + count);
+    return gd_pod_normal(pods, keys, count);
+}
+
+static void tell_outlier(const struct gd_pod_view *view, const struct gd_pod_entry *entry,
+                         struct guard_pod_verdict *verdict)
+{
+    struct guard_pod_evidence *evidence = &verdict->evidence[verdict->count++];
+    const struct guard_pod_feature feature = gd_pod_entry_feature(entry);
+    *evidence = (struct guard_pod_evidence){
+        .id = entry->hash,
+        .kind = entry->kind,
+        .hard = (view->rules->hard_kinds >> entry->kind & 1) != 0,
+        .fresh = true,
+        .days = view->days[entry->kind],
+        .seen_ms = entry->first_ms,
+    };
+    evidence->strength = gd_pod_strength(view->rules, entry->kind, 0, evidence->days);
+    (void)guard_pod_feature_text(&feature, evidence->text, sizeof(evidence->text));
+    verdict->score += evidence->strength;
+}
+
+bool guard_pods_outlier(struct guard_pods *pods, const struct guard_pod_rules *rules,
+                        uint64_t now_ms, struct guard_pod_verdict *verdict)
+{
+    struct gd_pod_replica *replica = NULL;
+    struct gd_pod_view view;
+    verdict->decision = GUARD_POD_NORMAL;
+    verdict->count = 0;
+    verdict->score = 0;
+    if (pods->broken || !gd_pods_ready(pods, rules))
+        return false;
+    for (uint32_t i = 0; i < pods->entry_count && verdict->count < GUARD_POD_EVIDENCE_MAX; i++) {
+        struct gd_pod_entry *entry = pods->entries[i];
+        struct gd_pod_replica *one = only_one(pods, rules, entry, now_ms);
+        if (one == NULL || (replica != NULL && one != replica))
+            continue;
+        if (replica == NULL)
+            gd_pod_view_init(&view, pods, rules, one, now_ms);
+        /* Too few to compare with: later perhaps. */
+        if (gd_pod_strength(rules, entry->kind, 0, view.days[entry->kind]) < rules->alert_at)
+            continue;
+        entry->told_ms = now_ms;
+        if (normal_otherwise(pods, entry))
+            continue;
+        replica = one;
+        tell_outlier(&view, entry, verdict);
+    }
+    if (replica == NULL)
+        return false;
+    gd_pod_verdict_names(pods, replica, verdict);
+    verdict->decision = GUARD_POD_ALERT;
+    verdict->reasons = GUARD_POD_ONE_KIND | (view.live > 0 ? 0 : GUARD_POD_LONELY);
+    verdict->others = view.live;
+    return true;
+}

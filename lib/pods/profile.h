@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is kept of a workload's container: the replicas there were, the things they did and which of
+ * them did each, amounts, and the judgements of people. */
+#ifndef GD_PODS_PROFILE_H
+#define GD_PODS_PROFILE_H
+
+#include "base/hash.h"
+#include "base/span.h"
+#include "learn/intervals.h"
+#include "learn/pool.h"
+#include "sketch/bucket.h"
+#include "sketch/kmv.h"
+
+#include <guard/pods.h>
+
+enum {
+    GD_POD_KNOWN_MAX = 8192,
+    GD_POD_REPLICAS_MAX = 2048,
+    GD_POD_JUDGED_MAX = 4096,
+    GD_POD_ALONE_MAX = 1024, /* things that one replica may bring alone */
+    GD_POD_TAGS = 32,        /* replicas of a thing: exact below that */
+    GD_POD_VARIETY = 16,     /* different addresses of a prefix, ... */
+    GD_POD_STARTUP_MS = 60 * 1000,
+    GD_POD_LIVE_MS = 15 * 60 * 1000,
+    GD_POD_DAY_MS = 24 * 3600 * 1000,
+    GD_POD_KEYS = 4, /* of one feature at most */
+};
+
+/* How a thing is named: a destination is known by any of its names. */
+enum gd_pod_aspect {
+    GD_POD_WHOLE = 0,    /* the thing itself; of a destination its address and port */
+    GD_POD_NAMED = 1,    /* by name and port */
+    GD_POD_GROUP = 2,    /* by prefix and port; the name without its first label */
+    GD_POD_ANYWHERE = 3, /* by port alone */
+    GD_POD_ASPECTS = 4
+};
+
+/* What a thing is told by; the hash of it is its identity. */
+struct gd_pod_key {
+    uint64_t hash;
+    uint8_t kind;
+    uint8_t aspect;
+    bool startup;
+    uint8_t address_len;
+    uint8_t transport;
+    uint16_t port;
+    uint32_t user;
+    uint32_t variant; /* which of the different ones that a group stands for; 0: no group */
+    uint8_t address[16];
+    uint16_t text_len;
+    uint16_t detail_len;
+    uint8_t text[GUARD_POD_TEXT_MAX];
+    uint8_t detail[GUARD_POD_TEXT_MAX];
+};
+
+struct gd_pod_entry {
+    uint64_t hash;
+    uint64_t first_ms;
+    uint64_t last_ms;
+    uint64_t count;
+    uint64_t told_ms; /* it was told that one replica does it alone */
+    bool normal;      /* was seen in so many replicas that it became normal */
+    bool startup;
+    uint8_t kind;
+    uint8_t aspect;
+    uint8_t address_len;
+    uint8_t transport;
+    uint8_t tag_count;
+    uint8_t variety_count;
+    uint16_t port;
+    uint16_t text_len;
+    uint16_t detail_len;
+    uint32_t user;
+    uint8_t address[16];
+    uint32_t tags[GD_POD_TAGS];
+    uint32_t variety[GD_POD_VARIETY];
+    uint8_t *text; /* then detail */
+};
+
+struct gd_pod_case;
+
+struct gd_pod_replica {
+    uint32_t tag;     /* of its pod's name */
+    uint32_t covered; /* kinds that some sensor sees */
+    uint64_t first_ms;
+    uint64_t last_ms;
+    uint64_t started_ms;
+    uint64_t named_ms; /* of the record that its names are from */
+    uint64_t records;
+    uint64_t incomplete;
+    uint64_t days; /* bit i: it was seen on day_last - i */
+    uint32_t day_last;
+    uint32_t rates_known;
+    uint64_t rates_ms;
+    uint32_t rates[GUARD_POD_RATES]; /* per minute, of its last record */
+    uint16_t pod_len, hash_len, image_len, node_len;
+    uint8_t *text;            /* pod, hash, image, node */
+    struct gd_pod_case *open; /* not a part of the profile; NULL: none */
+    uint32_t alone;           /* things that it brought and nobody else did when they came */
+};
+
+struct gd_pod_judged {
+    uint64_t id;
+    uint64_t time_ms;
+    uint8_t review;
+};
+
+struct guard_pods {
+    struct gd_pool pool;
+    struct guard_alloc alloc;
+    struct gd_hash_key key;
+    uint8_t key_id[8];
+    bool broken;
+    uint32_t known_max;
+    uint32_t replicas_max;
+    uint64_t records;
+    uint64_t incomplete;
+    uint64_t refused;
+    uint64_t first_ms;
+    uint64_t last_ms;
+    struct gd_intervals intervals;
+    struct gd_pod_replica **replicas; /* by tag */
+    uint32_t replica_count, replica_cap;
+    struct gd_pod_entry **entries; /* by hash */
+    uint32_t entry_count, entry_cap;
+    struct gd_pod_judged *judged; /* by id */
+    uint32_t judged_count, judged_cap;
+    uint32_t amounts[GUARD_POD_RATES][GD_BUCKETS]; /* minutes of replicas, by amount */
+    uint16_t name_space_len, workload_len, container_len;
+    uint8_t names[3 * GUARD_POD_NAME_MAX];
+};
+
+struct guard_span gd_pods_name_space(const struct guard_pods *pods);
+struct guard_span gd_pods_workload(const struct guard_pods *pods);
+struct guard_span gd_pods_container(const struct guard_pods *pods);
+struct guard_span gd_pod_name(const struct gd_pod_replica *replica);
+struct guard_span gd_pod_template(const struct gd_pod_replica *replica);
+struct guard_span gd_pod_image(const struct gd_pod_replica *replica);
+struct guard_span gd_pod_node(const struct gd_pod_replica *replica);
+
+/* --- profile.c --- */
+
+uint32_t gd_pod_tag(const struct guard_pods *pods, struct guard_span pod); /* never 0 */
+/* NULL: there is none; *at (may be NULL) is where it belongs. */
+struct gd_pod_replica *gd_pods_find_replica(const struct guard_pods *pods, uint32_t tag,
+                                            uint32_t *at);
+struct gd_pod_entry *gd_pods_find(const struct guard_pods *pods, uint64_t hash, uint32_t *at);
+/* The place must be that of the find. NULL: no memory. */
+struct gd_pod_replica *gd_pods_add_replica(struct guard_pods *pods, uint32_t at, uint32_t tag);
+struct gd_pod_entry *gd_pods_add(struct guard_pods *pods, uint32_t at,
+                                 const struct gd_pod_key *key);
+/* Names of the record or of another, joined as text of the pool. GUARD_E_NOMEM. */
+struct gd_pod_names {
+    struct guard_span pod, template_hash, image, node;
+};
+GUARD_MUST_USE enum guard_rc gd_pods_name(struct guard_pods *pods, struct gd_pod_replica *replica,
+                                          const struct gd_pod_names *names);
+enum guard_pod_review gd_pods_review(const struct guard_pods *pods, uint64_t id);
+GUARD_MUST_USE enum guard_rc gd_pods_set_review(struct guard_pods *pods,
+                                                const struct gd_pod_judged *judged);
+void gd_pod_key_of(const struct gd_pod_entry *entry, struct gd_pod_key *out);
+uint32_t gd_pod_replica_days(const struct gd_pod_replica *replica);
+void gd_pod_replica_see(struct gd_pod_replica *replica, uint64_t days, uint32_t day_last);
+
+/* --- keys.c --- */
+
+/* Sets the hash that the rest of the key gives. */
+void gd_pod_key_seal(const struct guard_pods *pods, struct gd_pod_key *key);
+/* What a feature is told by, without what changes from time to time: numbers and random names in
+ * paths. Returns how many keys, the narrowest first; 0: it can't be known. */
+uint32_t gd_pod_keys(const struct guard_pods *pods, const struct guard_pod_feature *feature,
+                     bool startup, struct gd_pod_key out[GD_POD_KEYS]);
+bool gd_pod_startup(uint64_t started_ms, const struct guard_pod_feature *feature);
+/* From an entry or key back to what is shown. Its spans borrow. */
+struct guard_pod_feature gd_pod_entry_feature(const struct gd_pod_entry *entry);
+
+/* --- amounts.c --- */
+
+/* Per minute, of a record; UINT32_MAX at most. */
+uint32_t gd_pod_per_minute(const struct guard_pod_record *record, uint32_t rate);
+void gd_pods_learn_amounts(struct guard_pods *pods, struct gd_pod_replica *replica,
+                           const struct guard_pod_record *record);
+/* Minutes of all replicas in which it was as much, and of how many; false: it isn't unusual among
+ * its peers of now, or there are too few. */
+bool gd_pods_amount_unusual(const struct guard_pods *pods, const struct gd_pod_replica *replica,
+                            uint32_t rate, uint32_t value, uint64_t now_ms, uint64_t *as_much,
+                            uint64_t *minutes);
+
+/* --- judge.c --- */
+
+/* What is normal for a replica at a time; counted when it is first asked for. */
+struct gd_pod_view {
+    const struct guard_pods *pods;
+    const struct guard_pod_rules *rules;
+    const struct gd_pod_replica *replica;
+    uint64_t now_ms;
+    uint32_t live;                           /* other replicas that are live */
+    uint32_t same;                           /* other replicas of the same template */
+    uint32_t same_old;                       /* of them: those that were seen for grace_ms */
+    uint32_t days[GUARD_POD_EVIDENCE_KINDS]; /* of other replicas that cover the kind */
+    bool ready;
+};
+
+void gd_pod_view_init(struct gd_pod_view *view, const struct guard_pods *pods,
+                      const struct guard_pod_rules *rules, const struct gd_pod_replica *replica,
+                      uint64_t now_ms);
+bool gd_pods_ready(const struct guard_pods *pods, const struct guard_pod_rules *rules);
+/* Whether one of the keys names what is normal. */
+bool gd_pod_normal(const struct guard_pods *pods, const struct gd_pod_key *keys, uint32_t count);
+/* Makes normal what the replica shares with enough others. */
+void gd_pod_promote(const struct gd_pod_view *view, struct gd_pod_entry *entry);
+/* Other replicas than the view's that did it. */
+uint32_t gd_pod_others_with(const struct gd_pod_view *view, const struct gd_pod_entry *entry);
+bool gd_pod_has_tag(const struct gd_pod_entry *entry, uint32_t tag);
+double gd_pod_strength(const struct guard_pod_rules *rules, uint32_t kind, uint32_t with,
+                       uint32_t days);
+
+/* --- cases.c --- */
+
+enum { GD_POD_CASE_MAX = GUARD_POD_EVIDENCE_MAX, GD_POD_DOORS = 64 };
+
+/* A request that deviated. */
+struct gd_pod_door {
+    uint64_t id; /* hash of its id, 0: it has none */
+    uint64_t time_ms;
+};
+
+struct gd_pod_case {
+    uint64_t session_ms; /* somebody debugs until then */
+    uint32_t door_count; /* ever; the last ones are kept */
+    struct gd_pod_door doors[GD_POD_DOORS];
+    uint32_t count;
+    struct guard_pod_evidence evidence[GD_POD_CASE_MAX];
+};
+
+/* The replica's case, made if there is none. NULL: no memory. */
+struct gd_pod_case *gd_pod_case_of(struct guard_pods *pods, struct gd_pod_replica *replica);
+/* Adds what wasn't in it for a day. */
+void gd_pod_case_add(const struct guard_pods *pods, const struct guard_pod_rules *rules,
+                     struct gd_pod_case *into, const struct guard_pod_evidence *evidence);
+/* A request deviated; what followed it, and came before it to us, is fresh again. */
+void gd_pod_case_request(const struct guard_pods *pods, const struct guard_pod_rules *rules,
+                         struct gd_pod_case *into, struct guard_span id, uint64_t time_ms);
+/* Whether anything could be told. */
+bool gd_pod_case_fresh(const struct gd_pod_case *of);
+/* What follows from the case; fresh evidence isn't fresh afterwards. */
+void gd_pod_case_decide(const struct gd_pod_view *view, struct gd_pod_case *from,
+                        struct guard_pod_verdict *out);
+void gd_pod_verdict_names(const struct guard_pods *pods, const struct gd_pod_replica *replica,
+                          struct guard_pod_verdict *out);
+/* Evidence of a kind, by its hardness and class. */
+uint32_t gd_pod_class(uint32_t kind);
+
+#endif

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The laws of merging pod profiles: whatever the order and however often, the same records give the
+ * same bytes; and bytes that are read give themselves. */
+#include "support/pod_traffic.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+static void *get(void *ctx, size_t size)
+{
+    (void)ctx;
+    return malloc(size);
+}
+
+static void put(void *ctx, void *ptr)
+{
+    (void)ctx;
+    free(ptr);
+}
+
+static const struct guard_alloc heap = {NULL, get, put};
+static struct guard_pod_rules rules;
+
+static struct guard_pods *fresh(void)
+{
+    struct guard_err err;
+    struct guard_pods *pods;
+    struct guard_pods_cfg cfg = pod_traffic_cfg(&heap);
+    assert_int_equal(guard_pods_new(&pods, &cfg, &err), GUARD_OK);
+    return pods;
+}
+
+static void observe(struct guard_pods *pods, struct pod_traffic *traffic, uint32_t replica)
+{
+    struct guard_err err;
+    struct guard_pod_verdict verdict;
+    struct guard_pod_record record = pod_traffic_next(traffic, replica);
+    record.dropped = record.counted;
+    assert_int_equal(guard_pods_observe(pods, &rules, &record, &verdict, &err), GUARD_OK);
+    if (verdict.count > 0 && test_random_once_in(&traffic->random, 8))
+        assert_int_equal(guard_pods_judge(pods, verdict.evidence[0].id,
+                                          test_random_once_in(&traffic->random, 2)
+                                              ? GUARD_POD_APPROVED
+                                              : GUARD_POD_REFUSED,
+                                          traffic->now_ms),
+                         GUARD_OK);
+}
+
+/* Profiles that saw different sensors, over the same things. */
+static void make(struct guard_pods *out[3], struct test_random *random)
+{
+    struct pod_traffic traffic = {.random = {test_random_next(random)},
+                                  .now_ms = UINT64_C(1700000000000)};
+    for (uint32_t i = 0; i < 3; i++)
+        out[i] = fresh();
+    uint64_t records = test_random_between(random, 10, 120);
+    for (uint64_t i = 0; i < records; i++) {
+        uint32_t which = (uint32_t)test_random_below(random, 3);
+        observe(out[which], &traffic, 3 * (uint32_t)test_random_below(random, 15) + which);
+    }
+}
+
+static void equal(const struct guard_pods *a, const struct guard_pods *b)
+{
+    uint8_t *bytes[2];
+    size_t lens[2];
+    struct guard_err err;
+    assert_int_equal(guard_pods_encode(a, &bytes[0], &lens[0], &err), GUARD_OK);
+    assert_int_equal(guard_pods_encode(b, &bytes[1], &lens[1], &err), GUARD_OK);
+    assert_int_equal(lens[0], lens[1]);
+    assert_memory_equal(bytes[0], bytes[1], lens[0]);
+    free(bytes[0]);
+    free(bytes[1]);
+}
+
+static struct guard_pods *copy(const struct guard_pods *pods)
+{
+    uint8_t *bytes;
+    size_t len;
+    struct guard_err err;
+    struct guard_pods *out;
+    struct guard_pods_cfg cfg = pod_traffic_cfg(&heap);
+    assert_int_equal(guard_pods_encode(pods, &bytes, &len, &err), GUARD_OK);
+    assert_int_equal(guard_pods_decode(&out, &cfg, (struct guard_span){bytes, len}, &err),
+                     GUARD_OK);
+    free(bytes);
+    equal(pods, out);
+    return out;
+}
+
+static enum guard_merge merge(struct guard_pods *into, const struct guard_pods *other)
+{
+    struct guard_err err;
+    enum guard_merge outcome = GUARD_MERGE_ADDED;
+    assert_int_equal(guard_pods_merge(into, other, &outcome, &err), GUARD_OK);
+    return outcome;
+}
+
+static void check_laws(struct guard_pods *parts[3])
+{
+    struct guard_pods *left = copy(parts[0]);
+    assert_int_equal(merge(left, parts[1]), GUARD_MERGE_ADDED);
+    assert_int_equal(merge(left, parts[2]), GUARD_MERGE_ADDED);
+    struct guard_pods *right = copy(parts[2]);
+    assert_int_equal(merge(right, parts[1]), GUARD_MERGE_ADDED);
+    struct guard_pods *whole = copy(parts[0]);
+    assert_int_equal(merge(whole, right), GUARD_MERGE_ADDED);
+    equal(left, whole);
+    /* Again, a part, and from the part's side. */
+    assert_int_equal(merge(left, whole), GUARD_MERGE_CONTAINED);
+    assert_int_equal(merge(left, parts[1]), GUARD_MERGE_CONTAINED);
+    equal(left, whole);
+    assert_int_equal(merge(right, whole), GUARD_MERGE_REPLACED);
+    equal(right, whole);
+    guard_pods_free(left);
+    guard_pods_free(right);
+    guard_pods_free(whole);
+}
+
+static void test_merging_has_no_order(void **state)
+{
+    (void)state;
+    struct test_random random = test_random_start("merging pods");
+    for (uint32_t round = 0; round < 200; round++) {
+        struct guard_pods *parts[3];
+        make(parts, &random);
+        struct guard_pods_stats stats;
+        uint64_t least = UINT64_MAX;
+        for (uint32_t i = 0; i < 3; i++) {
+            guard_pods_stats(parts[i], &rules, &stats);
+            least =
+                stats.records + stats.incomplete < least ? stats.records + stats.incomplete : least;
+        }
+        if (least > 0)
+            check_laws(parts);
+        for (uint32_t i = 0; i < 3; i++)
+            guard_pods_free(parts[i]);
+    }
+}
+
+/* Going on where the other stopped: both hold what one of them holds alone. */
+static void test_overlaps_are_refused(void **state)
+{
+    (void)state;
+    struct guard_err err;
+    struct pod_traffic traffic = {.random = {1}, .now_ms = UINT64_C(1700000000000)};
+    struct guard_pods *one = fresh();
+    observe(one, &traffic, 1);
+    struct guard_pods *two = copy(one);
+    observe(one, &traffic, 2);
+    observe(two, &traffic, 3);
+    struct guard_pods *before = copy(one);
+    assert_int_equal(guard_pods_merge(one, two, NULL, &err), GUARD_E_OVERLAP);
+    equal(one, before);
+    guard_pods_free(one);
+    guard_pods_free(two);
+    guard_pods_free(before);
+}
+
+/* A full profile takes no more things, and merging refuses as a whole. */
+static void test_bounds_hold(void **state)
+{
+    (void)state;
+    struct guard_err err;
+    struct guard_pods_stats stats;
+    struct pod_traffic traffic = {.random = {1}, .now_ms = UINT64_C(1700000000000)};
+    struct guard_pods_cfg cfg = pod_traffic_cfg(&heap);
+    struct guard_pods *small;
+    cfg.known_max = 40;
+    assert_int_equal(guard_pods_new(&small, &cfg, &err), GUARD_OK);
+    struct guard_pods *large = fresh();
+    for (uint32_t i = 0; i < 200; i++) {
+        observe(small, &traffic, 3 * (i % 5));
+        observe(large, &traffic, 3 * (i % 5) + 1);
+    }
+    guard_pods_stats(small, &rules, &stats);
+    assert_int_equal(stats.known, 40);
+    assert_true(stats.refused > 0);
+    assert_int_equal(guard_pods_merge(small, large, NULL, &err), GUARD_E_LIMIT);
+    guard_pods_forget(small, traffic.now_ms + 1);
+    guard_pods_stats(small, &rules, &stats);
+    assert_int_equal(stats.known + stats.replicas, 0);
+    guard_pods_free(small);
+    guard_pods_free(large);
+}
+
+/* Whatever is changed, with the right digest, is refused or read without harm. */
+static void test_hostile_bytes(void **state)
+{
+    (void)state;
+    struct test_random random = test_random_start("hostile pods");
+    struct guard_pods *parts[3];
+    make(parts, &random);
+    uint8_t *bytes;
+    size_t len;
+    struct guard_err err;
+    struct guard_pods *out;
+    struct guard_pods_cfg cfg = pod_traffic_cfg(&heap);
+    assert_int_equal(guard_pods_encode(parts[0], &bytes, &len, &err), GUARD_OK);
+    for (uint32_t round = 0; round < 4000; round++) {
+        size_t at = test_random_below(&random, len);
+        uint8_t was = bytes[at];
+        bytes[at] ^= (uint8_t)test_random_between(&random, 1, 255);
+        assert_int_not_equal(guard_pods_decode(&out, &cfg, (struct guard_span){bytes, len}, &err),
+                             GUARD_OK);
+        bytes[at] = was;
+    }
+    free(bytes);
+    for (uint32_t i = 0; i < 3; i++)
+        guard_pods_free(parts[i]);
+}
+
+int main(void)
+{
+    guard_pod_rules_default(&rules);
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_merging_has_no_order),
+        cmocka_unit_test(test_overlaps_are_refused),
+        cmocka_unit_test(test_bounds_hold),
+        cmocka_unit_test(test_hostile_bytes),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,349 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which replica is to be replaced, which is only told of, and which is left alone. */
+#include "unit/pods/fleet.h"
+
+static struct guard_pod_feature shell(void)
+{
+    return sample_feature(GUARD_POD_EXEC, "/bin/sh", "/app/server");
+}
+
+static struct guard_pod_feature call_home(void)
+{
+    struct guard_pod_feature feature = sample_connect("", 66, 4444);
+    feature.address[0] = 198;
+    feature.address[1] = 51;
+    return feature;
+}
+
+static struct guard_pod_feature door(const char *id)
+{
+    struct guard_pod_feature feature =
+        sample_feature(GUARD_POD_REQUEST, "GET /lookup", "character \";\" never seen");
+    feature.request = sample_span(id);
+    return feature;
+}
+
+static void expect_reason(const struct fleet *fleet, uint32_t reason)
+{
+    if ((fleet->verdict.reasons & reason) == 0) {
+        char line[1024];
+        (void)guard_pod_explain(&fleet->verdict, line, sizeof(line));
+        fail_msg("reason %u is missing: %s", reason, line);
+    }
+}
+
+static void test_the_usual_is_no_news(void **state)
+{
+    (void)state;
+    struct fleet fleet;
+    fleet_open(&fleet);
+    fleet_live(&fleet, 5, 20);
+    fleet_close(&fleet);
+}
+
+static void test_replaces_what_came_through_a_door(void **state)
+{
+    (void)state;
+    struct fleet fleet;
+    char line[1024];
+    fleet_open(&fleet);
+    fleet_live(&fleet, 5, 20);
+    struct guard_pod_feature features[] = {shell(), call_home(), door("5f3a")};
+    features[0].request = features[1].request = sample_span("5f3a");
+    assert_int_equal(fleet_tell(&fleet, 3, features, 3), GUARD_POD_REPLACE);
+    assert_string_equal(fleet.verdict.request, "5f3a");
+    (void)guard_pod_explain(&fleet.verdict, line, sizeof(line));
+    assert_non_null(strstr(line, "REPLACE pod prod/web-7f9c-00003: "));
+    assert_non_null(strstr(line, "runs /bin/sh by /app/server (0 others in 8"));
+    assert_non_null(strstr(line, "; after request 5f3a"));
+    /* Told once. */
+    fleet.now_ms += 60000;
+    assert_int_equal(fleet_tell(&fleet, 3, features, 3), GUARD_POD_NORMAL);
+    fleet_close(&fleet);
+}
+
+/* The gate's record may come after the sensor's. */
+static void test_the_door_may_come_late(void **state)
+{
+    (void)state;
+    struct fleet fleet;
+    fleet_open(&fleet);
+    fleet_live(&fleet, 5, 20);
+    struct guard_pod_feature features[] = {shell(), call_home()};
+    features[0].request = features[1].request = sample_span("5f3a");
+    assert_int_equal(fleet_tell(&fleet, 3, features, 2), GUARD_POD_ALERT);
+    expect_reason(&fleet, GUARD_POD_ONE_KIND);
+    struct guard_pod_feature late = door("5f3a");
+    fleet.now_ms += 10000;
+    assert_int_equal(fleet_tell(&fleet, 3, &late, 1), GUARD_POD_REPLACE);
+    fleet_close(&fleet);
+}
+
+static void test_another_request_is_no_door(void **state)
+{
+    (void)state;
+    struct fleet fleet;
+    fleet_open(&fleet);
+    fleet_live(&fleet, 5, 20);
+    struct guard_pod_feature features[] = {shell(), call_home(), door("5f3a")};
+    features[0].request = features[1].request = sample_span("77");
+    assert_int_equal(fleet_tell(&fleet, 3, features, 3), GUARD_POD_ALERT);
+    expect_reason(&fleet, GUARD_POD_ONE_KIND);
+    fleet_close(&fleet);
+}
+
+/* A program, its file and its connection are one cause, unless the operator says otherwise. */
+static void test_kinds_of_one_cause_are_told_only(void **state)
+{
+    (void)state;
+    struct fleet fleet;
+    fleet_open(&fleet);
+    fleet_live(&fleet, 5, 20);
+    struct guard_pod_feature features[] = {shell(), call_home()};
+    assert_int_equal(fleet_tell(&fleet, 3, features, 2), GUARD_POD_ALERT);
+    expect_reason(&fleet, GUARD_POD_ONE_KIND);
+    fleet_close(&fleet);
+    fleet_open(&fleet);
+    fleet.rules.independence = GUARD_POD_CLASSES;
+    fleet_live(&fleet, 5, 20);
+    assert_int_equal(fleet_tell(&fleet, 3, features, 2), GUARD_POD_REPLACE);
+    fleet_close(&fleet);
+}
+
+static void test_a_hard_sign_acts_alone(void **state)
+{
+    (void)state;
+    struct fleet fleet;
+    struct guard_pod_feature dropped = sample_feature(GUARD_POD_DROPPED, "/tmp/x", "/bin/sh");
+    fleet_open(&fleet);
+    fleet_live(&fleet, 3, 2);
+    assert_int_equal(fleet_tell(&fleet, 1, &dropped, 1), GUARD_POD_REPLACE);
+    fleet_close(&fleet);
+    fleet_open(&fleet);
+    fleet.rules.hard_kinds = 0;
+    fleet_live(&fleet, 3, 2);
+    assert_int_equal(fleet_tell(&fleet, 1, &dropped, 1), GUARD_POD_ALERT);
+    fleet_close(&fleet);
+}
+
+static void test_a_lonely_replica_is_told_only(void **state)
+{
+    (void)state;
+    struct fleet fleet;
+    struct guard_pod_feature dropped = sample_feature(GUARD_POD_DROPPED, "/tmp/x", "/bin/sh");
+    fleet_open(&fleet);
+    fleet_live(&fleet, 1, 20);
+    assert_int_equal(fleet_tell(&fleet, 0, &dropped, 1), GUARD_POD_ALERT);
+    expect_reason(&fleet, GUARD_POD_LONELY);
+    fleet_close(&fleet);
+}
+
+/* Two replicas with the same new thing are a change, or an attacker who wants them all replaced. */
+static void test_many_at_once_stop(void **state)
+{
+    (void)state;
+    struct fleet fleet;
+    struct guard_pod_feature dropped = sample_feature(GUARD_POD_DROPPED, "/tmp/x", "/bin/sh");
+    fleet_open(&fleet);
+    fleet_live(&fleet, 5, 20);
+    assert_int_equal(fleet_tell(&fleet, 1, &dropped, 1), GUARD_POD_REPLACE);
+    fleet.now_ms += 60000;
+    assert_int_equal(fleet_tell(&fleet, 2, &dropped, 1), GUARD_POD_CHANGE);
+    expect_reason(&fleet, GUARD_POD_SHARED);
+    fleet_close(&fleet);
+}
+
+static void test_a_rollout_is_a_change_not_a_misuse(void **state)
+{
+    (void)state;
+    struct fleet fleet;
+    struct guard_pod_feature features[] = {shell(), call_home(), door("5f3a")};
+    fleet_open(&fleet);
+    fleet_live(&fleet, 6, 20);
+    fleet.template_hash = "aaaa";
+    features[0].request = features[1].request = sample_span("5f3a");
+    assert_int_equal(fleet_tell(&fleet, 20, features, 3), GUARD_POD_ALERT);
+    expect_reason(&fleet, GUARD_POD_NEW_TEMPLATE);
+    fleet.now_ms += 60000;
+    assert_int_equal(fleet_tell(&fleet, 21, features, 2), GUARD_POD_CHANGE);
+    /* Told once. */
+    for (uint32_t i = 22; i < 26; i++) {
+        fleet.now_ms += 60000;
+        assert_int_equal(fleet_tell(&fleet, i, features, 2), GUARD_POD_NORMAL);
+    }
+    /* Normal when it has settled. */
+    fleet.now_ms += 2 * FLEET_HOUR;
+    assert_int_equal(fleet_tell(&fleet, 26, features, 2), GUARD_POD_NORMAL);
+    assert_int_equal(fleet.verdict.count, 0);
+    fleet_close(&fleet);
+}
+
+static void test_debugging_is_told_only(void **state)
+{
+    (void)state;
+    struct fleet fleet;
+    struct guard_pod_feature features[] = {
+        sample_feature(GUARD_POD_DROPPED, "/tmp/tool", "/bin/bash"), call_home(), door(""),
+        sample_feature(GUARD_POD_EXEC, "/bin/bash", "/usr/bin/containerd-shim-runc-v2")};
+    fleet_open(&fleet);
+    fleet_live(&fleet, 5, 20);
+    assert_int_equal(fleet_tell(&fleet, 3, features, 4), GUARD_POD_ALERT);
+    expect_reason(&fleet, GUARD_POD_IN_SESSION);
+    fleet_close(&fleet);
+    fleet_open(&fleet);
+    fleet_live(&fleet, 5, 20);
+    features[0].flags = features[1].flags = GUARD_POD_SESSION;
+    assert_int_equal(fleet_tell(&fleet, 3, features, 3), GUARD_POD_ALERT);
+    expect_reason(&fleet, GUARD_POD_IN_SESSION);
+    fleet_close(&fleet);
+}
+
+/* What one of many did from the start isn't normal by that, and doesn't stay unsaid. */
+static void test_poison_is_found_by_comparing(void **state)
+{
+    (void)state;
+    struct fleet fleet;
+    struct guard_pod_feature beacon = call_home();
+    fleet_open(&fleet);
+    fleet.rules.learn_ms = 12 * FLEET_HOUR;
+    for (uint32_t i = 0; i < 5; i++)
+        assert_int_equal(fleet_tell(&fleet, i, &beacon, i == 2), GUARD_POD_NORMAL);
+    assert_false(guard_pods_outlier(fleet.pods, &fleet.rules, fleet.now_ms, &fleet.verdict));
+    fleet_live(&fleet, 5, 3);
+    assert_true(guard_pods_outlier(fleet.pods, &fleet.rules, fleet.now_ms, &fleet.verdict));
+    assert_int_equal(fleet.verdict.decision, GUARD_POD_ALERT);
+    assert_memory_equal(fleet.verdict.pod.ptr, "web-7f9c-00002", fleet.verdict.pod.len);
+    assert_string_equal(fleet.verdict.evidence[0].text, "connects to tcp 198.51.113.66:4444");
+    assert_false(guard_pods_outlier(fleet.pods, &fleet.rules, fleet.now_ms, &fleet.verdict));
+    fleet_close(&fleet);
+}
+
+static void test_lossy_records_teach_nothing(void **state)
+{
+    (void)state;
+    struct fleet fleet;
+    struct guard_pods_stats stats;
+    struct guard_pod_feature feature = shell();
+    fleet_open(&fleet);
+    fleet_live(&fleet, 5, 20);
+    guard_pods_stats(fleet.pods, &fleet.rules, &stats);
+    uint32_t known = stats.known;
+    fleet.dropped = 1;
+    for (uint32_t i = 0; i < 5; i++) {
+        assert_int_equal(fleet_tell(&fleet, i, &feature, 1), GUARD_POD_ALERT);
+        fleet.now_ms += FLEET_HOUR;
+    }
+    guard_pods_stats(fleet.pods, &fleet.rules, &stats);
+    assert_int_equal(stats.incomplete, 5);
+    assert_int_equal(stats.known, known);
+    fleet_close(&fleet);
+}
+
+static void test_a_blind_replica_says_nothing_about_others(void **state)
+{
+    (void)state;
+    struct fleet fleet;
+    struct guard_pod_feature feature = shell();
+    const struct guard_pod_feature plain = sample_connect("db.example", 9, 5432);
+    fleet_open(&fleet);
+    fleet.blind = 1u << GUARD_POD_EXEC;
+    for (uint32_t day = 0; day < 20; day++) {
+        fleet.now_ms += 24 * FLEET_HOUR;
+        for (uint32_t i = 0; i < 5; i++)
+            (void)fleet_tell(&fleet, i, &plain, 1);
+    }
+    fleet.blind = 0;
+    (void)fleet_tell(&fleet, 3, &feature, 1);
+    assert_int_equal(fleet.verdict.decision,
+                     GUARD_POD_NORMAL); /* 0 days in which it could be seen */
+    fleet_close(&fleet);
+}
+
+static void test_people_have_the_last_word(void **state)
+{
+    (void)state;
+    struct fleet fleet;
+    struct guard_pod_feature feature = shell();
+    fleet_open(&fleet);
+    fleet_live(&fleet, 5, 20);
+    assert_int_equal(fleet_tell(&fleet, 3, &feature, 1), GUARD_POD_ALERT);
+    uint64_t id = fleet.verdict.evidence[0].id;
+    assert_int_equal(guard_pods_judge(fleet.pods, id, GUARD_POD_APPROVED, 10), GUARD_OK);
+    assert_int_equal(fleet_tell(&fleet, 2, &feature, 1), GUARD_POD_NORMAL);
+    assert_int_equal(guard_pods_judge(fleet.pods, id, GUARD_POD_REFUSED, 11), GUARD_OK);
+    assert_int_equal(guard_pods_judge(fleet.pods, id, GUARD_POD_APPROVED, 9), GUARD_OK);
+    fleet.now_ms += 25 * FLEET_HOUR;
+    for (uint32_t i = 0; i < 5; i++)
+        (void)fleet_tell(&fleet, i, NULL, 0);
+    assert_int_equal(fleet_tell(&fleet, 1, &feature, 1), GUARD_POD_ALERT);
+    fleet_close(&fleet);
+}
+
+static void test_startup_is_a_time_of_its_own(void **state)
+{
+    (void)state;
+    struct fleet fleet;
+    struct guard_pod_feature feature = sample_feature(GUARD_POD_EXEC, "/bin/migrate", "/app/run");
+    fleet_open(&fleet);
+    fleet.rules.learn_ms = 12 * FLEET_HOUR;
+    fleet.started_ms = fleet.now_ms - 20000;
+    for (uint32_t i = 0; i < 5; i++)
+        (void)fleet_tell(&fleet, i, &feature, 1);
+    fleet.started_ms = 0;
+    fleet_live(&fleet, 5, 20);
+    fleet.started_ms = fleet.now_ms - 20000;
+    assert_int_equal(fleet_tell(&fleet, 6, &feature, 1), GUARD_POD_NORMAL);
+    fleet.started_ms = fleet.now_ms - FLEET_HOUR;
+    assert_int_equal(fleet_tell(&fleet, 3, &feature, 1), GUARD_POD_ALERT);
+    fleet_close(&fleet);
+}
+
+static void test_an_address_is_known_by_its_name_or_neighbours(void **state)
+{
+    (void)state;
+    struct fleet fleet;
+    fleet_open(&fleet);
+    fleet_live(&fleet, 5, 20);
+    struct guard_pod_feature other = sample_connect("db.example", 77, 5432);
+    other.address[0] = 100;
+    assert_int_equal(fleet_tell(&fleet, 3, &other, 1), GUARD_POD_NORMAL);
+    other.text.len = 0;
+    other.address[1] = 3;
+    assert_int_equal(fleet_tell(&fleet, 3, &other, 1), GUARD_POD_ALERT);
+    fleet_close(&fleet);
+}
+
+static void test_a_record_counts_once(void **state)
+{
+    (void)state;
+    struct fleet fleet;
+    fleet_open(&fleet);
+    fleet_live(&fleet, 5, 1);
+    fleet.sequences[2]--;
+    assert_int_equal(fleet_tell_into(&fleet, fleet.pods, 2, NULL, 0), GUARD_E_REPLAY);
+    fleet_close(&fleet);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_the_usual_is_no_news),
+        cmocka_unit_test(test_replaces_what_came_through_a_door),
+        cmocka_unit_test(test_the_door_may_come_late),
+        cmocka_unit_test(test_another_request_is_no_door),
+        cmocka_unit_test(test_kinds_of_one_cause_are_told_only),
+        cmocka_unit_test(test_a_hard_sign_acts_alone),
+        cmocka_unit_test(test_a_lonely_replica_is_told_only),
+        cmocka_unit_test(test_many_at_once_stop),
+        cmocka_unit_test(test_a_rollout_is_a_change_not_a_misuse),
+        cmocka_unit_test(test_debugging_is_told_only),
+        cmocka_unit_test(test_poison_is_found_by_comparing),
+        cmocka_unit_test(test_lossy_records_teach_nothing),
+        cmocka_unit_test(test_a_blind_replica_says_nothing_about_others),
+        cmocka_unit_test(test_people_have_the_last_word),
+        cmocka_unit_test(test_startup_is_a_time_of_its_own),
+        cmocka_unit_test(test_an_address_is_known_by_its_name_or_neighbours),
+        cmocka_unit_test(test_a_record_counts_once),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
