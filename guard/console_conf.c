@@ -25,6 +25,7 @@ static const char server[] =
     "        proxy_set_header X-Guard-Subject \"\";\n"
     "        proxy_set_header X-Guard-Front \"\";\n"
     "        proxy_set_header X-Guard-By \"\";\n"
+    "        absolute_redirect off;\n"
     "        location = / { return 302 /console/; }\n"
     "        location / { return 404; }\n"
     "        location /api/v1/ { proxy_pass http://guardd; }\n"
