@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # A thin front: what to build is said by meson.build, how each step goes by tools/.
-.PHONY: all build run test mutants faults vulnerable legs check format bench soak fuzz install setup clean
+.PHONY: all build ui run test mutants faults vulnerable legs check format bench soak fuzz install setup clean
 
 # Another build folder, when the clone can't be written.
 GUARD_BUILD ?= build
@@ -13,6 +13,11 @@ setup:
 
 build:
 	@tools/build.sh "$(GUARD_BUILD)" -Dtests=false
+	@tools/ui.sh build "$(GUARD_BUILD)" || [ $$? = 77 ]
+
+# The web console alone, into GUARD_BUILD/console.
+ui:
+	@tools/ui.sh build "$(GUARD_BUILD)"
 
 run: build
 	@tools/run.sh
@@ -61,4 +66,4 @@ install: build
 	@meson install -C "$(GUARD_BUILD)" --no-rebuild
 
 clean:
-	rm -rf build build-asan build-clang build-fuzz build-results build-victims
+	rm -rf ui/node_modules ui/dist build build-asan build-clang build-fuzz build-results build-victims

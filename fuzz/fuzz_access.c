@@ -35,7 +35,7 @@ static void hold(struct credentials *credentials, const struct credentials_given
         abort();
     if (given->front_door && access.role == API_ROLE_LOCAL)
         abort();
-    if (answer == CREDENTIALS_GOOD && !credentials_still(credentials, &access, 1000))
+    if (answer == CREDENTIALS_GOOD && !credentials_still(credentials, &access, 1000, 1000))
         abort();
     (void)api_access_covers(&access, GUARD_SPAN_LITERAL("shop"));
 }

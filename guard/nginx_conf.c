@@ -99,6 +99,11 @@ bool nginx_conf_write(const struct run_settings *settings, char path[STATE_PATH_
     if (len > 0 && (size_t)len < sizeof(text))
         egress_len = egress_conf(&settings->egress, text + len, sizeof(text) - (size_t)len);
     len = egress_len >= 0 ? len + egress_len : -1;
+    int console_len = -1;
+    if (len > 0 && (size_t)len < sizeof(text))
+        console_len = console_conf(&settings->console, settings->state, text + len,
+                                   sizeof(text) - (size_t)len);
+    len = console_len >= 0 ? len + console_len : -1;
     if (len > 0 && (size_t)len < sizeof(text))
         len += snprintf(text + len, sizeof(text) - (size_t)len, "}\n");
     if (len <= 0 || (size_t)len >= sizeof(text))

@@ -42,7 +42,9 @@ enum {
     RUN_EGRESS_PROXY,
     RUN_EGRESS_ALLOW,
     RUN_EGRESS_CA,
-    RUN_EGRESS_TRACE
+    RUN_EGRESS_TRACE,
+    RUN_CONSOLE,
+    RUN_CONSOLE_FILES
 };
 enum {
     START_WAIT_MS = 15000,
@@ -71,6 +73,8 @@ static const struct option_spec options[] = {
     {"egress-allow", "CIDR", "who may use these beside this machine"},
     {"egress-ca", "FILE", "certificates to verify https destinations with (default the system's)"},
     {"egress-trace", "WORD", "on, off or sampled: traceparent for the service (default on)"},
+    {"console", "ADDR", "serve the web console and the API on this address of loopback"},
+    {"console-files", "DIR", "the console's files (default: beside this program)"},
     {NULL, NULL, NULL},
 };
 
@@ -169,9 +173,10 @@ static bool find_programs(struct run_settings *settings, const struct arguments 
 static bool settings_fit(const struct run_settings *settings)
 {
     const char *const texts[] = {settings->upstream, settings->listen, settings->user,
-                                 settings->workers, settings->trust};
+                                 settings->workers,  settings->trust,  settings->console.listen};
     const char *const paths[] = {settings->state, settings->module, settings->access_log,
-                                 settings->revision};
+                                 settings->revision,
+                                 settings->console.listen != NULL ? settings->console.files : NULL};
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
         if (texts[i] != NULL && !plain(texts[i]))
             return complain(0, "\"%s\" can't stand in a configuration", texts[i]) != 0;
@@ -221,7 +226,9 @@ static bool read_settings(struct run_settings *settings, const struct arguments 
     }
     if (!resolve(dir, settings->state))
         return complain(0, "%s: %s", dir, strerror(errno)) != 0;
-    return find_programs(settings, arguments) && settings_fit(settings);
+    return console_read(&settings->console, values[RUN_CONSOLE], values[RUN_CONSOLE_FILES],
+                        settings->state, settings->user) &&
+           find_programs(settings, arguments) && settings_fit(settings);
 }
 
 /* As root, nginx's workers run under another account: they own the rings, and read policies and
@@ -388,7 +395,16 @@ struct running {
 static bool start_daemon(struct running *running)
 {
     static char state[] = "--state";
-    char *argv[] = {running->settings.guardd, state, running->settings.state, NULL};
+    static char front[] = "--api-front=on";
+    char group[96];
+    struct console *console = &running->settings.console;
+    snprintf(group, sizeof(group), "--api-group=%s", console->group);
+    char *argv[] = {running->settings.guardd,
+                    state,
+                    running->settings.state,
+                    console->listen != NULL ? front : NULL,
+                    console->group[0] != '\0' ? group : NULL,
+                    NULL};
     return child_start(&running->daemon, argv);
 }
 
@@ -467,6 +483,8 @@ static int supervise(struct running *running)
         return EXIT_FAILED;
     if (answers(running->settings.listen))
         return complain(EXIT_FAILED, "%s is in use already", running->settings.listen);
+    if (running->settings.console.listen != NULL && answers(running->settings.console.listen))
+        return complain(EXIT_FAILED, "%s is in use already", running->settings.console.listen);
     for (int i = 0; i < egress->count; i++) {
         if (answers(egress->listeners[i].listen))
             return complain(EXIT_FAILED, "%s is in use already", egress->listeners[i].listen);
@@ -480,6 +498,8 @@ static int supervise(struct running *running)
                egress->listeners[i].destination[0] != '\0' ? egress->listeners[i].destination
                                                            : "any host",
                egress->listeners[i].listen);
+    if (running->settings.console.listen != NULL)
+        printf("guard: the console is at http://%s/console/\n", running->settings.console.listen);
     fflush(stdout);
     while (!stop_requested) {
         revive(running, &running->daemon, start_daemon);

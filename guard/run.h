@@ -3,6 +3,7 @@
 #ifndef GUARD_CLI_RUN_H
 #define GUARD_CLI_RUN_H
 
+#include "console.h"
 #include "egress.h"
 
 #include <sys/types.h>
@@ -21,6 +22,7 @@ struct run_settings {
     char guardd[STATE_PATH_MAX];
     char module[STATE_PATH_MAX];
     struct egress egress; /* count 0: none */
+    struct console console;
 };
 
 /* Writes <state>/nginx/nginx.conf with all of nginx's paths below it. Settings were validated

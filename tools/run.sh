@@ -13,6 +13,7 @@ Environment:
   ONCE=1                       end after the demo: status 0 when benign traffic passed and the attack was blocked
   SEED=n                       draw names, values and the attack from n (random: any)
   LISTEN=127.0.0.1:port        where Guard listens (default: a free port)
+  CONSOLE=127.0.0.1:port       where the web console is (default: a free port; no: nowhere)
   STATE=directory              what Guard keeps (default: temporary; with UPSTREAM build/run, or
                                /var/lib/guard-run when root's folders are closed to nginx)
   GUARD_BUILD=directory        the build folder (default: build), when the clone can't be written
@@ -133,9 +134,36 @@ guard() {
     "$BIN/guard" "$command" --state "$STATE" "$@"
 }
 
+# Where it was built, and its socket's name isn't too long.
+choose_console() {
+    if [ "${CONSOLE-}" = no ] || [ ! -f "$build/console/index.html" ] || [ "${#STATE}" -gt 90 ]; then
+        CONSOLE=''
+        return 1
+    fi
+    CONSOLE=${CONSOLE:-127.0.0.1:$("$BIN/guard-demo-traffic" --free-port)}
+}
+
+# An address that logs one browser in, once: its code is good for ten minutes, and its token is known to nobody.
+say_console() {
+    local code
+    [ -n "$CONSOLE" ] || return 0
+    if [ ! -f "$work/token.log" ]; then # another one would end the sessions of the first
+        guard token remove console >/dev/null 2>&1
+        guard token add console --role admin --expires 12h >/dev/null 2>"$work/token.log" || give_up "no login for the console:" token
+    fi
+    code=$(cd "$STATE" && curl --silent --max-time 10 --unix-socket api.sock -H 'Content-Type: application/json' \
+        --data '{"name":"console"}' http://guardd/api/v1/session/codes | sed -n 's/.*"code":"\([0-9a-f]*\)".*/\1/p')
+    if [ -n "$code" ]; then
+        say "  the console         http://$CONSOLE/console/#login=$code   (good once, for ten minutes)"
+    else
+        say "  the console         http://$CONSOLE/console/   (log in by a token: $BIN/guard token add NAME --role admin --state $STATE)"
+    fi
+}
+
 start_guard() { # SERVICE UPSTREAM
     local options=()
     read -ra options <<<"${GUARD_OPTIONS-}"
+    choose_console && options+=(--console "$CONSOLE" --console-files "$build/console")
     start guard "$BIN/guard" run --upstream "$2" --listen "$LISTEN" --state "$STATE" --service "$1" \
         --access-log "$work/access.log" "${options[@]}"
     guard_pid=${pids[-1]}
@@ -163,6 +191,7 @@ protect_upstream() {
     start_guard upstream "$UPSTREAM"
     title "Guard stands in front of $UPSTREAM"
     say "  clients go to       $url"
+    say_console
     say "  what it has learned $BIN/guard status --state $STATE"
     say "  what it has seen    $BIN/guard alerts --state $STATE"
     say "  start blocking      $BIN/guard mode block --service upstream --state $STATE"
@@ -222,6 +251,7 @@ start_demo() {
     start_guard demo "$service_url"
     say "  service $service_url, data store $work/store.sock"
     say "  Guard   $url"
+    [ -n "${ONCE-}" ] || say_console
     guard mode observe --service demo >"$work/mode.log" 2>&1 || give_up "the mode cannot be set:" mode
 }
 
@@ -330,6 +360,7 @@ check_benign() {
 
 say_what_to_try() {
     title "Guard keeps running. Try:"
+    say_console
     cat <<END
   curl '$lookup=$WORD_BENIGN'
   curl -i '$lookup=$WORD_PAYLOAD_ENCODED'

@@ -26,6 +26,7 @@ struct api_access {
     /* What services' names must match one of, with '*' for any run of characters; none: all. */
     char services[ACCESS_SERVICES_MAX][ACCESS_PATTERN_CAP];
     uint32_t service_count;
+    uint64_t session; /* of a browser; 0: none */
 };
 
 /* "read", "evidence", ...; "" for none. */

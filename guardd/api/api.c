@@ -3,7 +3,9 @@
 #include "api.h"
 
 #include "common/clean.h"
+#include "looks.h"
 #include "problem.h"
+#include "router.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -125,4 +127,19 @@ struct change api_change(struct api *api, struct api_request *request, const cha
                            .service = {(const uint8_t *)request->service, strlen(request->service)},
                            .who = api_who(request),
                            .reason = reason};
+}
+
+void api_describe_look(const struct api_request *request, char *out, size_t cap)
+{
+    static const char *const told[] = {"service", "action"};
+    char text[LOOKS_WHAT_CAP];
+    int len = snprintf(text, sizeof(text), "%s", request->path + strlen(API_PREFIX));
+    for (size_t i = 0; i < sizeof(told) / sizeof(told[0]); i++) {
+        const char *value = api_param(request, told[i]);
+        if (value != NULL && len > 0 && (size_t)len < sizeof(text))
+            len += snprintf(text + len, sizeof(text) - (size_t)len, " %s=%s", told[i], value);
+    }
+    if (api_param(request, "client") != NULL && len > 0 && (size_t)len < sizeof(text))
+        snprintf(text + len, sizeof(text) - (size_t)len, " of a client");
+    clean(out, cap, text, strlen(text));
 }

@@ -34,6 +34,7 @@ struct api_saves {
 };
 
 struct outputs;
+struct sessions;
 
 /* What of guardd the API shows and changes. */
 struct api_view {
@@ -62,6 +63,7 @@ struct api_counts {
 
 struct api {
     struct api_view view;
+    struct sessions *sessions;
     struct api_counts counts;
     bool changed;            /* something was written: guardd looks at once */
     uint64_t diff_free_ms;   /* when the next costly comparison may begin */
@@ -121,6 +123,7 @@ struct api_response {
     char etag[80];
     char allow[64];
     unsigned retry_after_s;
+    char cookie[160];      /* Set-Cookie */
     const char *challenge; /* WWW-Authenticate; static */
     bool quiet;            /* guardd needn't look at what was written */
     bool file;             /* the body is what stands in file_fd, which is closed then */
@@ -165,6 +168,9 @@ size_t api_json_room(const struct json_writer *json);
 /* Who it is, for the audit: the entry's name, or at the local door the name that the client says;
  * borrowed from the request. */
 struct audit_who api_who(struct api_request *request);
+/* Path and what was asked for, without what differs from page to page. That it was of one client is
+ * told, not of which: what is kept about clients would grow by it. */
+void api_describe_look(const struct api_request *request, char *out, size_t cap);
 /* Who changes what and why, for the functions of common/changes.h; borrowed from the request. */
 struct change api_change(struct api *api, struct api_request *request, const char *reason);
 

@@ -125,7 +125,8 @@ enum guard_rc credentials_init(struct credentials *credentials, const char *dir,
                                struct guard_err *err)
 {
     *credentials = (struct credentials){.dir = dir};
-    if (random_bytes(credentials->key, sizeof(credentials->key)) != GUARD_OK)
+    if (random_bytes(credentials->key, sizeof(credentials->key)) != GUARD_OK ||
+        sessions_init(&credentials->sessions) != GUARD_OK)
         return guard_fail(err, GUARD_E_IO, "no randomness");
     credentials_watch(credentials);
     return GUARD_OK;
@@ -259,13 +260,51 @@ static enum credentials_answer check_token(const struct checking *checking, cons
 }
 
 /* "Bearer TOKEN"; other schemes are no tokens, and refused as such. */
-static const char *bearer(const char *authorization)
+static const char *behind_scheme(const char *authorization, const char *scheme)
 {
-    static const char scheme[] = "Bearer ";
-    if (strncasecmp(authorization, scheme, sizeof(scheme) - 1) != 0)
+    size_t len = strlen(scheme);
+    if (strncasecmp(authorization, scheme, len) != 0 || authorization[len] != ' ')
         return "";
-    authorization += sizeof(scheme) - 1;
+    authorization += len;
     return authorization + strspn(authorization, " ");
+}
+
+/* --- browsers --- */
+
+/* By a code that is good once. */
+static enum credentials_answer check_code(const struct checking *checking, const char *code,
+                                          struct api_access *out)
+{
+    struct credentials *credentials = checking->credentials;
+    struct api_access access;
+    if (!session_code_take(&credentials->sessions, code, checking->mono_ms, &access) ||
+        !credentials_still(credentials, &access, checking->now_ms, checking->mono_ms))
+        return refuse_unknown(checking);
+    *out = access;
+    return CREDENTIALS_GOOD;
+}
+
+/* What a browser sends by itself must not be used by pages of others. */
+static bool asked_by_others(const struct credentials_given *given)
+{
+    return given->site != NULL && strcmp(given->site, "same-origin") != 0 &&
+           strcmp(given->site, "none") != 0;
+}
+
+/* A session that is over isn't limited as guesses are: its page may still ask for a while. */
+static enum credentials_answer check_session(const struct checking *checking,
+                                             const struct credentials_given *given,
+                                             struct api_access *out)
+{
+    struct credentials *credentials = checking->credentials;
+    struct api_access access;
+    if (!session_find(&credentials->sessions, given->session, checking->mono_ms, &access) ||
+        !credentials_still(credentials, &access, checking->now_ms, checking->mono_ms))
+        return CREDENTIALS_BAD;
+    if (given->changes && given->console == NULL)
+        return CREDENTIALS_CROSS;
+    *out = access;
+    return CREDENTIALS_GOOD;
 }
 
 /* --- subjects --- */
@@ -296,6 +335,20 @@ static enum credentials_answer check_subject(const struct checking *checking,
     return CREDENTIALS_BAD;
 }
 
+/* A session counts before a certificate, and one that is over doesn't stand in its way. */
+static enum credentials_answer check_front(const struct checking *checking,
+                                           const struct credentials_given *given,
+                                           struct api_access *out)
+{
+    bool subject = given->subject != NULL && given->subject[0] != '\0';
+    if ((given->session != NULL || subject) && asked_by_others(given))
+        return CREDENTIALS_CROSS;
+    if (given->session == NULL)
+        return check_subject(checking, given, out);
+    enum credentials_answer answer = check_session(checking, given, out);
+    return answer == CREDENTIALS_BAD && subject ? check_subject(checking, given, out) : answer;
+}
+
 enum credentials_answer credentials_check(struct credentials *credentials,
                                           const struct credentials_given *given, bool cheap,
                                           uint64_t now_ms, uint64_t mono_ms, struct api_access *out,
@@ -307,10 +360,14 @@ enum credentials_answer credentials_check(struct credentials *credentials,
                                       .mono_ms = mono_ms,
                                       .retry_s = retry_s};
     *out = (struct api_access){.role = API_ROLE_NONE};
-    if (given->authorization != NULL)
-        return check_token(&checking, bearer(given->authorization), out);
+    if (given->authorization != NULL) {
+        const char *code = behind_scheme(given->authorization, "Login");
+        return code[0] != '\0'
+                   ? check_code(&checking, code, out)
+                   : check_token(&checking, behind_scheme(given->authorization, "Bearer"), out);
+    }
     if (given->front_door)
-        return check_subject(&checking, given, out);
+        return check_front(&checking, given, out);
     if (given->uid != 0 && given->uid != (int64_t)geteuid())
         return CREDENTIALS_NONE;
     out->role = API_ROLE_LOCAL;
@@ -318,11 +375,14 @@ enum credentials_answer credentials_check(struct credentials *credentials,
 }
 
 bool credentials_still(const struct credentials *credentials, struct api_access *access,
-                       uint64_t now_ms)
+                       uint64_t now_ms, uint64_t mono_ms)
 {
+    uint64_t session = access->session;
     const struct access_list *list = &credentials->list;
     if (access->role == API_ROLE_LOCAL)
         return true;
+    if (session != 0 && !session_lives(&credentials->sessions, session, mono_ms))
+        return false;
     for (uint32_t i = 0; i < list->count; i++) {
         const struct access_entry *entry = &list->entries[i];
         if (strcmp(entry->name, access->name) != 0)
@@ -331,6 +391,7 @@ bool credentials_still(const struct credentials *credentials, struct api_access 
             expired(entry, now_ms))
             return false;
         fill(access, entry);
+        access->session = session;
         return true;
     }
     return false;

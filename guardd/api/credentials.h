@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Who asks: peer credentials at the local door, tokens at both, and at the front door the subject
- * of a client certificate, when it is nginx that says so. Checking a token costs milliseconds once;
- * then a keyed hash of it is known until its entry is gone. Wrong ones are limited, so that guesses
- * hold up nobody. */
+/* Who asks: peer credentials at the local door, tokens at both, and at the front door a browser's
+ * session, or the subject of a client certificate, when it is nginx that says so. Checking a token
+ * costs milliseconds once; then a keyed hash of it is known until its entry is gone. Wrong ones are
+ * limited, so that guesses hold up nobody. */
 #ifndef GUARDD_API_CREDENTIALS_H
 #define GUARDD_API_CREDENTIALS_H
 
-#include "access.h"
+#include "sessions.h"
 
 enum {
     /* Wrong secrets for one token: so many at once, then one each so many milliseconds. */
@@ -41,6 +41,7 @@ struct credentials {
     uint64_t version;                /* how often the list was replaced */
     struct guard_err err;            /* why the newest file isn't in force; "" when it is */
     uint8_t key[GUARD_KEY_BYTES];    /* of this process */
+    struct sessions sessions;
     struct credentials_bucket costly;
     struct credentials_bucket unknown;
     uint64_t free_ms; /* when the next costly check may begin */
@@ -52,6 +53,10 @@ struct credentials_given {
     const char *authorization;
     const char *subject;
     const char *front;
+    const char *session; /* the cookie */
+    const char *site;    /* Sec-Fetch-Site: where the page is that asks */
+    const char *console; /* X-Guard-Console: a header that pages of other sites can't set */
+    bool changes;        /* more than looking is asked for */
     bool front_door;
     int64_t uid; /* of the peer's process; counts at the local door only */
 };
@@ -60,6 +65,7 @@ enum credentials_answer {
     CREDENTIALS_GOOD,
     CREDENTIALS_NONE,    /* nothing was given that says who it is */
     CREDENTIALS_BAD,     /* wrong, unknown or expired */
+    CREDENTIALS_CROSS,   /* a browser asks by itself, not for a page of ours */
     CREDENTIALS_LIMITED, /* too many wrong ones came before */
     CREDENTIALS_LATER,   /* it must be checked at a cost, and it isn't time for it */
 };
@@ -76,8 +82,9 @@ enum credentials_answer credentials_check(struct credentials *credentials,
                                           const struct credentials_given *given, bool cheap,
                                           uint64_t now_ms, uint64_t mono_ms, struct api_access *out,
                                           unsigned *retry_s);
-/* Whether who was let in may still be: read anew from the list. False: not any more. */
+/* Whether who was let in may still be: read anew from the list, and of a browser whether its
+ * session goes on. False: not any more. */
 bool credentials_still(const struct credentials *credentials, struct api_access *access,
-                       uint64_t now_ms);
+                       uint64_t now_ms, uint64_t mono_ms);
 
 #endif

@@ -30,6 +30,8 @@ api_handler api_alerts, api_alerts_stream, api_alert, api_triage_get, api_triage
 api_handler api_looks, api_triage_all, api_changes;
 /* tokens.c: who may use the API. */
 api_handler api_tokens, api_token_add, api_token_remove;
+/* logins.c: sessions of browsers. */
+api_handler api_session_get, api_session_post, api_session_delete, api_session_code;
 /* forgets.c: what people want to be forgotten. */
 api_handler api_forget, api_forget_report;
 /* outputs.c: where alerts go. */

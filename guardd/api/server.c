@@ -172,11 +172,10 @@ static const char *header(struct MHD_Connection *connection, const char *name)
     return value != NULL && strlen(value) <= API_HEADER_MAX ? value : NULL;
 }
 
-static void prepare(struct exchange *exchange, const char *url, const char *method)
+static void prepare(struct exchange *exchange, const char *url)
 {
     struct MHD_Connection *connection = exchange->connection;
     struct api_request *request = &exchange->request;
-    request->method = method;
     request->path = url;
     request->if_match = header(connection, "If-Match");
     request->if_none_match = header(connection, "If-None-Match");
@@ -209,6 +208,11 @@ static void refuse(struct exchange *exchange, enum credentials_answer answer, un
         response->retry_after_s = retry_s;
         return;
     }
+    if (answer == CREDENTIALS_CROSS) {
+        problem(response, 403, "forbidden", "X-Guard-Console",
+                "only pages of the console may use a browser's session");
+        return;
+    }
     problem(response, 401, "unauthorized", "Authorization", "%s",
             answer == CREDENTIALS_NONE ? "a token is needed" : "the token isn't valid");
     response->challenge = answer == CREDENTIALS_NONE
@@ -224,6 +228,11 @@ static enum credentials_answer admit(struct exchange *exchange, bool cheap)
         .authorization = header(connection, MHD_HTTP_HEADER_AUTHORIZATION),
         .subject = header(connection, "X-Guard-Subject"),
         .front = header(connection, "X-Guard-Front"),
+        .session = MHD_lookup_connection_value(connection, MHD_COOKIE_KIND, SESSION_COOKIE),
+        .site = header(connection, "Sec-Fetch-Site"),
+        .console = header(connection, "X-Guard-Console"),
+        .changes = strcmp(exchange->request.method, "GET") != 0 &&
+                   strcmp(exchange->request.method, "HEAD") != 0,
         .front_door = exchange->door->front,
         .uid = exchange->request.uid,
     };
@@ -247,7 +256,8 @@ static bool permitted(struct exchange *exchange)
     struct api_request *request = &exchange->request;
     if (request->access.role != API_ROLE_LOCAL) {
         credentials_watch(&server->credentials);
-        if (!credentials_still(&server->credentials, &request->access, clock_unix_ms())) {
+        if (!credentials_still(&server->credentials, &request->access, clock_unix_ms(),
+                               clock_monotonic_ms())) {
             refuse(exchange, CREDENTIALS_BAD, 0);
             return false;
         }
@@ -265,7 +275,7 @@ static bool may_read(struct stream *stream)
     if (stream->access.role == API_ROLE_LOCAL)
         return true;
     credentials_watch(credentials);
-    return credentials_still(credentials, &stream->access, clock_unix_ms()) &&
+    return credentials_still(credentials, &stream->access, clock_unix_ms(), clock_monotonic_ms()) &&
            api_role_has(stream->access.role, API_RIGHT_EVIDENCE);
 }
 
@@ -385,6 +395,8 @@ static enum MHD_Result answer(struct exchange *exchange)
         snprintf(seconds, sizeof(seconds), "%u", response->retry_after_s);
         MHD_add_response_header(made, "Retry-After", seconds);
     }
+    if (response->cookie[0] != '\0')
+        MHD_add_response_header(made, "Set-Cookie", response->cookie);
     if (response->challenge != NULL)
         MHD_add_response_header(made, MHD_HTTP_HEADER_WWW_AUTHENTICATE, response->challenge);
     MHD_add_response_header(made, "Cache-Control", "no-store");
@@ -408,23 +420,6 @@ static enum MHD_Result admit_later(struct exchange *exchange)
     return answer(exchange);
 }
 
-/* Path and what was asked for, without what differs from page to page. That it was of one client is
- * told, not of which: what is kept about clients would grow by it. */
-static void describe_look(const struct api_request *request, char out[LOOKS_WHAT_CAP])
-{
-    static const char *const told[] = {"service", "action"};
-    char text[LOOKS_WHAT_CAP];
-    int len = snprintf(text, sizeof(text), "%s", request->path + strlen(API_PREFIX));
-    for (size_t i = 0; i < sizeof(told) / sizeof(told[0]); i++) {
-        const char *value = api_param(request, told[i]);
-        if (value != NULL && len > 0 && (size_t)len < sizeof(text))
-            len += snprintf(text + len, sizeof(text) - (size_t)len, " %s=%s", told[i], value);
-    }
-    if (api_param(request, "client") != NULL && len > 0 && (size_t)len < sizeof(text))
-        snprintf(text + len, sizeof(text) - (size_t)len, " of a client");
-    clean(out, LOOKS_WHAT_CAP, text, strlen(text));
-}
-
 /* A look that can't be told is refused, but to guardd's own user, who can read the files. */
 static void note_look(struct exchange *exchange)
 {
@@ -435,7 +430,7 @@ static void note_look(struct exchange *exchange)
     if (exchange->route->right != API_RIGHT_EVIDENCE || exchange->response.status >= 400)
         return;
     const struct audit_who who = api_who(request);
-    describe_look(request, what);
+    api_describe_look(request, what, sizeof(what));
     if (looks_note(&server->looks, &who, request->service, what, clock_unix_ms(), &err) == GUARD_OK)
         return;
     if (server->looks.failed++ == 0)
@@ -532,7 +527,8 @@ static bool says_too_large(struct MHD_Connection *connection, size_t max)
     return length != NULL && (strlen(length) > 9 || strtol(length, NULL, 10) > (long)max);
 }
 
-static struct exchange *new_exchange(const struct door *door, struct MHD_Connection *connection)
+static struct exchange *new_exchange(const struct door *door, struct MHD_Connection *connection,
+                                     const char *method)
 {
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
@@ -545,6 +541,7 @@ static struct exchange *new_exchange(const struct door *door, struct MHD_Connect
     exchange->door = door;
     exchange->connection = connection;
     exchange->peer = info->socket_context;
+    exchange->request.method = method;
     exchange->request.uid = listener_peer(exchange->peer->fd);
     return exchange;
 }
@@ -563,7 +560,7 @@ static bool has_body(struct MHD_Connection *connection)
 static enum MHD_Result begin(const struct door *door, struct MHD_Connection *connection,
                              const char *url, const char *method, void **con_cls)
 {
-    struct exchange *exchange = new_exchange(door, connection);
+    struct exchange *exchange = new_exchange(door, connection, method);
     if (exchange == NULL)
         return MHD_NO;
     exchange->body_max = body_max_of(url, method);
@@ -577,7 +574,7 @@ static enum MHD_Result begin(const struct door *door, struct MHD_Connection *con
     if (exchange->refused)
         return answer(exchange);
     exchange->too_large = true;
-    prepare(exchange, url, method);
+    prepare(exchange, url);
     find_route(exchange);
     return answer(exchange);
 }
@@ -596,7 +593,7 @@ static enum MHD_Result on_request(void *ctx, struct MHD_Connection *connection, 
         return take_body(exchange, data, some);
     }
     if (!exchange->prepared)
-        prepare(exchange, url, method);
+        prepare(exchange, url);
     return work(exchange);
 }
 
@@ -763,6 +760,7 @@ enum guard_rc server_open(struct server **out, const struct api_view *view, cons
     if (server == NULL)
         return guard_fail(err, GUARD_E_NOMEM, "no memory for the API");
     server->api.view = *view;
+    server->api.sessions = &server->credentials.sessions;
     server->looks.dir = view->state;
     server->last_waiting = &server->waiting;
     enum guard_rc rc = credentials_init(&server->credentials, view->state, err);

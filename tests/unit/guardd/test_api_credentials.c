@@ -171,8 +171,8 @@ static void expired_tokens_are_refused(void **state)
     const struct credentials_given given = {.authorization = header, .front_door = true};
     assert_int_equal(ask_at(&given, NOW_MS - 1), CREDENTIALS_GOOD);
     struct api_access kept = access_of;
-    assert_true(credentials_still(&credentials, &kept, NOW_MS - 1));
-    assert_false(credentials_still(&credentials, &kept, NOW_MS));
+    assert_true(credentials_still(&credentials, &kept, NOW_MS - 1, mono_ms));
+    assert_false(credentials_still(&credentials, &kept, NOW_MS, mono_ms));
     assert_int_equal(ask_at(&given, NOW_MS), CREDENTIALS_BAD);
     assert_int_equal(access_of.role, API_ROLE_NONE);
 }
@@ -284,9 +284,9 @@ static void what_is_removed_is_refused_at_once(void **state)
     write_list(false);
     credentials_watch(&credentials);
     assert_int_equal(bearer(tokens[ANN]), CREDENTIALS_BAD);
-    assert_false(credentials_still(&credentials, &ann, NOW_MS));
+    assert_false(credentials_still(&credentials, &ann, NOW_MS, mono_ms));
     /* Whose hash is the same is known on. */
-    assert_true(credentials_still(&credentials, &kept, NOW_MS));
+    assert_true(credentials_still(&credentials, &kept, NOW_MS, mono_ms));
     assert_int_equal(bearer(tokens[FRONT]), CREDENTIALS_GOOD);
     assert_int_equal(credentials.checks, checks);
 }
@@ -301,7 +301,7 @@ static void another_token_of_the_same_name_is_another(void **state)
     struct api_access ann = access_of;
     save(&list);
     credentials_watch(&credentials);
-    assert_false(credentials_still(&credentials, &ann, NOW_MS));
+    assert_false(credentials_still(&credentials, &ann, NOW_MS, mono_ms));
 }
 
 static void a_bad_list_leaves_the_last_good_one(void **state)
@@ -322,6 +322,92 @@ static void a_bad_list_leaves_the_last_good_one(void **state)
     assert_int_equal(bearer(tokens[ANN]), CREDENTIALS_BAD);
 }
 
+/* A session of ann's, as a login begins it. */
+static const char *begin_session(void)
+{
+    static char secret[SESSION_SECRET_LEN + 1];
+    uint64_t serial;
+    assert_int_equal(bearer(tokens[ANN]), CREDENTIALS_GOOD);
+    assert_int_equal(session_begin(&credentials.sessions, &access_of, mono_ms, secret, &serial),
+                     GUARD_OK);
+    return secret;
+}
+
+static void a_session_is_its_entrys_at_the_front_door(void **state)
+{
+    struct credentials_given given = {
+        .session = begin_session(), .front_door = true, .uid = geteuid()};
+    (void)state;
+    assert_int_equal(ask(&given), CREDENTIALS_GOOD);
+    assert_string_equal(access_of.name, "ann");
+    assert_int_equal(access_of.role, API_ROLE_VIEWER);
+    assert_string_equal(access_of.services[0], "shop*");
+    struct api_access kept = access_of;
+    given.front_door = false; /* the local door asks who the process is */
+    given.uid = 54321;
+    assert_int_equal(ask(&given), CREDENTIALS_NONE);
+    given.front_door = true;
+    session_end(&credentials.sessions, kept.session);
+    assert_int_equal(ask(&given), CREDENTIALS_BAD);
+    assert_false(credentials_still(&credentials, &kept, NOW_MS, mono_ms));
+    given.session = begin_session();
+    write_list(false);
+    credentials_watch(&credentials);
+    assert_int_equal(ask(&given), CREDENTIALS_BAD);
+    assert_int_equal(access_of.role, API_ROLE_NONE);
+}
+
+static void pages_of_others_cannot_use_a_session(void **state)
+{
+    static const char *const foreign[] = {"cross-site", "same-site", "", "x"};
+    struct credentials_given given = {.session = begin_session(), .front_door = true};
+    (void)state;
+    for (size_t i = 0; i < sizeof(foreign) / sizeof(foreign[0]); i++) {
+        given.site = foreign[i];
+        assert_int_equal(ask(&given), CREDENTIALS_CROSS);
+        assert_int_equal(access_of.role, API_ROLE_NONE);
+    }
+    given.site = "same-origin";
+    assert_int_equal(ask(&given), CREDENTIALS_GOOD);
+    given.changes = true;
+    assert_int_equal(ask(&given), CREDENTIALS_CROSS);
+    given.console = "1";
+    assert_int_equal(ask(&given), CREDENTIALS_GOOD);
+    given.site = "cross-site";
+    assert_int_equal(ask(&given), CREDENTIALS_CROSS);
+    /* Nor what a browser does with a certificate. */
+    const struct credentials_given certificate = {
+        .subject = "CN=bob", .front = tokens[FRONT], .site = "cross-site", .front_door = true};
+    assert_int_equal(ask(&certificate), CREDENTIALS_CROSS);
+}
+
+static void a_certificate_counts_when_the_session_is_over(void **state)
+{
+    const struct credentials_given given = {.session = "0123456789012345678901234567890123456789"
+                                                       "012345678901234567890123",
+                                            .subject = "CN=bob",
+                                            .front = tokens[FRONT],
+                                            .front_door = true};
+    (void)state;
+    assert_int_equal(ask(&given), CREDENTIALS_GOOD);
+    assert_string_equal(access_of.name, "bob");
+}
+
+static void a_code_lets_in_once(void **state)
+{
+    struct session_owner owner = {.name = "bob", .subject = "CN=bob"};
+    char code[SESSION_SECRET_LEN + 1];
+    char header[SESSION_SECRET_LEN + 16];
+    const struct credentials_given given = {.authorization = header, .front_door = true};
+    (void)state;
+    assert_int_equal(session_code_make(&credentials.sessions, &owner, mono_ms, code), GUARD_OK);
+    snprintf(header, sizeof(header), "Login %s", code);
+    assert_int_equal(ask(&given), CREDENTIALS_GOOD);
+    assert_int_equal(access_of.role, API_ROLE_OPERATOR);
+    assert_int_equal(ask(&given), CREDENTIALS_BAD);
+    assert_int_equal(access_of.role, API_ROLE_NONE);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -335,6 +421,10 @@ int main(void)
         cmocka_unit_test_setup(what_is_removed_is_refused_at_once, setup),
         cmocka_unit_test_setup(another_token_of_the_same_name_is_another, setup),
         cmocka_unit_test_setup(a_bad_list_leaves_the_last_good_one, setup),
+        cmocka_unit_test_setup(a_session_is_its_entrys_at_the_front_door, setup),
+        cmocka_unit_test_setup(pages_of_others_cannot_use_a_session, setup),
+        cmocka_unit_test_setup(a_certificate_counts_when_the_session_is_over, setup),
+        cmocka_unit_test_setup(a_code_lets_in_once, setup),
     };
     return cmocka_run_group_tests(tests, group_setup, group_teardown);
 }

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+// A browser for the tests: what it says on its console, what it can't fetch, and what breaks the policy of the page are failures.
+import { chromium } from "playwright-core";
+import { createRequire } from "node:module";
+
+const require = createRequire(import.meta.url);
+
+export async function open({ dark = false, expected = [] } = {}) {
+    const browser = await chromium.launch({
+        executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+        headless: true,
+        args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
+    });
+    const context = await browser.newContext({ colorScheme: dark ? "dark" : "light", viewport: { width: 1280, height: 860 }, bypassCSP: false });
+    const page = await context.newPage();
+    const faults = [];
+    page.on("console", (message) => {
+        if ((message.type() === "error" || message.type() === "warning") && !expected.some((one) => one.test(message.text()))) faults.push(message.text());
+    });
+    page.on("pageerror", (error) => faults.push(String(error)));
+    page.on("request", (request) => {
+        const url = new URL(request.url());
+        if (url.protocol !== "data:" && url.hostname !== "127.0.0.1") faults.push(`asks ${request.url()}`);
+    });
+    page.on("dialog", (dialog) => {
+        faults.push(`a dialog: ${dialog.message()}`);
+        void dialog.dismiss();
+    });
+    page.setDefaultTimeout(60_000);
+    return { browser, context, page, faults };
+}
+
+export function check(good, what) {
+    if (!good) throw new Error(`not so: ${what}`);
+    console.log(`ok ${what}`);
+}
+
+/** axe finds nothing. Run from outside the page's policy, which forbids scripts of others. */
+export async function axe(page, what) {
+    const source = require("axe-core").source;
+    await page.evaluate(source);
+    const found = await page.evaluate(() => globalThis.axe.run(document, { resultTypes: ["violations"] }));
+    for (const violation of found.violations) console.log(`${violation.id}: ${violation.nodes.map((node) => node.html.slice(0, 200)).join(" | ")}`);
+    check(found.violations.length === 0, `axe finds nothing on ${what}`);
+}
+
+/** Says yes to the action that is asked about, with a reason. */
+export async function confirm(page, reason = "a test") {
+    const dialog = page.getByRole("dialog");
+    await dialog.waitFor();
+    const field = dialog.getByLabel("Reason");
+    if (await field.count()) await field.fill(reason);
+    await dialog.getByRole("button", { name: "Do it" }).click();
+    await dialog.waitFor({ state: "hidden" });
+}
