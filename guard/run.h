@@ -4,6 +4,7 @@
 #define GUARD_CLI_RUN_H
 
 #include "egress.h"
+#include "sidecar.h"
 
 #include <sys/types.h>
 
@@ -21,6 +22,7 @@ struct run_settings {
     char guardd[STATE_PATH_MAX];
     char module[STATE_PATH_MAX];
     struct egress egress; /* count 0: none */
+    struct sidecar sidecar;
 };
 
 /* Writes <state>/nginx/nginx.conf with all of nginx's paths below it. Settings were validated
