@@ -11,13 +11,18 @@
 
 struct building {
     struct document *document;
+    struct document_stream *stream; /* NULL: one document only */
+    uint32_t first;                 /* of ours in the stream */
     struct document_cursor cursor;
+    struct document_cursor begin; /* of the document */
     yaml_parser_t parser;
-    struct document_node *stack[DOCUMENT_DEPTH_MAX];
-    struct document_node *last[DOCUMENT_DEPTH_MAX]; /* last child of each open node */
-    struct document_node *key[DOCUMENT_DEPTH_MAX];  /* pending key of each open mapping */
+    struct document_node *stack[DOCUMENT_STREAM_DEPTH_MAX];
+    struct document_node *last[DOCUMENT_STREAM_DEPTH_MAX]; /* last child of each open node */
+    struct document_node *key[DOCUMENT_STREAM_DEPTH_MAX];  /* pending key of each open mapping */
     uint32_t depth;
+    uint32_t depth_max;
     uint32_t nodes;
+    uint32_t nodes_max;
     struct guard_err *err;
 };
 
@@ -150,7 +155,7 @@ static enum guard_rc add_node(struct building *building, enum document_kind kind
                               const yaml_event_t *event)
 {
     const yaml_mark_t *mark = &event->start_mark;
-    if (++building->nodes > DOCUMENT_NODES_MAX)
+    if (++building->nodes > building->nodes_max)
         return fail_at(building, mark, GUARD_E_LIMIT, "the document is too large");
     struct document_node *node = node_new(building, kind, mark);
     if (node == NULL)
@@ -174,7 +179,7 @@ static enum guard_rc add_node(struct building *building, enum document_kind kind
     GUARD_TRY(attach(building, node, mark));
     if (kind == DOCUMENT_SCALAR)
         return GUARD_OK;
-    if (building->depth == DOCUMENT_DEPTH_MAX)
+    if (building->depth == building->depth_max)
         return fail_at(building, mark, GUARD_E_LIMIT, "nested too deeply");
     building->stack[building->depth] = node;
     building->last[building->depth] = NULL;
@@ -204,6 +209,39 @@ static bool decorated(const yaml_event_t *event)
            (event->data.mapping_start.anchor != NULL || event->data.mapping_start.tag != NULL);
 }
 
+/* libyaml counts characters. */
+static size_t byte_of(struct document_cursor *cursor, size_t character)
+{
+    for (; cursor->byte < cursor->source.len; cursor->byte++) {
+        bool begins = (cursor->source.ptr[cursor->byte] & 0xc0) != 0x80;
+        if (begins && cursor->character == character)
+            break;
+        cursor->character += begins;
+    }
+    return cursor->byte;
+}
+
+static enum guard_rc begin_document(struct building *building, const yaml_mark_t *mark)
+{
+    struct document_stream *stream = building->stream;
+    if (stream == NULL)
+        return GUARD_OK;
+    if (stream->count == DOCUMENT_STREAM_MAX)
+        return fail_at(building, mark, GUARD_E_LIMIT, "too many documents");
+    struct guard_span all = building->begin.source;
+    bool first = stream->count == building->first;
+    size_t begin = first ? 0 : byte_of(&building->begin, mark->index);
+    if (!first) {
+        struct guard_span *before = &stream->sources[stream->count - 1];
+        before->len = (size_t)(all.ptr + begin - before->ptr);
+    }
+    stream->sources[stream->count] = (struct guard_span){all.ptr + begin, all.len - begin};
+    stream->documents[stream->count] =
+        (struct document){.name = building->document->name, .arena = building->document->arena};
+    building->document = &stream->documents[stream->count++];
+    return GUARD_OK;
+}
+
 static enum guard_rc take_event(struct building *building, const yaml_event_t *event)
 {
     if (event->type == YAML_ALIAS_EVENT || decorated(event))
@@ -220,6 +258,8 @@ static enum guard_rc take_event(struct building *building, const yaml_event_t *e
     case YAML_MAPPING_END_EVENT:
         end_node(building, event);
         return GUARD_OK;
+    case YAML_DOCUMENT_START_EVENT:
+        return begin_document(building, &event->start_mark);
     default:
         return GUARD_OK;
     }
@@ -259,25 +299,50 @@ static size_t directives(struct guard_span bytes)
     return count;
 }
 
+static enum guard_rc parse(struct building *building, struct guard_span bytes, size_t max)
+{
+    const char *name = building->document->name;
+    if (bytes.len > max)
+        return guard_fail(building->err, GUARD_E_LIMIT, "%s: larger than %zu bytes", name, max);
+    if (directives(bytes) > DOCUMENT_DIRECTIVES_MAX)
+        return guard_fail(building->err, GUARD_E_LIMIT, "%s: too many directives", name);
+    building->cursor.source = bytes;
+    building->begin.source = bytes;
+    if (!yaml_parser_initialize(&building->parser))
+        return guard_fail(building->err, GUARD_E_NOMEM, "%s: no memory", name);
+    yaml_parser_set_encoding(&building->parser, YAML_UTF8_ENCODING);
+    /* It takes no NULL, not even for nothing. */
+    yaml_parser_set_input_string(&building->parser,
+                                 bytes.ptr != NULL ? bytes.ptr : (const uint8_t *)"", bytes.len);
+    enum guard_rc rc = parse_events(building);
+    yaml_parser_delete(&building->parser);
+    return rc;
+}
+
 enum guard_rc document_parse(struct document *out, const char *name, struct guard_span bytes,
                              struct guard_arena *arena, struct guard_err *err)
 {
     *out = (struct document){.name = name, .arena = arena};
-    if (bytes.len > DOCUMENT_BYTES_MAX)
-        return guard_fail(err, GUARD_E_LIMIT, "%s: larger than %d bytes", name, DOCUMENT_BYTES_MAX);
-    if (directives(bytes) > DOCUMENT_DIRECTIVES_MAX)
-        return guard_fail(err, GUARD_E_LIMIT, "%s: too many directives", name);
-    struct building building = {.document = out, .cursor = {.source = bytes}, .err = err};
-    if (!yaml_parser_initialize(&building.parser))
-        return guard_fail(err, GUARD_E_NOMEM, "%s: no memory", name);
-    yaml_parser_set_encoding(&building.parser, YAML_UTF8_ENCODING);
-    /* It takes no NULL, not even for nothing. */
-    yaml_parser_set_input_string(&building.parser,
-                                 bytes.ptr != NULL ? bytes.ptr : (const uint8_t *)"", bytes.len);
-    enum guard_rc rc = parse_events(&building);
-    yaml_parser_delete(&building.parser);
-    GUARD_TRY(rc);
+    struct building building = {.document = out,
+                                .depth_max = DOCUMENT_DEPTH_MAX,
+                                .nodes_max = DOCUMENT_NODES_MAX,
+                                .err = err};
+    GUARD_TRY(parse(&building, bytes, DOCUMENT_BYTES_MAX));
     if (out->root == NULL)
         return guard_fail(err, GUARD_E_SYNTAX, "%s:1:1: the document is empty", name);
     return GUARD_OK;
+}
+
+enum guard_rc document_parse_stream(struct document_stream *out, const char *name,
+                                    struct guard_span bytes, struct guard_arena *arena,
+                                    struct guard_err *err)
+{
+    struct document blank = {.name = name, .arena = arena};
+    struct building building = {.document = &blank,
+                                .stream = out,
+                                .first = out->count,
+                                .depth_max = DOCUMENT_STREAM_DEPTH_MAX,
+                                .nodes_max = DOCUMENT_STREAM_NODES_MAX,
+                                .err = err};
+    return parse(&building, bytes, DOCUMENT_STREAM_BYTES_MAX);
 }

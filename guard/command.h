@@ -73,11 +73,14 @@ extern const struct command command_context;
 extern const struct command command_learning;
 extern const struct command command_audit;
 extern const struct command command_patch;
+extern const struct command command_inject;
 
 /* All of them in the order of the help, ended by NULL. */
 extern const struct command *const all_commands[];
 /* The option that -o is short for, NULL when the command has none. */
 const struct option_spec *command_short_output(const struct command *command);
+/* The option that -f is short for, likewise. */
+const struct option_spec *command_short_filename(const struct command *command);
 /* Prints the tables as JSON; the exit status. */
 int print_tables(void);
 

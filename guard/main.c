@@ -16,14 +16,17 @@
 #endif
 
 const struct command *const all_commands[] = {
-    &command_run,      &command_status,  &command_alerts,     &command_explain,
-    &command_triage,   &command_review,  &command_mode,       &command_bypass,
-    &command_rollback, &command_clients, &command_outputs,    &command_backup,
-    &command_store,    &command_forget,  &command_token,      &command_learn,
-    &command_check,    &command_whatif,  &command_eval,       &command_show,
-    &command_diff,     &command_export,  &command_import,     &command_pile,
-    &command_policy,   &command_exploit, &command_completion, &command_context,
-    &command_learning, &command_audit,   &command_patch,      NULL,
+    &command_run,     &command_status,   &command_alerts,
+    &command_explain, &command_triage,   &command_review,
+    &command_mode,    &command_bypass,   &command_rollback,
+    &command_clients, &command_outputs,  &command_backup,
+    &command_store,   &command_forget,   &command_token,
+    &command_learn,   &command_check,    &command_whatif,
+    &command_eval,    &command_show,     &command_diff,
+    &command_export,  &command_import,   &command_pile,
+    &command_policy,  &command_exploit,  &command_completion,
+    &command_context, &command_learning, &command_audit,
+    &command_patch,   &command_inject,   NULL,
 };
 
 static const char *running = "";
@@ -123,6 +126,16 @@ const struct option_spec *command_short_output(const struct command *command)
     return NULL;
 }
 
+/* -f is short for --filename, as of kubectl. */
+const struct option_spec *command_short_filename(const struct command *command)
+{
+    for (int i = 0; command->options[i].name != NULL; i++) {
+        if (strcmp(command->options[i].name, "filename") == 0)
+            return &command->options[i];
+    }
+    return NULL;
+}
+
 static bool is_remote_option(const char *given)
 {
     return strncmp(given, "--server", 8) == 0 || strncmp(given, "--context", 9) == 0;
@@ -155,13 +168,15 @@ static int parse_and_run(const struct command *command, int argc, char **argv)
     opterr = 0;
     optind = 1;
     int found;
-    while ((found = getopt_long(argc, argv, ":ho:", options, NULL)) != -1) {
+    while ((found = getopt_long(argc, argv, ":ho:f:", options, NULL)) != -1) {
         if (found == 'h') {
             print_command_help(command);
             return EXIT_GOOD;
         }
         if (found == 'o' && command_short_output(command) != NULL)
             found = 256 + (int)(command_short_output(command) - command->options);
+        if (found == 'f' && command_short_filename(command) != NULL)
+            found = 256 + (int)(command_short_filename(command) - command->options);
         if (found == ':')
             return complain(EXIT_USAGE, "option %s needs a value; see guard %s --help",
                             argv[optind - 1], command->name);

@@ -44,7 +44,15 @@ enum {
     RUN_EGRESS_CA,
     RUN_EGRESS_TRACE,
     RUN_CONSOLE,
-    RUN_CONSOLE_FILES
+    RUN_CONSOLE_FILES,
+    RUN_ALSO,
+    RUN_DRAIN,
+    RUN_PROBE,
+    RUN_GUARDIAN,
+    RUN_PARENT,
+    RUN_PARENT_TOKEN,
+    RUN_PARENT_CA,
+    RUN_POLICY_KEY
 };
 enum {
     START_WAIT_MS = 15000,
@@ -75,6 +83,15 @@ static const struct option_spec options[] = {
     {"egress-trace", "WORD", "on, off or sampled: traceparent for the service (default on)"},
     {"console", "ADDR", "serve the web console and the API on this address of loopback"},
     {"console-files", "DIR", "the console's files (default: beside this program)"},
+    {"also", "LISTEN=URL", "another port of the same service; repeatable"},
+    {"drain", "TIME", "after SIGTERM go on so long before it ends (default not at all)"},
+    {"probe", "PATH",
+     "answer /.guard/probe as the service answers a GET of that path; never learned"},
+    {"guardian", "FILE", "the service's Guardian; taken over again when it changes"},
+    {"parent", "URL", "the guardd that learns, instead of this one"},
+    {"parent-token", "FILE", "holds the token for the parent"},
+    {"parent-ca", "FILE", "certificates that the parent's must be signed by"},
+    {"policy-key", "FILE", "the parent's public key"},
     {NULL, NULL, NULL},
 };
 
@@ -83,7 +100,7 @@ static volatile sig_atomic_t stop_requested;
 static void on_signal(int number)
 {
     (void)number;
-    stop_requested = 1;
+    stop_requested += stop_requested < 2;
 }
 
 static void pause_ms(long ms)
@@ -204,10 +221,7 @@ static bool read_settings(struct run_settings *settings, const struct arguments 
     settings->trust = values[RUN_TRUST];
     settings->access_log = values[RUN_LOG];
     settings->revision = values[RUN_REVISION];
-    if (settings->upstream == NULL ||
-        (strncmp(settings->upstream, "http://", 7) != 0 &&
-         strncmp(settings->upstream, "https://", 8) != 0) ||
-        strchr(strstr(settings->upstream, "//") + 2, '/') != NULL)
+    if (settings->upstream == NULL || !sidecar_is_upstream(settings->upstream))
         return complain(0, "--upstream must be http://host:port or https://host:port") != 0;
     struct guard_span name = {(const uint8_t *)settings->service, strlen(settings->service)};
     if (!state_service_valid(name))
@@ -216,6 +230,13 @@ static bool read_settings(struct run_settings *settings, const struct arguments 
                                                  RUN_EGRESS_CA, RUN_EGRESS_TRACE};
     if (!egress_read(&settings->egress, arguments, &egress, settings->service))
         return false;
+    static const struct sidecar_options sidecar = {RUN_ALSO,      RUN_DRAIN,     RUN_PROBE,
+                                                   RUN_GUARDIAN,  RUN_PARENT,    RUN_PARENT_TOKEN,
+                                                   RUN_PARENT_CA, RUN_POLICY_KEY};
+    if (!sidecar_read(&settings->sidecar, arguments, &sidecar))
+        return false;
+    if (settings->sidecar.parent != NULL && values[RUN_MODE] != NULL)
+        return complain(0, "with --parent the mode is the parent's") != 0;
     const char *dir = state_dir(values[RUN_STATE]);
     if (state_prepare(dir, &err) != GUARD_OK) {
         bool ours = geteuid() == 0 || values[RUN_STATE] != NULL || getenv("GUARD_STATE") != NULL;
@@ -355,8 +376,13 @@ static bool ensure_guardian(const struct run_settings *settings, const char *ser
 }
 
 /* Of the service, and of its calls when they come through us. */
-static bool ensure_guardians(const struct run_settings *settings, const char *mode)
+static bool ensure_guardians(struct run_settings *settings, const char *mode)
 {
+    if (settings->sidecar.parent != NULL)
+        return true; /* they are its */
+    if (settings->sidecar.guardian != NULL &&
+        !sidecar_guardian(&settings->sidecar, settings->state, settings->service, mode))
+        return false;
     return ensure_guardian(settings, settings->service, mode) &&
            (settings->egress.count == 0 ||
             ensure_guardian(settings, settings->egress.service, mode));
@@ -390,6 +416,7 @@ struct running {
     char prefix[STATE_PATH_MAX];
     struct child daemon;
     struct child nginx;
+    const char *mode; /* NULL: the Guardian's */
 };
 
 static bool start_daemon(struct running *running)
@@ -398,13 +425,16 @@ static bool start_daemon(struct running *running)
     static char front[] = "--api-front=on";
     char group[96];
     struct console *console = &running->settings.console;
-    snprintf(group, sizeof(group), "--api-group=%s", console->group);
-    char *argv[] = {running->settings.guardd,
-                    state,
-                    running->settings.state,
-                    console->listen != NULL ? front : NULL,
-                    console->group[0] != '\0' ? group : NULL,
-                    NULL};
+    char *argv[6 + SIDECAR_DAEMON_ARGS] = {running->settings.guardd, state,
+                                           running->settings.state};
+    size_t used = 3;
+    if (console->listen != NULL)
+        argv[used++] = front;
+    if (console->group[0] != '\0') {
+        snprintf(group, sizeof(group), "--api-group=%s", console->group);
+        argv[used++] = group;
+    }
+    sidecar_daemon_arguments(&running->settings.sidecar, argv, used);
     return child_start(&running->daemon, argv);
 }
 
@@ -475,6 +505,24 @@ static void revive(struct running *running, struct child *child,
         (void)start(running);
 }
 
+/* Until a signal; then for the time that others need to learn that we end, or a second one. */
+static void go_on(struct running *running)
+{
+    struct run_settings *settings = &running->settings;
+    uint64_t stop_ms = 0;
+    for (uint32_t turn = 0; stop_requested < 2; turn++) {
+        if (stop_requested && stop_ms == 0)
+            stop_ms = clock_monotonic_ms() + settings->sidecar.drain_ms;
+        if (stop_requested && clock_monotonic_ms() >= stop_ms)
+            break;
+        revive(running, &running->daemon, start_daemon);
+        revive(running, &running->nginx, start_nginx);
+        if (turn % 10 == 0)
+            sidecar_watch(&settings->sidecar, settings->state, settings->service, running->mode);
+        pause_ms(100);
+    }
+}
+
 static int supervise(struct running *running)
 {
     const struct egress *egress = &running->settings.egress;
@@ -501,11 +549,7 @@ static int supervise(struct running *running)
     if (running->settings.console.listen != NULL)
         printf("guard: the console is at http://%s/console/\n", running->settings.console.listen);
     fflush(stdout);
-    while (!stop_requested) {
-        revive(running, &running->daemon, start_daemon);
-        revive(running, &running->nginx, start_nginx);
-        pause_ms(100);
-    }
+    go_on(running);
     return EXIT_GOOD;
 }
 
@@ -514,6 +558,7 @@ static int run(const struct arguments *arguments)
     static struct running running = {.daemon = {.name = "guardd"}, .nginx = {.name = "nginx"}};
     struct sigaction action = {.sa_handler = on_signal};
     const char *mode = arguments->values[RUN_MODE];
+    running.mode = mode;
     if (arguments->count != 0)
         return complain(EXIT_USAGE, "there are no operands; see guard run --help");
     state_share();

@@ -5,6 +5,7 @@
 
 #include "console.h"
 #include "egress.h"
+#include "sidecar.h"
 
 #include <sys/types.h>
 
@@ -23,6 +24,7 @@ struct run_settings {
     char module[STATE_PATH_MAX];
     struct egress egress; /* count 0: none */
     struct console console;
+    struct sidecar sidecar;
 };
 
 /* Writes <state>/nginx/nginx.conf with all of nginx's paths below it. Settings were validated
