@@ -5,6 +5,8 @@
 #include "common/file.h"
 #include "common/guardian_patch_words.h"
 
+#include <string.h>
+
 enum patch_standing patch_standing(const struct guard_patch *patch, uint64_t now_ms)
 {
     if (patch->expires_ms == 0 || patch->mode == GUARD_PATCH_OFF)
@@ -18,6 +20,13 @@ const char *patch_standing_word(enum patch_standing standing)
 {
     static const char *const words[] = {"in-force", "expires-soon", "expired"};
     return words[standing];
+}
+
+bool patch_fixed(const struct guard_patch *patch, struct guard_span revision)
+{
+    return patch->mode != GUARD_PATCH_OFF && patch->fixed_in.len > 0 &&
+           patch->fixed_in.len == revision.len &&
+           memcmp(patch->fixed_in.ptr, revision.ptr, revision.len) == 0;
 }
 
 void patch_json(struct json_writer *json, const struct guard_patch *patch, uint64_t now_ms)

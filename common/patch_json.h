@@ -20,6 +20,10 @@ enum patch_standing patch_standing(const struct guard_patch *patch, uint64_t now
 /* "in-force", "expires-soon", "expired" */
 const char *patch_standing_word(enum patch_standing standing);
 
+/* Whether this revision of the service is the one that carries the fix: there it counts as shadow.
+ */
+bool patch_fixed(const struct guard_patch *patch, struct guard_span revision);
+
 /* Members of an object that is open: id to reason, all but scope and conditions. */
 void patch_json(struct json_writer *json, const struct guard_patch *patch, uint64_t now_ms);
 

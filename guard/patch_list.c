@@ -6,6 +6,7 @@
 #include "common/file.h"
 #include "common/guardian_patch_words.h"
 #include "common/json_document.h"
+#include "common/patch_costs.h"
 #include "common/patch_json.h"
 #include "state_files.h"
 
@@ -42,12 +43,14 @@ static void print_patch(const struct guard_patch *patch, uint64_t now_ms)
 }
 
 /* One line for each patch: texts may be long, and there may be many of them. */
-static bool print_json(const struct guard_patch *patch, uint64_t now_ms, char *line)
+static bool print_json(const struct guard_patch *patch, const struct patch_cost *cost,
+                       uint64_t now_ms, char *line)
 {
     struct json_writer json;
     json_writer_init(&json, line, LINE_MAX_BYTES);
     json_open(&json, NULL, '{');
     patch_json(&json, patch, now_ms);
+    patch_cost_json(&json, cost);
     json_close(&json, '}');
     if (json.overflow)
         return complain(0, "a patch's texts are too long to print") != 0;
@@ -63,12 +66,16 @@ static int list_files(const struct patch_call *call)
         !state_guardian(call->dir, call->service, call->arena, &guardian))
         return EXIT_FAILED;
     char *line = guard_arena_get(call->arena, LINE_MAX_BYTES);
-    if (line == NULL)
+    struct patch_cost *costs =
+        guard_arena_get(call->arena, guardian.patch_count * sizeof(*costs) + 1);
+    if (line == NULL || costs == NULL)
         return complain(EXIT_FAILED, "no memory");
+    if (call->json)
+        patch_costs_of(call->dir, call->service, guardian.patches, guardian.patch_count, costs);
     for (uint32_t i = 0; i < guardian.patch_count; i++) {
         if (!call->json)
             print_patch(&guardian.patches[i], now_ms);
-        else if (!print_json(&guardian.patches[i], now_ms, line))
+        else if (!print_json(&guardian.patches[i], &costs[i], now_ms, line))
             return EXIT_FAILED;
     }
     if (guardian.patch_count == 0 && !call->json)

@@ -6,6 +6,7 @@
 #include "common/file.h"
 #include "common/guardian.h"
 #include "common/guardian_patch_words.h"
+#include "common/patch_costs.h"
 #include "common/patch_json.h"
 #include "state_files.h"
 
@@ -21,6 +22,7 @@ struct reporting {
     const struct patch_call *call;
     struct guard_guardian guardian;
     struct patch_tally tally;
+    struct patch_cost *costs;           /* one for each patch */
     const struct document_node *status; /* of the service; NULL: guardd told none */
     uint64_t now_ms;
     char *line;
@@ -73,8 +75,7 @@ static bool is_nowhere(const struct reporting *reporting, const struct guard_pat
 static bool is_fixed(const struct reporting *reporting, const struct guard_patch *patch)
 {
     const char *revision = text_of(member_of(reporting->status, "revision"), "text");
-    return patch->fixed_in.len > 0 && patch->fixed_in.len == strlen(revision) &&
-           memcmp(patch->fixed_in.ptr, revision, patch->fixed_in.len) == 0;
+    return patch_fixed(patch, (struct guard_span){(const uint8_t *)revision, strlen(revision)});
 }
 
 /* Only where the log goes back so far: it may have been hit before. */
@@ -110,14 +111,19 @@ static void print_text(const struct reporting *reporting, uint32_t index)
 {
     char said[256];
     char time[32] = "never";
+    char each[32] = "-";
     const struct guard_patch *patch = &reporting->guardian.patches[index];
     const struct patch_hits *hits = &reporting->tally.hits[index];
+    const struct patch_cost *cost = &reporting->costs[index];
     remarks(reporting, index, said);
     if (hits->last_ms > 0)
         alert_time(time, hits->last_ms);
-    printf("%-24.*s %-8s %8" PRIu64 " %8" PRIu64 "  %-19s%s%s\n", (int)patch->id.len,
-           (const char *)patch->id.ptr, patch_mode_word(patch->mode), hits->hits, hits->shadow_hits,
-           time, said[0] != '\0' ? "  " : "", said);
+    if (cost->timed > 0)
+        snprintf(each, sizeof(each), "%.1f", (double)cost->timed_ns / (double)cost->timed / 1000);
+    printf("%-24.*s %-8s %8" PRIu64 " %8" PRIu64 " %10" PRIu64 " %8s  %-19s%s%s\n",
+           (int)patch->id.len, (const char *)patch->id.ptr, patch_mode_word(patch->mode),
+           hits->hits, hits->shadow_hits, cost->tried, each, time, said[0] != '\0' ? "  " : "",
+           said);
 }
 
 static bool print_json(const struct reporting *reporting, uint32_t index)
@@ -134,6 +140,7 @@ static bool print_json(const struct reporting *reporting, uint32_t index)
         json_integer(&json, "last_ms", (int64_t)hits->last_ms);
     else
         json_null(&json, "last_ms");
+    patch_cost_json(&json, &reporting->costs[index]);
     json_bool(&json, "fixed", is_fixed(reporting, patch));
     json_bool(&json, "idle", is_idle(reporting, hits));
     json_bool(&json, "no_endpoint", is_nowhere(reporting, patch));
@@ -195,6 +202,48 @@ static bool read_guardian(struct reporting *reporting)
     return good;
 }
 
+static uint64_t whole(const struct document_node *mapping, const char *name)
+{
+    int64_t value = whole_of(mapping, name);
+    return value > 0 ? (uint64_t)value : 0;
+}
+
+/* As the server's list tells it. */
+static bool take_cost(const struct patch_call *call, const struct document_node *patch, void *ctx)
+{
+    struct reporting *reporting = ctx;
+    const char *id = text_of(patch, "id");
+    const struct document_node *cost = member_of(patch, "cost");
+    (void)call;
+    for (uint32_t i = 0; cost != NULL && i < reporting->guardian.patch_count; i++) {
+        struct guard_span own = reporting->guardian.patches[i].id;
+        if (own.len != strlen(id) || memcmp(own.ptr, id, own.len) != 0)
+            continue;
+        reporting->costs[i] = (struct patch_cost){.tried = whole(cost, "tried"),
+                                                  .held = whole(cost, "held"),
+                                                  .bytes = whole(cost, "bytes"),
+                                                  .timed = whole(cost, "timed"),
+                                                  .timed_ns = whole(cost, "timed_ns")};
+    }
+    return true;
+}
+
+static bool read_costs(struct reporting *reporting)
+{
+    const struct patch_call *call = reporting->call;
+    uint32_t count = reporting->guardian.patch_count;
+    size_t size = count * sizeof(*reporting->costs) + 1;
+    uint32_t shown = 0;
+    reporting->costs = guard_arena_get(call->arena, size);
+    if (reporting->costs == NULL)
+        return complain(0, "no memory") != 0;
+    memset(reporting->costs, 0, size);
+    if (call->remote.server != NULL)
+        return patch_pages(call, take_cost, reporting, &shown);
+    patch_costs_of(call->dir, call->service, reporting->guardian.patches, count, reporting->costs);
+    return true;
+}
+
 static int report(struct reporting *reporting)
 {
     uint32_t count = reporting->guardian.patch_count;
@@ -204,7 +253,8 @@ static int report(struct reporting *reporting)
         printf("%.*s: no patches\n", (int)reporting->call->service.len,
                (const char *)reporting->call->service.ptr);
     if (count > 0 && !json)
-        printf("%-24s %-8s %8s %8s  %s\n", "patch", "mode", "hits", "shadow", "last");
+        printf("%-24s %-8s %8s %8s %10s %8s  %s\n", "patch", "mode", "hits", "shadow", "tried",
+               "us each", "last");
     for (uint32_t i = 0; i < count; i++) {
         if (!json)
             print_text(reporting, i);
@@ -229,7 +279,7 @@ int patch_report(const struct patch_call *call)
     guard_arena_init(&arena, &heap, STATUS_ARENA);
     int status = EXIT_FAILED;
     if (read_guardian(&reporting) &&
-        patch_tally_read(&reporting.tally, call, &reporting.guardian)) {
+        patch_tally_read(&reporting.tally, call, &reporting.guardian) && read_costs(&reporting)) {
         read_status(&reporting, &arena, &document);
         status = report(&reporting);
     }

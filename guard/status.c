@@ -126,6 +126,8 @@ static void print_patches(const struct document_node *service)
     printf("  %s patches, %s enforced\n", text_of(patches, "count"), text_of(patches, "enforced"));
     print_expiring(member_of(patches, "expired"), "PATCHES EXPIRED, they block nothing");
     print_expiring(member_of(patches, "expires_soon"), "patches that expire within a week");
+    print_expiring(member_of(patches, "fixed"),
+                   "patches that the service's revision has the fix of, they block nothing there");
 }
 
 static void print_growth(const struct document_node *service)

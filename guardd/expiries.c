@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Looks once a day at the document in force. */
+/* Looks once a day at the document in force, and when it or the revision changed. */
 #include "expiries.h"
 
 #include "alerts.h"
@@ -7,6 +7,8 @@
 #include "common/file.h"
 #include "common/log.h"
 #include "common/patch_json.h"
+
+#include <guard/crypto.h>
 
 #include <stdio.h>
 #include <string.h>
@@ -39,7 +41,17 @@ static void alert(struct alerts *alerts, const struct service *service,
 }
 
 static void tell(const struct services *services, const struct service *service,
-                 const struct guard_patch *patch, uint64_t now_ms)
+                 const struct guard_patch *patch, const char *event, const char *text,
+                 uint64_t now_ms)
+{
+    bool loud = strcmp(event, "patch-expired") == 0;
+    log_event(loud ? "alarm" : "warn", event, service->name, "%s", text);
+    if (services->alerts != NULL)
+        alert(services->alerts, service, patch, text, now_ms);
+}
+
+static void tell_date(const struct services *services, const struct service *service,
+                      const struct guard_patch *patch, uint64_t now_ms)
 {
     char text[512];
     char date[CLOCK_TEXT_MAX] = "";
@@ -51,22 +63,42 @@ static void tell(const struct services *services, const struct service *service,
              (const char *)patch->id.ptr, standing == PATCH_EXPIRED ? "expired" : "expires", date,
              standing == PATCH_EXPIRED ? "it blocks nothing, hits are only told"
                                        : "from then on it blocks nothing");
-    log_event(standing == PATCH_EXPIRED ? "alarm" : "warn",
-              standing == PATCH_EXPIRED ? "patch-expired" : "patch-expires", service->name, "%s",
-              text);
-    if (services->alerts != NULL)
-        alert(services->alerts, service, patch, text, now_ms);
+    tell(services, service, patch, standing == PATCH_EXPIRED ? "patch-expired" : "patch-expires",
+         text, now_ms);
+}
+
+static void tell_revision(const struct services *services, const struct service *service,
+                          const struct guard_patch *patch, uint64_t now_ms)
+{
+    char text[512];
+    if (!patch_fixed(patch, revisions_newest_text(&service->revisions)))
+        return;
+    snprintf(text, sizeof(text),
+             "patch %.*s: revision %.*s carries the fix: before it the patch blocks nothing, hits "
+             "are only told; remove it when no other revision runs any more",
+             (int)patch->id.len, (const char *)patch->id.ptr, (int)patch->fixed_in.len,
+             (const char *)patch->fixed_in.ptr);
+    tell(services, service, patch, "patch-fixed", text, now_ms);
+}
+
+static uint64_t state_of(const struct service *service, uint64_t now_ms)
+{
+    const uint64_t parts[] = {now_ms / DAY_MS, service->guardian_stamp};
+    uint64_t state = guard_checksum(1, (struct guard_span){(const uint8_t *)parts, sizeof(parts)});
+    return guard_checksum(state, revisions_newest_text(&service->revisions));
 }
 
 void expiries_tick(struct services *services, uint64_t now_ms)
 {
-    uint64_t day = now_ms / DAY_MS;
     for (uint32_t i = 0; services->uplink == NULL && i < services->count; i++) {
         struct service *service = services->list[i];
-        if (service->guardian_stamp == 0 || service->expiries_day == day)
+        uint64_t state = state_of(service, now_ms);
+        if (service->guardian_stamp == 0 || service->expiries_told == state)
             continue;
-        service->expiries_day = day;
-        for (uint32_t k = 0; k < service->guardian.patch_count; k++)
-            tell(services, service, &service->guardian.patches[k], now_ms);
+        service->expiries_told = state;
+        for (uint32_t k = 0; k < service->guardian.patch_count; k++) {
+            tell_date(services, service, &service->guardian.patches[k], now_ms);
+            tell_revision(services, service, &service->guardian.patches[k], now_ms);
+        }
     }
 }

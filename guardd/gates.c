@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 enum {
-    FILE_MAX = 5 << 20,
+    FILE_MAX = 6 << 20,
     LINE_ARENA_MAX = 1 << 20,
     LINES_MAX = 2 * SERVICES_MAX, /* of a file that are read: a gate has no more to say of */
 };

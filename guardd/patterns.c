@@ -36,14 +36,20 @@ enum { BUILT = 0, NOT_BUILT = 1, NOT_WRITTEN = 2 };
 
 static const struct guard_span nobody = {NULL, 0};
 
-void patterns_open(struct patterns *patterns, const char *state)
+/* Said once. */
+static void open_key(struct patterns *patterns)
 {
     struct guard_err err;
-    patterns->state = state;
-    if (node_key_open(&patterns->key, state, &err) == GUARD_OK)
-        patterns->key_known = true;
-    else
+    patterns->key_known = node_key_open(&patterns->key, patterns->state, &err) == GUARD_OK;
+    if (!patterns->key_known && !patterns->key_missed)
         log_event("alarm", "patterns-not-built", nobody, "%s; patches cost more", err.text);
+    patterns->key_missed = !patterns->key_known;
+}
+
+void patterns_open(struct patterns *patterns, const char *state)
+{
+    patterns->state = state;
+    open_key(patterns);
 }
 
 static bool database_path(char path[STATE_PATH_MAX], const char *state)
@@ -296,14 +302,16 @@ static void look(struct patterns *patterns, const struct services *services, uin
 
 void patterns_tick(struct patterns *patterns, const struct services *services, uint64_t now_ms)
 {
-    if (!patterns->key_known)
-        return;
     if (patterns->child != 0)
         end_build(patterns, now_ms);
     if (patterns->child != 0 || waits(patterns, now_ms) ||
         (now_ms >= patterns->looked_ms && now_ms - patterns->looked_ms < LOOK_MS))
         return;
     patterns->looked_ms = now_ms;
+    if (!patterns->key_known)
+        open_key(patterns); /* there was no room for it, say */
+    if (!patterns->key_known)
+        return;
     uint64_t seen = state_seen(patterns, services);
     if (seen == patterns->seen)
         return;

@@ -23,6 +23,7 @@ struct patterns {
     const char *state;
     struct signing_key key;
     bool key_known;
+    bool key_missed;                    /* and that was logged */
     uint64_t seen;                      /* of the documents, policies and file looked at */
     uint64_t file;                      /* of the file alone */
     uint8_t wanted[GUARD_DIGEST_BYTES]; /* the name of what is to be there */
@@ -38,7 +39,7 @@ struct patterns {
     uint64_t build_ms;
 };
 
-/* Makes the node's key. When that fails there is no database. */
+/* Makes the node's key. While that fails there is no database, and it is tried again. */
 void patterns_open(struct patterns *patterns, const char *state);
 /* Now and then. Begins builds, and ends those that are done or take too long; never waits. */
 void patterns_tick(struct patterns *patterns, const struct services *services, uint64_t now_ms);

@@ -47,3 +47,10 @@ const struct revision *revisions_newest(const struct revisions *revisions)
 {
     return revisions->count > 0 ? &revisions->list[revisions->count - 1] : NULL;
 }
+
+struct guard_span revisions_newest_text(const struct revisions *revisions)
+{
+    const struct revision *newest = revisions_newest(revisions);
+    return newest != NULL ? (struct guard_span){(const uint8_t *)newest->text, strlen(newest->text)}
+                          : (struct guard_span){(const uint8_t *)"", 0};
+}

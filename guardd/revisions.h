@@ -29,5 +29,7 @@ bool revisions_observe(struct revisions *revisions, struct guard_span text, uint
 void revisions_take(struct revisions *revisions, const struct revision *stored);
 /* The newest; NULL when none was told of. */
 const struct revision *revisions_newest(const struct revisions *revisions);
+/* Its text; empty when none was told of. */
+struct guard_span revisions_newest_text(const struct revisions *revisions);
 
 #endif

@@ -83,7 +83,7 @@ struct service {
     struct releases releases;
     struct guard_guardian guardian;
     struct guard_arena guardian_arena;
-    uint64_t expiries_day;         /* since 1970, on which expiring patches were told */
+    uint64_t expiries_told;        /* of the day, document and revision for which that was done */
     uint64_t guardian_stamp;       /* of the file that was read; 0 = none */
     struct guard_err guardian_err; /* why the newest document isn't in force; "" when it is */
     struct review_document review; /* what people decided of what waits */

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 enum { STATUS_BYTES_MAX = 1 << 20, ENDPOINTS_SHOWN = 64, SERVICE_ROOM = 32 * 1024 };
+enum { PATCHES_NAMED_MAX = 8 };
 
 static void write_readiness(struct json_writer *json, const char *name,
                             const struct guard_model_readiness *readiness)
@@ -118,11 +119,10 @@ static void write_revision(struct json_writer *json, const struct service *servi
 static void write_expiring(struct json_writer *json, const struct guard_guardian *guardian,
                            enum patch_standing standing, const char *name)
 {
-    enum { NAMED_MAX = 8 };
     uint64_t now_ms = clock_unix_ms();
     uint32_t named = 0;
     json_open(json, name, '[');
-    for (uint32_t i = 0; i < guardian->patch_count && named < NAMED_MAX; i++) {
+    for (uint32_t i = 0; i < guardian->patch_count && named < PATCHES_NAMED_MAX; i++) {
         if (patch_standing(&guardian->patches[i], now_ms) != standing)
             continue;
         json_string(json, NULL, guardian->patches[i].id);
@@ -131,8 +131,24 @@ static void write_expiring(struct json_writer *json, const struct guard_guardian
     json_close(json, ']');
 }
 
-static void write_patches(struct json_writer *json, const struct guard_guardian *guardian)
+static void write_fixed(struct json_writer *json, const struct service *service)
 {
+    const struct guard_span revision = revisions_newest_text(&service->revisions);
+    const struct guard_guardian *guardian = &service->guardian;
+    uint32_t named = 0;
+    json_open(json, "fixed", '[');
+    for (uint32_t i = 0; i < guardian->patch_count && named < PATCHES_NAMED_MAX; i++) {
+        if (!patch_fixed(&guardian->patches[i], revision))
+            continue;
+        json_string(json, NULL, guardian->patches[i].id);
+        named++;
+    }
+    json_close(json, ']');
+}
+
+static void write_patches(struct json_writer *json, const struct service *service)
+{
+    const struct guard_guardian *guardian = &service->guardian;
     uint32_t enforced = 0;
     for (uint32_t i = 0; i < guardian->patch_count; i++)
         enforced += guardian->patches[i].mode == GUARD_PATCH_ENFORCE;
@@ -141,6 +157,7 @@ static void write_patches(struct json_writer *json, const struct guard_guardian 
     json_integer(json, "enforced", enforced);
     write_expiring(json, guardian, PATCH_EXPIRED, "expired");
     write_expiring(json, guardian, PATCH_EXPIRES_SOON, "expires_soon");
+    write_fixed(json, service);
     json_close(json, '}');
 }
 
@@ -174,7 +191,7 @@ void status_service(struct json_writer *json, const struct service *service)
     json_bool(json, "overflowed", stats.overflowed);
     json_integer(json, "memory", (int64_t)stats.memory);
     json_text(json, "guardian_error", service->guardian_err.text);
-    write_patches(json, &service->guardian);
+    write_patches(json, service);
     write_revision(json, service);
     write_review(json, service);
     write_generations(json, service);

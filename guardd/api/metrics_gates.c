@@ -4,10 +4,12 @@
 #include "metrics_text.h"
 
 #include "common/file.h"
+#include "common/patch_costs.h"
 #include "guardd/gates.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* A line for each gate and service; lines of one metric stand together. */
 struct gate_metric {
@@ -152,6 +154,82 @@ static void put_workers(struct text *text, const struct gates *gates)
             (double)gates->list[i].time_ms / 1000.0);
 }
 
+/* --- what patches cost --- */
+
+enum { COSTS_SHOWN_MAX = 4096 };
+
+struct cost_line {
+    char gate[PATCH_COSTS_GATE_CHARS + 1];
+    const struct service *service;
+    const struct guard_patch *patch;
+    struct patch_cost cost;
+};
+
+struct cost_lines {
+    const struct api *api;
+    const struct api_request *request;
+    struct cost_line *list;
+    size_t count;
+};
+
+static const struct guard_patch *patch_of(const struct service *service, struct guard_span id)
+{
+    for (uint32_t i = 0; i < service->guardian.patch_count; i++) {
+        const struct guard_patch *patch = &service->guardian.patches[i];
+        if (patch->id.len == id.len && memcmp(patch->id.ptr, id.ptr, id.len) == 0)
+            return patch;
+    }
+    return NULL;
+}
+
+/* Of patches that stand in the Guardian: what gates tell of others makes no series. */
+static void take_cost(void *ctx, const char *gate, struct guard_span service,
+                      struct guard_span patch, const struct patch_cost *cost)
+{
+    struct cost_lines *lines = ctx;
+    const struct service *of = services_find(lines->api->view.services, service);
+    if (of == NULL || lines->count == COSTS_SHOWN_MAX || !api_theirs(lines->request, of))
+        return;
+    const struct guard_patch *known = patch_of(of, patch);
+    if (known == NULL)
+        return;
+    struct cost_line *line = &lines->list[lines->count++];
+    *line = (struct cost_line){.service = of, .patch = known, .cost = *cost};
+    memcpy(line->gate, gate, sizeof(line->gate));
+}
+
+static void put_cost(struct text *text, const struct cost_line *line, const char *name,
+                     double value)
+{
+    put(text, "%s{gate=\"%s\",service=\"%s\",patch=\"%.*s\"} %.17g\n", name, line->gate,
+        line->service->name_text, (int)line->patch->id.len, (const char *)line->patch->id.ptr,
+        value);
+}
+
+static void put_costs(struct text *text, const struct api *api, const struct api_request *request)
+{
+    static const char tried[] = "guard_gate_patch_tried_total";
+    static const char bytes[] = "guard_gate_patch_bytes_total";
+    static const char seconds[] = "guard_gate_patch_seconds_total";
+    struct cost_lines lines = {.api = api, .request = request};
+    lines.list = calloc(COSTS_SHOWN_MAX, sizeof(*lines.list));
+    if (lines.list == NULL)
+        return;
+    patch_costs_read(api->view.state, clock_unix_ms(), GATE_SILENT_MS, take_cost, &lines);
+    head(text, tried, "counter", "How often the conditions of a patch were tried at a gate.");
+    for (size_t i = 0; i < lines.count; i++)
+        put_cost(text, &lines.list[i], tried, (double)lines.list[i].cost.tried);
+    head(text, bytes, "counter", "Bytes that the conditions of a patch looked at.");
+    for (size_t i = 0; i < lines.count; i++)
+        put_cost(text, &lines.list[i], bytes, (double)lines.list[i].cost.bytes);
+    head(text, seconds, "counter",
+         "Time that the conditions of a patch took, by one exchange in sixteen.");
+    for (size_t i = 0; i < lines.count; i++)
+        put_cost(text, &lines.list[i], seconds,
+                 (double)GATE_TIMED_EACH * (double)lines.list[i].cost.timed_ns / 1e9);
+    free(lines.list);
+}
+
 void put_gates(struct text *text, const struct api *api, const struct api_request *request)
 {
     struct gates *gates = malloc(sizeof(*gates));
@@ -169,6 +247,7 @@ void put_gates(struct text *text, const struct api *api, const struct api_reques
     head(text, "guard_gate_overhead_seconds", "histogram",
          "The gate's own time for an exchange, of one in sixteen.");
     put_each(text, gates, request, put_overhead, NULL);
+    put_costs(text, api, request);
     gates_free(gates);
     free(gates);
 }

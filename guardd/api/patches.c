@@ -8,6 +8,7 @@
 #include "common/guardian_patch.h"
 #include "common/guardian_patch_words.h"
 #include "common/patch_changes.h"
+#include "common/patch_costs.h"
 #include "common/patch_json.h"
 #include "problem.h"
 
@@ -48,8 +49,9 @@ static uint32_t behind(const struct guard_guardian *guardian, const char *cursor
     return patch != NULL ? (uint32_t)(patch - guardian->patches) + 1 : 0;
 }
 
-static void write_list(const struct guard_guardian *guardian, uint32_t first, uint64_t limit,
-                       struct json_writer *json)
+/* costs: one for each patch; NULL: nothing is known of them. */
+static void write_list(const struct guard_guardian *guardian, const struct patch_cost *costs,
+                       uint32_t first, uint64_t limit, struct json_writer *json)
 {
     uint64_t now_ms = clock_unix_ms();
     uint32_t i = first;
@@ -58,6 +60,8 @@ static void write_list(const struct guard_guardian *guardian, uint32_t first, ui
          i++) {
         json_open(json, NULL, '{');
         patch_json(json, &guardian->patches[i], now_ms);
+        if (costs != NULL)
+            patch_cost_json(json, &costs[i]);
         json_close(json, '}');
     }
     json_close(json, ']');
@@ -79,10 +83,15 @@ enum api_step api_patches_get(struct api *api, struct api_request *request,
         return API_DONE;
     if (read_guardian(api, request, response, &arena, &guardian) &&
         api_json_begin(&json, response)) {
+        struct patch_cost *costs =
+            guard_arena_get(&arena, guardian.patch_count * sizeof(*costs) + 1);
+        if (costs != NULL)
+            patch_costs_of(api->view.state, span_of(request->service), guardian.patches,
+                           guardian.patch_count, costs);
         json_open(&json, NULL, '{');
         json_text(&json, "service", request->service);
         json_integer(&json, "total", guardian.patch_count);
-        write_list(&guardian, behind(&guardian, api_param(request, "cursor")), limit, &json);
+        write_list(&guardian, costs, behind(&guardian, api_param(request, "cursor")), limit, &json);
         json_close(&json, '}');
         api_json_end(&json, response, 200);
     }

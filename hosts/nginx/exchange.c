@@ -4,6 +4,7 @@
 #include "counters.h"
 #include "module.h"
 #include "overhead.h"
+#include "patch_costs.h"
 #include "patterns.h"
 #include "stream.h"
 
@@ -181,6 +182,7 @@ static bool begin(ngx_http_request_t *r, const gate_loc_conf_t *conf, gate_excha
         .hash_seed = gate_worker.hash_seed,
         .memo = gate_worker.memo,
         .matcher = gate_patterns_matcher(),
+        .meter = gate_patch_costs_meter(),
         .body_limit = conf->body_limit,
         .response_limit = conf->response_limit,
         .time_ms = (uint64_t)r->start_sec * 1000 + r->start_msec,

@@ -4,6 +4,7 @@
 #include "module.h"
 
 #include "counters.h"
+#include "patch_costs.h"
 #include "stream.h"
 
 #include "common/file.h"
@@ -342,9 +343,7 @@ static ngx_int_t add_handler(ngx_http_core_main_conf_t *core, ngx_http_phases ph
     return NGX_OK;
 }
 
-/* guardd makes it at its start, beside the key of policies. Without it there is no database of
- * patterns, and each patch is tried. */
-static void read_node_key(gate_main_conf_t *conf)
+bool gate_node_key_read(const gate_main_conf_t *conf, uint8_t out[GUARD_KEY_BYTES])
 {
     char path[STATE_PATH_MAX];
     uint8_t *bytes = NULL;
@@ -352,9 +351,10 @@ static void read_node_key(gate_main_conf_t *conf)
     const struct guard_span none = {NULL, 0};
     if (state_path(path, (const char *)conf->state.data, "keys", none, "node.pub") != GUARD_OK ||
         file_read(path, 4096, &bytes, &len, NULL) != GUARD_OK)
-        return;
-    conf->node_key_known = take_key(conf->node_key, bytes, len);
+        return false;
+    bool good = take_key(out, bytes, len);
     ngx_free(bytes);
+    return good;
 }
 
 static ngx_int_t check_conf(ngx_conf_t *cf, gate_main_conf_t *conf)
@@ -374,7 +374,7 @@ static ngx_int_t check_conf(ngx_conf_t *cf, gate_main_conf_t *conf)
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"guard_state\": %s", err.text);
         return NGX_ERROR;
     }
-    read_node_key(conf);
+    conf->node_key_known = gate_node_key_read(conf, conf->node_key);
     return NGX_OK;
 }
 
@@ -391,7 +391,7 @@ static ngx_int_t post_configuration(ngx_conf_t *cf)
     /* A module that is loaded later runs earlier within its phase: before try_files and mirror. */
     if (add_handler(core, NGX_HTTP_PRECONTENT_PHASE, gate_precontent_handler) != NGX_OK ||
         add_handler(core, NGX_HTTP_LOG_PHASE, gate_log_handler) != NGX_OK ||
-        gate_counters_add(cf, conf) != NGX_OK)
+        gate_counters_add(cf, conf) != NGX_OK || gate_patch_costs_add(cf, conf) != NGX_OK)
         return NGX_ERROR;
     gate_next_request_body_filter = ngx_http_top_request_body_filter;
     ngx_http_top_request_body_filter = gate_request_body_filter;

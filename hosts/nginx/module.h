@@ -48,6 +48,7 @@ typedef struct {
     ngx_shm_zone_t *counters;  /* the next three are counters.c's */
     size_t counter_capacity;
     void *counters_before;
+    ngx_shm_zone_t *patch_costs;
 } gate_main_conf_t;
 
 /* guard_outbound on */
@@ -120,6 +121,8 @@ struct gate_service {
     struct gate_breaker breaker;
     uint64_t patterns_checked; /* see patterns.c; 0: not since the policy came */
     bool patterns_known;
+    uint32_t *patch_cells; /* see patch_costs.c; NULL: not since the policy came */
+    uint32_t patch_count;
 };
 
 struct gate_chunk;
@@ -186,6 +189,9 @@ typedef struct {
     enum join_how how_joined; /* of a call: to what caused it */
     struct join_exchange cause;
 } gate_exchange_t;
+
+/* module.c: the public key of the node, which guardd makes at its start. false: it isn't there. */
+bool gate_node_key_read(const gate_main_conf_t *conf, uint8_t out[GUARD_KEY_BYTES]);
 
 /* exchange.c */
 void gate_client_of(ngx_http_request_t *r, const gate_loc_conf_t *conf, struct guard_client *out);

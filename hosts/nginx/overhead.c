@@ -24,7 +24,7 @@ void gate_overhead_choose(gate_exchange_t *exchange)
     exchange->measured = turn++ % GATE_OVERHEAD_EACH == 0;
 }
 
-static uint64_t now_ns(void)
+uint64_t gate_overhead_now_ns(void)
 {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
@@ -33,13 +33,13 @@ static uint64_t now_ns(void)
 
 uint64_t gate_overhead_begin(const gate_exchange_t *exchange)
 {
-    return exchange->measured ? now_ns() : 0;
+    return exchange->measured ? gate_overhead_now_ns() : 0;
 }
 
 void gate_overhead_end(gate_exchange_t *exchange, uint64_t begun_ns)
 {
     if (exchange->measured)
-        exchange->overhead_ns += now_ns() - begun_ns;
+        exchange->overhead_ns += gate_overhead_now_ns() - begun_ns;
 }
 
 void gate_overhead_count(const gate_exchange_t *exchange)

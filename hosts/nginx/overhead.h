@@ -16,6 +16,8 @@ uint64_t gate_overhead_begin(const gate_exchange_t *exchange);
 void gate_overhead_end(gate_exchange_t *exchange, uint64_t begun_ns);
 /* The exchange is over: into its service's counts. */
 void gate_overhead_count(const gate_exchange_t *exchange);
+/* That clock. */
+uint64_t gate_overhead_now_ns(void);
 /* Upper bounds of buckets, in nanoseconds; the last one has none (UINT64_MAX). */
 uint64_t gate_overhead_bound_ns(int bucket);
 

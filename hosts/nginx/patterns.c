@@ -5,6 +5,8 @@
  * one in force stays; without one, each patch is tried. */
 #include "patterns.h"
 
+#include "patch_costs.h"
+
 #include "common/file.h"
 #include "common/patterns/database.h"
 #include "common/patterns/sealed.h"
@@ -26,6 +28,8 @@ static struct {
     struct gate_file_id id;
 } loader = {.fd = -1};
 
+static bool key_known;
+static uint8_t key[GUARD_KEY_BYTES]; /* once it is known it stays, as that of policies does */
 static struct regexes *regexes;
 static struct guard_matcher matcher;
 static struct pattern_database *database; /* NULL: none */
@@ -101,7 +105,7 @@ static void load_begin(const char *path, ngx_log_t *log)
     loader.id = (struct gate_file_id){true, info.st_ino, info.st_size, info.st_mtim};
     ssize_t n = S_ISREG(info.st_mode) ? read(loader.fd, head, sizeof(head)) : -1;
     enum guard_rc rc = sealed_open(&loader.sealed, (struct guard_span){head, n > 0 ? (size_t)n : 0},
-                                   (uint64_t)info.st_size, gate_worker.conf->node_key, &err);
+                                   (uint64_t)info.st_size, key, &err);
     if (rc != GUARD_OK) {
         refuse(log, rc, err.text);
         return;
@@ -141,6 +145,19 @@ static void load_slice(ngx_log_t *log)
     loader.done += (size_t)n;
 }
 
+/* A gate may be there before its guardd ever was. */
+static bool find_key(ngx_log_t *log)
+{
+    if (key_known)
+        return true;
+    key_known = gate_node_key_read(gate_worker.conf, key);
+    if (key_known)
+        ngx_log_error(NGX_LOG_NOTICE, log, 0,
+                      "guard: the node's key came: databases of patterns "
+                      "are taken from now on");
+    return key_known;
+}
+
 bool gate_patterns_slice(ngx_log_t *log)
 {
     char path[STATE_PATH_MAX];
@@ -150,9 +167,8 @@ bool gate_patterns_slice(ngx_log_t *log)
         load_slice(log);
         return true;
     }
-    if (!gate_worker.conf->node_key_known ||
-        state_path(path, (const char *)gate_worker.conf->state.data, "patterns", none,
-                   "patterns.db") != GUARD_OK)
+    if (!find_key(log) || state_path(path, (const char *)gate_worker.conf->state.data, "patterns",
+                                     none, "patterns.db") != GUARD_OK)
         return false;
     gate_file_examine(path, &id);
     if (gate_file_same(&id, &seen))
@@ -178,6 +194,8 @@ void gate_patterns_init(ngx_log_t *log)
     }
     matcher = regexes_matcher(regexes);
     matcher.scan = scan; /* its ctx is for find */
+    key_known = gate_worker.conf->node_key_known;
+    ngx_memcpy(key, gate_worker.conf->node_key, sizeof(key));
     while (gate_patterns_slice(log))
         continue;
 }
@@ -215,6 +233,7 @@ static bool covers(struct gate_service *service)
 
 void gate_patterns_begin(const gate_exchange_t *exchange)
 {
+    gate_patch_costs_begin(exchange);
     if (regexes == NULL)
         return;
     regexes_refill(regexes);

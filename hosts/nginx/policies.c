@@ -4,6 +4,7 @@
  * stays. */
 #include "counters.h"
 #include "module.h"
+#include "patch_costs.h"
 #include "patterns.h"
 
 #include "common/file.h"
@@ -101,6 +102,7 @@ static void switch_policy(ngx_log_t *log)
         guard_policy_unref(service->policy); /* lives on while an exchange holds it */
     service->policy = policy;
     service->patterns_checked = 0;
+    gate_patch_costs_forget(service);
     guard_policy_info(policy, &info);
     service->generation = info.generation;
     gate_counters_generation(service);

@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What guard_status tells, into rings/<id>.counts of the state directory, so that guardd tells it
  * of all its gates. One of the workers writes it every few seconds, by its timer: exchanges have no
- * part in it. A line of JSON for the gate, one for each service, one at the end. */
+ * part in it. A line of JSON for the gate, one for each service, one for each patch that was tried,
+ * one at the end. */
 #include "counters.h"
 #include "module.h"
+#include "patch_costs.h"
 
 #include "common/file.h"
 #include "common/json_writer.h"
 
 enum {
     EACH_MS = 5000,
-    SLICE = 32, /* services at a time */
+    SLICE = 32,        /* services at a time */
+    SLICE_PATCHES = 4, /* services with all their patches */
     HEAD_ROOM = 512,
     SERVICE_ROOM = 4096,
 };
@@ -20,7 +23,8 @@ static struct {
     char *text; /* NULL: none */
     size_t len;
     size_t cap;
-    size_t next; /* service */
+    size_t next;         /* service */
+    size_t next_patches; /* service whose patches are told */
 } draft;
 
 static void end_line(struct json_writer *json)
@@ -35,9 +39,11 @@ static void begin(void)
 {
     struct json_writer json;
     ngx_uint_t running = 0, leaving = 0;
-    draft.cap = HEAD_ROOM + gate_worker.service_count * SERVICE_ROOM;
+    draft.cap = HEAD_ROOM + gate_worker.service_count * SERVICE_ROOM +
+                gate_patch_costs_count() * GATE_PATCH_COST_ROOM;
     draft.text = malloc(draft.cap);
     draft.len = draft.next = 0;
+    draft.next_patches = gate_patch_costs_count() > 0 ? 0 : gate_worker.service_count;
     if (draft.text == NULL)
         return;
     gate_counters_workers(&running, &leaving);
@@ -59,6 +65,16 @@ static void add_services(size_t count)
         gate_status_service(&json, &gate_worker.services[draft.next]);
         end_line(&json);
     }
+}
+
+static void add_patches(size_t count)
+{
+    const size_t end_room = HEAD_ROOM / 2;
+    for (; count > 0 && draft.next_patches < gate_worker.service_count;
+         count--, draft.next_patches++)
+        draft.len +=
+            gate_patch_costs_tell(&gate_worker.services[draft.next_patches], draft.text + draft.len,
+                                  draft.cap - end_room - draft.len);
 }
 
 /* Where it can't be, rings can't either, and that was said. */
@@ -86,8 +102,11 @@ bool gate_report_slice(void)
         begin();
     if (draft.text == NULL)
         return false;
-    add_services(SLICE);
     if (draft.next < gate_worker.service_count)
+        add_services(SLICE);
+    else
+        add_patches(SLICE_PATCHES);
+    if (draft.next_patches < gate_worker.service_count)
         return true;
     finish();
     return false;
@@ -103,5 +122,6 @@ void gate_report_last(void)
     if (draft.text == NULL)
         return;
     add_services(gate_worker.service_count);
+    add_patches(gate_worker.service_count);
     finish();
 }

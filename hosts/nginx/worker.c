@@ -2,6 +2,7 @@
 /* The worker's life: what it has when the first request comes, the timer that looks after rings and
  * policies, and the memory and randomness that exchanges draw from without a system call. */
 #include "counters.h"
+#include "patch_costs.h"
 #include "patterns.h"
 
 #include "common/file.h"
@@ -184,6 +185,7 @@ ngx_int_t gate_worker_init(ngx_cycle_t *cycle)
         return NGX_ERROR;
     if (random_bytes(&gate_worker.hash_seed, sizeof(gate_worker.hash_seed)) != GUARD_OK)
         gate_worker.hash_seed = (uint64_t)ngx_random() << 32 ^ (uint64_t)ngx_random();
+    gate_patch_costs_attach();
     gate_join_worker_init();
     keep_rings(cycle->log);
     gate_timer_init(cycle->log);
@@ -218,6 +220,7 @@ void gate_worker_exit(ngx_cycle_t *cycle)
         gate_worker.free_chunks = chunk->next;
         free(chunk);
     }
+    gate_patch_costs_detach();
     gate_counters_detach();
     free(gate_worker.services);
     ngx_memzero(&gate_worker, sizeof(gate_worker));

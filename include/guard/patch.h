@@ -138,6 +138,22 @@ struct guard_matcher {
                              bool ignore_case, struct guard_span value);
 };
 
+/* What one patch of a policy cost on one message. */
+struct guard_patch_cost {
+    uint32_t index; /* of the patch: see guard_policy_patch */
+    bool hit;
+    uint64_t bytes; /* that its conditions were held against, with a few for each value */
+    uint64_t time;  /* by the meter's clock */
+};
+
+/* Who wants to know what patches cost; given by the host. Only patches that are tried are told of:
+ * what the scan finds no sign of costs nothing of its own. */
+struct guard_patch_meter {
+    void *ctx;
+    uint64_t (*clock)(void *ctx); /* NULL: time isn't measured */
+    void (*told)(void *ctx, const struct guard_patch_cost *cost);
+};
+
 /* One text that the matcher is to know. */
 struct guard_pattern {
     uint64_t id; /* of the rest: equal ids are equal patterns, in every policy */

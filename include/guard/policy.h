@@ -65,6 +65,7 @@ struct guard_policy_info {
     bool rollback;     /* signed to replace a newer generation: */
     uint64_t replaces; /* up to this one. A host then asks of the next one replaces + 1 at least */
     uint8_t digest[GUARD_DIGEST_BYTES];
+    uint32_t patches;
 };
 
 /* Validation in slices, so that a gate's worker is never busy for long: feed bytes that stay where
@@ -112,6 +113,9 @@ GUARD_API enum guard_revision_state guard_policy_revision(const struct guard_pol
  * ids; index from 0. False: there is none of this index. What *out points to is the policy's. */
 GUARD_API bool guard_policy_pattern(const struct guard_policy *policy, uint32_t index,
                                     struct guard_pattern *out);
+/* The id of a patch; index from 0. False: there is none of this index. It is the policy's. */
+GUARD_API bool guard_policy_patch(const struct guard_policy *policy, uint32_t index,
+                                  struct guard_span *id);
 GUARD_API void guard_policy_info(const struct guard_policy *policy, struct guard_policy_info *out);
 
 #endif

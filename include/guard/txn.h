@@ -52,6 +52,9 @@ struct guard_txn_cfg {
     /* For the patches of the policy (guard/patch.h); NULL: their regular expressions are told as
      * not inspected. Of this thread; must outlive the transaction. */
     const struct guard_matcher *matcher;
+    /* Told of what patches cost, or NULL. Must outlive the transaction; its clock may come and go
+     * between the calls of one. */
+    const struct guard_patch_meter *meter;
 };
 
 /* What became of one patch that was evaluated on a message. */

@@ -230,6 +230,7 @@ void gd_decide_patches(struct gd_decision *decision, struct gd_patching *patchin
                                .message = &message,
                                .scope = &patching->scope,
                                .matcher = cfg->matcher,
+                               .meter = cfg->meter,
                                .told = on_told,
                                .ctx = &with};
     gd_patch_run(&run);

@@ -303,13 +303,31 @@ static void find_candidates(struct gd_patch_run *run)
     }
 }
 
+static uint64_t now(const struct gd_patch_run *run)
+{
+    return run->meter != NULL && run->meter->clock != NULL ? run->meter->clock(run->meter->ctx) : 0;
+}
+
+static void tell_cost(const struct gd_patch_run *run, struct guard_patch_cost cost, size_t fuel,
+                      uint64_t begun)
+{
+    if (run->meter == NULL)
+        return;
+    cost.bytes = fuel - run->fuel;
+    cost.time = now(run) - begun;
+    run->meter->told(run->meter->ctx, &cost);
+}
+
 static void try_entry(struct gd_patch_run *run, uint32_t index)
 {
     const struct gd_patch_entry *entry = &run->set->entries[index];
     if (entry->part != run->part || !gd_patch_in_scope(run->set, entry, run->scope))
         return;
     run->seen = (struct gd_patch_seen){.value = NULL, .node = entry->nodes.first};
+    size_t fuel = run->fuel;
+    uint64_t begun = now(run);
     enum gd_truth truth = evaluate(run, entry->nodes.first);
+    tell_cost(run, (struct guard_patch_cost){.index = index, .hit = truth == GD_TRUE}, fuel, begun);
     run->told(run->ctx, index, truth, &run->seen);
 }
 

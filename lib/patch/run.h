@@ -28,7 +28,8 @@ struct gd_patch_run {
     enum guard_patch_part part;
     struct gd_patch_message *message;
     const struct gd_patch_scope *scope;
-    const struct guard_matcher *matcher; /* may be NULL */
+    const struct guard_matcher *matcher;   /* may be NULL */
+    const struct guard_patch_meter *meter; /* may be NULL */
     gd_patch_told *told;
     void *ctx;
     size_t fuel;

@@ -139,6 +139,7 @@ void guard_policy_info(const struct guard_policy *policy, struct guard_policy_in
     out->fail_closed = (header->flags & GD_POLICY_FAIL_CLOSED) != 0;
     out->rollback = header->replaces != 0;
     out->replaces = header->replaces;
+    out->patches = policy->patches.entry_count;
     memcpy(out->digest, (const uint8_t *)header + header->length - GD_POLICY_TRAILER,
            GUARD_DIGEST_BYTES);
 }
@@ -155,5 +156,14 @@ bool guard_policy_pattern(const struct guard_policy *policy, uint32_t index,
                                   .text = gd_patch_span(set, pattern->text),
                                   .regex = (pattern->flags & GD_PATTERN_REGEX) != 0,
                                   .ignore_case = (pattern->flags & GD_PATTERN_IGNORE_CASE) != 0};
+    return true;
+}
+
+bool guard_policy_patch(const struct guard_policy *policy, uint32_t index, struct guard_span *id)
+{
+    const struct gd_patch_set *set = &policy->patches;
+    if (index >= set->entry_count)
+        return false;
+    *id = gd_patch_span(set, set->entries[index].id);
     return true;
 }

@@ -180,7 +180,7 @@ def test_what_expires_is_told_loudly(guardd, api, tmp_path):
     told = (guardd.state / "alerts.jsonl").read_text()
     assert told.count('"rule":"patch-expiry"') == 2 and f"patch soon expires {soon}" in told
     status = api.get("/services/shop")["patches"]
-    assert status == {"count": 4, "enforced": 1, "expired": ["old"], "expires_soon": ["soon"]}
+    assert status == {"count": 4, "enforced": 1, "expired": ["old"], "expires_soon": ["soon"], "fixed": []}
     shown = wait_for(lambda: (text := guard(guardd.state, "status")) and "PATCHES EXPIRED" in text and text, "the status")
     assert "4 patches, 1 enforced" in shown and "they block nothing: old (" in shown and "within a week: soon (" in shown
     assert "guard_patch_hits_total{" not in curl(guardd.state, "/metrics").body.decode()

@@ -123,6 +123,53 @@ def test_each_mode_does_what_it_says(world):
     assert rows["hard"][2:4] == ["0", "0"], report
 
 
+def report_of(world, *more):
+    text = subprocess.run([BIN / "guard", "patch", "report", "--service", "shop", "--format", "json", *more], capture_output=True, text=True,
+                          check=True).stdout
+    return {patch["id"]: patch for patch in map(json.loads, text.splitlines())}
+
+
+def test_what_patches_cost_is_told(world):
+    """By the gate's own counts, over a reload, in the report of files and of the server, and in the metrics."""
+    world.wait_mode("block", 403)
+    world.wait_patterns(PATTERNS)
+    files = ("--state", str(world.state))
+    before = wait_for(lambda: (costs := report_of(world, *files)) and costs["jndi"]["cost"]["tried"] > 0 and costs, "the gate's first counts")
+    for request, expected in ((EXPLOITS["pair"], 403), (BENIGN["plain"], 200)):
+        for _ in range(20):  # one in sixteen is timed
+            assert world.status(request) == expected
+    after = wait_for(lambda: (costs := report_of(world, *files)) and costs["pair"]["cost"]["tried"] >= before["pair"]["cost"]["tried"] + 20 and costs,
+                     "the next counts")
+    pair = after["pair"]["cost"]
+    assert pair["held"] >= 20 and pair["bytes"] >= 20 * len("ls;id") and 0 < pair["timed"] < pair["tried"] and pair["timed_ns"] > 0, pair
+    assert after["hard"]["cost"]["tried"] == before["hard"]["cost"]["tried"], "what the scan finds no sign of costs nothing"
+    world.gate.reload()
+    assert world.status(EXPLOITS["pair"]) == 403
+    again = wait_for(lambda: (costs := report_of(world, *files)) and costs["pair"]["cost"]["tried"] == pair["tried"] + 1 and costs,
+                     "what was counted before the reload goes on")
+    socket = ("--server", f"unix:{world.state}/api.sock")
+    assert {name: patch["cost"] for name, patch in report_of(world, *socket).items()} == {name: patch["cost"] for name, patch in again.items()}
+    shown = subprocess.run([BIN / "guard", "patch", "report", "--service", "shop", *files], capture_output=True, text=True, check=True).stdout
+    row = next(line.split() for line in shown.splitlines() if line.startswith("pair "))
+    assert int(row[4]) == pair["tried"] + 1 and float(row[5]) > 0, shown
+    metrics = talking.curl(world.state, "/metrics").body.decode()
+    assert f'service="shop",patch="pair"}} {pair["tried"] + 1}\n' in metrics.partition("# TYPE guard_gate_patch_tried_total")[2], metrics
+    assert 'guard_gate_patch_seconds_total{' in metrics and 'guard_gate_patch_bytes_total{' in metrics
+
+
+def test_the_revision_with_the_fix_ends_a_patch_loudly(world):
+    world.write("block", '\n- {id: fixed, mode: enforce, fixedIn: "2.0", when: {in: query, names: x, contains: "until it is fixed"}}\n')
+    request = ("/?x=until%20it%20is%20fixed",)
+    wait_for(lambda: world.status(request) == 403, "the patch")
+    world.gate.reload(world.gate.http.replace("guard shop;", "guard shop; guard_revision 2.0;"))
+    assert world.status(request) == 200
+    wait_for(lambda: '"event":"patch-fixed"' in world.daemon.log() and "revision 2.0 carries the fix" in world.daemon.log(), "the log")
+    wait_for(lambda: "revision 2.0 carries the fix" in (world.state / "alerts.jsonl").read_text(), "an alert")
+    shown = subprocess.run([BIN / "guard", "status", "--state", world.state], capture_output=True, text=True, check=True).stdout
+    assert "has the fix of, they block nothing there: fixed (" in shown, shown
+    assert report_of(world, "--state", str(world.state))["fixed"]["fixed"] is True
+
+
 def test_the_database_changes_no_answer(tmp_path, world, nginx):
     world.wait_mode("block", 403)
     world.wait_patterns(PATTERNS)

@@ -135,3 +135,36 @@ def test_what_cannot_be_written_is_built_again(tmp_path):
         wait_for(lambda: (folder / "patterns.db").read_bytes() != before, "the database of today")
     finally:
         daemon.stop()
+
+
+def test_a_gate_that_was_there_before_its_guardd(tmp_path, nginx):
+    """The node's key comes later than the gate: no reload is needed."""
+    state = tmp_path / "state"
+    state.mkdir()
+    write_guardian(state, "shop")
+    gate = nginx(GATE.replace("{state}", str(state)).replace("guard_policy_key {state}/keys/policy.pub;".replace("{state}", str(state)), ""))
+    assert patterns_of(gate)["patterns"] == 0 and not (state / "keys" / "node.pub").exists()
+    daemon = Guardd(state).start()
+    try:
+        wait_patterns(gate, 2)
+        assert "the node's key came" in gate.log_text()
+    finally:
+        daemon.stop()
+
+
+def test_a_key_that_could_not_be_made_is_made_later(tmp_path):
+    """As on a full disk at the start."""
+    state = tmp_path / "state"
+    state.mkdir()
+    write_guardian(state, "shop")
+    (state / "keys").mkdir()
+    key = state / "keys" / "node.key"
+    key.write_text("no key")
+    daemon = Guardd(state).start()
+    try:
+        wait_for(lambda: '"event":"patterns-not-built"' in daemon.log(), "that there is no key")
+        key.unlink()
+        wait_for((state / "patterns" / "patterns.db").exists, "a database")
+        assert daemon.log().count('"event":"patterns-not-built"') == 1
+    finally:
+        daemon.stop()
