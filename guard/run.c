@@ -427,7 +427,7 @@ static bool start_daemon(struct running *running)
     struct console *console = &running->settings.console;
     char *argv[6 + SIDECAR_DAEMON_ARGS] = {running->settings.guardd, state,
                                            running->settings.state};
-    size_t used = 3;
+    int used = 3;
     if (console->listen != NULL)
         argv[used++] = front;
     if (console->group[0] != '\0') {
