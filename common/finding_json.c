@@ -27,6 +27,8 @@ void finding_json(struct json_writer *json, const struct guard_finding *finding,
         json_string(json, "patch", finding->patch);
         json_bool(json, "shadow", finding->shadow);
     }
+    if (finding->exception.len > 0)
+        json_string(json, "exception", finding->exception);
     if (finding->rule == GUARD_RULE_LIKENESS) {
         json_open(json, "likeness", '{');
         json_text(json, "class", guard_likeness_name((enum guard_likeness)finding->expected));

@@ -6,6 +6,7 @@
 
 #include "common/document.h"
 #include "common/file.h"
+#include "common/guardian_exception.h"
 #include "common/guardian_patch.h"
 #include "common/guardian_words.h"
 
@@ -713,13 +714,25 @@ static enum guard_rc top_patches(struct reading *reading, const struct document_
     return GUARD_OK;
 }
 
+static enum guard_rc top_exceptions(struct reading *reading, const struct document_node *node,
+                                    void *target)
+{
+    struct guard_guardian *guardian = target;
+    struct exception_list list;
+    GUARD_TRY(exceptions_read(&reading->document, node, NULL, &list, reading->err));
+    guardian->exceptions = list.exceptions;
+    guardian->exception_count = list.count;
+    return GUARD_OK;
+}
+
 enum guard_rc guardian_parse(struct guard_guardian *out, const char *name, struct guard_span bytes,
                              struct guard_arena *arena, struct guard_err *err)
 {
     static const struct member members[] = {
-        {"apiVersion", top_version}, {"kind", top_kind},       {"service", top_service},
-        {"control", read_control},   {"learned", top_learned}, {"configured", read_configured},
-        {"patches", top_patches},
+        {"apiVersion", top_version}, {"kind", top_kind},
+        {"service", top_service},    {"control", read_control},
+        {"learned", top_learned},    {"configured", read_configured},
+        {"patches", top_patches},    {"exceptions", top_exceptions},
     };
     struct reading reading = {.guardian = out, .err = err};
     guard_guardian_default(out, (struct guard_span){NULL, 0});

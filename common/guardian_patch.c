@@ -3,11 +3,11 @@
  * given the place of the member that it names. */
 #include "common/guardian_patch.h"
 
+#include "common/document_members.h"
 #include "common/file.h"
 #include "common/guardian_patch_members.h"
 #include "common/guardian_patch_words.h"
 #include "common/guardian_words.h"
-#include "common/traffic/timestamp.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -77,26 +77,11 @@ static enum guard_rc read_mandatory(const struct patch_reading *reading,
     return patch_read_bool(reading, node, &((struct guard_patch *)target)->mandatory);
 }
 
-/* A date is its first moment in UTC. */
 static enum guard_rc read_expiry(const struct patch_reading *reading,
                                  const struct document_node *node, void *target, int argument)
 {
-    enum { DATE_LEN = 10, TIME_MAX = 48 };
-    static const char midnight[] = "T00:00:00Z";
-    char text[DATE_LEN + sizeof(midnight)];
-    struct guard_patch *patch = target;
-    struct guard_span said = node->text;
     (void)argument;
-    if (node->kind == DOCUMENT_SCALAR && said.len == DATE_LEN) {
-        memcpy(text, said.ptr, DATE_LEN);
-        memcpy(text + DATE_LEN, midnight, sizeof(midnight));
-        said = (struct guard_span){(const uint8_t *)text, sizeof(text) - 1};
-    }
-    if (node->kind != DOCUMENT_SCALAR || said.len > TIME_MAX ||
-        !timestamp_iso8601(said, &patch->expires_ms) || patch->expires_ms == 0)
-        return PATCH_FAIL(reading, node, GUARD_E_RANGE,
-                          "must be a date (2027-01-31) or a time (2027-01-31T12:00:00Z)");
-    return GUARD_OK;
+    return patch_read_time(reading, node, &((struct guard_patch *)target)->expires_ms);
 }
 
 enum { SCOPE_ENDPOINTS, SCOPE_METHODS, SCOPE_MEDIA };
@@ -138,59 +123,12 @@ static enum guard_rc read_when(const struct patch_reading *reading,
 
 /* --- rules --- */
 
-static const struct document_node *child_named(const struct document_node *node, const char *name,
-                                               size_t len)
-{
-    for (const struct document_node *child = node->first; child != NULL; child = child->next) {
-        if (child->key->text.len == len && memcmp(child->key->text.ptr, name, len) == 0)
-            return child;
-    }
-    return NULL;
-}
-
-/* Takes "when", ".all" or "[2]" off *path. Of what isn't there the node around it is meant, as of
- * "names[0]" when names is no list. */
-static const struct document_node *step(const struct document_node *node, const char **path)
-{
-    const struct document_node *child = NULL;
-    if (**path == '[') {
-        unsigned long index = strtoul(*path + 1, NULL, 10);
-        *path += strcspn(*path, "]");
-        *path += **path == ']';
-        child = node->kind == DOCUMENT_SEQUENCE ? node->first : NULL;
-        for (; child != NULL && index > 0; index--)
-            child = child->next;
-    } else {
-        *path += **path == '.';
-        size_t len = strcspn(*path, ".[");
-        child = node->kind == DOCUMENT_MAPPING ? child_named(node, *path, len) : NULL;
-        *path += len;
-    }
-    return child != NULL ? child : node;
-}
-
-/* "when.all[1].names[0]: what" of a patch, at its place. */
-static enum guard_rc fail_rule(const struct patch_reading *reading,
-                               const struct document_node *node, enum guard_rc rc,
-                               const char *complaint)
-{
-    char path[sizeof(reading->err->text)];
-    size_t len = strcspn(complaint, ": ");
-    if (strncmp(complaint + len, ": ", 2) != 0)
-        return PATCH_FAIL(reading, node, rc, "%s", complaint);
-    memcpy(path, complaint, len);
-    path[len] = '\0';
-    for (const char *rest = path; *rest != '\0';)
-        node = step(node, &rest);
-    return PATCH_FAIL(reading, node, rc, "%s", complaint + len + 2);
-}
-
 static enum guard_rc check_rules(const struct patch_reading *reading,
                                  const struct document_node *node, const struct guard_patch *patch)
 {
     struct guard_err err = {""};
     enum guard_rc rc = guard_patch_check(patch, &err);
-    return rc == GUARD_OK ? GUARD_OK : fail_rule(reading, node, rc, err.text);
+    return rc == GUARD_OK ? GUARD_OK : patch_fail_rule(reading, node, rc, err.text);
 }
 
 static bool same(struct guard_span a, struct guard_span b)
@@ -221,7 +159,7 @@ static enum guard_rc read_patch(const struct patch_reading *reading,
     GUARD_TRY(patch_read_members(reading, node, members, patch));
     if (patch->id.len == 0)
         return PATCH_FAIL(reading, node, GUARD_E_SYNTAX, "a patch needs \"id\"");
-    if (child_named(node, "when", 4) == NULL)
+    if (member_of(node, "when") == NULL)
         return PATCH_FAIL(reading, node, GUARD_E_SYNTAX, "a patch needs \"when\"");
     return check_rules(reading, node, patch);
 }
@@ -232,7 +170,7 @@ static enum guard_rc check_unique(const struct patch_reading *reading,
 {
     for (uint32_t i = 0; i < index; i++) {
         if (same(list->patches[i].id, list->patches[index].id))
-            return PATCH_FAIL(reading, child_named(node, "id", 2), GUARD_E_SYNTAX,
+            return PATCH_FAIL(reading, member_of(node, "id"), GUARD_E_SYNTAX,
                               "patch %u has this id, too", i);
     }
     return GUARD_OK;
@@ -323,11 +261,11 @@ enum guard_rc patches_parse(struct patch_list *out, const char *name, struct gua
     const struct document_node *root = document.root;
     if (root->kind == DOCUMENT_SEQUENCE)
         return patches_read(&document, root, out, err);
-    if (root->kind == DOCUMENT_MAPPING && child_named(root, "patches", 7) == NULL &&
-        child_named(root, "kind", 4) == NULL)
+    if (root->kind == DOCUMENT_MAPPING && member_of(root, "patches") == NULL &&
+        member_of(root, "kind") == NULL)
         return read_one(&reading, out);
     GUARD_TRY(patch_read_members(&reading, root, members, out));
-    return child_named(root, "patches", 7) != NULL
+    return member_of(root, "patches") != NULL
                ? GUARD_OK
                : PATCH_FAIL(&reading, root, GUARD_E_SYNTAX, "the document needs \"patches\"");
 }

@@ -2,6 +2,9 @@
 /* Members of patches, each refused with its place and path. */
 #include "common/guardian_patch_members.h"
 
+#include "common/traffic/timestamp.h"
+
+#include <stdlib.h>
 #include <string.h>
 
 enum { NUMBER_DIGITS_MAX = 15 };
@@ -134,4 +137,70 @@ enum guard_rc patch_read_number(const struct patch_reading *reading,
                 : PATCH_FAIL(reading, node, GUARD_E_RANGE,
                              "must be a whole number from 0, of at most %d digits",
                              NUMBER_DIGITS_MAX);
+}
+
+enum guard_rc patch_read_time(const struct patch_reading *reading, const struct document_node *node,
+                              uint64_t *out_ms)
+{
+    enum { DATE_LEN = 10, TIME_MAX = 48 };
+    static const char midnight[] = "T00:00:00Z";
+    char text[DATE_LEN + sizeof(midnight)];
+    struct guard_span said = node->text;
+    if (node->kind == DOCUMENT_SCALAR && said.len == DATE_LEN) {
+        memcpy(text, said.ptr, DATE_LEN);
+        memcpy(text + DATE_LEN, midnight, sizeof(midnight));
+        said = (struct guard_span){(const uint8_t *)text, sizeof(text) - 1};
+    }
+    if (node->kind != DOCUMENT_SCALAR || said.len > TIME_MAX || !timestamp_iso8601(said, out_ms) ||
+        *out_ms == 0)
+        return PATCH_FAIL(reading, node, GUARD_E_RANGE,
+                          "must be a date (2027-01-31) or a time (2027-01-31T12:00:00Z)");
+    return GUARD_OK;
+}
+
+/* --- complaints of rules --- */
+
+static const struct document_node *child_named(const struct document_node *node, const char *name,
+                                               size_t len)
+{
+    for (const struct document_node *child = node->first; child != NULL; child = child->next) {
+        if (child->key->text.len == len && memcmp(child->key->text.ptr, name, len) == 0)
+            return child;
+    }
+    return NULL;
+}
+
+/* Takes "when", ".all" or "[2]" off *path. Of what isn't there the node around it is meant, as of
+ * "names[0]" when names is no list. */
+static const struct document_node *step(const struct document_node *node, const char **path)
+{
+    const struct document_node *child = NULL;
+    if (**path == '[') {
+        unsigned long index = strtoul(*path + 1, NULL, 10);
+        *path += strcspn(*path, "]");
+        *path += **path == ']';
+        child = node->kind == DOCUMENT_SEQUENCE ? node->first : NULL;
+        for (; child != NULL && index > 0; index--)
+            child = child->next;
+    } else {
+        *path += **path == '.';
+        size_t len = strcspn(*path, ".[");
+        child = node->kind == DOCUMENT_MAPPING ? child_named(node, *path, len) : NULL;
+        *path += len;
+    }
+    return child != NULL ? child : node;
+}
+
+enum guard_rc patch_fail_rule(const struct patch_reading *reading, const struct document_node *node,
+                              enum guard_rc rc, const char *complaint)
+{
+    char path[sizeof(reading->err->text)];
+    size_t len = strcspn(complaint, ": ");
+    if (strncmp(complaint + len, ": ", 2) != 0)
+        return PATCH_FAIL(reading, node, rc, "%s", complaint);
+    memcpy(path, complaint, len);
+    path[len] = '\0';
+    for (const char *rest = path; *rest != '\0';)
+        node = step(node, &rest);
+    return PATCH_FAIL(reading, node, rc, "%s", complaint + len + 2);
 }

@@ -55,6 +55,14 @@ GUARD_MUST_USE enum guard_rc patch_read_word(const struct patch_reading *reading
 /* From 0. */
 GUARD_MUST_USE enum guard_rc patch_read_number(const struct patch_reading *reading,
                                                const struct document_node *node, int64_t *out);
+/* A date, which is its first moment in UTC, or a time. Unix milliseconds. */
+GUARD_MUST_USE enum guard_rc patch_read_time(const struct patch_reading *reading,
+                                             const struct document_node *node, uint64_t *out_ms);
+/* A rule's complaint about what stands at node, "when.all[1].names[0]: what", at the place that it
+ * names. */
+GUARD_MUST_USE enum guard_rc patch_fail_rule(const struct patch_reading *reading,
+                                             const struct document_node *node, enum guard_rc rc,
+                                             const char *complaint);
 /* An array of zeroed elements in the arena. */
 GUARD_MUST_USE enum guard_rc patch_array(const struct patch_reading *reading,
                                          const struct document_node *node, size_t size,

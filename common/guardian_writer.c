@@ -3,6 +3,7 @@
  * quoted so that no word of a service is mistaken for a number or a truth value. */
 #include "common/guardian.h"
 
+#include "common/guardian_exception.h"
 #include "common/guardian_patch.h"
 #include "common/guardian_words.h"
 
@@ -273,6 +274,18 @@ static void put_patches(struct text *text, const struct guard_guardian *guardian
     text->len += len < room ? len : 0;
 }
 
+static void put_exceptions(struct text *text, const struct guard_guardian *guardian)
+{
+    if (guardian->exception_count == 0)
+        return;
+    put(text, "exceptions:\n");
+    size_t room = text->cap - text->len;
+    size_t len = exceptions_put(text->ptr + text->len, room, guardian->exceptions,
+                                guardian->exception_count, 2);
+    text->overflow |= len >= room;
+    text->len += len < room ? len : 0;
+}
+
 static void put_document(struct text *text, const struct guard_guardian *guardian)
 {
     put(text, "apiVersion: %s\nkind: Guardian\nservice: ", GUARDIAN_VERSION);
@@ -297,6 +310,7 @@ static void put_document(struct text *text, const struct guard_guardian *guardia
         put_response(text, "  ", guardian->response);
     }
     put_patches(text, guardian);
+    put_exceptions(text, guardian);
 }
 
 enum guard_rc guardian_write(const struct guard_guardian *guardian, struct guard_arena *arena,

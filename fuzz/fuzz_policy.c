@@ -60,7 +60,8 @@ static void ask(const struct guard_policy *policy, const char *method, const cha
 {
     struct guard_arena arena;
     guard_arena_init(&arena, &heap, 256 * 1024);
-    struct guard_txn_cfg cfg = {.policy = policy, .service = text("shop"), .hash_seed = 1};
+    struct guard_txn_cfg cfg = {
+        .policy = policy, .service = text("shop"), .hash_seed = 1, .time_ms = 1000000};
     struct guard_client client = {
         .unit = GUARD_UNIT_PREFIX, .address_len = 4, .address = {192, 0, 2, 7}};
     struct guard_txn *txn = NULL;
@@ -99,6 +100,7 @@ static void load(struct guard_span bytes)
     ask(policy, "GET", "/users/7", NULL);
     ask(policy, "DELETE", "/users/7/x", NULL);
     ask(policy, "GET", "/files/readme", NULL);
+    ask(policy, "GET", "/files/../%2e%2e/a;b//c?username=a*b%27", NULL);
     ask(policy, "POST", "/orders",
         "{\"item\":\"chair\",\"qty\":\"1'\",\"address\":{\"zip\":[1],\"x\":{\"y\":1}},\"tags\":["
         "\"new\",\"\"]}");

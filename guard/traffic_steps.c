@@ -132,6 +132,8 @@ const struct guard_verdict *traffic_judge(struct traffic_room *room,
     guard_arena_reset(&room->arena);
     if (guard_txn_begin(txn, &cfg, &room->arena) != GUARD_OK)
         return NULL;
+    if (exchange->time_ms == 0) /* as if it came now */
+        guard_txn_now(*txn, clock_unix_ms());
     guard_exchange_play(exchange, &client, *txn);
     return guard_txn_whole(*txn);
 }

@@ -123,6 +123,8 @@ static void write_alert(struct json_writer *json, ngx_http_request_t *r, gate_ex
     json_integer(json, "status", (int64_t)status);
     json_number(json, "score", (double)verdict->score / 100.0);
     json_text(json, "explanation", explanation);
+    if (verdict->exception.len > 0)
+        json_string(json, "exception", verdict->exception);
     json_open(json, "findings", '[');
     for (uint32_t i = 0; i < findings; i++)
         finding_json(json, &verdict->findings[i], FINDING_OF_ALERT);

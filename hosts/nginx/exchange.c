@@ -274,6 +274,7 @@ void gate_exchange_end(gate_exchange_t *exchange)
     uint64_t begun_ns = gate_overhead_begin(exchange);
     gate_request_complete(exchange);
     gate_patterns_begin(exchange);
+    guard_txn_now(exchange->txn, gate_unix_ms());
     adopt(exchange, guard_txn_request_end(exchange->txn));
     gate_overhead_end(exchange, begun_ns);
 }
@@ -285,6 +286,7 @@ const struct guard_policy *gate_exchange_policy(gate_exchange_t *exchange)
     struct guard_policy *before = exchange->policy;
     struct guard_policy *now = exchange->service->policy;
     /* Told anew at each check: a connection may outlive the newness of its revision. */
+    guard_txn_now(exchange->txn, gate_unix_ms());
     guard_txn_shadow(exchange->txn, gate_revision_is_new(exchange->service, exchange->revision_id));
     gate_patterns_begin(exchange);
     if (now == before || now == NULL)

@@ -42,6 +42,7 @@ static const struct guard_verdict *end(ngx_http_request_t *r, gate_exchange_t *e
     gate_response_complete(exchange);
     gate_feed_response_trailers(r, exchange->txn);
     gate_patterns_begin(exchange);
+    guard_txn_now(exchange->txn, gate_unix_ms());
     const struct guard_verdict *verdict = guard_txn_response_end(exchange->txn);
     exchange->response.ended = true;
     settle(exchange, verdict);

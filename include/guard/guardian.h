@@ -4,6 +4,7 @@
 #ifndef GUARD_GUARDIAN_H
 #define GUARD_GUARDIAN_H
 
+#include <guard/exception.h>
 #include <guard/patch.h>
 #include <guard/verdict.h>
 
@@ -88,6 +89,8 @@ struct guard_guardian {
                                                    endpoints' replace it. NULL: nothing is said */
     struct guard_patch *patches;                /* ids differ */
     uint32_t patch_count;
+    struct guard_exception *exceptions; /* ids differ */
+    uint32_t exception_count;
 };
 
 /* The built-in defaults: alert, learn on, alpha 1e-4, D 4. */

@@ -101,6 +101,10 @@ GUARD_API void guard_txn_trailer(struct guard_txn *txn, struct guard_span name,
  * long streams follow; as in guard_txn_cfg. */
 GUARD_API const struct guard_verdict *guard_txn_request_check(struct guard_txn *txn,
                                                               const struct guard_policy *policy);
+/* The time, Unix milliseconds, for what ends at a time: exceptions and patches. That of
+ * guard_txn_cfg at first; of exchanges that go on the host says it again before it checks them. Not
+ * known (0): no exception is in force. */
+GUARD_API void guard_txn_now(struct guard_txn *txn, uint64_t now_ms);
 /* Whether the service's revision is new, so that what deviates by new elements only (verdict.h:
  * novel) is told instead of blocked. From guard_txn_cfg at first; of exchanges that go on the host
  * says it again before it checks them, so that none outlives the time of its shadow. */
@@ -165,6 +169,7 @@ struct guard_record_head {
     uint32_t request_bytes; /* body */
     enum guard_decision decision;
     bool novel;                 /* see verdict.h */
+    bool excepted;              /* it wasn't blocked because of an exception */
     struct guard_span revision; /* empty: undeclared */
     uint32_t novel_count;       /* as of the verdict */
     uint64_t novel_elements[GUARD_NOVEL_MAX];

@@ -63,6 +63,8 @@ enum guard_rule {
     GUARD_RULE_PATCH_UNSEEN = 81, /* one couldn't be held against all of the message */
 };
 GUARD_API const char *guard_rule_name(enum guard_rule rule); /* "path", "content-type", ... */
+/* The rule of that name; false, and *rule as it was, when there is none. */
+GUARD_API bool guard_rule_from_name(struct guard_span name, enum guard_rule *rule);
 /* Quotes, brackets, separators, operators: what the syntaxes of interpreters are made of
  * (" ' ` < > ( ) [ ] { } ; = | & $ \ % * # ! ^ ~ , and controls); not . - _ : / @ + ? blank. */
 GUARD_API bool guard_class_is_syntax(enum guard_class cls);
@@ -95,6 +97,8 @@ struct guard_finding {
     struct guard_span patch;       /* its id; else empty. detail: enum guard_patch_operator */
     struct guard_span patch_title; /* for people */
     struct guard_span patch_text;  /* what was found: one of the condition's texts, or empty */
+    struct guard_span
+        exception; /* id of the exception (guard/exception.h) that covers it; else empty */
 };
 
 enum { GUARD_FINDINGS_MAX = 16, GUARD_NOVEL_MAX = 4 };
@@ -113,8 +117,11 @@ struct guard_verdict {
     uint32_t novel_count; /* 0 unless it is novel; of more the first ones */
     uint64_t
         novel_elements[GUARD_NOVEL_MAX]; /* which: a hash of each, the same wherever it comes */
-    uint32_t finding_count;              /* strongest first */
-    uint32_t finding_total;              /* with those that didn't fit */
+    /* Id of the exception without which the decision would be BLOCK instead of ALERT; else empty.
+     */
+    struct guard_span exception;
+    uint32_t finding_count; /* strongest first */
+    uint32_t finding_total; /* with those that didn't fit */
     struct guard_finding findings[GUARD_FINDINGS_MAX];
 };
 

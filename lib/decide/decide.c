@@ -3,6 +3,7 @@
 #include "decide/decide.h"
 
 #include "base/arena.h"
+#include "decide/exceptions.h"
 
 static uint16_t weight(const struct gd_candidate *candidate, uint16_t strength)
 {
@@ -10,12 +11,12 @@ static uint16_t weight(const struct gd_candidate *candidate, uint16_t strength)
     return (uint16_t)(weighted < UINT16_MAX ? weighted : UINT16_MAX);
 }
 
-static void slot_put(struct gd_candidate *slot, const struct gd_candidate *candidate,
-                     uint16_t strength)
+/* What is covered by an exception never pushes out what isn't. */
+static bool outranks(const struct gd_candidate *a, const struct gd_candidate *b)
 {
-    *slot = *candidate;
-    slot->strength = strength;
-    slot->weighted = weight(candidate, strength);
+    bool covered_a = a->exception != GD_NO_EXCEPTION;
+    bool covered_b = b->exception != GD_NO_EXCEPTION;
+    return covered_a != covered_b ? covered_b : a->weighted > b->weighted;
 }
 
 void gd_candidate_add(struct gd_decision *decision, const struct gd_candidate *candidate)
@@ -37,17 +38,21 @@ void gd_candidate_add(struct gd_decision *decision, const struct gd_candidate *c
             strength = (uint16_t)(threshold > 0 ? threshold - 1 : 0);
     }
     decision->verdict.finding_total++;
+    struct gd_candidate added = *candidate;
+    added.strength = strength;
+    added.weighted = weight(candidate, strength);
+    added.exception = gd_exception_of(decision, candidate);
     if (decision->candidate_count < GD_CANDIDATES) {
-        slot_put(&decision->candidates[decision->candidate_count++], candidate, strength);
+        decision->candidates[decision->candidate_count++] = added;
         return;
     }
     uint32_t weakest = 0;
     for (uint32_t i = 1; i < GD_CANDIDATES; i++) {
-        if (decision->candidates[i].weighted < decision->candidates[weakest].weighted)
+        if (outranks(&decision->candidates[weakest], &decision->candidates[i]))
             weakest = i;
     }
-    if (weight(candidate, strength) > decision->candidates[weakest].weighted)
-        slot_put(&decision->candidates[weakest], candidate, strength);
+    if (outranks(&added, &decision->candidates[weakest]))
+        decision->candidates[weakest] = added;
 }
 
 /* That a request is malformed counts more the more it reads like an evasion, but doesn't say where
@@ -132,14 +137,68 @@ static void score(struct gd_decision *decision)
     verdict->threshold = threshold;
 }
 
-void gd_judge(struct gd_decision *decision, uint32_t mode)
+static void weigh(struct gd_decision *decision)
 {
     struct guard_verdict *verdict = &decision->verdict;
-    sort(decision->candidates, decision->candidate_count);
     score(decision);
     verdict->decision = conclude(decision);
     if (verdict->decision == GUARD_BLOCK)
         gd_judge_novel(decision);
+}
+
+/* The strongest that is covered; GD_CANDIDATES: none is. */
+static uint32_t first_covered(const struct gd_decision *decision)
+{
+    for (uint32_t i = 0; i < decision->candidate_count; i++) {
+        if (decision->candidates[i].exception != GD_NO_EXCEPTION)
+            return i;
+    }
+    return GD_CANDIDATES;
+}
+
+/* What no exception covers is judged as if it were all that there is. Does that not block, nothing
+ * does, but all of it is told. */
+static void judge_excepted(struct gd_decision *decision, uint16_t threshold)
+{
+    struct guard_verdict *verdict = &decision->verdict;
+    const uint32_t covered = first_covered(decision);
+    if (covered == GD_CANDIDATES)
+        return;
+    const struct guard_verdict all = *verdict;
+    const uint32_t count = decision->candidate_count;
+    struct gd_candidate kept[GD_CANDIDATES];
+    memcpy(kept, decision->candidates, count * sizeof(kept[0]));
+    decision->candidate_count = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        if (kept[i].exception == GD_NO_EXCEPTION)
+            decision->candidates[decision->candidate_count++] = kept[i];
+    }
+    verdict->finding_total -= count - decision->candidate_count;
+    verdict->threshold = threshold;
+    verdict->novel = verdict->released = false;
+    verdict->novel_count = 0;
+    weigh(decision);
+    if (verdict->decision == GUARD_BLOCK) {
+        *verdict = all;
+    } else {
+        verdict->decision = GUARD_ALERT;
+        verdict->exception = gd_exception_id(decision, kept[covered].exception);
+        verdict->score = all.score;
+        verdict->threshold = all.threshold;
+        verdict->finding_total = all.finding_total;
+    }
+    memcpy(decision->candidates, kept, count * sizeof(kept[0]));
+    decision->candidate_count = count;
+}
+
+void gd_judge(struct gd_decision *decision, uint32_t mode)
+{
+    struct guard_verdict *verdict = &decision->verdict;
+    const uint16_t threshold = verdict->threshold;
+    sort(decision->candidates, decision->candidate_count);
+    weigh(decision);
+    if (verdict->decision == GUARD_BLOCK)
+        judge_excepted(decision, threshold);
     verdict->action = act(verdict->decision, mode);
     /* Nobody is told of it, and it is judged again. */
     if (decision->partial && verdict->action == GUARD_PASS)
@@ -162,6 +221,7 @@ static bool begin(struct gd_decision *decision, const struct gd_deciding *decidi
     verdict->novel = verdict->released = false;
     verdict->novel_count = 0;
     verdict->finding_count = verdict->finding_total = 0;
+    verdict->exception = gd_span(NULL, 0);
     decision->template_text = gd_span(NULL, 0);
     decision->policy = policy;
     decision->profile = profile;
@@ -175,6 +235,10 @@ static bool begin(struct gd_decision *decision, const struct gd_deciding *decidi
     decision->shadow = deciding->shadow;
     decision->bodyless = false;
     decision->mode = GUARD_MODE_OBSERVE;
+    decision->asked = profile;
+    decision->target = deciding->target;
+    decision->now_ms = deciding->now_ms;
+    decision->exceptions_known = false;
     if (policy == NULL)
         return false;
     verdict->threshold = policy->header->threshold;
@@ -272,6 +336,7 @@ void gd_decide_answer(struct gd_decision *decision, const struct gd_deciding *de
         request->part == GUARD_PART_OUTBOUND ? GUARD_PART_OUTBOUND : GUARD_PART_RESPONSE;
     decision->verdict.threshold = deciding->policy->header->threshold_answer;
     decision->exempt = request->exempt;
+    decision->asked = request->profile;
     decision->template_text = request->template_text;
     /* A policy that took force in between knows other endpoints. */
     if (request->policy != decision->policy)
@@ -301,11 +366,14 @@ uint32_t gd_deadline_ms(const struct gd_decision *request)
 }
 
 void gd_decide_late(struct gd_decision *decision, const struct gd_decision *request,
-                    uint32_t waited_ms)
+                    uint32_t waited_ms, uint64_t now_ms)
 {
     const struct gd_policy_endpoint *endpoint = request->endpoint;
-    const struct gd_deciding deciding = {
-        .policy = request->policy, .memo = request->memo, .arena = request->arena};
+    const struct gd_deciding deciding = {.policy = request->policy,
+                                         .memo = request->memo,
+                                         .arena = request->arena,
+                                         .target = request->target,
+                                         .now_ms = now_ms};
     if (!begin(decision, &deciding, request->profile) || endpoint == NULL)
         return;
     decision->verdict.threshold = deciding.policy->header->threshold_time;
@@ -326,6 +394,9 @@ void gd_decide_late(struct gd_decision *decision, const struct gd_decision *requ
     if (decision->candidate_count > 0)
         gd_judge(decision, endpoint->time_mode);
     /* Unlike other parts, time is never cut unless a person said so: not even in mode block. */
-    if (endpoint->time_mode != GUARD_MODE_BLOCK && decision->verdict.decision == GUARD_BLOCK)
+    if (endpoint->time_mode == GUARD_MODE_BLOCK)
+        return;
+    decision->verdict.exception = gd_span(NULL, 0);
+    if (decision->verdict.decision == GUARD_BLOCK)
         decision->verdict.decision = GUARD_ALERT;
 }

@@ -14,6 +14,7 @@ enum {
     GD_CANDIDATES = 32,
     GD_GROUP_NONE = GD_EVIDENCE_ALONE, /* depends on no other candidate */
     GD_GROUP_FAULT = 0xffff0000,       /* plus the location */
+    GD_FINDING_NAME_MAX = 256,         /* bytes of a name; longer ones are cut */
 };
 
 struct gd_candidate {
@@ -27,10 +28,11 @@ struct gd_candidate {
     uint32_t values;
     uint32_t clients;
     uint16_t strength;
-    uint16_t extra;    /* that its weight has more than others of its rule */
-    uint16_t weighted; /* strength with the rule's prior */
-    bool alike;        /* reads like an attack */
-    bool pending;      /* seen before, without support: never blocks alone */
+    uint16_t extra;     /* that its weight has more than others of its rule */
+    uint16_t weighted;  /* strength with the rule's prior */
+    uint32_t exception; /* that covers it, or GD_NO_EXCEPTION: set when it is added */
+    bool alike;         /* reads like an attack */
+    bool pending;       /* seen before, without support: never blocks alone */
     bool configured;
 };
 
@@ -79,9 +81,14 @@ struct gd_decision {
     uint16_t misfit_limit;  /* no rule of the endpoint is stronger; UINT16_MAX: the path fits */
     uint32_t *known;        /* per field of the profile: field of the policy or GD_POLICY_NONE */
     uint32_t known_cap;     /* in the arena, kept from one check to the next; 0 at first */
-    uint32_t required;      /* names that must be there */
-    uint32_t found;         /* of these */
-    uint32_t names_read;    /* unknown ones, for what they read like */
+    const struct gd_profile *asked; /* of the request that the message is or answers */
+    struct guard_span target;       /* of it, as it was sent */
+    uint64_t now_ms;                /* 0: not known */
+    bool exceptions_known;
+    uint64_t exceptions; /* in force for this message, a bit for each; once they are known */
+    uint32_t required;   /* names that must be there */
+    uint32_t found;      /* of these */
+    uint32_t names_read; /* unknown ones, for what they read like */
     uint32_t candidate_count;
     struct gd_candidate candidates[GD_CANDIDATES];
     uint32_t room_count; /* of rooms; 0 at first */
@@ -95,6 +102,8 @@ struct gd_deciding {
     struct guard_arena *arena;
     bool partial;
     bool shadow;
+    struct guard_span target; /* of the request */
+    uint64_t now_ms;          /* for exceptions; 0: not known, and none is in force */
 };
 
 /* Fills decision->verdict, its texts in the arena. */
@@ -109,7 +118,7 @@ uint32_t gd_answer_mode(const struct gd_decision *request, uint32_t status);
 uint32_t gd_deadline_ms(const struct gd_decision *request);
 /* The response takes that long. */
 void gd_decide_late(struct gd_decision *decision, const struct gd_decision *request,
-                    uint32_t waited_ms);
+                    uint32_t waited_ms, uint64_t now_ms);
 /* Sorts the candidates and gives the verdict. */
 void gd_judge(struct gd_decision *decision, uint32_t mode);
 
@@ -159,6 +168,10 @@ extern const uint64_t gd_syntax_classes;
 
 /* finding.c: the finding of the candidate with this index, and its texts. */
 void gd_finding_fill(struct gd_decision *decision, uint32_t index);
+/* The name of its place. May be in the room. */
+struct guard_span gd_finding_name(const struct gd_decision *decision,
+                                  const struct gd_candidate *candidate,
+                                  uint8_t room[GD_FINDING_NAME_MAX]);
 
 /* explain_client.c: what a client does, of findings by guard/client.h. False when it is another. */
 struct gd_line;

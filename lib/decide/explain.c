@@ -317,7 +317,7 @@ static bool explain_patch(struct gd_line *line, const struct guard_finding *find
     return true;
 }
 
-static void put_finding(struct gd_line *line, const struct guard_finding *finding)
+static void put_told(struct gd_line *line, const struct guard_finding *finding)
 {
     if (gd_explain_client(line, finding) || explain_patch(line, finding))
         return;
@@ -325,6 +325,16 @@ static void put_finding(struct gd_line *line, const struct guard_finding *findin
     if (!put_request_rule(line, finding))
         put_field_rule(line, finding);
     put_support(line, finding);
+}
+
+static void put_finding(struct gd_line *line, const struct guard_finding *finding)
+{
+    put_told(line, finding);
+    if (finding->exception.len == 0)
+        return;
+    gd_line_string(line, " [exception ");
+    gd_line_text(line, finding->exception);
+    gd_line_string(line, "]");
 }
 
 size_t guard_explain_finding(const struct guard_finding *finding, char *out, size_t cap)
@@ -357,6 +367,10 @@ size_t guard_explain(const struct guard_verdict *verdict, struct guard_span meth
     if (verdict->novel && verdict->decision == GUARD_ALERT)
         gd_line_string(&line, verdict->released ? "; not blocked, as many clients began it together"
                                                 : "; not blocked, as the revision is new");
+    if (verdict->exception.len > 0) {
+        gd_line_string(&line, "; not blocked, by exception ");
+        gd_line_text(&line, verdict->exception);
+    }
     return gd_line_end(&line);
 }
 

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a finding shows: the name of its place and the shape of what was observed there, never a
  * secret. */
-#include "decide/decide.h"
+#include "decide/exceptions.h"
 
 #include "base/arena.h"
 
 enum {
-    PATH_MAX_BYTES = 256, /* of a JSON name */
-    CHAIN_MAX = 80,       /* fields from the document to a value */
+    CHAIN_MAX = 80, /* fields from the document to a value */
     OBSERVED_MAX = 64,
 };
 
@@ -53,18 +52,14 @@ static struct gd_finding_room *room_of(struct gd_decision *decision, uint32_t in
 
 /* "a.b[].c" of a field that the policy doesn't know. */
 static struct guard_span tree_path(const struct gd_decision *decision, uint32_t field,
-                                   struct gd_finding_room *room)
+                                   uint8_t room[GD_FINDING_NAME_MAX])
 {
     const struct gd_profile *profile = decision->profile;
     uint32_t chain[CHAIN_MAX];
     uint32_t depth = 0;
     for (; field != GD_NO_FIELD && depth < CHAIN_MAX; field = profile->fields[field].parent)
         chain[depth++] = field;
-    if (room->path == NULL)
-        room->path = gd_arena_get(decision->arena, PATH_MAX_BYTES);
-    struct text text = {room->path, 0, PATH_MAX_BYTES};
-    if (text.ptr == NULL)
-        return gd_span(NULL, 0);
+    struct text text = {room, 0, GD_FINDING_NAME_MAX};
     for (uint32_t i = depth; i > 0; i--) {
         struct guard_span name = profile->fields[chain[i - 1]].name;
         if (i < depth && gd_name_has_dot(profile->fields[chain[i - 1]].location, name))
@@ -74,8 +69,9 @@ static struct guard_span tree_path(const struct gd_decision *decision, uint32_t 
     return gd_span(text.ptr, text.len);
 }
 
-static struct guard_span name_of(const struct gd_decision *decision,
-                                 const struct gd_candidate *candidate, struct gd_finding_room *room)
+struct guard_span gd_finding_name(const struct gd_decision *decision,
+                                  const struct gd_candidate *candidate,
+                                  uint8_t room[GD_FINDING_NAME_MAX])
 {
     if (candidate->known != GD_POLICY_NONE)
         return gd_policy_span(decision->policy, decision->policy->fields[candidate->known].path);
@@ -85,6 +81,17 @@ static struct guard_span name_of(const struct gd_decision *decision,
     if (field->parent != GD_NO_FIELD)
         return tree_path(decision, candidate->field, room);
     return field->name;
+}
+
+static struct guard_span name_of(const struct gd_decision *decision,
+                                 const struct gd_candidate *candidate, struct gd_finding_room *room)
+{
+    bool made = candidate->known == GD_POLICY_NONE && candidate->field != GD_NO_FIELD &&
+                decision->profile->fields[candidate->field].parent != GD_NO_FIELD;
+    if (made && room->path == NULL)
+        room->path = gd_arena_get(decision->arena, GD_FINDING_NAME_MAX);
+    return made && room->path == NULL ? gd_span(NULL, 0)
+                                      : gd_finding_name(decision, candidate, room->path);
 }
 
 /* "lower, digit; 24 bytes" */
@@ -166,6 +173,7 @@ void gd_finding_fill(struct gd_decision *decision, uint32_t index)
     out->configured = candidate->configured;
     out->patch = out->patch_title = out->patch_text = gd_span(NULL, 0);
     out->shadow = false;
+    out->exception = gd_exception_id(decision, candidate->exception);
     struct text text = {room->observed, 0, OBSERVED_MAX};
     if (text.ptr == NULL)
         return;

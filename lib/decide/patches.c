@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* See patching.h. A patch's hit stands apart from what was learned: it blocks by itself, however
  * new or exempt the rest of the message is, wherever the mode lets anything block. */
+#include "decide/exceptions.h"
 #include "decide/patching.h"
 
 #include "base/arena.h"
@@ -20,7 +21,7 @@ struct gathering {
     struct gd_patching *patching;
     const struct guard_txn_cfg *cfg;
     enum guard_decision strongest;
-    bool enforced; /* it blocks in the mode alert, too */
+    struct guard_span exception; /* the first that covers what would block */
     bool partial;
     bool told_unseen;
 };
@@ -168,6 +169,20 @@ static void note(struct gathering *with, const struct guard_patch_result *result
         patching->results[GUARD_PATCH_RESULTS_MAX - 1] = *result;
 }
 
+/* The id of the exception for a hit that would block; "" when there is none, and where a person
+ * said that none may be. */
+static struct guard_span excepted(struct gathering *with, const struct gd_patch_entry *entry)
+{
+    struct gd_decision *decision = with->decision;
+    if (entry->flags & GD_PATCH_MANDATORY)
+        return gd_span(NULL, 0);
+    struct guard_span patch = gd_patch_span(&decision->policy->patches, entry->id);
+    uint32_t index = gd_exception_of_patch(decision, patch);
+    if (index != GD_NO_EXCEPTION && with->exception.len == 0)
+        with->exception = gd_exception_id(decision, index);
+    return gd_exception_id(decision, index);
+}
+
 static void on_told(void *ctx, uint32_t index, enum gd_truth truth,
                     const struct gd_patch_seen *seen)
 {
@@ -176,6 +191,7 @@ static void on_told(void *ctx, uint32_t index, enum gd_truth truth,
     const struct gd_patch_entry *entry = &policy->patches.entries[index];
     bool shadow = in_shadow(with, entry);
     bool blocks = !shadow && entry->action == GUARD_PATCH_BLOCK;
+    bool closed = (policy->header->flags & GD_POLICY_FAIL_CLOSED) != 0;
     bool unseen = truth == GD_UNKNOWN && !with->partial;
     const struct guard_patch_result result = {gd_patch_span(&policy->patches, entry->id),
                                               truth == GD_TRUE, shadow, unseen};
@@ -184,13 +200,19 @@ static void on_told(void *ctx, uint32_t index, enum gd_truth truth,
         struct guard_finding finding = finding_of(with, entry, seen);
         finding.shadow = shadow;
         finding.strength = blocks ? CERTAIN : TELLING;
-        add_finding(with, &finding, blocks ? GUARD_BLOCK : GUARD_ALERT);
+        if (blocks)
+            finding.exception = excepted(with, entry);
+        add_finding(with, &finding,
+                    blocks && finding.exception.len == 0 ? GUARD_BLOCK : GUARD_ALERT);
     } else if (unseen && !shadow && !with->told_unseen) {
         struct guard_finding finding = finding_of(with, entry, seen);
-        bool closed = (policy->header->flags & GD_POLICY_FAIL_CLOSED) != 0;
         finding.rule = GUARD_RULE_PATCH_UNSEEN;
-        with->told_unseen = true;
-        add_finding(with, &finding, blocks && closed ? GUARD_BLOCK : GUARD_ALERT);
+        if (blocks && closed)
+            finding.exception = excepted(with, entry);
+        /* What doesn't block doesn't stand for those that do. */
+        with->told_unseen = finding.exception.len == 0;
+        add_finding(with, &finding,
+                    blocks && closed && finding.exception.len == 0 ? GUARD_BLOCK : GUARD_ALERT);
     }
 }
 
@@ -201,6 +223,10 @@ static void conclude(struct gathering *with)
     struct guard_verdict *verdict = &decision->verdict;
     if (with->strongest > verdict->decision)
         verdict->decision = with->strongest;
+    if (verdict->decision == GUARD_BLOCK)
+        verdict->exception = gd_span(NULL, 0);
+    else if (verdict->exception.len == 0)
+        verdict->exception = with->exception;
     if (with->strongest == GUARD_BLOCK) {
         verdict->novel = verdict->released = false;
         verdict->novel_count = 0;

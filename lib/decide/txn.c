@@ -4,7 +4,7 @@
 #include <guard/txn.h>
 
 #include "base/arena.h"
-#include "decide/decide.h"
+#include "decide/exceptions.h"
 #include "decide/patching.h"
 #include "detect/leak.h"
 #include "detect/likeness.h"
@@ -35,7 +35,8 @@ struct guard_txn {
     const struct guard_policy *policy;
     struct guard_arena *arena;
     struct gd_hash_memo *memo; /* of literals */
-    struct guard_txn_cfg cfg;
+    struct guard_txn_cfg cfg;  /* time_ms: now */
+    struct guard_span target;
     struct gd_patching *patching; /* NULL: there are no patches */
     struct answer *answer;        /* NULL: the response isn't viewed */
     struct gd_decision *late;     /* NULL: it is in time */
@@ -93,6 +94,7 @@ enum guard_rc guard_txn_begin(struct guard_txn **out, const struct guard_txn_cfg
     txn->arena = arena;
     txn->memo = cfg->memo != NULL ? &cfg->memo->literals : NULL;
     txn->cfg = *cfg;
+    txn->target = gd_span(NULL, 0);
     txn->answer = NULL;
     txn->late = NULL;
     txn->whole = NULL;
@@ -116,6 +118,7 @@ void guard_txn_request(struct guard_txn *txn, struct guard_span method, struct g
                        uint32_t version)
 {
     gd_builder_request(txn->builder, method, target, version);
+    txn->target = target;
     if (txn->patching != NULL)
         gd_patching_request(txn->patching, method, target);
 }
@@ -162,7 +165,9 @@ static struct gd_deciding deciding(const struct guard_txn *txn, bool partial)
                                 .memo = txn->memo,
                                 .arena = txn->arena,
                                 .partial = partial,
-                                .shadow = txn->cfg.shadow};
+                                .shadow = txn->cfg.shadow,
+                                .target = txn->target,
+                                .now_ms = txn->cfg.time_ms};
 }
 
 void guard_txn_client_verdict(struct guard_txn *txn, const struct guard_client_verdict *verdict,
@@ -178,9 +183,31 @@ void guard_txn_client_verdict(struct guard_txn *txn, const struct guard_client_v
                                          .strength = GD_CLIENT_CERTAIN};
 }
 
-/* It stands first: whatever else deviates, this is why the client gets nothing. */
-static void add_client(const struct guard_txn *txn, struct guard_verdict *verdict)
+/* Told behind what else deviates, as it stops nothing. */
+static void add_excepted_client(const struct guard_txn *txn, struct guard_verdict *verdict,
+                                struct guard_span exception)
 {
+    uint32_t last = verdict->finding_count < GUARD_FINDINGS_MAX ? verdict->finding_count++
+                                                                : GUARD_FINDINGS_MAX - 1;
+    verdict->findings[last] = txn->client;
+    verdict->findings[last].exception = exception;
+    verdict->finding_total++;
+    if (verdict->decision < GUARD_ALERT)
+        verdict->decision = GUARD_ALERT;
+    if (verdict->action < GUARD_ALERT)
+        verdict->action = GUARD_ALERT;
+    if (verdict->decision == GUARD_ALERT && verdict->exception.len == 0)
+        verdict->exception = exception;
+}
+
+/* It stands first: whatever else deviates, this is why the client gets nothing. */
+static void add_client(struct guard_txn *txn, struct guard_verdict *verdict)
+{
+    uint32_t index = gd_exception_of_client(&txn->decision);
+    if (index != GD_NO_EXCEPTION) {
+        add_excepted_client(txn, verdict, gd_exception_id(&txn->decision, index));
+        return;
+    }
     uint32_t last = verdict->finding_count < GUARD_FINDINGS_MAX ? verdict->finding_count++
                                                                 : GUARD_FINDINGS_MAX - 1;
     for (; last > 0; last--)
@@ -188,6 +215,7 @@ static void add_client(const struct guard_txn *txn, struct guard_verdict *verdic
     verdict->findings[0] = txn->client;
     verdict->finding_total++;
     verdict->decision = verdict->action = GUARD_BLOCK;
+    verdict->exception = gd_span(NULL, 0);
     verdict->novel = false;
     if (verdict->score < verdict->threshold)
         verdict->score = verdict->threshold;
@@ -196,6 +224,11 @@ static void add_client(const struct guard_txn *txn, struct guard_verdict *verdic
 void guard_txn_shadow(struct guard_txn *txn, bool shadow)
 {
     txn->cfg.shadow = shadow;
+}
+
+void guard_txn_now(struct guard_txn *txn, uint64_t now_ms)
+{
+    txn->cfg.time_ms = now_ms;
 }
 
 static void decide_request(struct guard_txn *txn)
@@ -252,7 +285,7 @@ const struct guard_verdict *guard_txn_late(struct guard_txn *txn, uint32_t waite
         txn->late = new_decision(txn);
     if (txn->late == NULL)
         return &passed;
-    gd_decide_late(txn->late, &txn->decision, waited_ms);
+    gd_decide_late(txn->late, &txn->decision, waited_ms, txn->cfg.time_ms);
     return &txn->late->verdict;
 }
 
@@ -478,6 +511,8 @@ static void add_part(struct guard_verdict *whole, const struct guard_verdict *pa
         whole->threshold = part->threshold;
     }
     whole->novel = novel;
+    if (whole->exception.len == 0)
+        whole->exception = part->exception;
     if (part->action > whole->action)
         whole->action = part->action;
     add_findings(whole, part);
@@ -498,6 +533,8 @@ const struct guard_verdict *guard_txn_whole(struct guard_txn *txn)
         add_part(txn->whole, &txn->answer->decision.verdict);
     if (txn->late != NULL)
         add_part(txn->whole, &txn->late->verdict);
+    if (txn->whole->decision == GUARD_BLOCK)
+        txn->whole->exception = gd_span(NULL, 0);
     return txn->whole;
 }
 
@@ -528,14 +565,17 @@ static void record_verdict(const struct guard_txn *txn, struct gd_profile *profi
         txn->answer != NULL && txn->answer->decided ? &txn->answer->decision.verdict : &passed,
         txn->late != NULL ? &txn->late->verdict : &passed};
     struct guard_verdict whole = {.decision = GUARD_PASS};
+    bool excepted = false;
     for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
         if (parts[i]->novel && whole.novel_count == 0)
             take_elements(&whole, parts[i]);
         whole.novel = both_novel(&whole, parts[i]);
         if (parts[i]->decision > whole.decision)
             whole.decision = parts[i]->decision;
+        excepted = excepted || parts[i]->exception.len > 0;
     }
     profile->decision = whole.decision;
+    profile->excepted = excepted && whole.decision != GUARD_BLOCK;
     profile->novel = whole.novel;
     profile->novel_count = whole.novel ? whole.novel_count : 0;
     memcpy(profile->novel_elements, whole.novel_elements,

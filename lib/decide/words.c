@@ -55,6 +55,19 @@ const char *guard_rule_name(enum guard_rule rule)
     return (unsigned)rule < GUARD_RULE_COUNT ? rule_names[rule] : "unknown";
 }
 
+bool guard_rule_from_name(struct guard_span name, enum guard_rule *rule)
+{
+    for (int i = 0; i <= GUARD_RULE_PATCH_UNSEEN; i++) {
+        const char *known = guard_rule_name((enum guard_rule)i);
+        if (name.len == strlen(known) && memcmp(name.ptr, known, name.len) == 0 &&
+            strcmp(known, "unknown") != 0) {
+            *rule = (enum guard_rule)i;
+            return true;
+        }
+    }
+    return false;
+}
+
 const char *guard_part_name(enum guard_part part)
 {
     static const char *const names[] = {"request", "response", "client", "outbound"};

@@ -260,7 +260,7 @@ bool guard_pile_tenured(const struct guard_pile *pile, const struct guard_client
  * know what is rare, would keep it unknown for ever. */
 static bool trusted(const struct gd_touch *touch, const struct gd_profile *profile)
 {
-    bool held = profile->decision == GUARD_BLOCK || profile->novel;
+    bool held = profile->decision == GUARD_BLOCK || profile->novel || profile->excepted;
     return !held || tenured(touch, profile);
 }
 

@@ -22,7 +22,7 @@ static bool is_wildcard(struct guard_span segment)
     return segment.len >= 2 && segment.ptr[0] == '{' && segment.ptr[segment.len - 1] == '}';
 }
 
-static bool fits(struct guard_span template_text, struct guard_span path)
+bool gd_template_fits(struct guard_span template_text, struct guard_span path)
 {
     struct guard_span wanted = {NULL, 0};
     struct guard_span segment = {NULL, 0};
@@ -42,7 +42,7 @@ static bool endpoint_fits(const struct gd_patch_set *set, const struct gd_patch_
 {
     for (uint32_t i = 0; i < entry->endpoints.count; i++) {
         struct guard_span one = gd_patch_span(set, set->texts[entry->endpoints.first + i]);
-        if (fits(one, scope->path) || fits(one, scope->plain))
+        if (gd_template_fits(one, scope->path) || gd_template_fits(one, scope->plain))
             return true;
     }
     return entry->endpoints.count == 0;

@@ -15,6 +15,8 @@ struct gd_patch_scope {
 
 bool gd_patch_in_scope(const struct gd_patch_set *set, const struct gd_patch_entry *entry,
                        const struct gd_patch_scope *scope);
+/* Whether a template as "/users/{}" or "/static/{*}" stands for a path. */
+bool gd_template_fits(struct guard_span template_text, struct guard_span path);
 /* Path and plain of a target as it was sent. */
 void gd_patch_scope_path(struct gd_patch_scope *scope, struct guard_span target,
                          struct guard_arena *arena);

@@ -2,6 +2,7 @@
 /* Validation of a policy, in slices. Sections have one canonical place and ranges one canonical
  * order, so that each item is looked at once: the work is linear in the bytes, whatever they say.
  */
+#include "policy/check_exceptions.h"
 #include "policy/check_patches.h"
 #include "policy/policy.h"
 #include "policy/seal.h"
@@ -30,6 +31,9 @@ enum stage {
     STAGE_PATCHES,
     STAGE_PATTERNS,
     STAGE_COVERS,
+    STAGE_EXCEPTION_TEXTS,
+    STAGE_EXCEPTION_CLIENTS,
+    STAGE_EXCEPTIONS,
     STAGE_DONE,
 };
 
@@ -54,6 +58,7 @@ struct guard_policy_check {
     uint32_t media;
     uint32_t statuses;
     struct gd_patch_sums patches;
+    struct gd_exception_sums exceptions;
     struct guard_digest_state digest;
     struct guard_policy view;
 };
@@ -75,6 +80,9 @@ static const size_t item_size[GD_SECTION_COUNT] = {
     sizeof(struct gd_patch_text),
     sizeof(struct gd_patch_pattern),
     sizeof(uint32_t),
+    sizeof(struct gd_exception_entry),
+    sizeof(struct gd_policy_text),
+    sizeof(struct gd_exception_client),
 };
 
 static uint32_t count_of(const struct guard_policy_check *check, enum gd_policy_section section)
@@ -391,6 +399,21 @@ static bool cover_ok(struct guard_policy_check *check, uint32_t index)
     return check->view.patches.covers[index] < count_of(check, GD_SECTION_PATCHES);
 }
 
+static bool exception_text_ok(struct guard_policy_check *check, uint32_t index)
+{
+    return gd_exception_text_ok(&check->view, index);
+}
+
+static bool exception_client_ok(struct guard_policy_check *check, uint32_t index)
+{
+    return gd_exception_client_ok(&check->view, index);
+}
+
+static bool exception_ok(struct guard_policy_check *check, uint32_t index)
+{
+    return gd_exception_entry_ok(&check->view, &check->exceptions, index, &check->cost);
+}
+
 /* The structural stages, in the order of enum stage. Fields fill the list of required ones before
  * endpoints do, so their stage comes first. */
 static const struct {
@@ -409,6 +432,9 @@ static const struct {
     {GD_SECTION_PATCHES, patch_ok, "a patch"},
     {GD_SECTION_PATTERNS, pattern_ok, "a pattern"},
     {GD_SECTION_COVERS, cover_ok, "a patch of a pattern"},
+    {GD_SECTION_EXCEPTION_TEXTS, exception_text_ok, "a text of an exception"},
+    {GD_SECTION_EXCEPTION_CLIENTS, exception_client_ok, "a client of an exception"},
+    {GD_SECTION_EXCEPTIONS, exception_ok, "an exception"},
 };
 
 /* Every section was used up by the ranges into it. */
@@ -426,6 +452,7 @@ static bool sums_ok(struct guard_policy_check *check)
            check->rows == count_of(check, GD_SECTION_ROWS) &&
            check->media == count_of(check, GD_SECTION_MEDIA) &&
            gd_patch_sums_ok(&check->view, &check->patches) &&
+           gd_exception_sums_ok(&check->view, &check->exceptions) &&
            check->literals == count_of(check, GD_SECTION_LITERALS);
 }
 
@@ -440,7 +467,7 @@ static enum guard_rc check_items(struct guard_policy_check *check, bool *stay,
             return wrong(err, structure[index].what);
     }
     *stay = check->at < total;
-    if (!*stay && check->stage == STAGE_COVERS && !sums_ok(check))
+    if (!*stay && check->stage == STAGE_EXCEPTIONS && !sums_ok(check))
         return wrong(err, "its ranges");
     return GUARD_OK;
 }
@@ -468,6 +495,9 @@ static enum guard_rc run(struct guard_policy_check *check, bool *stay, struct gu
     case STAGE_PATCHES:
     case STAGE_PATTERNS:
     case STAGE_COVERS:
+    case STAGE_EXCEPTION_TEXTS:
+    case STAGE_EXCEPTION_CLIENTS:
+    case STAGE_EXCEPTIONS:
         return check_items(check, stay, err);
     case STAGE_DONE:
         return GUARD_OK;

@@ -29,6 +29,11 @@ static const struct {
     [GD_SECTION_PATCH_TEXTS] = {sizeof(struct gd_patch_text), 1 << 18},
     [GD_SECTION_PATTERNS] = {sizeof(struct gd_patch_pattern), GD_PATCH_PATTERNS_MAX},
     [GD_SECTION_COVERS] = {sizeof(uint32_t), GD_PATCH_PATTERNS_MAX + GUARD_PATCHES_MAX},
+    [GD_SECTION_EXCEPTIONS] = {sizeof(struct gd_exception_entry), GUARD_EXCEPTIONS_MAX},
+    [GD_SECTION_EXCEPTION_TEXTS] = {sizeof(struct gd_policy_text),
+                                    4 * GUARD_EXCEPTIONS_MAX *GUARD_EXCEPTION_LIST_MAX},
+    [GD_SECTION_EXCEPTION_CLIENTS] = {sizeof(struct gd_exception_client),
+                                      GUARD_EXCEPTIONS_MAX *GUARD_EXCEPTION_LIST_MAX},
 };
 
 struct gd_policy_text gd_plan_text(struct gd_plan *plan, struct guard_span text)
@@ -173,6 +178,7 @@ static enum guard_rc plan_fill(struct gd_plan *plan, struct gd_policy_header *he
     header_fill(header, plan, cfg, alpha);
     GUARD_TRY(gd_plan_answers(plan, header));
     GUARD_TRY(gd_plan_patches(plan, header));
+    GUARD_TRY(gd_plan_exceptions(plan));
     GUARD_TRY(gd_plan_statuses(plan, &header->allowed, plan->guardian->response));
     GUARD_TRY(plan->sections[GD_SECTION_STRINGS].rc);
     GUARD_TRY(gd_plan_required(plan, &header->required));

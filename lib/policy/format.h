@@ -14,7 +14,7 @@
 #endif
 
 enum {
-    GD_POLICY_VERSION = 8,
+    GD_POLICY_VERSION = 9,
     GD_POLICY_NONE = 0xffffffff,
     GD_POLICY_PROBES = 8, /* slots that a lookup may look at */
     GD_POLICY_NAME_MAX = 64,
@@ -30,20 +30,23 @@ enum gd_policy_section {
     GD_SECTION_NODES = 0,
     GD_SECTION_ENDPOINTS = 1,
     GD_SECTION_FIELDS = 2,
-    GD_SECTION_ROWS = 3,         /* uint64_t: transitions from one class, bit per class */
-    GD_SECTION_SLOTS = 4,        /* the table of names; a power of two */
-    GD_SECTION_REQUIRED = 5,     /* uint32_t: fields that must be there, by owner */
-    GD_SECTION_MEDIA = 6,        /* struct gd_policy_text */
-    GD_SECTION_LITERALS = 7,     /* uint64_t: keyed hashes, sorted per field */
-    GD_SECTION_CLIENTS = 8,      /* uint32_t: keyed hashes of client prefixes, sorted */
-    GD_SECTION_STRINGS = 9,      /* bytes */
-    GD_SECTION_STATUSES = 10,    /* struct guard_status_range: what a person allows */
-    GD_SECTION_PATCHES = 11,     /* struct gd_patch_entry */
-    GD_SECTION_CONDITIONS = 12,  /* struct gd_patch_node, by patch */
-    GD_SECTION_PATCH_TEXTS = 13, /* struct gd_patch_text: names, texts, scopes, by patch */
-    GD_SECTION_PATTERNS = 14,    /* struct gd_patch_pattern, sorted by id */
-    GD_SECTION_COVERS = 15,      /* uint32_t: patches by pattern; then those without one */
-    GD_SECTION_COUNT = 16,
+    GD_SECTION_ROWS = 3,               /* uint64_t: transitions from one class, bit per class */
+    GD_SECTION_SLOTS = 4,              /* the table of names; a power of two */
+    GD_SECTION_REQUIRED = 5,           /* uint32_t: fields that must be there, by owner */
+    GD_SECTION_MEDIA = 6,              /* struct gd_policy_text */
+    GD_SECTION_LITERALS = 7,           /* uint64_t: keyed hashes, sorted per field */
+    GD_SECTION_CLIENTS = 8,            /* uint32_t: keyed hashes of client prefixes, sorted */
+    GD_SECTION_STRINGS = 9,            /* bytes */
+    GD_SECTION_STATUSES = 10,          /* struct guard_status_range: what a person allows */
+    GD_SECTION_PATCHES = 11,           /* struct gd_patch_entry */
+    GD_SECTION_CONDITIONS = 12,        /* struct gd_patch_node, by patch */
+    GD_SECTION_PATCH_TEXTS = 13,       /* struct gd_patch_text: names, texts, scopes, by patch */
+    GD_SECTION_PATTERNS = 14,          /* struct gd_patch_pattern, sorted by id */
+    GD_SECTION_COVERS = 15,            /* uint32_t: patches by pattern; then those without one */
+    GD_SECTION_EXCEPTIONS = 16,        /* struct gd_exception_entry */
+    GD_SECTION_EXCEPTION_TEXTS = 17,   /* struct gd_policy_text: their scopes, by exception */
+    GD_SECTION_EXCEPTION_CLIENTS = 18, /* struct gd_exception_client, by exception */
+    GD_SECTION_COUNT = 19,
 };
 
 struct gd_policy_text {
@@ -228,11 +231,33 @@ struct gd_policy_slot {
 /* Kinds of names in the table: a location for a field of an endpoint or of the service, or: */
 enum { GD_KEY_MEMBER = 16, GD_KEY_NODE = 17 };
 
-_Static_assert(sizeof(struct gd_policy_header) == 576 + 16 * GUARD_POLICY_RELEASES, "layout");
+/* One of the Guardian's exceptions (guard/exception.h). */
+struct gd_exception_entry {
+    struct gd_policy_text id;
+    struct gd_policy_range endpoints; /* in EXCEPTION_TEXTS, as the next three */
+    struct gd_policy_range methods;
+    struct gd_policy_range names;
+    struct gd_policy_range patches;
+    struct gd_policy_range clients; /* in EXCEPTION_CLIENTS */
+    uint64_t expires_ms;
+    uint64_t rules[GUARD_EXCEPTION_RULES / 64]; /* bit per rule; none: not said */
+    uint32_t locations;                         /* likewise */
+    uint32_t reserved;
+};
+
+struct gd_exception_client {
+    uint8_t address[16];
+    uint32_t address_len;
+    uint32_t bits;
+};
+
+_Static_assert(sizeof(struct gd_policy_header) == 600 + 16 * GUARD_POLICY_RELEASES, "layout");
 _Static_assert(GUARD_LEAK_COUNT <= 16, "leaks");
 _Static_assert(sizeof(struct gd_policy_node) == 48, "layout");
 _Static_assert(sizeof(struct gd_policy_endpoint) == 272, "layout");
 _Static_assert(sizeof(struct gd_policy_field) == 224, "layout");
 _Static_assert(sizeof(struct gd_policy_slot) == 32, "layout");
+_Static_assert(sizeof(struct gd_exception_entry) == 80, "layout");
+_Static_assert(sizeof(struct gd_exception_client) == 24, "layout");
 
 #endif

@@ -41,6 +41,10 @@ void gd_policy_map(struct guard_policy *policy, struct guard_span bytes)
     policy->strings = section(header, GD_SECTION_STRINGS);
     policy->statuses = section(header, GD_SECTION_STATUSES);
     map_patches(&policy->patches, header);
+    policy->exceptions = section(header, GD_SECTION_EXCEPTIONS);
+    policy->exception_texts = section(header, GD_SECTION_EXCEPTION_TEXTS);
+    policy->exception_clients = section(header, GD_SECTION_EXCEPTION_CLIENTS);
+    policy->exception_count = header->sections[GD_SECTION_EXCEPTIONS].count;
     policy->name_seed = header->name_seed;
     policy->slot_mask = header->sections[GD_SECTION_SLOTS].count - 1;
     policy->field_count = header->sections[GD_SECTION_FIELDS].count;

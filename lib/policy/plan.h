@@ -195,6 +195,9 @@ GUARD_MUST_USE enum guard_rc gd_plan_required(struct gd_plan *plan,
 /* patches.c: those of the Guardian that aren't off. */
 GUARD_MUST_USE enum guard_rc gd_plan_patches(struct gd_plan *plan, struct gd_policy_header *header);
 
+/* exceptions.c: those of the Guardian. */
+GUARD_MUST_USE enum guard_rc gd_plan_exceptions(struct gd_plan *plan);
+
 /* Text into STRINGS. A failure is sticky in the vector. */
 struct gd_policy_text gd_plan_text(struct gd_plan *plan, struct guard_span text);
 void gd_sort_u64(uint64_t *items, size_t count);

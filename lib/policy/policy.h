@@ -23,6 +23,10 @@ struct guard_policy {
     const uint8_t *strings;
     const struct guard_status_range *statuses;
     struct gd_patch_set patches;
+    const struct gd_exception_entry *exceptions;
+    const struct gd_policy_text *exception_texts;
+    const struct gd_exception_client *exception_clients;
+    uint32_t exception_count;
     uint64_t name_seed;
     uint64_t
         identity; /* head of its digest, never 0: what is remembered of it holds for no other */

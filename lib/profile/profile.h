@@ -86,7 +86,8 @@ struct gd_profile {
     uint32_t depth;                        /* of JSON */
     uint64_t faults[GUARD_LOCATION_COUNT]; /* bit per enum guard_fault, by location */
     enum guard_decision decision;
-    bool novel; /* see guard/verdict.h */
+    bool novel;    /* see guard/verdict.h */
+    bool excepted; /* an exception kept it from being blocked: teaches as what is blocked does */
     uint32_t novel_count;
     uint64_t novel_elements[GUARD_NOVEL_MAX];
     struct guard_span revision; /* <= GUARD_REVISION_MAX bytes; empty: undeclared */

@@ -378,7 +378,8 @@ enum guard_rc gd_record_encode(const struct gd_profile *profile, uint8_t *out, s
             : readings ? GD_RECORD_VERSION_READS
                        : GD_RECORD_VERSION_PLAIN;
     uint8_t *flags = at++;
-    *at++ = (uint8_t)((unsigned)profile->decision | (profile->novel ? GD_RECORD_NOVEL : 0u));
+    *at++ = (uint8_t)((unsigned)profile->decision | (profile->novel ? GD_RECORD_NOVEL : 0u) |
+                      (profile->excepted ? GD_RECORD_EXCEPTED : 0u));
     at = put_string(at, profile->service, GD_SERVICE_MAX);
     if (released)
         at = put_string(at, profile->revision, GUARD_REVISION_MAX);
@@ -458,6 +459,8 @@ enum guard_rc gd_record_head(struct gd_reader *reader, uint8_t *flags,
     out->novel = released && (decision & GD_RECORD_NOVEL) != 0;
     if (released)
         decision &= (uint8_t) ~(unsigned)GD_RECORD_NOVEL;
+    out->excepted = (decision & GD_RECORD_EXCEPTED) != 0;
+    decision &= (uint8_t) ~(unsigned)GD_RECORD_EXCEPTED;
     get_elements(reader, out);
     out->method = gd_get_string(reader, GD_METHOD_MAX);
     out->time_ms = gd_get_varint(reader);

@@ -363,6 +363,7 @@ enum guard_rc gd_record_decode(struct guard_span record, struct guard_arena *are
         .body_bytes = head.request_bytes,
         .decision = head.decision,
         .novel = head.novel,
+        .excepted = head.excepted,
         .revision = head.revision,
         .outbound = (flags & GD_RECORD_OUTBOUND) != 0,
         .unseen = (flags & GD_RECORD_UNSEEN) != 0,

@@ -20,8 +20,8 @@ enum {
     GD_RECORD_FLAGS = 31,
 };
 
-/* Beside the number in the byte `decision`, from version 6 on. */
-enum { GD_RECORD_NOVEL = 4 };
+/* Beside the number in the byte `decision`; NOVEL from version 6 on. */
+enum { GD_RECORD_NOVEL = 4, GD_RECORD_EXCEPTED = 8 };
 
 /* Behind the fields of a message, from version 5 on: how many of them read like something, and of
  * each its index as far as it lies behind the one before, its classes and its construct. */

@@ -152,6 +152,40 @@ static void responses(void)
     policy("policy/responses-only", &world, false);
 }
 
+static void policy_of_exceptions(void)
+{
+    struct world world;
+    const struct guard_span endpoints[] = {GUARD_SPAN_LITERAL("/search"),
+                                           GUARD_SPAN_LITERAL("/files/{*}")};
+    const struct guard_span names[] = {GUARD_SPAN_LITERAL("user*"), GUARD_SPAN_LITERAL("a[].b")};
+    const struct guard_span method = GUARD_SPAN_LITERAL("GET");
+    const struct guard_span patch = GUARD_SPAN_LITERAL("CVE-2021-44228");
+    const struct guard_address_prefix clients[] = {{{192, 0, 2}, 4, 24}, {{0x20, 1}, 16, 16}};
+    struct guard_exception exceptions[] = {
+        {.id = GUARD_SPAN_LITERAL("FP-1"),
+         .endpoints = endpoints,
+         .endpoint_count = 2,
+         .methods = &method,
+         .method_count = 1,
+         .clients = clients,
+         .client_count = 2,
+         .locations = 1u << GUARD_LOCATION_QUERY | 1u << GUARD_LOCATION_JSON,
+         .names = names,
+         .name_count = 2,
+         .rules = {UINT64_C(1) << GUARD_RULE_CHARACTER | UINT64_C(1) << GUARD_RULE_LIKENESS,
+                   UINT64_C(1) << (GUARD_RULE_CLIENT_VERDICT - 64)}},
+        {.id = GUARD_SPAN_LITERAL("FP-2"), .patches = &patch, .patch_count = 1}};
+    for (size_t i = 0; i < 2; i++) {
+        exceptions[i].author = exceptions[i].reason = GUARD_SPAN_LITERAL("x");
+        exceptions[i].created_ms = 1;
+        exceptions[i].expires_ms = 2000000;
+    }
+    world_init(&world);
+    world.guardian.exceptions = exceptions;
+    world.guardian.exception_count = 2;
+    policy("policy/exceptions", &world, true);
+}
+
 /* Conditions of every kind, as a policy carries them. */
 static void policy_of_patches(void)
 {
@@ -197,6 +231,7 @@ static void policy_of_patches(void)
 static void policies(void)
 {
     policy_of_patches();
+    policy_of_exceptions();
     static struct world world;
     static struct guard_span values[2];
     static struct guard_criterion criteria[4];
