@@ -11,10 +11,10 @@
 #include <string.h>
 
 struct pattern_database {
-    hs_database_t *library; /* NULL: nothing to look for */
-    hs_scratch_t *scratch;
-    uint64_t *ids;        /* by the library's number, ascending */
-    uint32_t *unfiltered; /* numbers of those that each scan names */
+    hs_database_t *libraries[DATABASE_LANES]; /* NULL: nothing to look for */
+    hs_scratch_t *scratch;                    /* of both */
+    uint64_t *ids;                            /* by the library's number, ascending */
+    uint32_t *unfiltered;                     /* numbers of those that each scan names */
     struct pattern_database_info info;
 };
 
@@ -32,16 +32,17 @@ bool pattern_database_possible(void)
 
 /* Reads the head and the tables; bytes.ptr is anywhere. */
 static enum guard_rc open_tables(struct pattern_database *database, struct guard_span bytes,
-                                 struct guard_span *library, struct guard_err *err)
+                                 struct guard_span libraries[DATABASE_LANES], struct guard_err *err)
 {
     struct database_head head;
     if (bytes.len < sizeof(head))
         return guard_fail(err, GUARD_E_SYNTAX, "has no head");
     memcpy(&head, bytes.ptr, sizeof(head));
     size_t tables = (size_t)head.count * (sizeof(uint64_t) + 1);
+    size_t left = bytes.len - sizeof(head) - tables;
     if (head.count > PATTERN_DATABASE_PATTERNS || head.unfiltered > head.count ||
-        bytes.len - sizeof(head) < tables ||
-        bytes.len - sizeof(head) - tables != head.library_bytes)
+        bytes.len - sizeof(head) < tables || head.library_bytes[0] > left ||
+        head.library_bytes[1] != left - head.library_bytes[0])
         return guard_fail(err, GUARD_E_SYNTAX, "its sizes contradict each other");
     database->ids = malloc(head.count * sizeof(uint64_t) + 1);
     database->unfiltered = malloc(head.unfiltered * sizeof(uint32_t) + 1);
@@ -54,45 +55,57 @@ static enum guard_rc open_tables(struct pattern_database *database, struct guard
             database->unfiltered[database->info.unfiltered++] = i;
     }
     database->info.patterns = head.count;
-    *library = (struct guard_span){marks + head.count, (size_t)head.library_bytes};
+    libraries[0] = (struct guard_span){marks + head.count, (size_t)head.library_bytes[0]};
+    libraries[1] =
+        (struct guard_span){libraries[0].ptr + libraries[0].len, (size_t)head.library_bytes[1]};
     return GUARD_OK;
 }
 
-static enum guard_rc open_library(struct pattern_database *database, struct guard_span library,
-                                  struct guard_err *err)
+static enum guard_rc open_library(struct pattern_database *database, struct guard_span bytes,
+                                  hs_database_t **library, struct guard_err *err)
 {
     size_t database_bytes = 0;
-    size_t scratch_bytes = 0;
-    if (library.len == 0)
+    if (bytes.len == 0)
         return GUARD_OK;
     if (!pattern_database_possible())
         return guard_fail(err, GUARD_E_VERSION, "this processor can't run it");
-    hs_error_t rc =
-        hs_deserialize_database((const char *)library.ptr, library.len, &database->library);
+    hs_error_t rc = hs_deserialize_database((const char *)bytes.ptr, bytes.len, library);
     if (rc == HS_SUCCESS)
-        rc = hs_alloc_scratch(database->library, &database->scratch);
+        rc = hs_alloc_scratch(*library, &database->scratch);
     if (rc == HS_NOMEM)
         return guard_fail(err, GUARD_E_NOMEM, "no memory");
     if (rc == HS_DB_VERSION_ERROR || rc == HS_DB_PLATFORM_ERROR)
         return guard_fail(err, GUARD_E_VERSION, "was made for another library or processor");
     if (rc != HS_SUCCESS)
         return guard_fail(err, GUARD_E_SYNTAX, "the library refuses it (%d)", rc);
-    (void)hs_database_size(database->library, &database_bytes);
-    (void)hs_scratch_size(database->scratch, &scratch_bytes);
-    database->info.bytes += database_bytes + scratch_bytes;
+    (void)hs_database_size(*library, &database_bytes);
+    database->info.bytes += database_bytes;
+    return GUARD_OK;
+}
+
+static enum guard_rc open_libraries(struct pattern_database *database,
+                                    const struct guard_span bytes[DATABASE_LANES],
+                                    struct guard_err *err)
+{
+    size_t scratch_bytes = 0;
+    for (int i = 0; i < DATABASE_LANES; i++)
+        GUARD_TRY(open_library(database, bytes[i], &database->libraries[i], err));
+    if (database->scratch != NULL)
+        (void)hs_scratch_size(database->scratch, &scratch_bytes);
+    database->info.bytes += scratch_bytes;
     return GUARD_OK;
 }
 
 enum guard_rc pattern_database_open(struct pattern_database **out, struct guard_span bytes,
                                     struct guard_err *err)
 {
-    struct guard_span library = {NULL, 0};
+    struct guard_span libraries[DATABASE_LANES] = {{NULL, 0}};
     struct pattern_database *database = calloc(1, sizeof(*database));
     if (database == NULL)
         return guard_fail(err, GUARD_E_NOMEM, "no memory");
-    enum guard_rc rc = open_tables(database, bytes, &library, err);
+    enum guard_rc rc = open_tables(database, bytes, libraries, err);
     if (rc == GUARD_OK)
-        rc = open_library(database, library, err);
+        rc = open_libraries(database, libraries, err);
     if (rc != GUARD_OK) {
         pattern_database_close(database);
         return rc;
@@ -109,8 +122,10 @@ void pattern_database_close(struct pattern_database *database)
         return;
     if (database->scratch != NULL)
         (void)hs_free_scratch(database->scratch);
-    if (database->library != NULL)
-        (void)hs_free_database(database->library);
+    for (int i = 0; i < DATABASE_LANES; i++) {
+        if (database->libraries[i] != NULL)
+            (void)hs_free_database(database->libraries[i]);
+    }
     free(database->ids);
     free(database->unfiltered);
     free(database);
@@ -154,9 +169,14 @@ bool pattern_database_scan(struct pattern_database *database, struct guard_span 
     struct scanning scanning = {database, hit, hit_ctx};
     for (uint32_t i = 0; i < database->info.unfiltered; i++)
         hit(hit_ctx, database->ids[database->unfiltered[i]]);
-    if (database->library == NULL || stream.len == 0)
+    if (stream.len == 0)
         return true;
-    return stream.len <= UINT32_MAX &&
-           hs_scan(database->library, (const char *)stream.ptr, (unsigned int)stream.len, 0,
-                   database->scratch, on_match, &scanning) == HS_SUCCESS;
+    bool done = stream.len <= UINT32_MAX;
+    for (int i = 0; i < DATABASE_LANES && done; i++) {
+        if (database->libraries[i] != NULL)
+            done =
+                hs_scan(database->libraries[i], (const char *)stream.ptr, (unsigned int)stream.len,
+                        0, database->scratch, on_match, &scanning) == HS_SUCCESS;
+    }
+    return done;
 }

@@ -4,6 +4,7 @@
 #include "common/patterns/database.h"
 
 #include "common/patterns/database_format.h"
+#include "common/patterns/regex_sign.h"
 #include "common/patterns/regexes.h"
 
 #include <guard/crypto.h>
@@ -17,15 +18,21 @@
 enum {
     REFUSALS_MAX = 64, /* patterns that the library refuses only together with the others */
     ESCAPED = 4,       /* bytes of one as \xHH */
+    LONG_LEAST = 5,    /* bytes of texts: then the library steps by four */
+    SIGN_LEAST = 8,    /* bytes of a text that stands for an expression */
 };
 
 /* The arrays that the library wants, of the patterns that it gets. */
-struct build {
+struct lane {
     const char **texts;
     unsigned *flags;
     unsigned *numbers;
     unsigned count;
-    char *room; /* of the texts */
+};
+
+struct build {
+    struct lane lanes[DATABASE_LANES]; /* long texts only; and the others */
+    char *room;                        /* of the texts */
     size_t room_len;
     uint8_t *marks; /* of all patterns: 1 isn't looked for */
     size_t pattern_count;
@@ -72,6 +79,7 @@ void patterns_digest(uint8_t out[GUARD_DIGEST_BYTES], const struct guard_pattern
     struct guard_digest_state state;
     const char *platform = pattern_platform();
     guard_digest_begin(&state);
+    digest_number(&state, DATABASE_FORMAT);
     digest_number(&state, strlen(platform));
     guard_digest_update(&state, (struct guard_span){(const uint8_t *)platform, strlen(platform)});
     for (size_t i = 0; i < count; i++) {
@@ -85,16 +93,26 @@ void patterns_digest(uint8_t out[GUARD_DIGEST_BYTES], const struct guard_pattern
 
 static void build_fini(struct build *build)
 {
-    free(build->texts);
-    free(build->flags);
-    free(build->numbers);
+    for (int i = 0; i < DATABASE_LANES; i++) {
+        free(build->lanes[i].texts);
+        free(build->lanes[i].flags);
+        free(build->lanes[i].numbers);
+    }
     free(build->room);
     free(build->marks);
 }
 
 static size_t room_for(const struct guard_pattern *pattern)
 {
-    return pattern->text.len * (pattern->regex ? 1 : ESCAPED) + 1;
+    return pattern->text.len * ESCAPED + 1;
+}
+
+static bool lane_init(struct lane *lane, size_t count)
+{
+    lane->texts = malloc((count + 1) * sizeof(*lane->texts));
+    lane->flags = malloc((count + 1) * sizeof(*lane->flags));
+    lane->numbers = malloc((count + 1) * sizeof(*lane->numbers));
+    return lane->texts != NULL && lane->flags != NULL && lane->numbers != NULL;
 }
 
 static enum guard_rc build_init(struct build *build, const struct guard_pattern *patterns,
@@ -111,49 +129,56 @@ static enum guard_rc build_init(struct build *build, const struct guard_pattern 
     if (bytes > PATTERN_DATABASE_TEXTS)
         return guard_fail(err, GUARD_E_LIMIT, "patterns of more than %d bytes",
                           PATTERN_DATABASE_TEXTS);
-    build->texts = malloc((count + 1) * sizeof(*build->texts));
-    build->flags = malloc((count + 1) * sizeof(*build->flags));
-    build->numbers = malloc((count + 1) * sizeof(*build->numbers));
     build->room = malloc(bytes);
     build->marks = calloc(count + 1, 1);
     build->pattern_count = count;
-    if (build->texts == NULL || build->flags == NULL || build->numbers == NULL ||
+    if (!lane_init(&build->lanes[0], count) || !lane_init(&build->lanes[1], count) ||
         build->room == NULL || build->marks == NULL)
         return guard_fail(err, GUARD_E_NOMEM, "no memory");
     return GUARD_OK;
 }
 
-/* As an expression, terminated; NULL when it can't be one. */
-static const char *write_text(struct build *build, const struct guard_pattern *pattern)
+static size_t write_bytes(char *to, struct guard_span bytes)
 {
     static const char hex[] = "0123456789abcdef";
-    char *text = build->room + build->room_len;
     size_t len = 0;
-    if (pattern->regex) {
-        if (memchr(pattern->text.ptr, '\0', pattern->text.len) != NULL)
-            return NULL;
-        memcpy(text, pattern->text.ptr, pattern->text.len);
-        len = pattern->text.len;
+    for (size_t i = 0; i < bytes.len; i++) {
+        to[len++] = '\\';
+        to[len++] = 'x';
+        to[len++] = hex[bytes.ptr[i] >> 4];
+        to[len++] = hex[bytes.ptr[i] & 15];
     }
-    for (size_t i = 0; !pattern->regex && i < pattern->text.len; i++) {
-        uint8_t byte = pattern->text.ptr[i];
-        text[len++] = '\\';
-        text[len++] = 'x';
-        text[len++] = hex[byte >> 4];
-        text[len++] = hex[byte & 15];
-    }
+    return len;
+}
+
+/* As an expression, terminated; NULL when it can't be one. *plain: the bytes of text that it stands
+ * for, 0: it isn't one. */
+static const char *write_text(struct build *build, const struct guard_pattern *pattern,
+                              size_t *plain)
+{
+    uint8_t sign[GUARD_PATCH_EXPRESSION_MAX];
+    char *text = build->room + build->room_len;
+    struct guard_span bytes = pattern->text;
+    if (pattern->regex)
+        bytes = (struct guard_span){sign, regex_sign(pattern->text, sign)};
+    *plain = !pattern->regex || bytes.len >= SIGN_LEAST ? bytes.len : 0;
+    if (*plain == 0 && memchr(pattern->text.ptr, '\0', pattern->text.len) != NULL)
+        return NULL;
+    size_t len = *plain > 0 ? write_bytes(text, bytes) : regex_relax(pattern->text, text);
     text[len] = '\0';
     build->room_len += len + 1;
     return text;
 }
 
 /* What the library takes it with; false: with nothing. */
-static bool flags_for(const struct guard_pattern *pattern, const char *text, unsigned *flags)
+static bool flags_for(const struct guard_pattern *pattern, const char *text, bool plain,
+                      unsigned *flags)
 {
     const unsigned common = HS_FLAG_DOTALL | HS_FLAG_MULTILINE | HS_FLAG_SINGLEMATCH |
                             (pattern->ignore_case ? HS_FLAG_CASELESS : 0u);
     const unsigned tried[] = {common, common | HS_FLAG_PREFILTER};
-    for (size_t i = 0; i < (pattern->regex ? 2 : 1); i++) {
+    *flags = common;
+    for (size_t i = 0; !plain && i < sizeof(tried) / sizeof(tried[0]); i++) {
         hs_expr_info_t *info = NULL;
         hs_compile_error_t *refusal = NULL;
         *flags = tried[i];
@@ -163,7 +188,7 @@ static bool flags_for(const struct guard_pattern *pattern, const char *text, uns
         if (good)
             return true;
     }
-    return false;
+    return plain;
 }
 
 static void mark(struct build *build, size_t pattern)
@@ -177,39 +202,40 @@ static void add(struct build *build, const struct guard_pattern *pattern, size_t
                 bool doubtful)
 {
     unsigned flags = 0;
+    size_t plain = 0;
     const char *text = NULL;
     if (!doubtful && pattern->text.len > 0 &&
         !(pattern->regex && regex_matches_empty(pattern->text, pattern->ignore_case)))
-        text = write_text(build, pattern);
-    if (text == NULL || !flags_for(pattern, text, &flags)) {
+        text = write_text(build, pattern, &plain);
+    if (text == NULL || !flags_for(pattern, text, plain > 0, &flags)) {
         mark(build, number);
         return;
     }
-    build->told.approximate += (flags & HS_FLAG_PREFILTER) != 0;
-    build->texts[build->count] = text;
-    build->flags[build->count] = flags;
-    build->numbers[build->count++] = (unsigned)number;
+    struct lane *lane = &build->lanes[plain >= LONG_LEAST ? 0 : 1];
+    build->told.approximate += (flags & HS_FLAG_PREFILTER) != 0 || (pattern->regex && plain > 0);
+    lane->texts[lane->count] = text;
+    lane->flags[lane->count] = flags;
+    lane->numbers[lane->count++] = (unsigned)number;
 }
 
-static void take_out(struct build *build, unsigned at)
+static void take_out(struct build *build, struct lane *lane, unsigned at)
 {
-    mark(build, build->numbers[at]);
-    build->count--;
-    memmove(&build->texts[at], &build->texts[at + 1],
-            (build->count - at) * sizeof(build->texts[0]));
-    memmove(&build->flags[at], &build->flags[at + 1],
-            (build->count - at) * sizeof(build->flags[0]));
-    memmove(&build->numbers[at], &build->numbers[at + 1],
-            (build->count - at) * sizeof(build->numbers[0]));
+    mark(build, lane->numbers[at]);
+    lane->count--;
+    size_t behind = lane->count - at;
+    memmove(&lane->texts[at], &lane->texts[at + 1], behind * sizeof(lane->texts[0]));
+    memmove(&lane->flags[at], &lane->flags[at + 1], behind * sizeof(lane->flags[0]));
+    memmove(&lane->numbers[at], &lane->numbers[at + 1], behind * sizeof(lane->numbers[0]));
 }
 
 /* NULL with GUARD_OK: there is nothing to compile. */
-static enum guard_rc compile(struct build *build, hs_database_t **out, struct guard_err *err)
+static enum guard_rc compile(struct build *build, struct lane *lane, hs_database_t **out,
+                             struct guard_err *err)
 {
     *out = NULL;
-    for (int refusals = 0; build->count > 0 && refusals <= REFUSALS_MAX; refusals++) {
+    for (int refusals = 0; lane->count > 0 && refusals <= REFUSALS_MAX; refusals++) {
         hs_compile_error_t *refusal = NULL;
-        hs_error_t rc = hs_compile_multi(build->texts, build->flags, build->numbers, build->count,
+        hs_error_t rc = hs_compile_multi(lane->texts, lane->flags, lane->numbers, lane->count,
                                          HS_MODE_BLOCK, NULL, out, &refusal);
         if (rc == HS_SUCCESS)
             return GUARD_OK;
@@ -218,23 +244,37 @@ static enum guard_rc compile(struct build *build, hs_database_t **out, struct gu
             guard_fail(err, rc == HS_NOMEM ? GUARD_E_NOMEM : GUARD_E_RANGE, "the library: %s",
                        refusal != NULL ? refusal->message : "refused");
         (void)hs_free_compile_error(refusal);
-        if (at < 0 || (unsigned)at >= build->count)
+        if (at < 0 || (unsigned)at >= lane->count)
             return failed;
-        take_out(build, (unsigned)at);
+        take_out(build, lane, (unsigned)at);
     }
-    return build->count == 0
+    return lane->count == 0
                ? GUARD_OK
                : guard_fail(err, GUARD_E_RANGE, "the library refuses too many patterns");
 }
 
-static enum guard_rc put_together(const struct build *build, const struct guard_pattern *patterns,
-                                  struct guard_span library, uint8_t **out, size_t *len,
+/* What it takes as bytes; none: nothing is to be looked for. *out is malloc'd. */
+static enum guard_rc compile_lane(struct build *build, struct lane *lane, char **out, size_t *len,
                                   struct guard_err *err)
 {
-    const struct database_head head = {(uint32_t)build->pattern_count, build->told.unfiltered,
-                                       library.len};
+    hs_database_t *library = NULL;
+    GUARD_TRY(compile(build, lane, &library, err));
+    if (library == NULL)
+        return GUARD_OK;
+    bool good = hs_serialize_database(library, out, len) == HS_SUCCESS;
+    (void)hs_free_database(library);
+    return good ? GUARD_OK : guard_fail(err, GUARD_E_NOMEM, "no memory");
+}
+
+static enum guard_rc put_together(const struct build *build, const struct guard_pattern *patterns,
+                                  char *const libraries[DATABASE_LANES],
+                                  const size_t lens[DATABASE_LANES], uint8_t **out, size_t *len,
+                                  struct guard_err *err)
+{
+    const struct database_head head = {
+        (uint32_t)build->pattern_count, build->told.unfiltered, {lens[0], lens[1]}};
     size_t tables = build->pattern_count * (sizeof(uint64_t) + 1);
-    *len = sizeof(head) + tables + library.len;
+    *len = sizeof(head) + tables + lens[0] + lens[1];
     if (*len > PATTERN_DATABASE_BYTES)
         return guard_fail(err, GUARD_E_LIMIT, "a database of more than %d bytes",
                           PATTERN_DATABASE_BYTES);
@@ -247,23 +287,12 @@ static enum guard_rc put_together(const struct build *build, const struct guard_
     for (size_t i = 0; i < build->pattern_count; i++, at += sizeof(uint64_t))
         memcpy(at, &patterns[i].id, sizeof(uint64_t));
     memcpy(at, build->marks, build->pattern_count);
-    if (library.len > 0)
-        memcpy(at + build->pattern_count, library.ptr, library.len);
+    at += build->pattern_count;
+    for (int i = 0; i < DATABASE_LANES; at += lens[i++]) {
+        if (lens[i] > 0)
+            memcpy(at, libraries[i], lens[i]);
+    }
     return GUARD_OK;
-}
-
-static enum guard_rc serialise(const struct build *build, const struct guard_pattern *patterns,
-                               const hs_database_t *library, uint8_t **out, size_t *len,
-                               struct guard_err *err)
-{
-    char *bytes = NULL;
-    size_t bytes_len = 0;
-    if (library != NULL && hs_serialize_database(library, &bytes, &bytes_len) != HS_SUCCESS)
-        return guard_fail(err, GUARD_E_NOMEM, "no memory");
-    const struct guard_span whole = {(const uint8_t *)bytes, bytes_len};
-    enum guard_rc rc = put_together(build, patterns, whole, out, len, err);
-    free(bytes);
-    return rc;
 }
 
 enum guard_rc pattern_database_build(const struct guard_pattern *patterns, size_t count,
@@ -271,18 +300,19 @@ enum guard_rc pattern_database_build(const struct guard_pattern *patterns, size_
                                      struct pattern_build *told, struct guard_err *err)
 {
     struct build build = {0};
-    hs_database_t *library = NULL;
+    char *libraries[DATABASE_LANES] = {NULL};
+    size_t lens[DATABASE_LANES] = {0};
     if (!pattern_database_possible())
         return guard_fail(err, GUARD_E_STATE, "this processor can't run databases of patterns");
     enum guard_rc rc = build_init(&build, patterns, count, err);
     for (size_t i = 0; rc == GUARD_OK && i < count; i++)
         add(&build, &patterns[i], i, doubtful != NULL && doubtful[i]);
+    for (int i = 0; rc == GUARD_OK && i < DATABASE_LANES; i++)
+        rc = compile_lane(&build, &build.lanes[i], &libraries[i], &lens[i], err);
     if (rc == GUARD_OK)
-        rc = compile(&build, &library, err);
-    if (rc == GUARD_OK)
-        rc = serialise(&build, patterns, library, out, len, err);
-    if (library != NULL)
-        (void)hs_free_database(library);
+        rc = put_together(&build, patterns, libraries, lens, out, len, err);
+    for (int i = 0; i < DATABASE_LANES; i++)
+        free(libraries[i]);
     *told = build.told;
     build_fini(&build);
     return rc;

@@ -5,6 +5,7 @@
 #include "common/patterns/database.h"
 
 #include "common/file.h"
+#include "common/patterns/regex_sign.h"
 #include "common/patterns/regexes.h"
 #include "support/random.h"
 
@@ -13,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include <cmocka.h>
 
@@ -26,8 +28,9 @@ static const char *const atoms[] = {
     "a",           "b",       "ab",  ".",     "[ab]",  "[^a]",   "\\w",      "\\s",    "\\d", "^",
     "$",           "\\b",     "\\B", "(?=a)", "(?!b)", "(?i:A)", "\\x0a",    "(?m:^)", "x",   "\\n",
     "[[:alpha:]]", "(?-s:.)", "\\h", "\\v",   "\\W",   "\\S",    "(?>a|ab)", "\\N"};
-static const char *const suffixes[] = {"",    "",      "",   "*",  "+",   "?",
-                                       "{2}", "{1,3}", "*?", "++", "{2,}"};
+static const char *const suffixes[] = {"",     "",    "",       "*",       "+",
+                                       "?",    "{2}", "{1,3}",  "*?",      "++",
+                                       "{2,}", "{9}", "{0,20}", "{5,30}?", "{0,9}+"};
 static const char letters[] = "aabbAx 1\n\n\t_-\x0b\x0c\r\xe9";
 
 static void random_expression(struct test_random *random, char *out, size_t cap)
@@ -121,6 +124,22 @@ static enum guard_match reference(struct regexes *regexes, const struct guard_pa
                         pattern->ignore_case, value);
 }
 
+/* What an expression is told by stands in what it matches. */
+static void check_sign(const struct guard_pattern *pattern, struct guard_span value)
+{
+    uint8_t sign[TEXT_CAP];
+    size_t len = regex_sign(pattern->text, sign);
+    for (size_t at = 0; at + len <= value.len; at++) {
+        bool same = pattern->ignore_case
+                        ? strncasecmp((const char *)value.ptr + at, (const char *)sign, len) == 0
+                        : memcmp(value.ptr + at, sign, len) == 0;
+        if (same)
+            return;
+    }
+    fail_msg("%s has the sign %.*s, which %.*s has not", (const char *)pattern->text.ptr, (int)len,
+             (const char *)sign, (int)value.len, (const char *)value.ptr);
+}
+
 static uint32_t compare(struct test_random *random, struct regexes *regexes,
                         struct pattern_database *database, const struct guard_pattern *patterns,
                         uint64_t ids)
@@ -143,6 +162,8 @@ static uint32_t compare(struct test_random *random, struct regexes *regexes,
             if (reference(regexes, &patterns[i], value, ids + i) == GUARD_MATCH_NO)
                 continue;
             found++;
+            if (patterns[i].regex)
+                check_sign(&patterns[i], value);
             if (!told.patterns[patterns[i].id])
                 fail_msg("%s (%d, %d) is in value %zu and wasn't told",
                          (const char *)patterns[i].text.ptr, patterns[i].regex,
@@ -183,6 +204,47 @@ static void test_scan_misses_nothing(void **state)
            ROUNDS * PATTERNS, unfiltered, approximate);
     assert_true(found > 10000);
     assert_true(unfiltered < ROUNDS * PATTERNS / 2 && approximate > 0);
+}
+
+static void assert_sign(const char *expression, const char *sign)
+{
+    uint8_t to[TEXT_CAP];
+    size_t len = regex_sign(span(expression), to);
+    if (len != strlen(sign) || memcmp(to, sign, len) != 0)
+        fail_msg("%s has the sign %.*s, not %s", expression, (int)len, (const char *)to, sign);
+}
+
+static void test_signs(void **state)
+{
+    (void)state;
+    assert_sign("shop_admin\\s*\\(", "shop_admin");
+    assert_sign("(?:union|select)\\s[^;]{0,64}\\bshop_(?:users|sessions)\\b", "shop_");
+    assert_sign("ab?c+d{2,9}e{0,3}fg", "fg");
+    assert_sign("\\$\\{jndi:x*y", "${jndi:");
+    assert_sign("[abc]longer[^]x]ab", "longer");
+    /* Nothing, or nothing that is certain. */
+    assert_sign("one|other", "");
+    assert_sign("(?i)admin", "");
+    assert_sign("(?x)ad min", "");
+    assert_sign("a\\x41bc", "");
+    assert_sign("(admin)?", "");
+}
+
+static void assert_relaxed(const char *expression, const char *relaxed)
+{
+    char to[TEXT_CAP];
+    size_t len = regex_relax(span(expression), to);
+    if (len != strlen(relaxed) || memcmp(to, relaxed, len) != 0)
+        fail_msg("%s becomes %.*s, not %s", expression, (int)len, to, relaxed);
+}
+
+static void test_relaxed(void **state)
+{
+    (void)state;
+    assert_relaxed("a{0,40}b{9}?c{2,3}", "a{0,}b{4,}?c{2,3}");
+    assert_relaxed("[{0,40}]\\{0,40}a{0,40}+", "[{0,40}]\\{0,40}a{0,40}+");
+    assert_relaxed("(?!a{0,40})", "(?!a{0,40})");
+    assert_relaxed("a{,40}b{40", "a{,40}b{40");
 }
 
 static void test_filters(void **state)
@@ -287,6 +349,8 @@ static void test_digest(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_signs),
+        cmocka_unit_test(test_relaxed),
         cmocka_unit_test(test_filters),
         cmocka_unit_test(test_scan_misses_nothing),
         cmocka_unit_test(test_doubtful_ones_are_left_out),
