@@ -199,8 +199,7 @@ static int propose(const struct patch_call *call, const struct exploit *exploit,
     struct from_stopped stopped = {NULL, 0};
     if (proposal->made.narrowness == GENERALISE_NOTHING) {
         print_steps(exploit, &proposal->made);
-        return complain(EXIT_FAILED, "%s",
-                        generalise_narrowness_words(proposal->made.narrowness));
+        return complain(EXIT_FAILED, "%s", generalise_narrowness_words(proposal->made.narrowness));
     }
     bool good = judge(call, exploit, proposal, &stopped);
     proposal->before = proposal->rates.benign;

@@ -102,8 +102,7 @@ void narrow(struct work *work, const struct message_value *value, struct evidenc
         return;
     struct guard_span list = named(work, &words);
     evidence->condition = all;
-    evidence->what =
-        work_text(work, "%.*s, and holds a word that benign requests don't: %.*s",
-                  (int)evidence->what.len, (const char *)evidence->what.ptr, (int)list.len,
-                  (const char *)list.ptr);
+    evidence->what = work_text(work, "%.*s, and holds a word that benign requests don't: %.*s",
+                               (int)evidence->what.len, (const char *)evidence->what.ptr,
+                               (int)list.len, (const char *)list.ptr);
 }

@@ -118,11 +118,13 @@ static enum guard_rc use(struct guard_span database)
 static enum guard_rc build_and_seal(void)
 {
     struct guard_span texts[] = {span("evil"), span("${jndi:")};
-    struct guard_patch patches[] = {
-        {.id = span("a"),
-         .mode = GUARD_PATCH_ENFORCE,
-         .when = {.op = GUARD_OPERATOR_CONTAINS, .texts = texts, .text_count = 2, .min = -1,
-                  .max = -1}}};
+    struct guard_patch patches[] = {{.id = span("a"),
+                                     .mode = GUARD_PATCH_ENFORCE,
+                                     .when = {.op = GUARD_OPERATOR_CONTAINS,
+                                              .texts = texts,
+                                              .text_count = 2,
+                                              .min = -1,
+                                              .max = -1}}};
     struct pattern_list list = {0};
     uint8_t name[GUARD_DIGEST_BYTES];
     uint8_t seed[GUARD_KEY_BYTES] = {1};

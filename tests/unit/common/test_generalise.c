@@ -207,8 +207,7 @@ static void test_what_is_normal_is_no_evidence(void **state)
 
 static void narrowed(const char *benign, struct shown *out)
 {
-    const struct generalise_known known = {
-        .benign = {(const uint8_t *)benign, strlen(benign)}};
+    const struct generalise_known known = {.benign = {(const uint8_t *)benign, strlen(benign)}};
     struct guard_alloc alloc = heap_alloc();
     struct exploit exploit;
     struct generalised made;
