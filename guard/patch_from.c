@@ -12,6 +12,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { NARROWINGS_MAX = 3 };
+
+struct proposal {
+    struct generalised made;
+    struct from_rates rates;
+    struct from_rate before; /* of benign traffic, before it was narrowed */
+};
+
 static const char *shown(char *room, size_t cap, struct guard_span text)
 {
     return clean(room, cap, (const char *)text.ptr, text.len);
@@ -105,26 +113,99 @@ static int add_it(const struct patch_call *call, struct guard_patch *patch)
     return patch_add_list(call, &list);
 }
 
-static int propose(const struct patch_call *call, const struct exploit *exploit,
-                   struct generalised *made)
+static bool judge(const struct patch_call *call, const struct exploit *exploit,
+                  struct proposal *proposal, struct from_stopped *stopped)
 {
-    struct from_rates rates = {.benign_asked = false};
-    if (made->narrowness == GENERALISE_NOTHING) {
-        print_steps(exploit, made);
-        return complain(EXIT_FAILED, "%s", generalise_narrowness_words(made->narrowness));
+    proposal->rates = (struct from_rates){.benign_asked = false};
+    return name_it(call, &proposal->made.patch) &&
+           patch_from_test(exploit, &proposal->made, call->arguments, PATCH_FROM_TRAFFIC,
+                           &proposal->rates, stopped);
+}
+
+/* Whether it stops less of what is benign, and no less of the exploit. Traffic that can be read
+ * only once says nothing the second time. */
+static bool is_better(const struct proposal *narrowed, const struct proposal *wide)
+{
+    const struct from_rates *a = &narrowed->rates;
+    const struct from_rates *b = &wide->rates;
+    return narrowed->made.narrowness != GENERALISE_NOTHING && a->benign.of == b->benign.of &&
+           a->benign.hits < b->benign.hits && a->exploit.hits == a->exploit.of &&
+           a->rewritten.hits == a->rewritten.of && a->exploit.of == b->exploit.of;
+}
+
+/* As long as it stops benign requests, by words that they don't hold. False after a message. */
+static bool narrow(const struct patch_call *call, const struct exploit *exploit,
+                   const struct generalise_known *known, struct proposal *proposal,
+                   struct from_stopped *stopped)
+{
+    struct guard_alloc heap = heap_alloc();
+    struct guard_err err;
+    for (int i = 0; i < NARROWINGS_MAX && proposal->rates.benign.hits > 0 && stopped->len > 0;
+         i++) {
+        struct generalise_known more = *known;
+        struct proposal narrowed = {.before = proposal->before};
+        more.benign = (struct guard_span){stopped->text, stopped->len};
+        bool good = generalise(&narrowed.made, exploit, &more, &heap, &err) == GUARD_OK ||
+                    complain(0, "%s", err.text) != 0;
+        if (good && narrowed.made.narrowness != GENERALISE_NOTHING)
+            good = judge(call, exploit, &narrowed, stopped);
+        bool better = good && is_better(&narrowed, proposal);
+        if (better) {
+            generalise_fini(&proposal->made);
+            *proposal = narrowed;
+        } else {
+            generalise_fini(&narrowed.made);
+        }
+        if (!good || !better)
+            return good;
     }
-    if (!name_it(call, &made->patch) ||
-        !patch_from_test(exploit, made, call->arguments, PATCH_FROM_TRAFFIC, &rates))
-        return EXIT_FAILED;
+    return true;
+}
+
+/* What stops benign requests mustn't block: with the action alert it doesn't, even where somebody
+ * enforces it. */
+static void print_verdict(struct proposal *proposal)
+{
+    const struct from_rates *rates = &proposal->rates;
+    if (rates->benign.hits < proposal->before.hits)
+        printf("# narrowed: as first made it stopped %" PRIu64 " of the benign requests\n",
+               proposal->before.hits);
+    if (rates->benign.hits == 0)
+        return;
+    printf("# NOT ENFORCEABLE: it stops benign requests, and nothing that was found tells the "
+           "exploit from them: it only alerts\n");
+    proposal->made.patch.action = GUARD_PATCH_ALERT;
+}
+
+static int print_proposal(const struct patch_call *call, const struct exploit *exploit,
+                          struct proposal *proposal)
+{
+    struct generalised *made = &proposal->made;
     printf("# narrowness: %s: %s\n", generalise_narrowness_name(made->narrowness),
            generalise_narrowness_words(made->narrowness));
-    print_rates(&rates);
+    print_rates(&proposal->rates);
+    print_verdict(proposal);
     print_steps(exploit, made);
     print_notes(exploit, made);
     int status = print_document(call, &made->patch);
-    if (status == EXIT_GOOD && rates.exploit.hits < rates.exploit.of)
+    if (status == EXIT_GOOD && proposal->rates.exploit.hits < proposal->rates.exploit.of)
         status = complain(EXIT_FAILED, "the patch doesn't stop every request that it is made of");
     return status == EXIT_GOOD ? add_it(call, &made->patch) : status;
+}
+
+static int propose(const struct patch_call *call, const struct exploit *exploit,
+                   const struct generalise_known *known, struct proposal *proposal)
+{
+    struct from_stopped stopped = {NULL, 0};
+    if (proposal->made.narrowness == GENERALISE_NOTHING) {
+        print_steps(exploit, &proposal->made);
+        return complain(EXIT_FAILED, "%s", generalise_narrowness_words(proposal->made.narrowness));
+    }
+    bool good = judge(call, exploit, proposal, &stopped);
+    proposal->before = proposal->rates.benign;
+    good = good && narrow(call, exploit, known, proposal, &stopped);
+    free(stopped.text);
+    return good ? print_proposal(call, exploit, proposal) : EXIT_FAILED;
 }
 
 static int from_exploit(const struct patch_call *call, const struct exploit *exploit)
@@ -134,15 +215,15 @@ static int from_exploit(const struct patch_call *call, const struct exploit *exp
     struct guard_alloc heap = heap_alloc();
     struct from_known *memory = NULL;
     struct generalise_known known = {.ctx = NULL};
-    struct generalised made;
+    struct proposal proposal = {.before = {0, 0}};
     struct guard_err err;
     if (guardian != NULL &&
         !patch_from_known(guardian, arguments->values[PATCH_FROM_PILE], exploit, &memory, &known))
         return EXIT_FAILED;
-    int status = generalise(&made, exploit, &known, &heap, &err) == GUARD_OK
-                     ? propose(call, exploit, &made)
+    int status = generalise(&proposal.made, exploit, &known, &heap, &err) == GUARD_OK
+                     ? propose(call, exploit, &known, &proposal)
                      : complain(EXIT_FAILED, "%s", err.text);
-    generalise_fini(&made);
+    generalise_fini(&proposal.made);
     patch_from_forget(memory);
     return status;
 }

@@ -19,10 +19,19 @@ struct from_rates {
     bool benign_asked;
 };
 
+/* Benign requests that the patch stopped, one behind the other, as far as there is room. Zeroed:
+ * none; the caller frees text. */
+struct from_stopped {
+    uint8_t *text;
+    size_t len;
+};
+
 /* Enforces the patch alone, and holds the exploit, other writings of it and the traffic (of the
- * option with that index, which may be given several times) against it. False after a message. */
+ * option with that index, which may be given several times) against it. Adds to stopped. False
+ * after a message. */
 bool patch_from_test(const struct exploit *exploit, const struct generalised *made,
-                     const struct arguments *arguments, int traffic_option, struct from_rates *out);
+                     const struct arguments *arguments, int traffic_option, struct from_rates *out,
+                     struct from_stopped *stopped);
 
 /* What was learned of a service, from its Guardian and pile; out is filled for generalise. The
  * exploit must outlive it. False after a message. */

@@ -108,17 +108,9 @@ static bool judge(struct from_known *known, const struct guard_policy *policy,
     for (uint32_t i = 0; i < exploit->request_count && good; i++) {
         const struct exploit_request *request = &exploit->requests[i];
         struct guard_header headers[EXPLOIT_HEADERS_MAX];
+        struct guard_exchange exchange;
         struct guard_txn *txn = NULL;
-        for (uint32_t k = 0; k < request->header_count; k++)
-            headers[k] = (struct guard_header){request->headers[k].name, request->headers[k].value};
-        struct guard_exchange exchange = {.method = request->method,
-                                          .target = request->target,
-                                          .version = 11,
-                                          .headers = headers,
-                                          .header_count = request->header_count,
-                                          .body_known = true,
-                                          .body = request->body,
-                                          .latency_us = UINT32_MAX};
+        exploit_exchange(request, headers, &exchange);
         const struct guard_verdict *verdict =
             traffic_judge(&room, policy, service, &exchange, false, &txn);
         good = verdict != NULL || complain(0, "no memory") != 0;

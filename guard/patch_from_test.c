@@ -8,13 +8,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { WRITINGS = 4 };
+enum { WRITINGS = 4, STOPPED_BYTES_MAX = 1 << 20, STOPPED_EACH_MAX = 64 * 1024 };
 
 struct testing {
     struct guard_policy *policy;
     struct guard_span id; /* of the patch */
     struct traffic_room room;
     struct from_rate *rate;
+    struct from_stopped *stopped;
 };
 
 /* Whether it is the patch that blocks: a request may be refused for what it is by itself, too. */
@@ -42,11 +43,41 @@ static bool judge(struct testing *testing, const struct guard_exchange *exchange
     return true;
 }
 
+static void add(struct from_stopped *stopped, struct guard_span text)
+{
+    size_t len = text.len < STOPPED_EACH_MAX ? text.len : STOPPED_EACH_MAX;
+    if (stopped->len + len + 1 > STOPPED_BYTES_MAX)
+        return;
+    if (len > 0)
+        memcpy(stopped->text + stopped->len, text.ptr, len);
+    stopped->len += len;
+    stopped->text[stopped->len++] = '\n';
+}
+
+/* What a patch is narrowed by: as it was sent. */
+static void keep(struct from_stopped *stopped, const struct guard_exchange *exchange)
+{
+    if (stopped->text == NULL)
+        stopped->text = malloc(STOPPED_BYTES_MAX);
+    if (stopped->text == NULL)
+        return; /* it isn't narrowed then */
+    add(stopped, exchange->target);
+    for (uint32_t i = 0; i < exchange->header_count; i++)
+        add(stopped, exchange->headers[i].value);
+    add(stopped, exchange->body);
+}
+
 static bool take(void *ctx, const struct guard_exchange *exchange,
                  const struct traffic_place *place)
 {
+    struct testing *testing = ctx;
+    uint64_t before = testing->rate->hits;
     (void)place;
-    return judge(ctx, exchange);
+    if (!judge(testing, exchange))
+        return false;
+    if (testing->rate->hits > before)
+        keep(testing->stopped, exchange);
+    return true;
 }
 
 static bool is_letter(uint8_t byte)
@@ -143,18 +174,10 @@ static bool judge_exploit(struct testing *testing, const struct exploit *exploit
     for (uint32_t i = 0; i < exploit->request_count; i++) {
         const struct exploit_request *request = &exploit->requests[i];
         struct guard_header headers[EXPLOIT_HEADERS_MAX];
+        struct guard_exchange exchange;
         if (made->steps[i] != GENERALISE_STEP_KEPT)
             continue;
-        for (uint32_t k = 0; k < request->header_count; k++)
-            headers[k] = (struct guard_header){request->headers[k].name, request->headers[k].value};
-        struct guard_exchange exchange = {.method = request->method,
-                                          .target = request->target,
-                                          .version = 11,
-                                          .headers = headers,
-                                          .header_count = request->header_count,
-                                          .body_known = true,
-                                          .body = request->body,
-                                          .latency_us = UINT32_MAX};
+        exploit_exchange(request, headers, &exchange);
         testing->rate = &out->exploit;
         if (!judge(testing, &exchange))
             return false;
@@ -180,16 +203,18 @@ static bool judge_traffic(struct testing *testing, const struct arguments *argum
 }
 
 bool patch_from_test(const struct exploit *exploit, const struct generalised *made,
-                     const struct arguments *arguments, int traffic_option, struct from_rates *out)
+                     const struct arguments *arguments, int traffic_option, struct from_rates *out,
+                     struct from_stopped *stopped)
 {
     struct guard_guardian guardian;
     struct guard_patch patch = made->patch;
     struct judge_options options = {.alpha = 0, .likeness = true, .signatures = true};
-    struct testing testing = {.policy = NULL, .id = patch.id};
+    struct testing testing = {.policy = NULL, .id = patch.id, .stopped = stopped};
     uint8_t *bytes = NULL;
     size_t len = 0;
     guard_guardian_default(&guardian, GUARD_SPAN_LITERAL("patch"));
     patch.mode = GUARD_PATCH_ENFORCE;
+    patch.action = GUARD_PATCH_BLOCK;
     guardian.patches = &patch;
     guardian.patch_count = 1;
     judge_guardian(&guardian);

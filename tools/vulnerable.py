@@ -13,8 +13,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "guide" / "patches.md"
 BEGIN, END = "<!-- vulnerable: made by tools/vulnerable.py -->", "<!-- vulnerable: end -->"
 CATALOGUE = ROOT / "tests" / "integration" / "vulnerable" / "catalogue.py"
-HEAD = ("| package | exploit | what | plain nginx | observing gate | what was learned alone | without likeness | patch by `guard patch from` | mutations | benign blocked (95 %) |\n"
-        "|---|---|---|---|---|---|---|---|---|---|\n")
+HEAD = ("| package | exploit | what | plain nginx | observing gate | what was learned alone | without likeness | benign blocked (95 %) | patch by `guard patch from` | mutations | benign by the patch |\n"
+        "|---|---|---|---|---|---|---|---|---|---|---|\n")
 
 
 def known():
@@ -40,18 +40,11 @@ def why(row):
     return re.sub(r" in [\d,]+ (requests|values) from.*", "", row.reason.partition(" ")[2]).replace("|", "\\|").replace("\\x22", '"')
 
 
-def patch_of(exploit):
-    """What its patch blocks alone: the exploit, and of mutations of it."""
-    from vulnerable.patched import patched
-    outcome, of = patched(exploit)
-    wide = f", and {outcome.benign} of {of} benign" if outcome.benign else ""
-    return ("blocked" if outcome.stopped == outcome.of > 0 else "missed") + wide, f"{outcome.mutations_stopped} of {outcome.mutations}"
-
-
 def line(row, interval):
     low, high = interval(len(row.refused), row.benign)
     cells = [row.exploit.package, row.exploit.number, row.exploit.what, "works" if row.plain else "FAILS", "works, same answer" if row.observed else "DIFFERS",
-             f"{row.verdict}: `{why(row)}`" if row.verdict != "missed" else "missed", row.novelty, *patch_of(row.exploit), f"{len(row.refused)} of {row.benign} ({low:.1%} to {high:.1%})"]
+             f"{row.verdict}: `{why(row)}`" if row.verdict != "missed" else "missed", row.novelty, f"{len(row.refused)} of {row.benign} ({low:.1%} to {high:.1%})", row.patched,
+             f"{row.mutations_stopped} of {row.mutations}", f"{len(row.patched_refused)} of {row.benign}"]
     return "| " + " | ".join(cells) + " |\n"
 
 

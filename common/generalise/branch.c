@@ -3,6 +3,8 @@
  * it takes to tell the exploit from other requests to the same endpoint. */
 #include "common/generalise/branch.h"
 
+#include "common/generalise/narrow.h"
+
 enum { KEPT_MAX = 12, EVIDENCE_MAX = 256 };
 
 struct gathered {
@@ -33,6 +35,8 @@ static bool gather(struct work *work, uint32_t request, const struct message *me
         struct evidence found = evidence_of(work, message, value);
         if (found.rank != EVIDENCE_NONE && is_known(work, request, value, found.rank))
             found = (struct evidence){.why = "such a value is normal for the service there"};
+        if (found.rank == EVIDENCE_SYNTAX)
+            narrow(work, value, &found);
         out->evidence[out->count] = found;
         out->values[out->count++] = value;
         if (found.rank > out->best)

@@ -43,6 +43,9 @@ struct generalise_known {
     bool (*normal)(void *ctx, uint32_t request, const struct guard_value *value);
     /* The path template of the request; "" when the service has none. */
     struct guard_span (*path)(void *ctx, uint32_t request);
+    /* Requests that the patch mustn't stop, as they were sent, one behind the other: what reads
+     * like an attack must then also hold a word that isn't in them. Empty: none are known. */
+    struct guard_span benign;
 };
 
 /* Spans live in the arena, which is its own, or in the exploit. */

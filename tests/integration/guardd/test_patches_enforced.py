@@ -36,9 +36,10 @@ PATCHES = r"""
 - {id: code, title: code in a member, mode: enforce, when: {in: json, names: "a.b[].c", regex: "require\\s*\\("}}
 - {id: pair, title: a command in a form, mode: enforce, when: {in: form, names: cmd, contains: ";id"}}
 - {id: leaves, title: leaves its folder, mode: enforce, when: {in: query, names: file, traversal: true}}
+- {id: either, title: one of two, mode: enforce, when: {any: [{in: query, names: either, contains: "the first way"}, {in: query, names: either, contains: "other"}]}}
 - {id: hard, title: hard to match, mode: enforce, when: {in: query, names: hard, regex: "^(a+)+b?$"}}
 """
-PATTERNS = 7
+PATTERNS = 9
 JSON = ("-H", "Content-Type: application/json")
 EXPLOITS = {
     "jndi": ("/?q=$%7BJndi:ldap://a%7D",),
@@ -47,12 +48,15 @@ EXPLOITS = {
     "code": ("/", *JSON, "-d", '{"a": {"b": [{"c": 1}, {"c": "x = require (1)"}]}}'),
     "pair": ("/", "-d", "other=1&cmd=ls%3bid"),
     "leaves": ("/?file=../../secret",),
+    "the first way": ("/?either=the+first+way",),
+    "the other way": ("/?either=other",),
 }
 BENIGN = {
     "plain": ("/?q=jndi",),
     "another member": ("/", *JSON, "-d", '{"a": {"d": "x = require (1)"}}'),
     "another name": ("/", "-d", "other=;id"),
     "dots": ("/?file=a..b",),
+    "neither": ("/?either=way",),
     "easy": ("/?hard=hello",),
 }
 TOLD = {"told": ("/?told=only%20told",), "shade": ("/?shade=in+shadow",)}

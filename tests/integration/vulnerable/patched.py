@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What `guard patch from` makes of each exploit: its patch alone, without anything learned, is held against the exploit, against mutations of
-it and against the benign traffic of its service, by `guard check`."""
+"""What `guard patch from` makes of each exploit and of benign traffic of its service: that patch alone, without anything learned, is held
+against the exploit, against mutations of it and against other benign traffic, by `guard check` here and by real gates in rig.py."""
 
 import pathlib
 import sys
@@ -12,7 +12,7 @@ from .catalogue import HERE
 sys.path.insert(0, str(HERE.parents[2] / "tools"))
 import exploit_patches  # noqa: E402
 
-ASKED, CLIENTS = 500, 120
+ASKED, CLIENTS, SHOWN = 500, 120, 2000
 
 
 def as_request(data):
@@ -22,12 +22,34 @@ def as_request(data):
     return {"method": method, "target": target, "headers": [line.split(": ", 1) for line in lines], "body": body}
 
 
+def as_bytes(request):
+    """To be sent: with the length that the body has."""
+    headers = [(name, value) for name, value in request["headers"] if name.lower() != "content-length"]
+    if request["body"] or request["method"] not in ("GET", "HEAD"):
+        headers.append(("Content-Length", str(len(request["body"]))))
+    head = "\r\n".join([f"{request['method']} {request['target']} HTTP/1.1", *(f"{name}: {value}" for name, value in headers)])
+    return head.encode("latin-1") + b"\r\n\r\n" + request["body"]
+
+
+def write_benign(path, name, seed, count):
+    asked = [as_request(data) for _, data in traffic(name, seed).many(count, CLIENTS)]
+    path.write_text("".join(exploit_patches.line_of(str(number), request) for number, request in enumerate(asked)))
+    return path
+
+
+def proposed(folder, exploit, seed=1):
+    """(the document that `guard patch from` makes of the exploit and of what its service gets, the exploit's other writings)."""
+    file = HERE / "cves" / f"{exploit.number}.http"
+    shown = write_benign(folder / f"{exploit.name}.jsonl", exploit.name, seed, SHOWN)
+    done = exploit_patches.run("patch", "from", file, "--traffic", shown, "--id", exploit.number)
+    assert done.returncode == 0, done.stderr
+    return done.stdout, [(steps, as_bytes(request)) for _, steps, request in exploit_patches.asked_of(file, done.stdout, seed) if steps]
+
+
 def patched(exploit, seed=1):
     """The outcome for one exploit of the catalogue, and how many benign requests were asked."""
-    outcome = exploit_patches.measure(HERE / "cves" / f"{exploit.number}.http", seed)
-    asked = [as_request(data) for _, data in traffic(exploit.name, seed + 3).many(ASKED, CLIENTS)]
-    with tempfile.TemporaryDirectory(prefix="guard-exploits.") as folder:
-        path = pathlib.Path(folder) / "benign.jsonl"
-        path.write_text("".join(exploit_patches.line_of(str(number), request) for number, request in enumerate(asked)))
-        of = exploit_patches.against_benign([outcome], [path])
+    with tempfile.TemporaryDirectory(prefix="guard-exploits.") as name:
+        folder = pathlib.Path(name)
+        outcome = exploit_patches.measure(HERE / "cves" / f"{exploit.number}.http", seed, write_benign(folder / "shown.jsonl", exploit.name, seed, SHOWN))
+        of = exploit_patches.against_benign([outcome], [write_benign(folder / "benign.jsonl", exploit.name, seed + 3, ASKED)])
     return outcome, of

@@ -18,6 +18,7 @@ from .benign import traffic
 from .catalogue import EXPLOITS
 from .offline import exchange, judge
 from .packages import VICTIMS
+from .patched import exploit_patches, proposed
 
 LEARNED, ASKED, CLIENTS = 2000, 500, 120
 BUDGET = 0.001
@@ -89,6 +90,10 @@ class Row:
     novelty: str = ""  # what it were without likeness: blocked, reported, missed
     benign: int = 0
     refused: list = dataclasses.field(default_factory=list)  # of the benign: what the gate told
+    patched: str = ""  # behind the gate, by its patch alone: blocked, missed, not enforceable
+    mutations: int = 0
+    mutations_stopped: int = 0  # by the patch, before the service saw them
+    patched_refused: list = dataclasses.field(default_factory=list)  # of the benign, by the patch
     failed: list = dataclasses.field(default_factory=list)  # of the benign: statuses that neither gate nor victim should give
 
 
@@ -177,13 +182,18 @@ class Rig:
             self.rows[name].failed += [answer.status for _, answer, _, _ in exchanges if answer.status not in (200, 201)]
         wait_for(lambda: all(self.status()[victim.name]["exchanges"] >= self.learned for victim in self.victims), "what was learned")
 
-    def control(self, text):
-        """Replaces all Guardians and waits until the gate judges by them."""
+    def control(self, text, patches=None):
+        """Replaces all Guardians and waits until the gate judges by them. patches: by the victim's name, documents that are enforced."""
         before = len(self.log())
         (self.state / "guardians").mkdir(exist_ok=True)
         for victim in self.victims:
             temporary = self.state / "guardians" / f"{victim.name}.tmp"
-            temporary.write_text(f"service: {victim.name}\ncontrol: {{{text}}}\n")
+            plain = f"service: {victim.name}\ncontrol: {{{text}}}\n"
+            if patches is None:
+                temporary.write_text(plain)
+            else:
+                enforced = exploit_patches.guardian(temporary, [patches[victim.name]]).read_text()
+                temporary.write_text(plain + enforced.partition("\n")[2])
             temporary.rename(temporary.with_suffix(".yaml"))
         for victim in self.victims:
             wait_for(lambda name=victim.name: self.in_force(name, before), f"the Guardian of {victim.name}")
@@ -222,6 +232,30 @@ class Rig:
             row.refused = [told[5] for told in self.told(name)[before[name]:] if told[2] == "block"]
             row.failed += [answer.status for _, answer, _, _ in exchanges if answer.status not in (200, 201, 403)]
 
+    def attack_patched(self):
+        """By each patch alone: in the mode alert what was learned blocks nothing, and what is enforced does."""
+        made = {victim.name: proposed(self.folder, victim.exploit, self.seed) for victim in self.victims}
+        self.control("mode: alert, learn: paused", {name: document for name, (document, _) in made.items()})
+        for victim in self.victims:
+            row = self.rows[victim.name]
+            document, others = made[victim.name]
+            row.patched = "blocked" if self.stopped(victim, victim.exploit.data) else "not enforceable" if "NOT ENFORCEABLE" in document else "missed"
+            row.mutations = len(others)
+            row.mutations_stopped = sum(self.stopped(victim, data) for _, data in others)
+        before = {victim.name: len(self.told(victim.name)) for victim in self.victims}
+        for name, exchanges in self.drive(self.seed + 3, self.asked).items():
+            wait_for(lambda name=name, count=before[name] + len(exchanges): len(self.told(name)) >= count, f"the access log of {name}")
+            self.rows[name].patched_refused = [told[5] for told in self.told(name)[before[name]:] if told[2] == "block"]
+
+    def stopped(self, victim, data):
+        """Whether the service didn't get it: refused by the gate for the patch, and without effect."""
+        before = len(self.told(victim.name))
+        answer = send(self.gate.port, data, ATTACKER)
+        worked = bool(victim.exploit.worked(victim, answer))
+        first = wait_for(lambda: self.told(victim.name)[before:], "the line of the access log")[0]
+        victim.clean()
+        return answer.status == 403 and first[2] == "block" and victim.exploit.number in first[5] and not worked
+
     def judge_novelty(self):
         for victim in self.victims:
             learned = [exchange(*one) for one in self.exchanges[victim.name]]
@@ -239,6 +273,7 @@ class Rig:
         self.attack_protected()
         self.control("mode: observe, learn: paused")
         self.attack_observed()
+        self.attack_patched()
         self.judge_novelty()
         return [self.rows[exploit.name] for exploit in (victim.exploit for victim in self.victims)]
 

@@ -7,8 +7,6 @@ from .catalogue import EXPLOITS
 from .patched import ASKED, patched
 
 SHARE = 0.98
-# Where users write templates themselves, what reads like one is no evidence: such a patch has to stay in shadow until it is narrowed by hand.
-WIDE = {"mailer"}
 
 
 @pytest.mark.parametrize("exploit", EXPLOITS, ids=lambda exploit: exploit.number)
@@ -16,4 +14,4 @@ def test_the_patch_alone_stops_the_exploit(exploit):
     outcome, of = patched(exploit)
     assert outcome.stopped == outcome.of == 1, outcome
     assert outcome.mutations >= 5 and outcome.mutations_stopped >= SHARE * outcome.mutations, outcome
-    assert of == ASKED and (outcome.benign > 0) == (exploit.name in WIDE), (outcome.benign, outcome.patch)
+    assert of == ASKED and outcome.benign == 0, (outcome.benign, outcome.patch)

@@ -40,6 +40,14 @@ def test_what_was_learned_stops_it(rows, name):
     assert rows[name].verdict == "blocked", rows[name]
 
 
+@pytest.mark.parametrize("name", [exploit.name for exploit in EXPLOITS])
+def test_its_patch_alone_stops_it(rows, name):
+    """At the gate, before the service has it, in its other writings too, and nothing else that the service gets."""
+    row = rows[name]
+    assert (row.patched, row.patched_refused) == ("blocked", []), row
+    assert row.mutations >= 5 and row.mutations_stopped >= 0.98 * row.mutations, row
+
+
 def test_benign_requests_pass(rows):
     """Of each victim, and of all: not more than the budget accepts, as far as so many requests can show it."""
     assert {name: row.failed for name, row in rows.items() if row.failed} == {}

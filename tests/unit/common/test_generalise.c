@@ -205,6 +205,39 @@ static void test_what_is_normal_is_no_evidence(void **state)
     exploit_fini(&exploit);
 }
 
+static void narrowed(const char *benign, struct shown *out)
+{
+    const struct generalise_known known = {.benign = {(const uint8_t *)benign, strlen(benign)}};
+    struct guard_alloc alloc = heap_alloc();
+    struct exploit exploit;
+    struct generalised made;
+    struct guard_err err;
+    const char *text = "curl 'http://h/page?text={{constructor.constructor(process)}}'";
+    assert_int_equal(exploit_read(&exploit, "f",
+                                  (struct guard_span){(const uint8_t *)text, strlen(text)},
+                                  EXPLOIT_AUTO, &alloc, &err),
+                     GUARD_OK);
+    assert_int_equal(generalise(&made, &exploit, &known, &alloc, &err), GUARD_OK);
+    *out = (struct shown){.len = 0};
+    add_condition(out, &made.patch.when);
+    generalise_fini(&made);
+    exploit_fini(&exploit);
+}
+
+/* Words that nobody else sends; where there are none it stays as it is. */
+static void test_words_that_benign_requests_lack_narrow(void **state)
+{
+    struct shown shown;
+    (void)state;
+    narrowed("", &shown);
+    assert_string_equal(shown.text, "(likeness query text like prototype)");
+    narrowed("/page?text={{process}}", &shown);
+    assert_string_equal(shown.text, "(all(likeness query text like prototype)"
+                                    "(contains query text: constructor))");
+    narrowed("/page?text={{process}} Constructor", &shown);
+    assert_string_equal(shown.text, "(likeness query text like prototype)");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -212,6 +245,7 @@ int main(void)
         cmocka_unit_test(test_paths),
         cmocka_unit_test(test_words_and_choices),
         cmocka_unit_test(test_tokens_are_free),
+        cmocka_unit_test(test_words_that_benign_requests_lack_narrow),
         cmocka_unit_test(test_steps),
         cmocka_unit_test(test_files),
         cmocka_unit_test(test_what_is_normal_is_no_evidence),
