@@ -29,6 +29,12 @@ THIRD_PARTY = {
     "pcre2.h": "common/patterns/regexes.c",
     "hs/hs_runtime.h": "common/patterns/database.c",
     "hs/hs_compile.h": "common/patterns/database_build.c",
+    "bpf/bpf.h": "podwatch/programs.c",
+    "podwatch.skel.h": "podwatch/programs.c",  # made by bpftool of our programs
+    "bpf/libbpf.h": "podwatch/programs.c",
+    "bpf/bpf_core_read.h": "podwatch/bpf/podwatch.bpf.c",
+    "bpf/bpf_helpers.h": "podwatch/bpf/podwatch.bpf.c",
+    "bpf/bpf_tracing.h": "podwatch/bpf/podwatch.bpf.c",
     "zlib.h": ("guard/traffic_file.c", "common/decoder_zlib.c"),  # its files, and its streams
     "brotli/decode.h": "common/decoder_brotli.c",
     "zstd.h": "common/decoder_zstd.c",

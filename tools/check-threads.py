@@ -13,6 +13,8 @@ ALLOWED = {
     "common/ring_reader.c": {"__atomic"},
     # Between nginx's workers through memory that they share; what readers copy is checked by its sequence number.
     "common/join_table.c": {"__atomic"},
+    # Programs in the kernel, which run on all processors at once; what they share are its maps.
+    "podwatch/bpf/podwatch.bpf.c": {"__sync"},
     # The library's one thread; main() only waits for a signal.
     "demo/service.c": {"microhttpd.h", "MHD threads"},
     # guardd runs the library in its own loop: none of its flags for threads.

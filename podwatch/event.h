@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the programs in the kernel and podwatch tell each other: events, counters, state of cgroups.
+ * Both sides are built from this file and loaded together, so nothing of it is a format. */
+#ifndef PODWATCH_EVENT_H
+#define PODWATCH_EVENT_H
+
+enum event_kind {
+    EVENT_CGROUP = 0, /* a cgroup of a pod that wasn't known */
+    EVENT_EXEC = 1,
+    EVENT_CONNECT = 2,
+    EVENT_LISTEN = 3,
+    EVENT_WRITE = 4,
+    EVENT_SECRET = 5,
+    EVENT_USER = 6,
+    EVENT_KINDS = 7,
+};
+
+enum {
+    EVENT_UNLINKED = 1, /* exec: the file has no name any more */
+    EVENT_MEMFD = 2,    /* exec: it never had one */
+    EVENT_DROPPED = 4,  /* exec: the file changed after the container had started */
+    EVENT_SNAPSHOT = 8, /* was so when podwatch started */
+    EVENT_SESSION = 16, /* exec: comes of what the runtime started in the running container */
+};
+
+enum {
+    EVENT_PATH_CAP = 256,
+    EVENT_NAME_CAP = 96, /* of a cgroup: 64 digits of a container's id and what is around them */
+    EVENT_PROGRAM_CAP = 64,
+    EVENT_LEVELS = 6,
+    RING_BYTES = 1 << 20,
+    SEEN_ENTRIES = 65536,
+    CGROUP_ENTRIES = 8192,
+    PREFIXES = 48,
+    PREFIX_CAP = 32,
+    ROOT_CAP = 32,
+    /* New things of one cgroup in one interval: what floods doesn't take the ring from others. */
+    EVENTS_PER_CGROUP = 224,
+};
+
+#define CGROUP_OF_V1 (1ULL << 63) /* numbers of two hierarchies may be the same */
+
+/* A thing that a cgroup does: the first time of an interval it is an event, then it is counted. */
+struct seen_key {
+    unsigned long long cgroup;
+    unsigned long long hash;
+    unsigned int kind;
+    unsigned int zero;
+};
+struct seen_entry {
+    unsigned long long count; /* of the interval */
+    unsigned int epoch;
+    unsigned int zero;
+};
+
+struct event {
+    struct seen_key key;
+    unsigned long long boot_ns;
+    unsigned int kind;
+    unsigned int flags;
+    unsigned int pid;
+    unsigned int user;
+    unsigned int other_user; /* whom it was before */
+};
+struct event_cgroup {
+    struct event head;
+    unsigned long long started_boot_ns;
+    char names[EVENT_LEVELS][EVENT_NAME_CAP]; /* its own first, then its parent's, ... */
+};
+struct event_socket {
+    struct event head;
+    unsigned char address[16];
+    unsigned char address_len;
+    unsigned char transport;
+    unsigned short port;
+};
+struct event_path {
+    struct event head;
+    char path[EVENT_PATH_CAP];
+    char program[EVENT_PROGRAM_CAP]; /* last part of the program's path */
+    char parent[EVENT_PROGRAM_CAP];  /* of the parent's */
+};
+
+/* counted = sent + deduplicated + dropped. */
+struct event_counts {
+    unsigned long long counted;
+    unsigned long long sent;
+    unsigned long long deduplicated;
+    unsigned long long dropped;
+};
+
+struct cgroup_state {
+    unsigned long long started_boot_ns; /* of its oldest task that was seen; 0: not known */
+    unsigned long long bytes_out;
+    unsigned long long connections;
+    struct event_counts counts;
+    unsigned int epoch;
+    unsigned int events; /* sent in that epoch */
+    unsigned int tracked;
+    unsigned int announced;
+    unsigned int first_task; /* the container's own, not one that was sent in */
+    unsigned int alive_epoch;
+};
+
+enum prefix_class { PREFIX_NONE = 0, PREFIX_PROGRAM = 1, PREFIX_SECRET = 2 };
+struct path_prefix {
+    unsigned long long words[PREFIX_CAP / 8]; /* the text, zeros behind it */
+    unsigned long long mask[PREFIX_CAP / 8];  /* 0xff for each byte of it */
+    unsigned int class;
+    unsigned int zero;
+};
+
+#endif

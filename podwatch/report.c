@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The books of each container: counted = received + deduplicated + dropped, whatever is lost where.
+ * What the kernel says it sent and we never saw is dropped, and an alarm. */
+#include "report.h"
+
+#include "event_features.h"
+
+#include "common/file.h"
+#include "common/log.h"
+#include "common/pods/pod_list.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+enum {
+    IDLE_MAX = 2,        /* intervals without a task until a container is forgotten */
+    IN_FLIGHT_MAX = 256, /* programs that were between counting and saying how it ended */
+};
+
+static const struct guard_span no_service = {NULL, 0};
+
+static uint64_t unix_ms(const struct report *report, uint64_t boot_ns)
+{
+    return (boot_ns + (uint64_t)report->real_offset_ns) / 1000000;
+}
+
+void report_set_clock(struct report *report)
+{
+    struct timespec real, boot;
+    clock_gettime(CLOCK_REALTIME, &real);
+    clock_gettime(CLOCK_BOOTTIME, &boot);
+    report->real_offset_ns =
+        (int64_t)(real.tv_sec - boot.tv_sec) * 1000000000 + (int64_t)(real.tv_nsec - boot.tv_nsec);
+    programs_set_clock(report->programs, (uint64_t)report->real_offset_ns);
+}
+
+static struct guard_span text(const char *chars)
+{
+    return (struct guard_span){(const uint8_t *)chars, strlen(chars)};
+}
+
+static struct guard_pod_identity identity(const struct report *report,
+                                          const struct container *container)
+{
+    const struct pod_cgroup *names = &container->names;
+    struct guard_pod_identity id = {.name_space = GUARD_SPAN_LITERAL("-"),
+                                    .workload = GUARD_SPAN_LITERAL("-"),
+                                    .pod = text(names->pod),
+                                    .container = text(names->container),
+                                    .node = text(report->node)};
+    pod_list_name(report->pods, names, &id);
+    return id;
+}
+
+static uint64_t since(uint64_t now, uint64_t before)
+{
+    return now >= before ? now - before : now; /* the kernel had forgotten it and begins anew */
+}
+
+/* What the kernel counted since the last record, and whether what it sent has come. */
+static void close_books(struct report *report, struct container *container,
+                        const struct cgroup_state *state, bool drained,
+                        struct guard_pod_record *record)
+{
+    const struct event_counts *now = &state->counts, *before = &container->counted;
+    bool anew = now->counted < before->counted;
+    if (anew) {
+        container->received_all = container->received;
+        container->lost = 0;
+    }
+    uint64_t came = container->received_all + container->lost;
+    uint64_t missing = drained && now->sent > came ? now->sent - came : 0;
+    uint64_t ended = now->sent + now->deduplicated + now->dropped;
+    uint64_t unbalanced = now->counted > ended + IN_FLIGHT_MAX ? now->counted - ended : 0;
+    record->received = container->received - container->unkept;
+    record->deduplicated = since(now->deduplicated, anew ? 0 : before->deduplicated);
+    record->dropped = since(now->dropped, anew ? 0 : before->dropped) + missing + container->unkept;
+    record->counted = record->received + record->deduplicated + record->dropped;
+    container->lost += missing;
+    report->lost += missing;
+    if (unbalanced > report->unbalanced)
+        report->unbalanced = unbalanced;
+    if (missing > 0)
+        log_event("alarm", "events-lost", no_service, "%s: %" PRIu64 " that the kernel sent",
+                  container->names.pod, missing);
+    container->counted = *now;
+}
+
+static void set_rates(struct container *container, const struct cgroup_state *state,
+                      struct guard_pod_record *record)
+{
+    record->rates_known = 1U << GUARD_POD_BYTES_OUT | 1U << GUARD_POD_CONNECTIONS;
+    record->rates[GUARD_POD_BYTES_OUT] = since(state->bytes_out, container->bytes_out);
+    record->rates[GUARD_POD_CONNECTIONS] = since(state->connections, container->connections);
+    container->bytes_out = state->bytes_out;
+    container->connections = state->connections;
+}
+
+static uint32_t read_features(struct report *report, const struct container *container,
+                              struct guard_pod_feature *features, uint64_t until_ms)
+{
+    uint32_t count = pod_gather_features(&container->gather, features);
+    for (uint32_t i = 0; i < count; i++) {
+        const struct seen_key key = {.cgroup = container->cgroup,
+                                     .hash = container->gather.entries[i].tag,
+                                     .kind = container->gather.entries[i].sensor_kind};
+        uint64_t seen = programs_seen(report->programs, &key);
+        if (seen > features[i].count)
+            features[i].count = seen;
+        if (features[i].first_ms > until_ms)
+            features[i].first_ms = until_ms; /* the clock was set back */
+    }
+    return count;
+}
+
+/* drained: all that the kernel had sent when it was asked for its state was read. */
+static void hand_over(struct report *report, struct container *container,
+                      const struct cgroup_state *state, bool drained)
+{
+    static struct guard_pod_feature features[GUARD_POD_FEATURES_MAX];
+    const uint32_t all = (1U << GUARD_POD_KINDS) - 1;
+    struct guard_err err;
+    uint64_t now = clock_unix_ms();
+    struct guard_pod_record record = {
+        .id = identity(report, container),
+        .source = GUARD_POD_PODWATCH,
+        .origin = {pod_producer("podwatch", report->node, container->names.container),
+                   container->incarnation, container->sequence + 1},
+        .blind = all & ~programs_sees(report->programs),
+        .from_ms = container->from_ms < now ? container->from_ms : now,
+        .until_ms = now,
+        .started_ms = unix_ms(report, container->started_boot_ns),
+        .features = features,
+    };
+    if (now - record.from_ms > GUARD_POD_INTERVAL_MAX_MS)
+        record.from_ms = now - GUARD_POD_INTERVAL_MAX_MS; /* the clock was set forward */
+    if (container->started_boot_ns == 0 || record.started_ms > now)
+        record.started_ms = 0;
+    record.feature_count = read_features(report, container, features, now);
+    close_books(report, container, state, drained, &record);
+    set_rates(container, state, &record);
+    if (pod_files_add(report->files, &record, &err) != GUARD_OK)
+        log_event("alarm", "record-refused", no_service, "%s", err.text);
+    report->records++;
+    container->sequence++;
+    container->from_ms = now;
+    container->received = 0;
+    container->unkept = 0;
+    pod_gather_clear(&container->gather);
+}
+
+static void flush(struct report *report)
+{
+    struct guard_err err;
+    bool failing = pod_files_flush(report->files, &err) != GUARD_OK;
+    if (failing && !report->failing)
+        log_event("alarm", "records-not-written", no_service, "%s", err.text);
+    if (!failing && report->failing)
+        log_event("info", "records-written-again", no_service, "%" PRIu64 " were lost",
+                  report->files->records_lost);
+    report->failing = failing;
+}
+
+/* The kernel forgets cgroups of which long nothing was heard. */
+static bool state_of(const struct report *report, const struct container *container,
+                     struct cgroup_state *out)
+{
+    if (programs_cgroup(report->programs, container->cgroup, out))
+        return true;
+    *out = (struct cgroup_state){.counts = container->counted,
+                                 .bytes_out = container->bytes_out,
+                                 .connections = container->connections};
+    return false;
+}
+
+/* In the middle of an interval. */
+static void close_early(struct report *report, struct container *container)
+{
+    struct cgroup_state state;
+    (void)state_of(report, container, &state);
+    hand_over(report, container, &state, false);
+}
+
+static void take_names(struct container *container, const struct event_cgroup *event)
+{
+    struct guard_span names[EVENT_LEVELS];
+    size_t count = 0;
+    for (; count < EVENT_LEVELS && event->names[count][0] != '\0'; count++)
+        names[count] =
+            (struct guard_span){(const uint8_t *)event->names[count],
+                                strnlen(event->names[count], sizeof(event->names[count]))};
+    if (!pod_cgroup_of_names(&container->names, names, count) && count > 0)
+        pod_name_clean(container->names.pod, sizeof(container->names.pod), names[0]);
+    container->started_boot_ns = event->started_boot_ns;
+}
+
+/* Until its names come: they are told first, but the ring may have been full. */
+static void name_by_number(struct container *container)
+{
+    snprintf(container->names.pod, sizeof(container->names.pod), "cgroup-%llu",
+             container->cgroup & ~CGROUP_OF_V1);
+    snprintf(container->names.container, sizeof(container->names.container), "-");
+}
+
+static void keep(struct report *report, struct container *container, const struct event *event,
+                 const struct guard_pod_feature *feature)
+{
+    const struct seen_key *key = &event->key;
+    enum guard_rc rc = pod_gather_add(&container->gather, feature, key->hash, key->kind);
+    if (rc == GUARD_E_LIMIT) {
+        close_early(report, container);
+        rc = pod_gather_add(&container->gather, feature, key->hash, key->kind);
+    }
+    if (rc != GUARD_OK)
+        container->unkept++;
+}
+
+static void gather(struct report *report, struct container *container, const struct event *event)
+{
+    struct guard_pod_feature features[EVENT_FEATURES_MAX];
+    uint32_t count = features_of_event(event, unix_ms(report, event->boot_ns), features);
+    bool hard = false;
+    for (uint32_t i = 0; i < count; i++) {
+        keep(report, container, event, &features[i]);
+        hard |= (guard_pod_hard_kinds() >> features[i].kind & 1) != 0;
+    }
+    if (hard) {
+        close_early(report, container);
+        flush(report);
+    }
+}
+
+void report_event(void *ctx, const struct event *event)
+{
+    struct report *report = ctx;
+    struct container *container =
+        containers_get(&report->containers, event->key.cgroup, clock_unix_ms());
+    if (event->kind < EVENT_KINDS)
+        report->received[event->kind]++;
+    if (container == NULL)
+        return;
+    container->received++;
+    container->received_all++;
+    container->idle = 0;
+    if (event->kind == EVENT_CGROUP)
+        take_names(container, (const struct event_cgroup *)event);
+    else if (container->names.pod[0] == '\0')
+        name_by_number(container);
+    gather(report, container, event);
+}
+
+/* Whether it still has tasks. Counts are read before the ring: what is sent later may come, too,
+ * but nothing that was sent may be missing. */
+static bool close_interval(struct report *report, struct container *container)
+{
+    struct cgroup_state state;
+    bool known = state_of(report, container, &state);
+    bool alive = known && state.alive_epoch == programs_epoch(report->programs);
+    programs_read(report->programs);
+    container->idle = alive ? 0 : container->idle + 1;
+    if (alive || container->received > 0 || state.counts.counted != container->counted.counted)
+        hand_over(report, container, &state, true);
+    return container->idle < IDLE_MAX;
+}
+
+void report_interval(struct report *report)
+{
+    programs_mark(report->programs);
+    programs_read(report->programs);
+    for (uint32_t i = report->containers.count; i-- > 0;)
+        if (!close_interval(report, report->containers.entries[i]))
+            containers_remove(&report->containers, i);
+    flush(report);
+    programs_next_epoch(report->programs);
+}
+
+void report_free(struct report *report)
+{
+    containers_free(&report->containers);
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From events to records: gathers what each container does, and closes the books of an interval. */
+#ifndef PODWATCH_REPORT_H
+#define PODWATCH_REPORT_H
+
+#include "containers.h"
+#include "programs.h"
+
+#include "common/pods/record_files.h"
+
+struct pod_list;
+
+struct report {
+    struct containers containers;
+    struct programs *programs;
+    struct pod_files *files;
+    const struct pod_list *pods; /* NULL: none; who is who */
+    const char *node;
+    int64_t real_offset_ns; /* from the clock since boot to Unix time */
+    uint64_t received[EVENT_KINDS];
+    uint64_t lost;       /* that the kernel sent and didn't come: must stay 0 */
+    uint64_t unbalanced; /* that the kernel counted and says nothing more of: must stay 0 */
+    uint64_t records;
+    bool failing; /* records couldn't be written the last time */
+};
+
+/* A programs_handler with the report as ctx. A hard kind makes a record at once. */
+void report_event(void *report, const struct event *event);
+/* The interval's end: a record for each container that lives or did something; a new epoch. */
+void report_interval(struct report *report);
+/* Follows changes of the clock. */
+void report_set_clock(struct report *report);
+void report_free(struct report *report);
+
+#endif
