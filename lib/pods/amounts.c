@@ -7,6 +7,7 @@ enum {
     PEERS_MAX = 128,
     PEERS_MIN = 3,
     MINUTES_MIN = 100,
+    ALONE_MIN = 500,
     SHORTEST_MS = 5000,
     DEVIATIONS = 6,
 };
@@ -71,28 +72,45 @@ static uint32_t peers(const struct guard_pods *pods, const struct gd_pod_replica
     return count;
 }
 
-bool gd_pods_amount_unusual(const struct guard_pods *pods, const struct gd_pod_replica *replica,
-                            uint32_t rate, uint32_t value, uint64_t now_ms, uint64_t *as_much,
-                            uint64_t *minutes)
+/* Without enough peers only what is twice as much as ever is unusual. */
+static bool beyond_all(const struct guard_pods *pods, uint32_t rate, uint32_t value,
+                       uint64_t minutes)
 {
-    uint32_t values[PEERS_MAX], distances[PEERS_MAX];
-    if (value < floors[rate])
-        return false;
-    uint32_t count = peers(pods, replica, rate, now_ms, values);
-    if (count < PEERS_MIN)
-        return false;
+    enum { OCTAVE = 4 };
+    uint32_t highest = GD_BUCKETS;
+    while (highest > 0 && pods->amounts[rate][highest - 1] == 0)
+        highest--;
+    return minutes >= ALONE_MIN && gd_bucket(value) >= highest - 1 + OCTAVE;
+}
+
+/* Above the median of the peers by more than six of their deviations. */
+static bool beyond_peers(const uint32_t *values, uint32_t count, uint32_t value)
+{
+    uint32_t distances[PEERS_MAX];
     uint32_t median = values[count / 2];
     for (uint32_t i = 0; i < count; i++)
         insert(distances, i, values[i] > median ? values[i] - median : median - values[i]);
     /* 1.4826: of a normal distribution's deviation; a quarter: what few peers can't tell. */
     double deviation = 1.4826 * distances[count / 2];
     deviation = deviation > 0.25 * median ? deviation : 0.25 * median;
-    if (value <= median + DEVIATIONS * deviation)
-        return false;
+    return value > median + DEVIATIONS * deviation;
+}
+
+bool gd_pods_amount_unusual(const struct guard_pods *pods, const struct gd_pod_replica *replica,
+                            uint32_t rate, uint32_t value, uint64_t now_ms, uint64_t *as_much,
+                            uint64_t *minutes)
+{
+    uint32_t values[PEERS_MAX];
     *as_much = *minutes = 0;
+    if (value < floors[rate])
+        return false;
     for (uint32_t bucket = 0; bucket < GD_BUCKETS; bucket++) {
         *minutes += pods->amounts[rate][bucket];
         *as_much += bucket >= gd_bucket(value) ? pods->amounts[rate][bucket] : 0;
     }
-    return *minutes >= MINUTES_MIN && *as_much * 1000 < *minutes;
+    if (*minutes < MINUTES_MIN || *as_much * 1000 >= *minutes)
+        return false;
+    uint32_t count = peers(pods, replica, rate, now_ms, values);
+    return count < PEERS_MIN ? beyond_all(pods, rate, value, *minutes)
+                             : beyond_peers(values, count, value);
 }

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The parts of guard-podsim: parameters, random numbers, one service's life, and the counts. */
+#ifndef GUARD_BENCH_PODSIM_H
+#define GUARD_BENCH_PODSIM_H
+
+#include <guard/pods.h>
+
+enum { PODSIM_SIZES = 7, PODSIM_ATTACKS = 9 };
+
+/* One member for each name in podsim.params. */
+struct podsim_params {
+    double services, days, interval;
+    double replicas[PODSIM_SIZES];
+    double usual_min, usual_max;
+    double rollouts_per_day, rollout_changes, rollout_canary, canary_time, rollout_step;
+    double autoscaled, restarts;
+    double jobs_leader, job_every_days_max, job_exec, jobs_all;
+    double rare_single, rare_double, crash_reporters, crashes, crashes_by_request, unpackers;
+    double sessions, session_hard, session_unseen, approve_after, approved;
+    double deviating_requests, deviating_responses, deviating_calls;
+    double lossy, sidecar_only, in_flight;
+    double intrusions_per_1000_days, poisoned, gate_sees;
+};
+
+/* name=value of a parameter; GUARD_E_SYNTAX, GUARD_E_RANGE. */
+GUARD_MUST_USE enum guard_rc podsim_set(struct podsim_params *params, const char *assignment,
+                                        struct guard_err *err);
+/* All parameters, each once. */
+GUARD_MUST_USE enum guard_rc podsim_load(struct podsim_params *params, const char *path,
+                                         struct guard_err *err);
+/* name=value of a rule of the decision. */
+GUARD_MUST_USE enum guard_rc podsim_rule(struct guard_pod_rules *rules, const char *assignment,
+                                         struct guard_err *err);
+
+/* SplitMix64: every seed is as good as any other. */
+struct podsim_random {
+    uint64_t state;
+};
+uint64_t podsim_next(struct podsim_random *random);
+double podsim_share(struct podsim_random *random); /* 0 <= x < 1 */
+bool podsim_happens(struct podsim_random *random, double share);
+uint64_t podsim_below(struct podsim_random *random, uint64_t bound);
+double podsim_wait(struct podsim_random *random, double mean); /* exponential */
+
+struct podsim_counts {
+    double pod_days; /* beyond learning */
+    uint64_t services, records;
+    uint64_t alerts, changes; /* about what was no intrusion */
+    uint64_t false_replacements;
+    uint64_t intrusions, found, replaced; /* found within an hour on the pod */
+    uint64_t by_kind[PODSIM_ATTACKS], found_by_kind[PODSIM_ATTACKS],
+        replaced_by_kind[PODSIM_ATTACKS];
+    uint64_t poisoned, poisoned_found;
+    uint64_t causes[8]; /* of false replacements: enum podsim_cause */
+};
+
+/* What happened last in a pod that was no intrusion. */
+enum podsim_cause {
+    PODSIM_NOTHING,
+    PODSIM_ROLLOUT,
+    PODSIM_JOB,
+    PODSIM_RARE,
+    PODSIM_CRASH,
+    PODSIM_SESSION,
+    PODSIM_START,
+};
+
+/* The index-th service from its first day to its last; adds to counts. */
+GUARD_MUST_USE enum guard_rc podsim_live(const struct podsim_params *params,
+                                         const struct guard_pod_rules *rules, uint64_t seed,
+                                         uint32_t index, struct podsim_counts *counts,
+                                         struct guard_err *err);
+
+/* 95 % limits: of a count that is Poisson distributed, of a share. */
+void podsim_poisson(uint64_t count, double *low, double *high);
+void podsim_wilson(uint64_t good, uint64_t of, double *low, double *high);
+void podsim_print(const struct podsim_counts *counts, const char *label);
+void podsim_print_whole(const struct podsim_counts *counts);
+
+#endif
