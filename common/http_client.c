@@ -53,6 +53,8 @@ struct http_client {
     char *ca_file;
     char *token;
     char *certificate_file, *key_file;
+    char *ca_text, *certificate_text, *key_text;
+    const char *agent;
     struct transfer *transfers;
     uint32_t count;
     bool timer;        /* libcurl wants to be called */
@@ -295,6 +297,13 @@ static bool set_file(CURL *easy, CURLoption option, const char *path)
     return path == NULL || curl_easy_setopt(easy, option, path) == CURLE_OK;
 }
 
+static bool set_text(CURL *easy, CURLoption option, char *text)
+{
+    struct curl_blob blob = {
+        .data = text, .len = text != NULL ? strlen(text) : 0, .flags = CURL_BLOB_NOCOPY};
+    return text == NULL || curl_easy_setopt(easy, option, &blob) == CURLE_OK;
+}
+
 static bool set_rules(struct transfer *transfer)
 {
     CURL *easy = transfer->easy;
@@ -312,7 +321,10 @@ static bool set_rules(struct transfer *transfer)
     curl_easy_setopt(easy, CURLOPT_HEADERDATA, transfer);
     return curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_PROXY, "") == CURLE_OK &&
-           curl_easy_setopt(easy, CURLOPT_USERAGENT, "guardd") == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_USERAGENT, client->agent) == CURLE_OK &&
+           set_text(easy, CURLOPT_CAINFO_BLOB, client->ca_text) &&
+           set_text(easy, CURLOPT_SSLCERT_BLOB, client->certificate_text) &&
+           set_text(easy, CURLOPT_SSLKEY_BLOB, client->key_text) &&
            set_file(easy, CURLOPT_CAINFO, client->ca_file) &&
            set_file(easy, CURLOPT_SSLCERT, client->certificate_file) &&
            set_file(easy, CURLOPT_SSLKEY, client->key_file);
@@ -448,16 +460,26 @@ static bool copy_text(char **out, const char *text)
     return text == NULL || *out != NULL;
 }
 
+static bool copy_span(char **out, struct guard_span text)
+{
+    *out = text.len > 0 ? strndup((const char *)text.ptr, text.len) : NULL;
+    return text.len == 0 || *out != NULL;
+}
+
 static bool set_up(struct http_client *client, const struct http_client_cfg *cfg)
 {
     bool by_socket = starts_with(cfg->server, "unix:");
     client->base = strdup(by_socket ? "http://guardd" : cfg->server);
+    client->agent = cfg->agent != NULL ? cfg->agent : "guardd";
     client->socket_path = by_socket ? strdup(cfg->server + 5) : NULL;
     return client->base != NULL && (!by_socket || client->socket_path != NULL) &&
            copy_text(&client->token_file, cfg->token_file) &&
            copy_text(&client->ca_file, cfg->ca_file) && copy_text(&client->token, cfg->token) &&
            copy_text(&client->certificate_file, cfg->certificate_file) &&
-           copy_text(&client->key_file, cfg->key_file);
+           copy_text(&client->key_file, cfg->key_file) &&
+           copy_span(&client->ca_text, cfg->ca_text) &&
+           copy_span(&client->certificate_text, cfg->certificate_text) &&
+           copy_span(&client->key_text, cfg->key_text);
 }
 
 enum guard_rc http_client_open(struct http_client **out, const struct http_client_cfg *cfg,
@@ -502,5 +524,10 @@ void http_client_close(struct http_client *client)
     free(client->token);
     free(client->certificate_file);
     free(client->key_file);
+    free(client->ca_text);
+    free(client->certificate_text);
+    if (client->key_text != NULL)
+        explicit_bzero(client->key_text, strlen(client->key_text));
+    free(client->key_text);
     free(client);
 }

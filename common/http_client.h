@@ -12,7 +12,7 @@ enum {
     HTTP_HEADERS_MAX = 4,
     HTTP_ETAG_CAP = 96,
     HTTP_TYPE_CAP = 96,
-    HTTP_TOKEN_MAX = 512,
+    HTTP_TOKEN_MAX = 16 * 1024, /* those of Kubernetes have more than 1,000 bytes */
 };
 
 struct http_client;
@@ -25,6 +25,10 @@ struct http_client_cfg {
     const char *token;      /* instead of a file; NULL: none; copied, overwritten at the end */
     /* This side's certificate and its key (PEM); NULL: none; copied. */
     const char *certificate_file, *key_file;
+    /* The same as PEM texts instead of files; empty: none; copied, the key overwritten at the end.
+     */
+    struct guard_span ca_text, certificate_text, key_text;
+    const char *agent; /* what it calls itself; NULL: "guardd"; kept by the caller */
 };
 
 struct http_answer {

@@ -428,6 +428,9 @@ static void take_document(struct alerts *alerts, const struct document_node *ale
     if (agent != NULL && count == 0 && is_text(alert, "state", "end"))
         return; /* it tells of nothing new; the series here ends by itself */
     count_alert(alerts, alert, count > 0 ? count : 1);
+    if (alerts->heard != NULL)
+        alerts->heard(alerts->heard_ctx, text_member(alert, "service"),
+                      is_text(alert, "action", "block"), count > 0 ? count : 1);
     fold_add(alerts, alerts_key(alert), line, json.len, alert, count > 0 ? count : 1);
 }
 

@@ -73,6 +73,9 @@ struct alerts {
     bool changed; /* since it was saved (alert_series.h) */
     bool unsaved; /* it couldn't be */
     bool failing; /* the last one couldn't be written: what is folded waits */
+    /* Who else is told of each that was taken; NULL: nobody. */
+    void (*heard)(void *ctx, struct guard_span service, bool blocked, uint64_t count);
+    void *heard_ctx;
 };
 
 struct document_node;

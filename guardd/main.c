@@ -8,6 +8,7 @@
 #include "gates.h"
 #include "intake.h"
 #include "node.h"
+#include "operator/operator.h"
 #include "options.h"
 #include "outputs.h"
 #include "patterns.h"
@@ -65,7 +66,8 @@ struct daemon {
     struct forgetting forgetting;
     struct retention retention;
     struct patterns patterns;
-    struct server *server; /* NULL: there is no API */
+    struct server *server;            /* NULL: there is no API */
+    struct cluster_operator *cluster; /* NULL: there is none */
 };
 
 static const struct guard_span no_service = {NULL, 0};
@@ -160,7 +162,10 @@ static enum guard_rc start(struct daemon *daemon, struct guard_err *err)
     daemon->intake.store = daemon->store;
     daemon->intake.services = &daemon->services;
     daemon->intake.alerts = &daemon->alerts;
-    return GUARD_OK;
+    return daemon->cfg.kubernetes != NULL && daemon->cfg.task == NULL
+               ? operator_open(&daemon->cluster, daemon->cfg.kubernetes, &daemon->services,
+                               &daemon->alerts, err)
+               : GUARD_OK;
 }
 
 /* Each child waits on a connection of its own. */
@@ -299,9 +304,13 @@ static void tick(struct daemon *daemon)
     uplink_tick(daemon->services.uplink, clock_unix_ms());
     if (elapsed(&daemon->status_ms, now, STATUS_MS))
         status_write(daemon->cfg.state, &daemon->services, &daemon->intake);
+    operator_tick(daemon->cluster);
+    uint32_t wait_ms = operator_wait_ms(daemon->cluster, TICK_MS);
+    /* Who has a parent is no operator. */
     server_run(daemon->server,
-               more || forgot ? 0 : uplink_wait_ms(daemon->services.uplink, TICK_MS),
-               uplink_fd(daemon->services.uplink));
+               more || forgot ? 0 : uplink_wait_ms(daemon->services.uplink, wait_ms),
+               daemon->cluster != NULL ? operator_fd(daemon->cluster)
+                                       : uplink_fd(daemon->services.uplink));
 }
 
 /* The parent has what we had, or is away and gets it when we come again. */
@@ -322,6 +331,8 @@ static void drain(struct daemon *daemon)
 static void stop(struct daemon *daemon)
 {
     server_close(daemon->server);
+    operator_close(daemon->cluster);
+    daemon->cluster = NULL;
     intake_scan(&daemon->intake);
     for (uint32_t ms = 0;
          ms < STOP_MS && intake_read(&daemon->intake, RECORDS_PER_TICK, INTAKE_MS);)
@@ -367,6 +378,7 @@ static int serve(struct daemon *daemon)
 
 static void release(struct daemon *daemon)
 {
+    operator_close(daemon->cluster);
     patterns_close(&daemon->patterns);
     intake_close(&daemon->intake);
     alerts_forget_positions(&daemon->alerts);

@@ -58,6 +58,7 @@ static const struct value {
     [DAEMON_REPORT_EVERY] = {TIME, FIELD(tree.report_ms), 1000, DAYS(30)},
     [DAEMON_SPOOL] = {SIZE, FIELD(tree.spool_bytes), 1, MIB(1 << 30)},
     [DAEMON_WHOLE_PILES] = {TEXT, FIELD(tree.whole_piles), 0, 0},
+    [DAEMON_KUBERNETES] = {TEXT, FIELD(kubernetes), 0, 0},
     [DAEMON_HELP] = {ACTION, 0, 0, 0},
     [DAEMON_VERSION] = {ACTION, 0, 0, 0},
 };
@@ -149,7 +150,11 @@ static bool fits_together(struct daemon_cfg *cfg)
     bool fits = !cfg->api_front || cfg->api;
     if (!fits)
         fputs("guardd: --api-front on needs --api on\n", stderr);
-    else if (tree_check(&cfg->tree, !cfg->api, &err) != GUARD_OK) {
+    else if (cfg->kubernetes != NULL && tree_has_parent(cfg->tree.role)) {
+        fprintf(stderr, "guardd: --kubernetes: --role %s takes Guardians from its parent\n",
+                tree_role_name(cfg->tree.role));
+        fits = false;
+    } else if (tree_check(&cfg->tree, !cfg->api, &err) != GUARD_OK) {
         fprintf(stderr, "guardd: %s\n", err.text);
         fits = false;
     }

@@ -187,7 +187,7 @@ def definitions(root):
         patch[member]["default"] = value
     control = document["properties"]["control"]
     modes = control["properties"]["parts"]
-    guardian_status = status(service=text(64), mode=text(16), exchanges=whole(), alerts=whole(), policy=whole())
+    guardian_status = status(service=text(64), mode=text(16), alerts=whole())
     floor = {"type": "object", "properties": {"parts": copy.deepcopy(modes), "patches": copy.deepcopy(document["properties"]["patches"])}}
     spec = {"type": "object", "default": {},
             "properties": {"defaults": {"type": "object", "properties": {"control": copy.deepcopy(control)}}, "floor": floor}}

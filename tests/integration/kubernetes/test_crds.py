@@ -150,7 +150,7 @@ def test_two_managers_own_patches_of_their_own(api_cluster, namespace):
 def test_status_is_apart_from_the_spec_and_shown(api_cluster, namespace):
     assert api_cluster.apply(resource("Guardian", "shop", {}, namespace)).status == 0
     body = {"spec": {"control": {"mode": "block"}}, "status": {"mode": "alert", "alerts": 3, "conditions": [
-                {"type": "Ready", "status": "True", "reason": "Published", "message": "", "lastTransitionTime": "2026-01-01T00:00:00Z"}]}}
+                {"type": "Ready", "status": "True", "reason": "Published", "message": "in force", "lastTransitionTime": "2026-01-01T00:00:00Z"}]}}
     path = f"/apis/guard.security/v1alpha1/namespaces/{namespace}/guardians/shop/status?fieldManager=test"
     done = api_cluster.kit("exec", api_cluster.folder, "curl", "-sS", "--cacert", api_cluster.folder / "pki/ca.crt", "--cert",
                            api_cluster.folder / "pki/admin.crt", "--key", api_cluster.folder / "pki/admin.key", "-X", "PATCH", "-H",

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* All objects of a kind, listed once and then followed by a watch; listed anew when the server
+ * can't go on from where the watch was. */
+#ifndef GUARD_COMMON_KUBERNETES_INFORMER_H
+#define GUARD_COMMON_KUBERNETES_INFORMER_H
+
+#include "common/kubernetes/api_client.h"
+#include "common/kubernetes/watch_stream.h"
+
+enum {
+    INFORMER_CONTINUE_CAP = 512,
+    INFORMER_VERSION_CAP = 64,
+    INFORMER_PAGE = 200,
+};
+
+enum informer_change { INFORMER_LISTING, INFORMER_OBJECT, INFORMER_GONE, INFORMER_LISTED };
+
+/* LISTING: a list begins; LISTED: it ended, and what wasn't among its OBJECTs isn't there any more.
+ * object: NULL but for OBJECT and GONE; until the call returns. */
+typedef void informer_take(void *ctx, enum informer_change change,
+                           const struct document_node *object);
+
+struct informer {
+    struct api_client *client;
+    const char *path; /* "/apis/guard.security/v1alpha1/guardians"; kept */
+    informer_take *take;
+    void *ctx;
+    struct watch_stream stream;
+    char version[INFORMER_VERSION_CAP];  /* "" : to be listed */
+    char next[INFORMER_CONTINUE_CAP];    /* of a list that goes on; "" : from its begin */
+    bool busy;                           /* a request is under way */
+    bool synced;                         /* listed once, and it holds */
+    uint64_t next_ms;                    /* monotonic: nothing is asked before */
+    uint32_t failures;                   /* in a row */
+    char failure[KUBERNETES_REASON_CAP]; /* the last one; "" while all is well */
+    uint64_t lists, events;              /* since the start */
+};
+
+/* Does what is due. */
+void informer_tick(struct informer *informer, uint64_t mono_ms);
+void informer_close(struct informer *informer);
+
+#endif

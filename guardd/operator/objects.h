@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the operator knows of the cluster: Guardians, the defaults of namespaces, those of the
+ * cluster with its floor. */
+#ifndef GUARDD_OPERATOR_OBJECTS_H
+#define GUARDD_OPERATOR_OBJECTS_H
+
+#include "guardd/service.h"
+
+#include "common/document.h"
+#include "common/kubernetes/moment.h"
+
+enum {
+    OBJECTS_MAX = 2048,
+    OBJECT_NAME_CAP = 256,
+    OBJECT_LABEL_CAP = 64, /* a namespace */
+    OBJECT_WHY_CAP = 400,
+    OBJECT_SETTLE_MS = 3000, /* a file is read and its policy made */
+};
+
+enum object_condition {
+    CONDITION_READY,
+    CONDITION_LEARNED,
+    CONDITION_ENFORCING,
+    CONDITION_DEGRADED,
+    CONDITION_NOT_IN_PATH,
+    CONDITIONS,
+};
+
+struct condition_state {
+    const char *status; /* "True", "False", "Unknown"; NULL: not known yet */
+    char since[KUBERNETES_MOMENT_CAP];
+};
+
+enum object_event { EVENT_REFUSED, EVENT_BLOCKED, OBJECT_EVENTS };
+
+struct event_series {
+    char name[OBJECT_NAME_CAP]; /* of the object; "" : none */
+    uint64_t begun_ms;          /* monotonic */
+    uint64_t told_ms;
+    uint64_t count; /* of the series, as the cluster knows it */
+    uint64_t due;   /* that it doesn't know yet */
+    uint64_t sent;  /* of those, under way */
+    bool busy;
+};
+
+/* A Guardian, or the defaults of a namespace or the cluster. */
+struct object {
+    char namespace[OBJECT_LABEL_CAP]; /* "" of the cluster's */
+    char name[OBJECT_NAME_CAP];
+    char uid[64];
+    int64_t generation;
+    uint8_t *spec; /* JSON; NULL: there is no such object, but a service that would be its */
+    size_t spec_len;
+    bool there;
+    bool listed; /* by the list that goes on */
+    /* What became of it. */
+    bool dirty;                     /* to be merged and written */
+    char service[SERVICE_NAME_CAP]; /* "" : the name is no service's */
+    char why[OBJECT_WHY_CAP];       /* it isn't in force; "" when it is */
+    struct condition_state conditions[CONDITIONS];
+    uint64_t alerts;
+    uint64_t written;   /* a checksum of the status that was written last */
+    uint64_t settle_ms; /* monotonic: until then it is being taken in, and nothing is told */
+    uint64_t write_ms;  /* the next one not before */
+    bool writing;
+    struct event_series events[OBJECT_EVENTS];
+};
+
+struct objects {
+    struct object **list;
+    uint32_t count;
+    uint64_t left_out; /* beyond the maximum */
+};
+
+struct object *objects_find(const struct objects *objects, const char *namespace, const char *name);
+/* Finds it or makes it; NULL: too many, or no memory. Those that are gone make room. */
+struct object *objects_get(struct objects *objects, const char *namespace, const char *name);
+/* The one whose service it is; NULL: none. */
+struct object *objects_of_service(const struct objects *objects, struct guard_span service);
+/* Takes what a list or watch says of an object. True: what it says is new. */
+bool object_take(struct object *object, const struct document_node *node);
+void object_gone(struct object *object);
+void objects_free(struct objects *objects);
+
+#endif

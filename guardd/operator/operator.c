@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Every operator follows the objects; the one that holds the Lease acts on them. */
+#include "parts.h"
+
+#include "guardd/alerts.h"
+
+#include "common/document_members.h"
+#include "common/kubernetes/moment.h"
+#include "common/log.h"
+
+#include <inttypes.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { RELEASE_MS = 2000 };
+
+static const struct guard_span no_service = {NULL, 0};
+static const char *const paths[INFORMED] = {
+    OPERATOR_API "/guardians",
+    OPERATOR_API "/guardiandefaults",
+    OPERATOR_API "/clusterguardians",
+};
+
+/* --- what is followed --- */
+
+static void all_dirty(struct cluster_operator *cluster)
+{
+    struct objects *guardians = &cluster->followed[INFORMED_GUARDIANS].objects;
+    for (uint32_t i = 0; i < guardians->count; i++)
+        guardians->list[i]->dirty = true;
+}
+
+static void end_list(struct following *following)
+{
+    for (uint32_t i = 0; i < following->objects.count; i++) {
+        struct object *object = following->objects.list[i];
+        if (object->listed || !object->there)
+            continue;
+        object_gone(object);
+        if (following->kind != INFORMED_GUARDIANS)
+            all_dirty(following->cluster);
+    }
+}
+
+static void take_object(struct following *following, const struct document_node *node, bool gone)
+{
+    const struct document_node *metadata = member_of(node, "metadata");
+    if (metadata == NULL || metadata->kind != DOCUMENT_MAPPING)
+        return;
+    const char *namespace = text_of(metadata, "namespace");
+    const char *name = text_of(metadata, "name");
+    bool changed = false;
+    if (gone) {
+        struct object *object = objects_find(&following->objects, namespace, name);
+        changed = object != NULL && object->there;
+        if (changed)
+            object_gone(object);
+    } else {
+        struct object *object = objects_get(&following->objects, namespace, name);
+        changed = object != NULL && object_take(object, node);
+        if (object == NULL && following->objects.left_out != following->left_out)
+            log_event("alarm", "guardian-left-out", no_service, "%s/%s: there are more than %d",
+                      namespace, name, (int)OBJECTS_MAX);
+        following->left_out = following->objects.left_out;
+    }
+    if (changed && following->kind != INFORMED_GUARDIANS)
+        all_dirty(following->cluster);
+}
+
+static void take(void *ctx, enum informer_change change, const struct document_node *node)
+{
+    struct following *following = ctx;
+    if (change == INFORMER_LISTING) {
+        for (uint32_t i = 0; i < following->objects.count; i++)
+            following->objects.list[i]->listed = false;
+    } else if (change == INFORMER_LISTED) {
+        end_list(following);
+    } else {
+        take_object(following, node, change == INFORMER_GONE);
+    }
+}
+
+static void on_alert(void *ctx, struct guard_span service, bool blocked, uint64_t count)
+{
+    struct cluster_operator *cluster = ctx;
+    struct object *object =
+        objects_of_service(&cluster->followed[INFORMED_GUARDIANS].objects, service);
+    if (object == NULL)
+        return;
+    object->alerts += count;
+    if (blocked)
+        object->events[EVENT_BLOCKED].due += count;
+}
+
+/* --- life --- */
+
+static enum guard_rc name_us(struct lease *lease, struct guard_err *err)
+{
+    char host[128] = "guardd";
+    uint64_t number = 0;
+    if (random_bytes(&number, sizeof(number)) != GUARD_OK)
+        return guard_fail(err, GUARD_E_IO, "no randomness for a name");
+    (void)gethostname(host, sizeof(host) - 1);
+    snprintf(lease->identity, sizeof(lease->identity), "%.100s_%016" PRIx64, host, number);
+    return GUARD_OK;
+}
+
+static enum guard_rc open_parts(struct cluster_operator *cluster, const char *where,
+                                struct guard_err *err)
+{
+    GUARD_TRY(kubernetes_config_load(&cluster->config, where, err));
+    GUARD_TRY(api_client_open(&cluster->client, &cluster->config,
+                              "guardd/" GUARD_VERSION " (linux)", err));
+    GUARD_TRY(name_us(&cluster->lease, err));
+    cluster->lease.client = cluster->client;
+    cluster->lease.namespace = cluster->config.namespace;
+    cluster->lease.name = OPERATOR_LEASE;
+    for (int kind = 0; kind < INFORMED; kind++) {
+        struct following *following = &cluster->followed[kind];
+        following->cluster = cluster;
+        following->kind = (enum informed)kind;
+        following->informer = (struct informer){
+            .client = cluster->client, .path = paths[kind], .take = take, .ctx = following};
+    }
+    return GUARD_OK;
+}
+
+enum guard_rc operator_open(struct cluster_operator **out, const char *where,
+                            struct services *services, struct alerts *alerts, struct guard_err *err)
+{
+    struct cluster_operator *cluster = calloc(1, sizeof(*cluster));
+    if (cluster == NULL)
+        return guard_fail(err, GUARD_E_NOMEM, "no memory for the operator");
+    cluster->services = services;
+    enum guard_rc rc = open_parts(cluster, where, err);
+    if (rc != GUARD_OK) {
+        operator_close(cluster);
+        return rc;
+    }
+    cluster->alerts = alerts;
+    alerts->heard = on_alert;
+    alerts->heard_ctx = cluster;
+    *out = cluster;
+    return GUARD_OK;
+}
+
+static void release(struct cluster_operator *cluster)
+{
+    uint64_t begin = clock_monotonic_ms();
+    lease_release(&cluster->lease, begin);
+    while (cluster->lease.busy && clock_monotonic_ms() - begin < RELEASE_MS) {
+        struct pollfd wake = {.fd = api_client_fd(cluster->client), .events = POLLIN};
+        (void)poll(&wake, 1, (int)api_client_wait_ms(cluster->client, 100));
+        api_client_run(cluster->client);
+    }
+}
+
+void operator_close(struct cluster_operator *cluster)
+{
+    if (cluster == NULL)
+        return;
+    if (cluster->alerts != NULL)
+        cluster->alerts->heard = NULL;
+    if (cluster->client != NULL)
+        release(cluster);
+    api_client_close(cluster->client);
+    for (int kind = 0; kind < INFORMED; kind++) {
+        informer_close(&cluster->followed[kind].informer);
+        objects_free(&cluster->followed[kind].objects);
+    }
+    kubernetes_config_free(&cluster->config);
+    free(cluster);
+}
+
+/* --- its turn --- */
+
+static bool is_synced(const struct cluster_operator *cluster)
+{
+    bool synced = true;
+    for (int kind = 0; kind < INFORMED; kind++)
+        synced = synced && cluster->followed[kind].informer.synced;
+    return synced;
+}
+
+/* What was written before a change of leaders isn't known any more. */
+static void note_leading(struct cluster_operator *cluster, bool leads)
+{
+    if (leads == cluster->leads)
+        return;
+    cluster->leads = leads;
+    log_event("info", leads ? "operator-leads" : "operator-follows", no_service, "%s",
+              cluster->lease.identity);
+    if (leads)
+        all_dirty(cluster);
+}
+
+static void note_trouble(struct cluster_operator *cluster)
+{
+    const char *failure = cluster->lease.failure;
+    for (int kind = 0; kind < INFORMED && failure[0] == '\0'; kind++) {
+        if (cluster->followed[kind].informer.failures > 2)
+            failure = cluster->followed[kind].informer.failure;
+    }
+    bool trouble = failure[0] != '\0';
+    if (trouble != cluster->told)
+        log_event(trouble ? "alarm" : "info", trouble ? "cluster-away" : "cluster-back", no_service,
+                  "%s", failure);
+    cluster->told = trouble;
+}
+
+void operator_tick(struct cluster_operator *cluster)
+{
+    if (cluster == NULL)
+        return;
+    api_client_run(cluster->client);
+    uint64_t now = clock_monotonic_ms();
+    for (int kind = 0; kind < INFORMED; kind++)
+        informer_tick(&cluster->followed[kind].informer, now);
+    lease_tick(&cluster->lease, now);
+    note_trouble(cluster);
+    note_leading(cluster, lease_held(&cluster->lease, now));
+    if (!cluster->leads || !is_synced(cluster))
+        return;
+    operator_check_defaults(cluster);
+    operator_reconcile(cluster);
+    if (lease_held(&cluster->lease, clock_monotonic_ms()))
+        operator_report(cluster, now);
+}
+
+int operator_fd(const struct cluster_operator *cluster)
+{
+    return cluster != NULL ? api_client_fd(cluster->client) : -1;
+}
+
+uint32_t operator_wait_ms(const struct cluster_operator *cluster, uint32_t max)
+{
+    return cluster != NULL ? api_client_wait_ms(cluster->client, max) : max;
+}

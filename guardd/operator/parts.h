@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the operator is made of; operator.c alone knows how its parts follow each other. */
+#ifndef GUARDD_OPERATOR_PARTS_H
+#define GUARDD_OPERATOR_PARTS_H
+
+#include "objects.h"
+#include "operator.h"
+
+#include "common/kubernetes/informer.h"
+#include "common/kubernetes/lease.h"
+
+enum {
+    OPERATOR_WRITE_MS = 30000, /* between two writes of a Guardian's status, or of its events */
+    OPERATOR_MERGES = 8,       /* in a tick */
+    OPERATOR_PATH_MAX = 1024,
+};
+#define OPERATOR_GROUP "guard.security"
+#define OPERATOR_API "/apis/guard.security/v1alpha1"
+#define OPERATOR_LEASE "guard-operator"
+
+enum informed { INFORMED_GUARDIANS, INFORMED_DEFAULTS, INFORMED_CLUSTER, INFORMED };
+
+/* One kind of objects that is followed. */
+struct following {
+    struct cluster_operator *cluster;
+    struct informer informer;
+    struct objects objects;
+    enum informed kind;
+    uint64_t left_out; /* that was told */
+};
+
+struct cluster_operator {
+    struct services *services;
+    struct alerts *alerts;
+    struct kubernetes_config config;
+    struct api_client *client;
+    struct lease lease;
+    struct following followed[INFORMED];
+    bool leads;
+    bool told;   /* that the cluster can't be reached */
+    uint32_t at; /* where merging goes on */
+    uint32_t report_at;
+};
+
+/* reconcile.c: merges what is dirty and writes it as files. */
+void operator_reconcile(struct cluster_operator *cluster);
+/* report.c: status and events of what is due. */
+void operator_report(struct cluster_operator *cluster, uint64_t mono_ms);
+/* Of an object with another kind than Guardian: whether it can be used. */
+void operator_check_defaults(struct cluster_operator *cluster);
+
+#endif

@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What became of Guardians, told to the cluster: their status and events, each at most once in
+ * OPERATOR_WRITE_MS, and only when something changed. */
+#include "parts.h"
+
+#include "common/json_writer.h"
+
+#include <guard/crypto.h>
+#include <guard/pile.h>
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    STATUS_MAX = 8192,
+    EVENT_MAX = 4096,
+    SERIES_MS = 10 * 60000, /* then the next one begins */
+    CREATED = 201,
+    NOT_FOUND = 404,
+};
+static const char *const plurals[INFORMED] = {"guardians", "guardiandefaults", "clusterguardians"};
+static const char *const kinds[INFORMED] = {"Guardian", "GuardianDefault", "ClusterGuardian"};
+
+/* --- conditions --- */
+
+struct verdict {
+    const char *type;
+    const char *status;
+    const char *reason;
+    const char *message;
+};
+
+static bool is_learned(const struct service *service)
+{
+    if (service->replica.role != NULL && !service->replica.learns)
+        return service->replica.ready;
+    return service->model != NULL && service->model->ready;
+}
+
+static uint64_t exchanges_of(const struct service *service)
+{
+    struct guard_pile_stats stats;
+    guard_pile_stats(service->pile, &stats);
+    return stats.exchanges;
+}
+
+static struct verdict judge_ready(const struct object *object, const struct service *service)
+{
+    struct verdict verdict = {"Ready", "True", "InForce", "gates are told what it says"};
+    if (object->why[0] != '\0')
+        return (struct verdict){"Ready", "False", "Refused", object->why};
+    if (object->dirty || service == NULL || service->generation == 0)
+        return (struct verdict){"Ready", "False", "Pending", "it is taken in just now"};
+    if (service->guardian_err.text[0] != '\0')
+        return (struct verdict){"Ready", "False", "Refused", service->guardian_err.text};
+    if (service->unpublished)
+        return (struct verdict){"Ready", "False", "NotPublished", "the policy can't be written"};
+    return verdict;
+}
+
+static void judge(const struct object *object, const struct service *service,
+                  struct verdict out[CONDITIONS])
+{
+    bool learned = service != NULL && is_learned(service);
+    bool blocks = service != NULL && (service->guardian.request_mode == GUARD_MODE_BLOCK ||
+                                      service->guardian.response_mode == GUARD_MODE_BLOCK);
+    bool seen = service != NULL && exchanges_of(service) > 0;
+    bool stopped = service != NULL && service->damaged;
+    out[CONDITION_READY] = judge_ready(object, service);
+    out[CONDITION_LEARNED] =
+        learned ? (struct verdict){"Learned", "True", "EnoughSeen", "what is normal is known"}
+                : (struct verdict){"Learned", "False", "Learning", "too little was seen so far"};
+    out[CONDITION_ENFORCING] =
+        blocks ? (struct verdict){"Enforcing", "True", "ModeBlock", "deviations are refused"}
+               : (struct verdict){"Enforcing", "False", "ModeDoesNotBlock",
+                                  "deviations are reported at most"};
+    out[CONDITION_DEGRADED] =
+        stopped ? (struct verdict){"Degraded", "True", "LearningStopped",
+                                   "guardd can't learn from this service any more"}
+                : (struct verdict){"Degraded", "False", "AsExpected", "nothing is amiss"};
+    out[CONDITION_NOT_IN_PATH] =
+        seen ? (struct verdict){"NotInPath", "False", "ExchangesSeen", "gates saw its exchanges"}
+             : (struct verdict){"NotInPath", "Unknown", "NoExchangeYet", "no gate saw an exchange"};
+}
+
+/* --- status --- */
+
+static void write_condition(struct json_writer *json, struct object *object, size_t at,
+                            const struct verdict *verdict)
+{
+    struct condition_state *state = &object->conditions[at];
+    if (state->status == NULL || strcmp(state->status, verdict->status) != 0 ||
+        state->since[0] == '\0')
+        kubernetes_moment(state->since, clock_unix_ms(), false);
+    state->status = verdict->status;
+    json_open(json, NULL, '{');
+    json_text(json, "type", verdict->type);
+    json_text(json, "status", verdict->status);
+    json_integer(json, "observedGeneration", object->generation);
+    json_text(json, "lastTransitionTime", state->since);
+    json_text(json, "reason", verdict->reason);
+    json_text(json, "message", verdict->message);
+    json_close(json, '}');
+}
+
+static void write_status(struct json_writer *json, struct object *object, enum informed kind,
+                         const struct service *service)
+{
+    struct verdict verdicts[CONDITIONS];
+    size_t count = CONDITIONS;
+    json_open(json, "status", '{');
+    json_integer(json, "observedGeneration", object->generation);
+    if (kind == INFORMED_GUARDIANS) {
+        judge(object, service, verdicts);
+        if (object->service[0] != '\0')
+            json_text(json, "service", object->service);
+        if (service != NULL)
+            json_text(json, "mode", guard_mode_name(service->guardian.request_mode));
+        json_integer(json, "alerts", (int64_t)object->alerts);
+    } else {
+        count = 1;
+        verdicts[0] = object->why[0] != '\0'
+                          ? (struct verdict){"Ready", "False", "Refused", object->why}
+                          : (struct verdict){"Ready", "True", "InForce", "it holds"};
+    }
+    json_open(json, "conditions", '[');
+    for (size_t i = 0; i < count; i++)
+        write_condition(json, object, i, &verdicts[i]);
+    json_close(json, ']');
+    json_close(json, '}');
+}
+
+static void on_status(void *ctx, const struct api_answer *answer)
+{
+    struct object *object = ctx;
+    object->writing = false;
+    if (answer->status != 200)
+        object->written = 0; /* again, when it may */
+}
+
+static bool named_path(char out[KUBERNETES_PATH_MAX], const struct object *object,
+                       enum informed kind)
+{
+    int len = object->namespace[0] != '\0'
+                  ? snprintf(out, KUBERNETES_PATH_MAX, "%s/namespaces/%s/%s/%s/status",
+                             OPERATOR_API, object->namespace, plurals[kind], object->name)
+                  : snprintf(out, KUBERNETES_PATH_MAX, "%s/%s/%s/status", OPERATOR_API,
+                             plurals[kind], object->name);
+    return len > 0 && len < KUBERNETES_PATH_MAX;
+}
+
+static void report_status(struct cluster_operator *cluster, struct object *object,
+                          enum informed kind, uint64_t mono_ms)
+{
+    char path[KUBERNETES_PATH_MAX];
+    char body[STATUS_MAX];
+    struct json_writer json;
+    struct guard_err err;
+    const struct guard_span name = {(const uint8_t *)object->service, strlen(object->service)};
+    const struct service *service =
+        kind == INFORMED_GUARDIANS ? services_find(cluster->services, name) : NULL;
+    json_writer_init(&json, body, sizeof(body));
+    json_open(&json, NULL, '{');
+    json_text(&json, "apiVersion", OPERATOR_GROUP "/v1alpha1");
+    json_text(&json, "kind", kinds[kind]);
+    json_open(&json, "metadata", '{');
+    json_text(&json, "name", object->name);
+    json_text(&json, "uid", object->uid); /* a new one of that name isn't meant */
+    json_close(&json, '}');
+    write_status(&json, object, kind, service);
+    json_close(&json, '}');
+    uint64_t sum = guard_checksum(1, (struct guard_span){(const uint8_t *)body, json.len});
+    if (json.overflow || sum == object->written || !named_path(path, object, kind))
+        return;
+    snprintf(path + strlen(path), sizeof(path) - strlen(path),
+             "?fieldManager=guard-operator&force=true");
+    const struct api_call call = {.method = "PATCH",
+                                  .path = path,
+                                  .content_type = "application/apply-patch+yaml",
+                                  .body = {(const uint8_t *)body, json.len},
+                                  .done = on_status,
+                                  .ctx = object};
+    object->writing = api_client_call(cluster->client, &call, &err) == GUARD_OK;
+    object->write_ms = mono_ms + OPERATOR_WRITE_MS;
+    object->written = object->writing ? sum : 0;
+}
+
+/* --- events --- */
+
+static void on_event(void *ctx, const struct api_answer *answer)
+{
+    struct event_series *series = ctx;
+    series->busy = false;
+    if (answer->status == 200 || answer->status == CREATED)
+        series->count += series->sent;
+    else
+        series->due += series->sent;
+    if (answer->status == NOT_FOUND)
+        series->name[0] = '\0'; /* the cluster forgot it: the next one begins a series */
+    series->sent = 0;
+}
+
+static void write_event(struct json_writer *json, const struct cluster_operator *cluster,
+                        const struct object *object, size_t at, const char *now)
+{
+    const struct event_series *series = &object->events[at];
+    char note[OBJECT_WHY_CAP + 64];
+    if (at == EVENT_REFUSED)
+        snprintf(note, sizeof(note), "%s", object->why[0] != '\0' ? object->why : "it was refused");
+    else
+        snprintf(note, sizeof(note), "%" PRIu64 " requests or answers of %s were blocked",
+                 series->due, object->service);
+    json_open(json, NULL, '{');
+    json_text(json, "apiVersion", "events.k8s.io/v1");
+    json_text(json, "kind", "Event");
+    json_open(json, "metadata", '{');
+    json_text(json, "name", series->name);
+    json_text(json, "namespace", object->namespace);
+    json_close(json, '}');
+    json_text(json, "eventTime", now);
+    json_text(json, "reportingController", OPERATOR_GROUP "/guardd");
+    json_text(json, "reportingInstance", cluster->lease.identity);
+    json_text(json, "action", at == EVENT_REFUSED ? "Reconcile" : "Block");
+    json_text(json, "reason", at == EVENT_REFUSED ? "GuardianRefused" : "AttackBlocked");
+    json_text(json, "type", "Warning");
+    json_text(json, "note", note);
+    json_open(json, "regarding", '{');
+    json_text(json, "apiVersion", OPERATOR_GROUP "/v1alpha1");
+    json_text(json, "kind", "Guardian");
+    json_text(json, "namespace", object->namespace);
+    json_text(json, "name", object->name);
+    json_text(json, "uid", object->uid);
+    json_close(json, '}');
+    json_close(json, '}');
+}
+
+static void write_series(struct json_writer *json, const struct event_series *series,
+                         const char *now)
+{
+    json_open(json, NULL, '{');
+    json_open(json, "series", '{');
+    json_integer(json, "count", (int64_t)(series->count + series->due));
+    json_text(json, "lastObservedTime", now);
+    json_close(json, '}');
+    json_close(json, '}');
+}
+
+/* RFC 1123 names only: the object's, and what makes it unique. */
+static void name_event(struct event_series *series, const struct object *object)
+{
+    uint64_t number = clock_unix_ms();
+    if (random_bytes(&number, sizeof(number)) != GUARD_OK)
+        number ^= (uintptr_t)series;
+    snprintf(series->name, sizeof(series->name), "%.200s.%016" PRIx64, object->name, number);
+}
+
+static void report_event(struct cluster_operator *cluster, struct object *object, size_t at,
+                         uint64_t mono_ms)
+{
+    struct event_series *series = &object->events[at];
+    char path[KUBERNETES_PATH_MAX];
+    char body[EVENT_MAX];
+    char now[KUBERNETES_MOMENT_CAP];
+    struct json_writer json;
+    struct guard_err err;
+    bool begins = series->name[0] == '\0' || mono_ms - series->begun_ms >= SERIES_MS ||
+                  at == EVENT_REFUSED; /* its words differ */
+    kubernetes_moment(now, clock_unix_ms(), true);
+    json_writer_init(&json, body, sizeof(body));
+    if (begins) {
+        name_event(series, object);
+        series->begun_ms = mono_ms;
+        series->count = 0;
+        write_event(&json, cluster, object, at, now);
+    } else {
+        write_series(&json, series, now);
+    }
+    snprintf(path, sizeof(path), "/apis/events.k8s.io/v1/namespaces/%s/events%s%s",
+             object->namespace, begins ? "" : "/", begins ? "" : series->name);
+    const struct api_call call = {
+        .method = begins ? "POST" : "PATCH",
+        .path = path,
+        .content_type = begins ? "application/json" : "application/merge-patch+json",
+        .body = {(const uint8_t *)body, json.len},
+        .done = on_event,
+        .ctx = series,
+    };
+    series->told_ms = mono_ms;
+    series->busy = !json.overflow && api_client_call(cluster->client, &call, &err) == GUARD_OK;
+    if (!series->busy)
+        return;
+    series->sent = series->due;
+    series->due = 0;
+}
+
+/* --- what is due --- */
+
+static void report_object(struct cluster_operator *cluster, struct object *object,
+                          enum informed kind, uint64_t mono_ms)
+{
+    if (!object->writing && mono_ms >= object->write_ms && mono_ms >= object->settle_ms)
+        report_status(cluster, object, kind, mono_ms);
+    for (size_t i = 0; i < OBJECT_EVENTS; i++) {
+        const struct event_series *series = &object->events[i];
+        bool rested = series->told_ms == 0 || mono_ms - series->told_ms >= OPERATOR_WRITE_MS;
+        if (series->due > 0 && !series->busy && rested)
+            report_event(cluster, object, i, mono_ms);
+    }
+}
+
+void operator_report(struct cluster_operator *cluster, uint64_t mono_ms)
+{
+    for (int kind = 0; kind < INFORMED; kind++) {
+        const struct objects *objects = &cluster->followed[kind].objects;
+        for (uint32_t i = 0; i < objects->count; i++) {
+            struct object *object = objects->list[(cluster->report_at + i) % objects->count];
+            if (!api_client_ready(cluster->client, mono_ms)) {
+                cluster->report_at += i; /* the others had their turn */
+                return;
+            }
+            if (object->there)
+                report_object(cluster, object, (enum informed)kind, mono_ms);
+        }
+    }
+}

@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: Apache-2.0
+"""guardd as an operator of the cluster, with the service account and the rights that are shipped."""
+
+import json
+import pathlib
+import subprocess
+
+import yaml
+from apicluster import CRDS
+from harness import BIN, end_process, wait_for
+
+
+def token_of(cluster, namespace, account, audience=None, pod=None, seconds=3600):
+    """A token by TokenRequest, as kubelets get them."""
+    spec = {"expirationSeconds": seconds, **({"audiences": [audience]} if audience else {})}
+    if pod:
+        spec["boundObjectRef"] = {"kind": "Pod", "apiVersion": "v1", "name": pod}
+    done = cluster.kubectl("create", "--raw", f"/api/v1/namespaces/{namespace}/serviceaccounts/{account}/token", "-f", "-",
+                           text=json.dumps({"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": spec}))
+    assert done.status == 0, done.err
+    return json.loads(done.out)["status"]["token"]
+
+
+def shipped_rights(cluster, folder):
+    """A kubeconfig of the operator's service account."""
+    done = cluster.kubectl("apply", "-f", CRDS / "rbac.yaml")
+    assert done.status == 0, done.err
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "token").write_text(wait_for(lambda: token_of(cluster, "guard-system", "guardd"), "a token"))
+    config = {
+        "apiVersion": "v1", "kind": "Config", "current-context": "c",
+        "contexts": [{"name": "c", "context": {"cluster": "k", "user": "u", "namespace": "guard-system"}}],
+        "clusters": [{"name": "k", "cluster": {"server": "https://127.0.0.1:443", "certificate-authority": str(cluster.folder / "pki/ca.crt")}}],
+        "users": [{"name": "u", "user": {"tokenFile": "token"}}]}
+    path = folder / "kubeconfig"
+    path.write_text(yaml.safe_dump(config))
+    return path
+
+
+class Operator:
+    def __init__(self, cluster, folder, kubeconfig, *options):
+        self.cluster, self.state, self.kubeconfig, self.options = cluster, pathlib.Path(folder) / "state", kubeconfig, options
+        self.state.mkdir(parents=True, exist_ok=True)
+        self.log_path = self.state.parent / "guardd.log"
+        self.process = None
+
+    def start(self):
+        with open(self.log_path, "ab") as log:
+            self.process = subprocess.Popen(
+                self.cluster.command(BIN / "guardd", "--state", self.state, "--kubernetes", self.kubeconfig, *self.options),
+                stderr=log, env=self.cluster.env)
+        wait_for(lambda: self.said("started") or self.process.poll() is not None, "guardd to start")
+        assert self.process.poll() is None, self.log()
+        return self
+
+    def log(self):
+        return self.log_path.read_text() if self.log_path.exists() else ""
+
+    def said(self, event):
+        return self.log().count(f'"event":"{event}"')
+
+    def leads(self):
+        return self.said("operator-leads") > self.said("operator-follows")
+
+    def guardian(self, service):
+        path = self.state / "guardians" / f"{service}.yaml"
+        return yaml.safe_load(path.read_text()) if path.exists() else None
+
+    def stop(self):
+        if self.process is not None and self.process.poll() is None:
+            end_process(self.process)
+
+
+def condition(resource, kind="Ready"):
+    found = {item["type"]: item for item in resource.get("status", {}).get("conditions", [])}
+    return found.get(kind, {})

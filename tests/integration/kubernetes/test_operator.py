@@ -1,0 +1,191 @@
+# SPDX-License-Identifier: Apache-2.0
+"""guardd as an operator against a real kube-apiserver, with the rights that are shipped and no others."""
+
+import json
+import os
+import signal
+import time
+
+import pytest
+from apicluster import resource
+from harness import wait_for
+from operators import Operator, condition, shipped_rights
+
+
+@pytest.fixture(scope="module")
+def rights(api_cluster, tmp_path_factory):
+    return shipped_rights(api_cluster, tmp_path_factory.mktemp("rights"))
+
+
+@pytest.fixture
+def operators(api_cluster, rights, tmp_path):
+    started = []
+
+    def make(*options):
+        started.append(Operator(api_cluster, tmp_path / f"operator{len(started)}", rights, *options))
+        return started[-1].start()
+
+    yield make
+    for operator in started:
+        if operator.process.poll() is None:
+            operator.process.send_signal(signal.SIGCONT)
+        operator.stop()
+    assert not any("forbidden" in operator.log() for operator in started)
+
+
+def test_a_guardian_is_in_force_and_says_so(api_cluster, namespace, operators):
+    operator = operators()
+    assert api_cluster.apply(resource("Guardian", "shop", {"control": {"mode": "block"}}, namespace)).status == 0
+    service = f"{namespace}.shop"
+    wait_for(lambda: (operator.state / "policies" / f"{service}.policy").exists(), "a policy")
+    assert operator.guardian(service)["control"]["mode"] == "block"
+    stored = wait_for(lambda: (lambda it: condition(it).get("status") == "True" and it)(api_cluster.get("gd", "shop", "-n", namespace)),
+                      "the status")
+    assert stored["status"]["mode"] == "block" and stored["status"]["service"] == service
+    assert condition(stored, "Enforcing")["status"] == "True" and condition(stored, "Learned")["status"] == "False"
+    assert condition(stored, "NotInPath")["status"] == "Unknown" and condition(stored)["observedGeneration"] == 1
+    assert stored["metadata"]["generation"] == 1
+    # Gone: what the cluster says of services without one holds.
+    assert api_cluster.kubectl("delete", "gd", "shop", "-n", namespace).status == 0
+    wait_for(lambda: operator.guardian(service)["control"]["mode"] == "alert", "the default")
+    # It came and went while no operator was there.
+    operator.stop()
+    assert api_cluster.apply(resource("Guardian", "shop", {"control": {"mode": "observe"}}, namespace)).status == 0
+    operator.start()
+    wait_for(lambda: operator.guardian(service)["control"]["mode"] == "observe", "the new one")
+
+
+def test_what_is_refused_is_told_by_its_path_and_the_last_good_one_stays(api_cluster, namespace, operators):
+    def nested(word):
+        return {"patches": [{"id": "p", "when": {"not": {"not": {"not": {"in": ["body"], word: ["x"]}}}}}]}
+    operator = operators()
+    service = f"{namespace}.shop"
+    assert api_cluster.apply(resource("Guardian", "shop", nested("contains"), namespace)).status == 0
+    wait_for(lambda: operator.guardian(service)["patches"][0]["id"] == "p", "the good one")
+    good = operator.guardian(service)
+    # Deeper than the definition goes: only guardd sees it.
+    assert api_cluster.apply(resource("Guardian", "shop", nested("contians"), namespace)).status == 0
+    stored = wait_for(lambda: (lambda it: condition(it).get("reason") == "Refused" and it)(api_cluster.get("gd", "shop", "-n", namespace)),
+                      "the refusal", timeout=120)
+    assert condition(stored)["status"] == "False" and "contians" in condition(stored)["message"]
+    assert condition(stored)["message"].startswith("spec.patches[0].when.not"), condition(stored)
+    assert operator.guardian(service) == good
+    told = wait_for(lambda: [item for item in api_cluster.get("events.events.k8s.io", "-n", namespace)["items"]
+                             if item["reason"] == "GuardianRefused"], "the event")
+    assert told[0]["regarding"]["name"] == "shop" and told[0]["type"] == "Warning" and "contians" in told[0]["note"]
+
+
+def test_defaults_are_inherited_and_the_floor_holds(api_cluster, namespace, operators):
+    operator = operators()
+    patch = {"id": "cluster-wide", "mode": "enforce", "mandatory": True, "when": {"in": ["body"], "contains": ["x"]}}
+    mine = {"id": "cluster-wide", "mode": "off", "when": {"in": ["body"], "contains": ["y"]}}
+    service = f"{namespace}.shop"
+    try:
+        assert api_cluster.apply([
+            resource("GuardianDefault", "default", {"control": {"mode": "observe", "support": 2}}, namespace),
+            resource("Guardian", "shop", {"control": {"failure": "closed"}}, namespace)]).status == 0
+        wait_for(lambda: (operator.guardian(service) or {}).get("control", {}).get("mode") == "observe", "the namespace's mode")
+        assert operator.guardian(service)["control"]["support"] == 2 and operator.guardian(service)["control"]["failure"] == "closed"
+        floor = {"floor": {"parts": {"request": "block", "response": "alert"}, "patches": [patch]}}
+        assert api_cluster.apply([
+            resource("ClusterGuardian", "cluster", floor), resource("ClusterGuardian", "other", {}),
+            resource("Guardian", "shop", {"control": {"mode": "observe"}, "patches": [mine], "configured": {"endpoints": [
+                {"path": "/a", "mode": "observe"}]}}, namespace)]).status == 0
+        wait_for(lambda: len(operator.guardian(service).get("patches", [])) == 1 and "configured" in operator.guardian(service), "the floor")
+        held = operator.guardian(service)
+        assert held["control"]["parts"]["request"] == "block" and held["control"]["parts"]["response"] == "alert"
+        assert held["configured"]["endpoints"][0]["mode"] == "block"
+        assert held["patches"][0]["mode"] == "enforce"
+        wait_for(lambda: condition(api_cluster.get("cgd", "cluster")).get("status") == "True", "the floor's status")
+        assert wait_for(lambda: condition(api_cluster.get("cgd", "other")).get("message"), "the other's") == \
+            "metadata.name: only the one named cluster holds"
+    finally:
+        api_cluster.kubectl("delete", "cgd", "--all")
+    wait_for(lambda: "block" not in operator.guardian(service)["control"].get("parts", {}).values(), "no floor")
+
+
+def test_attacks_are_events_and_counted(api_cluster, namespace, operators, nginx, echo):
+    operator = operators()
+    service = f"{namespace}.shop"
+    spec = {"control": {"mode": "block"}, "configured": {"headers": [{"in": "header", "name": "x-debug", "forbidden": True}]}}
+    assert api_cluster.apply(resource("Guardian", "shop", spec, namespace)).status == 0
+    wait_for(lambda: (operator.state / "policies" / f"{service}.policy").exists(), "a policy")
+    gate = nginx(f"guard_state {operator.state}; guard_policy_key {operator.state}/keys/policy.pub;\n"
+                 f"server {{ listen 127.0.0.1:{{port}}; guard {service}; location / {{ proxy_pass http://127.0.0.1:{echo.port}; }} }}")
+    wait_for(lambda: gate.curl("/", "-H", "x-debug: 1").status == 403, "the block")
+    wait_for(lambda: api_cluster.get("gd", "shop", "-n", namespace)["status"].get("alerts", 0) > 0, "the count", timeout=120)
+    def events():
+        return [item for item in api_cluster.get("events.events.k8s.io", "-n", namespace)["items"] if item["reason"] == "AttackBlocked"]
+    wait_for(events, "the event")
+    for _ in range(5):
+        assert gate.curl("/", "-H", "x-debug: 1").status == 403
+    # The same one goes on as a series, half a minute later.
+    told = wait_for(lambda: events()[0].get("series") and events(), "the series", timeout=120)
+    assert len(told) == 1 and told[0]["series"]["count"] >= 5
+
+
+def test_one_of_two_leads_and_the_other_takes_over(api_cluster, namespace, operators):
+    first = operators()
+    wait_for(first.leads, "the first to lead")
+    second = operators()
+    service = f"{namespace}.shop"
+    assert api_cluster.apply(resource("Guardian", "shop", {"control": {"mode": "block"}}, namespace)).status == 0
+    wait_for(lambda: first.guardian(service), "the leader's file")
+    assert not second.leads() and second.guardian(service) is None
+    first.process.send_signal(signal.SIGSTOP)
+    wait_for(second.leads, "the second to lead")
+    wait_for(lambda: second.guardian(service), "its file")
+    assert api_cluster.apply(resource("Guardian", "shop", {"control": {"mode": "observe"}}, namespace)).status == 0
+    wait_for(lambda: second.guardian(service)["control"]["mode"] == "observe", "the change")
+    first.process.send_signal(signal.SIGCONT)
+    wait_for(lambda: not first.leads(), "the first to follow")
+    assert first.guardian(service)["control"]["mode"] == "block"  # it wrote nothing after its time
+    second.process.kill()
+    second.process.wait()
+    wait_for(first.leads, "the first to lead again")
+    wait_for(lambda: first.guardian(service)["control"]["mode"] == "observe", "what it missed")
+    begin = time.monotonic()
+    first.stop()
+    third = operators()
+    wait_for(third.leads, "the third to lead")
+    assert time.monotonic() - begin < 15 or os.getloadavg()[0] > 2  # the lease was given up, not waited for
+
+
+def test_it_goes_on_after_the_apiserver_was_away(api_cluster, namespace, operators):
+    operator = operators()
+    service = f"{namespace}.shop"
+    assert api_cluster.apply(resource("Guardian", "shop", {"control": {"mode": "block"}}, namespace)).status == 0
+    wait_for(lambda: operator.guardian(service), "its file")
+    os.kill(int((api_cluster.folder / "pids/kube-apiserver").read_text().split()[0]), signal.SIGKILL)
+    wait_for(lambda: operator.said("cluster-away"), "it to notice")
+    done = api_cluster.up()
+    assert done.status == 0, done.err
+    wait_for(lambda: api_cluster.apply(resource("Guardian", "shop", {"control": {"mode": "observe"}}, namespace)).status == 0, "the change")
+    wait_for(lambda: operator.guardian(service)["control"]["mode"] == "observe", "it to follow", timeout=120)
+    wait_for(lambda: operator.said("cluster-back"), "it to say so")
+
+
+def test_many_changes_are_few_writes(api_cluster, namespace, operators):
+    operators()
+    service = resource("Guardian", "shop", {}, namespace)
+    seen = set()
+    begin = time.monotonic()
+    for i in range(40):
+        service["spec"] = {"control": {"mode": ("block", "alert")[i % 2]}}
+        assert api_cluster.apply(service).status == 0
+        seen.add(json.dumps(api_cluster.get("gd", "shop", "-n", namespace).get("status", {}), sort_keys=True))
+    assert len(seen) <= 2 + (time.monotonic() - begin) / 30  # none, the first, one each half minute
+
+
+@pytest.mark.parametrize("verb, what, allowed", [
+    ("list", "guardians.guard.security", True), ("patch", "guardians.guard.security/status", True),
+    ("create", "events.events.k8s.io", True), ("create", "tokenreviews.authentication.k8s.io", False),
+    ("update", "guardians.guard.security", False), ("delete", "guardians.guard.security", False), ("patch", "guardians.guard.security", False),
+    ("get", "secrets", False), ("list", "pods", False), ("delete", "pods", False), ("create", "pods", False),
+    ("get", "configmaps", False), ("update", "clusterguardians.guard.security", False), ("create", "clusterroles.rbac.authorization.k8s.io", False),
+])
+def test_the_shipped_rights_are_the_least(api_cluster, rights, verb, what, allowed):
+    resource_name, _, sub = what.partition("/")
+    flags = [f"--subresource={sub}"] if sub else []
+    done = api_cluster.kubectl("auth", "can-i", verb, resource_name, *flags, "-A", "--as", "system:serviceaccount:guard-system:guardd")
+    assert done.out.strip().endswith("yes") == allowed, done.out + done.err
