@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Patches that expire don't do so silently: from a week before, and for as long as they stand
- * there, it is logged and alerted once a day (and when guardd is started). */
+/* Patches and exceptions that expire don't do so silently: from a week before, and for as long as
+ * they stand there, it is logged and alerted once a day (and when guardd is started). */
 #ifndef GUARDD_EXPIRIES_H
 #define GUARDD_EXPIRIES_H
 
