@@ -114,7 +114,7 @@ def test_it_ends_by_itself_with_guardd_dead(world):
     (("--name", "q"), "say when it ends"),
     (("--expires", "2001-01-01", "--name", "q"), "expires"),
     (("--expires", "2999-01-01", "--name", "q"), "expires: is more than 366 days after"),
-    (("--days", "1"), "scope: must say"),
+    (("--days", "1"), "must say endpoints"),
     (("--days", "1", "--rule", "patch"), "scope.rules[0]: must be a rule"),
     (("--days", "1", "--client", "10.0.0.1/8"), "scope.clients[0]: must be an address"),
     (("--days", "1", "--client", "0.0.0.0/0"), "scope.clients[0]: must be an address"),
