@@ -112,6 +112,14 @@ enum guard_rc change_guardian_patches(const struct change *change, struct guard_
     return save(change, text, err);
 }
 
+enum guard_rc change_guardian_exceptions(const struct change *change, struct guard_span text,
+                                         const char *before, const char *after,
+                                         struct guard_err *err)
+{
+    GUARD_TRY(audit(change, "exception", before, after, err));
+    return save(change, text, err);
+}
+
 static uint64_t end_of(unsigned long seconds)
 {
     return seconds == 0 ? 0 : clock_unix_ms() + (uint64_t)seconds * 1000;

@@ -46,6 +46,10 @@ GUARD_MUST_USE enum guard_rc change_guardian(const struct change *change, struct
 GUARD_MUST_USE enum guard_rc change_guardian_patches(const struct change *change,
                                                      struct guard_span text, const char *before,
                                                      const char *after, struct guard_err *err);
+/* The same of one whose exceptions alone changed, as audited under "exception". */
+GUARD_MUST_USE enum guard_rc change_guardian_exceptions(const struct change *change,
+                                                        struct guard_span text, const char *before,
+                                                        const char *after, struct guard_err *err);
 /* Nothing is blocked for so long. seconds: at most BYPASS_SECONDS_MAX, GUARD_E_RANGE. */
 GUARD_MUST_USE enum guard_rc change_bypass(const struct change *change, unsigned long seconds,
                                            struct guard_err *err);

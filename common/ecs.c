@@ -30,6 +30,8 @@ static void write_findings(struct json_writer *json, const struct document_node 
             json_text(json, "patch", text_of(node, "patch"));
             json_bool(json, "shadow", strcmp(text_of(node, "shadow"), "true") == 0);
         }
+        if (text_of(node, "exception")[0] != '\0')
+            json_text(json, "exception", text_of(node, "exception"));
         json_close(json, '}');
     }
     json_close(json, ']');

@@ -5,6 +5,7 @@
 
 #include "common/document_members.h"
 #include "common/guardian.h"
+#include "common/guardian_exception.h"
 #include "common/guardian_patch.h"
 #include "common/guardian_patch_words.h"
 
@@ -18,7 +19,18 @@ struct edit {
     struct guard_span with;
 };
 
+/* A list of a Guardian whose elements have ids. */
+struct kind {
+    const char *member;
+    uint32_t (*count)(const struct guard_guardian *guardian);
+    struct guard_span (*id)(const struct guard_guardian *guardian, uint32_t index);
+    /* Those from first on as elements of a list; see patches_put. */
+    size_t (*put)(char *text, size_t cap, const struct guard_guardian *guardian, uint32_t first,
+                  uint32_t count, unsigned indent);
+};
+
 struct editing {
+    const struct kind *kind;
     struct guard_span text;
     const struct guard_guardian *now;
     const struct guard_guardian *wanted;
@@ -51,14 +63,18 @@ static size_t byte_of(struct guard_span text, const struct document_node *node)
     return at;
 }
 
-static const struct guard_patch *find(const struct guard_guardian *guardian, struct guard_span id)
+enum { NONE = -1 };
+
+/* The index of the element with that id, or NONE. */
+static int64_t find(const struct editing *editing, const struct guard_guardian *guardian,
+                    struct guard_span id)
 {
-    for (uint32_t i = 0; i < guardian->patch_count; i++) {
-        if (guardian->patches[i].id.len == id.len &&
-            memcmp(guardian->patches[i].id.ptr, id.ptr, id.len) == 0)
-            return &guardian->patches[i];
+    for (uint32_t i = 0; i < editing->kind->count(guardian); i++) {
+        struct guard_span one = editing->kind->id(guardian, i);
+        if (one.len == id.len && memcmp(one.ptr, id.ptr, id.len) == 0)
+            return i;
     }
-    return NULL;
+    return NONE;
 }
 
 static enum guard_rc no_memory(struct editing *editing)
@@ -66,18 +82,18 @@ static enum guard_rc no_memory(struct editing *editing)
     return guard_fail(editing->err, GUARD_E_NOMEM, "no memory");
 }
 
-/* Patches as elements of the list, each line indented so. */
-static enum guard_rc elements(struct editing *editing, const struct guard_patch *patches,
-                              uint32_t count, unsigned indent, const char *before,
+/* Some of a Guardian's as elements of the list, each line indented so. */
+static enum guard_rc elements(struct editing *editing, const struct guard_guardian *guardian,
+                              uint32_t first, uint32_t count, unsigned indent, const char *before,
                               struct guard_span *out)
 {
     size_t begin = strlen(before);
-    size_t cap = begin + patches_put(NULL, 0, patches, count, indent) + 1;
+    size_t cap = begin + editing->kind->put(NULL, 0, guardian, first, count, indent) + 1;
     char *text = guard_arena_get(editing->arena, cap);
     if (text == NULL)
         return no_memory(editing);
     memcpy(text, before, begin);
-    size_t len = patches_put(text + begin, cap - begin, patches, count, indent);
+    size_t len = editing->kind->put(text + begin, cap - begin, guardian, first, count, indent);
     *out = (struct guard_span){(const uint8_t *)text, begin + len};
     return GUARD_OK;
 }
@@ -97,13 +113,13 @@ static void add(struct editing *editing, size_t from, size_t to, struct guard_sp
     editing->edits[editing->count++] = (struct edit){from, to, with};
 }
 
-static enum guard_rc same(struct editing *editing, const struct guard_patch *a,
-                          const struct guard_patch *b, bool *out)
+static enum guard_rc same(struct editing *editing, const struct guard_guardian *a, uint32_t at_a,
+                          const struct guard_guardian *b, uint32_t at_b, bool *out)
 {
     struct guard_span left;
     struct guard_span right;
-    GUARD_TRY(patch_write(a, editing->arena, &left, editing->err));
-    GUARD_TRY(patch_write(b, editing->arena, &right, editing->err));
+    GUARD_TRY(elements(editing, a, at_a, 1, 0, "", &left));
+    GUARD_TRY(elements(editing, b, at_b, 1, 0, "", &right));
     *out = left.len == right.len && memcmp(left.ptr, right.ptr, left.len) == 0;
     return GUARD_OK;
 }
@@ -133,27 +149,41 @@ static enum guard_rc edit_mode(struct editing *editing, const struct document_no
     return GUARD_OK;
 }
 
+/* Whether nothing but the mode of a patch is to change; then it is done. */
+static enum guard_rc try_mode(struct editing *editing, const struct document_node *element,
+                              uint32_t now, uint32_t wanted, bool *done)
+{
+    if (editing->now->patch_count == 0 || strcmp(editing->kind->member, "patches") != 0) {
+        *done = false;
+        return GUARD_OK;
+    }
+    struct guard_patch moded = editing->now->patches[now];
+    moded.mode = editing->wanted->patches[wanted].mode;
+    const struct guard_guardian holder = {.patches = &moded, .patch_count = 1};
+    GUARD_TRY(same(editing, &holder, 0, editing->wanted, wanted, done));
+    return *done ? edit_mode(editing, element, moded.mode) : GUARD_OK;
+}
+
 static enum guard_rc edit_element(struct editing *editing, const struct document_node *element)
 {
-    const struct guard_patch *now = find(editing->now, member_of(element, "id")->bytes);
-    const struct guard_patch *wanted = find(editing->wanted, member_of(element, "id")->bytes);
+    const int64_t now = find(editing, editing->now, member_of(element, "id")->bytes);
+    const int64_t wanted = find(editing, editing->wanted, member_of(element, "id")->bytes);
     size_t from = line_begin(editing->text, element->line);
     size_t to = line_begin(editing->text, element->last_line + 1);
     bool equal = false;
-    if (now == NULL || wanted == NULL) {
+    if (now == NONE || wanted == NONE) {
         add(editing, from, to, (struct guard_span){NULL, 0});
         return GUARD_OK;
     }
-    GUARD_TRY(same(editing, now, wanted, &equal));
+    GUARD_TRY(
+        same(editing, editing->now, (uint32_t)now, editing->wanted, (uint32_t)wanted, &equal));
+    if (!equal)
+        GUARD_TRY(try_mode(editing, element, (uint32_t)now, (uint32_t)wanted, &equal));
     if (equal)
         return GUARD_OK;
-    struct guard_patch moded = *now;
-    moded.mode = wanted->mode;
-    GUARD_TRY(same(editing, &moded, wanted, &equal));
-    if (equal)
-        return edit_mode(editing, element, wanted->mode);
     struct guard_span with;
-    GUARD_TRY(elements(editing, wanted, 1, dash(editing->text, element), "", &with));
+    GUARD_TRY(elements(editing, editing->wanted, (uint32_t)wanted, 1, dash(editing->text, element),
+                       "", &with));
     add(editing, from, to, with);
     return GUARD_OK;
 }
@@ -163,19 +193,22 @@ static enum guard_rc append(struct editing *editing, const struct document_node 
 {
     const struct document_node *last = list != NULL ? list->first : NULL;
     const struct guard_guardian *wanted = editing->wanted;
+    const struct kind *kind = editing->kind;
+    const uint32_t total = kind->count(wanted);
+    char before[64];
     struct guard_span with;
-    uint32_t first = wanted->patch_count;
-    while (first > 0 && find(editing->now, wanted->patches[first - 1].id) == NULL)
+    uint32_t first = total;
+    while (first > 0 && find(editing, editing->now, kind->id(wanted, first - 1)) == NONE)
         first--;
-    if (first == wanted->patch_count)
+    if (first == total)
         return GUARD_OK;
     while (last != NULL && last->next != NULL)
         last = last->next;
     size_t at = last != NULL ? line_begin(editing->text, last->last_line + 1) : editing->text.len;
     bool broken = at > 0 && editing->text.ptr[at - 1] != '\n';
-    const char *before =
-        last != NULL ? (broken ? "\n" : "") : (broken ? "\npatches:\n" : "patches:\n");
-    GUARD_TRY(elements(editing, wanted->patches + first, wanted->patch_count - first,
+    snprintf(before, sizeof(before), "%s%s%s", broken ? "\n" : "", last != NULL ? "" : kind->member,
+             last != NULL ? "" : ":\n");
+    GUARD_TRY(elements(editing, wanted, first, total - first,
                        last != NULL ? dash(editing->text, last) : 0, before, &with));
     add(editing, at, at, with);
     return GUARD_OK;
@@ -212,13 +245,14 @@ static enum guard_rc edit_lines(struct editing *editing, struct guard_span *out)
 {
     struct document document;
     GUARD_TRY(document_parse(&document, "guardian", editing->text, editing->arena, editing->err));
-    const struct document_node *list = member_of(document.root, "patches");
-    editing->edits = guard_arena_get(editing->arena, ((size_t)editing->now->patch_count + 2) *
-                                                         sizeof(*editing->edits));
+    const struct document_node *list = member_of(document.root, editing->kind->member);
+    editing->edits = guard_arena_get(
+        editing->arena, ((size_t)editing->kind->count(editing->now) + 2) * sizeof(*editing->edits));
     if (editing->edits == NULL)
         return no_memory(editing);
     const struct document_node *element = list != NULL ? list->first : NULL;
-    if (list != NULL && editing->wanted->patch_count == 0) { /* a member without a list is none */
+    if (list != NULL &&
+        editing->kind->count(editing->wanted) == 0) { /* a member without a list is none */
         add(editing, line_begin(editing->text, list->key->line),
             line_begin(editing->text, list->last_line + 1), (struct guard_span){NULL, 0});
         return apply(editing, out);
@@ -239,12 +273,12 @@ static bool says(struct editing *editing, struct guard_span text, struct guard_s
            again.len == canonical.len && memcmp(again.ptr, canonical.ptr, again.len) == 0;
 }
 
-enum guard_rc guardian_edit_patches(struct guard_span text, const struct guard_guardian *now,
-                                    const struct guard_guardian *wanted, struct guard_arena *arena,
-                                    struct guard_span *out, struct guard_err *err)
+static enum guard_rc edit(const struct kind *kind, struct guard_span text,
+                          const struct guard_guardian *now, const struct guard_guardian *wanted,
+                          struct guard_arena *arena, struct guard_span *out, struct guard_err *err)
 {
     struct editing editing = {
-        .text = text, .now = now, .wanted = wanted, .arena = arena, .err = err};
+        .kind = kind, .text = text, .now = now, .wanted = wanted, .arena = arena, .err = err};
     struct guard_span canonical;
     struct guard_span edited;
     GUARD_TRY(guardian_write(wanted, arena, &canonical, err));
@@ -265,4 +299,56 @@ enum guard_rc guardian_edit_patches(struct guard_span text, const struct guard_g
                ? GUARD_OK
                : guard_fail(err, GUARD_E_LIMIT, "the document would be larger than %d bytes",
                             DOCUMENT_BYTES_MAX);
+}
+
+/* --- the lists --- */
+
+static uint32_t count_patches(const struct guard_guardian *guardian)
+{
+    return guardian->patch_count;
+}
+
+static struct guard_span id_of_patch(const struct guard_guardian *guardian, uint32_t index)
+{
+    return guardian->patches[index].id;
+}
+
+static size_t put_patches(char *text, size_t cap, const struct guard_guardian *guardian,
+                          uint32_t first, uint32_t count, unsigned indent)
+{
+    return patches_put(text, cap, guardian->patches + first, count, indent);
+}
+
+enum guard_rc guardian_edit_patches(struct guard_span text, const struct guard_guardian *now,
+                                    const struct guard_guardian *wanted, struct guard_arena *arena,
+                                    struct guard_span *out, struct guard_err *err)
+{
+    static const struct kind kind = {"patches", count_patches, id_of_patch, put_patches};
+    return edit(&kind, text, now, wanted, arena, out, err);
+}
+
+static uint32_t count_exceptions(const struct guard_guardian *guardian)
+{
+    return guardian->exception_count;
+}
+
+static struct guard_span id_of_exception(const struct guard_guardian *guardian, uint32_t index)
+{
+    return guardian->exceptions[index].id;
+}
+
+static size_t put_exceptions(char *text, size_t cap, const struct guard_guardian *guardian,
+                             uint32_t first, uint32_t count, unsigned indent)
+{
+    return exceptions_put(text, cap, guardian->exceptions + first, count, indent);
+}
+
+enum guard_rc guardian_edit_exceptions(struct guard_span text, const struct guard_guardian *now,
+                                       const struct guard_guardian *wanted,
+                                       struct guard_arena *arena, struct guard_span *out,
+                                       struct guard_err *err)
+{
+    static const struct kind kind = {"exceptions", count_exceptions, id_of_exception,
+                                     put_exceptions};
+    return edit(&kind, text, now, wanted, arena, out, err);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Changes the patches of a Guardian's document and leaves the rest as people wrote it, comments and
- * all. */
+/* Changes the patches or the exceptions of a Guardian's document and leaves the rest as people
+ * wrote it, comments and all. */
 #ifndef GUARD_COMMON_GUARDIAN_EDIT_H
 #define GUARD_COMMON_GUARDIAN_EDIT_H
 
@@ -15,5 +15,10 @@ GUARD_MUST_USE enum guard_rc guardian_edit_patches(struct guard_span text,
                                                    const struct guard_guardian *wanted,
                                                    struct guard_arena *arena,
                                                    struct guard_span *out, struct guard_err *err);
+/* The same of one whose exceptions alone change. */
+GUARD_MUST_USE enum guard_rc
+guardian_edit_exceptions(struct guard_span text, const struct guard_guardian *now,
+                         const struct guard_guardian *wanted, struct guard_arena *arena,
+                         struct guard_span *out, struct guard_err *err);
 
 #endif

@@ -48,6 +48,7 @@ extern const struct command command_show;
 extern const struct command command_diff;
 extern const struct command command_export;
 extern const struct command command_eval;
+extern const struct command command_exception;
 extern const struct command command_mode;
 extern const struct command command_bypass;
 extern const struct command command_review;

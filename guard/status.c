@@ -130,6 +130,20 @@ static void print_patches(const struct document_node *service)
                    "patches that the service's revision has the fix of, they block nothing there");
 }
 
+static void print_exceptions(const struct document_node *service)
+{
+    const struct document_node *exceptions = member_of(service, "exceptions");
+    if (exceptions == NULL)
+        return;
+    const double soon = number_of(exceptions, "expires_soon");
+    const double expired = number_of(exceptions, "expired");
+    const double all = number_of(exceptions, "in_force") + soon;
+    if (all + expired > 0)
+        printf("  %.0f exceptions in force, %.0f of them expire within a week, %.0f EXPIRED (guard "
+               "exception list)\n",
+               all, soon, expired);
+}
+
 static void print_growth(const struct document_node *service)
 {
     const struct document_node *growth = member_of(service, "growth");
@@ -157,6 +171,7 @@ static void print_service(const struct source *source, const struct document_nod
     print_revision(service);
     print_growth(service);
     print_patches(service);
+    print_exceptions(service);
     print_bypass(source, name, arena);
     const struct document_node *endpoints = member_of(service, "endpoints");
     for (const struct document_node *node = endpoints != NULL ? endpoints->first : NULL;

@@ -27,6 +27,8 @@ static const struct guard_span no_service = {NULL, 0};
 
 static const char *const top_texts[] = {"id",     "service",  "verdict", "action",
                                         "method", "template", "client",  "explanation"};
+/* Of the exception that kept it from being blocked. */
+static const char exception_text[] = "exception";
 static const char *const top_numbers[] = {"time_ms", "generation", "status", "score"};
 static const char *const finding_texts[] = {"part", "location", "name",
                                             "rule", "observed", "expected"};
@@ -103,6 +105,13 @@ static bool is_text(const struct document_node *mapping, const char *name, const
     return span.len == strlen(text) && memcmp(span.ptr, text, span.len) == 0;
 }
 
+static void write_exception(struct json_writer *json, const struct document_node *node)
+{
+    struct guard_span exception = text_member(node, exception_text);
+    if (exception.len > 0)
+        json_string(json, exception_text, exception);
+}
+
 /* Which one was hit, and whether it was only watched. */
 static void write_patch(struct json_writer *json, const struct document_node *finding)
 {
@@ -126,6 +135,7 @@ static void write_findings(struct json_writer *json, const struct document_node 
         write_texts(json, node, finding_texts, sizeof(finding_texts) / sizeof(finding_texts[0]));
         write_number(json, node, "p");
         write_patch(json, node);
+        write_exception(json, node);
         json_close(json, '}');
         written++;
     }
@@ -154,6 +164,8 @@ uint64_t alerts_key(const struct document_node *alert)
     }
     if (first != NULL && first->kind == DOCUMENT_MAPPING && text_member(first, "patch").len > 0)
         guard_digest_update(&state, text_member(first, "patch"));
+    if (text_member(alert, exception_text).len > 0)
+        guard_digest_update(&state, text_member(alert, exception_text));
     guard_digest_end(&state, digest);
     memcpy(&key, digest, sizeof(key));
     return key == 0 ? 1 : key;
@@ -401,6 +413,9 @@ static void count_alert(struct alerts *alerts, const struct document_node *alert
         part++;
     alerts->counts[action][part] += count;
     count_patches(alerts, alert, count);
+    if (text_member(alert, exception_text).len > 0)
+        patch_hits_add(&alerts->exceptions, text_member(alert, "service"),
+                       text_member(alert, exception_text), false, count);
     alerts->suppressed += count_of(alert, "suppressed");
 }
 
@@ -415,6 +430,7 @@ static void take_document(struct alerts *alerts, const struct document_node *ale
     for (size_t i = 0; i < sizeof(top_numbers) / sizeof(top_numbers[0]); i++)
         write_number(&json, alert, top_numbers[i]);
     write_texts(&json, alert, top_texts, sizeof(top_texts) / sizeof(top_texts[0]));
+    write_exception(&json, alert);
     if (text_member(alert, "caused_by").len > 0)
         json_string(&json, "caused_by", text_member(alert, "caused_by"));
     if (agent != NULL)

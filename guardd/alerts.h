@@ -66,8 +66,9 @@ struct alerts {
     uint64_t hostile;
     uint64_t counts[ALERT_ACTIONS][ALERT_PARTS]; /* alerts that were taken */
     struct patch_hits patches;
-    uint64_t suppressed; /* that gates only counted */
-    uint64_t failed;     /* lines that couldn't be written and are lost */
+    struct patch_hits exceptions; /* by their ids: alerts that would have been blocks */
+    uint64_t suppressed;          /* that gates only counted */
+    uint64_t failed;              /* lines that couldn't be written and are lost */
     struct alert_position *positions;
     uint32_t position_count;
     bool changed; /* since it was saved (alert_series.h) */

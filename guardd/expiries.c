@@ -4,6 +4,7 @@
 
 #include "alerts.h"
 
+#include "common/exception_json.h"
 #include "common/file.h"
 #include "common/log.h"
 #include "common/patch_json.h"
@@ -16,8 +17,8 @@
 enum { DAY_MS = 86400000, ALERT_ROOM = 4096 };
 
 /* An alert as gates tell them, of the service itself. */
-static void alert(struct alerts *alerts, const struct service *service,
-                  const struct guard_patch *patch, const char *explanation, uint64_t now_ms)
+static void alert(struct alerts *alerts, const struct service *service, const char *rule,
+                  struct guard_span id, const char *explanation, uint64_t now_ms)
 {
     char text[ALERT_ROOM];
     struct json_writer json;
@@ -31,8 +32,8 @@ static void alert(struct alerts *alerts, const struct service *service,
     json_open(&json, "findings", '[');
     json_open(&json, NULL, '{');
     json_text(&json, "part", "request");
-    json_text(&json, "rule", "patch-expiry");
-    json_string(&json, "name", patch->id);
+    json_text(&json, "rule", rule);
+    json_string(&json, "name", id);
     json_close(&json, '}');
     json_close(&json, ']');
     json_close(&json, '}');
@@ -47,7 +48,7 @@ static void tell(const struct services *services, const struct service *service,
     bool loud = strcmp(event, "patch-expired") == 0;
     log_event(loud ? "alarm" : "warn", event, service->name, "%s", text);
     if (services->alerts != NULL)
-        alert(services->alerts, service, patch, text, now_ms);
+        alert(services->alerts, service, "patch-expiry", patch->id, text, now_ms);
 }
 
 static void tell_date(const struct services *services, const struct service *service,
@@ -81,6 +82,26 @@ static void tell_revision(const struct services *services, const struct service 
     tell(services, service, patch, "patch-fixed", text, now_ms);
 }
 
+static void tell_exception(const struct services *services, const struct service *service,
+                           const struct guard_exception *exception, uint64_t now_ms)
+{
+    char text[512];
+    char date[CLOCK_TEXT_MAX] = "";
+    enum patch_standing standing = exception_standing(exception, now_ms);
+    if (standing == PATCH_IN_FORCE)
+        return;
+    (void)clock_text(date, (double)exception->expires_ms);
+    snprintf(text, sizeof(text), "exception %.*s %s %.19sZ: %s", (int)exception->id.len,
+             (const char *)exception->id.ptr, standing == PATCH_EXPIRED ? "expired" : "expires",
+             date,
+             standing == PATCH_EXPIRED ? "what it covered blocks again"
+                                       : "from then on what it covers blocks again");
+    log_event("warn", standing == PATCH_EXPIRED ? "exception-expired" : "exception-expires",
+              service->name, "%s", text);
+    if (services->alerts != NULL)
+        alert(services->alerts, service, "exception-expiry", exception->id, text, now_ms);
+}
+
 static uint64_t state_of(const struct service *service, uint64_t now_ms)
 {
     const uint64_t parts[] = {now_ms / DAY_MS, service->guardian_stamp};
@@ -100,5 +121,7 @@ void expiries_tick(struct services *services, uint64_t now_ms)
             tell_date(services, service, &service->guardian.patches[k], now_ms);
             tell_revision(services, service, &service->guardian.patches[k], now_ms);
         }
+        for (uint32_t k = 0; k < service->guardian.exception_count; k++)
+            tell_exception(services, service, &service->guardian.exceptions[k], now_ms);
     }
 }

@@ -383,6 +383,7 @@ static void release(struct daemon *daemon)
     intake_close(&daemon->intake);
     alerts_forget_positions(&daemon->alerts);
     patch_hits_free(&daemon->alerts.patches);
+    patch_hits_free(&daemon->alerts.exceptions);
     uplink_free(daemon->services.uplink);
     inbox_close(&daemon->services.inbox);
     services_free(&daemon->services);

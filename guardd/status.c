@@ -3,6 +3,7 @@
  * traffic first named. */
 #include "status.h"
 
+#include "common/exception_json.h"
 #include "common/file.h"
 #include "common/json_writer.h"
 #include "common/log.h"
@@ -161,6 +162,22 @@ static void write_patches(struct json_writer *json, const struct service *servic
     json_close(json, '}');
 }
 
+static void write_exceptions(struct json_writer *json, const struct guard_guardian *guardian)
+{
+    static const char *const names[] = {[PATCH_IN_FORCE] = "in_force",
+                                        [PATCH_EXPIRES_SOON] = "expires_soon",
+                                        [PATCH_EXPIRED] = "expired"};
+    const uint64_t now_ms = clock_unix_ms();
+    json_open(json, "exceptions", '{');
+    for (unsigned standing = 0; standing < sizeof(names) / sizeof(names[0]); standing++) {
+        uint32_t count = 0;
+        for (uint32_t i = 0; i < guardian->exception_count; i++)
+            count += exception_standing(&guardian->exceptions[i], now_ms) == standing;
+        json_integer(json, names[standing], count);
+    }
+    json_close(json, '}');
+}
+
 static void write_review(struct json_writer *json, const struct service *service)
 {
     uint32_t accepted = 0;
@@ -192,6 +209,7 @@ void status_service(struct json_writer *json, const struct service *service)
     json_integer(json, "memory", (int64_t)stats.memory);
     json_text(json, "guardian_error", service->guardian_err.text);
     write_patches(json, service);
+    write_exceptions(json, &service->guardian);
     write_revision(json, service);
     write_review(json, service);
     write_generations(json, service);

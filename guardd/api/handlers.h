@@ -15,6 +15,8 @@ api_handler api_services, api_service_one, api_clients;
 api_handler api_pile;
 /* guardians.c */
 api_handler api_guardian_get, api_guardian_put;
+/* exceptions.c */
+api_handler api_exceptions_get, api_exceptions_post, api_exception_delete;
 /* patches.c */
 api_handler api_patches_get, api_patches_post, api_patch_get, api_patch_put, api_patch_delete;
 /* controls.c: what a gate may do, and whether it learns. */

@@ -116,11 +116,34 @@ static void put_patches(struct text *text, const struct api *api, const struct a
     }
 }
 
+/* Likewise. */
+static void put_exceptions(struct text *text, const struct api *api,
+                           const struct api_request *request)
+{
+    const struct services *services = api->view.services;
+    head(text, "guard_exception_hits_total", "counter",
+         "Exchanges that weren't blocked because of an exception, in alerts of gates.");
+    for (uint32_t i = 0; i < services->count; i++) {
+        const struct service *service = services->list[i];
+        if (!api_theirs(request, service))
+            continue;
+        for (uint32_t k = 0; k < service->guardian.exception_count; k++) {
+            const struct patch_hit *hit = patch_hits_find(
+                &api->view.alerts->exceptions, service->name, service->guardian.exceptions[k].id);
+            if (hit != NULL)
+                put(text,
+                    "guard_exception_hits_total{service=\"%s\",exception=\"%s\"} %" PRIu64 "\n",
+                    service->name_text, hit->patch, hit->hits);
+        }
+    }
+}
+
 void put_traffic(struct text *text, const struct api *api, const struct api_request *request)
 {
     put_verdicts(text, api->view.services, request);
     put_durations(text, api->view.services, request);
     put_alerts(text, api->view.alerts);
     put_patches(text, api, request);
+    put_exceptions(text, api, request);
     put_rings(text, api->view.intake);
 }

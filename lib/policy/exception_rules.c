@@ -38,7 +38,7 @@ static bool is_id(struct guard_span id)
 static enum guard_rc check_id(struct guard_span id, const char *member, struct guard_err *err)
 {
     if (id.len == 0)
-        return fail(err, GUARD_E_SYNTAX, member, "is missing");
+        return guard_fail(err, GUARD_E_SYNTAX, "an exception needs \"%s\"", member);
     if (id.len > GUARD_EXCEPTION_ID_MAX)
         return fail(err, GUARD_E_LIMIT, member, "is longer than 64 bytes");
     return is_id(id) ? GUARD_OK
@@ -49,7 +49,7 @@ static enum guard_rc check_id(struct guard_span id, const char *member, struct g
 static enum guard_rc check_line(struct guard_span text, const char *member, struct guard_err *err)
 {
     if (text.len == 0)
-        return fail(err, GUARD_E_SYNTAX, member, "is missing");
+        return guard_fail(err, GUARD_E_SYNTAX, "an exception needs \"%s\"", member);
     if (text.len > GUARD_EXCEPTION_TEXT_MAX)
         return fail(err, GUARD_E_LIMIT, member, "is longer than 512 bytes");
     return has_controls(text) ? fail(err, GUARD_E_SYNTAX, member,
@@ -61,11 +61,12 @@ static enum guard_rc check_time(const struct guard_exception *exception, struct 
 {
     const uint64_t longest = (uint64_t)GUARD_EXCEPTION_DAYS_MAX * DAY_MS;
     if (exception->created_ms == 0)
-        return fail(err, GUARD_E_SYNTAX, "created", "is missing: an exception says since when");
+        return guard_fail(err, GUARD_E_SYNTAX, "an exception needs \"created\"");
     if (exception->expires_ms == 0)
-        return fail(err, GUARD_E_SYNTAX, "expires",
-                    "is missing: an exception ends by itself, 366 days after it was created at "
-                    "the latest");
+        return guard_fail(
+            err, GUARD_E_SYNTAX,
+            "an exception needs \"expires\": it ends by itself, 366 days after it was "
+            "created at the latest");
     if (exception->expires_ms <= exception->created_ms)
         return fail(err, GUARD_E_RANGE, "expires", "isn't after \"created\"");
     if (exception->expires_ms - exception->created_ms > longest)

@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Exceptions in a real gate behind a real guardd: a false alarm that is let pass and told, until it ends, also when guardd is dead; a
+mandatory patch and what another scope covers block all the same; over the API with the command line's verbs."""
+
+import datetime
+import json
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "api"))
+import talking  # noqa: E402
+from harness import BIN, wait_for  # noqa: E402
+from test_guardd import Guardd  # noqa: E402
+from test_patches_enforced import GATE  # noqa: E402
+
+GUARDIAN = """# written by hand
+service: shop
+control: {mode: block}
+configured:
+  endpoints:
+  - path: /search
+    parameters:
+    - {in: query, name: q, characters: [lower]}
+    - {in: query, name: n, types: [int]}
+patches:
+- {id: soft, mode: enforce, when: {in: header, names: x-a, contains: evil}}
+- {id: hard, mode: enforce, mandatory: true, when: {in: header, names: x-b, contains: evil}}
+"""
+ALARM = ("/search?q=O'Neil",)
+SOFT = ("/", "-H", "X-A: evil")
+HARD = ("/", "-H", "X-B: evil")
+
+
+def guard(world, *arguments, check=True):
+    return subprocess.run([BIN / "guard", "exception", *arguments, "--service", "shop"], capture_output=True, text=True, check=check)
+
+
+class World:
+    def __init__(self, folder, nginx):
+        self.state = folder / "state"
+        (self.state / "guardians").mkdir(parents=True)
+        self.guardian = self.state / "guardians" / "shop.yaml"
+        self.guardian.write_text(GUARDIAN)
+        self.daemon = Guardd(self.state).start()
+        wait_for((self.state / "policies" / "shop.policy").exists, "a policy")
+        self.gate = nginx(GATE.replace("{state}", str(self.state)))
+        wait_for(lambda: self.status(ALARM) == 403, "the false alarm")
+
+    def status(self, request):
+        return self.gate.curl(*request).status
+
+    def add(self, *arguments, check=True):
+        return guard(self, "add", *arguments, "--state", str(self.state), "--reason", "names have apostrophes", check=check)
+
+    def alerts(self, exception):
+        path = self.state / "alerts.jsonl"
+        lines = path.read_text().splitlines() if path.exists() else []
+        return [alert for alert in map(json.loads, lines) if alert.get("exception") == exception]
+
+
+@pytest.fixture
+def world(tmp_path, nginx):
+    made = World(tmp_path, nginx)
+    yield made
+    made.daemon.stop()
+
+
+def soon(seconds):
+    return (datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def test_a_false_alarm_passes_and_is_told(world):
+    world.add("--id", "FP-1", "--days", "30", "--endpoint", "/search", "--in", "query", "--name", "q")
+    assert world.guardian.read_text().startswith(GUARDIAN)
+    wait_for(lambda: world.status(ALARM) == 200, "the exception")
+    assert world.status(("/search?q=O'Neil&n=x",)) == 403, "another finding of the same exchange"
+    assert world.status(("/search?n=x",)) == 403 and world.status(SOFT) == 403
+    alert = wait_for(lambda: world.alerts("FP-1"), "its alert")[0]
+    assert (alert["verdict"], alert["action"], alert["status"]) == ("alert", "alert", 200)
+    assert alert["findings"][0]["exception"] == "FP-1" and alert["explanation"].endswith("; not blocked, by exception FP-1")
+    line = wait_for(lambda: [text for text in talking.curl(world.state, "/metrics").body.decode().splitlines()
+                             if text.startswith('guard_exception_hits_total{service="shop",exception="FP-1"}')], "its hits")[0]
+    assert int(line.rsplit(" ", 1)[1]) > 0
+    listed = [json.loads(text) for text in guard(world, "list", "--state", str(world.state), "--format", "json").stdout.splitlines()]
+    assert [(one["id"], one["standing"]) for one in listed] == [("FP-1", "in-force")]
+    assert listed[0]["scope"] == {"endpoints": ["/search"], "in": ["query"], "names": ["q"]}
+    guard(world, "rm", "FP-1", "--state", str(world.state))
+    assert world.guardian.read_text() == GUARDIAN
+    wait_for(lambda: world.status(ALARM) == 403, "no exception")
+    audit = [json.loads(text) for text in (world.state / "audit.jsonl").read_text().splitlines()]
+    assert [(one["before"] != "", one["after"] != "") for one in audit if one["action"] == "exception"] == [(False, True), (True, False)]
+
+
+def test_patches_are_named_and_a_mandatory_one_blocks(world):
+    assert (world.status(SOFT), world.status(HARD)) == (403, 403)
+    world.add("--id", "all", "--days", "1", "--patch", "soft", "--patch", "hard")
+    wait_for(lambda: world.status(SOFT) == 200, "the exception")
+    assert world.status(HARD) == 403 and world.status((*SOFT, "-H", "X-B: evil")) == 403
+    assert world.status(ALARM) == 403
+
+
+def test_it_ends_by_itself_with_guardd_dead(world):
+    world.add("--id", "short", "--expires", soon(12), "--name", "q")
+    wait_for(lambda: world.status(ALARM) == 200, "the exception")
+    world.daemon.stop()
+    wait_for(lambda: world.status(ALARM) == 403, "its end")
+
+
+@pytest.mark.parametrize("arguments, complaint", [
+    (("--name", "q"), "say when it ends"),
+    (("--expires", "2001-01-01", "--name", "q"), "expires"),
+    (("--expires", "2999-01-01", "--name", "q"), "expires: is more than 366 days after"),
+    (("--days", "1"), "must say endpoints"),
+    (("--days", "1", "--rule", "patch"), "scope.rules[0]: must be a rule"),
+    (("--days", "1", "--client", "10.0.0.1/8"), "scope.clients[0]: must be an address"),
+    (("--days", "1", "--client", "0.0.0.0/0"), "scope.clients[0]: must be an address"),
+    (("--days", "1", "--patch", "soft", "--name", "q"), "scope.patches: stands without"),
+])
+def test_bad_input_is_refused_and_changes_nothing(world, arguments, complaint):
+    answer = world.add("--id", "bad", *arguments, check=False)
+    assert answer.returncode != 0 and complaint in answer.stderr, answer.stderr
+    assert world.guardian.read_text() == GUARDIAN
+
+
+def test_by_the_api(world):
+    server = ("--server", f"unix:{world.state}/api.sock")
+    guard(world, "add", *server, "--reason", "a test", "--id", "FP-2", "--days", "2", "--name", "q")
+    wait_for(lambda: world.status(ALARM) == 200, "the exception")
+    assert "FP-2" in guard(world, "list", *server).stdout
+    again = guard(world, "add", *server, "--reason", "a test", "--id", "FP-2", "--days", "2", "--name", "q", check=False)
+    assert again.returncode != 0 and "exceptions[0].id" in again.stderr, again.stderr
+    guard(world, "rm", "FP-2", *server)
+    assert guard(world, "rm", "FP-2", *server, check=False).returncode != 0
+    wait_for(lambda: world.status(ALARM) == 403, "no exception")
