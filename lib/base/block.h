@@ -78,9 +78,17 @@ static inline uint32_t gd_block_between_sse2(const struct gd_block *block, char 
         _mm_and_si128(_mm_cmpgt_epi8(bytes, _mm_set1_epi8((char)(first - 1))),
                       _mm_cmplt_epi8(bytes, _mm_set1_epi8((char)(last + 1)))));
 }
+
+static inline uint32_t gd_block_equal_sse2(const struct gd_block *block, char byte)
+{
+    __m128i bytes = _mm_set_epi64x((int64_t)block->words[1], (int64_t)block->words[0]);
+    return (uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(bytes, _mm_set1_epi8(byte)));
+}
 #define GD_BLOCK_BETWEEN gd_block_between_sse2
+#define GD_BLOCK_EQUAL gd_block_equal_sse2
 #else
 #define GD_BLOCK_BETWEEN gd_block_between_plain
+#define GD_BLOCK_EQUAL(block, byte) gd_block_between_plain(block, byte, byte)
 #endif
 
 /* Bits set among the lowest 16. */

@@ -4,6 +4,8 @@
 
 #include "base/block.h"
 
+#include <string.h>
+
 static int hex_digit(uint8_t byte)
 {
     if (byte >= '0' && byte <= '9')
@@ -185,17 +187,45 @@ bool gd_escapes_decode(struct guard_span text, uint8_t *to, size_t *len)
     return changed;
 }
 
-bool gd_escapes_possible(struct guard_span text)
+/* Names have their semicolon, numbers needn't. */
+static bool entity_possible(struct guard_span text)
 {
-    const uint64_t high = UINT64_C(0x8080808080808080);
-    for (size_t at = 0; at < text.len; at += GD_BLOCK) {
-        size_t left = text.len - at;
-        size_t len = left < GD_BLOCK ? left : GD_BLOCK;
-        struct gd_block block = gd_block_load(text.ptr + at, len);
-        uint32_t coded = GD_BLOCK_BETWEEN(&block, '%', '&') | GD_BLOCK_BETWEEN(&block, '\\', '\\') |
-                         GD_BLOCK_BETWEEN(&block, 0, 0);
-        if ((coded & ((1u << len) - 1)) != 0 || ((block.words[0] | block.words[1]) & high) != 0)
+    enum { LONGEST = sizeof("&newline;") - 1 };
+    const uint8_t *end = text.ptr + text.len;
+    for (const uint8_t *at = text.ptr; at < end; at++) {
+        at = memchr(at, '&', (size_t)(end - at));
+        if (at == NULL)
+            return false;
+        size_t left = (size_t)(end - at);
+        if ((left > 1 && at[1] == '#') || memchr(at, ';', left < LONGEST ? left : LONGEST) != NULL)
             return true;
     }
     return false;
+}
+
+/* What a block holds that may be encoded, but for '&'. */
+static inline bool is_coded(const struct gd_block *block, uint32_t bytes, bool *entities)
+{
+    const uint64_t high = UINT64_C(0x8080808080808080);
+    uint32_t coded =
+        GD_BLOCK_EQUAL(block, '%') | GD_BLOCK_EQUAL(block, '\\') | GD_BLOCK_EQUAL(block, 0);
+    *entities = *entities || GD_BLOCK_EQUAL(block, '&') != 0;
+    return (coded & bytes) != 0 || ((block->words[0] | block->words[1]) & high) != 0;
+}
+
+bool gd_escapes_possible(struct guard_span text)
+{
+    bool entities = false;
+    size_t at = 0;
+    for (; at + GD_BLOCK <= text.len; at += GD_BLOCK) {
+        const struct gd_block block = gd_block_load(text.ptr + at, GD_BLOCK);
+        if (is_coded(&block, 0xffff, &entities))
+            return true;
+    }
+    if (at < text.len) {
+        const struct gd_block block = gd_block_load(text.ptr + at, text.len - at);
+        if (is_coded(&block, (1u << (text.len - at)) - 1, &entities))
+            return true;
+    }
+    return entities && entity_possible(text);
 }

@@ -65,13 +65,19 @@ static bool is_unread(enum guard_body_kind kind)
     return kind == GUARD_BODY_TEXT || kind == GUARD_BODY_BYTES || kind == GUARD_BODY_NONE;
 }
 
-/* The whole body: for who asks for it, and for all that its parser didn't come to. */
-static void add_body(struct gd_patch_message *message, bool asked)
+/* The whole body is a value: for who asks for it, and for all that its parser didn't come to. */
+static void find_body(struct gd_patch_message *message)
+{
+    message->body_unread = is_unread(message->profile->body_kind);
+    message->body_used =
+        message->capture->body.len > 0 &&
+        (message->whole || message->body_unread || (message->cut & GD_PLACES_BODY) != 0);
+}
+
+static void add_body(struct gd_patch_message *message)
 {
     const struct gd_capture *capture = message->capture;
-    message->body_unread = is_unread(message->profile->body_kind);
     uint32_t cut = message->cut & GD_PLACES_BODY;
-    message->body_used = capture->body.len > 0 && (asked || message->body_unread || cut != 0);
     if (!message->body_used)
         return;
     message->values[message->count++] =
@@ -166,9 +172,6 @@ static bool is_decoded(const struct gd_patch_value *value)
 static size_t mark_decoded(struct gd_patch_message *message)
 {
     size_t room = 0;
-    const struct gd_capture *capture = message->capture;
-    if (!message->body_used && !gd_escapes_possible(gd_span(capture->text.ptr, capture->text.len)))
-        return 0;
     for (uint32_t i = 0; i < message->count; i++) {
         struct gd_patch_value *value = &message->values[i];
         if (!is_decoded(value))
@@ -195,23 +198,46 @@ static enum guard_rc decode_values(struct gd_patch_message *message)
     return GUARD_OK;
 }
 
-enum guard_rc gd_patch_message_fill(struct gd_patch_message *message, struct gd_capture *capture,
-                                    const struct gd_profile *profile,
-                                    const struct gd_patch_set *set, uint32_t coming)
+static bool may_be_decoded(const struct gd_patch_message *message)
 {
-    *message = (struct gd_patch_message){.capture = capture, .profile = profile, .coming = coming};
-    /* Once: each look would add them again. */
-    if (profile->body_kind == GUARD_BODY_FORM && capture->raw && coming == 0)
-        gd_capture_raw_pairs(capture, GUARD_PLACE_FORM,
-                             gd_span(capture->body.ptr, capture->body.len), '&');
-    find_gaps(message);
+    const struct gd_capture *capture = message->capture;
+    return gd_escapes_possible(gd_span(capture->text.ptr, capture->text.len)) ||
+           (message->body_used &&
+            gd_escapes_possible(gd_span(capture->body.ptr, capture->body.len)));
+}
+
+enum guard_rc gd_patch_message_values(struct gd_patch_message *message)
+{
+    struct gd_capture *capture = message->capture;
+    if (message->values != NULL)
+        return GUARD_OK;
     message->values =
         gd_capture_room(capture, ((size_t)capture->count + 1) * sizeof(*message->values));
     if (message->values == NULL)
         return GUARD_E_NOMEM;
     add_values(message);
-    add_body(message, (set->bodies >> profile->answer & 1) != 0);
-    return (set->views >> GUARD_VIEW_DECODED & 1) != 0 ? decode_values(message) : GUARD_OK;
+    add_body(message);
+    return GUARD_OK;
+}
+
+enum guard_rc gd_patch_message_fill(struct gd_patch_message *message, struct gd_capture *capture,
+                                    const struct gd_profile *profile,
+                                    const struct gd_patch_set *set, uint32_t coming)
+{
+    *message = (struct gd_patch_message){.capture = capture,
+                                         .profile = profile,
+                                         .coming = coming,
+                                         .whole = (set->bodies >> profile->answer & 1) != 0};
+    /* Once: each look would add them again. */
+    if (profile->body_kind == GUARD_BODY_FORM && capture->raw && coming == 0)
+        gd_capture_raw_pairs(capture, GUARD_PLACE_FORM,
+                             gd_span(capture->body.ptr, capture->body.len), '&');
+    find_gaps(message);
+    find_body(message);
+    if ((set->views >> GUARD_VIEW_DECODED & 1) == 0 || !may_be_decoded(message))
+        return GUARD_OK;
+    GUARD_TRY(gd_patch_message_values(message));
+    return decode_values(message);
 }
 
 struct guard_span gd_patch_name_of(struct gd_patch_message *message, struct gd_patch_value *value)

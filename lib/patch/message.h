@@ -22,8 +22,9 @@ struct gd_patch_value {
 struct gd_patch_message {
     struct gd_capture *capture;
     const struct gd_profile *profile;
-    struct gd_patch_value *values;
+    struct gd_patch_value *values; /* NULL: not put together yet */
     uint32_t count;
+    bool whole; /* the whole body is asked for, however it is read */
     struct guard_span *forms;
     uint32_t form_count;
     uint32_t form_cap;
@@ -37,11 +38,14 @@ struct gd_patch_message {
 };
 
 /* set: what is asked for; coming: places of which more may come. Everything lives in the capture's
- * arena. GUARD_E_NOMEM. */
+ * arena. What nothing needs to be decoded of has all its streams then, and its values only when
+ * they are asked for. GUARD_E_NOMEM. */
 GUARD_MUST_USE enum guard_rc gd_patch_message_fill(struct gd_patch_message *message,
                                                    struct gd_capture *capture,
                                                    const struct gd_profile *profile,
                                                    const struct gd_patch_set *set, uint32_t coming);
+/* Puts the values together, if they aren't yet. GUARD_E_NOMEM. */
+GUARD_MUST_USE enum guard_rc gd_patch_message_values(struct gd_patch_message *message);
 /* The value's name; of trees it is put together when it is asked for first. */
 struct guard_span gd_patch_name_of(struct gd_patch_message *message, struct gd_patch_value *value);
 

@@ -318,6 +318,14 @@ static void tell_cost(const struct gd_patch_run *run, struct guard_patch_cost co
     run->meter->told(run->meter->ctx, &cost);
 }
 
+static bool has_candidates(const struct gd_patch_run *run)
+{
+    uint64_t all = 0;
+    for (uint32_t i = 0; i < GUARD_PATCHES_MAX / 64; i++)
+        all |= run->candidates[i];
+    return all != 0;
+}
+
 static void try_entry(struct gd_patch_run *run, uint32_t index)
 {
     const struct gd_patch_entry *entry = &run->set->entries[index];
@@ -335,6 +343,11 @@ void gd_patch_run(struct gd_patch_run *run)
 {
     run->fuel = GD_PATCH_FUEL;
     find_candidates(run);
+    if (has_candidates(run) && gd_patch_message_values(run->message) != GUARD_OK) {
+        /* There is no memory for what would have been looked at. */
+        run->message->unseen = GUARD_PLACE_ALL;
+        find_candidates(run);
+    }
     for (uint32_t i = 0; i < GUARD_PATCHES_MAX / 64; i++) {
         for (uint64_t left = run->candidates[i]; left != 0; left &= left - 1)
             try_entry(run, i * 64 + (uint32_t)__builtin_ctzll(left));

@@ -3,6 +3,7 @@
 #include "profile/capture.h"
 
 #include "base/arena.h"
+#include "base/block.h"
 #include "http/target.h"
 
 enum { TEXT_FIRST = 4096, VALUES_FIRST = 64 };
@@ -121,10 +122,40 @@ void gd_capture_value(struct gd_capture *capture, uint32_t place, struct guard_s
     (void)add(capture, place, name, text, flags);
 }
 
+/* Most leaves are short: no call for their bytes. */
+static inline void put_short(uint8_t *to, struct guard_span bytes)
+{
+    const struct gd_block block = gd_block_load(bytes.ptr, bytes.len);
+    memcpy(to, block.words, GD_BLOCK);
+}
+
+/* There is room for it without asking for more; body and text together stay below the limit. */
+static inline bool fits_at_once(const struct gd_capture *capture, struct guard_span bytes)
+{
+    return bytes.len - 1 < GD_BLOCK && capture->count < capture->cap &&
+           capture->text.cap - capture->text.len > GD_BLOCK &&
+           capture->text.len + capture->body.len + GD_BLOCK < capture->limit;
+}
+
 void gd_capture_leaf(struct gd_capture *capture, uint32_t place, uint32_t field,
                      struct guard_span text, uint32_t types)
 {
-    struct gd_captured *value = add(capture, place, gd_span(NULL, 0), text, GD_CAPTURE_TREE);
+    struct gd_captured *value;
+    if (__builtin_expect(fits_at_once(capture, text), 1)) {
+        if ((capture->places & place) == 0)
+            return;
+        value = &capture->values[capture->count++];
+        *value = (struct gd_captured){.offset = (uint32_t)capture->text.len,
+                                      .len = (uint32_t)text.len,
+                                      .name_offset = (uint32_t)capture->text.len,
+                                      .places = (uint16_t)place,
+                                      .flags = GD_CAPTURE_TREE};
+        put_short(capture->text.ptr + capture->text.len, text);
+        capture->text.len += text.len;
+        put_end(&capture->text);
+    } else {
+        value = add(capture, place, gd_span(NULL, 0), text, GD_CAPTURE_TREE);
+    }
     if (value == NULL)
         return;
     value->field = field;
