@@ -253,7 +253,8 @@ class Rig:
         answer = send(self.gate.port, data, ATTACKER)
         worked = bool(victim.exploit.worked(victim, answer))
         first = wait_for(lambda: self.told(victim.name)[before:], "the line of the access log")[0]
-        victim.clean()
+        if answer.status != 403 or worked:
+            victim.clean()
         return answer.status == 403 and first[2] == "block" and victim.exploit.number in first[5] and not worked
 
     def judge_novelty(self):
