@@ -35,6 +35,10 @@ const struct option_spec daemon_options[DAEMON_OPTIONS + 1] = {
     [DAEMON_WHOLE_PILES] = {"whole-piles", "NAMES",
                             "reporters whose piles are believed (NAME,NAME or *); those of all "
                             "others teach as much as fewer than four clients"},
+    [DAEMON_POD_SENSOR] = {"pod-sensor", "WHO",
+                           "watch the pod that guardd runs in: workload=NAME,pod=NAME, and "
+                           "namespace, container, service, image, hash, node, cgroup (default: "
+                           "no pod)"},
     [DAEMON_HELP] = {"help", NULL, "print this text"},
     [DAEMON_VERSION] = {"version", NULL, "print the version"},
     [DAEMON_OPTIONS] = {NULL, NULL, NULL},

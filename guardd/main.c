@@ -11,6 +11,7 @@
 #include "options.h"
 #include "outputs.h"
 #include "patterns.h"
+#include "pods/sense.h"
 #include "retention.h"
 #include "status.h"
 #include "tasks.h"
@@ -65,6 +66,7 @@ struct daemon {
     struct forgetting forgetting;
     struct retention retention;
     struct patterns patterns;
+    struct sense *sense;   /* NULL: no pod is watched */
     struct server *server; /* NULL: there is no API */
 };
 
@@ -198,6 +200,15 @@ static void open_api(struct daemon *daemon)
         log_event("alarm", "api-not-served", no_service, "%s", err.text);
 }
 
+/* Without it guardd does its work all the same. */
+static void open_sense(struct daemon *daemon)
+{
+    struct guard_err err;
+    if (daemon->cfg.pod_sensor != NULL &&
+        sense_open(&daemon->sense, daemon->cfg.pod_sensor, daemon->cfg.state, &err) != GUARD_OK)
+        log_event("alarm", "pod-not-watched", no_service, "%s", err.text);
+}
+
 static enum guard_rc save_all(struct daemon *daemon, struct guard_err *err)
 {
     GUARD_TRY(store_begin(daemon->store, err));
@@ -291,6 +302,7 @@ static void tick(struct daemon *daemon)
     clients_tick(&daemon->services, clock_unix_ms());
     /* Not before the alerts that were just read. */
     expiries_tick(&daemon->services, now);
+    sense_tick(daemon->sense, clock_unix_ms());
     alerts_flush(&daemon->alerts, clock_unix_ms());
     outputs_tick(&daemon->outputs, clock_unix_ms());
     if (commit_due(daemon, now) || elapsed(&daemon->saved_ms, now, SAVE_MS))
@@ -322,6 +334,7 @@ static void drain(struct daemon *daemon)
 static void stop(struct daemon *daemon)
 {
     server_close(daemon->server);
+    sense_close(daemon->sense, clock_unix_ms());
     intake_scan(&daemon->intake);
     for (uint32_t ms = 0;
          ms < STOP_MS && intake_read(&daemon->intake, RECORDS_PER_TICK, INTAKE_MS);)
@@ -357,6 +370,7 @@ static int do_task(struct daemon *daemon)
 static int serve(struct daemon *daemon)
 {
     open_api(daemon);
+    open_sense(daemon);
     log_event("info", "started", no_service, "%u services", daemon->services.count);
     while (!stopping)
         tick(daemon);

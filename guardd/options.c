@@ -2,6 +2,7 @@
 /* guardd's command line by a table: where each option's value goes and what it may be. */
 #include "options.h"
 
+#include "pods/sense.h"
 #include "retention.h"
 #include "tasks.h"
 
@@ -58,6 +59,7 @@ static const struct value {
     [DAEMON_REPORT_EVERY] = {TIME, FIELD(tree.report_ms), 1000, DAYS(30)},
     [DAEMON_SPOOL] = {SIZE, FIELD(tree.spool_bytes), 1, MIB(1 << 30)},
     [DAEMON_WHOLE_PILES] = {TEXT, FIELD(tree.whole_piles), 0, 0},
+    [DAEMON_POD_SENSOR] = {TEXT, FIELD(pod_sensor), 0, 0},
     [DAEMON_HELP] = {ACTION, 0, 0, 0},
     [DAEMON_VERSION] = {ACTION, 0, 0, 0},
 };
@@ -149,7 +151,10 @@ static bool fits_together(struct daemon_cfg *cfg)
     bool fits = !cfg->api_front || cfg->api;
     if (!fits)
         fputs("guardd: --api-front on needs --api on\n", stderr);
-    else if (tree_check(&cfg->tree, !cfg->api, &err) != GUARD_OK) {
+    else if (cfg->pod_sensor != NULL && sense_check(cfg->pod_sensor, &err) != GUARD_OK) {
+        fprintf(stderr, "guardd: --pod-sensor: %s\n", err.text);
+        fits = false;
+    } else if (tree_check(&cfg->tree, !cfg->api, &err) != GUARD_OK) {
         fprintf(stderr, "guardd: %s\n", err.text);
         fits = false;
     }
