@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The unprivileged sensor: guardd beside the container it watches, in its network namespace, tells
- * where it connects to, what it listens on and what it uses. docs/internals/pods.md */
+ * where it connects to, what it listens on and what it uses. docs/internals/pod-sensors.md */
 #ifndef GUARDD_PODS_SENSE_H
 #define GUARDD_PODS_SENSE_H
 
