@@ -12,6 +12,7 @@
 #include "options.h"
 #include "outputs.h"
 #include "patterns.h"
+#include "pods/sense.h"
 #include "retention.h"
 #include "status.h"
 #include "tasks.h"
@@ -68,6 +69,7 @@ struct daemon {
     struct patterns patterns;
     struct server *server;            /* NULL: there is no API */
     struct cluster_operator *cluster; /* NULL: there is none */
+    struct sense *sense;   /* NULL: no pod is watched */
 };
 
 static const struct guard_span no_service = {NULL, 0};
@@ -203,6 +205,15 @@ static void open_api(struct daemon *daemon)
         log_event("alarm", "api-not-served", no_service, "%s", err.text);
 }
 
+/* Without it guardd does its work all the same. */
+static void open_sense(struct daemon *daemon)
+{
+    struct guard_err err;
+    if (daemon->cfg.pod_sensor != NULL &&
+        sense_open(&daemon->sense, daemon->cfg.pod_sensor, daemon->cfg.state, &err) != GUARD_OK)
+        log_event("alarm", "pod-not-watched", no_service, "%s", err.text);
+}
+
 static enum guard_rc save_all(struct daemon *daemon, struct guard_err *err)
 {
     GUARD_TRY(store_begin(daemon->store, err));
@@ -296,6 +307,7 @@ static void tick(struct daemon *daemon)
     clients_tick(&daemon->services, clock_unix_ms());
     /* Not before the alerts that were just read. */
     expiries_tick(&daemon->services, now);
+    sense_tick(daemon->sense, clock_unix_ms());
     alerts_flush(&daemon->alerts, clock_unix_ms());
     outputs_tick(&daemon->outputs, clock_unix_ms());
     if (commit_due(daemon, now) || elapsed(&daemon->saved_ms, now, SAVE_MS))
@@ -333,6 +345,7 @@ static void stop(struct daemon *daemon)
     server_close(daemon->server);
     operator_close(daemon->cluster);
     daemon->cluster = NULL;
+    sense_close(daemon->sense, clock_unix_ms());
     intake_scan(&daemon->intake);
     for (uint32_t ms = 0;
          ms < STOP_MS && intake_read(&daemon->intake, RECORDS_PER_TICK, INTAKE_MS);)
@@ -368,6 +381,7 @@ static int do_task(struct daemon *daemon)
 static int serve(struct daemon *daemon)
 {
     open_api(daemon);
+    open_sense(daemon);
     log_event("info", "started", no_service, "%u services", daemon->services.count);
     while (!stopping)
         tick(daemon);

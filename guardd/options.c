@@ -2,6 +2,7 @@
 /* guardd's command line by a table: where each option's value goes and what it may be. */
 #include "options.h"
 
+#include "pods/sense.h"
 #include "retention.h"
 #include "tasks.h"
 
@@ -59,6 +60,7 @@ static const struct value {
     [DAEMON_SPOOL] = {SIZE, FIELD(tree.spool_bytes), 1, MIB(1 << 30)},
     [DAEMON_WHOLE_PILES] = {TEXT, FIELD(tree.whole_piles), 0, 0},
     [DAEMON_KUBERNETES] = {TEXT, FIELD(kubernetes), 0, 0},
+    [DAEMON_POD_SENSOR] = {TEXT, FIELD(pod_sensor), 0, 0},
     [DAEMON_HELP] = {ACTION, 0, 0, 0},
     [DAEMON_VERSION] = {ACTION, 0, 0, 0},
 };
@@ -153,6 +155,9 @@ static bool fits_together(struct daemon_cfg *cfg)
     else if (cfg->kubernetes != NULL && tree_has_parent(cfg->tree.role)) {
         fprintf(stderr, "guardd: --kubernetes: --role %s takes Guardians from its parent\n",
                 tree_role_name(cfg->tree.role));
+        fits = false;
+    } else if (cfg->pod_sensor != NULL && sense_check(cfg->pod_sensor, &err) != GUARD_OK) {
+        fprintf(stderr, "guardd: --pod-sensor: %s\n", err.text);
         fits = false;
     } else if (tree_check(&cfg->tree, !cfg->api, &err) != GUARD_OK) {
         fprintf(stderr, "guardd: %s\n", err.text);

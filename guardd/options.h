@@ -21,6 +21,7 @@ struct daemon_cfg {
     uint64_t policy_valid_ms;   /* 0: for ever */
     uint64_t keep_ms;
     uint64_t keep_bytes;
+    const char *pod_sensor; /* whom the unprivileged sensor watches; NULL: nobody */
     struct tree_cfg tree;
 };
 

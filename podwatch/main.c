@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* guard-podwatch: one thread that reads what its programs in the kernel tell and hands records of
- * it over to guardd. docs/internals/pods.md */
+ * it over to guardd. docs/internals/pod-sensors.md */
 #include "falco.h"
 #include "options.h"
 #include "privileges.h"

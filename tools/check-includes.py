@@ -48,7 +48,7 @@ LIB_SYSTEM = {
     "emmintrin.h", "immintrin.h", "smmintrin.h", "tmmintrin.h", "arm_neon.h",
 }
 SYSTEM = re.compile(
-    r"(assert|complex|ctype|dirent|dlfcn|endian|errno|fcntl|fnmatch|ftw|getopt|glob|grp|libgen|limits|locale|malloc|math|netdb|poll|"
+    r"(assert|complex|ctype|dirent|dlfcn|endian|errno|fcntl|fnmatch|ftw|getopt|glob|grp|ifaddrs|libgen|limits|locale|malloc|math|netdb|poll|"
     r"pthread|pwd|regex|sched|setjmp|signal|spawn|stdio|stdlib|string|strings|syslog|termios|time|ucontext|unistd|wait|float|"
     r"inttypes|iso646|stdalign|stdarg|stdatomic|stdbool|stddef|stdint|stdnoreturn|threads|uchar|wchar)\.h$"
     r"|(sys|linux|arpa|net|netinet|asm|sanitizer)/|[a-z]+intrin\.h$|arm_neon\.h$")

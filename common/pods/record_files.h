@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* How sensors hand pod records over to guardd: files in a directory that guardd reads in the order
  * of their names and removes. Nobody waits for anybody; what finds no room is counted as dropped.
- * docs/internals/pods.md */
+ * docs/internals/pod-sensors.md */
 #ifndef GUARD_COMMON_PODS_RECORD_FILES_H
 #define GUARD_COMMON_PODS_RECORD_FILES_H
 

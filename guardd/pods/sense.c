@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the pod's sockets say of it. A connection of which the local port is listened on came to the
+ * pod and is no destination; so who listens is asked after sockets have ended and before they are
+ * told apart. */
+#include "sense.h"
+
+#include "sense_sockets.h"
+#include "sense_spec.h"
+#include "sense_table.h"
+#include "sense_usage.h"
+
+#include "common/file.h"
+#include "common/log.h"
+#include "common/pods/gather.h"
+#include "common/pods/record_files.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+enum {
+    LIST_MS = 5000,
+    TCP = 6,
+    UDP = 17,
+    ENDED_MAX = 4096, /* of a batch */
+    PORTS = 65536,
+    PATH_CAP = 1024,
+};
+
+static const struct guard_span no_service = {NULL, 0};
+
+struct sense {
+    struct sense_spec spec;
+    struct sense_sockets sockets;
+    struct sense_table table;
+    struct pod_gather gather;
+    struct pod_files files;
+    struct guard_pod_record record; /* what is counted for the next one */
+    uint64_t overruns;              /* that were told */
+    uint64_t listed_ms, from_ms;
+    uint64_t sequence, incarnation;
+    struct sense_usage usage;
+    struct socket_told *ended;
+    uint32_t ended_count;
+    uint8_t listening[2][PORTS / 8]; /* in this interval, in the one before */
+    uint32_t flags;                  /* of what is told */
+    bool failing;
+};
+
+enum guard_rc sense_check(const char *spec, struct guard_err *err)
+{
+    struct sense_spec read;
+    return sense_spec_read(&read, spec, err);
+}
+
+static bool is_listening(const struct sense *sense, uint16_t port)
+{
+    uint8_t bit = (uint8_t)(1U << port % 8);
+    return ((sense->listening[0][port / 8] | sense->listening[1][port / 8]) & bit) != 0;
+}
+
+static void set_listening(struct sense *sense, uint16_t port)
+{
+    sense->listening[0][port / 8] |= (uint8_t)(1U << port % 8);
+}
+
+static void tell(struct sense *sense, const struct guard_pod_feature *feature)
+{
+    uint32_t before = sense->gather.count;
+    sense->record.counted++;
+    if (pod_gather_add(&sense->gather, feature, 0, 0) != GUARD_OK)
+        sense->record.dropped++;
+    else if (sense->gather.count > before)
+        sense->record.received++;
+    else
+        sense->record.deduplicated++;
+}
+
+static void tell_destination(struct sense *sense, const struct socket_told *told)
+{
+    struct guard_pod_feature feature = {.kind = GUARD_POD_DESTINATION,
+                                        .flags = sense->flags,
+                                        .address_len = told->address_len,
+                                        .port = told->remote.port,
+                                        .transport = told->transport,
+                                        .count = 1,
+                                        .first_ms = clock_unix_ms()};
+    memcpy(feature.address, told->remote.address, told->address_len);
+    if (feature.port == 0)
+        feature.flags |= GUARD_POD_NO_PORT;
+    sense->record.rates[GUARD_POD_CONNECTIONS]++;
+    tell(sense, &feature);
+}
+
+static void add_bytes(struct sense *sense, struct sense_socket *known,
+                      const struct socket_told *told)
+{
+    if (!told->has_bytes || told->bytes_out < known->bytes_out || told->bytes_in < known->bytes_in)
+        return; /* of one that was reset the kernel has forgotten them */
+    sense->record.rates[GUARD_POD_BYTES_OUT] += told->bytes_out - known->bytes_out;
+    sense->record.rates[GUARD_POD_BYTES_IN] += told->bytes_in - known->bytes_in;
+    known->bytes_out = told->bytes_out;
+    known->bytes_in = told->bytes_in;
+}
+
+static void take_socket(struct sense *sense, const struct socket_told *told, bool ended)
+{
+    bool added;
+    if (socket_end_is_any(told, &told->remote) || socket_is_inside(told) ||
+        sense_sockets_is_own(&sense->sockets, told))
+        return;
+    struct sense_socket *known = sense_table_get(&sense->table, told->cookie, &added);
+    if (known == NULL) {
+        sense->record.counted++;
+        sense->record.dropped++;
+        return;
+    }
+    known->listing = sense->table.listing;
+    known->ended |= ended;
+    add_bytes(sense, known, told);
+    if (added && !(told->transport == TCP && is_listening(sense, told->local.port)))
+        tell_destination(sense, told);
+}
+
+static void take_listener(void *ctx, const struct socket_told *told)
+{
+    struct sense *sense = ctx;
+    const struct guard_pod_feature feature = {.kind = GUARD_POD_LISTEN,
+                                              .flags = sense->flags,
+                                              .port = told->local.port,
+                                              .transport = TCP,
+                                              .count = 1,
+                                              .first_ms = clock_unix_ms()};
+    if (!told->listens)
+        return;
+    if ((sense->listening[0][told->local.port / 8] >> told->local.port % 8 & 1) == 0)
+        tell(sense, &feature);
+    set_listening(sense, told->local.port);
+}
+
+static void take_live(void *ctx, const struct socket_told *told)
+{
+    take_socket(ctx, told, false);
+}
+
+static void list_listeners(struct sense *sense)
+{
+    if (sense_sockets_list(&sense->sockets, TCP, true, take_listener, sense) != GUARD_OK) {
+        sense->record.counted++;
+        sense->record.dropped++;
+    }
+}
+
+static void take_ended(struct sense *sense)
+{
+    if (sense->ended_count == 0)
+        return;
+    list_listeners(sense);
+    for (uint32_t i = 0; i < sense->ended_count; i++)
+        if (sense->ended[i].transport == TCP &&
+            socket_end_is_any(&sense->ended[i], &sense->ended[i].remote))
+            set_listening(sense, sense->ended[i].local.port); /* a listener that ended, too */
+    for (uint32_t i = 0; i < sense->ended_count; i++)
+        take_socket(sense, &sense->ended[i], true);
+    sense->ended_count = 0;
+}
+
+static void keep_ended(void *ctx, const struct socket_told *told)
+{
+    struct sense *sense = ctx;
+    if (sense->ended_count == ENDED_MAX)
+        take_ended(sense);
+    sense->ended[sense->ended_count++] = *told;
+}
+
+static void list(struct sense *sense)
+{
+    sense_sockets_look_at_own(&sense->sockets);
+    list_listeners(sense);
+    bool all = sense_sockets_list(&sense->sockets, TCP, false, take_live, sense) == GUARD_OK;
+    all &= sense_sockets_list(&sense->sockets, UDP, false, take_live, sense) == GUARD_OK;
+    if (!all) {
+        sense->record.counted++;
+        sense->record.dropped++;
+    }
+    sense_table_listed(&sense->table);
+    sense->flags = 0;
+}
+
+static void set_usage(struct sense *sense, struct guard_pod_record *record)
+{
+    struct sense_usage now;
+    if (sense->spec.cgroup[0] == '\0')
+        return;
+    sense_usage_read(&now, sense->spec.cgroup);
+    uint32_t both = now.known & sense->usage.known;
+    if ((both >> GUARD_POD_CPU_US & 1) != 0 && now.cpu_us >= sense->usage.cpu_us) {
+        record->rates[GUARD_POD_CPU_US] = now.cpu_us - sense->usage.cpu_us;
+        record->rates_known |= 1U << GUARD_POD_CPU_US;
+    }
+    if ((both >> GUARD_POD_PRESSURE_US & 1) != 0 && now.pressure_us >= sense->usage.pressure_us) {
+        record->rates[GUARD_POD_PRESSURE_US] = now.pressure_us - sense->usage.pressure_us;
+        record->rates_known |= 1U << GUARD_POD_PRESSURE_US;
+    }
+    if ((now.known >> GUARD_POD_MEMORY_BYTES & 1) != 0) {
+        record->rates[GUARD_POD_MEMORY_BYTES] = now.memory_bytes;
+        record->rates_known |= 1U << GUARD_POD_MEMORY_BYTES;
+    }
+    sense->usage = now;
+}
+
+/* An overrun is at least one that is lost. */
+static void set_lost(struct sense *sense, struct guard_pod_record *record)
+{
+    uint64_t lost = sense->sockets.overruns - sense->overruns;
+    record->dropped += lost;
+    record->counted += lost;
+    if (lost > 0 && sense->overruns == 0)
+        log_event("warn", "sockets-lost", no_service, "%s",
+                  "the kernel told more ended sockets than it had room for");
+    sense->overruns = sense->sockets.overruns;
+}
+
+static void write_record(struct sense *sense, uint64_t now_ms)
+{
+    static struct guard_pod_feature features[GUARD_POD_FEATURES_MAX];
+    const uint32_t sees = 1U << GUARD_POD_DESTINATION | 1U << GUARD_POD_LISTEN;
+    struct guard_pod_record *record = &sense->record;
+    struct guard_err err;
+    record->id = sense_spec_identity(&sense->spec);
+    record->source = GUARD_POD_SIDECAR;
+    record->origin =
+        (struct guard_source){pod_producer("sidecar", sense->spec.pod, sense->spec.container),
+                              sense->incarnation, ++sense->sequence};
+    record->blind = ((1U << GUARD_POD_KINDS) - 1) & ~sees;
+    record->until_ms = now_ms;
+    record->from_ms = sense->from_ms < now_ms ? sense->from_ms : now_ms;
+    if (now_ms - record->from_ms > GUARD_POD_INTERVAL_MAX_MS)
+        record->from_ms = now_ms - GUARD_POD_INTERVAL_MAX_MS; /* the clock was set forward */
+    record->rates_known =
+        1U << GUARD_POD_BYTES_OUT | 1U << GUARD_POD_BYTES_IN | 1U << GUARD_POD_CONNECTIONS;
+    set_usage(sense, record);
+    set_lost(sense, record);
+    record->features = features;
+    record->feature_count = pod_gather_features(&sense->gather, features);
+    for (uint32_t i = 0; i < record->feature_count; i++)
+        if (features[i].first_ms > now_ms)
+            features[i].first_ms = now_ms;
+    enum guard_rc rc = pod_files_add(&sense->files, record, &err);
+    if (rc == GUARD_OK)
+        rc = pod_files_flush(&sense->files, &err);
+    if (rc != GUARD_OK && !sense->failing)
+        log_event("alarm", "pod-record-not-written", no_service, "%s", err.text);
+    sense->failing = rc != GUARD_OK;
+    sense->record = (struct guard_pod_record){0};
+    pod_gather_clear(&sense->gather);
+    memcpy(sense->listening[1], sense->listening[0], sizeof(sense->listening[0]));
+    memset(sense->listening[0], 0, sizeof(sense->listening[0]));
+    sense->from_ms = now_ms;
+}
+
+static enum guard_rc prepare(struct sense *sense, const char *spec, const char *state,
+                             struct guard_err *err)
+{
+    char dir[PATH_CAP];
+    GUARD_TRY(sense_spec_read(&sense->spec, spec, err));
+    int len = snprintf(dir, sizeof(dir), "%s/pods", state);
+    if (len < 0 || (size_t)len >= sizeof(dir))
+        return guard_fail(err, GUARD_E_LIMIT, "%.100s...: the path is too long", state);
+    if (mkdir(dir, 0750) != 0 && errno != EEXIST)
+        return guard_fail(err, GUARD_E_IO, "%s: %s", dir, strerror(errno));
+    GUARD_TRY(sense_sockets_open(&sense->sockets, err));
+    sense->incarnation = sense->from_ms = clock_unix_ms();
+    GUARD_TRY(pod_files_open(&sense->files, dir, pod_producer("sidecar", sense->spec.pod, ""),
+                             sense->incarnation, err));
+    sense->ended = malloc(ENDED_MAX * sizeof(*sense->ended));
+    return sense->ended != NULL ? GUARD_OK : guard_fail(err, GUARD_E_NOMEM, "no memory");
+}
+
+static void release(struct sense *sense)
+{
+    sense_sockets_close(&sense->sockets);
+    sense_table_free(&sense->table);
+    pod_gather_free(&sense->gather);
+    pod_files_close(&sense->files);
+    free(sense->ended);
+    free(sense);
+}
+
+enum guard_rc sense_open(struct sense **out, const char *spec, const char *state,
+                         struct guard_err *err)
+{
+    struct sense *sense = calloc(1, sizeof(*sense));
+    if (sense == NULL)
+        return guard_fail(err, GUARD_E_NOMEM, "no memory");
+    sense->sockets = (struct sense_sockets){.ended = -1, .asking = -1};
+    enum guard_rc rc = prepare(sense, spec, state, err);
+    if (rc != GUARD_OK) {
+        release(sense);
+        return rc;
+    }
+    if (sense->spec.cgroup[0] != '\0')
+        sense_usage_read(&sense->usage, sense->spec.cgroup);
+    sense->flags = GUARD_POD_SNAPSHOT;
+    list(sense);
+    sense->listed_ms = sense->from_ms;
+    *out = sense;
+    return GUARD_OK;
+}
+
+static bool elapsed(uint64_t now_ms, uint64_t then_ms, uint64_t period_ms)
+{
+    return now_ms < then_ms || now_ms - then_ms >= period_ms; /* now < then: it was set back */
+}
+
+void sense_tick(struct sense *sense, uint64_t now_ms)
+{
+    if (sense == NULL)
+        return;
+    sense_sockets_ended(&sense->sockets, keep_ended, sense);
+    take_ended(sense);
+    if (elapsed(now_ms, sense->listed_ms, LIST_MS)) {
+        list(sense);
+        sense->listed_ms = now_ms;
+    }
+    if (elapsed(now_ms, sense->from_ms, SENSE_INTERVAL_MS))
+        write_record(sense, now_ms);
+}
+
+void sense_close(struct sense *sense, uint64_t now_ms)
+{
+    if (sense == NULL)
+        return;
+    sense_sockets_ended(&sense->sockets, keep_ended, sense);
+    take_ended(sense);
+    list(sense);
+    write_record(sense, now_ms);
+    release(sense);
+}

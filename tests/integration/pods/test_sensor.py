@@ -1,0 +1,241 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The unprivileged sensor in a network namespace of its own, as user 65534 without capabilities: connections too short for any poll,
+closed by either side, reset or refused, against what was really done."""
+
+import os
+import pathlib
+import shutil
+import subprocess
+
+import pytest
+from harness import BIN, wait_for
+from kernel import NO_PORT, read_records
+
+HERE, PEER = "10.231.7.2", "10.231.7.1"
+PORT = 4000  # of namespaces that nobody else is in
+
+# Serves and calls with sockets that close in the wanted way: `who` closes first, by FIN or by RST.
+SERVER = """
+import socket, struct, sys
+who, port = sys.argv[1], int(sys.argv[2])
+server = socket.socket(); server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+server.bind(('', port)); server.listen(256); print('ready', flush=True)
+while True:
+    client, _ = server.accept()
+    client.recv(100)
+    client.sendall(b'y' * 200)
+    if who == 'client':
+        client.recv(1)
+    client.close()
+"""
+CLIENT = """
+import socket, struct, sys
+who, to, port, count = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
+for _ in range(count):
+    s = socket.socket()
+    try:
+        s.connect((to, port))
+        s.sendall(b'x' * 100)
+        got = 0
+        while got < 200:
+            got += len(s.recv(200))
+        if who == 'server':
+            s.recv(1)
+        if who == 'reset':
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))
+    except OSError:
+        pass
+    s.close()
+"""
+
+
+def run(*command):
+    return subprocess.run([str(word) for word in command], check=True, capture_output=True, text=True)
+
+
+def cannot():
+    if os.geteuid() != 0 or not shutil.which("ip"):
+        return "not root, or no ip (iproute2)"
+    name = f"gt{os.getpid()}"
+    try:
+        run("ip", "netns", "add", name)
+    except subprocess.CalledProcessError as error:
+        return f"no network namespaces: {error.stderr.strip()}"
+    run("ip", "netns", "delete", name)
+    return None
+
+
+WHY_NOT = cannot()
+pytestmark = pytest.mark.skipif(WHY_NOT is not None, reason=f"SKIPPED: {WHY_NOT}")
+
+
+class World:
+    """Two namespaces with a cable: the pod's, and the world's."""
+
+    def __init__(self):
+        self.pod, self.outside = f"gtp{os.getpid()}", f"gto{os.getpid()}"
+        self.processes = []
+        for name in (self.pod, self.outside):
+            run("ip", "netns", "add", name)
+        run("ip", "-n", self.pod, "link", "add", "eth0", "type", "veth", "peer", "name", "eth0", "netns", self.outside)
+        for name, address in ((self.pod, HERE), (self.outside, PEER)):
+            run("ip", "-n", name, "addr", "add", f"{address}/24", "dev", "eth0")
+            for device in ("eth0", "lo"):
+                run("ip", "-n", name, "link", "set", device, "up")
+
+    def start(self, where, *command, **options):
+        process = subprocess.Popen(["ip", "netns", "exec", where, *[str(word) for word in command]], **options)
+        self.processes.append(process)
+        return process
+
+    def python(self, where, code, *arguments, **options):
+        return self.start(where, "/usr/bin/python3", "-c", code, *arguments, **options)
+
+    def serve(self, where, who, port):
+        server = self.python(where, SERVER, who, port, stdout=subprocess.PIPE, text=True)
+        assert server.stdout.readline() == "ready\n"
+        return server
+
+    def call(self, where, who, to, port, count):
+        assert self.python(where, CLIENT, who, to, port, count).wait(timeout=120) == 0
+
+    def end(self):
+        for process in self.processes:
+            if process.poll() is None:
+                process.kill()
+            process.wait()
+            if process.stdout:
+                process.stdout.close()
+        for name in (self.pod, self.outside):
+            run("ip", "netns", "delete", name)
+
+
+@pytest.fixture
+def world():
+    made = World()
+    yield made
+    made.end()
+
+
+class Sensor:
+    def __init__(self, world, tmp_path, more=""):
+        self.state = tmp_path / "state"
+        self.state.mkdir()
+        for folder in [tmp_path, self.state]:
+            os.chown(folder, 65534, 65534)
+        for folder in tmp_path.parents:
+            if folder.name.startswith(("pytest-", "popen-")):
+                folder.chmod(0o755)
+        # Where the repository lies user 65534 may not go.
+        program = tmp_path / "guardd"
+        shutil.copy(BIN / "guardd", program)
+        self.log = tmp_path / "guardd.log"
+        with self.log.open("wb") as log:
+            self.process = world.start(world.pod, "setpriv", "--reuid", 65534, "--regid", 65534, "--clear-groups", "--inh-caps=-all",
+                                       "--bounding-set=-all", program, "--state", self.state, "--api", "off", "--pod-sensor",
+                                       f"namespace=shop,workload=cart,pod=cart-1,service=cart{more}", stderr=log)
+        wait_for(lambda: '"started"' in self.log.read_text() or self.process.poll() is not None, "guardd to start")
+        assert self.process.poll() is None and "pod-not-watched" not in self.log.read_text(), self.log.read_text()
+
+    def capabilities(self):
+        status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
+        return [int(line.split()[1], 16) for line in status.splitlines() if line.startswith(("CapEff", "CapPrm"))]
+
+    def await_record(self, condition):
+        """The kernel tells of ended sockets a little later than they end."""
+        wait_for(lambda: condition(read_records(self.state / "pods")), lambda: f"what is wanted in {read_records(self.state / 'pods')}")
+
+    def end(self):
+        """Ends it; what it told."""
+        self.process.terminate()
+        assert self.process.wait(timeout=60) == 0, self.log.read_text()
+        return read_records(self.state / "pods")
+
+
+def destinations(records):
+    told = {}
+    for record in records:
+        for feature in record["features"]:
+            if feature["kind"] == "destination":
+                key = (feature["address"], feature["port"], feature["transport"])
+                told[key] = told.get(key, 0) + feature["count"]
+    return told
+
+
+def total(records, rate):
+    return sum(record["rates"].get(rate, 0) for record in records)
+
+
+@pytest.mark.parametrize("who", ["client", "server", "reset"])
+def test_every_short_connection_is_told(world, tmp_path, who):
+    world.serve(world.outside, who, PORT)
+    sensor = Sensor(world, tmp_path)
+    assert sensor.capabilities() == [0, 0]
+    world.call(world.pod, who, PEER, PORT, 300)
+    sensor.await_record(lambda records: total(records, "connections") >= 300)
+    records = sensor.end()
+    told = destinations(records)
+    assert set(told) == {(PEER, 0 if who == "reset" else PORT, 6)}, told  # the kernel forgets the port of a reset one
+    assert sum(told.values()) == 300 == total(records, "connections")
+    assert all(record["dropped"] == 0 for record in records)
+    if who == "reset":
+        assert all(f["flags"] & NO_PORT for r in records for f in r["features"] if f["kind"] == "destination")
+    else:
+        assert total(records, "bytes_out") >= 300 * 100 and total(records, "bytes_in") >= 300 * 200
+    first = records[0]
+    assert (first["namespace"], first["workload"], first["pod"], first["service"], first["source"]) == ("shop", "cart", "cart-1", "cart", 1)
+    assert "exec" in first["unseen"] and "destination" not in first["unseen"]
+
+
+@pytest.mark.parametrize("who", ["client", "server", "reset"])
+def test_who_connects_to_the_pod_is_no_destination(world, tmp_path, who):
+    sensor = Sensor(world, tmp_path)
+    world.serve(world.pod, who, PORT)
+    world.call(world.outside, who, HERE, PORT, 100)
+    world.call(world.pod, who, HERE, PORT, 10)  # nor is the pod itself
+    world.call(world.pod, who, "127.0.0.1", PORT, 10)
+    sensor.await_record(lambda records: records and (who == "reset" or total(records, "bytes_out") >= 100 * 200))
+    records = sensor.end()
+    assert destinations(records) == {} and total(records, "connections") == 0
+    assert {f["port"] for r in records for f in r["features"] if f["kind"] == "listen"} == {PORT}
+    if who != "reset":
+        assert total(records, "bytes_out") >= 100 * 200
+
+
+def test_refused_and_datagrams_and_what_was_there_before(world, tmp_path):
+    world.serve(world.outside, "client", PORT)
+    held = world.python(world.pod, f"import socket, time\ns = socket.create_connection(('{PEER}', {PORT}))\nprint('held', flush=True)\n"
+                        "time.sleep(1000)", stdout=subprocess.PIPE, text=True)
+    assert held.stdout.readline() == "held\n"
+    sensor = Sensor(world, tmp_path)
+    world.call(world.pod, "client", PEER, 4999, 20)
+    assert world.python(world.pod, f"import socket\nfor _ in range(7):\n s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); "
+                        f"s.connect(('{PEER}', 53)); s.close()").wait() == 0
+    sensor.await_record(lambda records: total(records, "connections") >= 28)
+    records = sensor.end()
+    told = destinations(records)
+    assert told.pop((PEER, PORT, 6)) == 1
+    assert told.pop((PEER, 53, 17)) == 7
+    assert set(told) <= {(PEER, 0, 6), (PEER, 4999, 6)} and sum(told.values()) == 20
+    assert any(f["flags"] & 2 for r in records for f in r["features"] if f["port"] == PORT)
+
+
+def test_the_use_of_a_control_group_is_told(world, tmp_path):
+    group = tmp_path / "group"
+    group.mkdir()
+    (group / "cpu.stat").write_text("usage_usec 1000\nuser_usec 1\n")
+    (group / "memory.current").write_text("4096\n")
+    (group / "cpu.pressure").write_text("some avg10=0.00 avg60=0.00 avg300=0.00 total=5\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=3\n")
+    sensor = Sensor(world, tmp_path, f",cgroup={group}")
+    (group / "cpu.stat").write_text("usage_usec 51000\nuser_usec 1\n")
+    (group / "cpu.pressure").write_text("some avg10=0.00 avg60=0.00 avg300=0.00 total=30\n")
+    records = sensor.end()
+    assert total(records, "cpu_us") == 50000 and total(records, "pressure_us") == 25
+    assert records[-1]["rates"]["memory_bytes"] == 4096
+
+
+def test_a_wrong_option_is_refused_by_name(tmp_path):
+    for spec, why in [("workload=a", "workload and pod must be said"), ("workload=a,pod=b,colour=c", 'there is no "colour"'),
+                      ("workload=a/b,pod=c", "workload can't be"), ("workload=a,pod=b,pod=c", "pod is said twice"), ("x", "not key=value")]:
+        ended = subprocess.run([BIN / "guardd", "--state", tmp_path, "--pod-sensor", spec], capture_output=True, text=True)
+        assert ended.returncode == 2 and why in ended.stderr, (spec, ended.stderr)
