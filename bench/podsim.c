@@ -189,6 +189,8 @@ int main(int argc, char **argv)
     struct podsim_counts counts;
     struct guard_err err = {""};
     guard_pod_rules_default(&options.rules);
+    /* Records come once in an interval here, so that a replica is live that long. */
+    options.rules.live_ms = 90 * 60 * 1000;
     if (argc < 2) {
         fprintf(stderr,
                 "usage: %s PARAMS [--seed N] [--set NAME=VALUE] [--rule NAME=VALUE] "

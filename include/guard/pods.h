@@ -41,11 +41,13 @@ enum guard_pod_independence {
 
 struct guard_pod_rules {
     double weights[GUARD_POD_EVIDENCE_KINDS];
-    double alert_at;         /* least strength of evidence that is told */
-    double replace_at;       /* least sum of strengths of soft evidence for a replacement */
-    uint32_t hard_kinds;     /* bit per kind that acts alone */
-    uint32_t window_ms;      /* evidence that is this close together is one case */
-    uint32_t door_ms;        /* a request opened the door if it came at most so long before */
+    double alert_at;     /* least strength of evidence that is told */
+    double replace_at;   /* least sum of strengths of soft evidence for a replacement */
+    uint32_t hard_kinds; /* bit per kind that acts alone */
+    uint32_t window_ms;  /* evidence that is this close together is one case */
+    uint32_t door_ms; /* evidence and a finding of the gate that are tied by time are at most so far
+                         apart */
+    uint32_t live_ms; /* a replica is live so long after its last record */
     uint32_t learn_ms;       /* least time of learning */
     uint32_t learn_replicas; /* least replicas, or days of replicas, learned from */
     uint32_t settle_ms;      /* least age of what becomes normal by being seen in many */
@@ -77,6 +79,14 @@ enum {
     GUARD_POD_SHARED = 64,      /* others do it too */
 };
 
+/* How evidence is tied to what the gate found on a request, response or call of the pod. */
+enum {
+    GUARD_POD_DOOR_NONE = 0,
+    GUARD_POD_DOOR_TIME =
+        1, /* door_ms apart at most: may be chance, so that it wants a second kind */
+    GUARD_POD_DOOR_ID = 2, /* by the id of the exchange */
+};
+
 struct guard_pod_evidence {
     uint64_t id;   /* of what is known, for guard_pods_judge */
     uint32_t kind; /* enum guard_pod_kind or GUARD_POD_AMOUNT */
@@ -84,7 +94,7 @@ struct guard_pod_evidence {
     bool fresh;  /* not in an earlier verdict */
     bool shared; /* another replica did it lately */
     bool session;
-    bool door;       /* it followed a request that the gate found to deviate */
+    uint8_t door;    /* GUARD_POD_DOOR_...: what the gate found at the same time */
     double strength; /* weight * -log((with + 0.5) / (days + 1)) */
     uint32_t with;   /* other replicas that did it */
     uint32_t days;   /* days of other replicas, in which it could have been seen */
@@ -189,9 +199,9 @@ struct guard_pod_replica {
     uint32_t alone; /* things that only it did */
     bool live;
 };
-/* The index-th, false behind the last. now_ms tells which are live. */
-GUARD_API bool guard_pods_replica(const struct guard_pods *pods, uint32_t index, uint64_t now_ms,
-                                  struct guard_pod_replica *out);
+/* The index-th, false behind the last. Live are those with a record since then. */
+GUARD_API bool guard_pods_replica(const struct guard_pods *pods, uint32_t index,
+                                  uint64_t live_since_ms, struct guard_pod_replica *out);
 
 struct guard_pod_known {
     uint64_t id;

@@ -59,13 +59,13 @@ static void insert(uint32_t *values, uint32_t count, uint32_t value)
 
 /* Sorted; how many. */
 static uint32_t peers(const struct guard_pods *pods, const struct gd_pod_replica *replica,
-                      uint32_t rate, uint64_t now_ms, uint32_t values[PEERS_MAX])
+                      uint32_t rate, uint64_t live_since_ms, uint32_t values[PEERS_MAX])
 {
     uint32_t count = 0;
     for (uint32_t i = 0; i < pods->replica_count && count < PEERS_MAX; i++) {
         const struct gd_pod_replica *other = pods->replicas[i];
         if (other == replica || (other->rates_known >> rate & 1) == 0 ||
-            other->rates_ms + GD_POD_LIVE_MS < now_ms)
+            other->rates_ms < live_since_ms)
             continue;
         insert(values, count++, other->rates[rate]);
     }
@@ -97,8 +97,8 @@ static bool beyond_peers(const uint32_t *values, uint32_t count, uint32_t value)
 }
 
 bool gd_pods_amount_unusual(const struct guard_pods *pods, const struct gd_pod_replica *replica,
-                            uint32_t rate, uint32_t value, uint64_t now_ms, uint64_t *as_much,
-                            uint64_t *minutes)
+                            uint32_t rate, uint32_t value, uint64_t live_since_ms,
+                            uint64_t *as_much, uint64_t *minutes)
 {
     uint32_t values[PEERS_MAX];
     *as_much = *minutes = 0;
@@ -110,7 +110,7 @@ bool gd_pods_amount_unusual(const struct guard_pods *pods, const struct gd_pod_r
     }
     if (*minutes < MINUTES_MIN || *as_much * 1000 >= *minutes)
         return false;
-    uint32_t count = peers(pods, replica, rate, now_ms, values);
+    uint32_t count = peers(pods, replica, rate, live_since_ms, values);
     return count < PEERS_MIN ? beyond_all(pods, rate, value, *minutes)
                              : beyond_peers(values, count, value);
 }

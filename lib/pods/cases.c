@@ -22,6 +22,11 @@ uint32_t gd_pod_class(uint32_t kind)
     return classes[kind];
 }
 
+bool gd_pod_is_door(enum guard_pod_kind kind)
+{
+    return gd_pod_class(kind) == GATE;
+}
+
 struct gd_pod_case *gd_pod_case_of(struct guard_pods *pods, struct gd_pod_replica *replica)
 {
     if (replica->open == NULL)
@@ -48,28 +53,30 @@ static uint64_t door_id(const struct guard_pods *pods, struct guard_span request
     return id == 0 && request.len > 0 ? 1 : id;
 }
 
-/* Told with the request's id; or without one, and shortly after it. */
-static bool followed(const struct guard_pod_rules *rules, const struct guard_pod_evidence *evidence,
-                     uint64_t id, const struct gd_pod_door *door)
+/* Told with the request's id; or without one, and at about its time: clocks and buffers differ. */
+static uint8_t tie(const struct guard_pod_rules *rules, const struct guard_pod_evidence *evidence,
+                   uint64_t id, const struct gd_pod_door *door)
 {
+    uint64_t apart = evidence->seen_ms > door->time_ms ? evidence->seen_ms - door->time_ms
+                                                       : door->time_ms - evidence->seen_ms;
     if (id != 0 && door->id != 0)
-        return id == door->id;
-    return evidence->seen_ms >= door->time_ms &&
-           evidence->seen_ms - door->time_ms <= rules->door_ms;
+        return id == door->id ? GUARD_POD_DOOR_ID : GUARD_POD_DOOR_NONE;
+    return apart <= rules->door_ms ? GUARD_POD_DOOR_TIME : GUARD_POD_DOOR_NONE;
 }
 
-static bool through_door(const struct guard_pods *pods, const struct guard_pod_rules *rules,
-                         const struct gd_pod_case *from, const struct guard_pod_evidence *evidence)
+static uint8_t door_of(const struct guard_pods *pods, const struct guard_pod_rules *rules,
+                       const struct gd_pod_case *from, const struct guard_pod_evidence *evidence)
 {
     uint32_t count = from->door_count < GD_POD_DOORS ? from->door_count : GD_POD_DOORS;
     uint64_t id = door_id(pods, gd_span(evidence->request, strlen(evidence->request)));
+    uint8_t best = GUARD_POD_DOOR_NONE;
     if (gd_pod_class(evidence->kind) == GATE)
-        return false;
+        return best;
     for (uint32_t i = 0; i < count; i++) {
-        if (followed(rules, evidence, id, &from->doors[i]))
-            return true;
+        uint8_t tied = tie(rules, evidence, id, &from->doors[i]);
+        best = tied > best ? tied : best;
     }
-    return false;
+    return best;
 }
 
 static void put(struct gd_pod_case *into, const struct guard_pod_evidence *evidence)
@@ -96,7 +103,7 @@ void gd_pod_case_add(const struct guard_pods *pods, const struct guard_pod_rules
                      struct gd_pod_case *into, const struct guard_pod_evidence *evidence)
 {
     struct guard_pod_evidence copy = *evidence;
-    copy.door = through_door(pods, rules, into, evidence);
+    copy.door = door_of(pods, rules, into, evidence);
     put(into, &copy);
 }
 
@@ -108,8 +115,11 @@ void gd_pod_case_request(const struct guard_pods *pods, const struct guard_pod_r
     into->door_count = into->door_count == UINT32_MAX ? GD_POD_DOORS : into->door_count + 1;
     for (uint32_t i = 0; i < into->count; i++) {
         struct guard_pod_evidence *evidence = &into->evidence[i];
-        if (!evidence->door && through_door(pods, rules, into, evidence))
-            evidence->door = evidence->fresh = true;
+        uint8_t tied = door_of(pods, rules, into, evidence);
+        if (tied > evidence->door) {
+            evidence->door = tied;
+            evidence->fresh = true;
+        }
     }
 }
 
@@ -126,12 +136,14 @@ bool gd_pod_case_fresh(const struct gd_pod_case *of)
 
 struct sum {
     double soft;                           /* of what may count for a replacement */
-    uint32_t classes;                      /* of the same */
+    uint32_t classes;                      /* of the same, those of the gate apart */
+    uint32_t tied;                         /* classes of what is tied to the gate's findings */
+    double gate;                           /* of responses and calls */
     bool hard;                             /* a hard sign that no other replica shows */
     bool fresh;                            /* something worth telling */
     bool shared;                           /* something fresh that others do too */
     bool session;                          /* something fresh that a person did */
-    const struct guard_pod_evidence *door; /* the strongest that followed a request */
+    const struct guard_pod_evidence *door; /* what is tied best */
 };
 
 static bool telling(const struct guard_pod_rules *rules, const struct guard_pod_evidence *evidence)
@@ -142,6 +154,21 @@ static bool telling(const struct guard_pod_rules *rules, const struct guard_pod_
 static bool in_window(const struct gd_pod_view *view, const struct guard_pod_evidence *evidence)
 {
     return evidence->seen_ms + view->rules->window_ms >= view->now_ms;
+}
+
+static void add_soft(struct sum *sum, const struct guard_pod_evidence *evidence)
+{
+    if (gd_pod_class(evidence->kind) == GATE) {
+        sum->gate += evidence->strength;
+        return;
+    }
+    sum->soft += evidence->strength;
+    sum->classes |= gd_pod_class(evidence->kind);
+    if (evidence->door == GUARD_POD_DOOR_NONE)
+        return;
+    sum->tied |= gd_pod_class(evidence->kind);
+    if (sum->door == NULL || evidence->door > sum->door->door)
+        sum->door = evidence;
 }
 
 static void sum_up(const struct gd_pod_view *view, const struct gd_pod_case *from, struct sum *sum)
@@ -156,20 +183,19 @@ static void sum_up(const struct gd_pod_view *view, const struct gd_pod_case *fro
         sum->session |= fresh && evidence->session;
         if (evidence->session || (evidence->with > 0 && evidence->kind != GUARD_POD_AMOUNT))
             continue;
-        sum->soft += evidence->strength;
-        sum->classes |= gd_pod_class(evidence->kind);
+        add_soft(sum, evidence);
         sum->hard |= evidence->hard;
-        if (evidence->door && (sum->door == NULL || weaker(sum->door, evidence)))
-            sum->door = evidence;
     }
 }
 
-/* The request that opened the door is evidence by itself, of the gate. */
+/* What the gate found is evidence by itself. An id proves that both belong together; a time may be
+ * chance, which two different kinds at that time hardly are. */
 static void add_door(const struct gd_pod_view *view, struct sum *sum)
 {
-    if (sum->door == NULL)
+    bool proved = sum->door != NULL && sum->door->door == GUARD_POD_DOOR_ID;
+    if (!proved && (sum->tied & (sum->tied - 1)) == 0)
         return;
-    sum->soft += gd_pod_strength(view->rules, GUARD_POD_REQUEST, 0, view->live);
+    sum->soft += sum->gate + gd_pod_strength(view->rules, GUARD_POD_REQUEST, 0, view->live);
     sum->classes |= GATE;
 }
 
@@ -257,7 +283,7 @@ static struct gd_pod_replica *only_one(const struct guard_pods *pods,
         gd_pods_review(pods, entry->hash) == GUARD_POD_APPROVED)
         return NULL;
     struct gd_pod_replica *replica = gd_pods_find_replica(pods, entry->tags[0], NULL);
-    return replica != NULL && replica->last_ms + GD_POD_LIVE_MS >= now_ms ? replica : NULL;
+    return replica != NULL && replica->last_ms + rules->live_ms >= now_ms ? replica : NULL;
 }
 
 /* Whether it is normal by another of its names. */

@@ -6,9 +6,9 @@
 
 enum { SHARE = 5, /* a fifth of the replicas */ SUPPORT = 2, VARIED = 2, WIDE = GD_POD_VARIETY };
 
-static bool is_live(const struct gd_pod_replica *replica, uint64_t now_ms)
+static bool is_live(const struct gd_pod_view *view, const struct gd_pod_replica *replica)
 {
-    return replica->last_ms + GD_POD_LIVE_MS >= now_ms;
+    return replica->last_ms + view->rules->live_ms >= view->now_ms;
 }
 
 static bool same_template(const struct gd_pod_replica *a, const struct gd_pod_replica *b)
@@ -30,7 +30,7 @@ bool gd_pods_ready(const struct guard_pods *pods, const struct guard_pod_rules *
 
 static void count_other(struct gd_pod_view *view, const struct gd_pod_replica *other)
 {
-    view->live += is_live(other, view->now_ms);
+    view->live += is_live(view, other);
     if (same_template(other, view->replica)) {
         view->same++;
         view->same_old += other->last_ms - other->first_ms >= view->rules->grace_ms;
@@ -88,7 +88,7 @@ static struct share share_of(const struct gd_pod_view *view, const struct gd_pod
         const struct gd_pod_replica *replica = view->pods->replicas[i];
         if (replica->tag > ceiling)
             break;
-        bool member = live ? is_live(replica, view->now_ms) : same_template(replica, view->replica);
+        bool member = live ? is_live(view, replica) : same_template(replica, view->replica);
         if (!member || (replica->covered >> entry->kind & 1) == 0)
             continue;
         share.of++;

@@ -35,7 +35,7 @@ static uint32_t alone_of(const struct guard_pods *pods, uint32_t tag)
     return alone;
 }
 
-bool guard_pods_replica(const struct guard_pods *pods, uint32_t index, uint64_t now_ms,
+bool guard_pods_replica(const struct guard_pods *pods, uint32_t index, uint64_t live_since_ms,
                         struct guard_pod_replica *out)
 {
     if (index >= pods->replica_count)
@@ -53,7 +53,7 @@ bool guard_pods_replica(const struct guard_pods *pods, uint32_t index, uint64_t 
         .incomplete = replica->incomplete,
         .blind = ~replica->covered & ((1u << GUARD_POD_KINDS) - 1),
         .alone = alone_of(pods, replica->tag),
-        .live = replica->last_ms + GD_POD_LIVE_MS >= now_ms,
+        .live = replica->last_ms >= live_since_ms,
     };
     return true;
 }

@@ -169,9 +169,9 @@ static enum guard_rc judge_feature(struct step *step, const struct guard_pod_rul
         uint64_t until = step->record->until_ms + SESSION_MS;
         open->session_ms = open->session_ms > until ? open->session_ms : until;
     }
-    if (count == 0)
+    if (gd_pod_is_door(feature->kind))
         gd_pod_case_request(step->pods, rules, open, feature->request, feature->first_ms);
-    else
+    if (count > 0)
         add_evidence(step, rules, feature, keys, count);
     return GUARD_OK;
 }
@@ -184,13 +184,14 @@ static uint32_t clamp(uint64_t value)
 static enum guard_rc judge_amounts(struct step *step, const struct guard_pod_rules *rules)
 {
     const struct guard_pod_record *record = step->record;
+    uint64_t live_since = record->until_ms < rules->live_ms ? 0 : record->until_ms - rules->live_ms;
     for (uint32_t rate = 0; rate < GUARD_POD_RATES; rate++) {
         uint64_t as_much = 0, minutes = 0;
         uint32_t value = gd_pod_per_minute(record, rate);
         if ((record->rates_known >> rate & 1) == 0 ||
             gd_pods_review(step->pods, rate + 1) == GUARD_POD_APPROVED ||
-            !gd_pods_amount_unusual(step->pods, step->replica, rate, value, record->until_ms,
-                                    &as_much, &minutes))
+            !gd_pods_amount_unusual(step->pods, step->replica, rate, value, live_since, &as_much,
+                                    &minutes))
             continue;
         struct gd_pod_case *open = gd_pod_case_of(step->pods, step->replica);
         if (open == NULL)
@@ -229,7 +230,7 @@ static enum guard_rc judge(struct step *step, const struct guard_pod_rules *rule
     for (uint32_t pass = 0; pass < 2; pass++) {
         for (uint32_t i = 0; i < step->record->feature_count; i++) {
             const struct guard_pod_feature *feature = &step->record->features[i];
-            bool first = feature->kind == GUARD_POD_REQUEST || opens_session(feature);
+            bool first = gd_pod_is_door(feature->kind) || opens_session(feature);
             if (first == (pass == 0))
                 GUARD_TRY(judge_feature(step, rules, feature));
         }

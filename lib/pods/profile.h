@@ -21,7 +21,6 @@ enum {
     GD_POD_TAGS = 32,        /* replicas of a thing: exact below that */
     GD_POD_VARIETY = 16,     /* different addresses of a prefix, ... */
     GD_POD_STARTUP_MS = 60 * 1000,
-    GD_POD_LIVE_MS = 15 * 60 * 1000,
     GD_POD_DAY_MS = 24 * 3600 * 1000,
     GD_POD_KEYS = 4, /* of one feature at most */
 };
@@ -183,8 +182,8 @@ void gd_pods_learn_amounts(struct guard_pods *pods, struct gd_pod_replica *repli
 /* Minutes of all replicas in which it was as much, and of how many; false: it isn't unusual among
  * its peers of now, or there are too few. */
 bool gd_pods_amount_unusual(const struct guard_pods *pods, const struct gd_pod_replica *replica,
-                            uint32_t rate, uint32_t value, uint64_t now_ms, uint64_t *as_much,
-                            uint64_t *minutes);
+                            uint32_t rate, uint32_t value, uint64_t live_since_ms,
+                            uint64_t *as_much, uint64_t *minutes);
 
 /* --- judge.c --- */
 
@@ -248,7 +247,9 @@ void gd_pod_case_decide(const struct gd_pod_view *view, struct gd_pod_case *from
                         struct guard_pod_verdict *out);
 void gd_pod_verdict_names(const struct guard_pods *pods, const struct gd_pod_replica *replica,
                           struct guard_pod_verdict *out);
-/* Evidence of a kind, by its hardness and class. */
+/* Evidence of one class has one cause often. */
 uint32_t gd_pod_class(uint32_t kind);
+/* Whether the gate found it. */
+bool gd_pod_is_door(enum guard_pod_kind kind);
 
 #endif

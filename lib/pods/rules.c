@@ -10,6 +10,7 @@ void guard_pod_rules_default(struct guard_pod_rules *out)
         .hard_kinds = guard_pod_hard_kinds(),
         .window_ms = 10 * 60 * 1000,
         .door_ms = 10 * 1000,
+        .live_ms = 15 * 60 * 1000,
         .learn_ms = 3600 * 1000,
         .learn_replicas = 3,
         .settle_ms = 3600 * 1000,

@@ -27,6 +27,7 @@ struct fleet {
     uint64_t dropped;
     uint32_t blind;
     uint64_t started_ms;
+    uint64_t bytes_out; /* of the interval; 0: not known */
 };
 
 static inline void *fleet_get(void *ctx, size_t size)
@@ -93,6 +94,8 @@ static inline enum guard_rc fleet_tell_into(struct fleet *fleet, struct guard_po
     record.counted += fleet->dropped;
     record.blind = fleet->blind;
     record.started_ms = fleet->started_ms;
+    record.rates_known = fleet->bytes_out > 0 ? 1u << GUARD_POD_BYTES_OUT : 0;
+    record.rates[GUARD_POD_BYTES_OUT] = fleet->bytes_out;
     return guard_pods_observe(pods, &fleet->rules, &record, &fleet->verdict, &err);
 }
 
