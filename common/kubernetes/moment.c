@@ -13,5 +13,5 @@ void kubernetes_moment(char out[KUBERNETES_MOMENT_CAP], uint64_t unix_ms, bool m
     size_t whole = strcspn(text, ".Z");
     size_t digits = text[whole] == '.' ? strspn(text + whole + 1, "0123456789") : 0;
     snprintf(out, KUBERNETES_MOMENT_CAP, "%.*s%s%.*s%sZ", (int)whole, text, micro ? "." : "",
-             micro ? (int)digits : 0, text + whole + 1, micro ? "000000" + digits : "");
+             micro ? (int)digits : 0, text + whole + 1, micro ? &"000000"[digits] : "");
 }

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Every operator follows the objects; the one that holds the Lease acts on them. */
+#include "operator.h"
+
 #include "parts.h"
 
 #include "guardd/alerts.h"

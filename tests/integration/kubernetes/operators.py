@@ -1,13 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """guardd as an operator of the cluster, with the service account and the rights that are shipped."""
 
+import functools
 import json
 import pathlib
 import subprocess
 
 import yaml
 from apicluster import CRDS
-from harness import BIN, end_process, wait_for
+from harness import BIN, end_process
+from harness import wait_for as wait_closely
+
+# Each look is a run of kubectl.
+wait_for = functools.partial(wait_closely, pause=0.5)
 
 
 def token_of(cluster, namespace, account, audience=None, pod=None, seconds=3600):
