@@ -29,8 +29,8 @@ static void answer(int fd)
         return;
     if (strcmp(target, "/seen") != 0 && strcmp(target, "/healthz") != 0 &&
         strlen(seen) + strlen(target) + 2 < sizeof(seen)) {
-        strcat(seen, target);
-        strcat(seen, "\n");
+        size_t end = strlen(seen);
+        snprintf(seen + end, sizeof(seen) - end, "%s\n", target);
     }
     const char *body = strcmp(target, "/seen") == 0 ? seen : target;
     int head_len = snprintf(head, sizeof(head),

@@ -56,11 +56,15 @@ class Cluster:
     def load_images(self, folder):
         subprocess.run(["gcc", "-O2", "-static", "-o", folder / "app", pathlib.Path(__file__).with_name("app.c")], check=True)
         self.kit("make-image", self.folder, folder / "app.tar", APP_IMAGE, folder / "app")
-        self.kit("load-image", self.folder, folder / "app.tar")
+        self.load_image(folder / "app.tar")
         made = subprocess.run([ROOT / "tools" / "image.py", BUILD, folder / "guard.tar", "--name", GUARD_IMAGE], check=True,
                               capture_output=True, text=True).stdout
-        self.kit("load-image", self.folder, folder / "guard.tar")
+        self.load_image(folder / "guard.tar")
         return made.strip()
+
+    def load_image(self, archive):
+        """The kit waits five seconds for the kubelet to learn of it, which a busy machine may not keep."""
+        wait_for(lambda: self.kit("load-image", self.folder, archive, check=False).returncode == 0, f"the node to take {archive}")
 
     def kubectl(self, *arguments, text=None, check=True, timeout=600):
         return self.kit("kubectl", self.folder, *arguments, text=text, check=check, timeout=timeout)

@@ -18,7 +18,12 @@ def injected_cluster():
         cluster = Cluster(pathlib.Path(folder) / "cluster")
         try:
             cluster.start()
-            print(cluster.load_images(pathlib.Path(folder)))
             yield cluster
         finally:
             cluster.stop()
+
+
+@pytest.fixture(scope="session")
+def images(injected_cluster):
+    with tempfile.TemporaryDirectory(prefix="guard-images.") as folder:
+        print(injected_cluster.load_images(pathlib.Path(folder)))

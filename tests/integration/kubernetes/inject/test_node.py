@@ -7,6 +7,8 @@ import pathlib
 import subprocess
 import sys
 
+import pytest
+
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parents[1])]
 from cluster import APP_IMAGE, GUARD_IMAGE, memory, processes_of, started_ticks  # noqa: E402
@@ -49,6 +51,7 @@ def measure(pod):
     return pss
 
 
+@pytest.mark.usefixtures("images")
 def test_five_commands_from_nothing_to_a_blocked_attack(injected_cluster):
     cluster, name = injected_cluster, "quickstart"
     cluster.namespace(name)
