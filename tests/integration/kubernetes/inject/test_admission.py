@@ -15,7 +15,7 @@ import yaml
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parents[1])]
-from cluster import KIT  # noqa: E402
+from injected import KIT, injected_cluster  # noqa: E402,F401
 from harness import BIN, ROOT, end_process, wait_for  # noqa: E402
 
 PORT, MESH_PORT = 8443, 8444  # in the cluster's own network

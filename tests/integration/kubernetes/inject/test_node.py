@@ -11,7 +11,8 @@ import pytest
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parents[1])]
-from cluster import APP_IMAGE, GUARD_IMAGE, memory, processes_of, started_ticks  # noqa: E402
+from injected import (APP_IMAGE, GUARD_IMAGE, images, injected_cluster, memory, processes_of,  # noqa: E402,F401
+                      started_ticks)
 from harness import BIN, ROOT  # noqa: E402
 from waiting import wait_for  # noqa: E402
 

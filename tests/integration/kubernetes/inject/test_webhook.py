@@ -17,7 +17,7 @@ import pytest
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parents[1])]
-import reviews  # noqa: E402
+import admission_reviews as reviews  # noqa: E402
 from harness import BIN, accepts, end_process, free_port, wait_for  # noqa: E402
 
 HTTP = {"name": "http", "containerPort": 8080, "protocol": "TCP"}

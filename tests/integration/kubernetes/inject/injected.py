@@ -6,6 +6,7 @@ import json
 import os
 import pathlib
 import subprocess
+import tempfile
 
 import pytest
 
@@ -50,7 +51,7 @@ class Cluster:
         assert done.returncode == 0, done.stderr[-4000:]
 
     def stop(self):
-        if not self.kept:
+        if not self.kept and KIT.exists():
             self.kit("down", "--all", self.folder, check=False)
 
     def load_images(self, folder):
@@ -112,3 +113,28 @@ def started_ticks(pid):
     return int(pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[19])
 
 
+
+
+running = []  # test files that import the fixture share one
+
+
+@pytest.fixture(scope="session")
+def injected_cluster():
+    if running:
+        yield running[0]
+        return
+    with tempfile.TemporaryDirectory(prefix="guard-k8s.") as folder:
+        cluster = Cluster(pathlib.Path(folder) / "cluster")
+        try:
+            cluster.start()
+            running.append(cluster)
+            yield cluster
+        finally:
+            running.clear()
+            cluster.stop()
+
+
+@pytest.fixture(scope="session")
+def images(injected_cluster):
+    with tempfile.TemporaryDirectory(prefix="guard-images.") as folder:
+        print(injected_cluster.load_images(pathlib.Path(folder)))
