@@ -75,6 +75,7 @@ extern const struct command command_learning;
 extern const struct command command_audit;
 extern const struct command command_patch;
 extern const struct command command_inject;
+extern const struct command command_webhook;
 
 /* All of them in the order of the help, ended by NULL. */
 extern const struct command *const all_commands[];

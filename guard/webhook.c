@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `guard webhook`: an nginx that speaks TLS with the API server, and behind it the injection. It
+ * asks nothing of the API: what it needs stands in the review. */
+#include "command.h"
+#include "common/file.h"
+#include "common/inject/admission.h"
+#include "common/log.h"
+#include "run.h"
+#include "scgi.h"
+#include "state_files.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#ifndef GUARD_VERSION
+#define GUARD_VERSION "development"
+#endif
+
+enum {
+    WEBHOOK_LISTEN,
+    WEBHOOK_CERTIFICATE,
+    WEBHOOK_KEY,
+    WEBHOOK_STATE,
+    WEBHOOK_IMAGE,
+    WEBHOOK_PULL,
+    WEBHOOK_MODE,
+    WEBHOOK_PARENT,
+    WEBHOOK_TRUST,
+    WEBHOOK_AUDIENCE,
+    WEBHOOK_NATIVE,
+    WEBHOOK_NGINX
+};
+enum {
+    REVIEW_MAX = 8 << 20,
+    ARENA_MAX = 128 << 20,
+    WAIT_MS = 2000,
+    TURN_MS = 200,
+    STOP_MS = 5000,
+    CONF_MAX = 8192,
+    RETRY_MS = 1000
+};
+
+static const struct option_spec options[] = {
+    {"listen", "ADDR", "address:port for the API server (default 0.0.0.0:8443)"},
+    {"certificate", "FILE", "PEM, of SERVICE.NAMESPACE.svc; read again when it changes (required)"},
+    {"key", "FILE", "its key (required)"},
+    {"state", "DIR", "a directory for nginx (default $GUARD_STATE or /var/lib/guard)"},
+    {"image", "IMAGE", "the image with Guard (default guard:" GUARD_VERSION ")"},
+    {"pull-policy", "WORD", "Always, IfNotPresent or Never, for that image"},
+    {"mode", "MODE", "observe, alert or block; without it the Guardian's (alert at first)"},
+    {"parent", "URL", "the guardd that learns for all (default: each pod's own)"},
+    {"trust", "CONFIGMAP", "in each namespace: the parent's ca.crt and policy.pub"},
+    {"audience", "WORD", "of the token that pods show the parent (default guard.security)"},
+    {"native", NULL, "as a native sidecar: when all kubelets are of 1.29 or later"},
+    {"nginx", "FILE", "the nginx program (default /usr/sbin/nginx)"},
+    {NULL, NULL, NULL},
+};
+
+static const char conf[] = "worker_processes 1;\n"
+                           "daemon off;\n"
+                           "pid \"%s/webhook.pid\";\n"
+                           "error_log \"%s/webhook.log\" warn;\n"
+                           "events { worker_connections 512; }\n"
+                           "http {\n"
+                           "    access_log off;\n"
+                           "    server_tokens off;\n"
+                           "    client_max_body_size %d;\n"
+                           "    client_body_temp_path \"%s/body\";\n"
+                           "    proxy_temp_path \"%s/proxy\";\n"
+                           "    fastcgi_temp_path \"%s/fastcgi\";\n"
+                           "    uwsgi_temp_path \"%s/uwsgi\";\n"
+                           "    scgi_temp_path \"%s/scgi\";\n"
+                           "    server {\n"
+                           "        listen %s ssl;\n"
+                           "        ssl_certificate \"%s\";\n"
+                           "        ssl_certificate_key \"%s\";\n"
+                           "        ssl_protocols TLSv1.2 TLSv1.3;\n"
+                           "        location = /inject {\n"
+                           "            limit_except POST { deny all; }\n"
+                           "            scgi_pass unix:%s/webhook.sock;\n"
+                           "            scgi_param CONTENT_LENGTH $content_length;\n"
+                           "            scgi_param SCGI 1;\n"
+                           "        }\n"
+                           "        location = /healthz { return 200; }\n"
+                           "        location / { return 404; }\n"
+                           "    }\n"
+                           "}\n";
+
+struct webhook {
+    struct inject_cfg cfg;
+    const char *listen;
+    const char *certificate;
+    const char *key;
+    const char *nginx_path;
+    char dir[STATE_PATH_MAX];
+    char conf[STATE_PATH_MAX + 16];
+    struct child nginx;
+    int socket;
+    struct timespec changed; /* the certificate */
+};
+
+static volatile sig_atomic_t stopping;
+
+static void on_signal(int number)
+{
+    (void)number;
+    stopping = 1;
+}
+
+static bool fits(const char *text)
+{
+    for (const char *c = text; *c != '\0'; c++) {
+        if ((unsigned char)*c < 0x20 || *c == 0x7f || strchr("\"\\$;{} ", *c) != NULL)
+            return complain(0, "\"%s\" can't stand in a configuration", text) != 0;
+    }
+    return text[0] != '\0';
+}
+
+static bool write_conf(struct webhook *webhook)
+{
+    char text[CONF_MAX];
+    struct guard_err err;
+    const char *dir = webhook->dir;
+    if (!fits(webhook->listen) || !fits(webhook->certificate) || !fits(webhook->key) || !fits(dir))
+        return false;
+    int len = snprintf(text, sizeof(text), conf, dir, dir, REVIEW_MAX, dir, dir, dir, dir, dir,
+                       webhook->listen, webhook->certificate, webhook->key, dir);
+    snprintf(webhook->conf, sizeof(webhook->conf), "%s/webhook.conf", dir);
+    if (len < 0 || (size_t)len >= sizeof(text))
+        return complain(0, "the configuration is too long") != 0;
+    return file_replace(webhook->conf, (struct guard_span){(const uint8_t *)text, (size_t)len},
+                        0640, false, &err) == GUARD_OK ||
+           complain(0, "%s", err.text) != 0;
+}
+
+static bool start_nginx(struct webhook *webhook)
+{
+    static char prefix[] = "-p";
+    static char file[] = "-c";
+    static char log[] = "-e";
+    char nginx[STATE_PATH_MAX];
+    char errors[STATE_PATH_MAX + 16];
+    snprintf(nginx, sizeof(nginx), "%s", webhook->nginx_path);
+    snprintf(errors, sizeof(errors), "%s/webhook.log", webhook->dir);
+    char *argv[] = {nginx, prefix, webhook->dir, file, webhook->conf, log, errors, NULL};
+    return child_start(&webhook->nginx, argv);
+}
+
+/* Whoever renews the certificate replaces the file; nginx takes it without losing a request. */
+static void watch_certificate(struct webhook *webhook)
+{
+    struct stat info;
+    if (stat(webhook->certificate, &info) != 0 ||
+        (info.st_mtim.tv_sec == webhook->changed.tv_sec &&
+         info.st_mtim.tv_nsec == webhook->changed.tv_nsec))
+        return;
+    bool first = webhook->changed.tv_sec == 0;
+    webhook->changed = info.st_mtim;
+    if (first || webhook->nginx.pid == 0)
+        return;
+    log_event("info", "certificate-changed", (struct guard_span){NULL, 0}, "%s",
+              webhook->certificate);
+    kill(webhook->nginx.pid, SIGHUP);
+}
+
+static void answer(const struct webhook *webhook, int fd)
+{
+    static const char bad[] = "{\"error\":\"no review that could be answered\"}";
+    const struct guard_alloc heap = heap_alloc();
+    struct guard_arena arena;
+    struct guard_span out;
+    struct guard_err err = {{0}};
+    uint8_t *body = NULL;
+    size_t len = 0;
+    if (!scgi_read(fd, REVIEW_MAX, WAIT_MS, &body, &len)) {
+        scgi_answer(fd, 400, (struct guard_span){(const uint8_t *)bad, sizeof(bad) - 1});
+        return;
+    }
+    guard_arena_init(&arena, &heap, ARENA_MAX);
+    if (inject_admission((struct guard_span){body, len}, &webhook->cfg, &arena, &out, &err) ==
+        GUARD_OK) {
+        scgi_answer(fd, 200, out);
+    } else {
+        log_event("warn", "review-refused", (struct guard_span){NULL, 0}, "%s", err.text);
+        scgi_answer(fd, 400, (struct guard_span){(const uint8_t *)bad, sizeof(bad) - 1});
+    }
+    guard_arena_reset(&arena);
+    free(body);
+}
+
+static void revive(struct webhook *webhook)
+{
+    if (webhook->nginx.pid != 0 && child_ended(&webhook->nginx)) {
+        log_event("alarm", "child-ended", (struct guard_span){NULL, 0}, "nginx; see %s/webhook.log",
+                  webhook->dir);
+        webhook->nginx.pid = 0;
+        webhook->nginx.retry_ms = clock_monotonic_ms() + RETRY_MS;
+    }
+    if (webhook->nginx.pid == 0 && clock_monotonic_ms() >= webhook->nginx.retry_ms)
+        (void)start_nginx(webhook);
+}
+
+static void serve(struct webhook *webhook)
+{
+    while (!stopping) {
+        struct pollfd wait = {.fd = webhook->socket, .events = POLLIN};
+        revive(webhook);
+        watch_certificate(webhook);
+        if (poll(&wait, 1, TURN_MS) <= 0)
+            continue;
+        int fd = accept4(webhook->socket, NULL, NULL, SOCK_CLOEXEC);
+        if (fd < 0)
+            continue;
+        answer(webhook, fd);
+        close(fd);
+    }
+}
+
+static bool settings(struct webhook *webhook, const struct arguments *arguments)
+{
+    const char *const *values = arguments->values;
+    struct guard_err err;
+    webhook->cfg = (struct inject_cfg){
+        .image = values[WEBHOOK_IMAGE] != NULL ? values[WEBHOOK_IMAGE] : "guard:" GUARD_VERSION,
+        .pull_policy = values[WEBHOOK_PULL],
+        .mode = values[WEBHOOK_MODE],
+        .parent = values[WEBHOOK_PARENT],
+        .trust = values[WEBHOOK_TRUST],
+        .audience = values[WEBHOOK_AUDIENCE],
+        .native = values[WEBHOOK_NATIVE] != NULL,
+        .named_only = true,
+    };
+    webhook->listen = values[WEBHOOK_LISTEN] != NULL ? values[WEBHOOK_LISTEN] : "0.0.0.0:8443";
+    webhook->certificate = values[WEBHOOK_CERTIFICATE];
+    webhook->key = values[WEBHOOK_KEY];
+    webhook->nginx_path = values[WEBHOOK_NGINX] != NULL ? values[WEBHOOK_NGINX] : "/usr/sbin/nginx";
+    if (webhook->certificate == NULL || webhook->key == NULL)
+        return complain(0, "--certificate and --key are needed") != 0;
+    if (inject_check(&webhook->cfg, &err) != GUARD_OK)
+        return complain(0, "%s", err.text) != 0;
+    if (mkdir(state_dir(values[WEBHOOK_STATE]), 0750) != 0 && errno != EEXIST)
+        return complain(0, "%s: %s", state_dir(values[WEBHOOK_STATE]), strerror(errno)) != 0;
+    char *real = realpath(state_dir(values[WEBHOOK_STATE]), NULL);
+    int len = real != NULL ? snprintf(webhook->dir, sizeof(webhook->dir), "%s", real) : -1;
+    free(real);
+    return (len > 0 && (size_t)len < sizeof(webhook->dir)) ||
+           complain(0, "%s: %s", state_dir(values[WEBHOOK_STATE]), strerror(errno)) != 0;
+}
+
+static int run(const struct arguments *arguments)
+{
+    static struct webhook webhook = {.nginx = {.name = "nginx"}};
+    struct sigaction action = {.sa_handler = on_signal};
+    char path[STATE_PATH_MAX + 16];
+    if (arguments->count != 0)
+        return complain(EXIT_USAGE, "there are no operands; see guard webhook --help");
+    if (geteuid() == 0)
+        return complain(EXIT_USAGE, "needs nothing of root's: run it under an account of its own");
+    if (!settings(&webhook, arguments))
+        return EXIT_USAGE;
+    snprintf(path, sizeof(path), "%s/webhook.sock", webhook.dir);
+    webhook.socket = scgi_listen(path);
+    if (webhook.socket < 0)
+        return complain(EXIT_FAILED, "%s: %s", path, strerror(errno));
+    sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGINT, &action, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    if (!write_conf(&webhook) || !start_nginx(&webhook))
+        return EXIT_FAILED;
+    log_event("info", "started", (struct guard_span){NULL, 0}, "webhook on %s", webhook.listen);
+    serve(&webhook);
+    child_stop(&webhook.nginx, SIGQUIT, STOP_MS);
+    close(webhook.socket);
+    (void)unlink(path);
+    return EXIT_GOOD;
+}
+
+const struct command command_webhook = {
+    .name = "webhook",
+    .usage = "--certificate FILE --key FILE",
+    .summary = "put Guard into pods as a cluster creates them",
+    .details = "A mutating admission webhook at https://ADDR/inject. Which namespaces and pods it "
+               "is asked for stands\nin its configuration: deploy/kubernetes/webhook.yaml. It "
+               "needs no access to the API.",
+    .options = options,
+    .run = run,
+};

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A service for pods of tests: answers everything with the target that it saw, and /seen with all
+ * of them but the probes'. Listens on $PORT, 8080 without it. */
+#include <arpa/inet.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static char seen[65536];
+
+static void answer(int fd)
+{
+    char request[8192];
+    char target[2048] = "";
+    char head[256];
+    size_t len = 0;
+    ssize_t got;
+    while (len + 1 < sizeof(request) &&
+           (got = read(fd, request + len, sizeof(request) - 1 - len)) > 0) {
+        len += (size_t)got;
+        request[len] = '\0';
+        if (strstr(request, "\r\n\r\n") != NULL)
+            break;
+    }
+    if (sscanf(request, "%*15s %2047s", target) != 1)
+        return;
+    if (strcmp(target, "/seen") != 0 && strcmp(target, "/healthz") != 0 &&
+        strlen(seen) + strlen(target) + 2 < sizeof(seen)) {
+        size_t end = strlen(seen);
+        snprintf(seen + end, sizeof(seen) - end, "%s\n", target);
+    }
+    const char *body = strcmp(target, "/seen") == 0 ? seen : target;
+    int head_len = snprintf(head, sizeof(head),
+                            "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: %zu\r\n"
+                            "Connection: close\r\n\r\n",
+                            strlen(body));
+    if (write(fd, head, (size_t)head_len) < 0 || write(fd, body, strlen(body)) < 0)
+        return;
+}
+
+static void stop(int number)
+{
+    (void)number;
+    _exit(0);
+}
+
+int main(void)
+{
+    const char *port = getenv("PORT");
+    struct sockaddr_in address = {
+        .sin_family = AF_INET,
+        .sin_port = htons((uint16_t)(port != NULL ? strtol(port, NULL, 10) : 8080))};
+    int one = 1;
+    int listener = socket(AF_INET, SOCK_STREAM, 0);
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGTERM, stop); /* as process 1 it has no default */
+    setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+    if (bind(listener, (struct sockaddr *)&address, sizeof(address)) != 0 ||
+        listen(listener, 64) != 0)
+        return 1;
+    for (;;) {
+        int fd = accept(listener, NULL, NULL);
+        if (fd < 0)
+            continue;
+        answer(fd);
+        close(fd);
+    }
+}
