@@ -36,6 +36,11 @@ integration_tests() {
     return "$status"
 }
 
+# The console's types, lint and components; then its files, which the integration tests drive in a browser.
+console() {
+    tools/ui.sh check && tools/ui.sh build build
+}
+
 # A few of the defects that tests promise to notice, others after each commit: `make mutants` plants them all.
 mutants_sample() {
     GUARD_BUILD=$PWD/build tools/mutants.py --sample 4 </dev/null 2>&1 | tee "$results/mutants.summary.log"
@@ -48,6 +53,7 @@ if [ -z "${RESULTS-}" ]; then
     stage "build (sanitizers)" tools/build.sh build-asan -Db_sanitize=address,undefined
 fi
 counted_stage "tests (sanitizers)" meson_tests
+leg_stage "console" console
 counted_stage "tests (integration)" integration_tests
 counted_stage "mutants (sample)" mutants_sample
 if [ "${LEGS-}" != no ]; then

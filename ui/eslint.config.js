@@ -15,7 +15,6 @@ export default ts.config(
         rules: {
             "svelte/no-at-html-tags": "error",
             "svelte/no-navigation-without-resolve": "off", // there is no router of SvelteKit
-            "svelte/no-inline-styles": "error",
             "no-eval": "error",
             "no-undef": "off",
         },

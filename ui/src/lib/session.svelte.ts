@@ -35,7 +35,7 @@ function enter(who: Session): void {
 export async function resume(): Promise<void> {
     const code = /^#login=([0-9a-f]{64})$/.exec(location.hash)?.[1];
     if (code) {
-        history.replaceState(null, "", "#/"); // it is good once, and belongs into no history
+        location.replace("#/"); // it is good once, and belongs into no history
         await login(`Login ${code}`, texts.login.codeOver);
         return;
     }

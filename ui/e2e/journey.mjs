@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a new operator does: learn, look, say what it was, let pass, block, go back, review, patch, give a colleague access.
+import http from "node:http";
+import { axe, check, confirm, open } from "./browser.mjs";
+
+const { LOGIN, ATTACK, BENIGN } = process.env;
+const { browser, page, faults } = await open();
+
+let asked = 0;
+
+/** Each time as somebody else: who attacks that often is blocked for it. */
+function status(url) {
+    asked++;
+    const { hostname, port, pathname, search } = new URL(url);
+    return new Promise((resolve, reject) => {
+        const options = { host: hostname, port, path: pathname + search, localAddress: `127.7.${(asked >> 8) & 255}.${(asked & 255) || 1}`, headers: { "user-agent": "curl/7.88.1", accept: "*/*" } };
+        const request = http.request(options, (answer) => answer.resume().on("end", () => resolve(answer.statusCode)));
+        request.on("error", reject);
+        request.end();
+    });
+}
+
+/** Gates follow within seconds. */
+async function until(url, want) {
+    for (let i = 0; i < 600; i++) {
+        if ((await status(url)) === want) return true;
+        await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+    return false;
+}
+
+await page.goto(LOGIN);
+await page.getByRole("heading", { name: "Overview" }).waitFor();
+check(!page.url().includes("login="), "the code is gone from the address");
+check((await page.evaluate(() => document.cookie)) === "", "scripts can't read the session");
+check((await page.evaluate(() => localStorage.length + sessionStorage.length)) === 0, "the page keeps nothing");
+const timing = await page.evaluate(() => ({ ms: performance.now(), bytes: performance.getEntriesByType("resource").concat(performance.getEntriesByType("navigation")).filter((one) => !one.name.includes("/api/")).reduce((sum, one) => sum + one.transferSize, 0) }));
+console.log(`first view: ${Math.round(timing.bytes / 1024)} KiB`);
+check(timing.bytes < 150 * 1024, "the first view has at most 150 KiB");
+await page.getByRole("link", { name: /^demo/ }).waitFor();
+await axe(page, "the overview");
+
+await page.getByRole("link", { name: /^demo/ }).click();
+await page.getByRole("heading", { name: "demo" }).waitFor();
+check(await page.getByRole("table").getByText("ready").count() > 0, "endpoints are ready");
+await axe(page, "a service");
+
+// Live: an attack appears without asking.
+await page.getByRole("link", { name: "Alerts" }).first().click();
+await page.getByRole("region", { name: "Alerts" }).waitFor();
+await page.getByText("live", { exact: true }).waitFor();
+const before = await page.getByRole("listitem").filter({ hasText: "blocked" }).count();
+check(before > 0, "the attack that was blocked is there");
+await page.getByRole("link", { name: /blocked/ }).first().click();
+await page.getByRole("heading", { name: "Evidence" }).waitFor();
+check(await page.getByRole("cell").first().isVisible(), "an alert shows evidence");
+await axe(page, "an alert");
+await page.getByRole("button", { name: "an attack" }).click();
+check((await page.getByRole("dialog").textContent()).includes("guard triage "), "the dialog tells the command");
+await axe(page, "a dialog");
+await confirm(page, "it reads the users");
+await page.getByText("Said so far").waitFor();
+check(await page.getByRole("button", { name: "an attack" }).getAttribute("aria-pressed") === "true", "what was said is shown");
+
+// Let everything pass, see that it does, and block again.
+const base = page.url().split("#")[0];
+await page.goto(`${base}#/services/demo`);
+await page.getByRole("button", { name: "observe" }).click();
+check((await page.getByRole("dialog").textContent()).includes("PUT /api/v1/services/demo/mode"), "the dialog tells the request");
+await page.getByRole("dialog").getByRole("button", { name: "Cancel" }).click();
+check((await status(ATTACK)) === 403, "a change that isn't confirmed isn't made");
+await page.getByRole("button", { name: "observe" }).click();
+await confirm(page);
+check(await until(ATTACK, 200), "in mode observe the attack passes");
+await page.getByRole("button", { name: "block", exact: true }).click();
+await confirm(page, "enough seen");
+check(await until(ATTACK, 403), "in mode block it doesn't");
+check((await status(BENIGN)) === 200, "benign requests pass");
+
+await page.getByRole("button", { name: "Bypass for 30 minutes" }).click();
+check(await page.getByRole("dialog").getByLabel("Reason").evaluate((field) => field.required), "a bypass needs a reason");
+await confirm(page);
+check(await until(ATTACK, 200), "with the bypass it passes");
+await page.getByText("Everything passes until").waitFor();
+await page.getByRole("button", { name: "End the bypass" }).click();
+await confirm(page);
+check(await until(ATTACK, 403), "without it it doesn't");
+
+// Back and forth between generations.
+await page.getByRole("link", { name: "Generations" }).click();
+await page.getByRole("button", { name: /Compare with now/ }).last().click();
+await page.getByRole("heading", { name: /What it lacks/ }).waitFor();
+await page.getByRole("button", { name: /Go back to this one/ }).first().click();
+await confirm(page, "a bad release");
+await page.getByRole("button", { name: "End the rollback" }).waitFor();
+await page.getByText("rolled back to").waitFor();
+await axe(page, "generations");
+await page.getByRole("button", { name: "End the rollback" }).click();
+await confirm(page);
+await page.getByRole("button", { name: "End the rollback" }).waitFor({ state: "detached" });
+
+await page.getByRole("link", { name: "Review" }).click();
+await page.getByRole("heading", { name: "Waiting to become normal" }).waitFor();
+
+// A patch, through all of its life.
+await page.getByRole("link", { name: "Patches" }).click();
+await page.getByText("No patches.").waitFor();
+await page.getByLabel(/Document of the patch/).fill("- id: [\n");
+await page.getByRole("button", { name: "What would change" }).click();
+await page.getByRole("alert").waitFor();
+await page.getByLabel(/Document of the patch/).fill('- id: jndi\n  title: "Names are looked up"\n  mode: enforce\n  when: {contains: "jndi-test"}\n');
+await page.getByRole("button", { name: "What would change" }).click();
+await confirm(page);
+await page.getByRole("rowheader", { name: /jndi/ }).waitFor();
+check(await until(BENIGN.replace(/=[^=]*$/, "=jndi-test"), 403), "the patch blocks");
+await page.getByRole("button", { name: "jndi: shadow" }).click();
+await confirm(page);
+await page.getByRole("button", { name: "Remove jndi" }).click();
+await confirm(page);
+await page.getByText("No patches.").waitFor();
+
+// The document of the service: what is wrong is named, what would change is shown before.
+await page.getByRole("link", { name: "Guardian" }).click();
+const document = page.getByRole("textbox", { name: "Document" });
+const text = await document.inputValue();
+await document.fill(`${text}nonsense: 1\n`);
+await page.getByRole("button", { name: "Preview" }).click();
+await page.getByText(/nonsense/).last().waitFor();
+await document.fill(text.includes("falseAlarmBudget") ? text.replace(/falseAlarmBudget: .*/, "falseAlarmBudget: 0.00001") : text.replace("control:", "control:\n  falseAlarmBudget: 0.00001"));
+await page.getByRole("button", { name: "Preview" }).click();
+check((await page.getByRole("dialog").textContent()).includes("falseAlarmBudget"), "the preview tells what would change");
+await confirm(page);
+
+await page.getByRole("link", { name: "Settings" }).click();
+await page.getByLabel("Name", { exact: true }).fill("ann");
+await page.getByRole("button", { name: "Add a token" }).click();
+await confirm(page);
+check(/guard_[0-9a-f]{16}_/.test(await page.getByText(/guard_[0-9a-f]{16}_/).textContent()), "the token is shown");
+await page.getByText("falseAlarmBudget").first().waitFor(); // the audit tells of all that was done
+check(await page.getByText("a bad release").count() > 0, "the audit has the reasons");
+await axe(page, "the settings");
+await page.getByRole("button", { name: "Remove ann" }).click();
+await confirm(page);
+await page.getByRole("button", { name: "Log out" }).click();
+await page.getByText("You are logged out.").waitFor();
+await page.reload();
+await page.getByLabel("Token").waitFor();
+await axe(page, "the login");
+// 401 of who isn't logged in, and 422 of what was refused, are told by the browser itself.
+const real = faults.filter((one) => !/status of (401|422|404)/.test(one));
+check(real.length === 0, `nothing is wrong on the console: ${real.join("; ")}`);
+await browser.close();

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+// Everything by keys, in the dark scheme, and 500 services that don't make the page slow.
+import { axe, check, open } from "./browser.mjs";
+
+const { CONSOLE, OPERATOR } = process.env;
+const { browser, page, faults } = await open({ dark: true });
+
+/** Tabs on until what has the focus is called so. */
+async function tabTo(name) {
+    for (let i = 0; i < 80; i++) {
+        await page.keyboard.press("Tab");
+        const focused = await page.evaluate(() => {
+            const one = document.activeElement;
+            return `${one?.getAttribute("aria-label") ?? one?.closest("label")?.textContent ?? one?.textContent ?? ""}`.trim();
+        });
+        if (name.test(focused)) return;
+    }
+    throw new Error(`no way by Tab to ${name}`);
+}
+
+await page.goto(`${CONSOLE}/console/`);
+await page.getByLabel("Token").waitFor();
+await tabTo(/^Token/);
+await page.keyboard.type(OPERATOR);
+await page.keyboard.press("Enter");
+await page.getByRole("link", { name: /^demo/ }).waitFor();
+await axe(page, "the dark overview");
+await tabTo(/^demo/);
+await page.keyboard.press("Enter");
+await page.getByRole("heading", { name: "demo" }).waitFor();
+check(await page.evaluate(() => document.activeElement?.id === "content"), "a new page has the focus");
+await axe(page, "a dark service");
+await tabTo(/^alert$/);
+await page.keyboard.press("Enter");
+await page.getByRole("dialog").waitFor();
+await page.keyboard.press("Escape");
+await page.getByRole("dialog").waitFor({ state: "hidden" });
+check(await page.evaluate(() => document.activeElement?.textContent === "alert"), "Escape goes back to where one was");
+await page.keyboard.press("Enter");
+await page.getByRole("dialog").waitFor();
+await tabTo(/^Reason/);
+await page.keyboard.type("by keys");
+await page.keyboard.press("Enter");
+await page.getByRole("dialog").waitFor({ state: "hidden" });
+await page.locator("button[aria-pressed=true]", { hasText: "alert" }).waitFor();
+await tabTo(/^block$/);
+await page.keyboard.press("Enter");
+await tabTo(/^Do it/);
+await page.keyboard.press("Enter");
+await page.locator("button[aria-pressed=true]", { hasText: "block" }).waitFor();
+check(true, "the mode was changed by keys");
+
+// 500 services, and alerts without end.
+const service = (i) => ({ service: `service-${String(i).padStart(3, "0")}`, mode: ["block", "alert", "observe"][i % 3], learn: "on", ready: i % 4 > 0, progress: 0.5, generation: i, rolled_back_to: 0, exchanges: i * 1000, bypassed: i % 50 === 0, guardian_error: "", review_error: "" });
+const alert = (i) => ({ time_ms: 1.7e12 - i, generation: 1, status: 403, score: 1, id: `id${i}`, service: "demo", verdict: "block", action: "block", method: "GET", template: "/users", client: "192.0.2.1", explanation: `made ${i}`, findings: [], suppressed: 0, count: 1, first_ms: 1.7e12 - i, last_ms: 1.7e12 - i, seq: 200000 - i });
+const ALERTS = Number(process.env.ALERTS ?? 5000);
+function page_of(url, make, most) {
+    const at = Number(new URL(url).searchParams.get("cursor") ?? 0);
+    return { list: Array.from({ length: Math.min(100, most - at) }, (_, i) => make(at + i)), next: at + 100 < most ? String(at + 100) : null };
+}
+await page.route(/\/api\/v1\/services\?/, (route) => {
+    const { list, next } = page_of(route.request().url(), service, 500);
+    return route.fulfill({ json: { total: 500, services: list, next } });
+});
+await page.route(/\/api\/v1\/alerts\?/, (route) => {
+    const { list, next } = page_of(route.request().url(), alert, ALERTS);
+    return route.fulfill({ json: { newest: "1", alerts: list, next } });
+});
+/** Milliseconds from an input until it was painted, the worst of several. */
+async function slowest(act) {
+    await page.evaluate(() => {
+        globalThis.worst = 0;
+        globalThis.watch ??= new PerformanceObserver((list) => {
+            for (const one of list.getEntries()) globalThis.worst = Math.max(globalThis.worst, one.duration);
+        });
+        globalThis.watch.observe({ type: "event", durationThreshold: 16 });
+    });
+    await act();
+    await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+    return page.evaluate(() => globalThis.worst);
+}
+await page.goto(`${CONSOLE}/console/#/`);
+await page.getByRole("link", { name: /service-000/ }).waitFor();
+const typed = await slowest(async () => {
+    await page.getByRole("searchbox").pressSequentially("service-49", { delay: 40 });
+    await page.getByRole("link", { name: /service-499/ }).waitFor();
+});
+console.log(`500 services: ${typed} ms from a key to the paint`);
+check((await page.getByRole("listitem").count()) < 60, "only what is in view is in the page");
+await page.goto(`${CONSOLE}/console/#/alerts`);
+const region = page.getByRole("region", { name: "Alerts" });
+await region.waitFor();
+await region.focus();
+const scrolled = await slowest(async () => {
+    for (let last = -1; ; ) {
+        await page.keyboard.press("End");
+        const size = Number(await region.getByRole("listitem").first().getAttribute("aria-setsize"));
+        if (size >= ALERTS) break;
+        if (size === last) await new Promise((resolve) => setTimeout(resolve, 5)); // the policy of the page lets nobody wait within it
+        last = size;
+    }
+});
+console.log(`${ALERTS} alerts: ${scrolled} ms from a key to the paint`);
+check((await region.getByRole("listitem").count()) < 60, "of many alerts only those in view are in the page");
+check(faults.filter((one) => !/status of 401/.test(one)).length === 0, `nothing is wrong on the console: ${faults.join("; ")}`);
+await browser.close();
