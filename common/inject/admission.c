@@ -166,8 +166,8 @@ enum guard_rc inject_admission(struct guard_span review, const struct inject_cfg
     if (strcmp(word(pod, "kind"), "Pod") != 0 || strcmp(word(request, "operation"), "CREATE") != 0)
         return answer(uid, NULL, NULL, &warnings, arena, out, err);
     owner_name(pod, name, sizeof(name));
-    enum guard_rc rc =
-        inject_pod(&streams[0].documents[0], pod, name, cfg, &result, warn, &warnings, &reason);
+    enum guard_rc rc = inject_pod(&streams[0].documents[0], pod, name, word(request, "namespace"),
+                                  cfg, &result, warn, &warnings, &reason);
     if (rc == GUARD_E_NOMEM)
         return guard_fail(err, rc, "%s", reason.text);
     if (rc == GUARD_OK && result == INJECT_DONE)

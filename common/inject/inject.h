@@ -47,10 +47,10 @@ GUARD_MUST_USE enum guard_rc inject_stream(struct document_stream *stream,
                                            enum inject_result *results, inject_tell *tell,
                                            void *ctx, struct guard_err *err);
 /* One Pod, which is the document's root or stands below it, as an API server shows it; name is the
- * object's that it belongs to. */
+ * object's that it belongs to, name_space where ("": not known). */
 GUARD_MUST_USE enum guard_rc inject_pod(const struct document *document, struct document_node *pod,
-                                        const char *name, const struct inject_cfg *cfg,
-                                        enum inject_result *result, inject_tell *tell, void *ctx,
-                                        struct guard_err *err);
+                                        const char *name, const char *name_space,
+                                        const struct inject_cfg *cfg, enum inject_result *result,
+                                        inject_tell *tell, void *ctx, struct guard_err *err);
 
 #endif

@@ -7,6 +7,7 @@
 #include "common/document_edit.h"
 #include "common/document_members.h"
 #include "common/inject/inject.h"
+#include "common/state.h"
 
 #define INJECT_CONTAINER "guard"
 
@@ -29,7 +30,9 @@ struct injection {
     const struct inject_cfg *cfg;
     char object[INJECT_OBJECT_CAP]; /* "Deployment/shop" */
     const char *kind;
-    const char *name; /* of the object */
+    const char *name;       /* of the object */
+    const char *name_space; /* "": not said */
+    char service[STATE_SERVICE_MAX + 1];
     inject_tell *tell;
     void *ctx;
     struct guard_err *err;

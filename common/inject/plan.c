@@ -180,8 +180,31 @@ static bool is_switch(const char *text)
     return strcmp(text, "true") == 0 || strcmp(text, "false") == 0;
 }
 
-static enum guard_rc settings(const struct injection *in, struct inject_plan *plan,
-                              const char **ports)
+/* The object's name; where a parent learns for a cluster the namespace before it, as its operator
+ * calls the service (guardd/operator). */
+static enum guard_rc default_service(struct injection *in, struct inject_plan *plan,
+                                     const char *name)
+{
+    plan->service = name;
+    if (in->cfg->parent == NULL)
+        return GUARD_OK;
+    if (in->name_space[0] == '\0') {
+        inject_say(in,
+                   "has no namespace: for the parent its service is \"%.64s\", not NAMESPACE.%.64s",
+                   name, name);
+        return GUARD_OK;
+    }
+    int len = snprintf(in->service, sizeof(in->service), "%s.%s", in->name_space, name);
+    if (len < 0 || (size_t)len > STATE_SERVICE_MAX)
+        return inject_fail(
+            in, plan->template, GUARD_E_RANGE,
+            "%.63s.%.64s is too long for a service's name: give annotation %sservice",
+            in->name_space, name, prefix);
+    plan->service = in->service;
+    return GUARD_OK;
+}
+
+static enum guard_rc settings(struct injection *in, struct inject_plan *plan, const char **ports)
 {
     const struct inject_cfg *cfg = in->cfg;
     const char *native;
@@ -202,7 +225,7 @@ static enum guard_rc settings(const struct injection *in, struct inject_plan *pl
     const char *knative =
         plan->labels != NULL ? text_of(plan->labels, "serving.knative.dev/service") : "";
     if (plan->service == NULL)
-        plan->service = knative[0] != '\0' ? knative : in->name;
+        GUARD_TRY(default_service(in, plan, knative[0] != '\0' ? knative : in->name));
     if (!is_service(plan->service))
         return inject_fail(in, plan->template, GUARD_E_RANGE,
                            "\"%.64s\" can't be a service's name: give annotation %sservice",

@@ -55,6 +55,7 @@ static enum guard_rc name_object(struct injection *in, const struct document_nod
         return inject_fail(in, name != NULL ? name : object, GUARD_E_RANGE,
                            "has no name that Kubernetes takes");
     in->name = (const char *)name->text.ptr;
+    in->name_space = text_of(metadata, "namespace");
     snprintf(in->object, sizeof(in->object), "%.60s/%.253s", in->kind, in->name);
     return GUARD_OK;
 }
@@ -170,6 +171,7 @@ static struct walk walk_of(const struct document *document, const struct inject_
                                 .cfg = cfg,
                                 .kind = "",
                                 .name = "",
+                                .name_space = "",
                                 .tell = tell,
                                 .ctx = ctx,
                                 .err = err,
@@ -202,14 +204,16 @@ enum guard_rc inject_stream(struct document_stream *stream, const struct inject_
 }
 
 enum guard_rc inject_pod(const struct document *document, struct document_node *pod,
-                         const char *name, const struct inject_cfg *cfg, enum inject_result *result,
-                         inject_tell *tell, void *ctx, struct guard_err *err)
+                         const char *name, const char *name_space, const struct inject_cfg *cfg,
+                         enum inject_result *result, inject_tell *tell, void *ctx,
+                         struct guard_err *err)
 {
     struct walk walk = walk_of(document, cfg, tell, ctx, err);
     *result = INJECT_LEFT;
     walk.result = result;
     walk.in.kind = "Pod";
     walk.in.name = name;
+    walk.in.name_space = name_space;
     snprintf(walk.in.object, sizeof(walk.in.object), "Pod/%.253s", name);
     GUARD_TRY(inject_check(cfg, err));
     return take_template(&walk, pod, pod);

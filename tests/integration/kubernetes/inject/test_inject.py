@@ -159,5 +159,9 @@ def test_pods_with_a_parent_show_it_a_token_of_their_own():
     assert args[args.index("--parent") + 1] == "https://guard.guard-system:8443" and "--policy-key" in args
     sources = next(one for one in spec["volumes"] if one["name"] == "guard-parent")["projected"]["sources"]
     assert sources[0]["serviceAccountToken"] == {"audience": "guard.security", "expirationSeconds": 3600, "path": "token"}
+    assert args[args.index("--service") + 1] == made["metadata"]["name"], "the namespace isn't known"
+    there = json.loads(deployment(pod(HTTP))) | {"metadata": {"name": "shop", "namespace": "front"}}
+    args = yaml.safe_load(injected("-f", "-", "--parent", "https://g", "--trust", "t", text=json.dumps(there)))["spec"]["template"]["spec"]["containers"][1]["args"]
+    assert args[args.index("--service") + 1] == "front.shop", "as the operator calls it"
     refused = inject("-f", "-", "--parent", "https://g", "--trust", "t", "--mode", "block", text=deployment(pod(HTTP)))
     assert refused.returncode == 1 and "are the parent's" in refused.stderr
