@@ -14,7 +14,8 @@ static struct guard_span text_at(const struct guard_policy *policy, struct gd_po
     return gd_policy_span(policy, policy->exception_texts[range.first + index]);
 }
 
-/* '*' stands for any bytes. Linear in both: a star takes as little as possible. */
+/* '*' stands for any bytes: a star takes as little as possible, and only the last one is tried
+ * anew, so that the work is at most the product of both lengths, which are short. */
 static bool name_fits(struct guard_span pattern, struct guard_span name)
 {
     size_t at = 0, i = 0, star = SIZE_MAX, from = 0;
