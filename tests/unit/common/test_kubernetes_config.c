@@ -21,7 +21,7 @@ static enum guard_rc parse(struct kubernetes_config *config, const char *context
 {
     char text[2048];
     snprintf(text, sizeof(text), HEAD, context, cluster, user);
-    return kubernetes_config_parse(config, "config", "/home/x",
+    return kubernetes_config_parse(config, "config", "/srv/x",
                                    (struct guard_span){(const uint8_t *)text, strlen(text)}, err);
 }
 
@@ -36,7 +36,7 @@ static void test_what_a_kubeconfig_says(void **state)
                            "client-certificate-data: UEVN, client-key: /k.pem", &err),
                      GUARD_OK);
     assert_string_equal(config.http.server, "https://10.0.0.1:6443");
-    assert_string_equal(config.http.ca_file, "/home/x/ca.crt");
+    assert_string_equal(config.http.ca_file, "/srv/x/ca.crt");
     assert_string_equal(config.http.key_file, "/k.pem");
     assert_int_equal(config.http.certificate_text.len, 3);
     assert_memory_equal(config.http.certificate_text.ptr, "PEM", 3);
@@ -45,7 +45,7 @@ static void test_what_a_kubeconfig_says(void **state)
     assert_int_equal(parse(&config, "", "server: \"https://k/\"", "tokenFile: t, token: abc", &err),
                      GUARD_OK);
     assert_string_equal(config.http.server, "https://k");
-    assert_string_equal(config.http.token_file, "/home/x/t");
+    assert_string_equal(config.http.token_file, "/srv/x/t");
     assert_string_equal(config.http.token, "abc");
     assert_string_equal(config.namespace, "default");
     kubernetes_config_free(&config);
