@@ -117,8 +117,8 @@ static void test_files(void **state)
     assert_int_equal(pod_files_add(&files, &record, &err), GUARD_OK);
     assert_int_equal(pod_files_flush(&files, &err), GUARD_E_IO);
     assert_int_equal(files.records_lost, 2);
-    assert_int_equal(pod_files_open(&files, dir, 1, 1, &err), GUARD_E_IO);
     pod_files_close(&files);
+    assert_int_equal(pod_files_open(&files, dir, 1, 1, &err), GUARD_E_IO);
 }
 
 int main(void)
