@@ -139,7 +139,7 @@ check(/guard_[0-9a-f]{16}_/.test(await page.getByText(/guard_[0-9a-f]{16}_/).tex
 await page.getByText("falseAlarmBudget").first().waitFor(); // the audit tells of all that was done
 check(await page.getByText("a bad release").count() > 0, "the audit has the reasons");
 await axe(page, "the settings");
-await page.getByRole("button", { name: "Remove ann" }).click();
+await page.getByRole("button", { name: "Remove ann", exact: true }).click();
 await confirm(page);
 await page.getByRole("button", { name: "Log out" }).click();
 await page.getByText("You are logged out.").waitFor();
