@@ -69,7 +69,7 @@ struct daemon {
     struct patterns patterns;
     struct server *server;            /* NULL: there is no API */
     struct cluster_operator *cluster; /* NULL: there is none */
-    struct sense *sense;   /* NULL: no pod is watched */
+    struct sense *sense;              /* NULL: no pod is watched */
 };
 
 static const struct guard_span no_service = {NULL, 0};

@@ -62,7 +62,8 @@ static void bad_ones_are_refused_with_their_place(void **state)
     static const char *const cases[][2] = {
         {"{id: a, reason: r, author: a, created: 2026-11-01, scope: {names: x}}",
          "an exception needs \"expires\""},
-        {"{id: a, reason: r, author: a, created: 2026-11-01, expires: 2026-12-01}", "must say endpoints"},
+        {"{id: a, reason: r, author: a, created: 2026-11-01, expires: 2026-12-01}",
+         "must say endpoints"},
         {"{id: a, reason: r, author: a, created: 2026-11-01, expires: 2028-12-01, scope: "
          "{names: x}}",
          "expires: is more than 366 days"},

@@ -53,10 +53,10 @@ static void test_replaces_what_came_through_a_door(void **state)
     assert_int_equal(fleet_tell(&fleet, 3, features, 3), GUARD_POD_REPLACE);
     assert_string_equal(fleet.verdict.request, "5f3a");
     (void)guard_pod_explain(&fleet.verdict, line, sizeof(line));
-    assert_string_equal(line,
-                        "REPLACE pod prod/web-7f9c-00003: runs /bin/sh by /app/server (0 others in 80 "
-                        "replica days, 5.1); connects to tcp 198.51.113.66:4444 (0 others in 80 "
-                        "replica days, 5.1); after request 5f3a");
+    assert_string_equal(
+        line, "REPLACE pod prod/web-7f9c-00003: runs /bin/sh by /app/server (0 others in 80 "
+              "replica days, 5.1); connects to tcp 198.51.113.66:4444 (0 others in 80 "
+              "replica days, 5.1); after request 5f3a");
     /* Told once. */
     fleet.now_ms += 60000;
     assert_int_equal(fleet_tell(&fleet, 3, features, 3), GUARD_POD_NORMAL);
