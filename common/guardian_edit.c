@@ -263,14 +263,21 @@ static enum guard_rc edit_lines(struct editing *editing, struct guard_span *out)
     return apply(editing, out);
 }
 
-/* Whether the text is a document that says the same as the canonical one. */
-static bool says(struct editing *editing, struct guard_span text, struct guard_span canonical)
+/* Whether the text is a document that says the same as the canonical one. That nobody can tell for
+ * want of memory is no reason to write anew what people wrote. */
+static enum guard_rc says(struct editing *editing, struct guard_span text,
+                          struct guard_span canonical, bool *same)
 {
     struct guard_guardian guardian;
     struct guard_span again;
-    return guardian_parse(&guardian, "guardian", text, editing->arena, NULL) == GUARD_OK &&
-           guardian_write(&guardian, editing->arena, &again, NULL) == GUARD_OK &&
-           again.len == canonical.len && memcmp(again.ptr, canonical.ptr, again.len) == 0;
+    enum guard_rc rc = guardian_parse(&guardian, "guardian", text, editing->arena, NULL);
+    if (rc == GUARD_OK)
+        rc = guardian_write(&guardian, editing->arena, &again, NULL);
+    if (rc == GUARD_E_NOMEM)
+        return no_memory(editing);
+    *same = rc == GUARD_OK && again.len == canonical.len &&
+            memcmp(again.ptr, canonical.ptr, again.len) == 0;
+    return GUARD_OK;
 }
 
 static enum guard_rc edit(const struct kind *kind, struct guard_span text,
@@ -287,7 +294,10 @@ static enum guard_rc edit(const struct kind *kind, struct guard_span text,
         enum guard_rc rc = edit_lines(&editing, &edited);
         if (rc == GUARD_E_NOMEM)
             return rc;
-        if (rc == GUARD_OK && says(&editing, edited, canonical))
+        bool same = false;
+        if (rc == GUARD_OK)
+            GUARD_TRY(says(&editing, edited, canonical, &same));
+        if (same)
             *out = edited;
     }
     /* Nothing is put in place that couldn't be read back. */

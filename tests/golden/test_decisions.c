@@ -222,6 +222,43 @@ static void print_replies(FILE *out)
     world_policy_free(policy);
 }
 
+/* One parameter's false alarm: it alone, with what still blocks beside it, and elsewhere. */
+static void print_excepted(FILE *out)
+{
+    enum { CREATED = 1, EXPIRES = 2000000 };
+    static const char *const targets[] = {"/search?username=tom+or+1%3D1",
+                                          "/search?username=tom+or+1%3D1&x=%27--",
+                                          "/users/7%20or%201%3D1"};
+    const struct guard_span endpoint = world_span("/search");
+    const struct guard_span name = world_span("username");
+    struct guard_exception exception = {.id = world_span("FP-1"),
+                                        .author = world_span("alice"),
+                                        .reason = world_span("a false alarm"),
+                                        .created_ms = CREATED,
+                                        .expires_ms = EXPIRES,
+                                        .endpoints = &endpoint,
+                                        .endpoint_count = 1,
+                                        .locations = 1u << GUARD_LOCATION_QUERY,
+                                        .names = &name,
+                                        .name_count = 1};
+    as_learned();
+    guard_guardian_set_mode(&world.guardian, GUARD_MODE_BLOCK);
+    world.guardian.exceptions = &exception;
+    world.guardian.exception_count = 1;
+    world_time_ms = EXPIRES - 1;
+    struct guard_policy *policy = world_policy(&world);
+    fprintf(out, "# exceptions\n");
+    for (size_t k = 0; k < sizeof(targets) / sizeof(targets[0]); k++) {
+        const struct ask ask = {"GET", targets[k], NULL, NULL, NULL};
+        struct answer answer;
+        world_ask(&answer, policy, &ask);
+        print_verdict(out, &ask, &answer);
+        world_answer_free(&answer);
+    }
+    world_policy_free(policy);
+    world_time_ms = 0;
+}
+
 static char *read_all(const char *path)
 {
     enum { MAX = 1 << 20 };
@@ -263,6 +300,7 @@ int main(int argc, char **argv)
         print_all(file);
         print_calls(file);
         print_replies(file);
+        print_excepted(file);
         return fclose(file) == 0 ? 0 : 1;
     }
     char *got = NULL;
@@ -273,6 +311,7 @@ int main(int argc, char **argv)
     print_all(memory);
     print_calls(memory);
     print_replies(memory);
+    print_excepted(memory);
     fclose(memory);
     char *wanted = read_all(argv[1]);
     int rc = wanted == NULL ? 1 : compare(wanted, got);

@@ -56,10 +56,12 @@ class World:
     def add(self, *arguments, check=True):
         return guard(self, "add", *arguments, "--state", str(self.state), "--reason", "names have apostrophes", check=check)
 
-    def alerts(self, exception):
+    def all_alerts(self):
         path = self.state / "alerts.jsonl"
-        lines = path.read_text().splitlines() if path.exists() else []
-        return [alert for alert in map(json.loads, lines) if alert.get("exception") == exception]
+        return list(map(json.loads, path.read_text().splitlines())) if path.exists() else []
+
+    def alerts(self, exception):
+        return [alert for alert in self.all_alerts() if alert.get("exception") == exception]
 
 
 @pytest.fixture
@@ -136,3 +138,47 @@ def test_by_the_api(world):
     guard(world, "rm", "FP-2", *server)
     assert guard(world, "rm", "FP-2", *server, check=False).returncode != 0
     wait_for(lambda: world.status(ALARM) == 403, "no exception")
+
+
+def guardd_says(world, event):
+    return [entry for entry in map(json.loads, world.daemon.log().splitlines()) if entry.get("event") == event]
+
+
+def test_guardd_tells_of_their_ends(world):
+    world.add("--id", "soon", "--expires", soon(15), "--name", "q")
+    said = wait_for(lambda: guardd_says(world, "exception-expires"), "the warning")
+    assert "exception soon expires" in json.dumps(said[0])
+    rule = wait_for(lambda: [alert for alert in world.all_alerts() if alert["findings"][0]["rule"] == "exception-expiry"], "its alert")[0]
+    assert (rule["findings"][0]["name"], rule["action"]) == ("soon", "pass")
+    wait_for(lambda: world.status(ALARM) == 200, "the exception")
+    wait_for(lambda: world.status(ALARM) == 403, "its end")
+    world.daemon.stop()
+    world.daemon.start()
+    said = wait_for(lambda: guardd_says(world, "exception-expired"), "that it expired")
+    assert "what it covered blocks again" in json.dumps(said[0])
+
+
+def test_a_viewer_may_read_and_an_operator_change(world):
+    secrets = {}
+    for role in ("viewer", "operator"):
+        made = subprocess.run([BIN / "guard", "token", "add", f"u-{role}", "--role", role, "--state", world.state], capture_output=True, text=True,
+                              check=True)
+        secrets[role] = made.stdout.strip()
+
+    def ask(role, *options, path=""):
+        return talking.curl(world.state, f"/services/shop/exceptions{path}", "-H", f"Authorization: Bearer {secrets[role]}", *options)
+
+    body = json.dumps({"id": "FP-3", "reason": "a test", "expires": soon(86400), "scope": {"names": "q"}})
+    post = ("-X", "POST", "-H", "Content-Type: application/json", "--data-binary", body)
+    assert ask("viewer").status == 200
+    assert ask("viewer", *post).status == 403 and ask("viewer", "-X", "DELETE", path="/FP-3").status == 403
+    assert world.guardian.read_text() == GUARDIAN
+    assert ask("operator", *post).status == 200
+    assert ask("viewer", "-X", "DELETE", path="/FP-3").status == 403
+    assert [one["id"] for one in json.loads(ask("viewer").body)["exceptions"]] == ["FP-3"]
+    assert ask("operator", "-X", "DELETE", path="/FP-3").status == 200
+    assert world.guardian.read_text() == GUARDIAN
+    entries = [one for one in map(json.loads, (world.state / "audit.jsonl").read_text().splitlines()) if one["action"] == "exception"]
+    assert [one["by"] for one in entries] == ["u-operator", "u-operator"]
+    assert entries[0]["before"] == "" and entries[0]["after"].startswith("FP-3 until ")
+    assert entries[1]["before"] == entries[0]["after"] and entries[1]["after"] == ""

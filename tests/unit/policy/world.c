@@ -27,6 +27,7 @@ static void heap_put(void *ctx, void *ptr)
 
 const struct guard_alloc world_heap = {NULL, heap_get, heap_put};
 bool world_shadow;
+uint64_t world_time_ms;
 const char world_headers[] =
     "host: shop.test\nuser-agent: curl/7.88.1\naccept: */*\ncookie: lang=en\n";
 
@@ -416,6 +417,7 @@ static void play(struct answer *answer, const struct guard_policy *policy, const
     struct guard_txn_cfg cfg = {.policy = policy,
                                 .shadow = world_shadow,
                                 .service = GUARD_SPAN_LITERAL("shop"),
+                                .time_ms = world_time_ms,
                                 .hash_seed = 1,
                                 .outbound = outbound,
                                 .likeness_without = without};

@@ -77,6 +77,8 @@ struct answer {
 extern const char world_headers[];
 /* What is asked is of a new revision. */
 extern bool world_shadow;
+/* When it is asked; 0: nobody knows. */
+extern uint64_t world_time_ms;
 void world_ask(struct answer *answer, const struct guard_policy *policy, const struct ask *ask);
 /* The same without classes of likeness, as bits. */
 void world_ask_but(struct answer *answer, const struct guard_policy *policy, const struct ask *ask,
