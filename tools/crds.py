@@ -19,7 +19,7 @@ HEADER = "# SPDX-License-Identifier: Apache-2.0\n# Made by tools/crds.py from do
 CONDITION_LEVELS = 3  # of conditions in each other that the definition spells out; what is deeper guardd checks
 OUTSIDE_SPEC = ("apiVersion", "kind", "service")
 # What the schema bounds by a pattern or not at all.
-LENGTHS = {"service": 64, "id": 64, "pile": 64, "expires": 64}
+LENGTHS = {"service": 64, "id": 64, "pile": 64, "created": 64, "expires": 64, "patches": 64}
 # Said here and not in the schema: what guardd would refuse, too.
 RULES = {
     "criterion": [

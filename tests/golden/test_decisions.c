@@ -2,7 +2,10 @@
 /* A snapshot of verdicts: fixed policies, fixed requests, the text of what was decided. A change of
  * rules, weights or sentences shows here and is accepted on purpose only: run with --update, read
  * the difference, commit it. */
+#include "support/naive_matcher.h"
 #include "unit/policy/world.h"
+
+#include <guard/likeness.h>
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -259,6 +262,95 @@ static void print_excepted(FILE *out)
     world_time_ms = 0;
 }
 
+/* One condition of each kind, alone in a patch. */
+static struct guard_span hit_text;
+static struct guard_span hit_name;
+static struct guard_patch_condition hit_child;
+
+static struct guard_patch_condition condition_of(enum guard_patch_operator op)
+{
+    static const char *const texts[GUARD_OPERATORS] = {
+        [GUARD_OPERATOR_CONTAINS] = "${jndi:", [GUARD_OPERATOR_EQUALS] = "a ${jndi:x}",
+        [GUARD_OPERATOR_BEGINS] = "a ",        [GUARD_OPERATOR_ENDS] = "}",
+        [GUARD_OPERATOR_REGEX] = "^a +.*[}]$", [GUARD_OPERATOR_CHARSET] = "a-z"};
+    struct guard_patch_condition when = {
+        .op = op, .places = GUARD_PLACE_QUERY, .min = -1, .max = -1};
+    hit_name = GUARD_SPAN_LITERAL("q");
+    if (op == GUARD_OPERATOR_ALL || op == GUARD_OPERATOR_ANY || op == GUARD_OPERATOR_NOT) {
+        hit_child =
+            condition_of(op == GUARD_OPERATOR_NOT ? GUARD_OPERATOR_COUNT : GUARD_OPERATOR_CONTAINS);
+        hit_child.min = op == GUARD_OPERATOR_NOT ? 2 : -1;
+        return (struct guard_patch_condition){
+            .op = op, .children = &hit_child, .child_count = 1, .min = -1, .max = -1};
+    }
+    if (op == GUARD_OPERATOR_RANGE || op == GUARD_OPERATOR_TRAVERSAL)
+        hit_name = op == GUARD_OPERATOR_RANGE ? GUARD_SPAN_LITERAL("n") : GUARD_SPAN_LITERAL("f");
+    when.names = &hit_name;
+    when.name_count = 1;
+    if (texts[op] != NULL) {
+        hit_text = world_span(texts[op]);
+        when.texts = &hit_text;
+        when.text_count = 1;
+    }
+    if (op == GUARD_OPERATOR_LENGTH || op == GUARD_OPERATOR_COUNT || op == GUARD_OPERATOR_RANGE)
+        when.min = 1;
+    when.types = op == GUARD_OPERATOR_TYPE ? 1u << GUARD_TYPE_TEXT : 0;
+    when.likeness = op == GUARD_OPERATOR_LIKENESS ? 1u << GUARD_LIKENESS_LOOKUP : 0;
+    return when;
+}
+
+static void print_patch(FILE *out, struct guard_patch *patch, bool scanned)
+{
+    world_init(&world);
+    world.cfg.configured_only = true;
+    world.guardian.patches = patch;
+    world.guardian.patch_count = 1;
+    struct guard_policy *policy = world_policy(&world);
+    struct naive_matcher naive = {.policy = policy};
+    struct guard_matcher matcher = {&naive, naive_scan, naive_find};
+    const struct guard_txn_cfg cfg = {
+        .policy = policy, .service = world.guardian.service, .matcher = scanned ? &matcher : NULL};
+    struct guard_arena arena;
+    struct guard_txn *txn = NULL;
+    guard_arena_init(&arena, &world_heap, 256 * 1024);
+    if (guard_txn_begin(&txn, &cfg, &arena) != GUARD_OK)
+        exit(1);
+    guard_txn_request(txn, world_span("GET"),
+                      world_span("/search?q=a+$%7Bjndi:x%7D&n=7&f=../../etc/passwd"), 11);
+    (void)guard_txn_headers_end(txn);
+    const struct guard_verdict *verdict = guard_txn_request_end(txn);
+    char line[512];
+    fprintf(out, "%s%s: %s\n", guard_operator_name(patch->when.op),
+            scanned ? "" : ", without a matcher", guard_decision_name(verdict->action));
+    for (uint32_t i = 0; i < verdict->finding_count; i++) {
+        guard_explain_finding(&verdict->findings[i], line, sizeof(line));
+        fprintf(out, "  %s\n", line);
+    }
+    guard_arena_reset(&arena);
+    world_policy_free(policy);
+}
+
+static void print_patches(FILE *out)
+{
+    fprintf(out, "# patches\n");
+    for (int op = 0; op < GUARD_OPERATORS; op++) {
+        struct guard_patch patch = {.id = GUARD_SPAN_LITERAL("CVE-1"),
+                                    .title = GUARD_SPAN_LITERAL("a flaw"),
+                                    .mode = GUARD_PATCH_ENFORCE,
+                                    .action = GUARD_PATCH_BLOCK,
+                                    .when = condition_of((enum guard_patch_operator)op)};
+        print_patch(out, &patch, true);
+    }
+    struct guard_patch other = {.id = GUARD_SPAN_LITERAL("CVE-2"),
+                                .mode = GUARD_PATCH_SHADOW,
+                                .action = GUARD_PATCH_BLOCK,
+                                .when = condition_of(GUARD_OPERATOR_CONTAINS)};
+    print_patch(out, &other, true);
+    other.when = condition_of(GUARD_OPERATOR_REGEX);
+    other.mode = GUARD_PATCH_ENFORCE;
+    print_patch(out, &other, false);
+}
+
 static char *read_all(const char *path)
 {
     enum { MAX = 1 << 20 };
@@ -301,6 +393,7 @@ int main(int argc, char **argv)
         print_calls(file);
         print_replies(file);
         print_excepted(file);
+        print_patches(file);
         return fclose(file) == 0 ? 0 : 1;
     }
     char *got = NULL;
@@ -312,6 +405,7 @@ int main(int argc, char **argv)
     print_calls(memory);
     print_replies(memory);
     print_excepted(memory);
+    print_patches(memory);
     fclose(memory);
     char *wanted = read_all(argv[1]);
     int rc = wanted == NULL ? 1 : compare(wanted, got);

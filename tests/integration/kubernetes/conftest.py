@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from apicluster import CRDS, KIT, Cluster
+from kubernetes.apicluster import CRDS, KIT, Cluster
 from waiting import wait_for
 
 

@@ -7,7 +7,7 @@ import pathlib
 import subprocess
 
 import yaml
-from apicluster import CRDS
+from kubernetes.apicluster import CRDS
 from harness import BIN, end_process
 from harness import wait_for as wait_closely
 

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 import yaml
-from apicluster import CRDS, resource
+from kubernetes.apicluster import CRDS, resource
 from harness import ROOT
 
 KINDS = ("guardians", "guardiandefaults", "clusterguardians")

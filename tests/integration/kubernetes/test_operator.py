@@ -7,8 +7,8 @@ import signal
 import time
 
 import pytest
-from apicluster import resource
-from operators import Operator, condition, shipped_rights, wait_for
+from kubernetes.apicluster import resource
+from kubernetes.operators import Operator, condition, shipped_rights, wait_for
 
 
 @pytest.fixture(scope="module")
