@@ -156,6 +156,16 @@ static uint32_t first_covered(const struct gd_decision *decision)
     return GD_CANDIDATES;
 }
 
+/* Behind those that no exception covers, which are what blocks and explain it. */
+static void tell_covered_last(struct gd_decision *decision, const struct gd_candidate *all,
+                              uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (all[i].exception != GD_NO_EXCEPTION)
+            decision->candidates[decision->candidate_count++] = all[i];
+    }
+}
+
 /* What no exception covers is judged as if it were all that there is. Does that not block, nothing
  * does, but all of it is told. */
 static void judge_excepted(struct gd_decision *decision, uint16_t threshold)
@@ -180,13 +190,14 @@ static void judge_excepted(struct gd_decision *decision, uint16_t threshold)
     weigh(decision);
     if (verdict->decision == GUARD_BLOCK) {
         *verdict = all;
-    } else {
-        verdict->decision = GUARD_ALERT;
-        verdict->exception = gd_exception_id(decision, kept[covered].exception);
-        verdict->score = all.score;
-        verdict->threshold = all.threshold;
-        verdict->finding_total = all.finding_total;
+        tell_covered_last(decision, kept, count);
+        return;
     }
+    verdict->decision = GUARD_ALERT;
+    verdict->exception = gd_exception_id(decision, kept[covered].exception);
+    verdict->score = all.score;
+    verdict->threshold = all.threshold;
+    verdict->finding_total = all.finding_total;
     memcpy(decision->candidates, kept, count * sizeof(kept[0]));
     decision->candidate_count = count;
 }
