@@ -6,6 +6,7 @@ import os
 import pathlib
 import shutil
 import subprocess
+import tempfile
 
 import pytest
 from harness import BIN, wait_for
@@ -117,19 +118,24 @@ def world():
     made.end()
 
 
+@pytest.fixture
+def place():
+    """Where user 65534 may go: pytest's folders are root's alone, and each run of pytest makes them so again."""
+    with tempfile.TemporaryDirectory(prefix="guard-sensor-") as folder:
+        os.chmod(folder, 0o755)
+        yield pathlib.Path(folder)
+
+
 class Sensor:
-    def __init__(self, world, tmp_path, more=""):
-        self.state = tmp_path / "state"
+    def __init__(self, world, place, more=""):
+        self.state = place / "state"
         self.state.mkdir()
-        for folder in [tmp_path, self.state]:
+        for folder in [place, self.state]:
             os.chown(folder, 65534, 65534)
-        for folder in tmp_path.parents:
-            if folder.name.startswith(("pytest-", "popen-")):
-                folder.chmod(0o755)
         # Where the repository lies user 65534 may not go.
-        program = tmp_path / "guardd"
+        program = place / "guardd"
         shutil.copy(BIN / "guardd", program)
-        self.log = tmp_path / "guardd.log"
+        self.log = place / "guardd.log"
         with self.log.open("wb") as log:
             self.process = world.start(world.pod, "setpriv", "--reuid", 65534, "--regid", 65534, "--clear-groups", "--inh-caps=-all",
                                        "--bounding-set=-all", program, "--state", self.state, "--api", "off", "--pod-sensor",
@@ -167,9 +173,9 @@ def total(records, rate):
 
 
 @pytest.mark.parametrize("who", ["client", "server", "reset"])
-def test_every_short_connection_is_told(world, tmp_path, who):
+def test_every_short_connection_is_told(world, place, who):
     world.serve(world.outside, who, PORT)
-    sensor = Sensor(world, tmp_path)
+    sensor = Sensor(world, place)
     assert sensor.capabilities() == [0, 0]
     world.call(world.pod, who, PEER, PORT, 300)
     sensor.await_record(lambda records: total(records, "connections") >= 300)
@@ -188,8 +194,8 @@ def test_every_short_connection_is_told(world, tmp_path, who):
 
 
 @pytest.mark.parametrize("who", ["client", "server", "reset"])
-def test_who_connects_to_the_pod_is_no_destination(world, tmp_path, who):
-    sensor = Sensor(world, tmp_path)
+def test_who_connects_to_the_pod_is_no_destination(world, place, who):
+    sensor = Sensor(world, place)
     world.serve(world.pod, who, PORT)
     world.call(world.outside, who, HERE, PORT, 100)
     world.call(world.pod, who, HERE, PORT, 10)  # nor is the pod itself
@@ -202,12 +208,12 @@ def test_who_connects_to_the_pod_is_no_destination(world, tmp_path, who):
         assert total(records, "bytes_out") >= 100 * 200
 
 
-def test_refused_and_datagrams_and_what_was_there_before(world, tmp_path):
+def test_refused_and_datagrams_and_what_was_there_before(world, place):
     world.serve(world.outside, "client", PORT)
     held = world.python(world.pod, f"import socket, time\ns = socket.create_connection(('{PEER}', {PORT}))\nprint('held', flush=True)\n"
                         "time.sleep(1000)", stdout=subprocess.PIPE, text=True)
     assert held.stdout.readline() == "held\n"
-    sensor = Sensor(world, tmp_path)
+    sensor = Sensor(world, place)
     world.call(world.pod, "client", PEER, 4999, 20)
     assert world.python(world.pod, f"import socket\nfor _ in range(7):\n s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); "
                         f"s.connect(('{PEER}', 53)); s.close()").wait() == 0
@@ -220,13 +226,13 @@ def test_refused_and_datagrams_and_what_was_there_before(world, tmp_path):
     assert any(f["flags"] & 2 for r in records for f in r["features"] if f["port"] == PORT)
 
 
-def test_the_use_of_a_control_group_is_told(world, tmp_path):
-    group = tmp_path / "group"
+def test_the_use_of_a_control_group_is_told(world, place):
+    group = place / "group"
     group.mkdir()
     (group / "cpu.stat").write_text("usage_usec 1000\nuser_usec 1\n")
     (group / "memory.current").write_text("4096\n")
     (group / "cpu.pressure").write_text("some avg10=0.00 avg60=0.00 avg300=0.00 total=5\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=3\n")
-    sensor = Sensor(world, tmp_path, f",cgroup={group}")
+    sensor = Sensor(world, place, f",cgroup={group}")
     (group / "cpu.stat").write_text("usage_usec 51000\nuser_usec 1\n")
     (group / "cpu.pressure").write_text("some avg10=0.00 avg60=0.00 avg300=0.00 total=30\n")
     records = sensor.end()
