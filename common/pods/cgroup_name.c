@@ -96,7 +96,7 @@ static bool of_kubernetes(struct pod_cgroup *out, const struct guard_span *names
         if (!pod_uid(names[i], &uid))
             continue;
         take_pod(out, uid);
-        take_container(out, i > 0 ? names[i - 1] : (struct guard_span){NULL, 0});
+        take_container(out, i > 0 ? names[i - 1] : GUARD_SPAN_LITERAL(""));
         out->kubernetes = true;
         return true;
     }
