@@ -87,7 +87,7 @@ def sequence(node, name, root, level):
         raise SystemExit(f"{name}: a list without a maximum")
     if "minItems" in node:
         out["minItems"] = node["minItems"]
-    if name == "patches":
+    if "id" in out["items"].get("required", []):  # patches, exceptions
         out.update({"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["id"]})
     else:
         out["x-kubernetes-list-type"] = "atomic"
