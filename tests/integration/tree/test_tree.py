@@ -186,7 +186,7 @@ def test_an_agent_names_its_parent_for_what_only_that_can_do(tree, nginx, fast_u
             problem = api.problem(answer, 409)
             assert problem["type"] == "urn:guard:problem:done-at-the-parent" and f"unix:{root.state}/api.sock" in problem["detail"], problem
             asked += 1
-    assert asked == 10
+    assert asked == 12
     api.put("/services/shop/bypass", {"seconds": 60, "reason": "its gates are here"})
     for words in (["mode", "block", "--service", "shop"], ["review", "accept", "0123456789ab", "--why", "x"],
                   ["rollback", "shop", "1", "--reason", "x"], ["rollback", "shop", "--end"]):
