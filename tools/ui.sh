@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # The web console: `build FOLDER` puts its files into FOLDER/console, `check` type-checks and lints it and runs its tests of components.
-# Status 77, with a line that says why, when npm isn't there or gets no packages: all but the console works without.
+# Installs node and npm when they are missing. Status 77, with a line that says why, when that can't be or npm gets no packages: all
+# but the console works without.
 set -u
 cd "$(dirname "$0")/../ui" || exit 1
 
@@ -12,6 +13,7 @@ without() {
 
 # Once for each list of packages.
 fetch_packages() {
+    ../tools/setup.sh ui || without "node and npm can't be installed"
     command -v npm >/dev/null || without "npm isn't there (apt-get install nodejs npm)"
     [ node_modules/.fetched -nt package-lock.json ] && return 0
     local log
