@@ -76,13 +76,13 @@ def soon(seconds):
 
 
 def test_a_false_alarm_passes_and_is_told(world):
+    assert {world.status(SOFT) for _ in range(20)} == {403}  # what is blocked has a quota of its own
     world.add("--id", "FP-1", "--days", "30", "--endpoint", "/search", "--in", "query", "--name", "q")
     assert world.guardian.read_text().startswith(GUARDIAN)
     wait_for(lambda: world.status(ALARM) == 200, "the exception")
     assert world.status(("/search?q=O'Neil&n=x",)) == 403, "another finding of the same exchange"
     assert world.status(("/search?n=x",)) == 403 and world.status(SOFT) == 403
-    # Alerts of one kind within a minute are one line, and a client that asked often before it was in force has used up its share.
-    alert = wait_for(lambda: world.status(ALARM) == 200 and world.alerts("FP-1"), "its alert", timeout=150, pause=1)[0]
+    alert = wait_for(lambda: world.alerts("FP-1"), "its alert")[0]
     assert (alert["verdict"], alert["action"], alert["status"]) == ("alert", "alert", 200)
     assert alert["findings"][0]["exception"] == "FP-1" and alert["explanation"].endswith("; not blocked, by exception FP-1")
     line = wait_for(lambda: [text for text in talking.curl(world.state, "/metrics").body.decode().splitlines()
