@@ -19,9 +19,9 @@ struct exception_outcome {
 };
 
 /* The caller holds change_lock of "guardians". dry: nothing is written, nor audited. An exception
- * that expired already isn't added. GUARD_E_RANGE with "exceptions[1].id: ..." or "id: ..." (none
- * of this id is there to be removed); GUARD_E_LIMIT; errors of the document in place, of auditing
- * and writing. The arena needs EXCEPTION_CHANGE_ARENA. */
+ * that expired already, or is dated ahead, isn't added. GUARD_E_RANGE with "exceptions[1].id: ..."
+ * or "id: ..." (none of this id is there to be removed); GUARD_E_LIMIT; errors of the document in
+ * place, of auditing and writing. The arena needs EXCEPTION_CHANGE_ARENA. */
 GUARD_MUST_USE enum guard_rc
 change_exceptions(const struct change *change, const struct exception_change *what, bool dry,
                   struct guard_arena *arena, struct exception_outcome *out, struct guard_err *err);

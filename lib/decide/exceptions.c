@@ -117,13 +117,19 @@ void gd_exception_scope(struct gd_patch_scope *scope, const struct gd_profile *a
     }
 }
 
+/* However far ahead it is dated, it never has more than the longest time before it. */
+static bool is_its_time(const struct gd_exception_entry *entry, uint64_t now_ms)
+{
+    const uint64_t longest = UINT64_C(86400000) * GUARD_EXCEPTION_DAYS_MAX;
+    return now_ms != 0 && now_ms < entry->expires_ms && entry->expires_ms - now_ms <= longest;
+}
+
 /* Of the exchange, whatever deviates in it. */
 static bool in_scope(const struct gd_decision *decision, const struct gd_exception_entry *entry)
 {
     const struct guard_policy *policy = decision->policy;
     const struct gd_patch_scope *scope = decision->scope;
-    return decision->now_ms != 0 && decision->now_ms < entry->expires_ms &&
-           listed(policy, entry->methods, scope->method) &&
+    return is_its_time(entry, decision->now_ms) && listed(policy, entry->methods, scope->method) &&
            client_fits(policy, entry->clients, &decision->asked->client) &&
            endpoint_fits(policy, entry->endpoints, scope);
 }

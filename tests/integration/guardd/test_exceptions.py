@@ -141,6 +141,14 @@ def test_by_the_api(world):
     wait_for(lambda: world.status(ALARM) == 403, "no exception")
 
 
+def test_one_dated_ahead_is_refused(world):
+    document = world.state / "ahead.yaml"
+    document.write_text(json.dumps({"id": "ahead", "created": soon(400 * 86400), "expires": soon(700 * 86400), "scope": {"names": "q"}}))
+    answer = world.add(str(document), check=False)
+    assert answer.returncode != 0 and "exceptions[0].created: lies in the future" in answer.stderr, answer.stderr
+    assert world.guardian.read_text() == GUARDIAN
+
+
 def guardd_says(world, event):
     return [entry for entry in map(json.loads, world.daemon.log().splitlines()) if entry.get("event") == event]
 

@@ -441,6 +441,25 @@ static void lines_tell_of_it(void **state)
     end(&f);
 }
 
+/* One that was dated ahead would hold for longer than any may. */
+static void it_holds_for_as_long_as_any_may(void **state)
+{
+    (void)state;
+    struct fixture f;
+    const uint64_t longest = UINT64_C(86400000) * GUARD_EXCEPTION_DAYS_MAX;
+    begin(&f);
+    f.exception.names = &f.wide;
+    f.exception.name_count = 1;
+    f.exception.created_ms = 2 * longest;
+    f.exception.expires_ms = 3 * longest;
+    compile(&f);
+    f.now = 2 * longest - 1;
+    assert_false(passes(&f, attack));
+    f.now = 2 * longest;
+    assert_true(passes(&f, attack));
+    end(&f);
+}
+
 /* A host may use its buffers again, and what comes later may stand in them. */
 static void what_was_asked_for_isnt_read_again(void **state)
 {
@@ -504,6 +523,7 @@ int main(void)
         cmocka_unit_test(the_record_tells_of_it),
         cmocka_unit_test(responses_are_covered_by_their_request),
         cmocka_unit_test(lines_tell_of_it),
+        cmocka_unit_test(it_holds_for_as_long_as_any_may),
         cmocka_unit_test(what_was_asked_for_isnt_read_again),
         cmocka_unit_test(checking_again_takes_no_memory),
     };
