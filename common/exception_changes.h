@@ -12,7 +12,10 @@ struct exception_change {
     struct guard_span remove;         /* its id */
 };
 
-enum { EXCEPTION_SAID_MAX = 4096, EXCEPTION_CHANGE_ARENA = 64 << 20 };
+enum {
+    EXCEPTION_SAID_MAX = GUARD_EXCEPTIONS_MAX * (GUARD_EXCEPTION_ID_MAX + 40), /* all of them */
+    EXCEPTION_CHANGE_ARENA = 64 << 20,
+};
 struct exception_outcome {
     char before[EXCEPTION_SAID_MAX]; /* for the audit: "FP-1 until 2027-01-31T00:00:00.000Z" */
     char after[EXCEPTION_SAID_MAX];

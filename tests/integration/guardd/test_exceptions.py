@@ -149,6 +149,15 @@ def test_one_dated_ahead_is_refused(world):
     assert world.guardian.read_text() == GUARDIAN
 
 
+def test_the_audit_log_names_all_that_were_added(world):
+    ids = [f"{i:02}".ljust(64, "x") for i in range(64)]
+    document = world.state / "many.yaml"
+    document.write_text(json.dumps([{"id": one, "expires": soon(86400), "scope": {"names": "q"}} for one in ids]))
+    world.add(str(document))
+    entry, = (one for one in map(json.loads, (world.state / "audit.jsonl").read_text().splitlines()) if one["action"] == "exception")
+    assert [text.split(" until ")[0] for text in entry["after"].split(", ")] == ids and entry["after"].endswith("Z")
+
+
 def guardd_says(world, event):
     return [entry for entry in map(json.loads, world.daemon.log().splitlines()) if entry.get("event") == event]
 
