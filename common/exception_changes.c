@@ -13,6 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Who adds one may have dated it by a clock that is ahead of ours. */
+enum { CLOCKS_DIFFER_MS = 3600000 };
+
 struct changing {
     const struct change *change;
     struct guard_arena *arena;
@@ -71,6 +74,9 @@ static enum guard_rc add(struct changing *changing, const struct exception_list 
             return guard_fail(changing->err, GUARD_E_RANGE,
                               "exceptions[%u].id: the service has an exception %.*s already", i,
                               (int)exception->id.len, (const char *)exception->id.ptr);
+        if (exception->created_ms > now_ms + CLOCKS_DIFFER_MS)
+            return guard_fail(changing->err, GUARD_E_RANGE,
+                              "exceptions[%u].created: lies in the future", i);
         if (exception->expires_ms <= now_ms)
             return guard_fail(changing->err, GUARD_E_RANGE,
                               "exceptions[%u].expires: lies in the past", i);

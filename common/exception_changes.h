@@ -12,16 +12,19 @@ struct exception_change {
     struct guard_span remove;         /* its id */
 };
 
-enum { EXCEPTION_SAID_MAX = 4096, EXCEPTION_CHANGE_ARENA = 64 << 20 };
+enum {
+    EXCEPTION_SAID_MAX = GUARD_EXCEPTIONS_MAX * (GUARD_EXCEPTION_ID_MAX + 40), /* all of them */
+    EXCEPTION_CHANGE_ARENA = 64 << 20,
+};
 struct exception_outcome {
     char before[EXCEPTION_SAID_MAX]; /* for the audit: "FP-1 until 2027-01-31T00:00:00.000Z" */
     char after[EXCEPTION_SAID_MAX];
 };
 
 /* The caller holds change_lock of "guardians". dry: nothing is written, nor audited. An exception
- * that expired already isn't added. GUARD_E_RANGE with "exceptions[1].id: ..." or "id: ..." (none
- * of this id is there to be removed); GUARD_E_LIMIT; errors of the document in place, of auditing
- * and writing. The arena needs EXCEPTION_CHANGE_ARENA. */
+ * that expired already, or is dated ahead, isn't added. GUARD_E_RANGE with "exceptions[1].id: ..."
+ * or "id: ..." (none of this id is there to be removed); GUARD_E_LIMIT; errors of the document in
+ * place, of auditing and writing. The arena needs EXCEPTION_CHANGE_ARENA. */
 GUARD_MUST_USE enum guard_rc
 change_exceptions(const struct change *change, const struct exception_change *what, bool dry,
                   struct guard_arena *arena, struct exception_outcome *out, struct guard_err *err);

@@ -120,11 +120,13 @@ static void print_line(const char *id, const char *standing, const char *expires
 {
     char shown[4 * GUARD_EXCEPTION_TEXT_MAX + 1];
     char shown_id[4 * GUARD_EXCEPTION_ID_MAX + 1];
+    char until[CLOCK_TEXT_MAX];
     printf("%-24s %s%.19sZ  %s\n", clean(shown_id, sizeof(shown_id), id, strlen(id)),
            strcmp(standing, "expired") == 0        ? "EXPIRED "
            : strcmp(standing, "expires-soon") == 0 ? "expires soon, "
                                                    : "until ",
-           expires, clean(shown, sizeof(shown), reason, strlen(reason)));
+           clean(until, sizeof(until), expires, strlen(expires)),
+           clean(shown, sizeof(shown), reason, strlen(reason)));
 }
 
 static bool print_node(const struct call *call, const struct document_node *node, char *line)

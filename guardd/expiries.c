@@ -16,6 +16,8 @@
 
 enum { DAY_MS = 86400000, ALERT_ROOM = 4096 };
 
+static const char patch_rule[] = "patch-expiry";
+
 /* An alert as gates tell them, of the service itself. */
 static void alert(struct alerts *alerts, const struct service *service, const char *rule,
                   struct guard_span id, const char *explanation, uint64_t now_ms)
@@ -41,14 +43,13 @@ static void alert(struct alerts *alerts, const struct service *service, const ch
         alerts_take(alerts, (struct guard_span){(const uint8_t *)text, json.len});
 }
 
-static void tell(const struct services *services, const struct service *service,
-                 const struct guard_patch *patch, const char *event, const char *text,
-                 uint64_t now_ms)
+static void tell(const struct services *services, const struct service *service, const char *rule,
+                 struct guard_span id, const char *event, const char *text, uint64_t now_ms)
 {
     bool loud = strcmp(event, "patch-expired") == 0;
     log_event(loud ? "alarm" : "warn", event, service->name, "%s", text);
     if (services->alerts != NULL)
-        alert(services->alerts, service, "patch-expiry", patch->id, text, now_ms);
+        alert(services->alerts, service, rule, id, text, now_ms);
 }
 
 static void tell_date(const struct services *services, const struct service *service,
@@ -64,8 +65,8 @@ static void tell_date(const struct services *services, const struct service *ser
              (const char *)patch->id.ptr, standing == PATCH_EXPIRED ? "expired" : "expires", date,
              standing == PATCH_EXPIRED ? "it blocks nothing, hits are only told"
                                        : "from then on it blocks nothing");
-    tell(services, service, patch, standing == PATCH_EXPIRED ? "patch-expired" : "patch-expires",
-         text, now_ms);
+    tell(services, service, patch_rule, patch->id,
+         standing == PATCH_EXPIRED ? "patch-expired" : "patch-expires", text, now_ms);
 }
 
 static void tell_revision(const struct services *services, const struct service *service,
@@ -79,7 +80,7 @@ static void tell_revision(const struct services *services, const struct service 
              "are only told; remove it when no other revision runs any more",
              (int)patch->id.len, (const char *)patch->id.ptr, (int)patch->fixed_in.len,
              (const char *)patch->fixed_in.ptr);
-    tell(services, service, patch, "patch-fixed", text, now_ms);
+    tell(services, service, patch_rule, patch->id, "patch-fixed", text, now_ms);
 }
 
 static void tell_exception(const struct services *services, const struct service *service,
@@ -96,10 +97,8 @@ static void tell_exception(const struct services *services, const struct service
              date,
              standing == PATCH_EXPIRED ? "what it covered blocks again"
                                        : "from then on what it covers blocks again");
-    log_event("warn", standing == PATCH_EXPIRED ? "exception-expired" : "exception-expires",
-              service->name, "%s", text);
-    if (services->alerts != NULL)
-        alert(services->alerts, service, "exception-expiry", exception->id, text, now_ms);
+    tell(services, service, "exception-expiry", exception->id,
+         standing == PATCH_EXPIRED ? "exception-expired" : "exception-expires", text, now_ms);
 }
 
 static uint64_t state_of(const struct service *service, uint64_t now_ms)

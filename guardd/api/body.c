@@ -14,10 +14,9 @@
 
 enum { ARENA_MAX = 16 << 20 };
 
-static bool is_json(const char *content_type)
+static bool is_type(const char *content_type, const char *wanted)
 {
-    static const char wanted[] = "application/json";
-    size_t len = sizeof(wanted) - 1;
+    size_t len = strlen(wanted);
     return content_type != NULL && strncasecmp(content_type, wanted, len) == 0 &&
            strchr("; \t", content_type[len]) != NULL;
 }
@@ -37,7 +36,7 @@ bool api_body_open(struct api_body *body, const struct api_request *request,
     struct guard_alloc heap = heap_alloc();
     struct guard_err err;
     guard_arena_init(&body->arena, &heap, ARENA_MAX);
-    if (!is_json(request->content_type)) {
+    if (!is_type(request->content_type, "application/json")) {
         problem(response, 415, "bad-type", "Content-Type", "must be application/json");
         return false;
     }
@@ -117,4 +116,17 @@ bool api_body_number(const struct api_body *body, struct api_response *response,
     if (end == NULL || *end != '\0' || errno != 0 || *out > max || node->quoted)
         return refuse(body, response, node, name, "a number from 1 to", max);
     return true;
+}
+
+bool api_body_is_document(const struct api_request *request, struct api_response *response)
+{
+    static const char *const types[] = {"application/yaml", "application/json", "text/yaml",
+                                        "application/x-yaml"};
+    for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+        if (is_type(request->content_type, types[i]))
+            return true;
+    }
+    problem(response, 415, "bad-type", "Content-Type",
+            "must be application/yaml or application/json");
+    return false;
 }

@@ -24,5 +24,8 @@ bool api_body_text(const struct api_body *body, struct api_response *response, c
 /* A whole number from 1 to max; 0 when it is absent and not needed. */
 bool api_body_number(const struct api_body *body, struct api_response *response, const char *name,
                      bool needed, uint64_t max, uint64_t *out);
+/* Whether the body says to be YAML or JSON, for handlers that take whole documents. False after a
+ * problem. */
+bool api_body_is_document(const struct api_request *request, struct api_response *response);
 
 #endif

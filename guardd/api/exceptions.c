@@ -10,7 +10,6 @@
 #include "problem.h"
 
 #include <string.h>
-#include <strings.h>
 #include <unistd.h>
 
 static struct guard_span span_of(const char *text)
@@ -98,18 +97,6 @@ static void apply(struct api *api, const struct change *change, struct api_reque
         problem_change(response, rc, &err);
 }
 
-static bool is_document(const char *content_type)
-{
-    static const char *const types[] = {"application/yaml", "application/json"};
-    for (size_t i = 0; content_type != NULL && i < sizeof(types) / sizeof(types[0]); i++) {
-        size_t len = strlen(types[i]);
-        if (strncasecmp(content_type, types[i], len) == 0 &&
-            strchr("; \t", content_type[len]) != NULL)
-            return true;
-    }
-    return false;
-}
-
 enum api_step api_exceptions_post(struct api *api, struct api_request *request,
                                   struct api_response *response)
 {
@@ -121,11 +108,8 @@ enum api_step api_exceptions_post(struct api *api, struct api_request *request,
     const char *reason = api_param(request, "reason");
     if (api_service(api, request, response) == NULL)
         return API_DONE;
-    if (!is_document(request->content_type)) {
-        problem(response, 415, "bad-type", "Content-Type",
-                "must be application/yaml or application/json");
+    if (!api_body_is_document(request, response))
         return API_DONE;
-    }
     guard_arena_init(&arena, &heap, EXCEPTION_CHANGE_ARENA);
     const struct change change = api_change(api, request, reason != NULL ? reason : "");
     enum guard_rc rc = exception_defaults_of(&change, &arena, &defaults, &err);

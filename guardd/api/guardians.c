@@ -3,6 +3,7 @@
  * keeps what was sent, comments and all; guardd reads it at its next turn. */
 #include "handlers.h"
 
+#include "body.h"
 #include "common/file.h"
 #include "common/guardian.h"
 #include "common/guardian_diff.h"
@@ -14,7 +15,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <unistd.h>
 
 enum { ARENA_MAX = 96 << 20, AUDITED_MAX = 2000 };
@@ -123,19 +123,6 @@ enum api_step api_guardian_get(struct api *api, struct api_request *request,
 }
 
 /* --- replacing --- */
-
-static bool is_document(const char *content_type)
-{
-    static const char *const types[] = {"application/yaml", "application/json", "text/yaml",
-                                        "application/x-yaml"};
-    for (size_t i = 0; content_type != NULL && i < sizeof(types) / sizeof(types[0]); i++) {
-        size_t len = strlen(types[i]);
-        if (strncasecmp(content_type, types[i], len) == 0 &&
-            strchr("; \t", content_type[len]) != NULL)
-            return true;
-    }
-    return false;
-}
 
 /* Who replaces a document must know it; who makes one must know that there is none. */
 static bool allowed(const struct current *current, const struct api_request *request,
@@ -254,11 +241,8 @@ enum api_step api_guardian_put(struct api *api, struct api_request *request,
     int lock = -1;
     if (!api_param_bool(request, response, "dryRun", &dry))
         return API_DONE;
-    if (!is_document(request->content_type)) {
-        problem(response, 415, "bad-type", "Content-Type",
-                "must be application/yaml or application/json");
+    if (!api_body_is_document(request, response))
         return API_DONE;
-    }
     if (!state_service_valid(name)) {
         problem(response, 422, "bad-name", "service",
                 "a service's name is 1 to 64 letters, digits, '.', '_' or '-'");

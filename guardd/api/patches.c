@@ -14,7 +14,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <unistd.h>
 
 enum { READ_ARENA = 32 << 20, PATCH_ROOM = 100 * 1024 };
@@ -141,18 +140,6 @@ enum api_step api_patch_get(struct api *api, struct api_request *request,
 
 /* --- changing --- */
 
-static bool is_document(const char *content_type)
-{
-    static const char *const types[] = {"application/yaml", "application/json"};
-    for (size_t i = 0; content_type != NULL && i < sizeof(types) / sizeof(types[0]); i++) {
-        size_t len = strlen(types[i]);
-        if (strncasecmp(content_type, types[i], len) == 0 &&
-            strchr("; \t", content_type[len]) != NULL)
-            return true;
-    }
-    return false;
-}
-
 static void answer_change(const struct api_request *request, const struct patch_outcome *outcome,
                           bool dry, struct api_response *response)
 {
@@ -203,11 +190,8 @@ enum api_step api_patches_post(struct api *api, struct api_request *request,
     if (api_service(api, request, response) == NULL ||
         !api_param_bool(request, response, "replace", &what.replace))
         return API_DONE;
-    if (!is_document(request->content_type)) {
-        problem(response, 415, "bad-type", "Content-Type",
-                "must be application/yaml or application/json");
+    if (!api_body_is_document(request, response))
         return API_DONE;
-    }
     guard_arena_init(&arena, &heap, PATCH_CHANGE_ARENA);
     enum guard_rc rc = patches_parse(&what.patches, "patches", request->body, &arena, &err);
     if (rc == GUARD_OK)

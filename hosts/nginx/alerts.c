@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Alerts: what an operator is told of an exchange that deviates. Each client prefix has a quota, so
- * that an attacker can't push another one's alerts out of the ring; what is held back is counted
- * and told. */
+ * that an attacker can't push another one's alerts out of the ring, and one of its own for each
+ * action, so that what is blocked doesn't hide what was let pass; what is held back is counted and
+ * told. */
 #include "counters.h"
 #include "module.h"
 
 #include "common/finding_json.h"
 
 enum {
-    QUOTA_ALERTS = 16,
+    QUOTA_ALERTS = 16, /* of each action */
     QUOTA_MS = 10000,
     QUOTA_SETS = 64,
     QUOTA_WAYS = 4,
@@ -19,7 +20,7 @@ enum {
 struct quota {
     uint64_t client; /* hash of the prefix, 0 = unused */
     uint64_t since_ms;
-    uint32_t told;
+    uint32_t told[GUARD_BLOCK + 1]; /* by action */
     uint32_t suppressed;
     struct gate_service *service;
     u_char text[NGX_SOCKADDR_STRLEN];
@@ -79,17 +80,17 @@ static struct quota *admit(ngx_http_request_t *r, const gate_exchange_t *exchang
     ngx_str_t client = gate_client_text(r, exchange, text);
     if (now_ms - quota->since_ms >= QUOTA_MS) {
         quota->since_ms = now_ms;
-        quota->told = 0;
+        ngx_memzero(quota->told, sizeof(quota->told));
     }
     quota->service = exchange->service;
     quota->text_len = ngx_min(client.len, sizeof(quota->text));
     ngx_memcpy(quota->text, client.data, quota->text_len);
-    if (quota->told == QUOTA_ALERTS) {
+    if (quota->told[exchange->action] == QUOTA_ALERTS) {
         quota->suppressed++;
         gate_count(exchange->service, GATE_COUNT_ALERTS_SUPPRESSED);
         return NULL;
     }
-    quota->told++;
+    quota->told[exchange->action]++;
     return quota;
 }
 

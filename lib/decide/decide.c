@@ -247,7 +247,7 @@ static bool begin(struct gd_decision *decision, const struct gd_deciding *decidi
     decision->bodyless = false;
     decision->mode = GUARD_MODE_OBSERVE;
     decision->asked = profile;
-    decision->target = deciding->target;
+    decision->scope = deciding->scope;
     decision->now_ms = deciding->now_ms;
     decision->exceptions_known = false;
     if (policy == NULL)
@@ -383,7 +383,7 @@ void gd_decide_late(struct gd_decision *decision, const struct gd_decision *requ
     const struct gd_deciding deciding = {.policy = request->policy,
                                          .memo = request->memo,
                                          .arena = request->arena,
-                                         .target = request->target,
+                                         .scope = request->scope,
                                          .now_ms = now_ms};
     if (!begin(decision, &deciding, request->profile) || endpoint == NULL)
         return;

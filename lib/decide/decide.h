@@ -36,6 +36,8 @@ struct gd_candidate {
     bool configured;
 };
 
+struct gd_patch_scope;
+
 /* What holds for headers and cookies: known of the service's requests, or of its responses of one
  * class of status. */
 struct gd_common {
@@ -81,9 +83,9 @@ struct gd_decision {
     uint16_t misfit_limit;  /* no rule of the endpoint is stronger; UINT16_MAX: the path fits */
     uint32_t *known;        /* per field of the profile: field of the policy or GD_POLICY_NONE */
     uint32_t known_cap;     /* in the arena, kept from one check to the next; 0 at first */
-    const struct gd_profile *asked; /* of the request that the message is or answers */
-    struct guard_span target;       /* of it, as it was sent */
-    uint64_t now_ms;                /* 0: not known */
+    const struct gd_profile *asked;     /* of the request that the message is or answers */
+    const struct gd_patch_scope *scope; /* of it, for exceptions; NULL: none is in force */
+    uint64_t now_ms;                    /* 0: not known */
     bool exceptions_known;
     uint64_t exceptions; /* in force for this message, a bit for each; once they are known */
     uint32_t required;   /* names that must be there */
@@ -102,8 +104,8 @@ struct gd_deciding {
     struct guard_arena *arena;
     bool partial;
     bool shadow;
-    struct guard_span target; /* of the request */
-    uint64_t now_ms;          /* for exceptions; 0: not known, and none is in force */
+    const struct gd_patch_scope *scope; /* of the request, for exceptions; NULL: not known */
+    uint64_t now_ms;                    /* 0: not known. Either: no exception is in force */
 };
 
 /* Fills decision->verdict, its texts in the arena. */

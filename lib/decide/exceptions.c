@@ -4,7 +4,6 @@
 #include "decide/exceptions.h"
 
 #include "base/arena.h"
-#include "patch/scope.h"
 
 _Static_assert(GUARD_EXCEPTIONS_MAX <= 64, "one bit for each");
 
@@ -91,13 +90,13 @@ static bool client_fits(const struct guard_policy *policy, struct gd_policy_rang
 }
 
 /* The destination of a call is its path's first segment, as templates show it. */
-static struct guard_span outbound_path(const struct gd_decision *decision, struct guard_span path)
+static struct guard_span outbound_path(const struct gd_profile *asked, struct guard_span path,
+                                       struct guard_arena *arena)
 {
-    const struct gd_profile *asked = decision->asked;
     if (asked->segment_count == 0 || path.len == 0)
         return gd_span(NULL, 0);
     struct guard_span host = asked->segments[0].text;
-    uint8_t *out = gd_arena_get(decision->arena, 1 + host.len + path.len);
+    uint8_t *out = gd_arena_get(arena, 1 + host.len + path.len);
     if (out == NULL)
         return gd_span(NULL, 0);
     out[0] = '/';
@@ -106,27 +105,33 @@ static struct guard_span outbound_path(const struct gd_decision *decision, struc
     return gd_span(out, 1 + host.len + path.len);
 }
 
-static struct gd_patch_scope paths_of(const struct gd_decision *decision)
+void gd_exception_scope(struct gd_patch_scope *scope, const struct gd_profile *asked,
+                        struct guard_span method, struct guard_span target,
+                        struct guard_arena *arena)
 {
-    struct gd_patch_scope paths = {.path = {NULL, 0}};
-    gd_patch_scope_path(&paths, decision->target, decision->arena);
-    if (decision->asked->outbound) {
-        paths.path = outbound_path(decision, paths.path);
-        paths.plain = outbound_path(decision, paths.plain);
+    scope->method = method;
+    gd_patch_scope_path(scope, target, arena);
+    if (asked->outbound) {
+        scope->path = outbound_path(asked, scope->path, arena);
+        scope->plain = outbound_path(asked, scope->plain, arena);
     }
-    return paths;
+}
+
+/* However far ahead it is dated, it never has more than the longest time before it. */
+static bool is_its_time(const struct gd_exception_entry *entry, uint64_t now_ms)
+{
+    const uint64_t longest = UINT64_C(86400000) * GUARD_EXCEPTION_DAYS_MAX;
+    return now_ms != 0 && now_ms < entry->expires_ms && entry->expires_ms - now_ms <= longest;
 }
 
 /* Of the exchange, whatever deviates in it. */
-static bool in_scope(const struct gd_decision *decision, const struct gd_exception_entry *entry,
-                     const struct gd_patch_scope *paths)
+static bool in_scope(const struct gd_decision *decision, const struct gd_exception_entry *entry)
 {
     const struct guard_policy *policy = decision->policy;
-    const struct gd_profile *asked = decision->asked;
-    return decision->now_ms != 0 && decision->now_ms < entry->expires_ms &&
-           listed(policy, entry->methods, asked->method) &&
-           client_fits(policy, entry->clients, &asked->client) &&
-           endpoint_fits(policy, entry->endpoints, paths);
+    const struct gd_patch_scope *scope = decision->scope;
+    return is_its_time(entry, decision->now_ms) && listed(policy, entry->methods, scope->method) &&
+           client_fits(policy, entry->clients, &decision->asked->client) &&
+           endpoint_fits(policy, entry->endpoints, scope);
 }
 
 static uint64_t in_force(struct gd_decision *decision)
@@ -136,9 +141,8 @@ static uint64_t in_force(struct gd_decision *decision)
         return decision->exceptions;
     decision->exceptions_known = true;
     decision->exceptions = 0;
-    const struct gd_patch_scope paths = paths_of(decision);
     for (uint32_t i = 0; i < policy->exception_count; i++) {
-        if (in_scope(decision, &policy->exceptions[i], &paths))
+        if (in_scope(decision, &policy->exceptions[i]))
             decision->exceptions |= UINT64_C(1) << i;
     }
     return decision->exceptions;
@@ -147,7 +151,7 @@ static uint64_t in_force(struct gd_decision *decision)
 static bool is_asked(const struct gd_decision *decision)
 {
     return decision->policy != NULL && decision->policy->exception_count > 0 &&
-           decision->asked != NULL;
+           decision->asked != NULL && decision->scope != NULL;
 }
 
 static bool names_rule(const struct gd_exception_entry *entry, enum guard_rule rule)

@@ -23,7 +23,7 @@ struct gathering {
     enum guard_decision strongest;
     struct guard_span exception; /* the first that covers what would block */
     bool partial;
-    bool told_unseen;
+    enum guard_decision unseen; /* the strongest told of what wasn't inspected */
 };
 
 struct gd_patching *gd_patching_new(const struct guard_txn_cfg *cfg, enum guard_patch_part part,
@@ -183,6 +183,25 @@ static struct guard_span excepted(struct gathering *with, const struct gd_patch_
     return gd_exception_id(decision, index);
 }
 
+/* One stands for all, but neither one that only tells for those that block, nor one that is covered
+ * for those that aren't. */
+static void tell_unseen(struct gathering *with, const struct gd_patch_entry *entry,
+                        const struct gd_patch_seen *seen, bool blocks)
+{
+    enum guard_decision decision = blocks ? GUARD_BLOCK : GUARD_ALERT;
+    if (with->unseen >= decision)
+        return;
+    struct guard_finding finding = finding_of(with, entry, seen);
+    finding.rule = GUARD_RULE_PATCH_UNSEEN;
+    if (blocks)
+        finding.exception = excepted(with, entry);
+    if (finding.exception.len > 0)
+        decision = GUARD_ALERT;
+    else
+        with->unseen = decision;
+    add_finding(with, &finding, decision);
+}
+
 static void on_told(void *ctx, uint32_t index, enum gd_truth truth,
                     const struct gd_patch_seen *seen)
 {
@@ -204,15 +223,8 @@ static void on_told(void *ctx, uint32_t index, enum gd_truth truth,
             finding.exception = excepted(with, entry);
         add_finding(with, &finding,
                     blocks && finding.exception.len == 0 ? GUARD_BLOCK : GUARD_ALERT);
-    } else if (unseen && !shadow && !with->told_unseen) {
-        struct guard_finding finding = finding_of(with, entry, seen);
-        finding.rule = GUARD_RULE_PATCH_UNSEEN;
-        if (blocks && closed)
-            finding.exception = excepted(with, entry);
-        /* What doesn't block doesn't stand for those that do. */
-        with->told_unseen = finding.exception.len == 0;
-        add_finding(with, &finding,
-                    blocks && closed && finding.exception.len == 0 ? GUARD_BLOCK : GUARD_ALERT);
+    } else if (unseen && !shadow) {
+        tell_unseen(with, entry, seen, blocks && closed);
     }
 }
 

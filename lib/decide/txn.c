@@ -34,9 +34,9 @@ struct guard_txn {
     struct gd_profile *profile; /* NULL until the request is complete */
     const struct guard_policy *policy;
     struct guard_arena *arena;
-    struct gd_hash_memo *memo; /* of literals */
-    struct guard_txn_cfg cfg;  /* time_ms: now */
-    struct guard_span target;
+    struct gd_hash_memo *memo;    /* of literals */
+    struct guard_txn_cfg cfg;     /* time_ms: now */
+    struct gd_patch_scope scope;  /* of the request, for exceptions */
     struct gd_patching *patching; /* NULL: there are no patches */
     struct answer *answer;        /* NULL: the response isn't viewed */
     struct gd_decision *late;     /* NULL: it is in time */
@@ -94,7 +94,7 @@ enum guard_rc guard_txn_begin(struct guard_txn **out, const struct guard_txn_cfg
     txn->arena = arena;
     txn->memo = cfg->memo != NULL ? &cfg->memo->literals : NULL;
     txn->cfg = *cfg;
-    txn->target = gd_span(NULL, 0);
+    txn->scope = (struct gd_patch_scope){.path = {NULL, 0}};
     txn->answer = NULL;
     txn->late = NULL;
     txn->whole = NULL;
@@ -114,13 +114,32 @@ void guard_txn_client(struct guard_txn *txn, const struct guard_client *client)
     gd_builder_client(txn->builder, client);
 }
 
+static bool has_exceptions(const struct guard_policy *policy)
+{
+    return policy != NULL && policy->exception_count > 0;
+}
+
+/* Scopes are asked for as long as the exchange goes on, when other bytes of the client's may stand
+ * where its request line was. */
+static void keep_scope(struct guard_txn *txn, struct guard_span method, struct guard_span target)
+{
+    const struct guard_span kept_method = gd_arena_copy(txn->arena, method);
+    const struct guard_span kept = gd_arena_copy(txn->arena, target);
+    const bool whole = kept_method.len == method.len && kept.len == target.len;
+    /* Without memory patches are for what is there now, and exceptions for nothing. */
+    if (txn->patching != NULL)
+        gd_patching_request(txn->patching, whole ? kept_method : method, whole ? kept : target);
+    if (whole && has_exceptions(txn->policy))
+        gd_exception_scope(&txn->scope, gd_builder_profile(txn->builder), kept_method, kept,
+                           txn->arena);
+}
+
 void guard_txn_request(struct guard_txn *txn, struct guard_span method, struct guard_span target,
                        uint32_t version)
 {
     gd_builder_request(txn->builder, method, target, version);
-    txn->target = target;
-    if (txn->patching != NULL)
-        gd_patching_request(txn->patching, method, target);
+    if (txn->patching != NULL || has_exceptions(txn->policy))
+        keep_scope(txn, method, target);
 }
 
 void guard_txn_header(struct guard_txn *txn, struct guard_span name, struct guard_span value)
@@ -166,7 +185,7 @@ static struct gd_deciding deciding(const struct guard_txn *txn, bool partial)
                                 .arena = txn->arena,
                                 .partial = partial,
                                 .shadow = txn->cfg.shadow,
-                                .target = txn->target,
+                                .scope = &txn->scope,
                                 .now_ms = txn->cfg.time_ms};
 }
 

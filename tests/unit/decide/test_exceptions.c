@@ -34,7 +34,10 @@ struct fixture {
     struct guard_txn *txn;
     const struct guard_client_verdict *client; /* in force, or NULL */
     uint64_t now;
-    bool partial; /* the request doesn't end */
+    bool partial;    /* the request doesn't end */
+    char *rewritten; /* the host's buffer, once it was read; NULL: it stays as it is */
+    const char *rewritten_to;
+    struct guard_span wide; /* a name */
 };
 
 static void begin(struct fixture *f)
@@ -44,6 +47,7 @@ static void begin(struct fixture *f)
     guard_guardian_set_mode(&f->world.guardian, GUARD_MODE_BLOCK);
     f->now = NOW;
     f->evil = S("evil");
+    f->wide = S("user*");
     f->exception = (struct guard_exception){.id = S("FP-1"),
                                             .author = S("alice"),
                                             .reason = S("a false alarm"),
@@ -92,6 +96,8 @@ static const struct guard_verdict *send(struct fixture *f, const char *method, c
     if (f->client != NULL)
         guard_txn_client_verdict(f->txn, f->client, 60);
     guard_txn_request(f->txn, world_span(method), world_span(target), 11);
+    if (f->rewritten != NULL)
+        memcpy(f->rewritten, f->rewritten_to, strlen(f->rewritten_to));
     guard_txn_header(f->txn, S("Host"), S("shop.test"));
     guard_txn_header(f->txn, S("User-Agent"), S("curl/7.88.1"));
     guard_txn_header(f->txn, S("Accept"), S("*/*"));
@@ -435,6 +441,73 @@ static void lines_tell_of_it(void **state)
     end(&f);
 }
 
+/* One that was dated ahead would hold for longer than any may. */
+static void it_holds_for_as_long_as_any_may(void **state)
+{
+    (void)state;
+    struct fixture f;
+    const uint64_t longest = UINT64_C(86400000) * GUARD_EXCEPTION_DAYS_MAX;
+    begin(&f);
+    f.exception.names = &f.wide;
+    f.exception.name_count = 1;
+    f.exception.created_ms = 2 * longest;
+    f.exception.expires_ms = 3 * longest;
+    compile(&f);
+    f.now = 2 * longest - 1;
+    assert_false(passes(&f, attack));
+    f.now = 2 * longest;
+    assert_true(passes(&f, attack));
+    end(&f);
+}
+
+/* A host may use its buffers again, and what comes later may stand in them. */
+static void what_was_asked_for_isnt_read_again(void **state)
+{
+    (void)state;
+    struct fixture f;
+    char method[] = "GET";
+    char target[sizeof(attack)];
+    const struct guard_span endpoint = S("/static");
+    const struct guard_span put = S("PUT");
+    begin(&f);
+    f.exception.endpoints = &endpoint;
+    f.exception.endpoint_count = 1;
+    compile(&f);
+    memcpy(target, attack, sizeof(attack));
+    f.rewritten = target;
+    f.rewritten_to = "/static";
+    assert_false(passes(&f, target));
+    end(&f);
+    begin(&f);
+    f.exception.methods = &put;
+    f.exception.method_count = 1;
+    f.exception.names = &f.wide;
+    f.exception.name_count = 1;
+    compile(&f);
+    f.rewritten = method;
+    f.rewritten_to = "PUT";
+    assert_int_equal(send(&f, method, attack)->decision, GUARD_BLOCK);
+    end(&f);
+}
+
+static void checking_again_takes_no_memory(void **state)
+{
+    (void)state;
+    struct fixture f;
+    const struct guard_span endpoint = S("/search");
+    begin(&f);
+    f.exception.endpoints = &endpoint;
+    f.exception.endpoint_count = 1;
+    compile(&f);
+    f.partial = true;
+    assert_true(excepted(send(&f, "GET", attack)));
+    const size_t used = f.arena.used;
+    for (int i = 0; i < 10000; i++)
+        assert_true(excepted(guard_txn_request_check(f.txn, f.policy)));
+    assert_int_equal(f.arena.used, used);
+    end(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -450,6 +523,9 @@ int main(void)
         cmocka_unit_test(the_record_tells_of_it),
         cmocka_unit_test(responses_are_covered_by_their_request),
         cmocka_unit_test(lines_tell_of_it),
+        cmocka_unit_test(it_holds_for_as_long_as_any_may),
+        cmocka_unit_test(what_was_asked_for_isnt_read_again),
+        cmocka_unit_test(checking_again_takes_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -458,6 +458,32 @@ static void padding_hides_nothing(void **state)
     }
 }
 
+/* Whichever of them stands first. */
+static void one_that_only_alerts_doesnt_stand_for_one_that_blocks(void **state)
+{
+    (void)state;
+    struct guard_span text = S("evil");
+    uint8_t body[200];
+    memset(body, 'x', sizeof(body));
+    for (int alerting = 0; alerting < 2; alerting++) {
+        struct guard_patch patches[] = {patch_of("P", leaf(GUARD_OPERATOR_CONTAINS, 0, &text)),
+                                        patch_of("Q", leaf(GUARD_OPERATOR_CONTAINS, 0, &text))};
+        struct fixture f;
+        patches[alerting].action = GUARD_PATCH_ALERT;
+        begin(&f, patches, 2);
+        f.world.guardian.fail_closed = true;
+        guard_guardian_set_mode(&f.world.guardian, GUARD_MODE_BLOCK);
+        compile(&f);
+        f.body_limit = 100;
+        const struct guard_verdict *verdict =
+            send(&f, "POST", "/a", "text/plain", NULL, gd_span(body, sizeof(body)));
+        assert_int_equal(verdict->action, GUARD_BLOCK);
+        assert_int_equal(verdict->findings[0].rule, GUARD_RULE_PATCH_UNSEEN);
+        assert_true(gd_span_equal(verdict->findings[0].patch, alerting == 0 ? S("Q") : S("P")));
+        end(&f);
+    }
+}
+
 static void what_nobody_saw_is_told(void **state)
 {
     (void)state;
@@ -536,6 +562,7 @@ int main(void)
         cmocka_unit_test(shadows_only_tell),
         cmocka_unit_test(padding_hides_nothing),
         cmocka_unit_test(what_nobody_saw_is_told),
+        cmocka_unit_test(one_that_only_alerts_doesnt_stand_for_one_that_blocks),
         cmocka_unit_test(a_get_copies_no_body),
         cmocka_unit_test(a_line_for_people),
     };
