@@ -4,6 +4,7 @@
  * input is a byte of flags, the expression, a NUL and the value. */
 #include "common/file.h"
 #include "common/patterns/database.h"
+#include "common/patterns/regex_sign.h"
 #include "common/patterns/regexes.h"
 
 #include <stdint.h>
@@ -23,6 +24,11 @@ static void on_hit(void *ctx, uint64_t pattern)
 {
     struct found *found = ctx;
     found->told = found->told || pattern == found->id;
+}
+
+static bool is_letter(uint8_t byte)
+{
+    return (byte | 0x20) >= 'a' && (byte | 0x20) <= 'z';
 }
 
 static void broken(const char *law)
@@ -71,6 +77,23 @@ static void scan(struct guard_span expression, bool ignore_case, struct guard_sp
     free(bytes);
 }
 
+/* What an expression is told by stands in what it matches. */
+static void expect_sign(struct guard_span expression, bool ignore_case, struct guard_span value)
+{
+    uint8_t sign[VALUE_MAX];
+    size_t len = regex_sign(expression, sign);
+    for (size_t at = 0; at + len <= value.len; at++) {
+        size_t same = 0;
+        while (same < len && (sign[same] == value.ptr[at + same] ||
+                              (ignore_case && is_letter(sign[same]) &&
+                               (sign[same] ^ value.ptr[at + same]) == 0x20)))
+            same++;
+        if (same == len)
+            return;
+    }
+    broken("a value has what is looked for without its sign");
+}
+
 static void hold(struct guard_span expression, bool ignore_case, struct guard_span value)
 {
     const struct guard_alloc alloc = heap_alloc();
@@ -92,6 +115,8 @@ static void hold(struct guard_span expression, bool ignore_case, struct guard_sp
         broken("the same search finds something else");
     if (empty == GUARD_MATCH_YES && !regex_matches_empty(expression, ignore_case))
         broken("it is in a value of no bytes, and that isn't known");
+    if (match == GUARD_MATCH_YES)
+        expect_sign(expression, ignore_case, value);
     if (match == GUARD_MATCH_YES && expression.len <= SCANNED_MAX &&
         memchr(expression.ptr, '{', expression.len) == NULL)
         scan(expression, ignore_case, value);

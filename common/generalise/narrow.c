@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Words are runs of letters, digits and underscores: codings leave them alone, or are undone. One
- * of them is enough, so that an exploit isn't let through for what it can do without. */
+ * of them is enough, so that an exploit isn't let through for what it can do without, and however
+ * it is spelled: SQL and PHP don't mind. */
 #include "common/generalise/narrow.h"
 
 enum { WORD_MIN = 6, WORD_MAX = 64, WORDS_MAX = 16 };
@@ -94,6 +95,7 @@ void narrow(struct work *work, const struct message_value *value, struct evidenc
                                                .name_count = condition->name_count,
                                                .texts = words.list,
                                                .text_count = words.count,
+                                               .ignore_case = true,
                                                .min = -1,
                                                .max = -1};
     const struct guard_patch_condition *const both[] = {condition, contains};

@@ -8,7 +8,8 @@
 
 #include <stdint.h>
 
-enum { DATABASE_FORMAT = 2, DATABASE_LANES = 2 };
+/* The format is also of what the library is given for a pattern: another is another database. */
+enum { DATABASE_FORMAT = 3, DATABASE_LANES = 2 };
 
 struct database_head {
     uint32_t count;

@@ -8,9 +8,9 @@
 #include <string.h>
 
 enum {
-    MOST_KEPT = 8,  /* repetitions up to here stay exact */
-    LEAST_KEPT = 4, /* of those that must be there, beyond */
-    DIGITS_MAX = 5,
+    MOST_KEPT = 9,     /* repetitions up to here stay exact: "{4,}" is no longer than any beyond */
+    LEAST_KEPT = 4,    /* of those that must be there, beyond */
+    COUNT_MAX = 65536, /* more than any that PCRE2 takes */
 };
 
 /* A repetition in braces; len 0: it is none. */
@@ -23,12 +23,10 @@ struct repetition {
 
 static size_t number(struct guard_span text, size_t at, unsigned *out)
 {
-    size_t begin = at;
     *out = 0;
     for (; at < text.len && text.ptr[at] >= '0' && text.ptr[at] <= '9'; at++) {
-        if (at - begin == DIGITS_MAX)
-            return begin;
-        *out = *out * 10 + (unsigned)(text.ptr[at] - '0');
+        if (*out < COUNT_MAX)
+            *out = *out * 10 + (unsigned)(text.ptr[at] - '0');
     }
     return at;
 }
@@ -51,19 +49,25 @@ static struct repetition repetition_at(struct guard_span text, size_t begin)
     return found;
 }
 
-/* The byte behind the set that begins here; text.len: it has no plain end. */
+/* "\c]": the byte behind belongs to it, whatever it is elsewhere. */
+static bool is_control(struct guard_span text, size_t at)
+{
+    return text.ptr[at] == '\\' && at + 1 < text.len && text.ptr[at + 1] == 'c';
+}
+
+/* The byte behind the set that begins here; 0: it has no plain end. */
 static size_t behind_set(struct guard_span text, size_t at)
 {
     at++;
     at += at < text.len && text.ptr[at] == '^';
     at += at < text.len && text.ptr[at] == ']';
     for (; at < text.len && text.ptr[at] != ']'; at++) {
+        if (text.ptr[at] == '[' || is_control(text, at))
+            return 0;
         if (text.ptr[at] == '\\')
             at++;
-        else if (text.ptr[at] == '[')
-            return text.len;
     }
-    return at < text.len ? at + 1 : text.len;
+    return at < text.len ? at + 1 : 0;
 }
 
 static bool is_plain_group(struct guard_span text, size_t at)
@@ -78,6 +82,8 @@ static bool is_plain_group(struct guard_span text, size_t at)
 static bool is_understood(struct guard_span text)
 {
     for (size_t at = 0; at < text.len; at++) {
+        if (is_control(text, at))
+            return false;
         if (text.ptr[at] == '\\') {
             at++;
             if (at == text.len || text.ptr[at] == 'Q' || text.ptr[at] == 'E')
@@ -86,7 +92,7 @@ static bool is_understood(struct guard_span text)
             return false;
         } else if (text.ptr[at] == '[') {
             at = behind_set(text, at);
-            if (at == text.len && text.ptr[at - 1] != ']')
+            if (at == 0)
                 return false;
             at--;
         }
@@ -109,6 +115,14 @@ static size_t put_repetition(struct repetition found, const uint8_t *source, boo
     return 4;
 }
 
+/* The braces of "\x{41}" aren't a repetition. */
+static size_t behind_escape(struct guard_span text, size_t at)
+{
+    uint8_t letter = text.ptr[at + 1];
+    at += 2;
+    return at + ((letter == 'x' || letter == 'o') && at < text.len && text.ptr[at] == '{');
+}
+
 size_t regex_relax(struct guard_span text, char *to)
 {
     size_t len = 0;
@@ -121,7 +135,7 @@ size_t regex_relax(struct guard_span text, char *to)
         size_t next = at + 1;
         struct repetition found = {0};
         if (text.ptr[at] == '\\')
-            next = at + 2;
+            next = behind_escape(text, at);
         else if (text.ptr[at] == '[')
             next = behind_set(text, at);
         else if (text.ptr[at] == '{')

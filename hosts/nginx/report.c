@@ -106,7 +106,7 @@ bool gate_report_slice(void)
         add_services(SLICE);
     else
         add_patches(SLICE_PATCHES);
-    if (draft.next_patches < gate_worker.service_count)
+    if (draft.next < gate_worker.service_count || draft.next_patches < gate_worker.service_count)
         return true;
     finish();
     return false;

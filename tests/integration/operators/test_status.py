@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """guard_status: what it counts, for whom, and that it goes on over workers and reloads."""
 
+import json
 import os
 import re
 import signal
@@ -171,6 +172,17 @@ def test_reloads_that_need_more_room_keep_the_counts(gate):
         assert status_of(nginx)["exchanges"] == 2 + round_number
         assert status_of(nginx, f"b{round_number}x7")["exchanges"] == 0
     assert status_of(nginx).all["workers"]["running"] == 1
+
+
+def test_report_names_each_of_many_services(gate):
+    """guardd's metrics come from the gate's file, which is put together in slices."""
+    locations = "".join(f"location /a{i}/ {{ guard a{i}; proxy_pass http://{{echo}}; }}" for i in range(70))
+    nginx = gate(SERVERS.replace("location / {", locations + " location / {"))
+    wanted = {service["service"] for service in status_of(nginx).all["services"]}
+    files = wait_for(lambda: list((gate.state.path / "rings").glob("*.counts")), "the gate's report")
+    lines = [json.loads(line) for line in files[0].read_text().splitlines()]
+    assert lines[-1] == {"end": True}
+    assert len(wanted) == 71 and {line["service"] for line in lines if "service" in line} == wanted
 
 
 def test_single_process(gate):

@@ -25,13 +25,14 @@ static struct guard_span span(const char *text)
 
 /* Pieces of which expressions and values are made, so that they meet often. */
 static const char *const atoms[] = {
-    "a",           "b",       "ab",  ".",     "[ab]",  "[^a]",   "\\w",      "\\s",    "\\d", "^",
-    "$",           "\\b",     "\\B", "(?=a)", "(?!b)", "(?i:A)", "\\x0a",    "(?m:^)", "x",   "\\n",
-    "[[:alpha:]]", "(?-s:.)", "\\h", "\\v",   "\\W",   "\\S",    "(?>a|ab)", "\\N"};
-static const char *const suffixes[] = {"",     "",    "",       "*",       "+",
-                                       "?",    "{2}", "{1,3}",  "*?",      "++",
-                                       "{2,}", "{9}", "{0,20}", "{5,30}?", "{0,9}+"};
-static const char letters[] = "aabbAx 1\n\n\t_-\x0b\x0c\r\xe9";
+    "a",   "b",    "ab",          ".",       "[ab]",    "[^a]",   "\\w",    "\\s",   "\\d",
+    "^",   "$",    "\\b",         "\\B",     "(?=a)",   "(?!b)",  "(?i:A)", "\\x0a", "(?m:^)",
+    "x",   "\\n",  "[[:alpha:]]", "(?-s:.)", "\\h",     "\\v",    "\\W",    "\\S",   "(?>a|ab)",
+    "\\N", "[[a]", "[\\c]]",      "(\\c))",  "\\x{61}", "\\x{20}"};
+static const char *const suffixes[] = {"",       "",        "",       "*",      "+",       "?",
+                                       "{2}",    "{1,3}",   "*?",     "++",     "{2,}",    "{9}",
+                                       "{0,20}", "{5,30}?", "{0,9}+", "{0002}", "{000001}"};
+static const char letters[] = "aabbAx 1\n\n\t_-\x0b\x0c\r\xe9\x1d";
 
 static void random_expression(struct test_random *random, char *out, size_t cap)
 {
@@ -228,6 +229,11 @@ static void test_signs(void **state)
     assert_sign("(?x)ad min", "");
     assert_sign("a\\x41bc", "");
     assert_sign("(admin)?", "");
+    assert_sign("longer[[a]?|[z]", "");
+    assert_sign("[\\c]]after", "");
+    assert_sign("(\\c))after", "");
+    assert_sign("\\c\\(?!x)after", "");
+    assert_sign("ab{0000001}cde{0000000}", "ab");
 }
 
 static void assert_relaxed(const char *expression, const char *relaxed)
@@ -241,7 +247,10 @@ static void assert_relaxed(const char *expression, const char *relaxed)
 static void test_relaxed(void **state)
 {
     (void)state;
-    assert_relaxed("a{0,40}b{9}?c{2,3}", "a{0,}b{4,}?c{2,3}");
+    assert_relaxed("a{0,40}b{10}?c{2,3}", "a{0,}b{4,}?c{2,3}");
+    assert_relaxed("a{9}b{0000040}", "a{9}b{4,}");
+    assert_relaxed("\\x{41}\\o{101}\\d{41}", "\\x{41}\\o{101}\\d{4,}");
+    assert_relaxed("\\c\\(?!x{40})", "\\c\\(?!x{40})");
     assert_relaxed("[{0,40}]\\{0,40}a{0,40}+", "[{0,40}]\\{0,40}a{0,40}+");
     assert_relaxed("(?!a{0,40})", "(?!a{0,40})");
     assert_relaxed("a{,40}b{40", "a{,40}b{40");
