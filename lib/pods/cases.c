@@ -79,19 +79,38 @@ static uint8_t door_of(const struct guard_pods *pods, const struct guard_pod_rul
     return best;
 }
 
-static void put(struct gd_pod_case *into, const struct guard_pod_evidence *evidence)
+static bool is_old(const struct guard_pod_evidence *own, const struct guard_pod_evidence *evidence)
 {
-    struct guard_pod_evidence *weakest = NULL;
+    return own->seen_ms + TOLD_MS < evidence->seen_ms;
+}
+
+/* Where evidence goes in the place of what is old. What it is itself goes first: it would count
+ * twice in another place. NULL: nothing is old. */
+static struct guard_pod_evidence *place_of(struct gd_pod_case *into,
+                                           const struct guard_pod_evidence *evidence)
+{
+    struct guard_pod_evidence *old = NULL;
     for (uint32_t i = 0; i < into->count; i++) {
         struct guard_pod_evidence *own = &into->evidence[i];
-        bool old = own->seen_ms + TOLD_MS < evidence->seen_ms;
-        if (same(own, evidence) || old) {
-            if (old)
-                *own = *evidence;
-            return;
-        }
-        if (weakest == NULL || weaker(own, weakest))
-            weakest = own;
+        if (same(own, evidence))
+            return own;
+        if (old == NULL && is_old(own, evidence))
+            old = own;
+    }
+    return old;
+}
+
+static void put(struct gd_pod_case *into, const struct guard_pod_evidence *evidence)
+{
+    struct guard_pod_evidence *weakest = NULL, *place = place_of(into, evidence);
+    if (place != NULL) {
+        if (is_old(place, evidence))
+            *place = *evidence;
+        return;
+    }
+    for (uint32_t i = 0; i < into->count; i++) {
+        if (weakest == NULL || weaker(&into->evidence[i], weakest))
+            weakest = &into->evidence[i];
     }
     if (into->count < GD_POD_CASE_MAX)
         into->evidence[into->count++] = *evidence;

@@ -197,6 +197,27 @@ static void test_many_at_once_stop(void **state)
     fleet_close(&fleet);
 }
 
+/* Where there is room for what is old, what was told lately isn't told and counted again. */
+static void test_what_was_told_lately_stays_told(void **state)
+{
+    (void)state;
+    struct fleet fleet;
+    struct guard_pod_feature tool = sample_feature(GUARD_POD_DROPPED, "/tmp/x", "/bin/sh");
+    struct guard_pod_feature other = sample_feature(GUARD_POD_MEMFD, "memfd:y", "/bin/sh");
+    fleet_open(&fleet);
+    fleet_live(&fleet, 5, 20);
+    assert_int_equal(fleet_tell(&fleet, 1, &other, 1), GUARD_POD_REPLACE);
+    fleet.now_ms += 23 * FLEET_HOUR;
+    for (uint32_t i = 0; i < 5; i++)
+        (void)fleet_tell(&fleet, i, NULL, 0);
+    assert_int_equal(fleet_tell(&fleet, 1, &tool, 1), GUARD_POD_REPLACE);
+    fleet.now_ms += 2 * FLEET_HOUR;
+    for (uint32_t i = 0; i < 5; i++)
+        (void)fleet_tell(&fleet, i, NULL, 0);
+    assert_int_equal(fleet_tell(&fleet, 1, &tool, 1), GUARD_POD_NORMAL);
+    fleet_close(&fleet);
+}
+
 static void test_a_rollout_is_a_change_not_a_misuse(void **state)
 {
     (void)state;
@@ -381,6 +402,7 @@ int main(void)
         cmocka_unit_test(test_a_hard_sign_acts_alone),
         cmocka_unit_test(test_a_lonely_replica_is_told_only),
         cmocka_unit_test(test_many_at_once_stop),
+        cmocka_unit_test(test_what_was_told_lately_stays_told),
         cmocka_unit_test(test_a_rollout_is_a_change_not_a_misuse),
         cmocka_unit_test(test_debugging_is_told_only),
         cmocka_unit_test(test_poison_is_found_by_comparing),
