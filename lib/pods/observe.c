@@ -185,6 +185,8 @@ static enum guard_rc judge_amounts(struct step *step, const struct guard_pod_rul
 {
     const struct guard_pod_record *record = step->record;
     uint64_t live_since = record->until_ms < rules->live_ms ? 0 : record->until_ms - rules->live_ms;
+    if (!gd_pod_has_amounts(record))
+        return GUARD_OK;
     for (uint32_t rate = 0; rate < GUARD_POD_RATES; rate++) {
         uint64_t as_much = 0, minutes = 0;
         uint32_t value = gd_pod_per_minute(record, rate);

@@ -129,6 +129,12 @@ static void test_amounts_are_compared_with_peers(void **state)
             assert_int_equal(fleet_tell(&fleet, i, NULL, 0), GUARD_POD_NORMAL);
         }
     }
+    /* A record that was cut short tells nothing of a minute. */
+    fleet.now_ms += 60000;
+    fleet.interval_ms = 100;
+    fleet.bytes_out = 1000000;
+    assert_int_equal(fleet_tell(&fleet, 2, NULL, 0), GUARD_POD_NORMAL);
+    fleet.interval_ms = 0;
     fleet.now_ms += 60000;
     fleet.bytes_out = 40000000;
     assert_int_equal(fleet_tell(&fleet, 2, NULL, 0), GUARD_POD_ALERT);
