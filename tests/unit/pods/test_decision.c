@@ -258,6 +258,7 @@ static void test_debugging_is_told_only(void **state)
         sample_feature(GUARD_POD_EXEC, "/bin/bash", "/usr/bin/containerd-shim-runc-v2")};
     fleet_open(&fleet);
     fleet_live(&fleet, 5, 20);
+    fleet.source = GUARD_POD_FALCO;
     assert_int_equal(fleet_tell(&fleet, 3, features, 4), GUARD_POD_ALERT);
     expect_reason(&fleet, GUARD_POD_IN_SESSION);
     fleet_close(&fleet);
@@ -266,6 +267,20 @@ static void test_debugging_is_told_only(void **state)
     features[0].flags = features[1].flags = GUARD_POD_SESSION;
     assert_int_equal(fleet_tell(&fleet, 3, features, 3), GUARD_POD_ALERT);
     expect_reason(&fleet, GUARD_POD_IN_SESSION);
+    fleet_close(&fleet);
+}
+
+/* A sensor that knows where a program came from isn't outwitted by how its parent is called. */
+static void test_a_name_makes_no_session(void **state)
+{
+    (void)state;
+    struct fleet fleet;
+    struct guard_pod_feature features[] = {
+        sample_feature(GUARD_POD_DROPPED, "/tmp/runc", "/app/server"),
+        sample_feature(GUARD_POD_EXEC, "/usr/bin/id", "/tmp/runc")};
+    fleet_open(&fleet);
+    fleet_live(&fleet, 5, 20);
+    assert_int_equal(fleet_tell(&fleet, 3, features, 2), GUARD_POD_REPLACE);
     fleet_close(&fleet);
 }
 
@@ -411,6 +426,7 @@ int main(void)
         cmocka_unit_test(test_what_was_told_lately_stays_told),
         cmocka_unit_test(test_a_rollout_is_a_change_not_a_misuse),
         cmocka_unit_test(test_debugging_is_told_only),
+        cmocka_unit_test(test_a_name_makes_no_session),
         cmocka_unit_test(test_poison_is_found_by_comparing),
         cmocka_unit_test(test_lossy_records_teach_nothing),
         cmocka_unit_test(test_a_blind_replica_says_nothing_about_others),
