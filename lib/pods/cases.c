@@ -170,6 +170,32 @@ static bool telling(const struct guard_pod_rules *rules, const struct guard_pod_
     return evidence->hard || evidence->strength >= rules->alert_at;
 }
 
+static bool did_lately(const struct gd_pod_case *other, const struct guard_pod_evidence *evidence)
+{
+    for (uint32_t i = 0; i < other->count; i++) {
+        const struct guard_pod_evidence *has = &other->evidence[i];
+        if (same(has, evidence) && !is_old(has, evidence))
+            return true;
+    }
+    return false;
+}
+
+/* Others may have begun since, and of what couldn't be learned, of a record with drops or because
+ * the profile is full, only their cases tell. Amounts are compared with peers anyway. */
+static void look_at_others(const struct gd_pod_view *view, struct guard_pod_evidence *evidence)
+{
+    uint32_t with = 0;
+    for (uint32_t i = 0; i < view->pods->replica_count; i++) {
+        const struct gd_pod_replica *other = view->pods->replicas[i];
+        with += other != view->replica && other->open != NULL && did_lately(other->open, evidence);
+    }
+    if (with == 0 || with <= evidence->with)
+        return;
+    evidence->with = with;
+    evidence->shared = true;
+    evidence->strength = gd_pod_strength(view->rules, evidence->kind, with, evidence->days);
+}
+
 static bool in_window(const struct gd_pod_view *view, const struct guard_pod_evidence *evidence)
 {
     return evidence->seen_ms + view->rules->window_ms >= view->now_ms;
@@ -270,6 +296,10 @@ void gd_pod_case_decide(const struct gd_pod_view *view, struct gd_pod_case *from
                         struct guard_pod_verdict *out)
 {
     struct sum sum = {.soft = 0};
+    for (uint32_t i = 0; i < from->count; i++) {
+        if (in_window(view, &from->evidence[i]) && from->evidence[i].kind != GUARD_POD_AMOUNT)
+            look_at_others(view, &from->evidence[i]);
+    }
     sum_up(view, from, &sum);
     add_door(view, &sum);
     out->score = sum.soft;
