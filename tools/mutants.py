@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Plants the defects of tests/mutants/*.toml one after the other in a copy of the sources, builds what changed and runs the
-tests named there: they must go red. A mutant that no longer applies or builds is an error, one that survives a failure.
+tests named there, of pytest or a whole program's source in C: they must go red. A mutant that no longer applies or builds is an error, one that survives a failure.
 
 usage: tools/mutants.py [--list | --check | --sample N] [--green] [NAME...]
   --check      only whether each mutant applies, without building
@@ -126,7 +126,26 @@ def build(tree):
     return status == 0, "\n".join(line for line in text.splitlines() if "error" in line)[:2000] or text[-2000:]
 
 
+def program_of(tree, source):
+    """The program of a test that is written in C."""
+    targets = json.loads((tree / "build" / "meson-info" / "intro-targets.json").read_text(encoding="utf-8"))
+    for target in targets:
+        sources = [name for part in target["target_sources"] for name in part.get("sources", ())]
+        if target["type"] == "executable" and str(tree / source) in sources:
+            return target["filename"][0]
+    raise ValueError(f"no program is made of {source}")
+
+
 def test(tree, tests, stop_early):
+    """(exit status as pytest's, output): programs first, then what pytest runs."""
+    for name in (name for name in tests if name.endswith(".c")):
+        status, text = run([program_of(tree, name)], tree, TEST_SECONDS)
+        if status != 0:
+            return status and PYTEST_RED, "FAILED " + "\nFAILED ".join(
+                dict.fromkeys(f"{name}::{line.split()[-1]}" for line in text.splitlines() if line.startswith("[  FAILED  ] test_")) or [name])
+    tests = [name for name in tests if not name.endswith(".c")]
+    if not tests:
+        return 0, ""
     env = {**os.environ, "GUARD_BUILD": str(tree / "build"), "GUARD_BIN": str(tree / "build" / "bin"),
            "GUARD_MODULE": str(tree / "build" / "modules" / "ngx_http_guard_module.so"), "PYTHONDONTWRITEBYTECODE": "1"}
     if stop_early:  # what should come and doesn't need not be waited for as long as on a machine that stands still

@@ -13,7 +13,7 @@ enum { GUARD_POD_BUDGET_HISTORY = 64 };
 
 struct guard_pod_budget_cfg {
     double share;              /* of the replicas, within the window; at least one pod. 0.1 */
-    uint64_t window_ms;        /* 10 min */
+    uint64_t window_ms;        /* 10 min; 30 days at most, as calm_ms */
     uint64_t backoff_first_ms; /* between the first and the second; doubles each time. 1 min */
     uint64_t backoff_max_ms;   /* 30 min */
     uint64_t calm_ms;          /* after so long without one the pause is the first again. 6 h */

@@ -27,10 +27,15 @@ uint32_t gd_pod_per_minute(const struct guard_pod_record *record, uint32_t rate)
     return value > UINT32_MAX ? UINT32_MAX : (uint32_t)value;
 }
 
+bool gd_pod_has_amounts(const struct guard_pod_record *record)
+{
+    return record->until_ms - record->from_ms >= SHORTEST_MS && record->rates_known != 0;
+}
+
 void gd_pods_learn_amounts(struct guard_pods *pods, struct gd_pod_replica *replica,
                            const struct guard_pod_record *record)
 {
-    if (record->until_ms - record->from_ms < SHORTEST_MS || record->rates_known == 0)
+    if (!gd_pod_has_amounts(record))
         return;
     bool newer = record->until_ms >= replica->rates_ms;
     if (newer) {

@@ -5,6 +5,9 @@
 
 enum { MINUTE_MS = 60 * 1000 };
 
+/* Added to a time it must not reach beyond the end of counting. */
+static const uint64_t longest_ms = UINT64_C(30) * 24 * 3600 * 1000;
+
 void guard_pod_budget_default(struct guard_pod_budget_cfg *out)
 {
     *out = (struct guard_pod_budget_cfg){.share = 0.1,
@@ -18,8 +21,10 @@ enum guard_rc guard_pod_budget_check(const struct guard_pod_budget_cfg *cfg, str
 {
     if (!(cfg->share > 0 && cfg->share <= 0.5))
         return guard_fail(err, GUARD_E_RANGE, "share is more than 0 and at most 0.5");
-    if (cfg->window_ms < MINUTE_MS)
-        return guard_fail(err, GUARD_E_RANGE, "a window of a minute at least");
+    if (cfg->window_ms < MINUTE_MS || cfg->window_ms > longest_ms)
+        return guard_fail(err, GUARD_E_RANGE, "a window of a minute to 30 days");
+    if (cfg->calm_ms > longest_ms)
+        return guard_fail(err, GUARD_E_RANGE, "a calm time of 30 days at most");
     if (cfg->backoff_first_ms == 0 || cfg->backoff_max_ms < cfg->backoff_first_ms ||
         cfg->calm_ms < cfg->backoff_max_ms)
         return guard_fail(err, GUARD_E_RANGE,

@@ -79,19 +79,38 @@ static uint8_t door_of(const struct guard_pods *pods, const struct guard_pod_rul
     return best;
 }
 
-static void put(struct gd_pod_case *into, const struct guard_pod_evidence *evidence)
+static bool is_old(const struct guard_pod_evidence *own, const struct guard_pod_evidence *evidence)
 {
-    struct guard_pod_evidence *weakest = NULL;
+    return own->seen_ms + TOLD_MS < evidence->seen_ms;
+}
+
+/* Where evidence goes in the place of what is old. What it is itself goes first: it would count
+ * twice in another place. NULL: nothing is old. */
+static struct guard_pod_evidence *place_of(struct gd_pod_case *into,
+                                           const struct guard_pod_evidence *evidence)
+{
+    struct guard_pod_evidence *old = NULL;
     for (uint32_t i = 0; i < into->count; i++) {
         struct guard_pod_evidence *own = &into->evidence[i];
-        bool old = own->seen_ms + TOLD_MS < evidence->seen_ms;
-        if (same(own, evidence) || old) {
-            if (old)
-                *own = *evidence;
-            return;
-        }
-        if (weakest == NULL || weaker(own, weakest))
-            weakest = own;
+        if (same(own, evidence))
+            return own;
+        if (old == NULL && is_old(own, evidence))
+            old = own;
+    }
+    return old;
+}
+
+static void put(struct gd_pod_case *into, const struct guard_pod_evidence *evidence)
+{
+    struct guard_pod_evidence *weakest = NULL, *place = place_of(into, evidence);
+    if (place != NULL) {
+        if (is_old(place, evidence))
+            *place = *evidence;
+        return;
+    }
+    for (uint32_t i = 0; i < into->count; i++) {
+        if (weakest == NULL || weaker(&into->evidence[i], weakest))
+            weakest = &into->evidence[i];
     }
     if (into->count < GD_POD_CASE_MAX)
         into->evidence[into->count++] = *evidence;
@@ -149,6 +168,32 @@ struct sum {
 static bool telling(const struct guard_pod_rules *rules, const struct guard_pod_evidence *evidence)
 {
     return evidence->hard || evidence->strength >= rules->alert_at;
+}
+
+static bool did_lately(const struct gd_pod_case *other, const struct guard_pod_evidence *evidence)
+{
+    for (uint32_t i = 0; i < other->count; i++) {
+        const struct guard_pod_evidence *has = &other->evidence[i];
+        if (same(has, evidence) && !is_old(has, evidence))
+            return true;
+    }
+    return false;
+}
+
+/* Others may have begun since, and of what couldn't be learned, of a record with drops or because
+ * the profile is full, only their cases tell. Amounts are compared with peers anyway. */
+static void look_at_others(const struct gd_pod_view *view, struct guard_pod_evidence *evidence)
+{
+    uint32_t with = 0;
+    for (uint32_t i = 0; i < view->pods->replica_count; i++) {
+        const struct gd_pod_replica *other = view->pods->replicas[i];
+        with += other != view->replica && other->open != NULL && did_lately(other->open, evidence);
+    }
+    if (with == 0 || with <= evidence->with)
+        return;
+    evidence->with = with;
+    evidence->shared = true;
+    evidence->strength = gd_pod_strength(view->rules, evidence->kind, with, evidence->days);
 }
 
 static bool in_window(const struct gd_pod_view *view, const struct guard_pod_evidence *evidence)
@@ -251,6 +296,10 @@ void gd_pod_case_decide(const struct gd_pod_view *view, struct gd_pod_case *from
                         struct guard_pod_verdict *out)
 {
     struct sum sum = {.soft = 0};
+    for (uint32_t i = 0; i < from->count; i++) {
+        if (in_window(view, &from->evidence[i]) && from->evidence[i].kind != GUARD_POD_AMOUNT)
+            look_at_others(view, &from->evidence[i]);
+    }
     sum_up(view, from, &sum);
     add_door(view, &sum);
     out->score = sum.soft;

@@ -58,10 +58,14 @@ static bool by_runtime(struct guard_span parent)
     return false;
 }
 
-static bool opens_session(const struct guard_pod_feature *feature)
+/* Falco doesn't flag sessions; whoever does isn't contradicted by a name, which any file may have.
+ */
+static bool opens_session(const struct guard_pod_record *record,
+                          const struct guard_pod_feature *feature)
 {
     return (feature->flags & GUARD_POD_SESSION) != 0 ||
-           (feature->kind == GUARD_POD_EXEC && by_runtime(feature->detail));
+           (record->source == GUARD_POD_FALCO && feature->kind == GUARD_POD_EXEC &&
+            by_runtime(feature->detail));
 }
 
 /* The narrowest name by which it is known what others did; NULL: by none. */
@@ -165,7 +169,7 @@ static enum guard_rc judge_feature(struct step *step, const struct guard_pod_rul
     struct gd_pod_case *open = gd_pod_case_of(step->pods, step->replica);
     if (open == NULL)
         return GUARD_E_NOMEM;
-    if (opens_session(feature)) {
+    if (opens_session(step->record, feature)) {
         uint64_t until = step->record->until_ms + SESSION_MS;
         open->session_ms = open->session_ms > until ? open->session_ms : until;
     }
@@ -185,6 +189,8 @@ static enum guard_rc judge_amounts(struct step *step, const struct guard_pod_rul
 {
     const struct guard_pod_record *record = step->record;
     uint64_t live_since = record->until_ms < rules->live_ms ? 0 : record->until_ms - rules->live_ms;
+    if (!gd_pod_has_amounts(record))
+        return GUARD_OK;
     for (uint32_t rate = 0; rate < GUARD_POD_RATES; rate++) {
         uint64_t as_much = 0, minutes = 0;
         uint32_t value = gd_pod_per_minute(record, rate);
@@ -230,7 +236,7 @@ static enum guard_rc judge(struct step *step, const struct guard_pod_rules *rule
     for (uint32_t pass = 0; pass < 2; pass++) {
         for (uint32_t i = 0; i < step->record->feature_count; i++) {
             const struct guard_pod_feature *feature = &step->record->features[i];
-            bool first = gd_pod_is_door(feature->kind) || opens_session(feature);
+            bool first = gd_pod_is_door(feature->kind) || opens_session(step->record, feature);
             if (first == (pass == 0))
                 GUARD_TRY(judge_feature(step, rules, feature));
         }

@@ -177,6 +177,8 @@ struct guard_pod_feature gd_pod_entry_feature(const struct gd_pod_entry *entry);
 
 /* Per minute, of a record; UINT32_MAX at most. */
 uint32_t gd_pod_per_minute(const struct guard_pod_record *record, uint32_t rate);
+/* A hard sign cuts an interval short: what was done in a moment says nothing of a minute. */
+bool gd_pod_has_amounts(const struct guard_pod_record *record);
 void gd_pods_learn_amounts(struct guard_pods *pods, struct gd_pod_replica *replica,
                            const struct guard_pod_record *record);
 /* Minutes of all replicas in which it was as much, and of how many; false: it isn't unusual among

@@ -100,11 +100,33 @@ static enum guard_merge merge(struct guard_pods *into, const struct guard_pods *
     return outcome;
 }
 
+/* How often all things together were seen. */
+static uint64_t counts_of(const struct guard_pods *pods)
+{
+    struct guard_pod_known known;
+    uint64_t count = 0;
+    for (uint32_t i = 0; guard_pods_known(pods, i, &known); i++)
+        count += known.count;
+    return count;
+}
+
 static void check_laws(struct guard_pods *parts[3])
 {
+    struct guard_pods_stats stats;
+    uint64_t records = 0, incomplete = 0, seen = 0;
+    for (uint32_t i = 0; i < 3; i++) {
+        guard_pods_stats(parts[i], &rules, &stats);
+        records += stats.records;
+        incomplete += stats.incomplete;
+        seen += counts_of(parts[i]);
+    }
     struct guard_pods *left = copy(parts[0]);
     assert_int_equal(merge(left, parts[1]), GUARD_MERGE_ADDED);
     assert_int_equal(merge(left, parts[2]), GUARD_MERGE_ADDED);
+    guard_pods_stats(left, &rules, &stats);
+    assert_int_equal(stats.records, records);
+    assert_int_equal(stats.incomplete, incomplete);
+    assert_int_equal(counts_of(left), seen);
     struct guard_pods *right = copy(parts[2]);
     assert_int_equal(merge(right, parts[1]), GUARD_MERGE_ADDED);
     struct guard_pods *whole = copy(parts[0]);

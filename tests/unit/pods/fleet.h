@@ -27,7 +27,9 @@ struct fleet {
     uint64_t dropped;
     uint32_t blind;
     uint64_t started_ms;
-    uint64_t bytes_out; /* of the interval; 0: not known */
+    uint64_t bytes_out;           /* of the interval; 0: not known */
+    uint64_t interval_ms;         /* 0: as in the sample */
+    enum guard_pod_source source; /* likewise */
 };
 
 static inline void *fleet_get(void *ctx, size_t size)
@@ -96,6 +98,10 @@ static inline enum guard_rc fleet_tell_into(struct fleet *fleet, struct guard_po
     record.started_ms = fleet->started_ms;
     record.rates_known = fleet->bytes_out > 0 ? 1u << GUARD_POD_BYTES_OUT : 0;
     record.rates[GUARD_POD_BYTES_OUT] = fleet->bytes_out;
+    if (fleet->interval_ms != 0)
+        record.from_ms = record.until_ms - fleet->interval_ms;
+    if (fleet->source != 0)
+        record.source = fleet->source;
     return guard_pods_observe(pods, &fleet->rules, &record, &fleet->verdict, &err);
 }
 

@@ -111,6 +111,13 @@ static void test_limits_of_the_configuration(void **state)
     guard_pod_budget_default(&cfg);
     cfg.backoff_first_ms = 0;
     assert_int_equal(guard_pod_budget_check(&cfg, &err), GUARD_E_RANGE);
+    /* Times that reach beyond the end of counting would be over at once. */
+    guard_pod_budget_default(&cfg);
+    cfg.window_ms = UINT64_MAX;
+    assert_int_equal(guard_pod_budget_check(&cfg, &err), GUARD_E_RANGE);
+    guard_pod_budget_default(&cfg);
+    cfg.calm_ms = UINT64_MAX;
+    assert_int_equal(guard_pod_budget_check(&cfg, &err), GUARD_E_RANGE);
 }
 
 int main(void)

@@ -129,6 +129,12 @@ static void test_amounts_are_compared_with_peers(void **state)
             assert_int_equal(fleet_tell(&fleet, i, NULL, 0), GUARD_POD_NORMAL);
         }
     }
+    /* A record that was cut short tells nothing of a minute. */
+    fleet.now_ms += 60000;
+    fleet.interval_ms = 100;
+    fleet.bytes_out = 1000000;
+    assert_int_equal(fleet_tell(&fleet, 2, NULL, 0), GUARD_POD_NORMAL);
+    fleet.interval_ms = 0;
     fleet.now_ms += 60000;
     fleet.bytes_out = 40000000;
     assert_int_equal(fleet_tell(&fleet, 2, NULL, 0), GUARD_POD_ALERT);
@@ -197,6 +203,83 @@ static void test_many_at_once_stop(void **state)
     fleet_close(&fleet);
 }
 
+/* Also when nothing could be learned of the first: its record was lossy, or the profile full. */
+static void test_many_stop_though_nothing_is_learned(void **state)
+{
+    (void)state;
+    struct fleet fleet;
+    struct guard_pod_feature dropped = sample_feature(GUARD_POD_DROPPED, "/tmp/x", "/bin/sh");
+    fleet_open(&fleet);
+    fleet_live(&fleet, 5, 20);
+    fleet.dropped = 1;
+    assert_int_equal(fleet_tell(&fleet, 1, &dropped, 1), GUARD_POD_REPLACE);
+    fleet.now_ms += 60000;
+    assert_int_equal(fleet_tell(&fleet, 2, &dropped, 1), GUARD_POD_CHANGE);
+    expect_reason(&fleet, GUARD_POD_SHARED);
+    /* A day later it isn't lately. */
+    fleet.dropped = 0;
+    fleet.now_ms += 25 * FLEET_HOUR;
+    for (uint32_t i = 0; i < 5; i++)
+        (void)fleet_tell(&fleet, i, NULL, 0);
+    assert_int_equal(fleet_tell(&fleet, 3, &dropped, 1), GUARD_POD_REPLACE);
+    fleet_close(&fleet);
+}
+
+/* The gate's finding comes when another has done the same. */
+static void test_a_late_door_of_what_others_do_stops(void **state)
+{
+    (void)state;
+    struct fleet fleet;
+    struct guard_pod_feature features[] = {shell(), call_home()}, late = door("5f3a");
+    fleet_open(&fleet);
+    fleet_live(&fleet, 5, 20);
+    features[0].request = features[1].request = sample_span("5f3a");
+    assert_int_equal(fleet_tell(&fleet, 3, features, 2), GUARD_POD_ALERT);
+    fleet.now_ms += 10000;
+    assert_int_equal(fleet_tell(&fleet, 2, features, 2), GUARD_POD_CHANGE);
+    fleet.now_ms += 10000;
+    assert_int_equal(fleet_tell(&fleet, 3, &late, 1), GUARD_POD_CHANGE);
+    expect_reason(&fleet, GUARD_POD_SHARED);
+    fleet_close(&fleet);
+}
+
+/* Nor is one replaced by a sign of its own beside what others do. */
+static void test_its_own_beside_what_others_do_stops(void **state)
+{
+    (void)state;
+    struct fleet fleet;
+    struct guard_pod_feature features[] = {sample_feature(GUARD_POD_DROPPED, "/tmp/x", "/bin/sh"),
+                                           sample_feature(GUARD_POD_MEMFD, "memfd:y", "/bin/sh")};
+    fleet_open(&fleet);
+    fleet_live(&fleet, 5, 20);
+    assert_int_equal(fleet_tell(&fleet, 1, features, 1), GUARD_POD_REPLACE);
+    fleet.now_ms += 60000;
+    assert_int_equal(fleet_tell(&fleet, 2, features, 2), GUARD_POD_CHANGE);
+    assert_int_equal(fleet.verdict.reasons, GUARD_POD_SHARED);
+    fleet_close(&fleet);
+}
+
+/* Where there is room for what is old, what was told lately isn't told and counted again. */
+static void test_what_was_told_lately_stays_told(void **state)
+{
+    (void)state;
+    struct fleet fleet;
+    struct guard_pod_feature tool = sample_feature(GUARD_POD_DROPPED, "/tmp/x", "/bin/sh");
+    struct guard_pod_feature other = sample_feature(GUARD_POD_MEMFD, "memfd:y", "/bin/sh");
+    fleet_open(&fleet);
+    fleet_live(&fleet, 5, 20);
+    assert_int_equal(fleet_tell(&fleet, 1, &other, 1), GUARD_POD_REPLACE);
+    fleet.now_ms += 23 * FLEET_HOUR;
+    for (uint32_t i = 0; i < 5; i++)
+        (void)fleet_tell(&fleet, i, NULL, 0);
+    assert_int_equal(fleet_tell(&fleet, 1, &tool, 1), GUARD_POD_REPLACE);
+    fleet.now_ms += 2 * FLEET_HOUR;
+    for (uint32_t i = 0; i < 5; i++)
+        (void)fleet_tell(&fleet, i, NULL, 0);
+    assert_int_equal(fleet_tell(&fleet, 1, &tool, 1), GUARD_POD_NORMAL);
+    fleet_close(&fleet);
+}
+
 static void test_a_rollout_is_a_change_not_a_misuse(void **state)
 {
     (void)state;
@@ -231,6 +314,7 @@ static void test_debugging_is_told_only(void **state)
         sample_feature(GUARD_POD_EXEC, "/bin/bash", "/usr/bin/containerd-shim-runc-v2")};
     fleet_open(&fleet);
     fleet_live(&fleet, 5, 20);
+    fleet.source = GUARD_POD_FALCO;
     assert_int_equal(fleet_tell(&fleet, 3, features, 4), GUARD_POD_ALERT);
     expect_reason(&fleet, GUARD_POD_IN_SESSION);
     fleet_close(&fleet);
@@ -239,6 +323,20 @@ static void test_debugging_is_told_only(void **state)
     features[0].flags = features[1].flags = GUARD_POD_SESSION;
     assert_int_equal(fleet_tell(&fleet, 3, features, 3), GUARD_POD_ALERT);
     expect_reason(&fleet, GUARD_POD_IN_SESSION);
+    fleet_close(&fleet);
+}
+
+/* A sensor that knows where a program came from isn't outwitted by how its parent is called. */
+static void test_a_name_makes_no_session(void **state)
+{
+    (void)state;
+    struct fleet fleet;
+    struct guard_pod_feature features[] = {
+        sample_feature(GUARD_POD_DROPPED, "/tmp/runc", "/app/server"),
+        sample_feature(GUARD_POD_EXEC, "/usr/bin/id", "/tmp/runc")};
+    fleet_open(&fleet);
+    fleet_live(&fleet, 5, 20);
+    assert_int_equal(fleet_tell(&fleet, 3, features, 2), GUARD_POD_REPLACE);
     fleet_close(&fleet);
 }
 
@@ -274,7 +372,9 @@ static void test_lossy_records_teach_nothing(void **state)
     uint32_t known = stats.known;
     fleet.dropped = 1;
     for (uint32_t i = 0; i < 5; i++) {
-        assert_int_equal(fleet_tell(&fleet, i, &feature, 1), GUARD_POD_ALERT);
+        assert_int_equal(fleet_tell(&fleet, i, &feature, 1),
+                         i == 0 ? GUARD_POD_ALERT : GUARD_POD_CHANGE);
+        assert_int_equal(fleet.verdict.evidence[0].with, i);
         fleet.now_ms += FLEET_HOUR;
     }
     guard_pods_stats(fleet.pods, &fleet.rules, &stats);
@@ -381,8 +481,13 @@ int main(void)
         cmocka_unit_test(test_a_hard_sign_acts_alone),
         cmocka_unit_test(test_a_lonely_replica_is_told_only),
         cmocka_unit_test(test_many_at_once_stop),
+        cmocka_unit_test(test_many_stop_though_nothing_is_learned),
+        cmocka_unit_test(test_a_late_door_of_what_others_do_stops),
+        cmocka_unit_test(test_its_own_beside_what_others_do_stops),
+        cmocka_unit_test(test_what_was_told_lately_stays_told),
         cmocka_unit_test(test_a_rollout_is_a_change_not_a_misuse),
         cmocka_unit_test(test_debugging_is_told_only),
+        cmocka_unit_test(test_a_name_makes_no_session),
         cmocka_unit_test(test_poison_is_found_by_comparing),
         cmocka_unit_test(test_lossy_records_teach_nothing),
         cmocka_unit_test(test_a_blind_replica_says_nothing_about_others),
