@@ -150,6 +150,30 @@ def test_one_of_two_leads_and_the_other_takes_over(api_cluster, namespace, opera
     assert time.monotonic() - begin < 15 or os.getloadavg()[0] > 2  # the lease was given up, not waited for
 
 
+def test_one_that_follows_asks_as_often_as_the_leader_renews(api_cluster, operators):
+    first = operators()
+    wait_for(first.leads, "the first to lead")
+    second = operators()
+    wait_for(lambda: second.said("started"), "the second")
+    looks, renewals = 0, set()
+
+    def reads():
+        lines = api_cluster.kubectl("get", "--raw", "/metrics").out.splitlines()
+        return sum(float(line.rsplit(" ", 1)[1]) for line in lines
+                   if line.startswith("apiserver_request_total{") and 'resource="leases"' in line and 'verb="GET"' in line)
+
+    def renewed():
+        nonlocal looks
+        looks += 1
+        renewals.add(api_cluster.get("lease", "guard-operator", "-n", "guard-system")["spec"]["renewTime"])
+        return len(renewals) > 3
+    before = reads()
+    wait_for(renewed, "three renewals")
+    assert not second.leads()
+    # A read in two seconds of each that doesn't lead, and those of the server's own that are there.
+    assert reads() - before - looks <= 30
+
+
 def test_it_goes_on_after_the_apiserver_was_away(api_cluster, namespace, operators):
     operator = operators()
     service = f"{namespace}.shop"
