@@ -103,6 +103,28 @@ def test_defaults_are_inherited_and_the_floor_holds(api_cluster, namespace, oper
     wait_for(lambda: "block" not in operator.guardian(service)["control"].get("parts", {}).values(), "no floor")
 
 
+def test_a_guardian_that_is_refused_is_no_way_below_the_floor(api_cluster, namespace, operators):
+    operator = operators()
+    wrong = {"control": {"mode": "observe"}, "patches": [{"id": "p", "when": {"not": {"not": {"not": {"in": ["body"], "contians": ["x"]}}}}}]}
+    patch = {"id": "cluster-wide", "mode": "enforce", "when": {"in": ["body"], "contains": ["x"]}}
+    last, fresh = f"{namespace}.last", f"{namespace}.fresh"
+    try:
+        assert api_cluster.apply(resource("Guardian", "last", {"control": {"mode": "observe", "support": 2}}, namespace)).status == 0
+        wait_for(lambda: operator.guardian(last), "the good one")
+        assert api_cluster.apply([resource("Guardian", name, wrong, namespace) for name in ("last", "fresh")]).status == 0
+        wait_for(lambda: operator.said("guardian-refused") >= 2, "the refusals")
+        assert operator.guardian(last)["control"]["mode"] == "observe"
+        floor = {"floor": {"parts": {"request": "block"}, "patches": [patch]}}
+        assert api_cluster.apply(resource("ClusterGuardian", "cluster", floor)).status == 0
+        for service in (last, fresh):
+            wait_for(lambda name=service: (operator.guardian(name) or {}).get("patches"), f"the floor of {service}")
+            held = operator.guardian(service)
+            assert held["control"]["parts"]["request"] == "block" and [it["id"] for it in held["patches"]] == ["cluster-wide"]
+        assert operator.guardian(last)["control"]["support"] == 2  # the last good one goes on otherwise
+    finally:
+        api_cluster.kubectl("delete", "cgd", "--all")
+
+
 def test_attacks_are_events_and_counted(api_cluster, namespace, operators, nginx, echo):
     operator = operators()
     service = f"{namespace}.shop"
