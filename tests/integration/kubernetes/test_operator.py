@@ -4,9 +4,12 @@
 import json
 import os
 import signal
+import subprocess
 import time
 
 import pytest
+import yaml
+from harness import BIN
 from kubernetes.apicluster import resource
 from kubernetes.operators import Operator, condition, shipped_rights, wait_for
 
@@ -234,3 +237,26 @@ def test_the_shipped_rights_are_the_least(api_cluster, rights, verb, what, allow
     flags = [f"--subresource={sub}"] if sub else []
     done = api_cluster.kubectl("auth", "can-i", verb, resource_name, *flags, "-A", "--as", "system:serviceaccount:guard-system:guardd")
     assert done.out.strip().endswith("yes") == allowed, done.out + done.err
+
+
+def test_it_trusts_no_other_authority_than_the_one_it_is_told(api_cluster, rights, tmp_path):
+    """The cluster's own is among those that the system trusts, and the kubeconfig names another one."""
+    system, other = tmp_path / "certs", tmp_path / "other.crt"
+    system.mkdir()
+    own = (api_cluster.folder / "pki/ca.crt").read_text()
+    name = subprocess.run(["openssl", "x509", "-noout", "-subject_hash"], input=own, capture_output=True, text=True, check=True).stdout.strip()
+    (system / f"{name}.0").write_text(own)
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=other",
+                    "-keyout", tmp_path / "other.key", "-out", other], capture_output=True, check=True)
+    config = yaml.safe_load(rights.read_text())
+    config["clusters"][0]["cluster"]["certificate-authority"] = str(other)
+    config["users"][0]["user"]["tokenFile"] = str(rights.parent / "token")
+    (tmp_path / "kubeconfig").write_text(yaml.safe_dump(config))
+    operator = Operator(api_cluster, tmp_path / "operator", tmp_path / "kubeconfig",
+                        program=("unshare", "-m", "sh", "-c", f'mount --bind {system} /etc/ssl/certs && exec "$@"', "sh", BIN / "guardd"))
+    operator.start()
+    try:
+        wait_for(lambda: operator.said("cluster-away") or operator.leads(), "it to try")
+        assert "certificate" in operator.log() and not operator.leads()
+    finally:
+        operator.stop()
