@@ -21,7 +21,7 @@ struct http_client_cfg {
     /* "unix:PATH", "http://HOST[:PORT]" or "https://HOST[:PORT]"; copied. */
     const char *server;
     const char *token_file; /* NULL: none. Read again for each request, so that it may change */
-    const char *ca_file;    /* NULL: those that the system trusts */
+    const char *ca_file;    /* no others are trusted; NULL: those that the system trusts */
     const char *token;      /* instead of a file; NULL: none; copied, overwritten at the end */
     /* This side's certificate and its key (PEM); NULL: none; copied. */
     const char *certificate_file, *key_file;

@@ -12,6 +12,8 @@ struct planting {
     struct guard_arena *arena;
     uint32_t nodes;
     uint32_t depth;
+    uint32_t part_end; /* at so many nodes the part is too large; 0: in no part */
+    bool overfull;     /* that is why it was refused */
 };
 
 static struct document_node *refuse(struct planting *planting, enum guard_rc rc, const char *wrong)
@@ -24,6 +26,10 @@ static struct document_node *new_node(struct planting *planting, enum document_k
 {
     if (planting->nodes == JSON_TREE_NODES_MAX)
         return refuse(planting, GUARD_E_LIMIT, "too many values");
+    if (planting->part_end > 0 && planting->nodes == planting->part_end) {
+        planting->overfull = true;
+        return refuse(planting, GUARD_E_LIMIT, "too many values in a part");
+    }
     struct document_node *node = guard_arena_get(planting->arena, sizeof(*node));
     if (node == NULL)
         return refuse(planting, GUARD_E_NOMEM, "no memory");
@@ -110,14 +116,34 @@ static bool is_word(struct guard_span text)
     return text.len > 0 && text.len < 64;
 }
 
+/* A text stands where the container stood: no document is right with one there. */
+static struct document_node *left_out(struct planting *planting, const char *why)
+{
+    json_cursor_skip(&planting->cursor);
+    return scalar(planting, (struct guard_span){(const uint8_t *)why, strlen(why)}, true);
+}
+
 static struct document_node *container(struct planting *planting, uint8_t bracket)
 {
     if (planting->depth == JSON_TREE_DEPTH_MAX)
-        return refuse(planting, GUARD_E_LIMIT, "nested too deeply");
+        return left_out(planting, "nested too deeply");
+    const struct json_cursor begin = planting->cursor;
+    uint32_t nodes = planting->nodes;
+    bool part = planting->depth + 1 == JSON_TREE_PART_DEPTH;
+    if (part)
+        planting->part_end = nodes + JSON_TREE_PART_NODES;
     planting->depth++;
     struct document_node *node = bracket == '{' ? mapping(planting) : sequence(planting);
     planting->depth--;
-    return node;
+    if (!part)
+        return node;
+    planting->part_end = 0;
+    if (!planting->overfull)
+        return node;
+    planting->overfull = false;
+    planting->cursor = begin;
+    planting->nodes = nodes;
+    return left_out(planting, "too many values");
 }
 
 static struct document_node *value(struct planting *planting)

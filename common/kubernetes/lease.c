@@ -48,6 +48,13 @@ static bool is_ours(const struct lease *lease)
     return strcmp(lease->holder, lease->identity) == 0;
 }
 
+/* Nobody else's, and known well enough to be written. */
+static bool may_be_written(const struct lease *lease, uint64_t mono_ms)
+{
+    bool over = lease->holder[0] == '\0' || mono_ms - lease->observed_ms >= LEASE_MS;
+    return lease->absent || (lease->version[0] != '\0' && (is_ours(lease) || over));
+}
+
 static void fail(struct lease *lease, const struct api_answer *answer)
 {
     copy(lease->failure, sizeof(lease->failure), answer->message);
@@ -61,13 +68,14 @@ static void on_read(void *ctx, const struct api_answer *answer)
     lease->busy = false;
     if (answer->status == 200) {
         note_object(lease, answer->root, now);
-        lease->next_ms = 0; /* what may be done about it is done at once */
     } else if (answer->status == NOT_FOUND) {
         lease->absent = true;
-        lease->next_ms = 0;
     } else {
         fail(lease, answer);
+        return;
     }
+    if (may_be_written(lease, now)) /* at once; what is another's is looked at again in a while */
+        lease->next_ms = 0;
 }
 
 static void on_written(void *ctx, const struct api_answer *answer)
@@ -146,12 +154,10 @@ void lease_tick(struct lease *lease, uint64_t mono_ms)
         return;
     lease->next_ms = mono_ms + LEASE_TRY_MS;
     lease->asked_ms = mono_ms;
-    bool over = lease->holder[0] == '\0' || mono_ms - lease->observed_ms >= LEASE_MS;
-    if (lease->absent || (lease->version[0] != '\0' && (is_ours(lease) || over))) {
+    if (may_be_written(lease, mono_ms))
         write_object(lease, lease->identity);
-        return;
-    }
-    read_object(lease);
+    else
+        read_object(lease);
 }
 
 void lease_release(struct lease *lease, uint64_t mono_ms)

@@ -182,21 +182,56 @@ static enum guard_rc raise_to(struct guard_guardian *guardian, const struct guar
 
 /* --- the whole --- */
 
-static enum guard_rc merge_in(char *buffer, struct guard_guardian *guardian,
-                              struct guard_span service, const struct merge_parts *parts,
-                              struct guard_arena *arena, struct guard_err *err)
+static enum guard_rc hold_floor(char *buffer, struct guard_guardian *guardian,
+                                const struct merge_parts *parts, struct guard_arena *arena,
+                                struct guard_err *err)
 {
     struct guard_guardian floor;
     struct json_writer json;
-    json_writer_init(&json, buffer, TEXT_MAX);
-    write_document(&json, service, parts);
-    GUARD_TRY(parse(guardian, &json, "spec", arena, err));
     if (mapping_in(parts->cluster, "floor") == NULL)
         return GUARD_OK;
     json_writer_init(&json, buffer, TEXT_MAX);
     write_floor(&json, mapping_in(parts->cluster, "floor"));
     GUARD_TRY(parse(&floor, &json, "the ClusterGuardian's spec.floor", arena, err));
     return raise_to(guardian, &floor, arena, err);
+}
+
+static enum guard_rc merge_in(char *buffer, struct guard_guardian *guardian,
+                              struct guard_span service, const struct merge_parts *parts,
+                              struct guard_arena *arena, struct guard_err *err)
+{
+    struct json_writer json;
+    json_writer_init(&json, buffer, TEXT_MAX);
+    write_document(&json, service, parts);
+    GUARD_TRY(parse(guardian, &json, "spec", arena, err));
+    return hold_floor(buffer, guardian, parts, arena, err);
+}
+
+/* What is longer as text than it was as JSON, guardd couldn't read: the old policy would stay. */
+static enum guard_rc write_text(const struct guard_guardian *guardian, struct guard_span *text,
+                                struct guard_arena *arena, struct guard_err *err)
+{
+    GUARD_TRY(guardian_write(guardian, arena, text, err));
+    return text->len <= DOCUMENT_BYTES_MAX
+               ? GUARD_OK
+               : guard_fail(err, GUARD_E_LIMIT, "spec: is too large: %zu bytes as a document",
+                            text->len);
+}
+
+enum guard_rc merge_last(struct guard_guardian *guardian, struct guard_span *text,
+                         struct guard_span last, const struct merge_parts *parts,
+                         struct guard_arena *arena, struct guard_err *err)
+{
+    char *buffer = malloc(TEXT_MAX);
+    if (buffer == NULL)
+        return guard_fail(err, GUARD_E_NOMEM, "no memory for a Guardian");
+    enum guard_rc rc = guardian_parse(guardian, "guardian", last, arena, err);
+    if (rc == GUARD_OK)
+        rc = hold_floor(buffer, guardian, parts, arena, err);
+    if (rc == GUARD_OK)
+        rc = write_text(guardian, text, arena, err);
+    free(buffer);
+    return rc;
 }
 
 enum guard_rc merge_guardian(struct guard_guardian *guardian, struct guard_span *text,
@@ -208,7 +243,7 @@ enum guard_rc merge_guardian(struct guard_guardian *guardian, struct guard_span 
         return guard_fail(err, GUARD_E_NOMEM, "no memory for a Guardian");
     enum guard_rc rc = merge_in(buffer, guardian, service, parts, arena, err);
     if (rc == GUARD_OK)
-        rc = guardian_write(guardian, arena, text, err);
+        rc = write_text(guardian, text, arena, err);
     free(buffer);
     return rc;
 }

@@ -22,6 +22,11 @@ GUARD_MUST_USE enum guard_rc merge_guardian(struct guard_guardian *guardian,
                                             struct guard_span *text, struct guard_span service,
                                             const struct merge_parts *parts,
                                             struct guard_arena *arena, struct guard_err *err);
+/* The same of a document that was in force before, instead of a spec: it goes on, raised to
+ * the floor of today. */
+GUARD_MUST_USE enum guard_rc merge_last(struct guard_guardian *guardian, struct guard_span *text,
+                                        struct guard_span last, const struct merge_parts *parts,
+                                        struct guard_arena *arena, struct guard_err *err);
 /* Whether the specs of the namespace's defaults or of the cluster's can be used, as what they are
  * for; else the member that is wrong. */
 GUARD_MUST_USE enum guard_rc merge_check(const struct merge_parts *parts, struct guard_err *err);

@@ -160,7 +160,7 @@ bool object_take(struct object *object, const struct document_node *node)
     }
     if (came)
         recall_conditions(object, node);
-    bool changed = spec != NULL && spec->kind == DOCUMENT_MAPPING && take_spec(object, spec);
+    bool changed = spec != NULL && take_spec(object, spec);
     if (changed || came) {
         object->dirty = true;
         object->settle_ms = clock_monotonic_ms() + OBJECT_SETTLE_MS;

@@ -27,6 +27,8 @@ static enum guard_rc tree_of(const struct object *object, const struct document_
         return GUARD_OK;
     GUARD_TRY(
         json_tree_parse(&root, (struct guard_span){object->spec, object->spec_len}, arena, err));
+    if (root->kind != DOCUMENT_MAPPING)
+        return guard_fail(err, GUARD_E_LIMIT, "spec: has too many values");
     *out = root;
     return GUARD_OK;
 }
@@ -37,23 +39,31 @@ static enum guard_rc parts_of(const struct cluster_operator *cluster, const stru
 {
     const struct objects *defaults = &cluster->followed[INFORMED_DEFAULTS].objects;
     const struct objects *whole = &cluster->followed[INFORMED_CLUSTER].objects;
-    GUARD_TRY(tree_of(object, &parts->spec, arena, err));
+    /* From the cluster's on: what is wrong with one keeps those above it. */
+    GUARD_TRY(tree_of(objects_find(whole, "", "cluster"), &parts->cluster, arena, err));
     GUARD_TRY(tree_of(objects_find(defaults, object->namespace, "default"), &parts->namespace,
                       arena, err));
-    return tree_of(objects_find(whole, "", "cluster"), &parts->cluster, arena, err);
+    return tree_of(object, &parts->spec, arena, err);
+}
+
+/* The document of a service as it stands, freed by the caller; false, with errno: none. */
+static bool read_written(const struct cluster_operator *cluster, struct guard_span service,
+                         uint8_t **out, size_t *len)
+{
+    char path[STATE_PATH_MAX];
+    struct guard_err err;
+    errno = 0;
+    return state_path(path, cluster->services->state, "guardians", service, ".yaml") == GUARD_OK &&
+           file_read(path, DOCUMENT_BYTES_MAX, out, len, &err) == GUARD_OK;
 }
 
 /* A file that says just that stays; without an object nothing is written where nothing was. */
 static bool is_written(const struct cluster_operator *cluster, struct guard_span service,
                        struct guard_span text, bool needed)
 {
-    char path[STATE_PATH_MAX];
     uint8_t *old = NULL;
     size_t len = 0;
-    struct guard_err err;
-    if (state_path(path, cluster->services->state, "guardians", service, ".yaml") != GUARD_OK)
-        return false;
-    if (file_read(path, DOCUMENT_BYTES_MAX, &old, &len, &err) != GUARD_OK)
+    if (!read_written(cluster, service, &old, &len))
         return errno == ENOENT && !needed;
     bool same = len == text.len && memcmp(old, text.ptr, len) == 0;
     free(old);
@@ -81,7 +91,36 @@ static enum guard_rc put(const struct cluster_operator *cluster, const struct ob
     return rc;
 }
 
-/* GUARD_E_STATE, GUARD_E_IO, GUARD_E_NOMEM: tried again; anything else is the object's fault. */
+static bool tried_again(enum guard_rc rc)
+{
+    return rc == GUARD_E_STATE || rc == GUARD_E_IO || rc == GUARD_E_NOMEM;
+}
+
+/* What holds while an object is refused: the last good one, else what the namespace, else what the
+ * cluster says. With the floor in each case: a Guardian that is wrong is no way below it. */
+static enum guard_rc merge_without(const struct cluster_operator *cluster,
+                                   struct guard_span service, struct guard_guardian *guardian,
+                                   struct guard_span *text, struct merge_parts *parts,
+                                   struct guard_arena *arena)
+{
+    uint8_t *last = NULL;
+    size_t len = 0;
+    struct guard_err err; /* the object's own is told */
+    enum guard_rc rc = GUARD_E_IO;
+    if (read_written(cluster, service, &last, &len))
+        rc = merge_last(guardian, text, (struct guard_span){last, len}, parts, arena, &err);
+    free(last);
+    if (rc == GUARD_OK)
+        return rc;
+    parts->spec = NULL;
+    rc = merge_guardian(guardian, text, service, parts, arena, &err);
+    if (rc == GUARD_OK)
+        return rc;
+    parts->namespace = NULL;
+    return merge_guardian(guardian, text, service, parts, arena, &err);
+}
+
+/* What tried_again says is; anything else is the object's fault. */
 static enum guard_rc write_guardian(const struct cluster_operator *cluster,
                                     const struct object *object, struct guard_arena *arena,
                                     struct guard_err *err)
@@ -90,12 +129,24 @@ static enum guard_rc write_guardian(const struct cluster_operator *cluster,
     struct guard_guardian guardian;
     struct guard_span text;
     const struct guard_span service = {(const uint8_t *)object->service, strlen(object->service)};
-    GUARD_TRY(parts_of(cluster, object, &parts, arena, err));
-    GUARD_TRY(merge_guardian(&guardian, &text, service, &parts, arena, err));
+    enum guard_rc refused = parts_of(cluster, object, &parts, arena, err);
     bool needed = object->there || parts.namespace != NULL || parts.cluster != NULL;
-    return is_written(cluster, service, text, needed)
-               ? GUARD_OK
-               : put(cluster, object, service, text, guard_mode_name(guardian.request_mode), err);
+    if (refused == GUARD_OK)
+        refused = merge_guardian(&guardian, &text, service, &parts, arena, err);
+    if (tried_again(refused))
+        return refused;
+    bool floor = parts.cluster != NULL && member_of(parts.cluster, "floor") != NULL;
+    if (refused != GUARD_OK &&
+        (!floor || merge_without(cluster, service, &guardian, &text, &parts, arena) != GUARD_OK))
+        return refused;
+    struct guard_err failure;
+    enum guard_rc rc =
+        is_written(cluster, service, text, needed)
+            ? GUARD_OK
+            : put(cluster, object, service, text, guard_mode_name(guardian.request_mode), &failure);
+    if (rc != GUARD_OK)
+        *err = failure;
+    return rc != GUARD_OK ? rc : refused;
 }
 
 static void reconcile(const struct cluster_operator *cluster, struct object *object)
@@ -115,7 +166,7 @@ static void reconcile(const struct cluster_operator *cluster, struct object *obj
     else
         rc = write_guardian(cluster, object, &arena, &err);
     guard_arena_reset(&arena);
-    object->dirty = rc == GUARD_E_STATE || rc == GUARD_E_IO || rc == GUARD_E_NOMEM;
+    object->dirty = tried_again(rc);
     const char *why = rc != GUARD_OK ? err.text : "";
     if (rc != GUARD_OK && strcmp(object->why, why) != 0) {
         log_event("alarm", "guardian-refused", service, "%s/%s: %s", object->namespace,
@@ -147,7 +198,9 @@ void operator_reconcile(struct cluster_operator *cluster)
     struct objects *objects = &cluster->followed[INFORMED_GUARDIANS].objects;
     uint32_t merged = 0;
     find_services(cluster);
-    for (uint32_t i = 0; i < objects->count && merged < OPERATOR_MERGES; i++) {
+    for (uint32_t i = 0; i < objects->count && merged < OPERATOR_MERGES &&
+                         lease_held(&cluster->lease, clock_monotonic_ms());
+         i++) {
         struct object *object = objects->list[cluster->at % objects->count];
         cluster->at = (cluster->at + 1) % objects->count;
         if (!object->dirty)

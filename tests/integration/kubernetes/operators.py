@@ -43,7 +43,8 @@ def shipped_rights(cluster, folder):
 
 
 class Operator:
-    def __init__(self, cluster, folder, kubeconfig, *options):
+    def __init__(self, cluster, folder, kubeconfig, *options, program=(BIN / "guardd",)):
+        self.program = program
         self.cluster, self.state, self.kubeconfig, self.options = cluster, pathlib.Path(folder) / "state", kubeconfig, options
         self.state.mkdir(parents=True, exist_ok=True)
         self.log_path = self.state.parent / "guardd.log"
@@ -52,7 +53,7 @@ class Operator:
     def start(self):
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
-                self.cluster.command(BIN / "guardd", "--state", self.state, "--kubernetes", self.kubeconfig, *self.options),
+                self.cluster.command(*self.program, "--state", self.state, "--kubernetes", self.kubeconfig, *self.options),
                 stderr=log, env=self.cluster.env)
         wait_for(lambda: self.said("started") or self.process.poll() is not None, "guardd to start")
         assert self.process.poll() is None, self.log()

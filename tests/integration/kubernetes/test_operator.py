@@ -4,9 +4,12 @@
 import json
 import os
 import signal
+import subprocess
 import time
 
 import pytest
+import yaml
+from harness import BIN
 from kubernetes.apicluster import resource
 from kubernetes.operators import Operator, condition, shipped_rights, wait_for
 
@@ -103,6 +106,28 @@ def test_defaults_are_inherited_and_the_floor_holds(api_cluster, namespace, oper
     wait_for(lambda: "block" not in operator.guardian(service)["control"].get("parts", {}).values(), "no floor")
 
 
+def test_a_guardian_that_is_refused_is_no_way_below_the_floor(api_cluster, namespace, operators):
+    operator = operators()
+    wrong = {"control": {"mode": "observe"}, "patches": [{"id": "p", "when": {"not": {"not": {"not": {"in": ["body"], "contians": ["x"]}}}}}]}
+    patch = {"id": "cluster-wide", "mode": "enforce", "when": {"in": ["body"], "contains": ["x"]}}
+    last, fresh = f"{namespace}.last", f"{namespace}.fresh"
+    try:
+        assert api_cluster.apply(resource("Guardian", "last", {"control": {"mode": "observe", "support": 2}}, namespace)).status == 0
+        wait_for(lambda: operator.guardian(last), "the good one")
+        assert api_cluster.apply([resource("Guardian", name, wrong, namespace) for name in ("last", "fresh")]).status == 0
+        wait_for(lambda: operator.said("guardian-refused") >= 2, "the refusals")
+        assert operator.guardian(last)["control"]["mode"] == "observe"
+        floor = {"floor": {"parts": {"request": "block"}, "patches": [patch]}}
+        assert api_cluster.apply(resource("ClusterGuardian", "cluster", floor)).status == 0
+        for service in (last, fresh):
+            wait_for(lambda name=service: (operator.guardian(name) or {}).get("patches"), f"the floor of {service}")
+            held = operator.guardian(service)
+            assert held["control"]["parts"]["request"] == "block" and [it["id"] for it in held["patches"]] == ["cluster-wide"]
+        assert operator.guardian(last)["control"]["support"] == 2  # the last good one goes on otherwise
+    finally:
+        api_cluster.kubectl("delete", "cgd", "--all")
+
+
 def test_attacks_are_events_and_counted(api_cluster, namespace, operators, nginx, echo):
     operator = operators()
     service = f"{namespace}.shop"
@@ -150,6 +175,30 @@ def test_one_of_two_leads_and_the_other_takes_over(api_cluster, namespace, opera
     assert time.monotonic() - begin < 15 or os.getloadavg()[0] > 2  # the lease was given up, not waited for
 
 
+def test_one_that_follows_asks_as_often_as_the_leader_renews(api_cluster, operators):
+    first = operators()
+    wait_for(first.leads, "the first to lead")
+    second = operators()
+    wait_for(lambda: second.said("started"), "the second")
+    looks, renewals = 0, set()
+
+    def reads():
+        lines = api_cluster.kubectl("get", "--raw", "/metrics").out.splitlines()
+        return sum(float(line.rsplit(" ", 1)[1]) for line in lines
+                   if line.startswith("apiserver_request_total{") and 'resource="leases"' in line and 'verb="GET"' in line)
+
+    def renewed():
+        nonlocal looks
+        looks += 1
+        renewals.add(api_cluster.get("lease", "guard-operator", "-n", "guard-system")["spec"]["renewTime"])
+        return len(renewals) > 3
+    before = reads()
+    wait_for(renewed, "three renewals")
+    assert not second.leads()
+    # A read in two seconds of each that doesn't lead, and those of the server's own that are there.
+    assert reads() - before - looks <= 30
+
+
 def test_it_goes_on_after_the_apiserver_was_away(api_cluster, namespace, operators):
     operator = operators()
     service = f"{namespace}.shop"
@@ -188,3 +237,26 @@ def test_the_shipped_rights_are_the_least(api_cluster, rights, verb, what, allow
     flags = [f"--subresource={sub}"] if sub else []
     done = api_cluster.kubectl("auth", "can-i", verb, resource_name, *flags, "-A", "--as", "system:serviceaccount:guard-system:guardd")
     assert done.out.strip().endswith("yes") == allowed, done.out + done.err
+
+
+def test_it_trusts_no_other_authority_than_the_one_it_is_told(api_cluster, rights, tmp_path):
+    """The cluster's own is among those that the system trusts, and the kubeconfig names another one."""
+    system, other = tmp_path / "certs", tmp_path / "other.crt"
+    system.mkdir()
+    own = (api_cluster.folder / "pki/ca.crt").read_text()
+    name = subprocess.run(["openssl", "x509", "-noout", "-subject_hash"], input=own, capture_output=True, text=True, check=True).stdout.strip()
+    (system / f"{name}.0").write_text(own)
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=other",
+                    "-keyout", tmp_path / "other.key", "-out", other], capture_output=True, check=True)
+    config = yaml.safe_load(rights.read_text())
+    config["clusters"][0]["cluster"]["certificate-authority"] = str(other)
+    config["users"][0]["user"]["tokenFile"] = str(rights.parent / "token")
+    (tmp_path / "kubeconfig").write_text(yaml.safe_dump(config))
+    operator = Operator(api_cluster, tmp_path / "operator", tmp_path / "kubeconfig",
+                        program=("unshare", "-m", "sh", "-c", f'mount --bind {system} /etc/ssl/certs && exec "$@"', "sh", BIN / "guardd"))
+    operator.start()
+    try:
+        wait_for(lambda: operator.said("cluster-away") or operator.leads(), "it to try")
+        assert "certificate" in operator.log() and not operator.leads()
+    finally:
+        operator.stop()

@@ -143,14 +143,71 @@ static void test_trees_are_bounded(void **state)
     memset(deep, '[', JSON_TREE_DEPTH_MAX + 1);
     memset(deep + JSON_TREE_DEPTH_MAX + 1, ']', JSON_TREE_DEPTH_MAX + 1);
     struct guard_span text = {(const uint8_t *)deep, 2 * (JSON_TREE_DEPTH_MAX + 1)};
-    assert_int_equal(json_tree_parse(&root, text, &arena, &err), GUARD_E_LIMIT);
-    assert_null(root);
+    assert_int_equal(json_tree_parse(&root, text, &arena, &err), GUARD_OK);
+    const struct document_node *node = root;
+    for (uint32_t depth = 1; depth <= JSON_TREE_DEPTH_MAX; depth++) {
+        assert_int_equal(node->kind, DOCUMENT_SEQUENCE);
+        node = node->first;
+    }
+    assert_int_equal(node->kind, DOCUMENT_SCALAR);
+    assert_string_equal((const char *)node->text.ptr, "nested too deeply");
     text = (struct guard_span){text.ptr + 1, text.len - 2};
     assert_int_equal(json_tree_parse(&root, text, &arena, &err), GUARD_OK);
     guard_arena_reset(&arena);
     guard_arena_init(&arena, &heap, 1); /* no memory at all */
     assert_int_equal(json_tree_parse(&root, text, &arena, &err), GUARD_E_NOMEM);
     guard_arena_reset(&arena);
+}
+
+/* "[{"spec":[0,…]},{"spec":[0]}]" of that many values. */
+static struct guard_span list_of(uint32_t values, const char *nested)
+{
+    size_t cap = 2 * (size_t)values + strlen(nested) + 256;
+    char *text = malloc(cap);
+    assert_non_null(text);
+    size_t len = (size_t)snprintf(text, cap, "{\"items\":[{\"spec\":[%s", nested);
+    for (uint32_t i = 0; i < values; i++) {
+        text[len++] = '0';
+        text[len++] = ',';
+    }
+    len += (size_t)snprintf(text + len, cap - len, "0]},{\"spec\":[7]}],\"metadata\":{}}");
+    return (struct guard_span){(const uint8_t *)text, len};
+}
+
+static void test_an_object_keeps_no_other_from_being_read(void **state)
+{
+    struct guard_alloc heap = heap_alloc();
+    struct guard_err err;
+    char deep[2 * 60 + 2] = "";
+    (void)state;
+    memset(deep, '[', 60);
+    memset(deep + 60, ']', 60);
+    deep[120] = ',';
+    const struct {
+        struct guard_span text;
+        bool whole;
+    } lists[] = {
+        {list_of(JSON_TREE_PART_NODES - 2, ""), true},
+        {list_of(JSON_TREE_PART_NODES - 1, ""), false},
+        {list_of(JSON_TREE_NODES_MAX, ""), false},
+        {list_of(1, deep), true},
+    };
+    for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+        struct guard_arena arena;
+        struct document_node *root;
+        guard_arena_init(&arena, &heap, (size_t)64 << 20);
+        assert_int_equal(json_tree_parse(&root, lists[i].text, &arena, &err), GUARD_OK);
+        const struct document_node *items = member_of(root, "items");
+        assert_int_equal(items->count, 2);
+        assert_int_equal(member_of(items->first, "spec")->kind,
+                         lists[i].whole ? DOCUMENT_SEQUENCE : DOCUMENT_SCALAR);
+        const struct document_node *other = member_of(items->first->next, "spec");
+        assert_int_equal(other->kind, DOCUMENT_SEQUENCE);
+        assert_string_equal((const char *)other->first->text.ptr, "7");
+        assert_non_null(member_of(root, "metadata"));
+        guard_arena_reset(&arena);
+        free((void *)lists[i].text.ptr);
+    }
 }
 
 static void test_moments(void **state)
@@ -173,6 +230,7 @@ int main(void)
         cmocka_unit_test(test_what_is_no_event_is_refused),
         cmocka_unit_test(test_a_line_has_a_maximum),
         cmocka_unit_test(test_trees_are_bounded),
+        cmocka_unit_test(test_an_object_keeps_no_other_from_being_read),
         cmocka_unit_test(test_moments),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
