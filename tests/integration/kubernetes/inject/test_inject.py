@@ -116,6 +116,8 @@ HTTP = {"name": "http", "containerPort": 80}
 
 @pytest.mark.parametrize("text,where", [
     (deployment(pod(HTTP, hostNetwork=True)), "spec.template.spec.hostNetwork: a pod in its node's network"),
+    (deployment(pod(HTTP, hostNetwork=True)).replace("true", "True"), "a pod in its node's network"),
+    (deployment(pod(HTTP, hostNetwork=True)).replace("true", "on"), "a pod in its node's network"),
     (deployment(pod({"containerPort": 1}, {"containerPort": 2})), "several ports, and none is called http or web"),
     (deployment(pod({"name": "https", "containerPort": 443})), 'ports[0]: port "https": the gate speaks HTTP/1.1'),
     (deployment(pod({"name": "http", "containerPort": 70000})), "ports[0].containerPort: containerPort must be 1 to 65535"),
