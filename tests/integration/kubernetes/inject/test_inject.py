@@ -134,6 +134,7 @@ HTTP = {"name": "http", "containerPort": 80}
      'spec.template.spec.volumes[0]: a volume is called "guard-state" and isn\'t ours'),
     (deployment(pod(HTTP, volumes=[{"name": "guard-guardian", "emptyDir": {}}])), 'a volume is called "guard-guardian"'),
     (deployment(pod(HTTP, volumes={})), "spec.template.spec.volumes: must be a list"),
+    (json.dumps({"apiVersion": "v1", "kind": "PodList", "items": [pod(HTTP)]}), "List: standard input:1:"),
     ("kind: Deployment\napiVersion: apps/v1\nmetadata: {name: x}\n", "has no spec"),
     ("a: &x 1\n", "anchors, aliases and tags are not allowed"),
     ("a: [1\n", "standard input:"),
