@@ -209,7 +209,7 @@ void edit_replace(struct document_node *node, const struct document_node *by)
     node->count = by->count;
 }
 
-static struct document_node *copy_of(struct document_edit *edit, const struct document_node *node)
+struct document_node *edit_copy(struct document_edit *edit, const struct document_node *node)
 {
     struct document_node *copy = node_new(edit, node->kind);
     if (copy == NULL)
@@ -217,12 +217,12 @@ static struct document_node *copy_of(struct document_edit *edit, const struct do
     *copy = *node;
     copy->first = NULL;
     copy->next = NULL;
-    copy->count = 0;
+    struct document_node **end = &copy->first;
     for (const struct document_node *child = node->first; child != NULL; child = child->next) {
-        struct document_node *made = copy_of(edit, child);
-        if (made == NULL)
+        *end = edit_copy(edit, child);
+        if (*end == NULL)
             return NULL;
-        append(copy, made);
+        end = &(*end)->next;
     }
     return copy;
 }
@@ -230,7 +230,7 @@ static struct document_node *copy_of(struct document_edit *edit, const struct do
 struct document_node *edit_add_copy(struct document_edit *edit, struct document_node *list,
                                     const struct document_node *node)
 {
-    struct document_node *copy = list != NULL && node != NULL ? copy_of(edit, node) : NULL;
+    struct document_node *copy = list != NULL && node != NULL ? edit_copy(edit, node) : NULL;
     if (copy != NULL)
         append(list, copy);
     return copy;

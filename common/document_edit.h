@@ -35,7 +35,10 @@ void edit_to_front(struct document_node *list, struct document_node *child);
 void edit_replace(struct document_node *node, const struct document_node *by);
 /* A mapping without a parent. */
 struct document_node *edit_new_mapping(struct document_edit *edit);
-/* A copy with all below it, at the end of the list. */
+/* A copy with all below it, without a parent; what is shared with the original, nothing here
+ * changes. NULL without memory. */
+struct document_node *edit_copy(struct document_edit *edit, const struct document_node *node);
+/* Such a copy at the end of the list. */
 struct document_node *edit_add_copy(struct document_edit *edit, struct document_node *list,
                                     const struct document_node *node);
 /* A copy of a text, in the arena. */

@@ -207,20 +207,44 @@ static void revive(struct webhook *webhook)
         (void)start_nginx(webhook);
 }
 
+/* Answers a review, if one comes within a turn. */
+static void turn(const struct webhook *webhook)
+{
+    struct pollfd wait = {.fd = webhook->socket, .events = POLLIN};
+    if (poll(&wait, 1, TURN_MS) <= 0)
+        return;
+    int fd = accept4(webhook->socket, NULL, NULL, SOCK_CLOEXEC);
+    if (fd < 0)
+        return;
+    answer(webhook, fd);
+    close(fd);
+}
+
 static void serve(struct webhook *webhook)
 {
     while (!stopping) {
-        struct pollfd wait = {.fd = webhook->socket, .events = POLLIN};
         revive(webhook);
         watch_certificate(webhook);
-        if (poll(&wait, 1, TURN_MS) <= 0)
-            continue;
-        int fd = accept4(webhook->socket, NULL, NULL, SOCK_CLOEXEC);
-        if (fd < 0)
-            continue;
-        answer(webhook, fd);
-        close(fd);
+        turn(webhook);
     }
+}
+
+/* nginx ends when all that it has taken up is answered, which is ours to do. */
+static void finish(struct webhook *webhook)
+{
+    struct child *nginx = &webhook->nginx;
+    uint64_t start = clock_monotonic_ms();
+    if (nginx->pid == 0)
+        return;
+    kill(nginx->pid, SIGQUIT);
+    bool ended = child_ended(nginx);
+    while (!ended && clock_monotonic_ms() - start < STOP_MS) {
+        turn(webhook);
+        ended = child_ended(nginx);
+    }
+    if (ended)
+        nginx->pid = 0;
+    child_stop(nginx, SIGTERM, 0);
 }
 
 static bool settings(struct webhook *webhook, const struct arguments *arguments)
@@ -276,7 +300,7 @@ static int run(const struct arguments *arguments)
         return EXIT_FAILED;
     log_event("info", "started", (struct guard_span){NULL, 0}, "webhook on %s", webhook.listen);
     serve(&webhook);
-    child_stop(&webhook.nginx, SIGQUIT, STOP_MS);
+    finish(&webhook);
     close(webhook.socket);
     (void)unlink(path);
     return EXIT_GOOD;

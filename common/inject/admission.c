@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reads the review twice: one tree is changed, the other is what the patch is made against. */
+/* The pod's tree is changed, a copy of it is what the patch is made against. */
 #include "common/inject/admission.h"
 
+#include "common/document_edit.h"
 #include "common/document_members.h"
 #include "common/json_writer.h"
 
@@ -137,8 +138,9 @@ static enum guard_rc answer(const char *uid, const char *refused, const char *pa
 }
 
 /* The patch in base64; NULL: there is none. */
-static enum guard_rc make_patch(struct document_node *before, struct document_node *after,
-                                struct guard_arena *arena, char **out, struct guard_err *err)
+static enum guard_rc make_patch(const struct document_node *before,
+                                const struct document_node *after, struct guard_arena *arena,
+                                char **out, struct guard_err *err)
 {
     struct guard_span patch;
     GUARD_TRY(inject_patch(before, after, PATCH_MAX, arena, &patch, err));
@@ -150,29 +152,31 @@ enum guard_rc inject_admission(struct guard_span review, const struct inject_cfg
                                struct guard_arena *arena, struct guard_span *out,
                                struct guard_err *err)
 {
-    struct document_stream *streams = guard_arena_get(arena, 2 * sizeof(*streams));
+    struct document_stream *stream = guard_arena_get(arena, sizeof(*stream));
+    struct document_edit edit = {.arena = arena};
     struct warnings warnings = {.count = 0};
     enum inject_result result = INJECT_LEFT;
     struct guard_err reason = {{0}};
     char *patch = NULL;
     char name[256];
-    if (streams == NULL)
+    if (stream == NULL)
         return guard_fail(err, GUARD_E_NOMEM, "no memory");
-    GUARD_TRY(read_review(&streams[0], review, arena, err));
-    GUARD_TRY(read_review(&streams[1], review, arena, err));
-    struct document_node *request = child(streams[0].documents[0].root, "request");
+    GUARD_TRY(read_review(stream, review, arena, err));
+    struct document_node *request = child(stream->documents[0].root, "request");
     struct document_node *pod = child(request, "object");
     const char *uid = word(request, "uid");
     if (strcmp(word(pod, "kind"), "Pod") != 0 || strcmp(word(request, "operation"), "CREATE") != 0)
         return answer(uid, NULL, NULL, &warnings, arena, out, err);
+    const struct document_node *before = edit_copy(&edit, pod);
+    if (before == NULL)
+        return guard_fail(err, GUARD_E_NOMEM, "no memory");
     owner_name(pod, name, sizeof(name));
-    enum guard_rc rc = inject_pod(&streams[0].documents[0], pod, name, word(request, "namespace"),
-                                  cfg, &result, warn, &warnings, &reason);
+    enum guard_rc rc = inject_pod(&stream->documents[0], pod, name, word(request, "namespace"), cfg,
+                                  &result, warn, &warnings, &reason);
     if (rc == GUARD_E_NOMEM)
         return guard_fail(err, rc, "%s", reason.text);
     if (rc == GUARD_OK && result == INJECT_DONE)
-        rc = make_patch(child(child(streams[1].documents[0].root, "request"), "object"), pod, arena,
-                        &patch, &reason);
+        rc = make_patch(before, pod, arena, &patch, &reason);
     return answer(uid, rc != GUARD_OK ? reason.text : NULL, rc == GUARD_OK ? patch : NULL,
                   &warnings, arena, out, err);
 }

@@ -5,10 +5,6 @@
 
 #include <string.h>
 
-#define STATE_VOLUME "guard-state"
-#define NO_TOKEN_VOLUME "guard-no-api"
-#define GUARDIAN_VOLUME "guard-guardian"
-#define PARENT_VOLUME "guard-parent"
 #define GUARDIAN_DIR "/etc/guard/guardian"
 #define PARENT_DIR "/etc/guard/parent"
 
@@ -155,13 +151,14 @@ void inject_gate(struct injection *in, const struct inject_plan *plan,
         put_probe(in, plan, container, "readinessProbe", 3);
     put_limits(in, container);
     struct document_node *mounts = edit_list(edit, container, "volumeMounts");
-    put_mount(in, mounts, STATE_VOLUME, "/var/lib/guard", true);
+    put_mount(in, mounts, INJECT_STATE_VOLUME, "/var/lib/guard", true);
     /* Where the token of the pod's account would be: what stands here, nobody mounts over. */
-    put_mount(in, mounts, NO_TOKEN_VOLUME, "/var/run/secrets/kubernetes.io/serviceaccount", false);
+    put_mount(in, mounts, INJECT_NO_TOKEN_VOLUME, "/var/run/secrets/kubernetes.io/serviceaccount",
+              false);
     if (plan->guardian != NULL)
-        put_mount(in, mounts, GUARDIAN_VOLUME, GUARDIAN_DIR, false);
+        put_mount(in, mounts, INJECT_GUARDIAN_VOLUME, GUARDIAN_DIR, false);
     if (in->cfg->parent != NULL)
-        put_mount(in, mounts, PARENT_VOLUME, PARENT_DIR, false);
+        put_mount(in, mounts, INJECT_PARENT_VOLUME, PARENT_DIR, false);
 }
 
 /* In the place of what has this name. */
@@ -188,7 +185,7 @@ static void parent_volume(struct injection *in, struct document_node *volumes)
     static const char *const keys[] = {"ca.crt", "policy.pub"};
     struct document_edit *edit = &in->edit;
     struct document_node *projected =
-        edit_mapping(edit, volume(in, volumes, PARENT_VOLUME), "projected");
+        edit_mapping(edit, volume(in, volumes, INJECT_PARENT_VOLUME), "projected");
     struct document_node *sources = edit_list(edit, projected, "sources");
     struct document_node *token =
         edit_mapping(edit, edit_element(edit, sources), "serviceAccountToken");
@@ -219,17 +216,18 @@ void inject_volumes(struct injection *in, const struct inject_plan *plan)
 {
     struct document_edit *edit = &in->edit;
     struct document_node *volumes = edit_list(edit, plan->spec, "volumes");
-    edit_text(edit, edit_mapping(edit, volume(in, volumes, STATE_VOLUME), "emptyDir"), "sizeLimit",
-              "1Gi");
-    edit_text(edit, edit_mapping(edit, volume(in, volumes, NO_TOKEN_VOLUME), "emptyDir"),
+    edit_text(edit, edit_mapping(edit, volume(in, volumes, INJECT_STATE_VOLUME), "emptyDir"),
+              "sizeLimit", "1Gi");
+    edit_text(edit, edit_mapping(edit, volume(in, volumes, INJECT_NO_TOKEN_VOLUME), "emptyDir"),
               "sizeLimit", "1Mi");
     if (plan->guardian != NULL)
-        edit_text(edit, edit_mapping(edit, volume(in, volumes, GUARDIAN_VOLUME), "configMap"),
+        edit_text(edit,
+                  edit_mapping(edit, volume(in, volumes, INJECT_GUARDIAN_VOLUME), "configMap"),
                   "name", plan->guardian);
     else
-        drop_volume(volumes, GUARDIAN_VOLUME);
+        drop_volume(volumes, INJECT_GUARDIAN_VOLUME);
     if (in->cfg->parent != NULL)
         parent_volume(in, volumes);
     else
-        drop_volume(volumes, PARENT_VOLUME);
+        drop_volume(volumes, INJECT_PARENT_VOLUME);
 }

@@ -9,10 +9,9 @@
 
 enum { MARK_VERSION = 1, MARK_MAX = 2048 };
 
-static const struct document_node *ours(const struct injection *in, const struct inject_plan *plan)
+static const struct document_node *ours(const struct inject_plan *plan)
 {
     static const char *const lists[] = {"containers", "initContainers"};
-    (void)in;
     for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
         const struct document_node *list = member_of(plan->spec, lists[i]);
         for (const struct document_node *one =
@@ -49,14 +48,32 @@ static bool read_ports(const struct document *mark, struct inject_plan *plan)
     return true;
 }
 
+/* What is ours is made anew, and what isn't needed removed: neither may happen to another's. */
+static enum guard_rc refuse_volumes(const struct injection *in, const struct inject_plan *plan)
+{
+    static const char *const names[] = {INJECT_STATE_VOLUME, INJECT_NO_TOKEN_VOLUME,
+                                        INJECT_GUARDIAN_VOLUME, INJECT_PARENT_VOLUME};
+    struct document_node *volumes = NULL;
+    GUARD_TRY(inject_member(in, plan->spec, "volumes", DOCUMENT_SEQUENCE, &volumes));
+    for (const struct document_node *one = volumes != NULL ? volumes->first : NULL; one != NULL;
+         one = one->next) {
+        for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+            if (strcmp(text_of(one, "name"), names[i]) == 0)
+                return inject_fail(in, one, GUARD_E_STATE,
+                                   "a volume is called \"%s\" and isn't ours: rename it", names[i]);
+        }
+    }
+    return GUARD_OK;
+}
+
 enum guard_rc inject_read_mark(struct injection *in, struct inject_plan *plan)
 {
     struct document_node *mark = NULL;
     struct document parsed;
-    const struct document_node *container = ours(in, plan);
+    const struct document_node *container = ours(plan);
     GUARD_TRY(inject_member(in, plan->annotations, INJECT_STATUS, DOCUMENT_SCALAR, &mark));
     if (mark == NULL && container == NULL)
-        return GUARD_OK;
+        return refuse_volumes(in, plan);
     if (mark == NULL)
         return inject_fail(in, container, GUARD_E_STATE,
                            "a container is called \"" INJECT_CONTAINER

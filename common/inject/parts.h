@@ -10,6 +10,10 @@
 #include "common/state.h"
 
 #define INJECT_CONTAINER "guard"
+#define INJECT_STATE_VOLUME "guard-state"
+#define INJECT_NO_TOKEN_VOLUME "guard-no-api"
+#define INJECT_GUARDIAN_VOLUME "guard-guardian"
+#define INJECT_PARENT_VOLUME "guard-parent"
 
 enum {
     INJECT_PORTS_MAX = 8,
@@ -87,7 +91,7 @@ GUARD_MUST_USE enum guard_rc inject_ports(struct injection *in, struct inject_pl
 /* Gives each port a number for the gate that nobody in the pod has. */
 GUARD_MUST_USE enum guard_rc inject_gate_ports(const struct injection *in,
                                                struct inject_plan *plan);
-/* Whether what calls itself guard in this pod is ours, and with which ports. */
+/* Whether what has our names in this pod is ours, and with which ports. */
 GUARD_MUST_USE enum guard_rc inject_read_mark(struct injection *in, struct inject_plan *plan);
 void inject_write_mark(struct injection *in, const struct inject_plan *plan);
 /* Carries the plan out. */

@@ -90,18 +90,34 @@ static enum guard_rc at_name(struct patching *patching, const char *name, const 
     return rc;
 }
 
+/* Nearly always what stands beside it; to search for each would take the square of their number. */
+static const struct document_node *member_beside(const struct document_node *mapping,
+                                                 const struct document_node *beside,
+                                                 const char *name)
+{
+    bool there = beside != NULL && strcmp((const char *)beside->key->text.ptr, name) == 0;
+    return there ? beside : member_of(mapping, name);
+}
+
 static enum guard_rc compare_mappings(struct patching *patching, const struct document_node *before,
                                       const struct document_node *after)
 {
+    const struct document_node *beside = after->first;
     for (const struct document_node *old = before->first; old != NULL; old = old->next) {
         const char *name = (const char *)old->key->text.ptr;
-        if (member_of(after, name) == NULL)
+        const struct document_node *new = member_beside(after, beside, name);
+        if (new == NULL)
             GUARD_TRY(at_name(patching, name, "remove", NULL, NULL));
+        else
+            beside = new->next;
     }
+    beside = before->first;
     for (const struct document_node *new = after->first; new != NULL; new = new->next) {
         const char *name = (const char *)new->key->text.ptr;
-        const struct document_node *old = member_of(before, name);
+        const struct document_node *old = member_beside(before, beside, name);
         GUARD_TRY(at_name(patching, name, old == NULL ? "add" : NULL, old, new));
+        if (old != NULL)
+            beside = old->next;
     }
     return GUARD_OK;
 }

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 enum { NAME_MAX_LEN = 253, DRAIN_MAX_S = 3600 };
 
@@ -256,11 +257,22 @@ static const char *revision_label(const struct injection *in, const struct injec
     return NULL;
 }
 
+/* All words that the API's reader of YAML takes for true. */
+static bool is_true(const char *text)
+{
+    static const char *const words[] = {"true", "yes", "on", "y"};
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        if (strcasecmp(text, words[i]) == 0)
+            return true;
+    }
+    return false;
+}
+
 static enum guard_rc refuse(const struct injection *in, const struct inject_plan *plan)
 {
     struct document_node *system = NULL;
     const struct document_node *network = member_of(plan->spec, "hostNetwork");
-    if (network != NULL && strcmp(text_of(plan->spec, "hostNetwork"), "true") == 0)
+    if (network != NULL && is_true(text_of(plan->spec, "hostNetwork")))
         return inject_fail(in, network, GUARD_E_STATE,
                            "a pod in its node's network can't have a gate: its ports are the "
                            "node's");

@@ -123,6 +123,17 @@ static enum guard_rc take_workload(struct walk *walk, struct document_node *obje
 
 static enum guard_rc take_object(struct walk *walk, struct document_node *object, uint32_t depth);
 
+/* A list of these may leave out the kind of its items, which kubectl puts there. */
+static bool lists_workloads(const char *kind)
+{
+    size_t len = strlen(kind) - strlen("List");
+    for (size_t i = 0; i < sizeof(workloads) / sizeof(workloads[0]); i++) {
+        if (strlen(workloads[i].kind) == len && strncmp(kind, workloads[i].kind, len) == 0)
+            return true;
+    }
+    return strcmp(kind, "ServiceList") == 0;
+}
+
 static enum guard_rc take_list(struct walk *walk, struct document_node *object, uint32_t depth)
 {
     struct document_node *items = NULL;
@@ -130,9 +141,13 @@ static enum guard_rc take_list(struct walk *walk, struct document_node *object, 
     GUARD_TRY(inject_member(&walk->in, object, "items", DOCUMENT_SEQUENCE, &items));
     if (depth == LIST_DEPTH_MAX)
         return inject_fail(&walk->in, object, GUARD_E_LIMIT, "lists within lists within lists");
+    bool workloads_only = lists_workloads(text_of(object, "kind"));
     for (struct document_node *item = items != NULL ? items->first : NULL; item != NULL;
-         item = item->next)
+         item = item->next) {
+        if (workloads_only && text_of(item, "kind")[0] == '\0')
+            return inject_fail(&walk->in, item, GUARD_E_SYNTAX, "has no kind");
         GUARD_TRY(take_object(walk, item, depth + 1));
+    }
     return GUARD_OK;
 }
 

@@ -116,6 +116,8 @@ HTTP = {"name": "http", "containerPort": 80}
 
 @pytest.mark.parametrize("text,where", [
     (deployment(pod(HTTP, hostNetwork=True)), "spec.template.spec.hostNetwork: a pod in its node's network"),
+    (deployment(pod(HTTP, hostNetwork=True)).replace("true", "True"), "a pod in its node's network"),
+    (deployment(pod(HTTP, hostNetwork=True)).replace("true", "on"), "a pod in its node's network"),
     (deployment(pod({"containerPort": 1}, {"containerPort": 2})), "several ports, and none is called http or web"),
     (deployment(pod({"name": "https", "containerPort": 443})), 'ports[0]: port "https": the gate speaks HTTP/1.1'),
     (deployment(pod({"name": "http", "containerPort": 70000})), "ports[0].containerPort: containerPort must be 1 to 65535"),
@@ -128,7 +130,11 @@ HTTP = {"name": "http", "containerPort": 80}
     (deployment(pod(HTTP, annotations={"guard.security/port": "web"})), 'no TCP port "web"'),
     (deployment(pod(HTTP, annotations={"guard.security/drain": "5"})), "guard.security/drain: must be 1s to 60m"),
     (deployment(pod(HTTP, annotations={"guard.security/status": "{}"})), "marked as guarded, and has no such container"),
+    (deployment(pod(HTTP, volumes=[{"name": "guard-state", "persistentVolumeClaim": {"claimName": "data"}}])),
+     'spec.template.spec.volumes[0]: a volume is called "guard-state" and isn\'t ours'),
+    (deployment(pod(HTTP, volumes=[{"name": "guard-guardian", "emptyDir": {}}])), 'a volume is called "guard-guardian"'),
     (deployment(pod(HTTP, volumes={})), "spec.template.spec.volumes: must be a list"),
+    (json.dumps({"apiVersion": "v1", "kind": "PodList", "items": [pod(HTTP)]}), "List: standard input:1:"),
     ("kind: Deployment\napiVersion: apps/v1\nmetadata: {name: x}\n", "has no spec"),
     ("a: &x 1\n", "anchors, aliases and tags are not allowed"),
     ("a: [1\n", "standard input:"),

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """`guard webhook` by itself: reviews over TLS through nginx, the same injection as of files, renewed certificates, hostile input."""
 
+import http.client
 import json
 import os
 import pathlib
@@ -138,6 +139,27 @@ def test_a_renewed_certificate_is_taken(webhook):
     wait_for(lambda: "second" in webhook.subject(), "the new certificate")
     # A worker of before may still answer for a moment, with the certificate that isn't trusted any more.
     wait_for(lambda: webhook.status(reviews.review(reviews.pod(HTTP))) == 200, "an answer with the new certificate")
+
+
+def test_a_review_that_was_begun_is_answered_when_it_ends():
+    body = json.dumps(reviews.review(reviews.pod(HTTP))).encode()
+    with tempfile.TemporaryDirectory(prefix="guard-webhook.") as folder:
+        hook = Webhook(pathlib.Path(folder))
+        try:
+            context = ssl.create_default_context(cafile=hook.folder / "tls.crt")
+            connection = http.client.HTTPSConnection("localhost", hook.port, context=context, timeout=30)
+            connection.putrequest("POST", "/inject")
+            connection.putheader("Content-Length", str(len(body)))
+            connection.putheader("Expect", "100-continue")  # whose answer says that nginx has taken the request up
+            connection.endheaders()
+            assert b"100 Continue" in connection.sock.recv(100)
+            hook.process.terminate()
+            wait_for(lambda: not accepts(hook.port), "the webhook to take no more")
+            connection.send(body)
+            assert json.loads(connection.getresponse().read())["response"]["allowed"] is True
+            assert hook.process.wait(30) == 0
+        finally:
+            end_process(hook.process)
 
 
 def test_its_answers_take_little(webhook):
