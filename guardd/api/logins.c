@@ -57,7 +57,6 @@ enum api_step api_session_get(struct api *api, struct api_request *request,
     return API_DONE;
 }
 
-/* A session that asks for another one ends by that. */
 enum api_step api_session_post(struct api *api, struct api_request *request,
                                struct api_response *response)
 {
@@ -72,7 +71,6 @@ enum api_step api_session_post(struct api *api, struct api_request *request,
     }
     enum guard_rc rc = session_begin(api->sessions, access, clock_monotonic_ms(), secret, &serial);
     if (rc == GUARD_OK) {
-        session_end(api->sessions, access->session);
         access->session = serial;
         set_cookie(response, secret);
         answer_session(api, access, 201, response);

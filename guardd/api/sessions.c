@@ -127,16 +127,29 @@ static struct session *place_for(struct sessions *sessions, const struct session
     return own >= SESSIONS_EACH ? idle : free;
 }
 
+/* The place of a session that goes on; -1: there is none of this number. */
+static int numbered(const struct sessions *sessions, uint64_t serial, uint64_t now_ms)
+{
+    for (int i = 0; i < SESSIONS_MAX; i++) {
+        if (sessions->list[i].serial == serial && lives(&sessions->list[i], now_ms))
+            return i;
+    }
+    return -1;
+}
+
 enum guard_rc session_begin(struct sessions *sessions, const struct api_access *access,
                             uint64_t now_ms, char out[SESSION_SECRET_LEN + 1], uint64_t *serial)
 {
     const struct session_owner owner = owner_of(access);
-    struct session *session = place_for(sessions, &owner, now_ms);
+    const int old = numbered(sessions, access->session, now_ms);
+    struct session *session = old >= 0 ? &sessions->list[old] : place_for(sessions, &owner, now_ms);
     if (session == NULL)
         return GUARD_E_LIMIT;
     GUARD_TRY(new_secret(out));
-    *session = (struct session){
-        .serial = ++sessions->last_serial, .owner = owner, .begin_ms = now_ms, .seen_ms = now_ms};
+    *session = (struct session){.serial = ++sessions->last_serial,
+                                .owner = owner,
+                                .begin_ms = old >= 0 ? session->begin_ms : now_ms,
+                                .seen_ms = now_ms};
     (void)hash(sessions, out, session->mac);
     *serial = session->serial;
     return GUARD_OK;
@@ -160,25 +173,15 @@ bool session_find(struct sessions *sessions, const char *secret, uint64_t now_ms
     return false;
 }
 
-static const struct session *numbered(const struct sessions *sessions, uint64_t serial,
-                                      uint64_t now_ms)
-{
-    for (int i = 0; i < SESSIONS_MAX; i++) {
-        if (sessions->list[i].serial == serial && lives(&sessions->list[i], now_ms))
-            return &sessions->list[i];
-    }
-    return NULL;
-}
-
 bool session_lives(const struct sessions *sessions, uint64_t serial, uint64_t now_ms)
 {
-    return numbered(sessions, serial, now_ms) != NULL;
+    return numbered(sessions, serial, now_ms) >= 0;
 }
 
 uint64_t session_left_ms(const struct sessions *sessions, uint64_t serial, uint64_t now_ms)
 {
-    const struct session *session = numbered(sessions, serial, now_ms);
-    return session != NULL ? session->begin_ms + SESSION_MS - now_ms : 0;
+    const int at = numbered(sessions, serial, now_ms);
+    return at >= 0 ? sessions->list[at].begin_ms + SESSION_MS - now_ms : 0;
 }
 
 void session_end(struct sessions *sessions, uint64_t serial)

@@ -59,8 +59,9 @@ GUARD_MUST_USE enum guard_rc session_code_make(struct sessions *sessions,
 bool session_code_take(struct sessions *sessions, const char *code, uint64_t now_ms,
                        struct api_access *out);
 
-/* A new session with a new secret: never one that the client has named. *serial: its number.
- * GUARD_E_LIMIT: there are too many of others. */
+/* A new session with a new secret: never one that the client has named. *serial: its number. When
+ * it is a session that asks, that one is over, and the new one ends when it would have: asking
+ * again and again makes no session longer. GUARD_E_LIMIT: there are too many of others. */
 GUARD_MUST_USE enum guard_rc session_begin(struct sessions *sessions,
                                            const struct api_access *access, uint64_t now_ms,
                                            char out[SESSION_SECRET_LEN + 1], uint64_t *serial);

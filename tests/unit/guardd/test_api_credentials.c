@@ -367,6 +367,8 @@ static void pages_of_others_cannot_use_a_session(void **state)
         assert_int_equal(ask(&given), CREDENTIALS_CROSS);
         assert_int_equal(access_of.role, API_ROLE_NONE);
     }
+    given.site = "none"; /* an address that was typed */
+    assert_int_equal(ask(&given), CREDENTIALS_GOOD);
     given.site = "same-origin";
     assert_int_equal(ask(&given), CREDENTIALS_GOOD);
     given.changes = true;
@@ -408,6 +410,36 @@ static void a_code_lets_in_once(void **state)
     assert_int_equal(access_of.role, API_ROLE_NONE);
 }
 
+static void guesses_at_codes_are_limited(void **state)
+{
+    struct session_owner owner = {.name = "bob", .subject = "CN=bob"};
+    char code[SESSION_SECRET_LEN + 1];
+    char header[SESSION_SECRET_LEN + 16];
+    const struct credentials_given given = {.authorization = header, .front_door = true};
+    (void)state;
+    assert_int_equal(session_code_make(&credentials.sessions, &owner, mono_ms, code), GUARD_OK);
+    snprintf(header, sizeof(header), "Login %064d", 0);
+    for (int i = 0; i < CREDENTIALS_UNKNOWN_BURST; i++)
+        assert_int_equal(ask(&given), CREDENTIALS_BAD);
+    assert_int_equal(ask(&given), CREDENTIALS_LIMITED);
+    assert_int_equal(retry_s, 1);
+    snprintf(header, sizeof(header), "Login %s", code); /* who has one isn't held up */
+    assert_int_equal(ask(&given), CREDENTIALS_GOOD);
+}
+
+static void a_session_of_another_certificate_is_anothers(void **state)
+{
+    struct api_access kept;
+    (void)state;
+    assert_int_equal(ask(&(struct credentials_given){
+                         .subject = "CN=bob", .front = tokens[FRONT], .front_door = true}),
+                     CREDENTIALS_GOOD);
+    kept = access_of;
+    assert_true(credentials_still(&credentials, &kept, NOW_MS, mono_ms));
+    snprintf(kept.subject, sizeof(kept.subject), "CN=bobby"); /* bob's entry was another's */
+    assert_false(credentials_still(&credentials, &kept, NOW_MS, mono_ms));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -425,6 +457,8 @@ int main(void)
         cmocka_unit_test_setup(pages_of_others_cannot_use_a_session, setup),
         cmocka_unit_test_setup(a_certificate_counts_when_the_session_is_over, setup),
         cmocka_unit_test_setup(a_code_lets_in_once, setup),
+        cmocka_unit_test_setup(guesses_at_codes_are_limited, setup),
+        cmocka_unit_test_setup(a_session_of_another_certificate_is_anothers, setup),
     };
     return cmocka_run_group_tests(tests, group_setup, group_teardown);
 }
