@@ -91,6 +91,9 @@ struct event_counts {
     unsigned long long dropped;
 };
 
+/* Whether times of files can be compared with the container's start. */
+enum clock_state { CLOCK_UNKNOWN = 0, CLOCK_AGREES = 1, CLOCK_DIFFERS = 2 };
+
 struct cgroup_state {
     unsigned long long started_boot_ns; /* of its oldest task that was seen; 0: not known */
     unsigned long long bytes_out;
@@ -103,7 +106,7 @@ struct cgroup_state {
     unsigned int announced;
     unsigned int first_task; /* the container's own, not one that was sent in */
     unsigned int alive_epoch;
-    unsigned int zero;
+    unsigned int clock; /* enum clock_state */
 };
 
 enum prefix_class { PREFIX_NONE = 0, PREFIX_PROGRAM = 1, PREFIX_SECRET = 2 };

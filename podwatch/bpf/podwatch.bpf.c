@@ -353,9 +353,21 @@ static __always_inline u32 origin_of(const struct place *place, struct inode *in
                          program[4] == 'd' && program[5] == ':'
                      ? EVENT_MEMFD
                      : EVENT_UNLINKED;
-    if (started_ns && changed_ns(inode) > started_ns + real_offset_ns)
+    if (started_ns && place->state->clock != CLOCK_DIFFERS &&
+        changed_ns(inode) > started_ns + real_offset_ns)
         flags |= EVENT_DROPPED;
     return flags;
+}
+
+/* A container's first program was there before it. If it seems to have changed later, the node's
+ * clock was set back since the image came, and everything of the image would look as if it had been
+ * dropped: then times tell nothing of this container. */
+static __always_inline void judge_clock(struct place *place, struct task_struct *task)
+{
+    struct file *file = program_file(task);
+    u64 started_ns = place->state->started_boot_ns;
+    bool later = changed_ns(BPF_CORE_READ(file, f_inode)) > started_ns + real_offset_ns;
+    place->state->clock = later ? CLOCK_DIFFERS : CLOCK_AGREES;
 }
 
 static __always_inline u64 hash_program(struct task_struct *task)
@@ -474,6 +486,9 @@ int BPF_PROG(watch_exec, struct task_struct *task, int old_pid, struct linux_bin
         announce(&place);
     if (is_runtime(task))
         return 0;
+    if (!place.state->clock && BPF_CORE_READ(task, tgid) == place.state->first_task &&
+        mounts_of(task) != mounts_of(BPF_CORE_READ(task, real_parent)))
+        judge_clock(&place, task);
     __builtin_memset(scratch->path, 0, sizeof(scratch->path));
     bpf_probe_read_kernel_str(scratch->path, sizeof(scratch->path), BPF_CORE_READ(bprm, filename));
     send_program(&place, scratch, in_session(&place, task) ? EVENT_SESSION : 0);
@@ -762,6 +777,8 @@ int list_tasks(struct bpf_iter__task *ctx)
     struct file *file = mm ? mm->exe_file : NULL;
     if (!file)
         return 0;
+    if (task->tgid == place.state->first_task)
+        judge_clock(&place, task);
     __builtin_memset(scratch->path, 0, sizeof(scratch->path));
     bpf_d_path(&file->f_path, (char *)scratch->path, sizeof(scratch->path));
     send_program(&place, scratch, EVENT_SNAPSHOT);

@@ -122,6 +122,28 @@ def test_a_runtime_that_runs_from_memory_is_no_sign(pods, watch):
     assert watching.await_feature(pods[2], "memfd")
 
 
+# A container whose first program is newer than the container: only a clock that was set back does that.
+SET_BACK = """
+import ctypes, os, shutil, sys
+first, second = sys.argv[1:]
+shutil.copy("/bin/sh", first)
+assert ctypes.CDLL(None).unshare(0x20000) == 0
+os.execv(first, ["sh", "-c", f"cp /bin/true {second}; {second}; /usr/bin/id >/dev/null; true"])
+"""
+
+
+def test_a_clock_that_was_set_back_drops_no_image(pods, watch, tmp_path):
+    watching = watch()
+    pods[0].run("/usr/bin/python3", "-c", SET_BACK, tmp_path / "first", tmp_path / "second")
+    wait_for(lambda: [f for f in watching.features(pods[0]) if f["text"].endswith("/id")], "id to be told")
+    told = {f["text"] for f in watching.find(pods[0], "exec")}
+    assert str(tmp_path / "first") in told and str(tmp_path / "second") in told, told
+    assert not watching.find(pods[0], "dropped")
+    # One that starts with what was there before is judged by times.
+    pods[1].run("/usr/bin/python3", "-c", RUNTIME, f"cp /bin/true {tmp_path}/third; {tmp_path}/third; true")
+    assert watching.await_feature(pods[1], "dropped", text=f"{tmp_path}/third")
+
+
 def test_a_flood_of_hard_signs_is_few_files(pods, watch, tmp_path):
     watching = watch(interval=10)
     script = f"for i in $(seq 100); do cp /bin/true {tmp_path}/hard$i; {tmp_path}/hard$i; done"
