@@ -12,6 +12,7 @@ struct options {
     struct podsim_params params;
     struct guard_pod_rules rules;
     uint64_t seed;
+    uint32_t runs; /* each with a seed of its own: seed, seed + 1, ... */
     bool sweep;
     bool check;
 };
@@ -23,6 +24,32 @@ static enum guard_rc run(const struct options *options, struct podsim_counts *co
     for (uint32_t i = 0; i < (uint32_t)options->params.services; i++)
         GUARD_TRY(podsim_live(&options->params, &options->rules, options->seed, i, counts, err));
     return GUARD_OK;
+}
+
+void podsim_add(struct podsim_counts *to, const struct podsim_counts *counts)
+{
+    to->pod_days += counts->pod_days;
+    to->services += counts->services;
+    to->records += counts->records;
+    to->alerts += counts->alerts;
+    to->changes += counts->changes;
+    to->false_replacements += counts->false_replacements;
+    to->intrusions += counts->intrusions;
+    to->found += counts->found;
+    to->replaced += counts->replaced;
+    for (uint32_t i = 0; i < PODSIM_ATTACKS; i++) {
+        to->by_kind[i] += counts->by_kind[i];
+        to->found_by_kind[i] += counts->found_by_kind[i];
+        to->replaced_by_kind[i] += counts->replaced_by_kind[i];
+    }
+    to->poisoned += counts->poisoned;
+    to->poisoned_found += counts->poisoned_found;
+    for (uint32_t i = 0; i < PODSIM_RETURNS; i++) {
+        to->returns[i] += counts->returns[i];
+        to->returns_told[i] += counts->returns_told[i];
+    }
+    for (uint32_t i = 0; i < sizeof(to->causes) / sizeof(to->causes[0]); i++)
+        to->causes[i] += counts->causes[i];
 }
 
 /* --- printing --- */
@@ -74,6 +101,9 @@ void podsim_print_whole(const struct podsim_counts *counts)
                (unsigned long long)counts->replaced_by_kind[i]);
     printf("| there before learning | %llu | %llu | |\n", (unsigned long long)counts->poisoned,
            (unsigned long long)counts->poisoned_found);
+    for (uint32_t i = 0; i < PODSIM_RETURNS; i++)
+        printf("| comes back, time %u | %llu | %llu | |\n", i + 1,
+               (unsigned long long)counts->returns[i], (unsigned long long)counts->returns_told[i]);
     for (uint32_t i = 0; i < sizeof(causes) / sizeof(causes[0]); i++) {
         if (counts->causes[i] > 0)
             printf("false replacements after %s: %llu\n", causes[i],
@@ -97,10 +127,15 @@ static const struct variant variants[] = {
     {"any two kinds, least sum 3", NULL, "replace_at=3"},
     {"1 % of debug sessions not known to be one", "session_unseen=0.01", NULL},
     {"10 % of debug sessions not known to be one", "session_unseen=0.1", NULL},
+    {"no debug session known to be one", "session_unseen=1", NULL},
     {"every tenth service reports crashes", "crash_reporters=0.1", NULL},
     {"deviating requests crash 100 times as often", "crashes_by_request=0.01", NULL},
+    {"deviating requests crash 1,000 times as often", "crashes_by_request=0.1", NULL},
     {"two new features at once 10 times as often", "rare_double=0.002", NULL},
+    {"two new features at once 100 times as often", "rare_double=0.02", NULL},
+    {"200 deviating requests per pod and day", "deviating_requests=200", NULL},
     {"1,000 deviating requests per pod and day", "deviating_requests=1000", NULL},
+    {"every fifth service unpacks programs at start", "unpackers=0.2", NULL},
     {"features without request ids", "in_flight=0", NULL},
     {"one rollout a day, all with changes", "rollouts_per_day=1", NULL},
     {"nobody approves anything", "approved=0", NULL},
@@ -129,6 +164,27 @@ static enum guard_rc sweep(const struct options *options, struct guard_err *err)
     return GUARD_OK;
 }
 
+/* A line for each run, then what all of them say together. */
+static enum guard_rc run_all(const struct options *options, bool print, struct podsim_counts *all,
+                             struct guard_err *err)
+{
+    memset(all, 0, sizeof(*all));
+    for (uint32_t i = 0; i < options->runs; i++) {
+        struct options one = *options;
+        struct podsim_counts counts;
+        char label[48];
+        one.seed += i;
+        (void)snprintf(label, sizeof(label), "defaults, seed %llu", (unsigned long long)one.seed);
+        GUARD_TRY(run(&one, &counts, err));
+        if (print)
+            podsim_print(&counts, label);
+        podsim_add(all, &counts);
+    }
+    if (print && options->runs > 1)
+        podsim_print(all, "all of these");
+    return GUARD_OK;
+}
+
 /* What must hold of any run that is large enough to say anything: the same seed gives the same
  * counts, nothing is replaced falsely in so few days, most intrusions are found; and without
  * intrusions none is. */
@@ -137,7 +193,7 @@ static enum guard_rc check(const struct options *options, const struct podsim_co
 {
     struct options calm = *options;
     struct podsim_counts again;
-    GUARD_TRY(run(options, &again, err));
+    GUARD_TRY(run_all(options, false, &again, err));
     if (memcmp(&again, counts, sizeof(again)) != 0)
         return guard_fail(err, GUARD_E_STATE, "the same seed gives other counts");
     if (counts->false_replacements > 0)
@@ -172,6 +228,8 @@ static enum guard_rc parse(struct options *options, int argc, char **argv, struc
         }
         if (strcmp(argv[i], "--seed") == 0)
             options->seed = strtoull(value, NULL, 10);
+        else if (strcmp(argv[i], "--runs") == 0)
+            options->runs = (uint32_t)strtoul(value, NULL, 10);
         else if (strcmp(argv[i], "--set") == 0)
             GUARD_TRY(podsim_set(&options->params, value, err));
         else if (strcmp(argv[i], "--rule") == 0)
@@ -185,7 +243,7 @@ static enum guard_rc parse(struct options *options, int argc, char **argv, struc
 
 int main(int argc, char **argv)
 {
-    struct options options = {.seed = 1};
+    struct options options = {.seed = 1, .runs = 1};
     struct podsim_counts counts;
     struct guard_err err = {""};
     guard_pod_rules_default(&options.rules);
@@ -194,7 +252,7 @@ int main(int argc, char **argv)
     if (argc < 2) {
         fprintf(stderr,
                 "usage: %s PARAMS [--seed N] [--set NAME=VALUE] [--rule NAME=VALUE] "
-                "[--sweep] [--check]\n",
+                "[--runs N] [--sweep] [--check]\n",
                 argv[0]);
         return 2;
     }
@@ -204,9 +262,7 @@ int main(int argc, char **argv)
     if (rc == GUARD_OK)
         print_head();
     if (rc == GUARD_OK)
-        rc = run(&options, &counts, &err);
-    if (rc == GUARD_OK)
-        podsim_print(&counts, "defaults");
+        rc = run_all(&options, true, &counts, &err);
     if (rc == GUARD_OK && options.sweep)
         rc = sweep(&options, &err);
     if (rc == GUARD_OK && options.check)

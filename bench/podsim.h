@@ -5,7 +5,7 @@
 
 #include <guard/pods.h>
 
-enum { PODSIM_SIZES = 7, PODSIM_ATTACKS = 9 };
+enum { PODSIM_SIZES = 7, PODSIM_ATTACKS = 9, PODSIM_RETURNS = 3 };
 
 /* One member for each name in podsim.params. */
 struct podsim_params {
@@ -19,7 +19,7 @@ struct podsim_params {
     double sessions, session_hard, session_unseen, approve_after, approved;
     double deviating_requests, deviating_responses, deviating_calls;
     double lossy, sidecar_only, in_flight;
-    double intrusions_per_1000_days, poisoned, gate_sees;
+    double intrusions_per_1000_days, poisoned, returns, gate_sees;
 };
 
 /* name=value of a parameter; GUARD_E_SYNTAX, GUARD_E_RANGE. */
@@ -43,7 +43,7 @@ uint64_t podsim_below(struct podsim_random *random, uint64_t bound);
 double podsim_wait(struct podsim_random *random, double mean); /* exponential */
 
 struct podsim_counts {
-    double pod_days; /* beyond learning */
+    double pod_days; /* in which a replacement would be a false one that may happen */
     uint64_t services, records;
     uint64_t alerts, changes; /* about what was no intrusion */
     uint64_t false_replacements;
@@ -51,6 +51,7 @@ struct podsim_counts {
     uint64_t by_kind[PODSIM_ATTACKS], found_by_kind[PODSIM_ATTACKS],
         replaced_by_kind[PODSIM_ATTACKS];
     uint64_t poisoned, poisoned_found;
+    uint64_t returns[PODSIM_RETURNS], returns_told[PODSIM_RETURNS]; /* first, second, ... */
     uint64_t causes[8]; /* of false replacements: enum podsim_cause */
 };
 
@@ -71,6 +72,12 @@ GUARD_MUST_USE enum guard_rc podsim_live(const struct podsim_params *params,
                                          uint32_t index, struct podsim_counts *counts,
                                          struct guard_err *err);
 
+/* A name that ends with the number. Digits stand for any number in what is learned: it has letters
+ * only. */
+void podsim_spell(char *to, size_t size, const char *before, uint64_t number);
+
+/* Adds the counts of one run to those of others. */
+void podsim_add(struct podsim_counts *to, const struct podsim_counts *counts);
 /* 95 % limits: of a count that is Poisson distributed, of a share. */
 void podsim_poisson(uint64_t count, double *low, double *high);
 void podsim_wilson(uint64_t good, uint64_t of, double *low, double *high);

@@ -65,6 +65,7 @@ static const struct name names[] = {
     MEMBER(in_flight),
     MEMBER(intrusions_per_1000_days),
     MEMBER(poisoned),
+    MEMBER(returns),
     MEMBER(gate_sees),
 };
 enum { NAMES = sizeof(names) / sizeof(names[0]) };
@@ -202,6 +203,18 @@ uint64_t podsim_below(struct podsim_random *random, uint64_t bound)
 double podsim_wait(struct podsim_random *random, double mean)
 {
     return -mean * log(1 - podsim_share(random));
+}
+
+/* --- names --- */
+
+void podsim_spell(char *to, size_t size, const char *before, uint64_t number)
+{
+    char letters[16];
+    size_t len = 0;
+    for (; len < 12 && (number > 0 || len == 0); number /= 26)
+        letters[len++] = (char)('a' + number % 26);
+    letters[len] = '\0';
+    (void)snprintf(to, size, "%s%s", before, letters);
 }
 
 /* --- limits --- */

@@ -2,6 +2,7 @@
 /* One service's life: its pods, what they do, and what its sensors tell the learner of it. Events
  * stand in a heap by time; all of chance comes from the service's own seed. */
 #include "podsim.h"
+#include "podsim_events.h"
 
 #include "common/file.h"
 
@@ -13,34 +14,10 @@
 enum {
     SLOTS = 160, /* pods at once at most */
     USUAL = 64,
-    EVENTS = 4096,
-    TOLD = 8, /* features of one record */
+    INTRUDERS = 256, /* of one service, that may come back */
+    TOLD = 8,        /* features of one record */
     SECOND = 1000,
     DAY = 86400,
-};
-
-enum event_kind {
-    RECORD, /* of a slot, each interval */
-    USUAL_TOLD,
-    ROLLOUT,
-    ROLL_SLOT,
-    SCALE,
-    RESTART,
-    JOB,
-    RARE,
-    CRASH,
-    SESSION,
-    GATE_FINDING,
-    INTRUSION,
-    BEACON, /* of the poisoned pod */
-    APPROVE,
-};
-
-struct event {
-    double time; /* seconds from the start */
-    enum event_kind kind;
-    uint32_t slot;
-    uint64_t what;
 };
 
 struct slot {
@@ -50,8 +27,10 @@ struct slot {
     double started;
     double intruded; /* when, < 0: not */
     uint32_t attack;
-    bool counted; /* its intrusion was found */
-    bool gone;    /* its intrusion led to a replacement */
+    uint32_t intruder;
+    uint32_t visit; /* of its intruder: 0 is the first */
+    bool counted;   /* its intrusion was found */
+    bool gone;      /* its intrusion led to a replacement */
     enum podsim_cause last;
 };
 
@@ -61,6 +40,12 @@ struct thing {
     uint64_t number;
 };
 
+/* What an intruder does, to do it again. */
+struct intruder {
+    struct thing things[4];
+    uint32_t count;
+};
+
 struct service {
     const struct podsim_params *params;
     const struct guard_pod_rules *rules;
@@ -68,9 +53,10 @@ struct service {
     struct podsim_random random;
     struct guard_pods *pods;
     struct guard_err *err;
-    struct event heap[EVENTS];
-    uint32_t events;
+    struct podsim_events events;
     struct slot slots[SLOTS];
+    struct intruder intruders[INTRUDERS];
+    uint32_t intruder_count;
     uint32_t base;   /* replicas */
     uint32_t wanted; /* now */
     uint32_t serials;
@@ -98,40 +84,14 @@ static const uint64_t start_ms = UINT64_C(1700006400000); /* a midnight */
 
 /* --- events --- */
 
-static void push(struct service *service, double time, enum event_kind kind, uint32_t slot,
+static void push(struct service *service, double time, enum podsim_event_kind kind, uint32_t slot,
                  uint64_t what)
 {
-    if (service->events == EVENTS)
-        return;
-    uint32_t at = service->events++;
-    const struct event event = {time, kind, slot, what};
-    for (; at > 0 && service->heap[(at - 1) / 2].time > time; at = (at - 1) / 2)
-        service->heap[at] = service->heap[(at - 1) / 2];
-    service->heap[at] = event;
-}
-
-static struct event pop(struct service *service)
-{
-    struct event top = service->heap[0];
-    struct event last = service->heap[--service->events];
-    uint32_t at = 0;
-    for (;;) {
-        uint32_t child = 2 * at + 1;
-        if (child >= service->events)
-            break;
-        child += child + 1 < service->events &&
-                 service->heap[child + 1].time < service->heap[child].time;
-        if (service->heap[child].time >= last.time)
-            break;
-        service->heap[at] = service->heap[child];
-        at = child;
-    }
-    service->heap[at] = last;
-    return top;
+    podsim_push(&service->events, &(struct podsim_event){time, kind, slot, what});
 }
 
 /* The next of events that come with a rate per day; 0: never. */
-static void push_next(struct service *service, enum event_kind kind, double per_day)
+static void push_next(struct service *service, enum podsim_event_kind kind, double per_day)
 {
     if (per_day > 0)
         push(service, service->now + podsim_wait(&service->random, DAY / per_day), kind, 0, 0);
@@ -151,17 +111,6 @@ static struct thing any_thing(struct service *service)
     return new_thing(service, kinds[podsim_below(&service->random, 5)]);
 }
 
-/* Digits stand for any number in what is learned: names have letters only. */
-static void spell(char *to, size_t size, const char *before, uint64_t number)
-{
-    char letters[16];
-    size_t len = 0;
-    for (; len < 12 && (number > 0 || len == 0); number /= 26)
-        letters[len++] = (char)('a' + number % 26);
-    letters[len] = '\0';
-    (void)snprintf(to, size, "%s%s", before, letters);
-}
-
 static bool visible(const struct service *service, enum guard_pod_kind kind)
 {
     return !service->sidecar || kind == GUARD_POD_DESTINATION || kind == GUARD_POD_LISTEN ||
@@ -177,7 +126,8 @@ static struct guard_pod_feature *tell(struct service *service, struct thing thin
     if (at == TOLD || !visible(service, thing.kind))
         return NULL;
     struct guard_pod_feature *feature = &service->told[service->told_count++];
-    spell(service->texts[at][0], sizeof(service->texts[at][0]), before[thing.kind], thing.number);
+    podsim_spell(service->texts[at][0], sizeof(service->texts[at][0]), before[thing.kind],
+                 thing.number);
     if (thing.kind == GUARD_POD_DNS)
         (void)snprintf(service->texts[at][0], sizeof(service->texts[at][0]), "www.n%llu.example",
                        (unsigned long long)thing.number);
@@ -248,27 +198,49 @@ static bool is_intruded(const struct service *service, const struct slot *slot)
     return slot->intruded >= 0 && service->now >= slot->intruded;
 }
 
+/* He comes into any pod again, an hour later or so, then three hours, then nine. */
+static void plan_return(struct service *service, const struct slot *slot)
+{
+    static const double waits[PODSIM_RETURNS] = {3600, 3 * 3600, 9 * 3600};
+    if (slot->visit >= PODSIM_RETURNS ||
+        !podsim_happens(&service->random, service->params->returns))
+        return;
+    push(service, service->now + podsim_wait(&service->random, waits[slot->visit]), RETURN,
+         slot->visit + 1, slot->intruder);
+}
+
+static void count_intruder(struct service *service, struct slot *slot, bool replaced)
+{
+    struct podsim_counts *counts = service->counts;
+    bool in_time = service->now - slot->intruded <= 3600 && !slot->counted;
+    bool first = slot->visit == 0;
+    bool replaces = replaced && !slot->gone;
+    slot->gone |= replaced;
+    if (slot->attack == PODSIM_ATTACKS) {
+        counts->poisoned_found += !slot->counted;
+    } else {
+        counts->found += first && in_time;
+        counts->found_by_kind[slot->attack] += first && in_time;
+        counts->replaced += first && replaces;
+        counts->replaced_by_kind[slot->attack] += first && replaces;
+        if (!first)
+            counts->returns_told[slot->visit - 1] += in_time;
+        /* Told is enough for people: they take the pod away. */
+        if (replaces || (!first && !slot->counted))
+            plan_return(service, slot);
+    }
+    slot->counted = true;
+}
+
 static void count_verdict(struct service *service, uint32_t at,
                           const struct guard_pod_verdict *verdict)
 {
     struct slot *slot = &service->slots[at];
     struct podsim_counts *counts = service->counts;
-    bool poisoned = slot->attack == PODSIM_ATTACKS;
     if (verdict->decision == GUARD_POD_NORMAL)
         return;
     if (is_intruded(service, slot)) {
-        if (!slot->counted && poisoned)
-            counts->poisoned_found++;
-        if (!slot->counted && !poisoned && service->now - slot->intruded <= 3600) {
-            counts->found++;
-            counts->found_by_kind[slot->attack]++;
-        }
-        slot->counted = true;
-        if (verdict->decision == GUARD_POD_REPLACE && !slot->gone) {
-            slot->gone = true;
-            counts->replaced += !poisoned;
-            counts->replaced_by_kind[slot->attack % PODSIM_ATTACKS] += !poisoned;
-        }
+        count_intruder(service, slot, verdict->decision == GUARD_POD_REPLACE);
         return;
     }
     counts->alerts += verdict->decision == GUARD_POD_ALERT;
@@ -322,7 +294,7 @@ static enum guard_rc observe(struct service *service, struct guard_pod_record *r
 }
 
 /* Hands what was told to the learner, as a record of the slot. */
-static enum guard_rc send(struct service *service, uint32_t at, double from)
+static enum guard_rc hand_over(struct service *service, uint32_t at, double from, bool amounts)
 {
     char pod[32], hash[16];
     struct slot *slot = &service->slots[at];
@@ -348,7 +320,7 @@ static enum guard_rc send(struct service *service, uint32_t at, double from)
         .features = service->told,
         .feature_count = service->told_count,
     };
-    if (record.until_ms - record.from_ms > 60000)
+    if (amounts && record.until_ms - record.from_ms > 60000)
         fill_rates(service, slot, &record);
     service->told_count = 0;
     service->counts->records++;
@@ -359,9 +331,14 @@ static enum guard_rc send(struct service *service, uint32_t at, double from)
     return GUARD_OK;
 }
 
+static enum guard_rc send(struct service *service, uint32_t at, double from)
+{
+    return hand_over(service, at, from, true);
+}
+
 /* --- what happens --- */
 
-static enum guard_rc tell_usual(struct service *service, const struct event *event)
+static enum guard_rc tell_usual(struct service *service, const struct podsim_event *event)
 {
     bool startup = service->now - service->slots[event->slot].started < 60;
     uint32_t half = service->usual_count / 4;
@@ -535,6 +512,34 @@ static const uint8_t attacks[PODSIM_ATTACKS][4] = {
     {GUARD_POD_DESTINATION, END, END, END},                           /* within the process */
 };
 
+static uint32_t remember(struct service *service, const struct thing *things, uint32_t count)
+{
+    uint32_t at = service->intruder_count++ % INTRUDERS;
+    struct intruder *intruder = &service->intruders[at];
+    intruder->count = count;
+    memcpy(intruder->things, things, count * sizeof(*things));
+    return at;
+}
+
+/* By the same hole, with the same tools. */
+static enum guard_rc come_back(struct service *service, uint32_t visit, uint32_t which)
+{
+    const struct intruder *intruder = &service->intruders[which];
+    uint32_t at = any_slot(service);
+    struct slot *slot = &service->slots[at];
+    if (slot->intruded >= 0 || intruder->count == 0)
+        return GUARD_OK;
+    slot->intruded = service->now;
+    slot->attack = 0;
+    slot->visit = visit;
+    slot->intruder = which;
+    slot->counted = slot->gone = false;
+    service->counts->returns[visit - 1]++;
+    push(service, service->now + 2 * DAY, ROLL_SLOT, at, slot->serial);
+    return burst(service, at, intruder->things, intruder->count,
+                 podsim_happens(&service->random, service->params->gate_sees), 0);
+}
+
 static enum guard_rc intrude(struct service *service)
 {
     const struct podsim_params *params = service->params;
@@ -550,6 +555,7 @@ static enum guard_rc intrude(struct service *service)
     service->counts->by_kind[slot->attack]++;
     for (; attacks[slot->attack][count] != END; count++)
         things[count] = new_thing(service, (enum guard_pod_kind)attacks[slot->attack][count]);
+    slot->intruder = remember(service, things, count);
     /* Its pod is taken away in the end, found or not. */
     push(service, service->now + 2 * DAY, ROLL_SLOT, at, slot->serial);
     if (slot->attack == 7 && podsim_happens(&service->random, 0.5))
@@ -569,22 +575,32 @@ static enum guard_rc beacon(struct service *service, uint32_t at)
 
 /* --- records of the interval --- */
 
-static enum guard_rc tell_interval(struct service *service, const struct event *event)
+/* Nobody learns on the first day, and a lonely pod is never replaced: their days would only make
+ * the figure better. */
+static bool may_be_false(const struct service *service, const struct slot *slot)
+{
+    return service->base > 1 && service->now > DAY && !is_intruded(service, slot);
+}
+
+static enum guard_rc tell_interval(struct service *service, const struct podsim_event *event)
 {
     const struct podsim_params *params = service->params;
     double share = params->interval / DAY;
     char ids[TOLD][32];
     double wait = 0;
-    for (uint32_t i = 0; i < TOLD && params->deviating_requests > 0; i++) {
+    for (uint32_t i = 0; params->deviating_requests > 0; i = (i + 1) % TOLD) {
         wait +=
             podsim_wait(&service->random, params->interval / (params->deviating_requests * share));
         if (wait > params->interval)
             break;
+        if (service->told_count == TOLD)
+            GUARD_TRY(hand_over(service, event->slot, service->now - params->interval, false));
         request_id(service, ids[i], sizeof(ids[i]));
         tell_request(service, ids[i], service->now - wait);
     }
     push(service, service->now + params->interval, RECORD, event->slot, event->what);
-    service->counts->pod_days += share;
+    if (may_be_false(service, &service->slots[event->slot]))
+        service->counts->pod_days += share;
     return send(service, event->slot, service->now - params->interval);
 }
 
@@ -605,14 +621,14 @@ static enum guard_rc look_for_outliers(struct service *service)
     return GUARD_OK;
 }
 
-static bool of_the_dead(const struct service *service, const struct event *event)
+static bool of_the_dead(const struct service *service, const struct podsim_event *event)
 {
     const struct slot *slot = &service->slots[event->slot];
     bool tied = event->kind == RECORD || event->kind == USUAL_TOLD || event->kind == ROLL_SLOT;
     return tied && (!slot->alive || slot->serial != event->what);
 }
 
-static enum guard_rc happen(struct service *service, const struct event *event)
+static enum guard_rc happen(struct service *service, const struct podsim_event *event)
 {
     service->now = event->time;
     if (of_the_dead(service, event))
@@ -650,6 +666,8 @@ static enum guard_rc happen(struct service *service, const struct event *event)
         return do_gate_finding(service);
     case INTRUSION:
         return intrude(service);
+    case RETURN:
+        return come_back(service, event->slot, (uint32_t)event->what);
     case BEACON:
         return beacon(service, event->slot);
     case APPROVE:
@@ -761,12 +779,15 @@ enum guard_rc podsim_live(const struct podsim_params *params, const struct guard
     enum guard_rc rc = guard_pods_new(&service->pods, &cfg, err);
     if (rc == GUARD_OK)
         begin(service);
-    while (rc == GUARD_OK && service->events > 0) {
-        struct event event = pop(service);
+    while (rc == GUARD_OK && service->events.count > 0) {
+        struct podsim_event event = podsim_pop(&service->events);
         if (event.time > params->days * DAY)
             break;
         rc = happen(service, &event);
     }
+    if (rc == GUARD_OK && service->events.overflowed)
+        rc = guard_fail(err, GUARD_E_LIMIT, "a service has more than %d events to come",
+                        PODSIM_EVENTS);
     counts->services++;
     guard_pods_free(service->pods);
     free(service);

@@ -36,6 +36,8 @@ enum {
     ROOT_CAP = 32,
     /* New things of one cgroup in one interval: what floods doesn't take the ring from others. */
     EVENTS_PER_CGROUP = 224,
+    /* Besides, of programs that the image didn't bring: a flood of others doesn't hide them. */
+    HARD_PER_CGROUP = 32,
 };
 
 #define CGROUP_OF_V1 (1ULL << 63) /* numbers of two hierarchies may be the same */
@@ -89,6 +91,9 @@ struct event_counts {
     unsigned long long dropped;
 };
 
+/* Whether times of files can be compared with the container's start. */
+enum clock_state { CLOCK_UNKNOWN = 0, CLOCK_AGREES = 1, CLOCK_DIFFERS = 2 };
+
 struct cgroup_state {
     unsigned long long started_boot_ns; /* of its oldest task that was seen; 0: not known */
     unsigned long long bytes_out;
@@ -96,10 +101,12 @@ struct cgroup_state {
     struct event_counts counts;
     unsigned int epoch;
     unsigned int events; /* sent in that epoch */
+    unsigned int hard;   /* of HARD_PER_CGROUP, likewise */
     unsigned int tracked;
     unsigned int announced;
     unsigned int first_task; /* the container's own, not one that was sent in */
     unsigned int alive_epoch;
+    unsigned int clock; /* enum clock_state */
 };
 
 enum prefix_class { PREFIX_NONE = 0, PREFIX_PROGRAM = 1, PREFIX_SECRET = 2 };

@@ -113,6 +113,7 @@ static void wait_for_events(struct podwatch *podwatch)
                            {.fd = falco_fd(podwatch->falco), .events = POLLIN}};
     (void)poll(fds, sizeof(fds) / sizeof(fds[0]), TICK_MS);
     programs_read(podwatch->programs);
+    report_urgent(&podwatch->report);
     falco_read(podwatch->falco, &podwatch->report.containers);
 }
 

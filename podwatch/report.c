@@ -148,6 +148,7 @@ static void hand_over(struct report *report, struct container *container,
     container->from_ms = now;
     container->received = 0;
     container->unkept = 0;
+    container->urgent = false;
     pod_gather_clear(&container->gather);
 }
 
@@ -226,10 +227,19 @@ static void gather(struct report *report, struct container *container, const str
         keep(report, container, event, &features[i]);
         hard |= (guard_pod_hard_kinds() >> features[i].kind & 1) != 0;
     }
-    if (hard) {
-        close_early(report, container);
-        flush(report);
-    }
+    container->urgent |= hard;
+    report->urgent |= hard;
+}
+
+void report_urgent(struct report *report)
+{
+    if (!report->urgent || !pace_allows(&report->pace, clock_monotonic_ms()))
+        return;
+    for (uint32_t i = 0; i < report->containers.count; i++)
+        if (report->containers.entries[i]->urgent)
+            close_early(report, report->containers.entries[i]);
+    report->urgent = false;
+    flush(report);
 }
 
 void report_event(void *ctx, const struct event *event)
@@ -272,7 +282,9 @@ void report_interval(struct report *report)
     for (uint32_t i = report->containers.count; i-- > 0;)
         if (!close_interval(report, report->containers.entries[i]))
             containers_remove(&report->containers, i);
+    report->urgent = false;
     flush(report);
+    pace_interval(&report->pace);
     programs_next_epoch(report->programs);
 }
 

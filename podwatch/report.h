@@ -4,6 +4,7 @@
 #define PODWATCH_REPORT_H
 
 #include "containers.h"
+#include "pace.h"
 #include "programs.h"
 
 #include "common/pods/record_files.h"
@@ -21,11 +22,15 @@ struct report {
     uint64_t lost;       /* that the kernel sent and didn't come: must stay 0 */
     uint64_t unbalanced; /* that the kernel counted and says nothing more of: must stay 0 */
     uint64_t records;
+    struct pace pace;
+    bool urgent;  /* a container's hard sign waits for a record */
     bool failing; /* records couldn't be written the last time */
 };
 
-/* A programs_handler with the report as ctx. A hard kind makes a record at once. */
+/* A programs_handler with the report as ctx. */
 void report_event(void *report, const struct event *event);
+/* A record and a file at once for hard signs among what was read; in a flood of them, together. */
+void report_urgent(struct report *report);
 /* The interval's end: a record for each container that lives or did something; a new epoch. */
 void report_interval(struct report *report);
 /* Follows changes of the clock. */

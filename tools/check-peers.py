@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """docs/internals/peers-defects.md promises a test and a mutant for each defect: both must exist, and no mutant may be stale.
+docs/THREAT-MODEL.md promises tests and fuzz targets: they must exist.
 
 A row is `| id | defect | tests | mutants | state |`. Tests are `FILE::NAME` below tests/integration or tests; mutants are names
 in tests/mutants/*.toml, whose `rows` say the same. A row whose state begins with "held" must have both.
@@ -13,6 +14,7 @@ import tomllib
 from checklib import main, read
 
 TABLE = "docs/internals/peers-defects.md"
+THREATS = "docs/THREAT-MODEL.md"
 ROW = re.compile(r"^\| ([A-Z]\d\d) \|(.*)\|$")
 
 
@@ -57,7 +59,18 @@ def check_row(root, row, cells, mutants):
         yield f"{row}: the state begins neither with held nor n/a nor open"
 
 
+def check_threats(root):
+    """Whatever looks like a test, alone or with its file."""
+    if not os.path.exists(os.path.join(root, THREATS)):
+        return
+    for line, text in enumerate(read(root, THREATS).splitlines(), 1):
+        for test in re.findall(r"`([\w/.-]*(?:test|prop|fuzz)_\w+\.(?:py|c)(?:::\w+)?)`", text):
+            if not test_exists(root, test):
+                yield THREATS, line, f"there is no test {test}"
+
+
 def check(root):
+    yield from check_threats(root)
     if not os.path.exists(os.path.join(root, TABLE)):
         return
     mutants = mutants_of(root)
@@ -102,6 +115,9 @@ FIXTURES = [
     ({**GOOD, TABLE: GOOD[TABLE].replace("B01", "B03")}, "doesn't name this row"),
     ({**GOOD, TABLE: GOOD[TABLE] * 2}, "twice"),
     ({**GOOD, TABLE: GOOD[TABLE].replace("held", "fine")}, "the state begins"),
+    ({THREATS: "shown by `test_t.py::test_a`, `fuzz/fuzz_x.c`\n", "tests/test_t.py": "def test_a():\n", "fuzz/fuzz_x.c": "1\n"}, None),
+    ({THREATS: "shown by `test_t.py::test_b`\n", "tests/test_t.py": "def test_a():\n"}, "there is no test test_t.py::test_b"),
+    ({THREATS: "shown by `fuzz/fuzz_x.c`\n"}, "there is no test fuzz/fuzz_x.c"),
 ]
 
 if __name__ == "__main__":

@@ -105,7 +105,7 @@ enum socket_message socket_message_next(struct guard_span *bytes, uint8_t transp
     size_t step = aligned(head.nlmsg_len);
     step = step < bytes->len ? step : bytes->len;
     *bytes = (struct guard_span){bytes->ptr + step, bytes->len - step};
-    *out = (struct socket_told){.transport = transport};
+    *out = (struct socket_told){.transport = transport, .sequence = head.nlmsg_seq};
     if (head.nlmsg_type == NLMSG_DONE)
         return SOCKET_DONE;
     if (head.nlmsg_type == NLMSG_ERROR)

@@ -19,6 +19,7 @@ struct socket_told {
     bool has_bytes;
     uint64_t bytes_out, bytes_in; /* acknowledged by the peer, received */
     uint32_t user;
+    uint32_t sequence; /* of the request that this answers; set for every kind of message */
 };
 
 enum socket_message {

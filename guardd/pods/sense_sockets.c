@@ -18,6 +18,7 @@ enum {
     ROOM = 4 << 20,     /* for what is told while guardd does something else */
     READ_BUF = 64 * 1024,
     READS_MAX = 256, /* for each call: the rest waits for the next */
+    STRAY_MAX = 256, /* reads of an answer that bring nothing of it */
     STATE_SYN_RECEIVED = 3,
     STATE_TIME_WAIT = 6, /* that one was told as ended */
     STATE_CLOSE = 7,
@@ -97,7 +98,7 @@ void sense_sockets_ended(struct sense_sockets *sockets, sense_socket_handler *ha
     }
 }
 
-static bool ask(int fd, uint8_t family, uint8_t transport, bool listening)
+static bool ask(int fd, uint32_t sequence, uint8_t family, uint8_t transport, bool listening)
 {
     const uint32_t with_peer =
         ((1U << STATES) - 1) & ~(1U << STATE_SYN_RECEIVED | 1U << STATE_TIME_WAIT |
@@ -108,7 +109,8 @@ static bool ask(int fd, uint8_t family, uint8_t transport, bool listening)
     } request = {
         .head = {.nlmsg_len = sizeof(request),
                  .nlmsg_type = SOCK_DIAG_BY_FAMILY,
-                 .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP},
+                 .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP,
+                 .nlmsg_seq = sequence},
         .body = {.sdiag_family = family,
                  .sdiag_protocol = transport,
                  .idiag_ext = listening ? 0 : 1U << (INET_DIAG_INFO - 1),
@@ -119,12 +121,14 @@ static bool ask(int fd, uint8_t family, uint8_t transport, bool listening)
            (ssize_t)sizeof(request);
 }
 
-/* Until the kernel says that this was all. */
-static bool read_answer(int fd, uint8_t transport, sense_socket_handler *handler, void *ctx)
+/* Until the kernel says that this was all. What is left of an answer that was given up is of
+ * another request, and may be of another transport. */
+static bool read_answer(int fd, uint32_t sequence, uint8_t transport, sense_socket_handler *handler,
+                        void *ctx)
 {
     uint8_t buf[READ_BUF];
     struct socket_told told;
-    for (;;) {
+    for (uint32_t stray = 0; stray < STRAY_MAX;) {
         ssize_t got = receive(fd, buf, sizeof(buf), 0);
         if (got < 0 && errno == EINTR)
             continue;
@@ -132,13 +136,21 @@ static bool read_answer(int fd, uint8_t transport, sense_socket_handler *handler
             return false;
         struct guard_span bytes = {buf, (size_t)got};
         enum socket_message message;
+        bool answers = false;
         while ((message = socket_message_next(&bytes, transport, &told)) != SOCKET_END) {
+            if (message == SOCKET_BAD)
+                return false;
+            if (told.sequence != sequence)
+                continue;
+            answers = true;
             if (message == SOCKET_TOLD)
                 handler(ctx, &told);
             else if (message != SOCKET_OTHER)
                 return message == SOCKET_DONE;
         }
+        stray += !answers;
     }
+    return false;
 }
 
 enum guard_rc sense_sockets_list(struct sense_sockets *sockets, uint8_t transport, bool listening,
@@ -147,8 +159,8 @@ enum guard_rc sense_sockets_list(struct sense_sockets *sockets, uint8_t transpor
     static const uint8_t families[] = {AF_INET, AF_INET6};
     bool all = true;
     for (size_t i = 0; i < sizeof(families); i++)
-        all &= ask(sockets->asking, families[i], transport, listening) &&
-               read_answer(sockets->asking, transport, handler, ctx);
+        all &= ask(sockets->asking, ++sockets->asked, families[i], transport, listening) &&
+               read_answer(sockets->asking, sockets->asked, transport, handler, ctx);
     return all ? GUARD_OK : GUARD_E_IO;
 }
 

@@ -11,6 +11,7 @@ enum { SENSE_OWN_MAX = 32 };
 struct sense_sockets {
     int ended; /* multicast */
     int asking;
+    uint32_t asked; /* sequence number of the last request */
     uint64_t
         overruns; /* times the kernel had no room for what it told: at least so many are lost */
     struct {

@@ -77,6 +77,7 @@ enum {
     GUARD_POD_ONE_KIND = 16,    /* no second, independent kind of evidence */
     GUARD_POD_WEAK = 32,        /* the sum is too small */
     GUARD_POD_SHARED = 64,      /* others do it too */
+    GUARD_POD_RETURNED = 128,   /* a replica was to be replaced for it, and another does it now */
 };
 
 /* How evidence is tied to what the gate found on a request, response or call of the pod. */
@@ -87,13 +88,17 @@ enum {
     GUARD_POD_DOOR_ID = 2, /* by the id of the exchange */
 };
 
+enum { GUARD_POD_NAMES = 3 };
+
 struct guard_pod_evidence {
-    uint64_t id;   /* of what is known, for guard_pods_judge */
-    uint32_t kind; /* enum guard_pod_kind or GUARD_POD_AMOUNT */
+    uint64_t id;                     /* of what is known, for guard_pods_judge */
+    uint64_t names[GUARD_POD_NAMES]; /* all that it is known by, the id too; 0: none */
+    uint32_t kind;                   /* enum guard_pod_kind or GUARD_POD_AMOUNT */
     bool hard;
     bool fresh;  /* not in an earlier verdict */
     bool shared; /* another replica did it lately */
     bool session;
+    bool held;       /* a replica was to be replaced for it, and nobody approved it since */
     uint8_t door;    /* GUARD_POD_DOOR_...: what the gate found at the same time */
     double strength; /* weight * -log((with + 0.5) / (days + 1)) */
     uint32_t with;   /* other replicas that did it */
@@ -146,8 +151,11 @@ enum guard_pod_review {
     GUARD_POD_UNJUDGED = 0,
     GUARD_POD_APPROVED = 1, /* normal from now on */
     GUARD_POD_REFUSED = 2,  /* never normal, however many do it */
+    /* By the learner itself: a replica was to be replaced for it, so that however many do it
+     * doesn't count until a person judges. A person's judgement holds for good. */
+    GUARD_POD_HELD = 3,
 };
-/* By a person. Of two on the same thing the later holds. GUARD_E_LIMIT. */
+/* By a person. Of two on the same thing the later holds. GUARD_E_LIMIT, GUARD_E_RANGE. */
 GUARD_API GUARD_MUST_USE enum guard_rc guard_pods_judge(struct guard_pods *pods, uint64_t id,
                                                         enum guard_pod_review review,
                                                         uint64_t now_ms);
@@ -186,6 +194,8 @@ struct guard_pods_stats {
     uint32_t days; /* of replicas */
     uint32_t known;
     uint32_t normal; /* of them */
+    uint32_t held;   /* names of what replicas were to be replaced for; from 1,024 on nothing more
+                        becomes normal by itself */
     bool ready;      /* enough was learned */
 };
 GUARD_API void guard_pods_stats(const struct guard_pods *pods, const struct guard_pod_rules *rules,

@@ -100,11 +100,18 @@ static struct guard_pod_evidence *place_of(struct gd_pod_case *into,
     return old;
 }
 
-static void put(struct gd_pod_case *into, const struct guard_pod_evidence *evidence)
+/* What an earlier container did: a replacement of the same name may do it again. */
+static bool is_earlier(const struct guard_pod_evidence *own, uint64_t started_ms)
+{
+    return own->seen_ms < started_ms;
+}
+
+static void put(struct gd_pod_case *into, const struct guard_pod_evidence *evidence,
+                uint64_t started_ms)
 {
     struct guard_pod_evidence *weakest = NULL, *place = place_of(into, evidence);
     if (place != NULL) {
-        if (is_old(place, evidence))
+        if (is_old(place, evidence) || is_earlier(place, started_ms))
             *place = *evidence;
         return;
     }
@@ -119,11 +126,12 @@ static void put(struct gd_pod_case *into, const struct guard_pod_evidence *evide
 }
 
 void gd_pod_case_add(const struct guard_pods *pods, const struct guard_pod_rules *rules,
-                     struct gd_pod_case *into, const struct guard_pod_evidence *evidence)
+                     struct gd_pod_case *into, const struct guard_pod_evidence *evidence,
+                     uint64_t started_ms)
 {
     struct guard_pod_evidence copy = *evidence;
     copy.door = door_of(pods, rules, into, evidence);
-    put(into, &copy);
+    put(into, &copy, started_ms);
 }
 
 void gd_pod_case_request(const struct guard_pods *pods, const struct guard_pod_rules *rules,
@@ -162,6 +170,7 @@ struct sum {
     bool fresh;                            /* something worth telling */
     bool shared;                           /* something fresh that others do too */
     bool session;                          /* something fresh that a person did */
+    bool returned;                         /* something fresh that another was replaced for */
     const struct guard_pod_evidence *door; /* what is tied best */
 };
 
@@ -226,6 +235,7 @@ static void sum_up(const struct gd_pod_view *view, const struct gd_pod_case *fro
         sum->fresh |= fresh;
         sum->shared |= fresh && evidence->shared;
         sum->session |= fresh && evidence->session;
+        sum->returned |= fresh && evidence->held && evidence->with > 0;
         if (evidence->session || (evidence->with > 0 && evidence->kind != GUARD_POD_AMOUNT))
             continue;
         add_soft(sum, evidence);
@@ -260,6 +270,7 @@ static uint32_t reasons_of(const struct gd_pod_view *view, const struct sum *sum
     reasons |= view->same_old > 0 ? 0 : GUARD_POD_NEW_TEMPLATE;
     reasons |= sum->session ? GUARD_POD_IN_SESSION : 0;
     reasons |= sum->shared ? GUARD_POD_SHARED : 0;
+    reasons |= sum->returned ? GUARD_POD_RETURNED : 0;
     if (!sum->hard) {
         reasons |= independent(view->rules, sum->classes) ? 0 : GUARD_POD_ONE_KIND;
         reasons |= sum->soft >= view->rules->replace_at ? 0 : GUARD_POD_WEAK;
@@ -336,14 +347,15 @@ static struct gd_pod_replica *only_one(const struct guard_pods *pods,
 }
 
 /* Whether it is normal by another of its names. */
-static bool normal_otherwise(const struct guard_pods *pods, const struct gd_pod_entry *entry)
+static bool normal_otherwise(const struct guard_pods *pods, const struct guard_pod_rules *rules,
+                             const struct gd_pod_entry *entry)
 {
     struct gd_pod_key keys[2 * GD_POD_KEYS];
     const struct guard_pod_feature feature = gd_pod_entry_feature(entry);
     uint32_t count = gd_pod_keys(pods, &feature, entry->startup, keys);
     if (entry->startup)
         count += gd_pod_keys(pods, &feature, false, keys + count);
-    return gd_pod_normal(pods, keys, count);
+    return gd_pod_normal(pods, rules, keys, count);
 }
 
 static void tell_outlier(const struct gd_pod_view *view, const struct gd_pod_entry *entry,
@@ -385,7 +397,7 @@ bool guard_pods_outlier(struct guard_pods *pods, const struct guard_pod_rules *r
         if (gd_pod_strength(rules, entry->kind, 0, view.days[entry->kind]) < rules->alert_at)
             continue;
         entry->told_ms = now_ms;
-        if (normal_otherwise(pods, entry))
+        if (normal_otherwise(pods, rules, entry))
             continue;
         replica = one;
         tell_outlier(&view, entry, verdict);

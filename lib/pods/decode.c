@@ -186,12 +186,12 @@ static enum guard_rc get_intervals(struct gd_reader *reader, struct guard_pods *
 
 static enum guard_rc get_judged(struct gd_reader *reader, struct guard_pods *pods)
 {
-    uint32_t count = get_number(reader, GD_POD_JUDGED_MAX);
+    uint32_t count = get_number(reader, GD_POD_JUDGED_MAX + GD_POD_HELD_MAX);
     for (uint32_t i = 0; i < count && !reader->failed; i++) {
         struct gd_pod_judged judged = {.id = gd_get_u64(reader)};
         judged.time_ms = gd_get_varint(reader);
         judged.review = gd_get_u8(reader);
-        if (reader->failed || judged.id == 0 || judged.review > GUARD_POD_REFUSED ||
+        if (reader->failed || judged.id == 0 || judged.review > GUARD_POD_HELD ||
             (i > 0 && judged.id <= pods->judged[i - 1].id))
             return GUARD_E_SYNTAX;
         GUARD_TRY(gd_pods_set_review(pods, &judged));
@@ -221,6 +221,7 @@ static enum guard_rc get_profile(struct gd_reader *reader, struct guard_pods *po
     for (uint32_t i = 0; i < count; i++)
         GUARD_TRY(get_entry(reader, pods, i));
     GUARD_TRY(get_judged(reader, pods));
+    gd_pods_count_alone(pods);
     return gd_reader_done(reader) ? GUARD_OK : GUARD_E_SYNTAX;
 }
 

@@ -34,8 +34,10 @@ static size_t add_span(char *out, size_t size, size_t len, struct guard_span tex
 size_t guard_pod_reasons_text(uint32_t reasons, char *out, size_t size)
 {
     static const char *const names[] = {
-        "still learning",       "no other replica",  "new template",    "somebody debugs",
-        "one kind of evidence", "evidence too weak", "others do it too"};
+        "still learning",       "no other replica",
+        "new template",         "somebody debugs",
+        "one kind of evidence", "evidence too weak",
+        "others do it too",     "another was to be replaced for it"};
     size_t len = add(out, size, 0, "");
     for (uint32_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         if ((reasons >> i & 1) == 0)
@@ -69,7 +71,7 @@ static size_t add_evidence(char *out, size_t size, size_t len,
 
 size_t guard_pod_explain(const struct guard_pod_verdict *verdict, char *out, size_t size)
 {
-    char reasons[160];
+    char reasons[200];
     size_t len = add(out, size, 0, verb(verdict->decision));
     len = add(out, size, len, " pod ");
     len = add_span(out, size, len, verdict->name_space);

@@ -18,14 +18,14 @@ static bool same_template(const struct gd_pod_replica *a, const struct gd_pod_re
 
 bool gd_pods_ready(const struct guard_pods *pods, const struct guard_pod_rules *rules)
 {
+    uint32_t replicas = 0, days = 0;
     if (pods->records == 0 || pods->last_ms - pods->first_ms < rules->learn_ms)
         return false;
-    if (pods->replica_count >= rules->learn_replicas)
-        return true;
-    uint32_t days = 0;
-    for (uint32_t i = 0; i < pods->replica_count; i++)
+    for (uint32_t i = 0; i < pods->replica_count; i++) {
+        replicas += pods->replicas[i]->records > 0;
         days += gd_pod_replica_days(pods->replicas[i]);
-    return days >= rules->learn_replicas;
+    }
+    return replicas >= rules->learn_replicas || days >= rules->learn_replicas;
 }
 
 static void count_other(struct gd_pod_view *view, const struct gd_pod_replica *other)
@@ -102,10 +102,18 @@ static bool enough(struct share share)
     return share.with >= SUPPORT && share.with * SHARE >= share.of;
 }
 
+/* A sign of misuse doesn't become usual by being seen in many: intruders come back. */
+static bool is_hard(const struct guard_pod_rules *rules, uint32_t kind)
+{
+    return (rules->hard_kinds >> kind & 1) != 0;
+}
+
 void gd_pod_promote(const struct gd_pod_view *view, struct gd_pod_entry *entry)
 {
-    if (entry->normal || entry->tag_count < SUPPORT ||
-        view->now_ms < entry->first_ms + view->rules->settle_ms)
+    if (entry->normal || entry->tag_count < SUPPORT || is_hard(view->rules, entry->kind) ||
+        view->now_ms < entry->first_ms + view->rules->settle_ms ||
+        view->pods->held_count >= GD_POD_HELD_MAX ||
+        gd_pods_review(view->pods, entry->hash) == GUARD_POD_HELD)
         return;
     entry->normal = enough(share_of(view, entry, true)) || enough(share_of(view, entry, false));
 }
@@ -121,15 +129,40 @@ static bool covers(const struct gd_pod_entry *entry)
     return true;
 }
 
-bool gd_pod_normal(const struct guard_pods *pods, const struct gd_pod_key *keys, uint32_t count)
+/* What people and the learner judged of anything that it is known by. */
+struct judged {
+    bool approved, refused, held;
+};
+
+static struct judged judged_of(const struct guard_pods *pods, const struct gd_pod_key *keys,
+                               uint32_t count)
 {
-    bool normal = false;
-    for (uint32_t i = 0; i < count; i++) {
+    struct judged judged = {.approved = false};
+    for (uint32_t i = 0; i < count && pods->judged_count > 0; i++) {
         enum guard_pod_review review = gd_pods_review(pods, keys[i].hash);
-        if (review == GUARD_POD_REFUSED)
-            return false;
+        judged.approved |= review == GUARD_POD_APPROVED;
+        judged.refused |= review == GUARD_POD_REFUSED;
+        judged.held |= review == GUARD_POD_HELD;
+    }
+    return judged;
+}
+
+bool gd_pod_held(const struct guard_pods *pods, const struct gd_pod_key *keys, uint32_t count)
+{
+    const struct judged judged = judged_of(pods, keys, count);
+    return judged.held && !judged.approved;
+}
+
+bool gd_pod_normal(const struct guard_pods *pods, const struct guard_pod_rules *rules,
+                   const struct gd_pod_key *keys, uint32_t count)
+{
+    const struct judged judged = judged_of(pods, keys, count);
+    bool normal = false;
+    if (judged.approved || judged.refused || judged.held)
+        return judged.approved && !judged.refused;
+    for (uint32_t i = 0; i < count && !normal; i++) {
         const struct gd_pod_entry *entry = gd_pods_find(pods, keys[i].hash, NULL);
-        normal |= review == GUARD_POD_APPROVED || (entry != NULL && entry->normal && covers(entry));
+        normal = entry != NULL && entry->normal && covers(entry) && !is_hard(rules, entry->kind);
     }
     return normal;
 }

@@ -16,12 +16,15 @@ void guard_pods_stats(const struct guard_pods *pods, const struct guard_pod_rule
         .last_ms = pods->last_ms,
         .replicas = pods->replica_count,
         .known = pods->entry_count,
+        .held = pods->held_count,
         .ready = gd_pods_ready(pods, rules),
     };
     for (uint32_t i = 0; i < pods->replica_count; i++)
         out->days += gd_pod_replica_days(pods->replicas[i]);
     for (uint32_t i = 0; i < pods->entry_count; i++)
-        out->normal += pods->entries[i]->normal;
+        out->normal += pods->entries[i]->normal &&
+                       (rules->hard_kinds >> pods->entries[i]->kind & 1) == 0 &&
+                       gd_pods_review(pods, pods->entries[i]->hash) != GUARD_POD_HELD;
 }
 
 static uint32_t alone_of(const struct guard_pods *pods, uint32_t tag)

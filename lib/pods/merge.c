@@ -42,18 +42,24 @@ static uint32_t both_replicas(const struct guard_pods *a, const struct guard_pod
     return count;
 }
 
-static uint32_t both_judged(const struct guard_pods *a, const struct guard_pods *b)
+/* Judgements of both: of people, and of the learner. */
+static bool judged_fit(const struct guard_pods *a, const struct guard_pods *b)
 {
-    uint32_t count = 0;
-    for (uint32_t i = 0, j = 0; i < a->judged_count || j < b->judged_count; count++) {
+    uint32_t people = 0, held = 0;
+    for (uint32_t i = 0, j = 0; i < a->judged_count || j < b->judged_count;) {
         bool left =
             j == b->judged_count || (i < a->judged_count && a->judged[i].id <= b->judged[j].id);
         bool right =
             i == a->judged_count || (j < b->judged_count && b->judged[j].id <= a->judged[i].id);
+        bool own =
+            left && (!right || !gd_pod_outranks(&b->judged[j], &a->judged[i])); /* it holds */
+        bool by_learner = (own ? a->judged[i] : b->judged[j]).review == GUARD_POD_HELD;
+        held += by_learner;
+        people += !by_learner;
         i += left;
         j += right;
     }
-    return count;
+    return people <= GD_POD_JUDGED_MAX && held <= GD_POD_HELD_MAX;
 }
 
 /* --- uniting --- */
@@ -174,6 +180,7 @@ static enum guard_rc unite(struct guard_pods *into, const struct guard_pods *oth
         GUARD_TRY(unite_replica(into, other->replicas[i], disjoint));
     for (uint32_t i = 0; i < other->entry_count; i++)
         GUARD_TRY(unite_entry(into, other->entries[i], disjoint));
+    gd_pods_count_alone(into);
     unite_amounts(into, other, disjoint);
     if (other->first_ms != 0)
         into->first_ms =
@@ -206,8 +213,9 @@ static enum guard_rc check(const struct guard_pods *into, const struct guard_pod
                           "aren't",
                           (unsigned long long)where.first, (unsigned long long)where.last,
                           (unsigned long long)where.producer);
-    if (both_judged(into, other) > GD_POD_JUDGED_MAX)
-        return guard_fail(err, GUARD_E_LIMIT, "more than %d judgements", GD_POD_JUDGED_MAX);
+    if (!judged_fit(into, other))
+        return guard_fail(err, GUARD_E_LIMIT, "more than %d judgements, or %d things held",
+                          GD_POD_JUDGED_MAX, GD_POD_HELD_MAX);
     if (both_entries(into, other) > into->known_max ||
         both_replicas(into, other) > into->replicas_max ||
         (*relation == GD_RELATION_DISJOINT &&

@@ -92,6 +92,20 @@ static uint64_t id_of(const struct gd_pod_key *keys, uint32_t count)
     return keys[0].hash;
 }
 
+/* What happens in a container's first minute is known by what it would be called later, too. */
+static void name_evidence(struct guard_pod_evidence *evidence, const struct gd_pod_key *keys,
+                          uint32_t count)
+{
+    uint32_t named = 0;
+    evidence->id = id_of(keys, count);
+    evidence->names[named++] = evidence->id;
+    for (uint32_t i = 0; i < count && named < GUARD_POD_NAMES; i++) {
+        bool narrow = keys[i].aspect == GD_POD_WHOLE || keys[i].aspect == GD_POD_NAMED;
+        if (narrow && !keys[i].startup && keys[i].hash != evidence->id)
+            evidence->names[named++] = keys[i].hash;
+    }
+}
+
 static void describe(struct guard_pod_evidence *evidence, const struct guard_pod_feature *feature)
 {
     size_t len =
@@ -110,8 +124,8 @@ static void add_evidence(struct step *step, const struct guard_pod_rules *rules,
     const struct gd_pod_entry *entry = entry_of(step->pods, keys, count);
     struct gd_pod_case *open = step->replica->open;
     struct guard_pod_evidence evidence = {
-        .id = id_of(keys, count),
         .kind = (uint32_t)feature->kind,
+        .held = gd_pod_held(step->pods, keys, count),
         .hard = (rules->hard_kinds >> feature->kind & 1) != 0,
         .fresh = true,
         .session =
@@ -123,21 +137,22 @@ static void add_evidence(struct step *step, const struct guard_pod_rules *rules,
     };
     evidence.shared = evidence.with > 0 && entry->first_ms + SHARED_MS >= evidence.seen_ms;
     /* Of a change people hear once, not from each replica that it reaches. */
-    evidence.fresh =
-        !evidence.shared || evidence.hard || entry->told_ms + SHARED_MS < evidence.seen_ms;
+    evidence.fresh = !evidence.shared || (evidence.hard && !keys[0].startup) || evidence.held ||
+                     entry->told_ms + SHARED_MS < evidence.seen_ms;
     evidence.strength = gd_pod_strength(rules, evidence.kind, evidence.with, evidence.days);
+    name_evidence(&evidence, keys, count);
     describe(&evidence, feature);
-    gd_pod_case_add(step->pods, rules, open, &evidence);
+    gd_pod_case_add(step->pods, rules, open, &evidence, step->record->started_ms);
 }
 
-/* What it did before was told then; what is hard is told each time. */
+/* What it did before was told then; what is hard or held is told each time. */
 static bool did_before(const struct step *step, const struct guard_pod_rules *rules,
                        const struct guard_pod_feature *feature, const struct gd_pod_key *keys,
                        uint32_t count)
 {
     const struct gd_pod_entry *entry = entry_of(step->pods, keys, count);
     return (rules->hard_kinds >> feature->kind & 1) == 0 && entry != NULL &&
-           gd_pod_has_tag(entry, step->replica->tag);
+           gd_pod_has_tag(entry, step->replica->tag) && !gd_pod_held(step->pods, keys, count);
 }
 
 /* Sensors tell of a thing once: it became normal when it was old enough, and that shows now. */
@@ -163,8 +178,8 @@ static enum guard_rc judge_feature(struct step *step, const struct guard_pod_rul
     if (startup && count > 0)
         count += gd_pod_keys(step->pods, feature, false, keys + count);
     promote(step, rules, keys, count);
-    if (count > 0 &&
-        (gd_pod_normal(step->pods, keys, count) || did_before(step, rules, feature, keys, count)))
+    if (count > 0 && (gd_pod_normal(step->pods, rules, keys, count) ||
+                      did_before(step, rules, feature, keys, count)))
         return GUARD_OK;
     struct gd_pod_case *open = gd_pod_case_of(step->pods, step->replica);
     if (open == NULL)
@@ -214,7 +229,7 @@ static enum guard_rc judge_amounts(struct step *step, const struct guard_pod_rul
         evidence.strength = gd_pod_strength(rules, GUARD_POD_AMOUNT, evidence.with, evidence.days);
         (void)snprintf(evidence.text, sizeof(evidence.text), "%s %u per minute, peers far less",
                        guard_pod_rate_name((enum guard_pod_rate)rate), value);
-        gd_pod_case_add(step->pods, rules, open, &evidence);
+        gd_pod_case_add(step->pods, rules, open, &evidence, 0);
     }
     return GUARD_OK;
 }
@@ -247,10 +262,27 @@ static enum guard_rc judge(struct step *step, const struct guard_pod_rules *rule
     gd_pod_case_decide(view_of(step, rules), step->replica->open, verdict);
     if (verdict->decision == GUARD_POD_CHANGE)
         note_change(step->pods, verdict, step->record->until_ms);
+    if (verdict->decision == GUARD_POD_REPLACE)
+        return gd_pods_hold(step->pods, verdict, step->record->until_ms);
     return GUARD_OK;
 }
 
 /* --- learning --- */
+
+/* Things of one replica alone are bounded; what a second one does is no longer of the first. */
+static void tag(struct step *step, struct gd_pod_entry *entry)
+{
+    uint32_t before = entry->tag_count, sole = entry->tags[0];
+    entry->tag_count =
+        (uint8_t)gd_bottom_add(entry->tags, entry->tag_count, GD_POD_TAGS, step->replica->tag);
+    if (before == 0)
+        step->replica->alone++;
+    if (before != 1 || entry->tag_count != 2)
+        return;
+    struct gd_pod_replica *first = gd_pods_find_replica(step->pods, sole, NULL);
+    if (first != NULL && first->alone > 0)
+        first->alone--;
+}
 
 static enum guard_rc learn_key(struct step *step, const struct guard_pod_rules *rules,
                                const struct guard_pod_feature *feature,
@@ -267,7 +299,6 @@ static enum guard_rc learn_key(struct step *step, const struct guard_pod_rules *
         entry = gd_pods_add(pods, at, key);
         if (entry == NULL)
             return GUARD_E_NOMEM;
-        step->replica->alone++;
     }
     uint64_t first =
         feature->first_ms > step->record->from_ms ? feature->first_ms : step->record->from_ms;
@@ -276,8 +307,7 @@ static enum guard_rc learn_key(struct step *step, const struct guard_pod_rules *
         step->record->until_ms > entry->last_ms ? step->record->until_ms : entry->last_ms;
     if (__builtin_add_overflow(entry->count, feature->count, &entry->count))
         entry->count = UINT64_MAX;
-    entry->tag_count =
-        (uint8_t)gd_bottom_add(entry->tags, entry->tag_count, GD_POD_TAGS, step->replica->tag);
+    tag(step, entry);
     if (key->variant != 0)
         entry->variety_count = (uint8_t)gd_bottom_add(entry->variety, entry->variety_count,
                                                       GD_POD_VARIETY, key->variant);
@@ -288,15 +318,19 @@ static enum guard_rc learn_key(struct step *step, const struct guard_pod_rules *
 
 static enum guard_rc learn(struct step *step, const struct guard_pod_rules *rules)
 {
-    struct gd_pod_key keys[GD_POD_KEYS];
+    struct gd_pod_key keys[2 * GD_POD_KEYS];
     const struct guard_pod_record *record = step->record;
     step->replica->covered |= ~record->blind & ((1u << GUARD_POD_KINDS) - 1);
     for (uint32_t i = 0; i < record->feature_count; i++) {
         const struct guard_pod_feature *feature = &record->features[i];
         bool startup = gd_pod_startup(record->started_ms, feature);
         uint32_t count = gd_pod_keys(step->pods, feature, startup, keys);
-        for (uint32_t j = 0; j < count; j++)
-            GUARD_TRY(learn_key(step, rules, feature, &keys[j]));
+        uint32_t later = startup ? gd_pod_keys(step->pods, feature, false, keys + count) : 0;
+        bool held = gd_pod_held(step->pods, keys, count + later);
+        for (uint32_t j = 0; j < count; j++) {
+            if (!held || keys[j].aspect == GD_POD_WHOLE || keys[j].aspect == GD_POD_NAMED)
+                GUARD_TRY(learn_key(step, rules, feature, &keys[j]));
+        }
     }
     gd_pods_learn_amounts(step->pods, step->replica, record);
     gd_pod_replica_see(step->replica, 1, (uint32_t)(record->until_ms / GD_POD_DAY_MS));
@@ -343,8 +377,9 @@ static void note_times(struct step *step)
     struct guard_pods *pods = step->pods;
     replica->first_ms = record->from_ms < replica->first_ms ? record->from_ms : replica->first_ms;
     replica->last_ms = record->until_ms > replica->last_ms ? record->until_ms : replica->last_ms;
-    pods->first_ms =
-        pods->first_ms == 0 || record->from_ms < pods->first_ms ? record->from_ms : pods->first_ms;
+    /* Learning begins with what is learned from. */
+    if (record->dropped == 0 && (pods->first_ms == 0 || record->from_ms < pods->first_ms))
+        pods->first_ms = record->from_ms;
     pods->last_ms = record->until_ms > pods->last_ms ? record->until_ms : pods->last_ms;
 }
 

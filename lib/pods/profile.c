@@ -329,6 +329,19 @@ static void close_case(struct guard_pods *pods, struct gd_pod_replica *replica)
     replica->open = NULL;
 }
 
+void gd_pods_count_alone(struct guard_pods *pods)
+{
+    for (uint32_t i = 0; i < pods->replica_count; i++)
+        pods->replicas[i]->alone = 0;
+    for (uint32_t i = 0; i < pods->entry_count; i++) {
+        const struct gd_pod_entry *entry = pods->entries[i];
+        struct gd_pod_replica *replica =
+            entry->tag_count == 1 ? gd_pods_find_replica(pods, entry->tags[0], NULL) : NULL;
+        if (replica != NULL)
+            replica->alone++;
+    }
+}
+
 void guard_pods_forget(struct guard_pods *pods, uint64_t before_ms)
 {
     uint32_t kept = 0;
@@ -350,64 +363,6 @@ void guard_pods_forget(struct guard_pods *pods, uint64_t before_ms)
             drop_replica(pods, pods->replicas[i]);
     }
     pods->replica_count = kept;
+    gd_pods_count_alone(pods);
     gd_intervals_forget(&pods->intervals, before_ms);
-}
-
-/* --- judgements of people --- */
-
-static const struct gd_pod_judged *find_judged(const struct guard_pods *pods, uint64_t id,
-                                               uint32_t *at)
-{
-    uint32_t low = 0, high = pods->judged_count;
-    while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
-        if (pods->judged[middle].id < id)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    *at = low;
-    return low < pods->judged_count && pods->judged[low].id == id ? &pods->judged[low] : NULL;
-}
-
-enum guard_pod_review gd_pods_review(const struct guard_pods *pods, uint64_t id)
-{
-    uint32_t at;
-    const struct gd_pod_judged *judged = find_judged(pods, id, &at);
-    return judged == NULL ? GUARD_POD_UNJUDGED : (enum guard_pod_review)judged->review;
-}
-
-/* The later holds; of two at one time the stricter. */
-enum guard_rc gd_pods_set_review(struct guard_pods *pods, const struct gd_pod_judged *judged)
-{
-    uint32_t at;
-    if (find_judged(pods, judged->id, &at) != NULL) {
-        struct gd_pod_judged *own = &pods->judged[at];
-        if (judged->time_ms > own->time_ms ||
-            (judged->time_ms == own->time_ms && judged->review > own->review))
-            *own = *judged;
-        return GUARD_OK;
-    }
-    if (pods->judged_count >= GD_POD_JUDGED_MAX)
-        return GUARD_E_LIMIT;
-    void *items = pods->judged;
-    if (!grow(&pods->pool, &items, pods->judged_count, &pods->judged_cap, sizeof(*pods->judged)))
-        return GUARD_E_NOMEM;
-    pods->judged = items;
-    memmove(pods->judged + at + 1, pods->judged + at,
-            (pods->judged_count - at) * sizeof(*pods->judged));
-    pods->judged[at] = *judged;
-    pods->judged_count++;
-    return GUARD_OK;
-}
-
-enum guard_rc guard_pods_judge(struct guard_pods *pods, uint64_t id, enum guard_pod_review review,
-                               uint64_t now_ms)
-{
-    if (pods->broken)
-        return GUARD_E_STATE;
-    if (id == 0 || review > GUARD_POD_REFUSED)
-        return GUARD_E_RANGE;
-    const struct gd_pod_judged judged = {id, now_ms, (uint8_t)review};
-    return gd_pods_set_review(pods, &judged);
 }

@@ -16,10 +16,11 @@
 enum {
     GD_POD_KNOWN_MAX = 8192,
     GD_POD_REPLICAS_MAX = 2048,
-    GD_POD_JUDGED_MAX = 4096,
-    GD_POD_ALONE_MAX = 1024, /* things that one replica may bring alone */
-    GD_POD_TAGS = 32,        /* replicas of a thing: exact below that */
-    GD_POD_VARIETY = 16,     /* different addresses of a prefix, ... */
+    GD_POD_JUDGED_MAX = 4096, /* by people */
+    GD_POD_HELD_MAX = 1024,   /* by the learner */
+    GD_POD_ALONE_MAX = 1024,  /* things that one replica may bring alone */
+    GD_POD_TAGS = 32,         /* replicas of a thing: exact below that */
+    GD_POD_VARIETY = 16,      /* different addresses of a prefix, ... */
     GD_POD_STARTUP_MS = 60 * 1000,
     GD_POD_DAY_MS = 24 * 3600 * 1000,
     GD_POD_KEYS = 4, /* of one feature at most */
@@ -95,7 +96,7 @@ struct gd_pod_replica {
     uint16_t pod_len, hash_len, image_len, node_len;
     uint8_t *text;            /* pod, hash, image, node */
     struct gd_pod_case *open; /* not a part of the profile; NULL: none */
-    uint32_t alone;           /* things that it brought and nobody else did when they came */
+    uint32_t alone;           /* entries that have no other tag; follows from them */
 };
 
 struct gd_pod_judged {
@@ -124,6 +125,7 @@ struct guard_pods {
     uint32_t entry_count, entry_cap;
     struct gd_pod_judged *judged; /* by id */
     uint32_t judged_count, judged_cap;
+    uint32_t held_count;                           /* of the judged */
     uint32_t amounts[GUARD_POD_RATES][GD_BUCKETS]; /* minutes of replicas, by amount */
     uint16_t name_space_len, workload_len, container_len;
     uint8_t names[3 * GUARD_POD_NAME_MAX];
@@ -155,8 +157,16 @@ struct gd_pod_names {
 GUARD_MUST_USE enum guard_rc gd_pods_name(struct guard_pods *pods, struct gd_pod_replica *replica,
                                           const struct gd_pod_names *names);
 enum guard_pod_review gd_pods_review(const struct guard_pods *pods, uint64_t id);
+/* Whether a holds, and not b, of two on the same thing. */
+bool gd_pod_outranks(const struct gd_pod_judged *a, const struct gd_pod_judged *b);
+/* GUARD_E_LIMIT, GUARD_E_NOMEM. */
 GUARD_MUST_USE enum guard_rc gd_pods_set_review(struct guard_pods *pods,
                                                 const struct gd_pod_judged *judged);
+/* What the verdict rests on stays out of what is normal. GUARD_E_NOMEM. */
+GUARD_MUST_USE enum guard_rc gd_pods_hold(struct guard_pods *pods,
+                                          const struct guard_pod_verdict *verdict, uint64_t now_ms);
+/* Counts again what each replica does alone. */
+void gd_pods_count_alone(struct guard_pods *pods);
 void gd_pod_key_of(const struct gd_pod_entry *entry, struct gd_pod_key *out);
 uint32_t gd_pod_replica_days(const struct gd_pod_replica *replica);
 void gd_pod_replica_see(struct gd_pod_replica *replica, uint64_t days, uint32_t day_last);
@@ -207,7 +217,10 @@ void gd_pod_view_init(struct gd_pod_view *view, const struct guard_pods *pods,
                       uint64_t now_ms);
 bool gd_pods_ready(const struct guard_pods *pods, const struct guard_pod_rules *rules);
 /* Whether one of the keys names what is normal. */
-bool gd_pod_normal(const struct guard_pods *pods, const struct gd_pod_key *keys, uint32_t count);
+bool gd_pod_normal(const struct guard_pods *pods, const struct guard_pod_rules *rules,
+                   const struct gd_pod_key *keys, uint32_t count);
+/* Whether one of the keys is held, and none approved. */
+bool gd_pod_held(const struct guard_pods *pods, const struct gd_pod_key *keys, uint32_t count);
 /* Makes normal what the replica shares with enough others. */
 void gd_pod_promote(const struct gd_pod_view *view, struct gd_pod_entry *entry);
 /* Other replicas than the view's that did it. */
@@ -236,9 +249,10 @@ struct gd_pod_case {
 
 /* The replica's case, made if there is none. NULL: no memory. */
 struct gd_pod_case *gd_pod_case_of(struct guard_pods *pods, struct gd_pod_replica *replica);
-/* Adds what wasn't in it for a day. */
+/* Adds what wasn't in it for a day, nor since its container started (0: not known). */
 void gd_pod_case_add(const struct guard_pods *pods, const struct guard_pod_rules *rules,
-                     struct gd_pod_case *into, const struct guard_pod_evidence *evidence);
+                     struct gd_pod_case *into, const struct guard_pod_evidence *evidence,
+                     uint64_t started_ms);
 /* A request deviated; what followed it, and came before it to us, is fresh again. */
 void gd_pod_case_request(const struct guard_pods *pods, const struct guard_pod_rules *rules,
                          struct gd_pod_case *into, struct guard_span id, uint64_t time_ms);

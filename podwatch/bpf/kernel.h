@@ -102,6 +102,10 @@ struct file {
 struct mm_struct {
     struct file *exe_file;
 };
+struct mnt_namespace;
+struct nsproxy {
+    struct mnt_namespace *mnt_ns;
+};
 struct task_struct {
     int pid;
     int tgid;
@@ -111,6 +115,7 @@ struct task_struct {
     struct task_struct *group_leader;
     const struct cred *cred;
     struct css_set *cgroups;
+    struct nsproxy *nsproxy;
 };
 struct linux_binprm {
     const char *filename;

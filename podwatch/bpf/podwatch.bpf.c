@@ -19,6 +19,7 @@ enum {
     FAMILY_INET6 = 10,
     STATE_SYN_SENT = 2,
     STATE_LISTEN = 10,
+    NOT_OF_IMAGE = EVENT_MEMFD | EVENT_UNLINKED | EVENT_DROPPED,
     OPEN_WRITES = 01 | 02 | 0100 | 01000, /* O_WRONLY, O_RDWR, O_CREAT, O_TRUNC */
     WORDS = EVENT_PATH_CAP / 8,
 };
@@ -250,18 +251,24 @@ static __noinline void announce(struct place *place)
     count(place->state, EVENT_CGROUP, SENT);
 }
 
-static __always_inline bool within_budget(struct cgroup_state *state)
+static __always_inline bool within_budget(struct cgroup_state *state, bool hard)
 {
     if (state->epoch != epoch) {
         state->epoch = epoch;
         state->events = 0;
+        state->hard = 0;
     }
-    return state->events < EVENTS_PER_CGROUP;
+    if (state->events < EVENTS_PER_CGROUP)
+        return true;
+    if (!hard || state->hard >= HARD_PER_CGROUP)
+        return false;
+    state->hard++;
+    return true;
 }
 
 /* Whether it is an event. Decided before room is reserved, so that nothing reserved is ever given
  * back: the reader isn't woken for what follows on that. */
-static __noinline bool is_new(struct place *place, const struct seen_key *key)
+static __noinline bool is_new(struct place *place, const struct seen_key *key, bool hard)
 {
     struct seen_entry *entry = bpf_map_lookup_elem(&seen, key);
     const struct seen_entry first = {.count = 1, .epoch = epoch};
@@ -271,7 +278,7 @@ static __noinline bool is_new(struct place *place, const struct seen_key *key)
         count(place->state, key->kind, DEDUPLICATED);
         return false;
     }
-    if (!within_budget(place->state)) {
+    if (!within_budget(place->state, hard)) {
         count(place->state, key->kind, DROPPED);
         return false;
     }
@@ -346,9 +353,21 @@ static __always_inline u32 origin_of(const struct place *place, struct inode *in
                          program[4] == 'd' && program[5] == ':'
                      ? EVENT_MEMFD
                      : EVENT_UNLINKED;
-    if (started_ns && changed_ns(inode) > started_ns + real_offset_ns)
+    if (started_ns && place->state->clock != CLOCK_DIFFERS &&
+        changed_ns(inode) > started_ns + real_offset_ns)
         flags |= EVENT_DROPPED;
     return flags;
+}
+
+/* A container's first program was there before it. If it seems to have changed later, the node's
+ * clock was set back since the image came, and everything of the image would look as if it had been
+ * dropped: then times tell nothing of this container. */
+static __always_inline void judge_clock(struct place *place, struct task_struct *task)
+{
+    struct file *file = program_file(task);
+    u64 started_ns = place->state->started_boot_ns;
+    bool later = changed_ns(BPF_CORE_READ(file, f_inode)) > started_ns + real_offset_ns;
+    place->state->clock = later ? CLOCK_DIFFERS : CLOCK_AGREES;
 }
 
 static __always_inline u64 hash_program(struct task_struct *task)
@@ -370,7 +389,7 @@ static __always_inline void send_program(struct place *place, struct scratch *sc
     hash = mix(hash, (u64)BPF_CORE_READ(task, cred, euid.val) << 32 | flags);
     const struct seen_key key = {
         .cgroup = place->cgroup, .kind = EVENT_EXEC, .hash = mix_path(hash, scratch)};
-    if (!is_new(place, &key))
+    if (!is_new(place, &key, (flags & NOT_OF_IMAGE) != 0))
         return;
     struct event_path *event = bpf_ringbuf_reserve(&ring, sizeof(*event), 0);
     if (!event) {
@@ -391,7 +410,7 @@ static __always_inline void send_user(struct place *place, u32 before, u32 now)
     const struct seen_key key = {.cgroup = place->cgroup,
                                  .kind = EVENT_USER,
                                  .hash = mix(hash_program(place->task), (u64)before << 32 | now)};
-    if (!is_new(place, &key))
+    if (!is_new(place, &key, now == 0))
         return;
     struct event_path *event = bpf_ringbuf_reserve(&ring, sizeof(*event), 0);
     if (!event) {
@@ -436,6 +455,23 @@ static __always_inline bool in_session(struct place *place, struct task_struct *
     return owner->session;
 }
 
+static __always_inline struct mnt_namespace *mounts_of(struct task_struct *task)
+{
+    return BPF_CORE_READ(task, nsproxy, mnt_ns);
+}
+
+/* Runtimes run a copy of themselves that has no name, which may be in the container's group
+ * already: by a parent outside of it, and still among the parent's files. What runs in the
+ * container has the container's. */
+static __always_inline bool is_runtime(struct task_struct *task)
+{
+    struct place of_parent;
+    struct task_struct *parent = BPF_CORE_READ(task, real_parent);
+    struct inode *inode = BPF_CORE_READ(program_file(task), f_inode);
+    return !BPF_CORE_READ(inode, i_nlink) && mounts_of(task) == mounts_of(parent) &&
+           !of_pod(&of_parent, parent, EVENT_USER);
+}
+
 SEC("tp_btf/sched_process_exec")
 int BPF_PROG(watch_exec, struct task_struct *task, int old_pid, struct linux_binprm *bprm)
 {
@@ -448,6 +484,11 @@ int BPF_PROG(watch_exec, struct task_struct *task, int old_pid, struct linux_bin
         return 0;
     if (!place.state->announced)
         announce(&place);
+    if (is_runtime(task))
+        return 0;
+    if (!place.state->clock && BPF_CORE_READ(task, tgid) == place.state->first_task &&
+        mounts_of(task) != mounts_of(BPF_CORE_READ(task, real_parent)))
+        judge_clock(&place, task);
     __builtin_memset(scratch->path, 0, sizeof(scratch->path));
     bpf_probe_read_kernel_str(scratch->path, sizeof(scratch->path), BPF_CORE_READ(bprm, filename));
     send_program(&place, scratch, in_session(&place, task) ? EVENT_SESSION : 0);
@@ -499,7 +540,7 @@ static __always_inline void send_endpoint(struct place *place, u32 kind, const s
         .cgroup = place->cgroup,
         .kind = kind,
         .hash = mix(hash, (u64)to->len << 32 | (u64)to->transport << 16 | to->port)};
-    if (!is_new(place, &key))
+    if (!is_new(place, &key, false))
         return;
     struct event_socket *event = bpf_ringbuf_reserve(&ring, sizeof(*event), 0);
     if (!event) {
@@ -678,7 +719,7 @@ static __always_inline int opens(const char *path, u64 open_flags)
     const struct seen_key key = {.cgroup = place.cgroup,
                                  .kind = class == PREFIX_SECRET ? EVENT_SECRET : EVENT_WRITE,
                                  .hash = mix_path(hash_program(task), scratch)};
-    if (!is_new(&place, &key))
+    if (!is_new(&place, &key, false))
         return 0;
     struct event_path *event = bpf_ringbuf_reserve(&ring, sizeof(*event), 0);
     if (!event) {
@@ -736,6 +777,8 @@ int list_tasks(struct bpf_iter__task *ctx)
     struct file *file = mm ? mm->exe_file : NULL;
     if (!file)
         return 0;
+    if (task->tgid == place.state->first_task)
+        judge_clock(&place, task);
     __builtin_memset(scratch->path, 0, sizeof(scratch->path));
     bpf_d_path(&file->f_path, (char *)scratch->path, sizeof(scratch->path));
     send_program(&place, scratch, EVENT_SNAPSHOT);

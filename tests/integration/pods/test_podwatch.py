@@ -92,8 +92,77 @@ def test_a_program_in_memory_is_told_as_such(pods, watch):
     watching = watch()
     code = ("import os; fd = os.memfd_create('kworker'); os.write(fd, open('/bin/true','rb').read());"
             "os.execve(fd, ['x'], {})")
-    pods[0].run("/usr/bin/python3", "-c", code)
+    pods[0].run("sh", "-c", '"$@"; true', "sh", "/usr/bin/python3", "-c", code)
     assert watching.await_feature(pods[0], "memfd")["text"].startswith("/dev/fd/")
+
+
+# What runtimes do: a copy of themselves without a name, already in the container's group; then the container's files.
+RUNTIME = """
+import ctypes, os, sys
+code = "import ctypes, os; assert ctypes.CDLL(None).unshare(0x20000) == 0; os.execv('/bin/sh', ['sh', '-c', %r])" % sys.argv[1]
+fd = os.memfd_create("runc_cloned:/proc/self/exe")
+os.write(fd, open("/usr/bin/python3", "rb").read())
+os.execve(fd, ["python3", "-c", code], {})
+"""
+MEMFD = "import os; fd = os.memfd_create('kworker'); os.write(fd, open('/bin/true','rb').read()); os.execve(fd, ['x'], {})"
+
+
+def test_a_runtime_that_runs_from_memory_is_no_sign(pods, watch):
+    watching = watch()
+    for _ in range(2):  # the container itself, and what is sent in
+        pods[0].run("/usr/bin/python3", "-c", RUNTIME, "/usr/bin/id >/dev/null; true")
+    wait_for(lambda: [f for f in watching.features(pods[0]) if f["text"].endswith("/id")], "id to be told")
+    pods[1].run("id")
+    wait_for(lambda: watching.find(pods[1], "exec"), "what came later to be told")
+    assert not watching.find(pods[0], "memfd"), watching.features(pods[0])
+    # The same by what runs in the container, and by what was sent in and has the container's files.
+    pods[1].run("/usr/bin/python3", "-c", RUNTIME, f'/usr/bin/python3 -c "{MEMFD}"; true')
+    assert watching.await_feature(pods[1], "memfd")
+    pods[2].run("/usr/bin/python3", "-c", RUNTIME, f'exec /usr/bin/python3 -c "{MEMFD}"')
+    assert watching.await_feature(pods[2], "memfd")
+
+
+# A container whose first program is newer than the container: only a clock that was set back does that.
+SET_BACK = """
+import ctypes, os, shutil, sys
+first, second = sys.argv[1:]
+shutil.copy("/bin/sh", first)
+assert ctypes.CDLL(None).unshare(0x20000) == 0
+os.execv(first, ["sh", "-c", f"cp /bin/true {second}; {second}; /usr/bin/id >/dev/null; true"])
+"""
+
+
+def test_a_clock_that_was_set_back_drops_no_image(pods, watch, tmp_path):
+    watching = watch()
+    pods[0].run("/usr/bin/python3", "-c", SET_BACK, tmp_path / "first", tmp_path / "second")
+    wait_for(lambda: [f for f in watching.features(pods[0]) if f["text"].endswith("/id")], "id to be told")
+    told = {f["text"] for f in watching.find(pods[0], "exec")}
+    assert str(tmp_path / "first") in told and str(tmp_path / "second") in told, told
+    assert not watching.find(pods[0], "dropped")
+    # One that starts with what was there before is judged by times.
+    pods[1].run("/usr/bin/python3", "-c", RUNTIME, f"cp /bin/true {tmp_path}/third; {tmp_path}/third; true")
+    assert watching.await_feature(pods[1], "dropped", text=f"{tmp_path}/third")
+
+
+def test_a_flood_of_hard_signs_is_few_files(pods, watch, tmp_path):
+    watching = watch(interval=10)
+    script = f"for i in $(seq 100); do cp /bin/true {tmp_path}/hard$i; {tmp_path}/hard$i; done"
+    pods[0].run("sh", "-c", script)
+    wait_for(lambda: len(watching.find(pods[0], "dropped")) == 100, lambda: len(watching.find(pods[0], "dropped")), timeout=40)
+    files = len(list(watching.records.glob("*.pods")))
+    watching.intervals(1)
+    status = watching.status()
+    assert status["urgent_waited"] > 0 and files <= 4 + 10 * (status["interval"] + 1), (files, status)
+    assert files < 60 and status["records_lost"] == 0
+
+
+def test_a_flood_does_not_hide_a_hard_sign(pods, watch, tmp_path):
+    (tmp_path / "flood.c").write_text(FLOOD)
+    subprocess.run(["cc", "-O2", "-o", tmp_path / "flood", tmp_path / "flood.c"], check=True)
+    watching = watch(interval=600)
+    seen_or_skip(watching, "destination")
+    pods[0].run("sh", "-c", f"{tmp_path}/flood 2000 2000; cp /bin/true {tmp_path}/hidden; {tmp_path}/hidden")
+    assert watching.await_feature(pods[0], "dropped", text=f"{tmp_path}/hidden")
 
 
 def test_destinations_by_connect_and_sendto_and_both_families(pods, watch):

@@ -255,7 +255,7 @@ static void test_its_own_beside_what_others_do_stops(void **state)
     assert_int_equal(fleet_tell(&fleet, 1, features, 1), GUARD_POD_REPLACE);
     fleet.now_ms += 60000;
     assert_int_equal(fleet_tell(&fleet, 2, features, 2), GUARD_POD_CHANGE);
-    assert_int_equal(fleet.verdict.reasons, GUARD_POD_SHARED);
+    assert_int_equal(fleet.verdict.reasons, GUARD_POD_SHARED | GUARD_POD_RETURNED);
     fleet_close(&fleet);
 }
 

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* How often what is urgent makes a file of its own. Files are bounded in number: a pod that makes
+ * hard signs without end would fill them in minutes, and nothing more would be told of any pod. */
+#ifndef PODWATCH_PACE_H
+#define PODWATCH_PACE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum {
+    PACE_AT_ONCE = 4,    /* files of an interval that are made at once */
+    PACE_GAP_MS = 2000,  /* between those behind them */
+    PACE_FILES_MAX = 32, /* of an interval, however long it is */
+};
+
+struct pace {
+    uint64_t last_ms;
+    uint32_t files;  /* in this interval */
+    uint64_t waited; /* how often something urgent waited for another, since the start */
+};
+
+/* Whether a file may be made now; counts it, or that it had to wait. now_ms never goes back. */
+bool pace_allows(struct pace *pace, uint64_t now_ms);
+void pace_interval(struct pace *pace);
+
+#endif

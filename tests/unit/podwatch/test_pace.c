@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is urgent is told at once, and a flood of it in few files. */
+#include "podwatch/pace.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+static void test_the_first_ones_are_at_once(void **state)
+{
+    (void)state;
+    struct pace pace = {.files = 0};
+    for (uint32_t i = 0; i < PACE_AT_ONCE; i++)
+        assert_true(pace_allows(&pace, 1000));
+    assert_int_equal(pace.waited, 0);
+}
+
+/* Of what comes every 10 ms for ten minutes, in intervals of ten seconds. */
+static void test_a_flood_is_few_files(void **state)
+{
+    (void)state;
+    struct pace pace = {.files = 0};
+    uint32_t files = 0, longest = 0, since = 0;
+    for (uint64_t ms = 0; ms < 600000; ms += 10) {
+        if (ms % 10000 == 0)
+            pace_interval(&pace);
+        bool now = pace_allows(&pace, ms);
+        files += now;
+        since = now ? 0 : since + 10;
+        longest = since > longest ? since : longest;
+    }
+    assert_in_range(files, 60 * PACE_AT_ONCE, 60 * (PACE_AT_ONCE + 10000 / PACE_GAP_MS));
+    assert_true(longest <= PACE_GAP_MS);
+    assert_int_equal(pace.waited, 60000 - files);
+}
+
+static void test_a_long_interval_has_a_maximum(void **state)
+{
+    (void)state;
+    struct pace pace = {.files = 0};
+    uint32_t files = 0;
+    for (uint64_t ms = 0; ms < 3600000; ms += 100)
+        files += pace_allows(&pace, ms);
+    assert_int_equal(files, PACE_FILES_MAX);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_the_first_ones_are_at_once),
+        cmocka_unit_test(test_a_flood_is_few_files),
+        cmocka_unit_test(test_a_long_interval_has_a_maximum),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
