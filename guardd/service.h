@@ -15,6 +15,7 @@
 #include "store.h"
 #include "traffic.h"
 
+#include "guardd/pods/profiles.h"
 #include "guardd/tree/delta.h"
 #include "guardd/tree/inbox.h"
 #include "guardd/tree/outbox.h"
@@ -81,6 +82,7 @@ struct service {
     struct breaker breaker;
     struct revisions revisions;
     struct releases releases;
+    struct service_pods pods;
     struct guard_guardian guardian;
     struct guard_arena guardian_arena;
     uint64_t expiries_told;        /* of the day, document and revision for which that was done */

@@ -213,6 +213,7 @@ void status_service(struct json_writer *json, const struct service *service)
     write_revision(json, service);
     write_review(json, service);
     write_generations(json, service);
+    pods_status(json, service);
     if (service->model != NULL) {
         write_growth(json, service);
         write_model(json, service->model);

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the replicas of a service's workloads normally do: a profile for each (namespace, workload,
+ * container), kept in the store as a note of the service. docs/internals/pod-learning.md */
+#ifndef GUARDD_PODS_PROFILES_H
+#define GUARDD_PODS_PROFILES_H
+
+#include <guard/pods.h>
+
+struct json_writer;
+struct service;
+struct services;
+struct store;
+
+enum { POD_PROFILES_MAX = 16 }; /* of a service */
+
+/* All zeros is one without any. */
+struct service_pods {
+    struct guard_pods *list[POD_PROFILES_MAX];
+    uint32_t count;
+    bool changed;         /* since it was saved */
+    uint64_t dropped_day; /* on which what is old was forgotten last */
+};
+
+/* Judges the record, and learns it. GUARD_E_LIMIT: the service has too many workloads, or the
+ * workload too many replicas although the old ones were forgotten; GUARD_E_NOMEM: the workload is
+ * begun anew; and what guard_pods_observe says. */
+GUARD_MUST_USE enum guard_rc pods_observe(struct service *service,
+                                          const struct guard_pod_rules *rules,
+                                          const struct guard_pod_record *record,
+                                          struct guard_pod_verdict *verdict, struct guard_err *err);
+/* Forgets, once a day, what wasn't seen for 90 days. */
+void pods_forget_old(struct service_pods *pods, uint64_t now_ms);
+void pods_free(struct service_pods *pods);
+/* "pods": [...] of the service: what is known of each workload, and of its replicas. */
+void pods_status(struct json_writer *json, const struct service *service);
+
+/* --- profiles_store.c --- */
+
+/* Inside the caller's transaction: what changed since the last one. */
+GUARD_MUST_USE enum guard_rc pods_save(struct store *store, struct service *service,
+                                       struct guard_err *err);
+GUARD_MUST_USE enum guard_rc pods_drop(struct store *store, const struct service *service,
+                                       struct guard_err *err);
+/* What the store has of the service takes the place of what is in memory; NULL: of all services.
+ * What is damaged is told of and is as if it had never been. */
+GUARD_MUST_USE enum guard_rc pods_load(struct services *services, struct service *service,
+                                       struct guard_err *err);
+
+#endif
