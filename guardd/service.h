@@ -136,6 +136,7 @@ struct services {
     uint64_t report_ms;    /* between two reports of a service */
     bool spool_failing;
     struct inbox inbox;
+    struct pod_counts pod_counts;
 };
 
 /* Loads all services of the store. */

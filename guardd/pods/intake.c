@@ -27,9 +27,9 @@ enum {
     FILES_UNSAVED_MAX = 512, /* then it is saved without waiting */
     MINUTE_MS = 60000,
     OUTLIERS_MAX = 16, /* told of a profile in a minute */
-    DAY_MS = 86400000,
     AHEAD_MS = 300000, /* a sensor's clock may be so much ahead */
 };
+static const uint64_t DAY = 86400000;
 
 static const char suffix[] = ".pods";
 static const struct guard_span no_service = {NULL, 0};
@@ -54,8 +54,8 @@ struct pod_intake {
     uint64_t looked_ms, saved_ms, minute;
     bool saving;          /* the transaction holds all that was learned */
     char after[NAME_CAP]; /* where the next look goes on, so that what waits keeps nobody waiting */
-    uint64_t refused_day; /* on which it was said last that a record was */
-    bool unreadable;      /* that was said */
+    uint64_t refused_day[POD_REFUSALS]; /* on which it was said last that a record was */
+    bool unreadable;                    /* that was said */
 };
 
 /* --- what is to be read --- */
@@ -153,6 +153,7 @@ static enum guard_rc load(struct pod_intake *intake, const char *path, struct gu
 
 static void end_file(struct pod_intake *intake)
 {
+    intake->services->pod_counts.files++;
     free(intake->bytes);
     intake->bytes = NULL;
     struct read_file *file = &intake->read[intake->read_count++];
@@ -163,6 +164,7 @@ static void end_file(struct pod_intake *intake)
 
 static void refuse_file(struct pod_intake *intake, const char *why)
 {
+    intake->services->pod_counts.damaged_files++;
     log_event("alarm", "pod-records-damaged", no_service,
               "pods/%s, byte %zu: %s; the rest of it "
               "is lost",
@@ -172,17 +174,37 @@ static void refuse_file(struct pod_intake *intake, const char *why)
 
 /* --- a record --- */
 
+/* Said once a day for each reason, by guardd's clock: those of records are what is in doubt. */
 static void refuse(struct pod_intake *intake, const struct guard_pod_record *record,
-                   const char *why)
+                   enum pod_refusal refusal, const char *why, uint64_t now_ms)
 {
-    uint64_t day = record->until_ms / DAY_MS;
-    if (intake->refused_day != day)
+    uint64_t day = now_ms / DAY + 1;
+    intake->services->pod_counts.refused[refusal]++;
+    if (intake->refused_day[refusal] != day)
         log_event("warn", "pod-record-refused", no_service,
-                  "workload %.*s, pod %.*s: %s; of others "
-                  "it isn't said before tomorrow",
+                  "workload %.*s, pod %.*s: %s; of others it is counted (status, refused.%s) and "
+                  "not said before tomorrow",
                   (int)record->id.workload.len, (const char *)record->id.workload.ptr,
-                  (int)record->id.pod.len, (const char *)record->id.pod.ptr, why);
-    intake->refused_day = day;
+                  (int)record->id.pod.len, (const char *)record->id.pod.ptr, why,
+                  pod_refusal_name(refusal));
+    intake->refused_day[refusal] = day;
+}
+
+/* Held to our clock, not the sensor's: what is ahead or was forgotten long since teaches nothing.
+ * True when it is refused. */
+static bool has_bad_time(struct pod_intake *intake, const struct guard_pod_record *record,
+                         uint64_t now_ms)
+{
+    if (record->until_ms > now_ms + AHEAD_MS) {
+        refuse(intake, record, POD_REFUSED_AHEAD, "it ends more than 5 minutes ahead of this clock",
+               now_ms);
+        return true;
+    }
+    if (now_ms > POD_KEPT_DAYS * DAY && record->from_ms < now_ms - POD_KEPT_DAYS * DAY) {
+        refuse(intake, record, POD_REFUSED_OLD, "it is older than what is kept, 90 days", now_ms);
+        return true;
+    }
+    return false;
 }
 
 static void observe(struct pod_intake *intake, struct service *service,
@@ -194,10 +216,13 @@ static void observe(struct pod_intake *intake, struct service *service,
         record->counted++;
     }
     enum guard_rc rc = pods_observe(service, &intake->rules, record, &intake->verdict, &err);
+    struct pod_counts *counts = &intake->services->pod_counts;
+    counts->records += rc == GUARD_OK;
+    counts->repeated += rc == GUARD_E_REPLAY;
     if (rc == GUARD_OK)
         pod_tell(&intake->told, intake->services, service, &intake->verdict, now_ms);
     else if (rc != GUARD_E_REPLAY)
-        refuse(intake, record, err.text);
+        refuse(intake, record, POD_REFUSED_OTHER, err.text, now_ms);
 }
 
 /* False: it can't be taken yet. */
@@ -207,19 +232,18 @@ static bool take(struct pod_intake *intake, struct guard_pod_record *record, uin
     const struct guard_span nobody = GUARD_SPAN_LITERAL("-");
     struct guard_span name = record->id.service.len > 0 ? record->id.service : record->id.workload;
     if (record->id.workload.len == nobody.len && record->id.workload.ptr[0] == '-') {
-        refuse(intake, record, "the sensor doesn't know whose it is");
+        refuse(intake, record, POD_REFUSED_NOBODY, "the sensor doesn't know whose it is", now_ms);
         return true;
     }
-    if (record->until_ms > now_ms + AHEAD_MS) {
-        refuse(intake, record, "it is of a time to come");
+    if (has_bad_time(intake, record, now_ms))
         return true;
-    }
     struct service *service = services_get(services, name);
     if (service == NULL && services->uplink != NULL && state_service_valid(name) &&
         uplink_want(services->uplink, name))
         return false;
     if (service == NULL) {
-        refuse(intake, record, "no service can have its name, or there are too many");
+        refuse(intake, record, POD_REFUSED_SERVICE,
+               "no service can have its name, or there are too many", now_ms);
         return true;
     }
     if (!replica_publishes(services, service))

@@ -10,7 +10,7 @@
 #include <string.h>
 
 static const uint64_t DAY = 86400000;
-enum { KEPT_DAYS = 90, KEPT_DAYS_FULL = 7, REPLICAS_SHOWN = 16, ROOM_LEFT = 4096 };
+enum { KEPT_DAYS_FULL = 7, REPLICAS_SHOWN = 16, ROOM_LEFT = 4096 };
 
 static bool same(struct guard_span a, struct guard_span b)
 {
@@ -95,16 +95,30 @@ void pods_forget_old(struct service_pods *pods, uint64_t now_ms)
         return;
     pods->dropped_day = now_ms / DAY;
     for (uint32_t i = 0; i < pods->count; i++) {
-        guard_pods_forget(pods->list[i], before(now_ms, KEPT_DAYS));
+        guard_pods_forget(pods->list[i], before(now_ms, POD_KEPT_DAYS));
         pods->changed = true;
     }
 }
 
-void pods_free(struct service_pods *pods)
+const char *pod_refusal_name(enum pod_refusal refusal)
 {
-    for (uint32_t i = 0; i < pods->count; i++)
-        guard_pods_free(pods->list[i]);
-    *pods = (struct service_pods){.count = 0};
+    static const char *const names[POD_REFUSALS] = {"ahead", "old", "nobody", "service", "other"};
+    return (uint32_t)refusal < POD_REFUSALS ? names[refusal] : "";
+}
+
+void pod_counts_status(struct json_writer *json, const struct pod_counts *counts)
+{
+    json_open(json, "pods", '{');
+    json_integer(json, "files", (int64_t)counts->files);
+    json_integer(json, "damaged_files", (int64_t)counts->damaged_files);
+    json_integer(json, "records", (int64_t)counts->records);
+    json_integer(json, "repeated", (int64_t)counts->repeated);
+    json_integer(json, "alerts", (int64_t)counts->alerts);
+    json_open(json, "refused", '{');
+    for (uint32_t i = 0; i < POD_REFUSALS; i++)
+        json_integer(json, pod_refusal_name((enum pod_refusal)i), (int64_t)counts->refused[i]);
+    json_close(json, '}');
+    json_close(json, '}');
 }
 
 static void write_blind(struct json_writer *json, uint32_t blind)

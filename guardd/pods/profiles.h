@@ -13,6 +13,27 @@ struct store;
 
 enum { POD_PROFILES_MAX = 16 }; /* of a service */
 
+enum { POD_KEPT_DAYS = 90 }; /* then what wasn't seen is forgotten */
+
+/* Why a record wasn't learned. */
+enum pod_refusal {
+    POD_REFUSED_AHEAD = 0,   /* its end is in the time to come */
+    POD_REFUSED_OLD = 1,     /* longer ago than anything is kept */
+    POD_REFUSED_NOBODY = 2,  /* the sensor doesn't know whose it is */
+    POD_REFUSED_SERVICE = 3, /* no service can have its name, or there are too many */
+    POD_REFUSED_OTHER = 4,   /* too many workloads or replicas, no memory */
+    POD_REFUSALS = 5,
+};
+
+/* Since guardd started. */
+struct pod_counts {
+    uint64_t files, damaged_files;
+    uint64_t records; /* learned, or only judged; without those that came again */
+    uint64_t repeated;
+    uint64_t refused[POD_REFUSALS];
+    uint64_t alerts;
+};
+
 /* All zeros is one without any. */
 struct service_pods {
     struct guard_pods *list[POD_PROFILES_MAX];
@@ -30,9 +51,24 @@ GUARD_MUST_USE enum guard_rc pods_observe(struct service *service,
                                           struct guard_pod_verdict *verdict, struct guard_err *err);
 /* Forgets, once a day, what wasn't seen for 90 days. */
 void pods_forget_old(struct service_pods *pods, uint64_t now_ms);
-void pods_free(struct service_pods *pods);
+/* "ahead", "old", ... */
+const char *pod_refusal_name(enum pod_refusal refusal);
+/* "pods": {...} of guardd: the counts. */
+void pod_counts_status(struct json_writer *json, const struct pod_counts *counts);
 /* "pods": [...] of the service: what is known of each workload, and of its replicas. */
 void pods_status(struct json_writer *json, const struct service *service);
+
+/* --- profiles_note.c --- */
+
+/* The bytes that are kept; *out is malloc'd. GUARD_E_LIMIT: more than 64 MiB; GUARD_E_NOMEM. */
+GUARD_MUST_USE enum guard_rc pods_note_write(const struct service_pods *pods, uint8_t **out,
+                                             size_t *len, struct guard_err *err);
+/* Hostile input, into one without any; key: the service's. GUARD_E_SYNTAX, GUARD_E_VERSION,
+ * GUARD_E_LIMIT, GUARD_E_NOMEM and what guard_pods_decode says: pods is without any then, too. */
+GUARD_MUST_USE enum guard_rc pods_note_read(struct service_pods *pods,
+                                            const uint8_t key[GUARD_KEY_BYTES],
+                                            struct guard_span note, struct guard_err *err);
+void pods_free(struct service_pods *pods);
 
 /* --- profiles_store.c --- */
 

@@ -21,6 +21,7 @@ static const struct key {
     {"hash", offsetof(struct sense_spec, hash), GUARD_POD_HASH_MAX, false},
     {"node", offsetof(struct sense_spec, node), GUARD_POD_NAME_MAX, false},
     {"cgroup", offsetof(struct sense_spec, cgroup), SENSE_VALUE_CAP - 1, true},
+    {"records", offsetof(struct sense_spec, records), SENSE_VALUE_CAP - 1, true},
 };
 
 static bool is_value(const char *text, size_t len, const struct key *key)

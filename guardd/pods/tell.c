@@ -162,7 +162,7 @@ static void alert(struct alerts *alerts, const struct service *service,
         alerts_take(alerts, (struct guard_span){(const uint8_t *)text, json.len});
 }
 
-void pod_tell(struct pod_told *told, const struct services *services, const struct service *service,
+void pod_tell(struct pod_told *told, struct services *services, const struct service *service,
               const struct guard_pod_verdict *verdict, uint64_t now_ms)
 {
     const struct guard_pod_evidence *evidence[GUARD_POD_EVIDENCE_MAX];
@@ -181,7 +181,7 @@ void pod_tell(struct pod_told *told, const struct services *services, const stru
     bool replace = verdict->decision == GUARD_POD_REPLACE;
     int len = snprintf(explanation, sizeof(explanation), "%s", replace ? "dry run, would " : "");
     (void)guard_pod_explain(verdict, explanation + len, sizeof(explanation) - (size_t)len);
-    told->alerts++;
+    services->pod_counts.alerts++;
     log_event(replace ? "alarm" : "warn", replace ? "pod-would-be-replaced" : "pod-deviates",
               service->name, "%s", explanation);
     if (services->alerts != NULL)

@@ -12,13 +12,12 @@ struct pod_told {
     uint64_t keys[POD_TOLD_MAX]; /* a ring; 0: free */
     uint64_t times_ms[POD_TOLD_MAX];
     uint32_t at;
-    uint64_t alerts; /* that were told */
 };
 
 /* Reads what was told within the last day. */
 void pod_told_read(struct pod_told *told, const char *state, uint64_t now_ms);
 /* Tells of it, unless all that is fresh in it was told within a day with the same decision. */
-void pod_tell(struct pod_told *told, const struct services *services, const struct service *service,
+void pod_tell(struct pod_told *told, struct services *services, const struct service *service,
               const struct guard_pod_verdict *verdict, uint64_t now_ms);
 
 #endif

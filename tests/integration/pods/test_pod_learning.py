@@ -5,12 +5,14 @@ when it is killed between telling and saving."""
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 import time
 
 import pytest
 from harness import BUILD, ROOT, wait_for
+from postgres import Postgres, missing
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "guardd"))
 from test_guardd import Guardd  # noqa: E402
@@ -138,3 +140,51 @@ def test_damaged_files_are_told_and_the_rest_is_learned(place):
     assert guardd.log().count("pod-records-damaged") == 5
     assert guardd.log().count("pod-records-stay") == 1
     guardd.stop()
+
+
+def test_records_of_another_time_teach_nothing_and_are_counted(place):
+    guardd, sensors = place
+    now = int(time.time() * 1000)
+    sensors.live(1)
+    for until_ms in (now + HOUR, now - 91 * 24 * HOUR, 10000):  # 10000: the clock of a node that was never set
+        sensors.put(sensors.encode([sensors.line(replica, until_ms, USUAL) for replica in range(REPLICAS)]))
+    guardd.start()
+    wait_for(sensors.read, "all files to be read")
+    wait_for(lambda: pods(guardd)["records"] == 5 * REPLICAS, "what is of now to be learned")
+    counts = guardd.status()["pods"]
+    assert (counts["refused"]["ahead"], counts["refused"]["old"]) == (REPLICAS, 2 * REPLICAS), counts
+    assert counts["records"] == 5 * REPLICAS and counts["files"] == 8 and counts["damaged_files"] == 0
+    assert guardd.log().count("pod-record-refused") == 2  # once for each reason
+    assert pods(guardd)["live"][0]["first_ms"] > now - 2 * 24 * HOUR
+
+
+def test_what_postgresql_keeps_is_gone_on_with(tmp_path, pod_writer):
+    why = missing()
+    if why:
+        pytest.skip(f"SKIPPED: {why}")
+    server = Postgres().start()
+    try:
+        guardd = Guardd(tmp_path / "state", options=("--store", server.url))
+        sensors = Sensors(pod_writer, guardd.state)
+        sensors.live()
+        guardd.start()
+        wait_for(sensors.read, "the files to be learned and removed", 120)
+        guardd.kill()
+        # Another one with the same key, that never saw these files.
+        other = Guardd(tmp_path / "other", log=tmp_path / "other.log", options=("--store", server.url))
+        (other.state / "keys").mkdir(parents=True)
+        shutil.copy(guardd.state / "keys" / "policy.key", other.state / "keys" / "policy.key")
+        sensors.folder = other.state / "pods"
+        sensors.folder.mkdir()
+        other.start()
+        try:
+            wait_for(lambda: pods(other)["records"] == 21 * REPLICAS, "what was saved", 120)
+            path = sensors.put(sensors.misuse())
+            wait_for(lambda: of_pods(other), "the alert", 120)
+            assert of_pods(other)[0]["explanation"].startswith(f"dry run, would REPLACE pod prod/{ODD}: ")
+            wait_for(lambda: not path.exists(), "it to be saved", 120)
+            assert pods(other)["records"] == 21 * REPLICAS + 2
+        finally:
+            other.stop()
+    finally:
+        server.close()
