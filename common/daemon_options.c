@@ -41,6 +41,10 @@ const struct option_spec daemon_options[DAEMON_OPTIONS + 1] = {
                            "watch the pod that guardd runs in: workload=NAME,pod=NAME, and "
                            "namespace, container, service, image, hash, node, cgroup, records "
                            "(default: no pod)"},
+    [DAEMON_POD_ORDERS] = {"pod-orders", "off|dry-run|act",
+                           "have a pod replaced that alone is misused: orders to the responder, "
+                           "that may touch nothing, or may where the service's mode is block "
+                           "(default off)"},
     [DAEMON_HELP] = {"help", NULL, "print this text"},
     [DAEMON_VERSION] = {"version", NULL, "print the version"},
     [DAEMON_OPTIONS] = {NULL, NULL, NULL},

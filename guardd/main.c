@@ -220,7 +220,8 @@ static void open_sense(struct daemon *daemon)
 static void open_pods(struct daemon *daemon)
 {
     struct guard_err err;
-    if (pod_intake_open(&daemon->pods, &daemon->services, clock_unix_ms(), &err) != GUARD_OK)
+    if (pod_intake_open(&daemon->pods, &daemon->services, daemon->cfg.pod_orders, clock_unix_ms(),
+                        &err) != GUARD_OK)
         log_event("alarm", "pods-not-learned", no_service, "%s", err.text);
 }
 

@@ -137,6 +137,8 @@ struct services {
     bool spool_failing;
     struct inbox inbox;
     struct pod_counts pod_counts;
+    struct pod_orders *pod_orders; /* NULL: no records of pods are taken in, as pod_cases */
+    struct pod_cases *pod_cases;
 };
 
 /* Loads all services of the store. */

@@ -42,6 +42,8 @@ struct read_file {
 struct pod_intake {
     struct services *services;
     struct pod_told told;
+    struct pod_orders orders;
+    struct pod_cases cases;
     struct guard_pod_rules rules;
     struct guard_pod_feature features[GUARD_POD_FEATURES_MAX];
     struct guard_pod_verdict verdict;
@@ -346,6 +348,16 @@ static void tell_outliers(struct pod_intake *intake, uint64_t now_ms)
     }
 }
 
+static void tell_ends(struct pod_intake *intake, uint64_t now_ms)
+{
+    struct pod_order_known *known;
+    pod_orders_tick(&intake->orders, now_ms);
+    while ((known = pod_orders_ended(&intake->orders)) != NULL) {
+        known->told = true;
+        pod_tell_end(&intake->told, intake->services, known, now_ms);
+    }
+}
+
 bool pod_intake_tick(struct pod_intake *intake, uint64_t now_ms)
 {
     if (intake == NULL)
@@ -363,6 +375,7 @@ bool pod_intake_tick(struct pod_intake *intake, uint64_t now_ms)
             put_off(intake);
         }
     }
+    tell_ends(intake, now_ms);
     if (elapsed(&intake->minute, now_ms, MINUTE_MS))
         tell_outliers(intake, now_ms);
     return intake->bytes != NULL ||
@@ -432,8 +445,8 @@ void pod_intake_saved(struct pod_intake *intake)
 
 /* --- its life --- */
 
-enum guard_rc pod_intake_open(struct pod_intake **out, struct services *services, uint64_t now_ms,
-                              struct guard_err *err)
+enum guard_rc pod_intake_open(struct pod_intake **out, struct services *services,
+                              enum pod_orders_mode orders, uint64_t now_ms, struct guard_err *err)
 {
     struct pod_intake *intake = calloc(1, sizeof(*intake));
     if (intake == NULL)
@@ -442,6 +455,13 @@ enum guard_rc pod_intake_open(struct pod_intake **out, struct services *services
     intake->minute = intake->saved_ms = now_ms;
     guard_pod_rules_default(&intake->rules);
     pod_told_read(&intake->told, services->state, now_ms);
+    enum guard_rc rc = pod_orders_open(&intake->orders, services->state, orders, now_ms, err);
+    if (rc != GUARD_OK) {
+        pod_intake_close(intake);
+        return rc;
+    }
+    services->pod_orders = &intake->orders;
+    services->pod_cases = &intake->cases;
     *out = intake;
     return GUARD_OK;
 }
@@ -450,6 +470,11 @@ void pod_intake_close(struct pod_intake *intake)
 {
     if (intake == NULL)
         return;
+    if (intake->services->pod_cases == &intake->cases) {
+        intake->services->pod_orders = NULL;
+        intake->services->pod_cases = NULL;
+    }
+    pod_orders_close(&intake->orders);
     free(intake->bytes);
     free(intake);
 }

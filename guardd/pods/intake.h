@@ -9,9 +9,11 @@
 
 struct pod_intake;
 
-/* GUARD_E_NOMEM. services must outlive it. */
+/* GUARD_E_NOMEM; GUARD_E_IO: orders are wanted, and there is no folder for them. services must
+ * outlive it and shows its cases and orders as long. */
 GUARD_MUST_USE enum guard_rc pod_intake_open(struct pod_intake **out, struct services *services,
-                                             uint64_t now_ms, struct guard_err *err);
+                                             enum pod_orders_mode orders, uint64_t now_ms,
+                                             struct guard_err *err);
 /* Bounded work: true when there is more to do now. intake may be NULL here and below. */
 bool pod_intake_tick(struct pod_intake *intake, uint64_t now_ms);
 /* Inside the caller's transaction: what changed, if it is due (a profile may have megabytes) or

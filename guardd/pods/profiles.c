@@ -6,6 +6,7 @@
 
 #include "common/file.h"
 #include "common/json_writer.h"
+#include "common/pods/orders.h"
 
 #include <string.h>
 
@@ -114,6 +115,15 @@ void pod_counts_status(struct json_writer *json, const struct pod_counts *counts
     json_integer(json, "records", (int64_t)counts->records);
     json_integer(json, "repeated", (int64_t)counts->repeated);
     json_integer(json, "alerts", (int64_t)counts->alerts);
+    json_open(json, "decisions", '{');
+    for (uint32_t i = GUARD_POD_ALERT; i <= GUARD_POD_REPLACE; i++)
+        json_integer(json, guard_pod_decision_name((enum guard_pod_decision)i),
+                     (int64_t)counts->decisions[i]);
+    json_close(json, '}');
+    json_open(json, "order_ends", '{');
+    for (uint32_t i = GUARD_POD_REPLACED; i <= GUARD_POD_USELESS; i++)
+        json_integer(json, pod_report_end_name((enum guard_pod_end)i), (int64_t)counts->ends[i]);
+    json_close(json, '}');
     json_open(json, "refused", '{');
     for (uint32_t i = 0; i < POD_REFUSALS; i++)
         json_integer(json, pod_refusal_name((enum pod_refusal)i), (int64_t)counts->refused[i]);

@@ -4,7 +4,7 @@
 #ifndef GUARDD_PODS_PROFILES_H
 #define GUARDD_PODS_PROFILES_H
 
-#include <guard/pods.h>
+#include <guard/pod_response.h>
 
 struct json_writer;
 struct service;
@@ -32,6 +32,8 @@ struct pod_counts {
     uint64_t repeated;
     uint64_t refused[POD_REFUSALS];
     uint64_t alerts;
+    uint64_t decisions[GUARD_POD_REPLACE + 1]; /* that were told, by what they were */
+    uint64_t ends[GUARD_POD_USELESS + 1];      /* of orders */
 };
 
 /* All zeros is one without any. */

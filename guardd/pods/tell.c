@@ -162,6 +162,74 @@ static void alert(struct alerts *alerts, const struct service *service,
         alerts_take(alerts, (struct guard_span){(const uint8_t *)text, json.len});
 }
 
+/* --- cases, for who asks --- */
+
+static void put(char *out, size_t size, struct guard_span text)
+{
+    size_t len = text.len < size ? text.len : size - 1;
+    if (len > 0)
+        memcpy(out, text.ptr, len);
+    out[len] = '\0';
+}
+
+static void remember(struct services *services, const struct service *service,
+                     const struct guard_pod_verdict *verdict, const char *explanation,
+                     const struct pod_order_known *order, uint64_t now_ms)
+{
+    struct pod_cases *cases = services->pod_cases;
+    if (cases == NULL)
+        return;
+    struct pod_case *entry = &cases->list[cases->told++ % POD_CASES_MAX];
+    *entry = (struct pod_case){.told_ms = now_ms,
+                               .decision = verdict->decision,
+                               .reasons = verdict->reasons,
+                               .score = verdict->score,
+                               .others = verdict->others};
+    put(entry->service, sizeof(entry->service), service->name);
+    put(entry->name_space, sizeof(entry->name_space), verdict->name_space);
+    put(entry->workload, sizeof(entry->workload), verdict->workload);
+    put(entry->container, sizeof(entry->container), verdict->container);
+    put(entry->pod, sizeof(entry->pod), verdict->pod);
+    snprintf(entry->request, sizeof(entry->request), "%s", verdict->request);
+    put(entry->explanation, sizeof(entry->explanation),
+        (struct guard_span){(const uint8_t *)explanation, strlen(explanation)});
+    snprintf(entry->order, sizeof(entry->order), "%s", order != NULL ? order->order.id : "");
+    for (uint32_t i = 0; i < verdict->count && i < POD_CASE_EVIDENCE_MAX; i++)
+        entry->evidence[entry->evidence_count++] = verdict->evidence[i];
+}
+
+/* The same after a kill, when the same records come again. */
+static uint64_t case_id(const struct service *service, const struct guard_pod_verdict *verdict)
+{
+    uint64_t seen_ms = verdict->evidence[0].seen_ms;
+    struct guard_span bytes = {(const uint8_t *)&seen_ms, sizeof(seen_ms)};
+    return guard_checksum(key_of(service, verdict, &verdict->evidence[0]), bytes);
+}
+
+static const struct pod_order_known *give(struct services *services, const struct service *service,
+                                          const struct guard_pod_verdict *verdict, uint64_t now_ms)
+{
+    char reason[POD_ORDER_REASON_MAX + 1];
+    if (services->pod_orders == NULL || verdict->decision != GUARD_POD_REPLACE ||
+        verdict->count == 0)
+        return NULL;
+    (void)guard_pod_explain(verdict, reason, sizeof(reason));
+    return pod_orders_give(services->pod_orders, service, verdict, "", case_id(service, verdict),
+                           reason, now_ms);
+}
+
+static int write_prefix(char *out, size_t size, const struct guard_pod_verdict *verdict,
+                        const struct pod_order_known *order)
+{
+    if (verdict->decision != GUARD_POD_REPLACE)
+        return snprintf(out, size, "%s", "");
+    if (order == NULL)
+        return snprintf(out, size, "dry run, would ");
+    if (order->order.dry_run)
+        return snprintf(out, size, "dry run, order %s, would ", order->order.id);
+    return snprintf(out, size, "order %s: ", order->order.id);
+}
+
 void pod_tell(struct pod_told *told, struct services *services, const struct service *service,
               const struct guard_pod_verdict *verdict, uint64_t now_ms)
 {
@@ -176,14 +244,95 @@ void pod_tell(struct pod_told *told, struct services *services, const struct ser
                           !was_told(told, key_of(service, verdict, evidence[i]), now_ms));
     if (!fresh)
         return;
+    /* First the order: who is killed here gives it and tells of it once more, as the same. */
+    const struct pod_order_known *order = give(services, service, verdict, now_ms);
     for (uint32_t i = 0; i < count && i < FINDINGS_MAX; i++)
         note(told, key_of(service, verdict, evidence[i]), now_ms);
     bool replace = verdict->decision == GUARD_POD_REPLACE;
-    int len = snprintf(explanation, sizeof(explanation), "%s", replace ? "dry run, would " : "");
+    bool acts = order != NULL && !order->order.dry_run;
+    int len = write_prefix(explanation, sizeof(explanation), verdict, order);
     (void)guard_pod_explain(verdict, explanation + len, sizeof(explanation) - (size_t)len);
     services->pod_counts.alerts++;
-    log_event(replace ? "alarm" : "warn", replace ? "pod-would-be-replaced" : "pod-deviates",
+    services->pod_counts.decisions[verdict->decision]++;
+    log_event(replace ? "alarm" : "warn",
+              acts      ? "pod-to-be-replaced"
+              : replace ? "pod-would-be-replaced"
+                        : "pod-deviates",
               service->name, "%s", explanation);
+    remember(services, service, verdict, explanation, order, now_ms);
     if (services->alerts != NULL)
         alert(services->alerts, service, verdict, evidence, count, explanation, now_ms);
+}
+
+/* --- what became of an order --- */
+
+static uint64_t key_of_end(const struct pod_order *order)
+{
+    uint64_t key =
+        guard_checksum(2, (struct guard_span){(const uint8_t *)order->id, strlen(order->id)});
+    return key != 0 ? key : 1;
+}
+
+static void write_end(struct json_writer *json, const struct pod_order *order,
+                      const struct pod_report_line *end)
+{
+    char text[POD_NAMES_ROOM];
+    char location[sizeof(mark) + 16];
+    snprintf(location, sizeof(location), "%s%016" PRIx64, mark, key_of_end(order));
+    json_open(json, NULL, '{');
+    json_text(json, "part", "pod");
+    json_text(json, "location", location);
+    snprintf(text, sizeof(text), "%s/%s", order->name_space, order->pod);
+    json_text(json, "name", text);
+    snprintf(text, sizeof(text), "pod-order-%s", pod_report_end_name(end->end));
+    json_text(json, "rule", text);
+    json_text(json, "observed", end->detail);
+    json_text(json, "expected", "");
+    json_close(json, '}');
+}
+
+static void alert_end(struct alerts *alerts, const struct pod_order *order,
+                      const struct pod_report_line *end, const char *explanation, uint64_t now_ms)
+{
+    char text[ALERT_ROOM];
+    struct json_writer json;
+    json_writer_init(&json, text, sizeof(text));
+    json_open(&json, NULL, '{');
+    json_integer(&json, "time_ms", (int64_t)now_ms);
+    json_text(&json, "service", order->service);
+    if (order->exchange[0] != '\0')
+        json_text(&json, "id", order->exchange);
+    json_text(&json, "verdict", "alert");
+    json_text(&json, "action", "pass");
+    json_number(&json, "score", 0);
+    json_text(&json, "explanation", explanation);
+    json_open(&json, "findings", '[');
+    write_end(&json, order, end);
+    json_close(&json, ']');
+    json_close(&json, '}');
+    if (!json.overflow)
+        alerts_take(alerts, (struct guard_span){(const uint8_t *)text, json.len});
+}
+
+void pod_tell_end(struct pod_told *told, struct services *services,
+                  const struct pod_order_known *known, uint64_t now_ms)
+{
+    const struct pod_order *order = &known->order;
+    const struct pod_report_line *end = &known->end;
+    char explanation[EXPLANATION_ROOM];
+    uint64_t key = key_of_end(order);
+    /* The log of alerts is looked through for a day: what is older was told. */
+    if (was_told(told, key, now_ms) || order->decided_ms + 2 * TOLD_MS < now_ms)
+        return;
+    note(told, key, now_ms);
+    snprintf(explanation, sizeof(explanation), "order %s%s, pod %s/%s: %s%s%s", order->id,
+             order->dry_run ? " (dry run)" : "", order->name_space, order->pod,
+             guard_pod_end_name(end->end), end->detail[0] != '\0' ? ": " : "", end->detail);
+    services->pod_counts.ends[end->end]++;
+    log_event(end->end == GUARD_POD_REPLACED || order->dry_run ? "warn" : "alarm",
+              "pod-order-ended",
+              (struct guard_span){(const uint8_t *)order->service, strlen(order->service)}, "%s",
+              explanation);
+    if (services->alerts != NULL)
+        alert_end(services->alerts, order, end, explanation, now_ms);
 }
