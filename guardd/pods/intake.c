@@ -3,6 +3,8 @@
  * read stay in a list until they are removed, so that nothing is read twice in one life. */
 #include "intake.h"
 
+#include "show.h"
+
 #include "common/file.h"
 #include "common/log.h"
 #include "common/pods/record_files.h"
@@ -24,6 +26,8 @@ enum {
     BUDGET_MS = 50, /* of a tick */
     RECORDS_PER_TICK = 2000,
     SAVE_MS = 10000,
+    WATCH_MS = 500,
+    SHOW_MS = 2000,
     FILES_UNSAVED_MAX = 512, /* then it is saved without waiting */
     MINUTE_MS = 60000,
     OUTLIERS_MAX = 16, /* told of a profile in a minute */
@@ -53,7 +57,7 @@ struct pod_intake {
     uint32_t read_count, removable;
     uint8_t *bytes; /* of the file that is being read */
     size_t len, at;
-    uint64_t looked_ms, saved_ms, minute;
+    uint64_t looked_ms, watched_ms, shown_ms, saved_ms, minute;
     bool saving;          /* the transaction holds all that was learned */
     char after[NAME_CAP]; /* where the next look goes on, so that what waits keeps nobody waiting */
     uint64_t refused_day[POD_REFUSALS]; /* on which it was said last that a record was */
@@ -213,6 +217,10 @@ static void observe(struct pod_intake *intake, struct service *service,
                     struct guard_pod_record *record, uint64_t now_ms)
 {
     struct guard_err err = {.text = ""};
+    if (pods_in_session(&service->pods, &record->id, record->from_ms)) {
+        for (uint32_t i = 0; i < record->feature_count; i++)
+            intake->features[i].flags |= GUARD_POD_SESSION;
+    }
     if (!service->guardian.learn) { /* judged only, as what is incomplete */
         record->dropped++;
         record->counted++;
@@ -222,7 +230,8 @@ static void observe(struct pod_intake *intake, struct service *service,
     counts->records += rc == GUARD_OK;
     counts->repeated += rc == GUARD_E_REPLAY;
     if (rc == GUARD_OK)
-        pod_tell(&intake->told, intake->services, service, &intake->verdict, now_ms);
+        pod_tell(&intake->told, intake->services, service, &intake->verdict, record->id.uid,
+                 now_ms);
     else if (rc != GUARD_E_REPLAY)
         refuse(intake, record, POD_REFUSED_OTHER, err.text, now_ms);
 }
@@ -342,7 +351,7 @@ static void tell_outliers(struct pod_intake *intake, uint64_t now_ms)
                                                            now_ms, &intake->verdict);
                  told++) {
                 service->pods.changed = true;
-                pod_tell(&intake->told, services, service, &intake->verdict, now_ms);
+                pod_tell(&intake->told, services, service, &intake->verdict, no_service, now_ms);
             }
         }
     }
@@ -376,6 +385,10 @@ bool pod_intake_tick(struct pod_intake *intake, uint64_t now_ms)
         }
     }
     tell_ends(intake, now_ms);
+    if (elapsed(&intake->watched_ms, now_ms, WATCH_MS))
+        pods_watch_decisions(intake->services);
+    if (elapsed(&intake->shown_ms, now_ms, SHOW_MS))
+        pods_show_files(intake->services, now_ms);
     if (elapsed(&intake->minute, now_ms, MINUTE_MS))
         tell_outliers(intake, now_ms);
     return intake->bytes != NULL ||

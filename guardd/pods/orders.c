@@ -163,6 +163,14 @@ struct pod_order_known *pod_orders_ended(struct pod_orders *orders)
     return NULL;
 }
 
+uint32_t pod_orders_open_count(const struct pod_orders *orders)
+{
+    uint32_t open = 0;
+    for (uint32_t i = 0; i < orders->count; i++)
+        open += !orders->list[i]->end.ended;
+    return open;
+}
+
 /* --- giving --- */
 
 static const char *class_of(uint32_t kind)
@@ -258,8 +266,8 @@ static void save_copy(const struct pod_orders *orders, const struct pod_order *o
 const struct pod_order_known *pod_orders_give(struct pod_orders *orders,
                                               const struct service *service,
                                               const struct guard_pod_verdict *verdict,
-                                              const char *uid, uint64_t case_id, const char *reason,
-                                              uint64_t now_ms)
+                                              struct guard_span uid, uint64_t case_id,
+                                              const char *reason, uint64_t now_ms)
 {
     struct pod_order order = {.decided_ms = now_ms};
     struct guard_err err;
@@ -267,7 +275,7 @@ const struct pod_order_known *pod_orders_give(struct pod_orders *orders,
         return NULL;
     order.dry_run = orders->mode != POD_ORDERS_ACT || service->guardian.mode != GUARD_MODE_BLOCK;
     snprintf(order.id, sizeof(order.id), "%016" PRIx64, case_id);
-    snprintf(order.uid, sizeof(order.uid), "%s", uid);
+    put_span(order.uid, sizeof(order.uid), uid);
     fill(&order, service, verdict, reason);
     const struct pod_order_known *before = of_pod(orders, &order);
     if (before != NULL)
@@ -409,10 +417,11 @@ static void write_order(struct json_writer *json, const struct pod_order_known *
 }
 
 void pod_orders_json(const struct pod_orders *orders, struct guard_span service, const char *name,
-                     struct json_writer *json)
+                     struct json_writer *json, size_t until)
 {
     json_open(json, name, '[');
-    for (uint32_t i = orders->count; i-- > 0 && json->cap - json->len > ORDER_JSON_ROOM;) {
+    for (uint32_t i = orders->count;
+         i-- > 0 && json->len < until && json->cap - json->len > ORDER_JSON_ROOM;) {
         const struct pod_order *order = &orders->list[i]->order;
         if (strlen(order->service) == service.len &&
             memcmp(order->service, service.ptr, service.len) == 0)

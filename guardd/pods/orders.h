@@ -48,20 +48,23 @@ GUARD_MUST_USE enum guard_rc pod_orders_open(struct pod_orders *orders, const ch
                                              struct guard_err *err);
 void pod_orders_close(struct pod_orders *orders);
 /* Gives one for a verdict that says REPLACE: one for a pod and case, however often it is decided.
- * uid: "" when it isn't known. case_id: of the case, the same after a restart. NULL: none is given;
- * else the order, borrowed. */
+ * uid: empty when it isn't known. case_id: of the case, the same after a restart. NULL: none is
+ * given; else the order, borrowed. */
 const struct pod_order_known *pod_orders_give(struct pod_orders *orders,
                                               const struct service *service,
                                               const struct guard_pod_verdict *verdict,
-                                              const char *uid, uint64_t case_id, const char *reason,
-                                              uint64_t now_ms);
+                                              struct guard_span uid, uint64_t case_id,
+                                              const char *reason, uint64_t now_ms);
 /* Reads reports that grew, once a second. */
 void pod_orders_tick(struct pod_orders *orders, uint64_t now_ms);
 /* The next one whose end wasn't told, NULL: none. The caller sets `told`. */
 struct pod_order_known *pod_orders_ended(struct pod_orders *orders);
 
-/* Of the service: newest first, as far as there is room; an array named so. */
+/* Of which no end was reported. */
+uint32_t pod_orders_open_count(const struct pod_orders *orders);
+/* Of the service: newest first, an array named so, of which nothing begins behind that length of
+ * the text. */
 void pod_orders_json(const struct pod_orders *orders, struct guard_span service, const char *name,
-                     struct json_writer *json);
+                     struct json_writer *json, size_t until);
 
 #endif

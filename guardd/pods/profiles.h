@@ -11,7 +11,7 @@ struct service;
 struct services;
 struct store;
 
-enum { POD_PROFILES_MAX = 16 }; /* of a service */
+enum { POD_PROFILES_MAX = 16, POD_SERVICE_SESSIONS_MAX = 64 }; /* of a service */
 
 enum { POD_KEPT_DAYS = 90 }; /* then what wasn't seen is forgotten */
 
@@ -36,12 +36,21 @@ struct pod_counts {
     uint64_t ends[GUARD_POD_USELESS + 1];      /* of orders */
 };
 
+struct service_pod_session {
+    char name_space[GUARD_POD_NAME_MAX + 1], pod[GUARD_POD_NAME_MAX + 1];
+    uint64_t until_ms;
+};
+
 /* All zeros is one without any. */
 struct service_pods {
     struct guard_pods *list[POD_PROFILES_MAX];
     uint32_t count;
     bool changed;         /* since it was saved */
     uint64_t dropped_day; /* on which what is old was forgotten last */
+    struct service_pod_session sessions[POD_SERVICE_SESSIONS_MAX];
+    uint32_t session_count;
+    uint64_t decisions_stamp; /* of the file that was read; 0: none */
+    uint32_t decisions_of;    /* profiles that had them */
 };
 
 /* Judges the record, and learns it. GUARD_E_LIMIT: the service has too many workloads, or the
@@ -59,6 +68,14 @@ const char *pod_refusal_name(enum pod_refusal refusal);
 void pod_counts_status(struct json_writer *json, const struct pod_counts *counts);
 /* "pods": [...] of the service: what is known of each workload, and of its replicas. */
 void pods_status(struct json_writer *json, const struct service *service);
+
+/* --- judgements.c --- */
+
+/* Changed decisions of people are read and given to all profiles. */
+void pods_watch_decisions(struct services *services);
+/* Whether somebody said to debug in the pod at that time. */
+bool pods_in_session(const struct service_pods *pods, const struct guard_pod_identity *id,
+                     uint64_t from_ms);
 
 /* --- profiles_note.c --- */
 

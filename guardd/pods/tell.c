@@ -207,14 +207,15 @@ static uint64_t case_id(const struct service *service, const struct guard_pod_ve
 }
 
 static const struct pod_order_known *give(struct services *services, const struct service *service,
-                                          const struct guard_pod_verdict *verdict, uint64_t now_ms)
+                                          const struct guard_pod_verdict *verdict,
+                                          struct guard_span uid, uint64_t now_ms)
 {
     char reason[POD_ORDER_REASON_MAX + 1];
     if (services->pod_orders == NULL || verdict->decision != GUARD_POD_REPLACE ||
         verdict->count == 0)
         return NULL;
     (void)guard_pod_explain(verdict, reason, sizeof(reason));
-    return pod_orders_give(services->pod_orders, service, verdict, "", case_id(service, verdict),
+    return pod_orders_give(services->pod_orders, service, verdict, uid, case_id(service, verdict),
                            reason, now_ms);
 }
 
@@ -231,7 +232,7 @@ static int write_prefix(char *out, size_t size, const struct guard_pod_verdict *
 }
 
 void pod_tell(struct pod_told *told, struct services *services, const struct service *service,
-              const struct guard_pod_verdict *verdict, uint64_t now_ms)
+              const struct guard_pod_verdict *verdict, struct guard_span uid, uint64_t now_ms)
 {
     const struct guard_pod_evidence *evidence[GUARD_POD_EVIDENCE_MAX];
     char explanation[EXPLANATION_ROOM];
@@ -245,7 +246,7 @@ void pod_tell(struct pod_told *told, struct services *services, const struct ser
     if (!fresh)
         return;
     /* First the order: who is killed here gives it and tells of it once more, as the same. */
-    const struct pod_order_known *order = give(services, service, verdict, now_ms);
+    const struct pod_order_known *order = give(services, service, verdict, uid, now_ms);
     for (uint32_t i = 0; i < count && i < FINDINGS_MAX; i++)
         note(told, key_of(service, verdict, evidence[i]), now_ms);
     bool replace = verdict->decision == GUARD_POD_REPLACE;

@@ -39,9 +39,9 @@ struct pod_told {
 /* Reads what was told within the last day. */
 void pod_told_read(struct pod_told *told, const char *state, uint64_t now_ms);
 /* Tells of it, unless all that is fresh in it was told within a day with the same decision. */
-/* When it says REPLACE, the order is given first. */
+/* When it says REPLACE, the order is given first. uid: of the pod, or empty. */
 void pod_tell(struct pod_told *told, struct services *services, const struct service *service,
-              const struct guard_pod_verdict *verdict, uint64_t now_ms);
+              const struct guard_pod_verdict *verdict, struct guard_span uid, uint64_t now_ms);
 /* What became of an order, once. */
 void pod_tell_end(struct pod_told *told, struct services *services,
                   const struct pod_order_known *known, uint64_t now_ms);

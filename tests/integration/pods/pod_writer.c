@@ -28,13 +28,15 @@ int main(void)
     while (fgets(line, sizeof(line), stdin) != NULL) {
         struct guard_pod_feature features[FEATURES_MAX];
         struct guard_err err;
-        char pod[32];
+        char pod[32], uid[32];
         size_t len;
         char *rest = line;
         uint32_t replica = (uint32_t)strtoul(strsep(&rest, "\t\n"), NULL, 10);
         uint64_t sequence = strtoull(strsep(&rest, "\t\n"), NULL, 10);
         uint64_t until_ms = strtoull(strsep(&rest, "\t\n"), NULL, 10);
         struct guard_pod_record record = sample_record(pod, replica, sequence, until_ms);
+        snprintf(uid, sizeof(uid), "5f1c-%u", replica);
+        record.id.uid = sample_span(uid);
         if (strcmp(strsep(&rest, "\t\n"), "gate") == 0) {
             record.source = GUARD_POD_GATE;
             record.origin.producer += 1000;

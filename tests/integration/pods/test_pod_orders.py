@@ -74,7 +74,7 @@ def test_one_order_for_a_case_and_only_block_may_act(place, word, mode, dry):
     [order] = one.orders()
     assert order["dryRun"] is dry
     assert (order["service"], order["namespace"], order["workload"], order["container"]) == ("shop", "prod", "web", "app")
-    assert order["pod"] == {"name": ODD, "uid": ""} and (order["replicas"], order["ready"]) == (4, 3)
+    assert order["pod"] == {"name": ODD, "uid": "5f1c-2"} and (order["replicas"], order["ready"]) == (4, 3)
     assert order["exchange"] == "5f3a" and order["reason"].startswith(f"REPLACE pod prod/{ODD}: ")
     assert {"kind": "process", "hard": "dropped"}.items() <= order["evidence"][0].items(), order
     [alert] = of_pods(one.guardd)
