@@ -28,6 +28,7 @@ enum {
     SAVE_MS = 10000,
     WATCH_MS = 500,
     SHOW_MS = 2000,
+    SHOW_ALL_MS = 20000,
     FILES_UNSAVED_MAX = 512, /* then it is saved without waiting */
     MINUTE_MS = 60000,
     OUTLIERS_MAX = 16, /* told of a profile in a minute */
@@ -57,7 +58,7 @@ struct pod_intake {
     uint32_t read_count, removable;
     uint8_t *bytes; /* of the file that is being read */
     size_t len, at;
-    uint64_t looked_ms, watched_ms, shown_ms, saved_ms, minute;
+    uint64_t looked_ms, watched_ms, shown_ms, shown_all_ms, saved_ms, minute;
     bool saving;          /* the transaction holds all that was learned */
     char after[NAME_CAP]; /* where the next look goes on, so that what waits keeps nobody waiting */
     uint64_t refused_day[POD_REFUSALS]; /* on which it was said last that a record was */
@@ -388,7 +389,8 @@ bool pod_intake_tick(struct pod_intake *intake, uint64_t now_ms)
     if (elapsed(&intake->watched_ms, now_ms, WATCH_MS))
         pods_watch_decisions(intake->services);
     if (elapsed(&intake->shown_ms, now_ms, SHOW_MS))
-        pods_show_files(intake->services, now_ms);
+        pods_show_files(intake->services, elapsed(&intake->shown_all_ms, now_ms, SHOW_ALL_MS),
+                        now_ms);
     if (elapsed(&intake->minute, now_ms, MINUTE_MS))
         tell_outliers(intake, now_ms);
     return intake->bytes != NULL ||

@@ -228,11 +228,12 @@ static void show_file(const struct services *services, const struct service *ser
     complained = !good;
 }
 
-void pods_show_files(const struct services *services, uint64_t now_ms)
+void pods_show_files(const struct services *services, bool all, uint64_t now_ms)
 {
     char *text = malloc(PODS_SHOWN_MAX);
     for (uint32_t i = 0; text != NULL && i < services->count; i++) {
-        if (services->list[i]->pods.count > 0)
+        const struct service_pods *pods = &services->list[i]->pods;
+        if (pods->count > 0 && (all || pods->changed))
             show_file(services, services->list[i], text, now_ms);
     }
     free(text);

@@ -15,7 +15,8 @@ void pods_show(struct json_writer *json, const struct services *services,
 /* What a thing with that id is, in the words of the first workload that knows it. False: none does.
  */
 bool pods_thing(const struct service *service, uint64_t id, char out[160]);
-/* Replaces pods/SERVICE.json of services that have pods. */
-void pods_show_files(const struct services *services, uint64_t now_ms);
+/* Replaces pods/SERVICE.json of services that have pods: of those that learned something since they
+ * were saved, or of all. */
+void pods_show_files(const struct services *services, bool all, uint64_t now_ms);
 
 #endif

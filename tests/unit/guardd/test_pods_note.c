@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What guardd keeps of pods in its store: written and read the same; whatever is damaged is refused
  * as a whole, without a leak and without a half. */
-#include "../../../guardd/pods/profiles.h"
+#include "guardd/pods/profiles.h"
 
 #include "common/file.h"
 #include "unit/pods/sample.h"
