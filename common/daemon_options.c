@@ -39,8 +39,12 @@ const struct option_spec daemon_options[DAEMON_OPTIONS + 1] = {
                            "be an operator: Guardians are objects of that cluster"},
     [DAEMON_POD_SENSOR] = {"pod-sensor", "WHO",
                            "watch the pod that guardd runs in: workload=NAME,pod=NAME, and "
-                           "namespace, container, service, image, hash, node, cgroup (default: "
-                           "no pod)"},
+                           "namespace, container, service, image, hash, uid, node, cgroup, "
+                           "records (default: no pod)"},
+    [DAEMON_POD_ORDERS] = {"pod-orders", "off|dry-run|act",
+                           "have a pod replaced that alone is misused: orders to the responder, "
+                           "that may touch nothing, or may where the service's mode is block "
+                           "(default off)"},
     [DAEMON_HELP] = {"help", NULL, "print this text"},
     [DAEMON_VERSION] = {"version", NULL, "print the version"},
     [DAEMON_OPTIONS] = {NULL, NULL, NULL},

@@ -17,8 +17,11 @@
  * for gates, written by guardd only clients/<service>.json, clients/<service>.norm   the same for
  * people, and what clients usually do; by guardd. clients/<service>.lifts   clients that people
  * don't want to be blocked, by the command line
- *   patterns/patterns.db   all patterns of all patches, for gates; written by guardd only
- *   keys/node.pub, keys/node.key   Ed25519; what signs that file, and never leaves the node */
+ *   pods/<service>.decisions   what people decided of what its pods do; by the command line and the
+ * API. pods/<service>.json the same and what they do, for people; by guardd. pods/<sensor>.pods
+ * from sensors; pods/orders, pods/reports, pods/given: common/pods/orders.h patterns/patterns.db
+ * all patterns of all patches, for gates; written by guardd only keys/node.pub, keys/node.key
+ * Ed25519; what signs that file, and never leaves the node */
 #ifndef GUARD_COMMON_STATE_H
 #define GUARD_COMMON_STATE_H
 

@@ -60,6 +60,7 @@ extern const struct command command_backup;
 extern const struct command command_store;
 extern const struct command command_pile;
 extern const struct command command_policy;
+extern const struct command command_pods;
 extern const struct command command_run;
 extern const struct command command_status;
 extern const struct command command_alerts;

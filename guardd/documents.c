@@ -41,6 +41,7 @@ static const struct {
     [SHARED_ROLLBACK] = {"rollback", "rollback", ".json", false, true},
     [SHARED_BYPASS] = {"bypass", "bypass", ".json", false, true},
     [SHARED_LIFTS] = {"lifts", "clients", ".lifts", false, false},
+    [SHARED_PODS] = {"pods", "pods", ".decisions", false, false},
 };
 
 const char *shared_kind_name(enum shared_kind kind)

@@ -18,6 +18,7 @@ enum shared_kind {
     SHARED_ROLLBACK,
     SHARED_BYPASS,
     SHARED_LIFTS,
+    SHARED_PODS,
     SHARED_KINDS,
     SHARED_NONE = SHARED_KINDS,
 };

@@ -12,6 +12,7 @@
 #include "options.h"
 #include "outputs.h"
 #include "patterns.h"
+#include "pods/intake.h"
 #include "pods/sense.h"
 #include "retention.h"
 #include "status.h"
@@ -70,6 +71,7 @@ struct daemon {
     struct server *server;            /* NULL: there is no API */
     struct cluster_operator *cluster; /* NULL: there is none */
     struct sense *sense;              /* NULL: no pod is watched */
+    struct pod_intake *pods;          /* NULL: no records of pods are taken in */
 };
 
 static const struct guard_span no_service = {NULL, 0};
@@ -214,12 +216,23 @@ static void open_sense(struct daemon *daemon)
         log_event("alarm", "pod-not-watched", no_service, "%s", err.text);
 }
 
+/* Without it guardd does its work all the same. */
+static void open_pods(struct daemon *daemon)
+{
+    struct guard_err err;
+    if (pod_intake_open(&daemon->pods, &daemon->services, daemon->cfg.pod_orders, clock_unix_ms(),
+                        &err) != GUARD_OK)
+        log_event("alarm", "pods-not-learned", no_service, "%s", err.text);
+}
+
 static enum guard_rc save_all(struct daemon *daemon, struct guard_err *err)
 {
     GUARD_TRY(store_begin(daemon->store, err));
     enum guard_rc rc = services_save(&daemon->services, err);
     if (rc == GUARD_OK)
         rc = intake_save(&daemon->intake, err);
+    if (rc == GUARD_OK)
+        rc = pod_intake_save(daemon->pods, stopping != 0, clock_unix_ms(), err);
     if (rc == GUARD_OK)
         rc = store_commit(daemon->store, err);
     if (rc != GUARD_OK)
@@ -248,6 +261,7 @@ static void save(struct daemon *daemon)
     daemon->saves.done++;
     services_saved(&daemon->services);
     intake_saved(&daemon->intake);
+    pod_intake_saved(daemon->pods);
     replicas_tick(&daemon->services);
     replicas_roles(&daemon->services);
 }
@@ -308,6 +322,7 @@ static void tick(struct daemon *daemon)
     /* Not before the alerts that were just read. */
     expiries_tick(&daemon->services, now);
     sense_tick(daemon->sense, clock_unix_ms());
+    more = pod_intake_tick(daemon->pods, clock_unix_ms()) || more;
     alerts_flush(&daemon->alerts, clock_unix_ms());
     outputs_tick(&daemon->outputs, clock_unix_ms());
     if (commit_due(daemon, now) || elapsed(&daemon->saved_ms, now, SAVE_MS))
@@ -350,6 +365,8 @@ static void stop(struct daemon *daemon)
     for (uint32_t ms = 0;
          ms < STOP_MS && intake_read(&daemon->intake, RECORDS_PER_TICK, INTAKE_MS);)
         ms += INTAKE_MS;
+    for (uint32_t ms = 0; ms < STOP_MS && pod_intake_tick(daemon->pods, clock_unix_ms());)
+        ms += INTAKE_MS;
     services_publish(&daemon->services, clock_unix_ms());
     clients_save(&daemon->services, clock_unix_ms());
     alerts_close(&daemon->alerts);
@@ -382,6 +399,7 @@ static int serve(struct daemon *daemon)
 {
     open_api(daemon);
     open_sense(daemon);
+    open_pods(daemon);
     log_event("info", "started", no_service, "%u services", daemon->services.count);
     while (!stopping)
         tick(daemon);
@@ -393,6 +411,7 @@ static int serve(struct daemon *daemon)
 static void release(struct daemon *daemon)
 {
     operator_close(daemon->cluster);
+    pod_intake_close(daemon->pods);
     patterns_close(&daemon->patterns);
     intake_close(&daemon->intake);
     alerts_forget_positions(&daemon->alerts);

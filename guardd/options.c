@@ -2,6 +2,7 @@
 /* guardd's command line by a table: where each option's value goes and what it may be. */
 #include "options.h"
 
+#include "pods/orders.h"
 #include "pods/sense.h"
 #include "retention.h"
 #include "tasks.h"
@@ -33,6 +34,7 @@ enum kind {
     SIZE,
     ROLE,
     TASK,
+    ORDERS,
 };
 
 #define FIELD(name) offsetof(struct daemon_cfg, name)
@@ -61,6 +63,7 @@ static const struct value {
     [DAEMON_WHOLE_PILES] = {TEXT, FIELD(tree.whole_piles), 0, 0},
     [DAEMON_KUBERNETES] = {TEXT, FIELD(kubernetes), 0, 0},
     [DAEMON_POD_SENSOR] = {TEXT, FIELD(pod_sensor), 0, 0},
+    [DAEMON_POD_ORDERS] = {ORDERS, FIELD(pod_orders), 0, 0},
     [DAEMON_HELP] = {ACTION, 0, 0, 0},
     [DAEMON_VERSION] = {ACTION, 0, 0, 0},
 };
@@ -124,6 +127,8 @@ static bool take(struct daemon_cfg *cfg, const struct value *value, const char *
         return read_number(text, sizes, 1, value, field);
     case ROLE:
         return tree_role_read(text, field);
+    case ORDERS:
+        return pod_orders_mode_read(text, field);
     case ACTION:
     default:
         return false;

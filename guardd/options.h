@@ -3,6 +3,7 @@
 #ifndef GUARDD_OPTIONS_H
 #define GUARDD_OPTIONS_H
 
+#include "pods/orders.h"
 #include "tree/role.h"
 
 #include <stdbool.h>
@@ -22,6 +23,7 @@ struct daemon_cfg {
     uint64_t keep_ms;
     uint64_t keep_bytes;
     const char *pod_sensor; /* whom the unprivileged sensor watches; NULL: nobody */
+    enum pod_orders_mode pod_orders;
     struct tree_cfg tree;
 };
 

@@ -28,6 +28,7 @@ static void service_free(struct service *service)
     guard_arena_reset(&service->guardian_arena);
     guard_arena_reset(&service->review_arena);
     clients_free(&service->clients);
+    pods_free(&service->pods);
     replica_free(&service->replica);
     delta_free(&service->delta);
     summary_free(&service->summary);
@@ -152,7 +153,8 @@ void service_load_rest(struct services *services, struct service *service)
             GUARD_OK ||
         store_list_revisions(services->store, service->name, take_revision, service, &err) !=
             GUARD_OK ||
-        releases_load(services, service, &err) != GUARD_OK)
+        releases_load(services, service, &err) != GUARD_OK ||
+        pods_load(services, service, &err) != GUARD_OK)
         log_event("warn", "not-read-whole", service->name, "%s", err.text);
 }
 
@@ -168,6 +170,7 @@ enum guard_rc services_load(struct services *services, struct guard_err *err)
         GUARD_TRY(inbox_load(services, service, err));
     }
     GUARD_TRY(releases_load(services, NULL, err));
+    GUARD_TRY(pods_load(services, NULL, err));
     return tree_has_parent(services->role) ? outbox_load(services, err) : GUARD_OK;
 }
 
@@ -255,6 +258,8 @@ void services_rekey(struct services *services, struct service *service,
     }
     log_event("alarm", "service-key-changed", service->name, "%s",
               "the parent lost the one before: what was reported under it is put aside");
+    pods_free(&service->pods);
+    service->pods.changed = true;
     guard_pile_free(service->pile);
     service->pile = fresh;
     if (service->held != NULL) {
@@ -639,6 +644,8 @@ static enum guard_rc save_forgotten(struct services *services, const struct serv
     if (rc == GUARD_OK)
         rc = releases_drop(services->store, service, err);
     if (rc == GUARD_OK)
+        rc = pods_drop(services->store, service, err);
+    if (rc == GUARD_OK)
         rc = store_save_service(services->store, &stored, err);
     if (rc == GUARD_OK)
         rc = store_commit(services->store, err);
@@ -657,6 +664,7 @@ static void drop_learned(struct service *service, struct guard_pile *pile)
     free(service->snapshot.bytes);
     guard_arena_reset(&service->review_arena);
     clients_free(&service->clients);
+    pods_free(&service->pods);
     replica_free(&service->replica);
     service->model = NULL;
     service->parent = NULL;

@@ -15,6 +15,7 @@
 #include "store.h"
 #include "traffic.h"
 
+#include "guardd/pods/profiles.h"
 #include "guardd/tree/delta.h"
 #include "guardd/tree/inbox.h"
 #include "guardd/tree/outbox.h"
@@ -81,6 +82,7 @@ struct service {
     struct breaker breaker;
     struct revisions revisions;
     struct releases releases;
+    struct service_pods pods;
     struct guard_guardian guardian;
     struct guard_arena guardian_arena;
     uint64_t expiries_told;        /* of the day, document and revision for which that was done */
@@ -134,6 +136,9 @@ struct services {
     uint64_t report_ms;    /* between two reports of a service */
     bool spool_failing;
     struct inbox inbox;
+    struct pod_counts pod_counts;
+    struct pod_orders *pod_orders; /* NULL: no records of pods are taken in, as pod_cases */
+    struct pod_cases *pod_cases;
 };
 
 /* Loads all services of the store. */

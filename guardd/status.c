@@ -213,6 +213,7 @@ void status_service(struct json_writer *json, const struct service *service)
     write_revision(json, service);
     write_review(json, service);
     write_generations(json, service);
+    pods_status(json, service);
     if (service->model != NULL) {
         write_growth(json, service);
         write_model(json, service->model);
@@ -261,6 +262,7 @@ void status_all(struct json_writer *json, const struct services *services,
     json_integer(json, "hostile", (int64_t)intake->alerts->hostile);
     json_integer(json, "failed", (int64_t)intake->alerts->failed);
     json_close(json, '}');
+    pod_counts_status(json, &services->pod_counts);
     json_open(json, "services", '[');
     for (uint32_t i = 0; i < services->count; i++) {
         if (shown != NULL && !shown(ctx, services->list[i]))

@@ -50,6 +50,8 @@ static struct guard_pod_identity identity(const struct report *report,
                                     .pod = text(names->pod),
                                     .container = text(names->container),
                                     .node = text(report->node)};
+    if (names->kubernetes && strlen(names->pod) <= GUARD_POD_UID_MAX)
+        id.uid = text(names->pod);
     pod_list_name(report->pods, names, &id);
     return id;
 }

@@ -46,8 +46,10 @@ enum guard_rc pod_files_add(struct pod_files *files, const struct guard_pod_reco
     size_t len = 0;
     if (files->len + GUARD_POD_RECORD_MAX > POD_FILE_BYTES_MAX) {
         enum guard_rc rc = pod_files_flush(files, err);
-        if (rc != GUARD_OK)
+        if (rc != GUARD_OK) {
+            files->records_lost++; /* beside those that waited */
             return rc;
+        }
     }
     if (!make_room(files)) {
         files->records_lost++;

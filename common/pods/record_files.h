@@ -17,7 +17,7 @@ struct pod_files {
     uint8_t *bytes;       /* of the next one */
     size_t len, capacity;
     uint32_t records;
-    uint64_t records_lost; /* since it was opened */
+    uint64_t records_lost; /* since it was opened, whatever lost them */
 };
 
 /* GUARD_E_IO: no directory, or it can't be written; GUARD_E_LIMIT: its path is too long. producer:
@@ -25,8 +25,9 @@ struct pod_files {
 GUARD_MUST_USE enum guard_rc pod_files_open(struct pod_files *files, const char *dir,
                                             uint64_t producer, uint64_t incarnation,
                                             struct guard_err *err);
-/* Encodes behind what waits; writes first what would get too long by it. GUARD_E_RANGE: no valid
- * record; GUARD_E_NOMEM; failures of writing are pod_files_flush's. */
+/* Encodes behind what waits; writes first what would get too long by it. A record that isn't taken
+ * is counted as lost. GUARD_E_RANGE: no valid record; GUARD_E_NOMEM; failures of writing are
+ * pod_files_flush's. */
 GUARD_MUST_USE enum guard_rc pod_files_add(struct pod_files *files,
                                            const struct guard_pod_record *record,
                                            struct guard_err *err);

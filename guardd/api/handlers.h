@@ -15,6 +15,8 @@ api_handler api_services, api_service_one, api_clients;
 api_handler api_pile;
 /* guardians.c */
 api_handler api_guardian_get, api_guardian_put;
+/* pods.c: what pods do, and what people decide of it. */
+api_handler api_pods, api_pods_decide, api_pods_session;
 /* exceptions.c */
 api_handler api_exceptions_get, api_exceptions_post, api_exception_delete;
 /* patches.c */

@@ -223,6 +223,7 @@ enum api_step api_metrics(struct api *api, struct api_request *request,
     }
     put_own(&text, api, request);
     put_intake(&text, api);
+    put_pods(&text, api);
     put_services(&text, api, request);
     put_traffic(&text, api, request);
     put_gates(&text, api, request);

@@ -23,6 +23,8 @@ void put_number(struct text *text, const char *name, const char *type, const cha
 void put_traffic(struct text *text, const struct api *api, const struct api_request *request);
 /* metrics_gates.c: what gates tell of themselves. */
 void put_gates(struct text *text, const struct api *api, const struct api_request *request);
+/* metrics_pods.c: records of pods, what was told, orders. */
+void put_pods(struct text *text, const struct api *api);
 /* metrics_process.c: outputs, the store, guardd's own process. */
 void put_outputs(struct text *text, const struct api *api);
 void put_process(struct text *text, const struct api *api);

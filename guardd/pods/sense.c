@@ -47,7 +47,8 @@ struct sense {
     uint32_t ended_count;
     uint8_t listening[2][PORTS / 8]; /* in this interval, in the one before */
     uint32_t flags;                  /* of what is told */
-    bool failing;
+    bool failing;                    /* the last record wasn't written */
+    uint64_t lost_told;              /* records that weren't, as far as that was said */
 };
 
 enum guard_rc sense_check(const char *spec, struct guard_err *err)
@@ -224,6 +225,19 @@ static void set_lost(struct sense *sense, struct guard_pod_record *record)
     sense->overruns = sense->sockets.overruns;
 }
 
+/* When it begins, and when it is over how many it were. */
+static void tell_lost(struct sense *sense, enum guard_rc rc, const struct guard_err *err)
+{
+    if (rc != GUARD_OK && !sense->failing) {
+        log_event("alarm", "pod-record-not-written", no_service, "%s", err->text);
+    } else if (rc == GUARD_OK && sense->failing) {
+        log_event("warn", "pod-records-lost", no_service, "%llu records were not written",
+                  (unsigned long long)(sense->files.records_lost - sense->lost_told));
+        sense->lost_told = sense->files.records_lost;
+    }
+    sense->failing = rc != GUARD_OK;
+}
+
 static void write_record(struct sense *sense, uint64_t now_ms)
 {
     static struct guard_pod_feature features[GUARD_POD_FEATURES_MAX];
@@ -252,9 +266,7 @@ static void write_record(struct sense *sense, uint64_t now_ms)
     enum guard_rc rc = pod_files_add(&sense->files, record, &err);
     if (rc == GUARD_OK)
         rc = pod_files_flush(&sense->files, &err);
-    if (rc != GUARD_OK && !sense->failing)
-        log_event("alarm", "pod-record-not-written", no_service, "%s", err.text);
-    sense->failing = rc != GUARD_OK;
+    tell_lost(sense, rc, &err);
     sense->record = (struct guard_pod_record){0};
     pod_gather_clear(&sense->gather);
     memcpy(sense->listening[1], sense->listening[0], sizeof(sense->listening[0]));
@@ -267,10 +279,12 @@ static enum guard_rc prepare(struct sense *sense, const char *spec, const char *
 {
     char dir[PATH_CAP];
     GUARD_TRY(sense_spec_read(&sense->spec, spec, err));
-    int len = snprintf(dir, sizeof(dir), "%s/pods", state);
+    bool elsewhere = sense->spec.records[0] != '\0';
+    int len = elsewhere ? snprintf(dir, sizeof(dir), "%s", sense->spec.records)
+                        : snprintf(dir, sizeof(dir), "%s/pods", state);
     if (len < 0 || (size_t)len >= sizeof(dir))
         return guard_fail(err, GUARD_E_LIMIT, "%.100s...: the path is too long", state);
-    if (mkdir(dir, 0750) != 0 && errno != EEXIST)
+    if (!elsewhere && mkdir(dir, 0750) != 0 && errno != EEXIST)
         return guard_fail(err, GUARD_E_IO, "%s: %s", dir, strerror(errno));
     GUARD_TRY(sense_sockets_open(&sense->sockets, err));
     sense->incarnation = sense->from_ms = clock_unix_ms();

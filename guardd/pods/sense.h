@@ -11,10 +11,12 @@ enum { SENSE_INTERVAL_MS = 10000 };
 struct sense;
 
 /* Whether spec, "workload=cart,pod=cart-1,...", says who is watched: workload and pod are needed;
- * namespace, container, service, image, hash, node and cgroup (the directory of its control group)
- * may be said. err names what is wrong. GUARD_E_SYNTAX, GUARD_E_RANGE. */
+ * namespace, container, service, image, hash, uid, node, cgroup (the directory of its control
+ * group) and records (the directory for them) may be said. err names what is wrong. GUARD_E_SYNTAX,
+ * GUARD_E_RANGE. */
 GUARD_MUST_USE enum guard_rc sense_check(const char *spec, struct guard_err *err);
-/* Records go to "<state>/pods". GUARD_E_IO, GUARD_E_NOMEM and what sense_check says. */
+/* Records go to "<state>/pods" unless spec says where. GUARD_E_IO, GUARD_E_NOMEM and what
+ * sense_check says. */
 GUARD_MUST_USE enum guard_rc sense_open(struct sense **out, const char *spec, const char *state,
                                         struct guard_err *err);
 /* Every now and then, at least each second; bounded work. sense may be NULL. */

@@ -19,8 +19,10 @@ static const struct key {
     {"container", offsetof(struct sense_spec, container), GUARD_POD_NAME_MAX, false},
     {"image", offsetof(struct sense_spec, image), GUARD_POD_IMAGE_MAX, false},
     {"hash", offsetof(struct sense_spec, hash), GUARD_POD_HASH_MAX, false},
+    {"uid", offsetof(struct sense_spec, uid), GUARD_POD_UID_MAX, false},
     {"node", offsetof(struct sense_spec, node), GUARD_POD_NAME_MAX, false},
     {"cgroup", offsetof(struct sense_spec, cgroup), SENSE_VALUE_CAP - 1, true},
+    {"records", offsetof(struct sense_spec, records), SENSE_VALUE_CAP - 1, true},
 };
 
 static bool is_value(const char *text, size_t len, const struct key *key)
@@ -93,6 +95,7 @@ struct guard_pod_identity sense_spec_identity(const struct sense_spec *spec)
         .container = span(spec->container),
         .image = span(spec->image),
         .template_hash = span(spec->hash),
+        .uid = span(spec->uid),
         .node = span(spec->node),
     };
 }

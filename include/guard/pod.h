@@ -12,7 +12,8 @@ enum {
     GUARD_POD_NAME_MAX = 253,  /* bytes of a name of Kubernetes' kind */
     GUARD_POD_IMAGE_MAX = 160, /* of an image digest, "sha256:..." */
     GUARD_POD_HASH_MAX = 64,   /* of a template hash */
-    GUARD_POD_TEXT_MAX = 256,  /* of a path, a name, a finding's sentence */
+    GUARD_POD_UID_MAX = 64,
+    GUARD_POD_TEXT_MAX = 256, /* of a path, a name, a finding's sentence */
     GUARD_POD_REQUEST_MAX = 64,
     GUARD_POD_FEATURES_MAX = 256,      /* of one record; more go into the next */
     GUARD_POD_RECORD_MAX = 192 * 1024, /* bytes of an encoded record */
@@ -101,6 +102,7 @@ struct guard_pod_identity {
     struct guard_span image;         /* digest, or empty: not known */
     struct guard_span template_hash; /* pod-template-hash or controller revision, or empty */
     struct guard_span node;          /* or empty */
+    struct guard_span uid;           /* that Kubernetes gave the pod, or empty */
 };
 
 struct guard_pod_record {

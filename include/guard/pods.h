@@ -214,7 +214,7 @@ GUARD_API bool guard_pods_replica(const struct guard_pods *pods, uint32_t index,
                                   uint64_t live_since_ms, struct guard_pod_replica *out);
 
 struct guard_pod_known {
-    uint64_t id;
+    uint64_t id; /* the same in all profiles with the same key */
     uint32_t kind;
     bool startup; /* in the first minute of a container */
     bool normal;
@@ -224,6 +224,10 @@ struct guard_pod_known {
     char text[160];
 };
 GUARD_API bool guard_pods_known(const struct guard_pods *pods, uint32_t index,
+                                struct guard_pod_known *out);
+/* The next thing that only the replica with that index did; *at is 0 at first and goes on. False:
+ * there is no more. */
+GUARD_API bool guard_pods_alone(const struct guard_pods *pods, uint32_t replica, uint32_t *at,
                                 struct guard_pod_known *out);
 
 #endif

@@ -27,14 +27,17 @@ void guard_pods_stats(const struct guard_pods *pods, const struct guard_pod_rule
                        gd_pods_review(pods, pods->entries[i]->hash) != GUARD_POD_HELD;
 }
 
+static bool is_alone(const struct gd_pod_entry *entry, uint32_t tag)
+{
+    bool narrow = entry->aspect == GD_POD_WHOLE || entry->aspect == GD_POD_NAMED;
+    return narrow && entry->tag_count == 1 && entry->tags[0] == tag;
+}
+
 static uint32_t alone_of(const struct guard_pods *pods, uint32_t tag)
 {
     uint32_t alone = 0;
-    for (uint32_t i = 0; i < pods->entry_count; i++) {
-        const struct gd_pod_entry *entry = pods->entries[i];
-        bool narrow = entry->aspect == GD_POD_WHOLE || entry->aspect == GD_POD_NAMED;
-        alone += narrow && entry->tag_count == 1 && entry->tags[0] == tag;
-    }
+    for (uint32_t i = 0; i < pods->entry_count; i++)
+        alone += is_alone(pods->entries[i], tag);
     return alone;
 }
 
@@ -80,4 +83,17 @@ bool guard_pods_known(const struct guard_pods *pods, uint32_t index, struct guar
     };
     (void)guard_pod_feature_text(&feature, out->text, sizeof(out->text));
     return true;
+}
+
+bool guard_pods_alone(const struct guard_pods *pods, uint32_t replica, uint32_t *at,
+                      struct guard_pod_known *out)
+{
+    if (replica >= pods->replica_count)
+        return false;
+    while (*at < pods->entry_count) {
+        uint32_t index = (*at)++;
+        if (is_alone(pods->entries[index], pods->replicas[replica]->tag))
+            return guard_pods_known(pods, index, out);
+    }
+    return false;
 }

@@ -70,6 +70,8 @@ static void put_members(struct gd_writer *writer, const struct guard_pod_record 
     gd_put_varint(writer, record->feature_count);
     for (uint32_t i = 0; i < record->feature_count; i++)
         put_feature(writer, &record->features[i]);
+    if (record->id.uid.len > 0)
+        gd_put_string(writer, record->id.uid);
 }
 
 static void put_head(struct gd_writer *writer, size_t len)
@@ -203,6 +205,10 @@ enum guard_rc guard_pod_record_decode(struct guard_pod_record *out,
     get_members(&reader, out);
     for (uint32_t i = 0; i < out->feature_count && !reader.failed; i++)
         get_feature(&reader, &features[i]);
+    if (!reader.failed && reader.ptr < reader.end) {
+        out->id.uid = gd_get_string(&reader, GUARD_POD_UID_MAX);
+        reader.failed |= out->id.uid.len == 0; /* one way to say that there is none */
+    }
     if (!gd_reader_done(&reader))
         return guard_fail(err, GUARD_E_SYNTAX, "the members of a pod record are broken");
     return gd_pod_record_check(out, err);

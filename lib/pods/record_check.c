@@ -38,6 +38,7 @@ static enum guard_rc check_identity(const struct guard_pod_identity *id, struct 
     GUARD_TRY(check_name(id->container, GUARD_POD_NAME_MAX, true, "container", err));
     GUARD_TRY(check_name(id->image, GUARD_POD_IMAGE_MAX, false, "image", err));
     GUARD_TRY(check_name(id->template_hash, GUARD_POD_HASH_MAX, false, "template hash", err));
+    GUARD_TRY(check_name(id->uid, GUARD_POD_UID_MAX, false, "uid", err));
     return check_name(id->node, GUARD_POD_NAME_MAX, false, "node", err);
 }
 

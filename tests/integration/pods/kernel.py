@@ -66,6 +66,7 @@ def read_record(data):
     known = reader.varint()
     record["rates"] = {name: reader.varint() for i, name in enumerate(RATES) if known >> i & 1}
     record["features"] = [read_feature(reader) for _ in range(reader.varint())]
+    record["uid"] = reader.text() if reader.at < len(data) - 8 else ""
     record["unseen"] = [kind for i, kind in enumerate(KINDS) if record["blind"] >> i & 1]
     assert record["counted"] == record["received"] + record["deduplicated"] + record["dropped"]
     return record

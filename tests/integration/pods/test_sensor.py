@@ -128,9 +128,10 @@ def place():
 
 class Sensor:
     def __init__(self, world, place, more=""):
-        self.state = place / "state"
-        self.state.mkdir()
-        for folder in [place, self.state]:
+        self.state, self.records = place / "state", place / "records"
+        for folder in [self.state, self.records]:
+            folder.mkdir()
+        for folder in [place, self.state, self.records]:
             os.chown(folder, 65534, 65534)
         # Where the repository lies user 65534 may not go.
         program = place / "guardd"
@@ -139,7 +140,7 @@ class Sensor:
         with self.log.open("wb") as log:
             self.process = world.start(world.pod, "setpriv", "--reuid", 65534, "--regid", 65534, "--clear-groups", "--inh-caps=-all",
                                        "--bounding-set=-all", program, "--state", self.state, "--api", "off", "--pod-sensor",
-                                       f"namespace=shop,workload=cart,pod=cart-1,service=cart{more}", stderr=log)
+                                       f"namespace=shop,workload=cart,pod=cart-1,service=cart,records={self.records}{more}", stderr=log)
         wait_for(lambda: '"started"' in self.log.read_text() or self.process.poll() is not None, "guardd to start")
         assert self.process.poll() is None and "pod-not-watched" not in self.log.read_text(), self.log.read_text()
 
@@ -149,13 +150,13 @@ class Sensor:
 
     def await_record(self, condition):
         """The kernel tells of ended sockets a little later than they end."""
-        wait_for(lambda: condition(read_records(self.state / "pods")), lambda: f"what is wanted in {read_records(self.state / 'pods')}")
+        wait_for(lambda: condition(read_records(self.records)), lambda: f"what is wanted in {read_records(self.records)}")
 
     def end(self):
         """Ends it; what it told."""
         self.process.terminate()
         assert self.process.wait(timeout=60) == 0, self.log.read_text()
-        return read_records(self.state / "pods")
+        return read_records(self.records)
 
 
 def destinations(records):

@@ -175,10 +175,39 @@ static void test_a_small_buffer_is_said(void **state)
     assert_int_equal(guard_pod_record_encode(&record, again, whole, &len, &err), GUARD_OK);
 }
 
+static void test_the_uid_is_read_where_there_is_one(void **state)
+{
+    (void)state;
+    char pod[32];
+    char uid[GUARD_POD_UID_MAX + 2];
+    struct guard_err err;
+    struct guard_pod_record out;
+    size_t len = 0;
+    struct guard_pod_record record = sample_record(pod, 1, 7, 1700000000000);
+    size_t without = encode(&record).len;
+    assert_int_equal(guard_pod_record_decode(&out, room, encode(&record), &err), GUARD_OK);
+    assert_int_equal(out.id.uid.len, 0);
+    record.id.uid = sample_span("0b1c7d8e-5f1c");
+    assert_int_equal(encode(&record).len, without + 1 + record.id.uid.len);
+    assert_int_equal(guard_pod_record_decode(&out, room, encode(&record), &err), GUARD_OK);
+    assert_int_equal(out.id.uid.len, record.id.uid.len);
+    assert_memory_equal(out.id.uid.ptr, "0b1c7d8e-5f1c", out.id.uid.len);
+    memset(uid, 'u', sizeof(uid));
+    uid[sizeof(uid) - 1] = '\0';
+    record.id.uid = sample_span(uid);
+    assert_int_equal(guard_pod_record_encode(&record, again, sizeof(again), &len, &err),
+                     GUARD_E_RANGE);
+    assert_non_null(strstr(err.text, "uid"));
+    record.id.uid = sample_span("../1");
+    assert_int_equal(guard_pod_record_encode(&record, again, sizeof(again), &len, &err),
+                     GUARD_E_RANGE);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_reads_what_was_written),
+        cmocka_unit_test(test_the_uid_is_read_where_there_is_one),
         cmocka_unit_test(test_the_largest_record_fits),
         cmocka_unit_test(test_refuses_other_bytes),
         cmocka_unit_test(test_names_what_is_wrong),

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the pods of a service do, what was told of them, and what people decide of it. */
+#include "handlers.h"
+
+#include "body.h"
+#include "common/pods/decisions.h"
+#include "guardd/pods/show.h"
+#include "problem.h"
+
+#include "common/file.h"
+
+#include <string.h>
+
+enum { WORD_MAX = 16, POD_ROOM = 2 * GUARD_POD_NAME_MAX + 2 };
+
+enum api_step api_pods(struct api *api, struct api_request *request, struct api_response *response)
+{
+    struct json_writer json;
+    const struct service *service = api_service(api, request, response);
+    if (service == NULL || !api_json_begin(&json, response))
+        return API_DONE;
+    json_open(&json, NULL, '{');
+    pods_show(&json, api->view.services, service, clock_unix_ms());
+    json_close(&json, '}');
+    api_json_end(&json, response, 200);
+    return API_DONE;
+}
+
+static void answer(const struct service *service, const char *what, const char *name,
+                   const char *value, struct api_response *response)
+{
+    struct json_writer json;
+    if (!api_json_begin(&json, response))
+        return;
+    json_open(&json, NULL, '{');
+    json_string(&json, "service", service->name);
+    json_text(&json, "what", what);
+    json_text(&json, name, value);
+    json_close(&json, '}');
+    api_json_end(&json, response, 200);
+}
+
+static void decide(struct api *api, struct api_request *request, const struct service *service,
+                   const struct api_body *body, struct api_response *response)
+{
+    const char *id, *word, *reason;
+    char what[POD_DECISION_WHAT_MAX];
+    struct guard_err err;
+    struct pod_decision decision = {.what = what};
+    if (!api_body_text(body, response, "id", true, WORD_MAX, &id) ||
+        !api_body_text(body, response, "decision", true, WORD_MAX, &word) ||
+        !api_body_text(body, response, "reason", true, CHANGE_REASON_MAX, &reason))
+        return;
+    bool approve = strcmp(word, "approve") == 0;
+    if (!approve && strcmp(word, "refuse") != 0) {
+        problem(response, 422, "bad-document", "decision", "must be approve or refuse");
+        return;
+    }
+    decision.review = approve ? GUARD_POD_APPROVED : GUARD_POD_REFUSED;
+    if (!pod_thing_id_read(id, &decision.id)) {
+        problem(response, 422, "bad-document", "id", "must be sixteen digits of 0-9a-f");
+        return;
+    }
+    if (!pods_thing(service, decision.id, what)) {
+        problem(response, 404, "no-such-thing", "id", "no pod of the service did what has this id");
+        return;
+    }
+    const struct change change = api_change(api, request, reason);
+    enum guard_rc rc = change_pod_decision(&change, &decision, &err);
+    if (rc == GUARD_OK)
+        answer(service, what, "decision", word, response);
+    else
+        problem_change(response, rc, &err);
+}
+
+enum api_step api_pods_decide(struct api *api, struct api_request *request,
+                              struct api_response *response)
+{
+    static const char *const members[] = {"id", "decision", "reason", NULL};
+    struct api_body body;
+    const struct service *service = api_service(api, request, response);
+    if (service == NULL)
+        return API_DONE;
+    if (api_body_open(&body, request, response, members))
+        decide(api, request, service, &body, response);
+    api_body_close(&body);
+    return API_DONE;
+}
+
+static void begin_session(struct api *api, struct api_request *request,
+                          const struct service *service, const struct api_body *body,
+                          struct api_response *response)
+{
+    const char *pod, *reason;
+    uint64_t seconds;
+    char name_space[POD_ROOM];
+    struct guard_err err;
+    if (!api_body_text(body, response, "pod", true, POD_ROOM - 1, &pod) ||
+        !api_body_number(body, response, "seconds", false, POD_SESSION_SECONDS_MAX, &seconds) ||
+        !api_body_text(body, response, "reason", true, CHANGE_REASON_MAX, &reason))
+        return;
+    size_t len = strcspn(pod, "/");
+    memcpy(name_space, pod, len);
+    name_space[len] = '\0';
+    const struct change change = api_change(api, request, reason);
+    enum guard_rc rc = change_pod_session(&change, name_space, pod[len] == '/' ? pod + len + 1 : "",
+                                          (unsigned long)seconds, &err);
+    if (rc == GUARD_OK)
+        answer(service, pod, "session", seconds > 0 ? "begun" : "ended", response);
+    else
+        problem_change(response, rc, &err);
+}
+
+enum api_step api_pods_session(struct api *api, struct api_request *request,
+                               struct api_response *response)
+{
+    static const char *const members[] = {"pod", "seconds", "reason", NULL};
+    struct api_body body;
+    const struct service *service = api_service(api, request, response);
+    if (service == NULL)
+        return API_DONE;
+    if (api_body_open(&body, request, response, members))
+        begin_session(api, request, service, &body, response);
+    api_body_close(&body);
+    return API_DONE;
+}

@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Everything is bounded twice: by how many are shown, and by the room that is left. */
+#include "show.h"
+
+#include "common/file.h"
+#include "common/json_writer.h"
+#include "common/log.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { ALONE_MAX = 16, REPLICAS_MAX = 64, CASES_MAX = 32, ROOM = 16 * 1024 };
+
+static bool full(const struct json_writer *json, size_t begin)
+{
+    return json->len - begin > PODS_SHOWN_MAX - ROOM || json->cap - json->len < ROOM;
+}
+
+static void write_id(struct json_writer *json, uint64_t id)
+{
+    char text[17];
+    snprintf(text, sizeof(text), "%016" PRIx64, id);
+    json_text(json, "id", text);
+}
+
+static const char *kind_name(uint32_t kind)
+{
+    return kind < GUARD_POD_KINDS ? guard_pod_kind_name((enum guard_pod_kind)kind) : "amount";
+}
+
+static const char *review_name(enum guard_pod_review review)
+{
+    return review == GUARD_POD_APPROVED  ? "approved"
+           : review == GUARD_POD_REFUSED ? "refused"
+                                         : "none";
+}
+
+static void write_alone(struct json_writer *json, const struct guard_pods *profile,
+                        uint32_t replica)
+{
+    struct guard_pod_known known;
+    uint32_t at = 0;
+    json_open(json, "alone", '[');
+    for (uint32_t i = 0; i < ALONE_MAX && guard_pods_alone(profile, replica, &at, &known); i++) {
+        json_open(json, NULL, '{');
+        write_id(json, known.id);
+        json_text(json, "kind", kind_name(known.kind));
+        json_text(json, "text", known.text);
+        json_text(json, "review", review_name(known.review));
+        json_integer(json, "count", (int64_t)known.count);
+        json_integer(json, "first_ms", (int64_t)known.first_ms);
+        json_integer(json, "last_ms", (int64_t)known.last_ms);
+        json_close(json, '}');
+    }
+    json_close(json, ']');
+}
+
+static void write_replicas(struct json_writer *json, const struct guard_pods *profile,
+                           uint64_t live_since_ms, size_t begin)
+{
+    struct guard_pod_replica replica;
+    uint32_t shown = 0;
+    json_open(json, "replicas", '[');
+    for (uint32_t i = 0; guard_pods_replica(profile, i, live_since_ms, &replica); i++) {
+        if (!replica.live || shown == REPLICAS_MAX || full(json, begin))
+            continue;
+        shown++;
+        json_open(json, NULL, '{');
+        json_string(json, "pod", replica.pod);
+        json_string(json, "node", replica.node);
+        json_integer(json, "first_ms", (int64_t)replica.first_ms);
+        json_integer(json, "last_ms", (int64_t)replica.last_ms);
+        json_integer(json, "records", (int64_t)replica.records);
+        json_integer(json, "incomplete", (int64_t)replica.incomplete);
+        json_integer(json, "alone_count", replica.alone);
+        write_alone(json, profile, i);
+        json_close(json, '}');
+    }
+    json_close(json, ']');
+}
+
+static void write_workloads(struct json_writer *json, const struct service *service,
+                            uint64_t now_ms, size_t begin)
+{
+    struct guard_pod_rules rules;
+    guard_pod_rules_default(&rules);
+    uint64_t live_since_ms = now_ms > rules.live_ms ? now_ms - rules.live_ms : 0;
+    json_open(json, "workloads", '[');
+    for (uint32_t i = 0; i < service->pods.count && !full(json, begin); i++) {
+        struct guard_pods_stats stats;
+        guard_pods_stats(service->pods.list[i], &rules, &stats);
+        json_open(json, NULL, '{');
+        json_string(json, "namespace", stats.name_space);
+        json_string(json, "workload", stats.workload);
+        json_string(json, "container", stats.container);
+        json_bool(json, "ready", stats.ready);
+        json_integer(json, "records", (int64_t)stats.records);
+        json_integer(json, "replica_days", stats.days);
+        json_integer(json, "known", stats.known);
+        json_integer(json, "normal", stats.normal);
+        write_replicas(json, service->pods.list[i], live_since_ms, begin);
+        json_close(json, '}');
+    }
+    json_close(json, ']');
+}
+
+static void write_evidence(struct json_writer *json, const struct guard_pod_evidence *evidence)
+{
+    json_open(json, NULL, '{');
+    write_id(json, evidence->id);
+    json_text(json, "kind", kind_name(evidence->kind));
+    json_text(json, "text", evidence->text);
+    json_bool(json, "hard", evidence->hard);
+    json_number(json, "strength", evidence->strength);
+    json_integer(json, "with", evidence->with);
+    json_integer(json, "days", evidence->days);
+    json_integer(json, "seen_ms", (int64_t)evidence->seen_ms);
+    json_text(json, "exchange", evidence->request);
+    json_close(json, '}');
+}
+
+static void write_case(struct json_writer *json, const struct pod_case *entry)
+{
+    char reasons[160];
+    (void)guard_pod_reasons_text(entry->reasons, reasons, sizeof(reasons));
+    json_open(json, NULL, '{');
+    json_integer(json, "told_ms", (int64_t)entry->told_ms);
+    json_text(json, "decision", guard_pod_decision_name(entry->decision));
+    json_text(json, "namespace", entry->name_space);
+    json_text(json, "workload", entry->workload);
+    json_text(json, "container", entry->container);
+    json_text(json, "pod", entry->pod);
+    json_number(json, "score", entry->score);
+    json_integer(json, "others", entry->others);
+    json_text(json, "not_more", reasons);
+    json_text(json, "exchange", entry->request);
+    json_text(json, "order", entry->order);
+    json_text(json, "explanation", entry->explanation);
+    json_open(json, "evidence", '[');
+    for (uint32_t i = 0; i < entry->evidence_count; i++)
+        write_evidence(json, &entry->evidence[i]);
+    json_close(json, ']');
+    json_close(json, '}');
+}
+
+static void write_cases(struct json_writer *json, const struct pod_cases *cases,
+                        struct guard_span service, size_t begin)
+{
+    uint32_t shown = 0;
+    json_open(json, "cases", '[');
+    for (uint64_t i = 0; cases != NULL && i < cases->told && i < POD_CASES_MAX; i++) {
+        const struct pod_case *entry = &cases->list[(cases->told - 1 - i) % POD_CASES_MAX];
+        if (shown == CASES_MAX || full(json, begin))
+            break;
+        if (strlen(entry->service) != service.len ||
+            memcmp(entry->service, service.ptr, service.len) != 0)
+            continue;
+        shown++;
+        write_case(json, entry);
+    }
+    json_close(json, ']');
+}
+
+static void write_sessions(struct json_writer *json, const struct service_pods *pods,
+                           uint64_t now_ms)
+{
+    json_open(json, "sessions", '[');
+    for (uint32_t i = 0; i < pods->session_count; i++) {
+        if (pods->sessions[i].until_ms <= now_ms)
+            continue;
+        json_open(json, NULL, '{');
+        json_text(json, "namespace", pods->sessions[i].name_space);
+        json_text(json, "pod", pods->sessions[i].pod);
+        json_integer(json, "until_ms", (int64_t)pods->sessions[i].until_ms);
+        json_close(json, '}');
+    }
+    json_close(json, ']');
+}
+
+void pods_show(struct json_writer *json, const struct services *services,
+               const struct service *service, uint64_t now_ms)
+{
+    static const struct pod_orders none;
+    const struct pod_orders *orders = services->pod_orders != NULL ? services->pod_orders : &none;
+    size_t begin = json->len;
+    json_string(json, "service", service->name);
+    json_text(json, "orders_mode", pod_orders_mode_name(orders->mode));
+    write_sessions(json, &service->pods, now_ms);
+    write_cases(json, services->pod_cases, service->name, begin);
+    pod_orders_json(orders, service->name, "orders", json, begin + PODS_SHOWN_MAX - ROOM);
+    write_workloads(json, service, now_ms, begin);
+}
+
+bool pods_thing(const struct service *service, uint64_t id, char out[160])
+{
+    struct guard_pod_known known;
+    for (uint32_t i = 0; i < service->pods.count; i++) {
+        for (uint32_t k = 0; guard_pods_known(service->pods.list[i], k, &known); k++) {
+            if (known.id != id)
+                continue;
+            memcpy(out, known.text, sizeof(known.text));
+            return true;
+        }
+    }
+    return false;
+}
+
+static void show_file(const struct services *services, const struct service *service, char *text,
+                      uint64_t now_ms)
+{
+    static bool complained;
+    char path[STATE_PATH_MAX];
+    struct json_writer json;
+    struct guard_err err = {.text = "what pods do is too much"};
+    json_writer_init(&json, text, PODS_SHOWN_MAX);
+    json_open(&json, NULL, '{');
+    json_integer(&json, "time_ms", (int64_t)now_ms);
+    pods_show(&json, services, service, now_ms);
+    json_close(&json, '}');
+    bool good = !json.overflow &&
+                state_path(path, services->state, "pods", service->name, ".json") == GUARD_OK &&
+                file_replace(path, (struct guard_span){(const uint8_t *)text, json.len}, 0640,
+                             false, &err) == GUARD_OK;
+    if (!good && !complained)
+        log_event("alarm", "pods-not-shown", service->name, "%s", err.text);
+    complained = !good;
+}
+
+void pods_show_files(const struct services *services, bool all, uint64_t now_ms)
+{
+    char *text = malloc(PODS_SHOWN_MAX);
+    for (uint32_t i = 0; text != NULL && i < services->count; i++) {
+        const struct service_pods *pods = &services->list[i]->pods;
+        if (pods->count > 0 && (all || pods->changed))
+            show_file(services, services->list[i], text, now_ms);
+    }
+    free(text);
+}

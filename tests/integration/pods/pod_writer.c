@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Pod records on standard output, one behind the other, of lines on standard input:
+ *   REPLICA SEQUENCE UNTIL_MS gate|podwatch [KIND TEXT DETAIL REQUEST]...
+ * with tabs between, "-" for what is empty. */
+#include "unit/pods/sample.h"
+
+#include <stdlib.h>
+
+enum { FEATURES_MAX = 8, LINE_ROOM = 4096 };
+
+static struct guard_span word(char **rest)
+{
+    char *text = strsep(rest, "\t\n");
+    return text == NULL || strcmp(text, "-") == 0 ? (struct guard_span){NULL, 0}
+                                                  : sample_span(text);
+}
+
+static int fail(const char *text)
+{
+    fprintf(stderr, "pod_writer: %s\n", text);
+    return 1;
+}
+
+int main(void)
+{
+    static uint8_t bytes[GUARD_POD_RECORD_MAX];
+    char line[LINE_ROOM];
+    while (fgets(line, sizeof(line), stdin) != NULL) {
+        struct guard_pod_feature features[FEATURES_MAX];
+        struct guard_err err;
+        char pod[32], uid[32];
+        size_t len;
+        char *rest = line;
+        uint32_t replica = (uint32_t)strtoul(strsep(&rest, "\t\n"), NULL, 10);
+        uint64_t sequence = strtoull(strsep(&rest, "\t\n"), NULL, 10);
+        uint64_t until_ms = strtoull(strsep(&rest, "\t\n"), NULL, 10);
+        struct guard_pod_record record = sample_record(pod, replica, sequence, until_ms);
+        snprintf(uid, sizeof(uid), "5f1c-%u", replica);
+        record.id.uid = sample_span(uid);
+        if (strcmp(strsep(&rest, "\t\n"), "gate") == 0) {
+            record.source = GUARD_POD_GATE;
+            record.origin.producer += 1000;
+        }
+        while (rest != NULL && *rest != '\0' && record.feature_count < FEATURES_MAX) {
+            unsigned long kind = strtoul(strsep(&rest, "\t\n"), NULL, 10);
+            struct guard_pod_feature *feature = &features[record.feature_count++];
+            *feature = (struct guard_pod_feature){
+                .kind = (enum guard_pod_kind)kind, .count = 1, .first_ms = until_ms - 5000};
+            feature->text = word(&rest);
+            feature->detail = word(&rest);
+            feature->request = word(&rest);
+        }
+        record.features = features;
+        if (guard_pod_record_encode(&record, bytes, sizeof(bytes), &len, &err) != GUARD_OK)
+            return fail(err.text);
+        if (fwrite(bytes, 1, len, stdout) != len)
+            return fail("standard output is full");
+    }
+    return 0;
+}

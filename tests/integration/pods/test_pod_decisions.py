@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`guard pods` and the API's pods, on files and over a server: who does what no other does, and what people decide of it holds."""
+
+import json
+import pathlib
+import subprocess
+import sys
+import time
+
+import pytest
+from harness import BIN, wait_for
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "api"))
+from talking import Api  # noqa: E402
+from test_pod_learning import EXEC, ODD, REPLICAS, Guardd, Sensors, of_pods, pod_writer  # noqa: E402, F401
+
+TOOL = [(EXEC, "/usr/bin/rsync", "/app/server", "-")]
+
+
+def cli(state, *arguments, server=False, status=0):
+    more = ["--server", f"unix:{state}/api.sock"] if server else ["--state", state]
+    done = subprocess.run([BIN / "guard", "pods", *arguments, *map(str, more)], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == status, (arguments, done.stdout, done.stderr)
+    return done.stdout if status == 0 else done.stderr
+
+
+@pytest.fixture
+def place(tmp_path, pod_writer):  # noqa: F811
+    state = tmp_path / "state"
+    sensors = Sensors(pod_writer, state)
+    guardd = Guardd(state)
+    sensors.live()
+    guardd.start()
+    wait_for(sensors.read, "benign days", 120)
+    yield guardd, sensors, Api(state).ready()
+    guardd.stop()
+
+
+def do(sensors, replica, features):
+    """One more record of the replica, learned."""
+    sensors.put(sensors.encode([sensors.line(replica, int(time.time() * 1000), features)]))
+
+
+def audit(state, action):
+    return [line for line in map(json.loads, (state / "audit.jsonl").read_text().splitlines()) if line["action"] == action]
+
+
+def test_what_is_told_can_be_approved_on_files_and_refused_over_a_server(place):
+    guardd, sensors, api = place
+    do(sensors, 2, TOOL)
+    wait_for(lambda: of_pods(guardd), "the alert")
+    told = wait_for(lambda: api.get("/services/shop/pods")["cases"], "the case")  # held against the document
+    assert told[0]["pod"] == ODD and told[0]["decision"] == "alert" and told[0]["evidence"][0]["kind"] == "exec"
+    thing = told[0]["evidence"][0]["id"]
+    wait_for(lambda: thing in cli(guardd.state, "show", "shop"), "the file for people")
+    for server in (False, True):
+        text = cli(guardd.state, "show", "shop", server=server)
+        assert f"  {ODD}: " in text and f"{thing}  runs /usr/bin/rsync" in text, text
+        assert "prod/web app: compares, " in cli(guardd.state, "list", "shop", server=server)
+    assert "--reason is needed" in cli(guardd.state, "approve", "shop", thing, status=2)
+    assert "has the id" in cli(guardd.state, "approve", "shop", "0" * 16, "--reason", "x", status=1)
+    assert "no pod of the service" in cli(guardd.state, "approve", "shop", "0" * 16, "--reason", "x", server=True, status=1)
+    assert "sixteen" in cli(guardd.state, "approve", "shop", "rsync", "--reason", "x", status=2)
+    assert cli(guardd.state, "approve", "shop", thing, "--reason", "nightly").startswith("shop: approve runs /usr/bin/rsync")
+
+    def review():
+        [workload] = api.get("/services/shop/pods")["workloads"]
+        return {thing["id"]: thing["review"] for replica in workload["replicas"] for thing in replica["alone"]}
+    wait_for(lambda: review().get(thing) == "approved", "it to be in force")
+    do(sensors, 1, TOOL)
+    wait_for(sensors.read, "another one that does it", 120)
+    assert len(of_pods(guardd)) == 1  # it is normal now
+    cli(guardd.state, "refuse", "shop", thing, "--reason", "nobody knows it", server=True)
+    wait_for(lambda: guardd.log().count("pod-decisions-read") == 2, "the other decision")
+    do(sensors, 3, TOOL)
+    wait_for(lambda: len(of_pods(guardd)) == 2, "what is refused to be told")
+    [approved], [refused] = audit(guardd.state, "pods approve"), audit(guardd.state, "pods refuse")
+    assert (approved["via"], approved["reason"], approved["after"][:16]) == ("cli", "nightly", thing)
+    assert (refused["via"], refused["reason"], refused["after"][:16]) == ("api", "nobody knows it", thing)
+
+
+def test_while_somebody_debugs_nothing_is_to_be_replaced(place):
+    guardd, sensors, api = place
+    assert "NAMESPACE/POD" in cli(guardd.state, "session", "shop", ODD, "--reason", "x", status=2)
+    assert cli(guardd.state, "session", "shop", f"prod/{ODD}", "--for", "30m", "--reason", "ticket") == (
+        f"shop: somebody debugs in prod/{ODD}\n")
+    wait_for(lambda: [s["pod"] for s in api.get("/services/shop/pods")["sessions"]] == [ODD], "the session")
+    sensors.put(sensors.misuse())
+    wait_for(lambda: of_pods(guardd), "the alert")
+    [alert] = of_pods(guardd)
+    assert "not replaced: somebody debugs" in alert["explanation"] and "would REPLACE" not in alert["explanation"]
+    cli(guardd.state, "session", "shop", f"prod/{ODD}", "--for", "0s", "--reason", "done", server=True)
+    wait_for(lambda: api.get("/services/shop/pods")["sessions"] == [], "its end")
+    assert len(audit(guardd.state, "pods session")) == 2
+
+
+def test_a_broken_file_of_decisions_is_told_and_what_was_read_stays(place):
+    guardd, sensors, api = place
+    cli(guardd.state, "session", "shop", f"prod/{ODD}", "--reason", "ticket")
+    wait_for(lambda: api.get("/services/shop/pods")["sessions"], "the session")
+    path = guardd.state / "pods" / "shop.decisions"
+    path.with_suffix(".tmp").write_text('{"decisions":[{"id":"zz"}]}')
+    path.with_suffix(".tmp").rename(path)
+    wait_for(lambda: "pod-decisions-refused" in guardd.log(), "the refusal")
+    assert api.get("/services/shop/pods")["sessions"]
+    assert REPLICAS == len(api.get("/services/shop/pods")["workloads"][0]["replicas"])
+    assert 'guard_pod_records_refused_total{why="ahead"} 0' in api.ask("GET", "/metrics").body.decode()
