@@ -97,12 +97,13 @@ static void put_sockets(struct capture *capture, int proc)
         close(out);
 }
 
+/* What is small and says most comes first: a large program must not take its room. */
 static void put_processes(struct capture *capture)
 {
     static pid_t pids[POD_GROUP_PIDS_MAX], again[POD_GROUP_PIDS_MAX];
     static int opened[POD_GROUP_PIDS_MAX];
     size_t count = 0, count_again = 0;
-    bool sockets = false;
+    int first = -1;
     capture->cut |= !pod_group_pids(capture->cfg->group, pids, capture->cfg->processes, &count);
     for (size_t i = 0; i < count; i++)
         opened[i] = open_process(pids[i]);
@@ -112,16 +113,22 @@ static void put_processes(struct capture *capture)
         bool ours = opened[i] >= 0 && is_listed(again, count_again, pids[i]) && lives(opened[i]);
         if (ours && out >= 0)
             capture_process(capture, out, pids[i], opened[i]);
-        capture->gone += !ours;
-        if (ours && !sockets) {
-            put_sockets(capture, opened[i]);
-            sockets = true;
-        }
-        if (opened[i] >= 0)
+        if (!ours && opened[i] >= 0)
             close(opened[i]);
+        opened[i] = ours ? opened[i] : -1;
+        capture->gone += !ours;
+        first = first < 0 ? opened[i] : first;
     }
     if (out >= 0)
         close(out);
+    if (first >= 0)
+        put_sockets(capture, first);
+    for (size_t i = 0; i < count; i++) {
+        if (opened[i] < 0)
+            continue;
+        capture_executable(capture, opened[i]);
+        close(opened[i]);
+    }
 }
 
 static void put_group(struct capture *capture)

@@ -38,6 +38,8 @@ bool capture_put(struct capture *capture, int fd, const void *bytes, size_t len)
 int capture_file(struct capture *capture, const char *name);
 /* --- capture_process.c: a line for the process whose directory in /proc is proc. --- */
 void capture_process(struct capture *capture, int out, pid_t pid, int proc);
+/* Keeps the bytes of its program if that has no name any more: it would be lost with the pod. */
+void capture_executable(struct capture *capture, int proc);
 /* The bytes of the file at, which stands in another directory, behind a heading. */
 void capture_copy(struct capture *capture, int out, int at, const char *name);
 

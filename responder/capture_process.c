@@ -146,29 +146,22 @@ static bool hash_file(int fd, char out[SHA256_HEX_CAP])
     return got == 0;
 }
 
-/* One without a name any more would be lost with the pod. */
-static void keep_unlinked(struct capture *capture, int fd, const char *hex)
+static int open_executable(int proc, struct stat *info)
 {
-    static uint8_t chunk[CHUNK];
-    ssize_t got;
-    int out = lseek(fd, 0, SEEK_SET) == 0 ? capture_file(capture, hex) : -1;
-    while (out >= 0 && (got = read(fd, chunk, sizeof(chunk))) > 0 &&
-           capture_put(capture, out, chunk, (size_t)got))
-        continue;
-    if (out >= 0)
-        close(out);
+    int fd = openat(proc, "exe", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0 || (fstat(fd, info) == 0 && S_ISREG(info->st_mode)))
+        return fd;
+    close(fd);
+    return -1;
 }
 
 static const struct hashed *hash_of(struct capture *capture, int proc, bool *unlinked)
 {
     static struct hashed one;
     struct stat info;
-    int fd = openat(proc, "exe", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-    if (fd < 0 || fstat(fd, &info) != 0 || !S_ISREG(info.st_mode)) {
-        if (fd >= 0)
-            close(fd);
+    int fd = open_executable(proc, &info);
+    if (fd < 0)
         return NULL;
-    }
     *unlinked = info.st_nlink == 0;
     for (uint32_t i = 0; i < hashed_count; i++) {
         if (hashed[i].device == info.st_dev && hashed[i].inode == info.st_ino) {
@@ -178,8 +171,6 @@ static const struct hashed *hash_of(struct capture *capture, int proc, bool *unl
     }
     one = (struct hashed){.device = info.st_dev, .inode = info.st_ino};
     bool good = hash_file(fd, one.hex);
-    if (good && *unlinked)
-        keep_unlinked(capture, fd, one.hex);
     close(fd);
     if (good) {
         capture->executables++;
@@ -221,4 +212,25 @@ void capture_process(struct capture *capture, int out, pid_t pid, int proc)
     capture->buffer[json->len] = '\n';
     if (capture_put(capture, out, capture->buffer, json->len + 1))
         capture->processes++;
+}
+
+void capture_executable(struct capture *capture, int proc)
+{
+    static uint8_t chunk[CHUNK];
+    struct stat info;
+    bool unlinked = false;
+    ssize_t got;
+    const struct hashed *hash = hash_of(capture, proc, &unlinked);
+    int fd = hash != NULL && unlinked ? open_executable(proc, &info) : -1;
+    if (fd < 0)
+        return;
+    bool room = info.st_size >= 0 && (uint64_t)info.st_size <= capture->left;
+    capture->cut |= !room;
+    int out = room ? capture_file(capture, hash->hex) : -1;
+    while (out >= 0 && (got = read(fd, chunk, sizeof(chunk))) > 0 &&
+           capture_put(capture, out, chunk, (size_t)got))
+        continue;
+    if (out >= 0)
+        close(out);
+    close(fd);
 }

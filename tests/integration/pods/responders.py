@@ -73,13 +73,13 @@ class Responder:
         lines = [json.loads(line) for line in self.log.read_text().splitlines() if line]
         return [line.get("detail", "") for line in lines if line["event"] == name]
 
-    def order(self, pod, **members):
+    def order(self, of, **members):
         """An order as guardd writes it; returns its id."""
         number = next(self.numbers)
         now = datetime.datetime.now(datetime.timezone.utc)
         document = {"version": 1, "id": f"order-{number}", "decided": now.strftime("%Y-%m-%dT%H:%M:%S.") + f"{now.microsecond // 1000:03d}Z",
                     "service": "cart", "namespace": "shop", "workload": "cart", "container": "app",
-                    "pod": {"name": f"cart-{number}", "uid": pod.uid if isinstance(pod, Pod) else pod}, "replicas": 4, "ready": 3,
+                    "pod": {"name": f"cart-{number}", "uid": of.uid if isinstance(of, Pod) else of}, "replicas": 4, "ready": 3,
                     "dryRun": False, "reason": "runs what no other does",
                     "evidence": [{"kind": "process", "text": f"runs /tmp/{chr(96 + number)} by server", "hard": "dropped"}],
                     "exchange": None, **members}
