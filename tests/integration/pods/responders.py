@@ -47,6 +47,7 @@ class Responder:
 
     def __init__(self, folder, root, *, workload=None, **members):
         self.folder = pathlib.Path(folder)
+        self.folder.mkdir(exist_ok=True)
         self.state, self.guard = self.folder / "responder", self.folder / "guard"
         self.orders, self.reports = self.guard / "pods" / "orders", self.guard / "pods" / "reports"
         for path in (self.orders, self.reports):
