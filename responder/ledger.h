@@ -100,6 +100,9 @@ uint64_t ledger_pod(const char *uid);
  * there is an empty one. Orders are read from DIR/orders. */
 GUARD_MUST_USE enum guard_rc ledger_read(struct ledger *out, const char *dir,
                                          struct guard_err *err);
+/* The file's line without its checksum. As ledger_read. */
+GUARD_MUST_USE enum guard_rc ledger_parse(struct ledger *out, const char *dir,
+                                          struct guard_span line, struct guard_err *err);
 /* Durable. GUARD_E_IO, GUARD_E_LIMIT. */
 GUARD_MUST_USE enum guard_rc ledger_write(const struct ledger *ledger, const char *dir,
                                           struct guard_err *err);

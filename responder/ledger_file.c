@@ -315,24 +315,30 @@ static enum guard_rc read_root(struct ledger *out, const char *dir,
     return GUARD_OK;
 }
 
-static enum guard_rc parse(struct ledger *out, const char *dir, const char *path,
-                           struct guard_span bytes, struct guard_err *err)
+enum guard_rc ledger_parse(struct ledger *out, const char *dir, struct guard_span line,
+                           struct guard_err *err)
 {
     struct guard_alloc heap = heap_alloc();
     struct guard_arena arena;
     struct document document;
-    char check[CHECK_LEN + 1] = "";
-    size_t len = bytes.len > CHECK_LEN ? bytes.len - CHECK_LEN : 0;
-    snprintf(check, sizeof(check), "\n%016" PRIx64, check_of((const char *)bytes.ptr, len));
-    if (len == 0 || memcmp(bytes.ptr + len, check, CHECK_LEN) != 0)
-        return guard_fail(err, GUARD_E_CHECKSUM, "its checksum isn't that of what stands there");
+    memset(out, 0, sizeof(*out));
     guard_arena_init(&arena, &heap, ARENA_MAX);
-    enum guard_rc rc =
-        document_parse(&document, path, (struct guard_span){bytes.ptr, len}, &arena, err);
+    enum guard_rc rc = document_parse(&document, "ledger", line, &arena, err);
     if (rc == GUARD_OK)
         rc = read_root(out, dir, document.root, err);
     guard_arena_reset(&arena);
     return rc;
+}
+
+static enum guard_rc check(struct ledger *out, const char *dir, struct guard_span bytes,
+                           struct guard_err *err)
+{
+    char wanted[CHECK_LEN + 1] = "";
+    size_t len = bytes.len > CHECK_LEN ? bytes.len - CHECK_LEN : 0;
+    snprintf(wanted, sizeof(wanted), "\n%016" PRIx64, check_of((const char *)bytes.ptr, len));
+    if (len == 0 || memcmp(bytes.ptr + len, wanted, CHECK_LEN) != 0)
+        return guard_fail(err, GUARD_E_CHECKSUM, "its checksum isn't that of what stands there");
+    return ledger_parse(out, dir, (struct guard_span){bytes.ptr, len}, err);
 }
 
 enum guard_rc ledger_read(struct ledger *out, const char *dir, struct guard_err *err)
@@ -349,7 +355,7 @@ enum guard_rc ledger_read(struct ledger *out, const char *dir, struct guard_err 
     if (rc == GUARD_E_IO && errno == ENOENT)
         return GUARD_OK;
     GUARD_TRY(rc);
-    rc = parse(out, dir, path, (struct guard_span){bytes, len}, &why);
+    rc = check(out, dir, (struct guard_span){bytes, len}, &why);
     free(bytes);
     if (rc == GUARD_OK)
         return GUARD_OK;
