@@ -111,19 +111,23 @@ uint64_t ledger_pod(const char *uid)
     return add(1, uid);
 }
 
-/* Numbers change by themselves: process ids, ports, names of files. */
+void ledger_evidence(char out[POD_ORDER_TEXT_MAX + 1], const char *text)
+{
+    size_t len = 0;
+    for (const char *at = text; *at != '\0' && len < POD_ORDER_TEXT_MAX; at++) {
+        bool digit = *at >= '0' && *at <= '9';
+        if (!digit)
+            out[len++] = *at;
+        else if (len == 0 || out[len - 1] != '#')
+            out[len++] = '#';
+    }
+    out[len] = '\0';
+}
+
 static uint64_t key_of(const struct pod_order *order, const struct pod_order_evidence *evidence)
 {
     char text[POD_ORDER_TEXT_MAX + 1];
-    size_t len = 0;
-    for (const char *at = evidence->text; *at != '\0'; at++) {
-        bool digit = *at >= '0' && *at <= '9';
-        if (!digit)
-            text[len++] = *at;
-        else if (len == 0 || text[len - 1] != '#')
-            text[len++] = '#';
-    }
-    text[len] = '\0';
+    ledger_evidence(text, evidence->text);
     uint64_t key = add(add(2, order->name_space), order->workload);
     return add(add(add(key, order->container), evidence->kind), text);
 }

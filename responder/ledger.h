@@ -93,6 +93,8 @@ void ledger_begin(struct ledger *ledger, uint64_t now_ms);
 bool ledger_trace(struct ledger *ledger, const struct pod_order *order, uint64_t window_ms,
                   uint64_t now_ms, uint64_t *pod);
 uint64_t ledger_pod(const char *uid);
+/* Evidence without its numbers, which change by themselves: process ids, ports, names of files. */
+void ledger_evidence(char out[POD_ORDER_TEXT_MAX + 1], const char *text);
 
 /* --- ledger_file.c --- */
 

@@ -3,6 +3,7 @@
  * operator configured. Nothing here comes from an order but texts in a command's environment. */
 #include "actor.h"
 
+#include "alerts.h"
 #include "capture.h"
 #include "contain.h"
 #include "environment.h"
@@ -18,7 +19,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { EXIT_LATER = 75, EXIT_SAME = 10 }; /* EX_TEMPFAIL */
+enum { EXIT_LATER = 75 /* EX_TEMPFAIL */, EXIT_SAME = 10, ALERTS_EVERY_MS = 1000 };
 
 typedef char text_out[ACTED_TEXT_MAX + 1];
 
@@ -347,11 +348,17 @@ static enum acted act_verify(const struct linux_actor *linux_ctx, struct respons
                              char *detail, uint64_t now_ms)
 {
     const struct step_cfg *step = &response->cfg->steps[GUARD_POD_VERIFY];
+    bool over = now_ms >= response->machine.since_ms + step->watch_ms;
+    if (response->child.pid == 0 && (over || now_ms >= response->next_ms)) {
+        response->others |= alerts_tell_of_another(linux_ctx->cfg->guard, &response->order);
+        if (!over)
+            response->next_ms = now_ms + ALERTS_EVERY_MS;
+    }
     if (response->others) {
         say(detail, "another pod of the workload does the same");
         return ACTED_SAME_AGAIN;
     }
-    if (now_ms < response->machine.since_ms + step->watch_ms)
+    if (!over)
         return ACTED_RUNS;
     if (step->command != NULL)
         return act_look(linux_ctx, response, detail, now_ms);

@@ -4,11 +4,11 @@
 import json
 import os
 import pathlib
-import signal
 import socket
 import stat
 import subprocess
 import sys
+import time
 
 import pytest
 from harness import wait_for
@@ -399,6 +399,19 @@ def test_a_replacement_that_does_the_same_ends_it(pods, agents, responder, tmp_p
     number = int(order.split("-")[1])
     again = serving.order(pods[1], evidence=[{"kind": "process", "text": f"runs /tmp/{chr(96 + number)} by server", "hard": "dropped"}])
     assert serving.ended(again)["end"] == "untouched"
+    assert serving.did(order, "verify")["outcome"] == "sameAgain" and serving.ended(order)["end"] == "useless"
+
+
+def test_what_guardd_tells_of_the_replacement_is_seen(pods, agents, responder, tmp_path):
+    """guardd gives no order for what a second pod does too: it tells of a change."""
+    serving = responder(workload=everything(tmp_path, verify={"watchSeconds": 30}))
+    order = serving.order(pods[0])
+    serving.did(order, "remove")
+    finding = {"part": "pod", "location": "pod evidence 0", "name": "shop/cart-2", "rule": "pod-dropped", "observed": "runs /tmp/a by server"}
+    alert = {"time_ms": int(time.time() * 1000), "service": "cart", "explanation": "CHANGE", "findings": [finding]}
+    log = serving.guard / "alerts.jsonl"
+    with log.open("a") as file:
+        file.write("no JSON\n" + json.dumps(alert, separators=(",", ":")) + "\n")
     assert serving.did(order, "verify")["outcome"] == "sameAgain" and serving.ended(order)["end"] == "useless"
 
 
