@@ -3,15 +3,16 @@
  * it over to guardd. docs/internals/pod-sensors.md */
 #include "falco.h"
 #include "options.h"
-#include "privileges.h"
 #include "report.h"
 #include "status.h"
 
 #include "common/file.h"
 #include "common/log.h"
 #include "common/pods/pod_list.h"
+#include "common/privileges.h"
 
 #include <inttypes.h>
+#include <linux/capability.h>
 #include <malloc.h>
 #include <poll.h>
 #include <signal.h>
@@ -24,6 +25,16 @@
 
 enum { TICK_MS = 200, CGROUP2_MAGIC = 0x63677270 };
 
+#ifndef CAP_PERFMON
+#define CAP_PERFMON 38
+#define CAP_BPF 39
+#endif
+
+static const struct privilege wanted[] = {
+    {CAP_BPF, "BPF", "nothing is seen"},
+    {CAP_PERFMON, "PERFMON", "processes aren't seen"},
+    {CAP_NET_ADMIN, "NET_ADMIN", "destinations are seen by sockets only"},
+};
 static const struct guard_span no_service = {NULL, 0};
 static volatile sig_atomic_t stopping;
 
@@ -135,7 +146,7 @@ static enum guard_rc start(struct podwatch *podwatch, struct guard_err *err)
 {
     struct podwatch_cfg *cfg = &podwatch->cfg;
     find_hierarchy(&cfg->programs);
-    GUARD_TRY(privileges_drop(err));
+    GUARD_TRY(privileges_keep(wanted, sizeof(wanted) / sizeof(wanted[0]), err));
     GUARD_TRY(pod_files_open(&podwatch->files, cfg->records,
                              pod_producer("podwatch", cfg->node, ""), clock_unix_ms(), err));
     GUARD_TRY(random_bytes(&cfg->programs.seed, sizeof(cfg->programs.seed)));

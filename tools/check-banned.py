@@ -15,7 +15,7 @@ LIBRARY = {
     "gettimeofday", "localtime", "gmtime", "abort", "exit", "_exit", "getenv", "setlocale", "getrandom", "random", "strtod",
     "pthread_create", "pthread_mutex_lock", "sleep", "usleep", "signal", "raise", "qsort_r", "strerror", "setjmp", "longjmp",
 }
-C_FOLDERS = ("lib/", "include/", "common/", "hosts/", "guardd/", "guard/", "podwatch/", "demo/", "tests/", "fuzz/", "bench/")
+C_FOLDERS = ("lib/", "include/", "common/", "hosts/", "guardd/", "guard/", "podwatch/", "responder/", "demo/", "tests/", "fuzz/", "bench/")
 # Not a member (x->free, x.free), not a part of a name.
 CALL = re.compile(r"(?<![\w.>])(\w+)\s*\(")
 STATIC = re.compile(r"^static\b[^;{}()=]*?\b(\w+)\(", re.M)

@@ -21,7 +21,7 @@ if [ "${1-}" = --self-test ]; then
 fi
 
 mapfile -d '' -t sources < <(
-    find include lib common hosts guardd guard podwatch demo tests fuzz bench \
+    find include lib common hosts guardd guard podwatch responder demo tests fuzz bench \
         -type f \( -name '*.c' -o -name '*.h' \) -print0 2>/dev/null | sort -z
 )
 [ "${#sources[@]}" -gt 0 ] || exit 0

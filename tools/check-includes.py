@@ -19,6 +19,7 @@ THIRD_PARTY = {
     "sodium/crypto_pwhash.h": "common/secret.c",
     "sodium/utils.h": "common/secret.c",
     "sodium/crypto_auth_hmacsha256.h": "common/hmac.c",  # others' signatures, which lib/ doesn't make
+    "sodium/crypto_hash_sha256.h": "common/sha256.c",  # as others name files
     "xxhash.h": "lib/base/hash.c",
     "sqlite3.h": "guardd/store/sqlite.c",
     "libpq-fe.h": "guardd/store/postgres.c",
@@ -29,11 +30,12 @@ THIRD_PARTY = {
     "pcre2.h": "common/patterns/regexes.c",
     "hs/hs_runtime.h": "common/patterns/database.c",
     "hs/hs_compile.h": "common/patterns/database_build.c",
-    "bpf/bpf.h": "podwatch/programs.c",
+    "bpf/bpf.h": ("podwatch/programs.c", "responder/contain_bpf.c"),
     "podwatch.skel.h": "podwatch/programs.c",  # made by bpftool of our programs
-    "bpf/libbpf.h": "podwatch/programs.c",
+    "contain.skel.h": "responder/contain_bpf.c",
+    "bpf/libbpf.h": ("podwatch/programs.c", "responder/contain_bpf.c"),
     "bpf/bpf_core_read.h": "podwatch/bpf/podwatch.bpf.c",
-    "bpf/bpf_helpers.h": "podwatch/bpf/podwatch.bpf.c",
+    "bpf/bpf_helpers.h": ("podwatch/bpf/podwatch.bpf.c", "responder/bpf/contain.bpf.c"),
     "bpf/bpf_tracing.h": "podwatch/bpf/podwatch.bpf.c",
     "zlib.h": ("guard/traffic_file.c", "common/decoder_zlib.c"),  # its files, and its streams
     "brotli/decode.h": "common/decoder_brotli.c",
@@ -53,7 +55,7 @@ SYSTEM = re.compile(
     r"inttypes|iso646|stdalign|stdarg|stdatomic|stdbool|stddef|stdint|stdnoreturn|threads|uchar|wchar)\.h$"
     r"|(sys|linux|arpa|net|netinet|asm|sanitizer)/|[a-z]+intrin\.h$|arm_neon\.h$")
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*([<"])([^>"\n]+)[>"]', re.M)
-PROGRAMS = ("guardd/", "guard/", "hosts/", "podwatch/")
+PROGRAMS = ("guardd/", "guard/", "hosts/", "podwatch/", "responder/")
 PRODUCT = ("lib/", "include/", "common/") + PROGRAMS
 
 

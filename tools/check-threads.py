@@ -15,6 +15,7 @@ ALLOWED = {
     "common/join_table.c": {"__atomic"},
     # Programs in the kernel, which run on all processors at once; what they share are its maps.
     "podwatch/bpf/podwatch.bpf.c": {"__sync"},
+    "responder/bpf/contain.bpf.c": {"__sync"},
     # The library's one thread; main() only waits for a signal.
     "demo/service.c": {"microhttpd.h", "MHD threads"},
     # guardd runs the library in its own loop: none of its flags for threads.
@@ -25,7 +26,7 @@ INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*[<"](?:[^>"\n]*/)?([^>"/\n]+)[
 WORD = re.compile(r"\b(?:(pthread|thrd|mtx|cnd|tss|atomic|ngx_thread)_\w+|(__atomic|__sync)_\w+|(_Atomic|_Thread_local|__thread|thread_local)\b"
                   r"|(MHD_USE_\w*THREAD\w*|MHD_OPTION_THREAD_POOL_SIZE)\b)")
 MESON = re.compile(r"dependency\(\s*'(threads)'|-(pthread)\b|find_library\(\s*'(pthread)'")
-C_FOLDERS = ("lib/", "include/", "common/", "hosts/", "guardd/", "guard/", "podwatch/", "demo/", "tests/", "fuzz/", "bench/")
+C_FOLDERS = ("lib/", "include/", "common/", "hosts/", "guardd/", "guard/", "podwatch/", "responder/", "demo/", "tests/", "fuzz/", "bench/")
 ADVICE = "means threads: run its tests under ThreadSanitizer (tools/test.sh), then allow it in tools/check-threads.py"
 
 

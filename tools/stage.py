@@ -10,7 +10,7 @@ import os
 import shutil
 import sys
 
-PRODUCT = ("guard", "guardd", "demo", "podwatch", "hosts")
+PRODUCT = ("guard", "guardd", "demo", "podwatch", "responder", "hosts")
 PLACES = {"executable": "bin", "shared module": "modules"}
 
 

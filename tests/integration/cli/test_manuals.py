@@ -16,7 +16,7 @@ from test_cli import guard  # noqa: E402
 
 TABLES = json.loads(subprocess.run([BIN / "guard", "help", "--machine"], check=True, stdout=subprocess.PIPE, timeout=60).stdout)
 COMMANDS = sorted(command["name"] for command in TABLES["commands"])
-PAGES = ["guard.1", "guard-podwatch.8", "guardd.8", "ngx_http_guard_module.8"] + [f"guard-{name}.1" for name in COMMANDS]
+PAGES = ["guard.1", "guard-podwatch.8", "guard-responder.8", "guardd.8", "ngx_http_guard_module.8"] + [f"guard-{name}.1" for name in COMMANDS]
 MAN = BUILD / "docs" / "man"
 
 

@@ -146,10 +146,12 @@ class Pod:
         wait_for(lambda: not self.pids(), "the pod's tasks to end")
         folder = self.folder
         while folder.name and (folder / "cgroup.procs").exists() and "guardtest" in str(folder):
+            if any(path.is_dir() for path in folder.iterdir()):
+                break  # others are in it
             try:
                 wait_for(lambda: folder.rmdir() is None, "the group to be removed", timeout=5)
             except AssertionError:
-                break  # others are in it
+                break
             folder = folder.parent
 
 
@@ -197,8 +199,13 @@ class Podwatch:
         return self.process.wait(timeout=30)
 
 
-def programs_loaded():
-    """Names of podwatch's programs that the kernel has."""
+def programs_of(*beginnings):
+    """Names of programs that the kernel has, by how they begin."""
     tool = shutil.which("bpftool", path=os.environ["PATH"] + ":/usr/sbin")
     programs = json.loads(subprocess.run([tool, "-j", "prog", "list"], capture_output=True, check=True).stdout or "[]")
-    return [program.get("name", "") for program in programs if program.get("name", "").startswith(("watch_", "list_", "mark_"))]
+    return [program.get("name", "") for program in programs if program.get("name", "").startswith(beginnings)]
+
+
+def programs_loaded():
+    """Names of podwatch's programs that the kernel has."""
+    return programs_of("watch_", "list_", "mark_")

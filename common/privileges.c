@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Capabilities by the system call itself: it is the whole need. */
-#include "privileges.h"
+#include "common/privileges.h"
 
 #include "common/log.h"
 
@@ -11,32 +11,18 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#ifndef CAP_PERFMON
-#define CAP_PERFMON 38
-#define CAP_BPF 39
-#endif
-
 static const struct guard_span no_service = {NULL, 0};
 
-static const struct {
-    int number;
-    const char *name;
-    const char *without;
-} wanted[] = {
-    {CAP_BPF, "BPF", "nothing is seen"},
-    {CAP_PERFMON, "PERFMON", "processes aren't seen"},
-    {CAP_NET_ADMIN, "NET_ADMIN", "destinations are seen by sockets only"},
-};
-enum { WANTED = sizeof(wanted) / sizeof(wanted[0]), WORD_BITS = 32, LAST_MAX = 63 };
+enum { WORD_BITS = 32, LAST_MAX = 63 };
 
-enum guard_rc privileges_drop(struct guard_err *err)
+enum guard_rc privileges_keep(const struct privilege *wanted, size_t count, struct guard_err *err)
 {
     struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
     struct __user_cap_data_struct has[_LINUX_CAPABILITY_U32S_3] = {{0}};
     uint32_t keep[_LINUX_CAPABILITY_U32S_3] = {0};
     if (syscall(SYS_capget, &head, has) != 0)
         return guard_fail(err, GUARD_E_IO, "capabilities can't be read: %s", strerror(errno));
-    for (size_t i = 0; i < WANTED; i++) {
+    for (size_t i = 0; i < count; i++) {
         uint32_t bit = 1U << (wanted[i].number % WORD_BITS);
         keep[wanted[i].number / WORD_BITS] |= bit;
         if ((has[wanted[i].number / WORD_BITS].permitted & bit) == 0)
