@@ -62,8 +62,34 @@ await confirm(page, "it reads the users");
 await page.getByText("Said so far").waitFor();
 check(await page.getByRole("button", { name: "an attack" }).getAttribute("aria-pressed") === "true", "what was said is shown");
 
-// Let everything pass, see that it does, and block again.
+// What was blocked is let pass for a while, with the narrowest scope, and is listed until it is removed.
 const base = page.url().split("#")[0];
+await page.getByText("Let it pass for a while").click();
+const scope = page.getByRole("group", { name: "Only where all of this is true" });
+check((await scope.getByRole("checkbox", { name: /Endpoint/ }).isChecked()) && !(await scope.getByRole("checkbox", { name: /Client/ }).isChecked()), "an exception is of the endpoint, not of a client");
+await axe(page, "the form of an exception");
+// Several findings block this attack: of all the rest of it only the endpoint is asked.
+for (const box of await scope.getByRole("checkbox", { name: /Place|Name|Rule/ }).all()) await box.uncheck();
+await page.getByLabel("Its name").fill("FP-journey");
+await page.getByLabel("Ends after so many days").fill("367");
+check(await page.getByRole("button", { name: "What would be let pass" }).isDisabled(), "an exception ends within a year");
+await page.getByLabel("Ends after so many days").fill("7");
+await page.getByRole("button", { name: "What would be let pass" }).click();
+const saying = await page.getByRole("dialog").textContent();
+check(saying.includes("FP-journey until ") && saying.includes("guard exception add --service demo --id FP-journey --days 7"), "the dialog tells until when, and the command");
+await confirm(page, "names with apostrophes");
+await page.getByText("Added:").waitFor();
+check(await until(ATTACK, 200), "what the exception covers passes");
+await page.getByRole("link", { name: "Exceptions" }).click();
+await page.getByRole("rowheader", { name: "FP-journey" }).waitFor();
+check((await page.getByRole("row", { name: /FP-journey/ }).textContent()).includes("names with apostrophes"), "its reason is shown");
+await axe(page, "the exceptions");
+await page.getByRole("button", { name: "Remove FP-journey" }).click();
+await confirm(page);
+await page.getByText("No exceptions").waitFor();
+check(await until(ATTACK, 403), "without it the attack is blocked again");
+
+// Let everything pass, see that it does, and block again.
 await page.goto(`${base}#/services/demo`);
 await page.getByRole("button", { name: "observe" }).click();
 check((await page.getByRole("dialog").textContent()).includes("PUT /api/v1/services/demo/mode"), "the dialog tells the request");
