@@ -66,6 +66,7 @@ const struct api_route api_routes[] = {
      api_patch_delete,
      API_RIGHT_OPERATE,
      SHARED_GUARDIAN},
+    {"POST", "/services/{service}/proposals", {NULL}, api_proposal, API_RIGHT_OPERATE, SHARED_NONE},
     {"GET", "/services/{service}/mode", {NULL}, api_mode_get, API_RIGHT_READ, SHARED_NONE},
     {"PUT", "/services/{service}/mode", {NULL}, api_mode_put, API_RIGHT_OPERATE, SHARED_GUARDIAN},
     {"GET", "/services/{service}/learning", {NULL}, api_learning_get, API_RIGHT_READ, SHARED_NONE},
