@@ -145,6 +145,43 @@ await page.getByRole("button", { name: "Remove jndi" }).click();
 await confirm(page);
 await page.getByText("No patches.").waitFor();
 
+// From an exploit to a patch: what it keeps and how often it is right is shown before it is added.
+const asRequest = (url) => `GET ${new URL(url).pathname}${new URL(url).search} HTTP/1.1\nHost: demo.example\n\n`;
+await page.getByLabel("Exploit", { exact: true }).fill("good day");
+await page.getByRole("button", { name: "Propose a patch" }).click();
+await page.getByRole("alert").filter({ hasText: "exploit" }).waitFor();
+await page.getByLabel("Exploit", { exact: true }).fill(asRequest(ATTACK));
+await page.getByText("Requests that must pass").focus();
+await page.keyboard.press("Enter");
+await page.getByLabel(/In one of the same forms/).fill(asRequest(BENIGN));
+await page.getByLabel("Id of the patch").fill("journey-1");
+await page.getByRole("button", { name: "Propose a patch" }).click();
+const proposal = page.getByRole("region", { name: "Proposal" });
+await proposal.waitFor();
+check((await proposal.getByRole("row", { name: /Stops of the exploit/ }).textContent()).includes("1 / 1"), "the patch stops the exploit");
+check((await proposal.getByRole("row", { name: /Stops of benign requests/ }).textContent()).includes("0 / 1"), "and nothing that must pass");
+check((await page.getByRole("rowheader", { name: /journey-1/ }).count()) === 0, "nothing changed yet");
+await axe(page, "a proposal");
+await proposal.getByRole("button", { name: "Add and enforce" }).click();
+check((await page.getByRole("dialog").textContent()).includes("guard patch enable journey-1 --service demo"), "the dialog tells the commands");
+await confirm(page, "it is attacked");
+await page.getByRole("rowheader", { name: /journey-1/ }).waitFor();
+check(await page.getByRole("button", { name: "journey-1: enforce" }).isDisabled(), "the patch is enforced");
+let hit = null;
+for (let i = 0; i < 600 && !hit; i++) {
+    await status(ATTACK);
+    const newest = await page.evaluate(() => fetch("/api/v1/alerts?service=demo&limit=5", { headers: { "X-Guard-Console": "1" } }).then((answer) => answer.json()));
+    hit = newest.alerts.find((one) => one.findings.some((finding) => finding.patch === "journey-1")) ?? null;
+}
+check(hit !== null, "the attack is a hit of the patch");
+await page.goto(`${base}#/alerts/${encodeURIComponent(hit.id)}`);
+await page.getByRole("link", { name: "Make a patch against it" }).click();
+await page.getByText("Guard stores no values").waitFor();
+check((await page.getByLabel("Exploit", { exact: true }).inputValue()).startsWith("GET /"), "a patch from an alert begins with what is known of it");
+await page.getByRole("button", { name: "Remove journey-1" }).click();
+await confirm(page);
+await page.getByText("No patches.").waitFor();
+
 // The document of the service: what is wrong is named, what would change is shown before.
 await page.getByRole("link", { name: "Guardian" }).click();
 const document = page.getByRole("textbox", { name: "Document" });
