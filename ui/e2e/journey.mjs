@@ -184,6 +184,19 @@ await page.getByText("No patches.").waitFor();
 
 // The document of the service: what is wrong is named, what would change is shown before.
 await page.getByRole("link", { name: "Guardian" }).click();
+// Another mode and a smaller budget, before they are set.
+await page.getByRole("button", { name: "Look", exact: true }).click();
+const would = page.getByRole("region", { name: "What would have been blocked" });
+await would.waitFor();
+const words = (await would.textContent()).match(/Would have blocked ?([0-9,]+)/);
+check(words !== null && Number(words[1].replaceAll(",", "")) > 0, `the attacks would have been blocked: ${words?.[1]}`);
+check((await would.getByRole("link").count()) > 0, "the newest of them are shown");
+await axe(page, "a preview of settings");
+await page.getByLabel("Mode").last().selectOption("alert");
+await page.getByLabel(/False blocks per request/).fill("0.00001");
+await page.getByLabel(/False blocks per request/).press("Enter");
+await page.getByText(/Would have blocked ?0/).or(would.filter({ hasText: /blocked ?0( |$)/ })).first().waitFor();
+check((await would.textContent()).includes("0.00001"), "the budget that was asked for is told");
 const document = page.getByRole("textbox", { name: "Document" });
 const text = await document.inputValue();
 await document.fill(`${text}nonsense: 1\n`);
