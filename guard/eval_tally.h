@@ -3,7 +3,7 @@
 #ifndef GUARD_CLI_EVAL_TALLY_H
 #define GUARD_CLI_EVAL_TALLY_H
 
-#include "eval_interval.h"
+#include "common/eval_interval.h"
 #include "eval_label.h"
 
 #include <stddef.h>

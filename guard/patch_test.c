@@ -3,8 +3,8 @@
  * enforced. Judged by the same library that the gate has. */
 #include "patch_verbs.h"
 
+#include "common/eval_interval.h"
 #include "common/file.h"
-#include "eval_interval.h"
 #include "traffic_steps.h"
 
 #include <inttypes.h>

@@ -9,7 +9,6 @@
 
 #include <guard/crypto.h>
 
-#include <arpa/inet.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -230,29 +229,6 @@ void traffic_notes(const struct traffic *traffic, FILE *out, const char *prefix)
         fprintf(out,
                 "%sthe HAR documents hold exchanges with several hosts: --host NAME takes one\n",
                 prefix);
-}
-
-struct guard_client traffic_client(const struct guard_exchange *exchange)
-{
-    struct guard_client client = {.unit = GUARD_UNIT_ANONYMOUS};
-    char text[INET6_ADDRSTRLEN];
-    if (exchange->client.len == 0)
-        return client;
-    client.unit = GUARD_UNIT_SUBJECT;
-    client.subject = exchange->client;
-    if (exchange->client.len >= sizeof(text))
-        return client;
-    memcpy(text, exchange->client.ptr, exchange->client.len);
-    text[exchange->client.len] = '\0';
-    if (inet_pton(AF_INET, text, client.address) == 1)
-        client.address_len = 4;
-    else if (inet_pton(AF_INET6, text, client.address) == 1)
-        client.address_len = 16;
-    else
-        return client;
-    client.unit = GUARD_UNIT_PREFIX;
-    client.subject = (struct guard_span){NULL, 0};
-    return client;
 }
 
 bool traffic_fingerprint(const char *path, uint64_t *number)

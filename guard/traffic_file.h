@@ -54,9 +54,6 @@ bool traffic_read(struct traffic *traffic,
                   void *ctx);
 /* Says in lines what the traffic didn't tell and what of it was left out: prefix, a sentence. */
 void traffic_notes(const struct traffic *traffic, FILE *out, const char *prefix);
-/* The client as a transaction wants it: an address gives PREFIX, another text SUBJECT, nothing
- * ANONYMOUS. */
-struct guard_client traffic_client(const struct guard_exchange *exchange);
 /* Makes of a seed a number for a file's content: equal files give equal numbers. False when it
  * can't be read or is no regular file. It only keeps a file from being learned twice, so the fast
  * checksum does: who wanted another file to count as held already would have to write all of its

@@ -4,7 +4,7 @@
 #ifndef GUARD_CLI_TRAFFIC_STEPS_H
 #define GUARD_CLI_TRAFFIC_STEPS_H
 
-#include "common/patterns/regexes.h"
+#include "common/judge.h"
 #include "traffic_file.h"
 
 #include <guard/guardian.h>
@@ -13,10 +13,8 @@
 
 /* Memory of the exchange in hand, used again for each. */
 struct traffic_room {
-    struct guard_arena arena;
+    struct judge judge;
     uint8_t *record;
-    struct regexes *regexes; /* of patches */
-    struct guard_matcher matcher;
     bool shadow; /* what is judged is of a new revision: as of guard_txn_cfg; false at first */
     uint32_t
         likeness_without; /* as of guard_txn_cfg, of all that is learned and judged; 0 at first */
@@ -38,19 +36,11 @@ GUARD_MUST_USE enum guard_rc traffic_learn(struct traffic_room *room, struct gua
                                            const struct guard_source *source, bool outbound,
                                            bool *with_client, struct guard_err *err);
 
-/* How exchanges are judged beside what the Guardian says. */
-struct judge_options {
-    double alpha; /* 0: the Guardian's budget */
-    bool likeness;
-    bool signatures; /* false: the Guardian's patches don't count */
-};
 /* Whether evaluations have a column of it: they judge by what was learned and no Guardian, so
  * there are no patches. */
 bool judge_has_likeness(void);
 bool judge_has_signatures(void);
 
-/* The Guardian as checking takes it: everything in mode block, but what only people switch on. */
-void judge_guardian(struct guard_guardian *guardian);
 /* The policy as the gate would get it; NULL after a message. model NULL: configured criteria only.
  * *bytes is malloc'd, lives as long as the policy and is freed after it. */
 struct guard_policy *judge_policy(const struct guard_guardian *guardian,

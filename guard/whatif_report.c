@@ -4,8 +4,8 @@
 #include "whatif_report.h"
 
 #include "command.h"
+#include "common/eval_interval.h"
 #include "common/json_writer.h"
-#include "eval_interval.h"
 
 #include <guard/crypto.h>
 

@@ -136,6 +136,8 @@ static void write_findings(struct json_writer *json, const struct document_node 
         write_number(json, node, "p");
         write_patch(json, node);
         write_exception(json, node);
+        if (is_text(node, "configured", "true"))
+            json_bool(json, "configured", true);
         json_close(json, '}');
         written++;
     }

@@ -14,6 +14,7 @@
 #include "patterns.h"
 #include "pods/intake.h"
 #include "pods/sense.h"
+#include "proposals.h"
 #include "retention.h"
 #include "status.h"
 #include "tasks.h"
@@ -68,6 +69,7 @@ struct daemon {
     struct forgetting forgetting;
     struct retention retention;
     struct patterns patterns;
+    struct proposals proposals;
     struct server *server;            /* NULL: there is no API */
     struct cluster_operator *cluster; /* NULL: there is none */
     struct sense *sense;              /* NULL: no pod is watched */
@@ -199,6 +201,7 @@ static void open_api(struct daemon *daemon)
                                   .intake = &daemon->intake,
                                   .alerts = &daemon->alerts,
                                   .outputs = &daemon->outputs,
+                                  .proposals = &daemon->proposals,
                                   .save_failed = &daemon->save_failed,
                                   .saves = &daemon->saves,
                                   .started_ms = clock_unix_ms()};
@@ -413,6 +416,7 @@ static void release(struct daemon *daemon)
     operator_close(daemon->cluster);
     pod_intake_close(daemon->pods);
     patterns_close(&daemon->patterns);
+    proposals_close(&daemon->proposals);
     intake_close(&daemon->intake);
     alerts_forget_positions(&daemon->alerts);
     patch_hits_free(&daemon->alerts.patches);

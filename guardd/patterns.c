@@ -4,6 +4,8 @@
  * the one after that goes without. */
 #include "patterns.h"
 
+#include "limited.h"
+
 #include "common/file.h"
 #include "common/log.h"
 #include "common/patterns/database.h"
@@ -15,8 +17,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -27,7 +27,6 @@ enum {
     BUILD_CPU_S_MAX = 60,                                /* and of the processor */
     TRY_CPU_S_MAX = 1,                                   /* of one expression alone */
     BUILD_MEMORY_MAX = 2 * 1024 * 1024 * UINT64_C(1024), /* bytes beyond guardd's own */
-    NICENESS = 10,
     RETRY_MS = 5000, /* at least, and four times what the build took */
 };
 
@@ -127,38 +126,11 @@ static bool is_there(struct patterns *patterns, const uint8_t name[GUARD_DIGEST_
     return good;
 }
 
-static void limit(int resource, rlim_t most)
-{
-    const struct rlimit limits = {most, most};
-    (void)setrlimit((__rlimit_resource_t)resource, &limits);
-}
-
-static rlim_t own_memory(void)
-{
-    uint8_t *text = NULL;
-    size_t len = 0;
-    rlim_t pages = 0;
-    if (file_read("/proc/self/statm", 256, &text, &len, NULL) == GUARD_OK)
-        pages = strtoull((const char *)text, NULL, 10);
-    free(text);
-    return pages * (rlim_t)sysconf(_SC_PAGESIZE);
-}
-
-/* In the child: nothing of guardd's is touched any more, and its files, with their locks, are let
- * go. */
+/* In the child. */
 static void become_builder(void)
 {
-    rlim_t memory = own_memory();
-    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-    signal(SIGTERM, SIG_DFL);
-    signal(SIGINT, SIG_DFL);
-    (void)close_range(STDERR_FILENO + 1, ~0u, 0);
-    limit(RLIMIT_CPU, BUILD_CPU_S_MAX);
-    limit(RLIMIT_CORE, 0);
-    if (memory > 0)
-        limit(RLIMIT_AS, memory + BUILD_MEMORY_MAX);
-    if (nice(NICENESS) == -1)
-        errno = 0; /* as fast as others, then */
+    const struct limited limited = {.cpu_s = BUILD_CPU_S_MAX, .memory = BUILD_MEMORY_MAX, .fd = -1};
+    limited_become(&limited);
 }
 
 /* In a child of the child. */
@@ -170,7 +142,7 @@ static bool builds_alone(const struct guard_pattern *pattern)
         uint8_t *bytes = NULL;
         size_t len = 0;
         struct pattern_build told;
-        limit(RLIMIT_CPU, TRY_CPU_S_MAX);
+        limited_to(RLIMIT_CPU, TRY_CPU_S_MAX);
         _exit(pattern_database_build(pattern, 1, NULL, &bytes, &len, &told, NULL) != GUARD_OK);
     }
     return child > 0 && waitpid(child, &status, 0) == child && WIFEXITED(status) &&

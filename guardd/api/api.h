@@ -34,6 +34,7 @@ struct api_saves {
 };
 
 struct outputs;
+struct proposals;
 struct sessions;
 
 /* What of guardd the API shows and changes. */
@@ -44,6 +45,7 @@ struct api_view {
     const struct intake *intake;
     const struct alerts *alerts;
     const struct outputs *outputs;
+    struct proposals *proposals;
     const bool *save_failed;
     const struct api_saves *saves;
     uint64_t started_ms;

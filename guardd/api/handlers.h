@@ -21,6 +21,10 @@ api_handler api_pods, api_pods_decide, api_pods_session;
 api_handler api_exceptions_get, api_exceptions_post, api_exception_delete;
 /* patches.c */
 api_handler api_patches_get, api_patches_post, api_patch_get, api_patch_put, api_patch_delete;
+/* previews.c: what other settings would have done. */
+api_handler api_preview;
+/* proposals.c: patches for exploits. */
+api_handler api_proposal;
 /* controls.c: what a gate may do, and whether it learns. */
 api_handler api_mode_get, api_mode_put, api_learning_get, api_learning_put;
 api_handler api_lift;

@@ -118,4 +118,17 @@ GUARD_API bool guard_policy_patch(const struct guard_policy *policy, uint32_t in
                                   struct guard_span *id);
 GUARD_API void guard_policy_info(const struct guard_policy *policy, struct guard_policy_info *out);
 
+/* The scores that block, hundredths of -log10 p, by what deviates. */
+struct guard_thresholds {
+    uint16_t request;
+    uint16_t alike;  /* of requests that read like attacks: reaching one of the two blocks */
+    uint16_t answer; /* of responses */
+    uint16_t time;
+    uint16_t client;
+};
+/* What a policy compiled from the model with this budget of false blocks (alpha, 0 < alpha <= 0.1)
+ * blocks from. model NULL: scores mean what they say. */
+GUARD_API void guard_budget_thresholds(const struct guard_model *model, double alpha,
+                                       struct guard_thresholds *out);
+
 #endif

@@ -3,6 +3,8 @@
  * what a way can't use goes to the others (weighted Bonferroni). */
 #include "policy/budget.h"
 
+#include <guard/policy.h>
+
 #include <string.h>
 
 static const double step = 1.0232929922807541; /* 10^0.01 */
@@ -91,4 +93,14 @@ void gd_budget_spend(struct gd_policy_header *header, const struct guard_model *
     if (likeness)
         requests = spend_alike(header, model, requests);
     header->threshold = score_of(model->scale[GUARD_SCALE_REQUESTS], requests);
+}
+
+void guard_budget_thresholds(const struct guard_model *model, double alpha,
+                             struct guard_thresholds *out)
+{
+    struct gd_policy_header header = {.version = 0};
+    gd_budget_spend(&header, model, alpha, true);
+    *out =
+        (struct guard_thresholds){header.threshold, header.threshold_alike, header.threshold_answer,
+                                  header.threshold_time, header.threshold_client};
 }

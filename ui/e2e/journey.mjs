@@ -62,8 +62,34 @@ await confirm(page, "it reads the users");
 await page.getByText("Said so far").waitFor();
 check(await page.getByRole("button", { name: "an attack" }).getAttribute("aria-pressed") === "true", "what was said is shown");
 
-// Let everything pass, see that it does, and block again.
+// What was blocked is let pass for a while, with the narrowest scope, and is listed until it is removed.
 const base = page.url().split("#")[0];
+await page.getByText("Let it pass for a while").click();
+const scope = page.getByRole("group", { name: "Only where all of this is true" });
+check((await scope.getByRole("checkbox", { name: /Endpoint/ }).isChecked()) && !(await scope.getByRole("checkbox", { name: /Client/ }).isChecked()), "an exception is of the endpoint, not of a client");
+await axe(page, "the form of an exception");
+// Several findings block this attack: of all the rest of it only the endpoint is asked.
+for (const box of await scope.getByRole("checkbox", { name: /Place|Name|Rule/ }).all()) await box.uncheck();
+await page.getByLabel("Its name").fill("FP-journey");
+await page.getByLabel("Ends after so many days").fill("367");
+check(await page.getByRole("button", { name: "What would be let pass" }).isDisabled(), "an exception ends within a year");
+await page.getByLabel("Ends after so many days").fill("7");
+await page.getByRole("button", { name: "What would be let pass" }).click();
+const saying = await page.getByRole("dialog").textContent();
+check(saying.includes("FP-journey until ") && saying.includes("guard exception add --service demo --id FP-journey --days 7"), "the dialog tells until when, and the command");
+await confirm(page, "names with apostrophes");
+await page.getByText("Added:").waitFor();
+check(await until(ATTACK, 200), "what the exception covers passes");
+await page.getByRole("link", { name: "Exceptions" }).click();
+await page.getByRole("rowheader", { name: "FP-journey" }).waitFor();
+check((await page.getByRole("row", { name: /FP-journey/ }).textContent()).includes("names with apostrophes"), "its reason is shown");
+await axe(page, "the exceptions");
+await page.getByRole("button", { name: "Remove FP-journey" }).click();
+await confirm(page);
+await page.getByText("No exceptions").waitFor();
+check(await until(ATTACK, 403), "without it the attack is blocked again");
+
+// Let everything pass, see that it does, and block again.
 await page.goto(`${base}#/services/demo`);
 await page.getByRole("button", { name: "observe" }).click();
 check((await page.getByRole("dialog").textContent()).includes("PUT /api/v1/services/demo/mode"), "the dialog tells the request");
@@ -119,8 +145,58 @@ await page.getByRole("button", { name: "Remove jndi" }).click();
 await confirm(page);
 await page.getByText("No patches.").waitFor();
 
+// From an exploit to a patch: what it keeps and how often it is right is shown before it is added.
+const asRequest = (url) => `GET ${new URL(url).pathname}${new URL(url).search} HTTP/1.1\nHost: demo.example\n\n`;
+await page.getByLabel("Exploit", { exact: true }).fill("good day");
+await page.getByRole("button", { name: "Propose a patch" }).click();
+await page.getByRole("alert").filter({ hasText: "exploit" }).waitFor();
+await page.getByLabel("Exploit", { exact: true }).fill(asRequest(ATTACK));
+await page.getByText("Requests that must pass").focus();
+await page.keyboard.press("Enter");
+await page.getByLabel(/In one of the same forms/).fill(asRequest(BENIGN));
+await page.getByLabel("Id of the patch").fill("journey-1");
+await page.getByRole("button", { name: "Propose a patch" }).click();
+const proposal = page.getByRole("region", { name: "Proposal" });
+await proposal.waitFor();
+check((await proposal.getByRole("row", { name: /Stops of the exploit/ }).textContent()).includes("1 / 1"), "the patch stops the exploit");
+check((await proposal.getByRole("row", { name: /Stops of benign requests/ }).textContent()).includes("0 / 1"), "and nothing that must pass");
+check((await page.getByRole("rowheader", { name: /journey-1/ }).count()) === 0, "nothing changed yet");
+await axe(page, "a proposal");
+await proposal.getByRole("button", { name: "Add and enforce" }).click();
+check((await page.getByRole("dialog").textContent()).includes("guard patch enable journey-1 --service demo"), "the dialog tells the commands");
+await confirm(page, "it is attacked");
+await page.getByRole("rowheader", { name: /journey-1/ }).waitFor();
+check(await page.getByRole("button", { name: "journey-1: enforce" }).isDisabled(), "the patch is enforced");
+let hit = null;
+for (let i = 0; i < 600 && !hit; i++) {
+    await status(ATTACK);
+    const newest = await page.evaluate(() => fetch("/api/v1/alerts?service=demo&limit=5", { headers: { "X-Guard-Console": "1" } }).then((answer) => answer.json()));
+    hit = newest.alerts.find((one) => one.findings.some((finding) => finding.patch === "journey-1")) ?? null;
+}
+check(hit !== null, "the attack is a hit of the patch");
+await page.goto(`${base}#/alerts/${encodeURIComponent(hit.id)}`);
+await page.getByRole("link", { name: "Make a patch against it" }).click();
+await page.getByText("Guard stores no values").waitFor();
+check((await page.getByLabel("Exploit", { exact: true }).inputValue()).startsWith("GET /"), "a patch from an alert begins with what is known of it");
+await page.getByRole("button", { name: "Remove journey-1" }).click();
+await confirm(page);
+await page.getByText("No patches.").waitFor();
+
 // The document of the service: what is wrong is named, what would change is shown before.
 await page.getByRole("link", { name: "Guardian" }).click();
+// Another mode and a smaller budget, before they are set.
+await page.getByRole("button", { name: "Look", exact: true }).click();
+const would = page.getByRole("region", { name: "What would have been blocked" });
+await would.waitFor();
+const words = (await would.textContent()).match(/Would have blocked ?([0-9,]+)/);
+check(words !== null && Number(words[1].replaceAll(",", "")) > 0, `the attacks would have been blocked: ${words?.[1]}`);
+check((await would.getByRole("link").count()) > 0, "the newest of them are shown");
+await axe(page, "a preview of settings");
+await page.getByLabel("Mode").last().selectOption("alert");
+await page.getByLabel(/False blocks per request/).fill("0.00001");
+await page.getByLabel(/False blocks per request/).press("Enter");
+await page.getByText(/Would have blocked ?0/).or(would.filter({ hasText: /blocked ?0( |$)/ })).first().waitFor();
+check((await would.textContent()).includes("0.00001"), "the budget that was asked for is told");
 const document = page.getByRole("textbox", { name: "Document" });
 const text = await document.inputValue();
 await document.fill(`${text}nonsense: 1\n`);

@@ -2,6 +2,7 @@
 // guardd's API as a page asks it: with the session's cookie, a header that says so, and a limit of time. Whatever comes back that
 // isn't what the API says becomes one kind of error, with a text for people.
 import type { components } from "../api";
+import { texts } from "../texts";
 
 export type Schemas = components["schemas"];
 export type Service = Schemas["Service"];
@@ -20,6 +21,11 @@ export class ApiError extends Error {
     ) {
         super(message);
     }
+}
+
+/** What failed, for people. */
+export function failureText(error: unknown): string {
+    return error instanceof ApiError ? `${texts.failures[error.failure]} ${error.message}` : texts.failures.broken;
 }
 
 export interface Ask {

@@ -1,17 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a service is known to get: each request of the exploit is judged by what was learned, and
  * values that nothing was found in are normal. */
-#include "patch_from.h"
+#include "common/propose/parts.h"
 
-#include "common/file.h"
-#include "common/guardian.h"
-#include "service_files.h"
-#include "traffic_steps.h"
+#include "common/judge.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { DOCUMENT_ROOM = 64 << 20, FINDINGS_TEXT = 128 };
+enum { FINDINGS_TEXT = 128 };
 
 struct known_finding {
     enum guard_location location;
@@ -26,7 +23,7 @@ struct known_request {
     char template_text[FINDINGS_TEXT];
 };
 
-struct from_known {
+struct proposal_known {
     uint32_t count;
     struct known_request requests[];
 };
@@ -57,7 +54,7 @@ static bool begins(const struct guard_value *value, const struct known_finding *
 
 static bool is_normal(void *ctx, uint32_t index, const struct guard_value *value)
 {
-    const struct from_known *known = ctx;
+    const struct proposal_known *known = ctx;
     const struct known_request *request = &known->requests[index];
     bool whole_body = value->place == GUARD_PLACE_BODY;
     if (request->all_deviate || index >= known->count)
@@ -74,15 +71,33 @@ static bool is_normal(void *ctx, uint32_t index, const struct guard_value *value
 
 static struct guard_span path_of(void *ctx, uint32_t index)
 {
-    const struct from_known *known = ctx;
+    const struct proposal_known *known = ctx;
     const char *text = known->requests[index].template_text;
     return (struct guard_span){(const uint8_t *)text, strlen(text)};
 }
 
-static void keep(struct known_request *request, const struct guard_verdict *verdict,
-                 struct guard_span template_text)
+static bool same(struct guard_span a, struct guard_span b)
 {
-    request->all_deviate = verdict->finding_total > verdict->finding_count;
+    return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
+}
+
+/* Where not enough was seen no rule says anything: that nothing was found there means nothing. */
+static bool is_learned(const struct guard_model *model, struct guard_span method,
+                       struct guard_span template_text)
+{
+    for (uint32_t i = 0; model != NULL && i < model->endpoint_count; i++) {
+        const struct guard_model_endpoint *endpoint = &model->endpoints[i];
+        if (endpoint->ready && same(endpoint->method, method) &&
+            same(endpoint->template_text, template_text))
+            return true;
+    }
+    return false;
+}
+
+static void keep(struct known_request *request, const struct guard_verdict *verdict,
+                 struct guard_span template_text, bool learned)
+{
+    request->all_deviate = !learned || verdict->finding_total > verdict->finding_count;
     for (uint32_t i = 0; i < verdict->finding_count; i++) {
         const struct guard_finding *finding = &verdict->findings[i];
         struct known_finding *kept = &request->findings[request->count++];
@@ -98,65 +113,52 @@ static void keep(struct known_request *request, const struct guard_verdict *verd
         memcpy(request->template_text, template_text.ptr, template_text.len);
 }
 
-static bool judge(struct from_known *known, const struct guard_policy *policy,
-                  struct guard_span service, const struct exploit *exploit)
+static enum guard_rc judge_all(struct proposal_known *known, struct judge *judge,
+                               const struct guard_txn_cfg *cfg, const struct guard_model *model,
+                               const struct exploit *exploit, struct guard_err *err)
 {
-    struct traffic_room room;
-    bool good = traffic_room_open(&room);
-    if (!good)
-        return false;
-    for (uint32_t i = 0; i < exploit->request_count && good; i++) {
-        const struct exploit_request *request = &exploit->requests[i];
+    for (uint32_t i = 0; i < exploit->request_count; i++) {
         struct guard_header headers[EXPLOIT_HEADERS_MAX];
         struct guard_exchange exchange;
         struct guard_txn *txn = NULL;
-        exploit_exchange(request, headers, &exchange);
-        const struct guard_verdict *verdict =
-            traffic_judge(&room, policy, service, &exchange, false, &txn);
-        good = verdict != NULL || complain(0, "no memory") != 0;
-        if (good)
-            keep(&known->requests[i], verdict, guard_txn_template(txn));
+        exploit_exchange(&exploit->requests[i], headers, &exchange);
+        const struct guard_verdict *verdict = judge_play(judge, cfg, &exchange, &txn);
+        if (verdict == NULL)
+            return guard_fail(err, GUARD_E_NOMEM, "no memory");
+        const struct guard_span found = guard_txn_template(txn);
+        keep(&known->requests[i], verdict, found,
+             is_learned(model, exploit->requests[i].method, found));
     }
-    traffic_room_close(&room);
-    return good;
+    return GUARD_OK;
 }
 
-bool patch_from_known(const char *guardian_path, const char *pile_path,
-                      const struct exploit *exploit, struct from_known **known,
-                      struct generalise_known *out)
+enum guard_rc proposal_known_of(struct proposal_known **known,
+                                const struct guard_guardian *guardian,
+                                const struct guard_model *model, const struct exploit *exploit,
+                                struct generalise_known *out, struct guard_err *err)
 {
-    struct guard_alloc heap = heap_alloc();
-    struct guard_arena documents;
-    struct guard_guardian guardian;
-    struct guard_err err;
-    struct judge_options options = {.alpha = 0, .likeness = true, .signatures = true};
+    static const struct judge_options options = {.likeness = true}; /* no patches */
+    struct judge judge = {.regexes = NULL};
+    struct guard_policy *policy = NULL;
     uint8_t *bytes = NULL;
     size_t len = 0;
-    bool good = false;
-    guard_arena_init(&documents, &heap, DOCUMENT_ROOM);
     *known = calloc(1, sizeof(**known) + exploit->request_count * sizeof((*known)->requests[0]));
-    if (*known == NULL || guardian_load(&guardian, guardian_path, &documents, &err) != GUARD_OK) {
-        complain(0, "%s", *known == NULL ? "no memory" : err.text);
-    } else {
-        struct guard_pile *pile = guardian_pile(&guardian, guardian_path, pile_path);
-        struct guard_model *model = pile != NULL ? pile_model(pile, guardian.support) : NULL;
-        guardian.patch_count = 0;
-        struct guard_policy *policy =
-            model != NULL ? judge_policy(&guardian, model, &options, &bytes, &len) : NULL;
-        (*known)->count = exploit->request_count;
-        good = policy != NULL && judge(*known, policy, guardian.service, exploit);
-        if (policy != NULL)
-            guard_policy_unref(policy);
-        guard_model_free(model);
-        guard_pile_free(pile);
-    }
+    if (*known == NULL || judge_open(&judge) != GUARD_OK)
+        return guard_fail(err, GUARD_E_NOMEM, "no memory");
+    (*known)->count = exploit->request_count;
+    enum guard_rc rc = judge_compile(&policy, guardian, model, &options, &bytes, &len, err);
+    const struct guard_txn_cfg cfg = {.policy = policy, .service = guardian->service};
+    if (rc == GUARD_OK)
+        rc = judge_all(*known, &judge, &cfg, model, exploit, err);
+    if (policy != NULL)
+        guard_policy_unref(policy);
     free(bytes);
-    guard_arena_reset(&documents);
+    judge_close(&judge);
     *out = (struct generalise_known){.ctx = *known, .normal = is_normal, .path = path_of};
-    return good;
+    return rc;
 }
 
-void patch_from_forget(struct from_known *known)
+void proposal_known_free(struct proposal_known *known)
 {
     free(known);
 }

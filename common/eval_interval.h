@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Exact intervals for shares. Written here because the packaged library that has them (GSL) is
  * under another licence than Guard. */
-#ifndef GUARD_CLI_EVAL_INTERVAL_H
-#define GUARD_CLI_EVAL_INTERVAL_H
+#ifndef GUARD_COMMON_EVAL_INTERVAL_H
+#define GUARD_COMMON_EVAL_INTERVAL_H
 
 #include <stdint.h>
 

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* How often a proposed patch is right, judged by the same library that the gate has. */
-#include "patch_from.h"
+#include "common/propose/parts.h"
 
-#include "common/file.h"
-#include "traffic_steps.h"
+#include "common/judge.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -13,9 +12,9 @@ enum { WRITINGS = 4, STOPPED_BYTES_MAX = 1 << 20, STOPPED_EACH_MAX = 64 * 1024 }
 struct testing {
     struct guard_policy *policy;
     struct guard_span id; /* of the patch */
-    struct traffic_room room;
-    struct from_rate *rate;
-    struct from_stopped *stopped;
+    struct judge judge;
+    struct proposal_rate *rate;
+    struct proposal_stopped *stopped;
 };
 
 /* Whether it is the patch that blocks: a request may be refused for what it is by itself, too. */
@@ -31,19 +30,21 @@ static bool stops(const struct testing *testing, const struct guard_verdict *ver
     return false;
 }
 
-static bool judge(struct testing *testing, const struct guard_exchange *exchange)
+static enum guard_rc judge_one(struct testing *testing, const struct guard_exchange *exchange,
+                               struct guard_err *err)
 {
+    const struct guard_txn_cfg cfg = {.policy = testing->policy,
+                                      .service = GUARD_SPAN_LITERAL("patch")};
     struct guard_txn *txn = NULL;
-    const struct guard_verdict *verdict = traffic_judge(
-        &testing->room, testing->policy, GUARD_SPAN_LITERAL("patch"), exchange, false, &txn);
+    const struct guard_verdict *verdict = judge_play(&testing->judge, &cfg, exchange, &txn);
     if (verdict == NULL)
-        return complain(0, "no memory") != 0;
+        return guard_fail(err, GUARD_E_NOMEM, "no memory");
     testing->rate->of++;
     testing->rate->hits += stops(testing, verdict);
-    return true;
+    return GUARD_OK;
 }
 
-static void add(struct from_stopped *stopped, struct guard_span text)
+static void add(struct proposal_stopped *stopped, struct guard_span text)
 {
     size_t len = text.len < STOPPED_EACH_MAX ? text.len : STOPPED_EACH_MAX;
     if (stopped->len + len + 1 > STOPPED_BYTES_MAX)
@@ -55,7 +56,7 @@ static void add(struct from_stopped *stopped, struct guard_span text)
 }
 
 /* What a patch is narrowed by: as it was sent. */
-static void keep(struct from_stopped *stopped, const struct guard_exchange *exchange)
+static void keep(struct proposal_stopped *stopped, const struct guard_exchange *exchange)
 {
     if (stopped->text == NULL)
         stopped->text = malloc(STOPPED_BYTES_MAX);
@@ -67,17 +68,14 @@ static void keep(struct from_stopped *stopped, const struct guard_exchange *exch
     add(stopped, exchange->body);
 }
 
-static bool take(void *ctx, const struct guard_exchange *exchange,
-                 const struct traffic_place *place)
+static enum guard_rc take(void *ctx, const struct guard_exchange *exchange, struct guard_err *err)
 {
     struct testing *testing = ctx;
     uint64_t before = testing->rate->hits;
-    (void)place;
-    if (!judge(testing, exchange))
-        return false;
+    GUARD_TRY(judge_one(testing, exchange, err));
     if (testing->rate->hits > before)
         keep(testing->stopped, exchange);
-    return true;
+    return GUARD_OK;
 }
 
 static bool is_letter(uint8_t byte)
@@ -149,84 +147,79 @@ static bool is_form(const struct guard_exchange *exchange)
     return false;
 }
 
-static bool judge_writings(struct testing *testing, const struct guard_exchange *exchange)
+static enum guard_rc judge_writings(struct testing *testing, const struct guard_exchange *exchange,
+                                    struct guard_err *err)
 {
     const uint8_t *mark = memchr(exchange->target.ptr, '?', exchange->target.len);
     size_t query = mark != NULL ? (size_t)(mark - exchange->target.ptr) + 1 : exchange->target.len;
     uint8_t *room = malloc(3 * (exchange->target.len + exchange->body.len) + 1);
-    bool good = room != NULL || complain(0, "no memory") != 0;
-    for (int i = 0; i < WRITINGS && good; i++) {
+    enum guard_rc rc = room != NULL ? GUARD_OK : guard_fail(err, GUARD_E_NOMEM, "no memory");
+    for (int i = 0; i < WRITINGS && rc == GUARD_OK; i++) {
         struct guard_exchange other = *exchange;
         other.target = rewrite(exchange->target, query, i, room);
         if (is_form(exchange))
             other.body = rewrite(exchange->body, 0, i, room + 3 * exchange->target.len);
         bool same =
             other.target.len == exchange->target.len && other.body.len == exchange->body.len;
-        good = same || judge(testing, &other);
+        if (!same)
+            rc = judge_one(testing, &other, err);
     }
     free(room);
-    return good;
+    return rc;
 }
 
-static bool judge_exploit(struct testing *testing, const struct exploit *exploit,
-                          const struct generalised *made, struct from_rates *out)
+static enum guard_rc judge_exploit(struct testing *testing, const struct exploit *exploit,
+                                   const struct generalised *made, struct proposal_rates *out,
+                                   struct guard_err *err)
 {
     for (uint32_t i = 0; i < exploit->request_count; i++) {
-        const struct exploit_request *request = &exploit->requests[i];
         struct guard_header headers[EXPLOIT_HEADERS_MAX];
         struct guard_exchange exchange;
         if (made->steps[i] != GENERALISE_STEP_KEPT)
             continue;
-        exploit_exchange(request, headers, &exchange);
+        exploit_exchange(&exploit->requests[i], headers, &exchange);
         testing->rate = &out->exploit;
-        if (!judge(testing, &exchange))
-            return false;
+        GUARD_TRY(judge_one(testing, &exchange, err));
         testing->rate = &out->rewritten;
-        if (!judge_writings(testing, &exchange))
-            return false;
+        GUARD_TRY(judge_writings(testing, &exchange, err));
     }
-    return true;
+    return GUARD_OK;
 }
 
-static bool judge_traffic(struct testing *testing, const struct arguments *arguments, int option,
-                          struct from_rates *out)
+static enum guard_rc judge_all(struct testing *testing, const struct exploit *exploit,
+                               const struct generalised *made, const struct proposal_benign *benign,
+                               struct proposal_rates *out, struct guard_err *err)
 {
-    char *paths[GIVEN_MAX];
-    struct traffic traffic = {.paths = paths, .label = "benign traffic"};
-    for (int i = 0; i < arguments->given_count; i++) {
-        if (arguments->given[i].option == option)
-            paths[traffic.count++] = (char *)(uintptr_t)arguments->given[i].value;
-    }
-    out->benign_asked = traffic.count > 0;
+    GUARD_TRY(judge_exploit(testing, exploit, made, out, err));
     testing->rate = &out->benign;
-    return traffic.count == 0 || traffic_read(&traffic, take, testing);
+    return benign->each != NULL ? benign->each(benign->ctx, take, testing, err) : GUARD_OK;
 }
 
-bool patch_from_test(const struct exploit *exploit, const struct generalised *made,
-                     const struct arguments *arguments, int traffic_option, struct from_rates *out,
-                     struct from_stopped *stopped)
+enum guard_rc proposal_measure(const struct exploit *exploit, const struct generalised *made,
+                               const struct proposal_benign *benign, struct proposal_rates *out,
+                               struct proposal_stopped *stopped, struct guard_err *err)
 {
+    static const struct judge_options options = {.likeness = true, .signatures = true};
     struct guard_guardian guardian;
     struct guard_patch patch = made->patch;
-    struct judge_options options = {.alpha = 0, .likeness = true, .signatures = true};
     struct testing testing = {.policy = NULL, .id = patch.id, .stopped = stopped};
     uint8_t *bytes = NULL;
     size_t len = 0;
+    *out = (struct proposal_rates){.exploit = {0, 0}};
     guard_guardian_default(&guardian, GUARD_SPAN_LITERAL("patch"));
     patch.mode = GUARD_PATCH_ENFORCE;
     patch.action = GUARD_PATCH_BLOCK;
     guardian.patches = &patch;
     guardian.patch_count = 1;
     judge_guardian(&guardian);
-    bool good = traffic_room_open(&testing.room);
-    if (good) {
-        testing.policy = judge_policy(&guardian, NULL, &options, &bytes, &len);
-        good = testing.policy != NULL && judge_exploit(&testing, exploit, made, out) &&
-               judge_traffic(&testing, arguments, traffic_option, out);
-        traffic_room_close(&testing.room);
-    }
+    if (judge_open(&testing.judge) != GUARD_OK)
+        return guard_fail(err, GUARD_E_NOMEM, "no memory");
+    enum guard_rc rc = judge_compile(&testing.policy, &guardian, NULL, &options, &bytes, &len, err);
+    if (rc == GUARD_OK)
+        rc = judge_all(&testing, exploit, made, benign, out, err);
+    judge_close(&testing.judge);
     if (testing.policy != NULL)
         guard_policy_unref(testing.policy);
     free(bytes);
-    return good;
+    return rc;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The incomplete beta function by its continued fraction (Lentz's method), inverted by bisection:
  * slow and exact, which suits a report. */
-#include "eval_interval.h"
+#include "common/eval_interval.h"
 
 #include <math.h>
 #include <stdbool.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Exact intervals against published values and against their definition. */
-#include "guard/eval_interval.h"
+#include "common/eval_interval.h"
 
 #include <math.h>
 #include <setjmp.h>
