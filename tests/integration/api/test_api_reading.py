@@ -87,7 +87,8 @@ def test_everything_that_is_read_has_the_form_that_the_document_tells(guardd, ap
         "/services/{service}/patches": None, "/services/{service}/review": None, "/services/{service}/clients": None, "/alerts": None,
         "/alerts/{id}": None, "/alerts/{id}/triage": None, "/audit": None, "/audit/looks": None, "/openapi.json": None,
         "/triage": None, "/services/{service}/decisions": None, "/services/{service}/changes": None, "/tokens": None, "/outputs": None,
-        "/session": None, "/services/{service}/exceptions": None,
+        "/session": None, "/services/{service}/exceptions": None, "/services/{service}/history": None,
+        "/services/{service}/endpoint": "/services/shop/endpoint?method=GET&template=/users",
     }
     text = {"/metrics", "/openapi.yaml", "/alerts/stream",  # in the other tests
             "/forget/{id}", "/services/{service}/patches/{id}", "/services/{service}/pile", "/services/{service}/key", "/services/{service}/policy", "/services/{service}/verdicts"}
