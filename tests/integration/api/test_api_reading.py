@@ -107,6 +107,35 @@ def test_everything_that_is_read_has_the_form_that_the_document_tells(guardd, ap
     assert "tom" not in json.dumps(api.get("/alerts"))
 
 
+def test_an_endpoint_is_told_with_its_parameters(guardd, api, gate):
+    learn(guardd, gate, Shop(502))
+    secret = "s3cr3tvalue"
+    shop = Shop(503)
+    drive(gate.port, [shop.exchange("GET", f"/users?username=tom&extra={secret}")])
+
+    def fields(query=""):
+        return api.get(f"/services/shop/endpoint?method=GET&template=/users{query}")
+    wait_for(lambda: [one for one in fields()["fields"] if one["name"] == "extra"], "what only one client sent")
+    told = fields()
+    named = {one["name"]: one for one in told["fields"] if one["location"] == "query"}
+    assert told["request"] == {"ready": True, "lacks": ""} and told["exchanges"] > 0 and told["clients"] >= 4
+    known, new = named["username"], named["extra"]
+    assert known["trusted"] and known["lacks"] == "" and known["required"] and known["types"] == ["word"] and known["clients"] >= 4
+    assert 1 <= known["length_min"] <= known["length_max"] <= 64 and "=" not in known["characters"]
+    assert any(rule["rule"] == "character" and rule["strength"] > 1 for rule in known["rules"]), known["rules"]
+    assert not new["trusted"] and new["values"] == 1 and new["lacks"].endswith(" clients") and new["normal"] == "pending" and new["rules"] == []
+    assert secret not in json.dumps(told) and "tom" not in json.dumps(told)
+    pages, cursor = [], ""
+    while cursor is not None:
+        page = fields(f"&limit=1{cursor and '&cursor=' + cursor}")
+        pages += page["fields"]
+        cursor = page["next"]
+    assert pages == told["fields"] and len(pages) == told["total"]
+    for query, status in (("?method=GET", 400), ("?template=/users", 400), ("?method=GET&template=/none", 404), ("?method=PUT&template=/users", 404),
+                          ("?method=GET&template=/users&cursor=x", 400)):
+        assert api.ask("GET", f"/services/shop/endpoint{query}").status == status, query
+
+
 def test_filters_pages_and_ids_of_alerts(guardd, api):
     with open(guardd.state / "alerts.jsonl", "w") as log:
         for i in range(230):
