@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The console and guardd's API under much: 500 services with a day of traffic and 100,000 alerts, in real guardd, nginx and Chromium.
 
-usage: bench/console.py [--alerts N] [--services N] [--store postgresql]
+usage: bench/console.py [--alerts N] [--services N] [--store postgresql] [--api-only | --browser-only]
 
 Prints how long pages of the API take and how long the browser takes from an input to the paint. The figures of docs/guide/console.md.
 """
@@ -101,6 +101,7 @@ def main():
     parser.add_argument("--services", type=int, default=500)
     parser.add_argument("--store", choices=("sqlite", "postgresql"), default="sqlite")
     parser.add_argument("--api-only", action="store_true")
+    parser.add_argument("--browser-only", action="store_true")
     options = parser.parse_args()
     if options.store == "postgresql" and missing():
         sys.exit(missing())
@@ -121,7 +122,8 @@ def main():
         try:
             wait_for(lambda: ask(state, "/services?limit=1")[1]["total"] >= options.services, "the services", 300)
             fill_history(state, postgres, options.services)
-            measure_api(state, options.alerts)
+            if not options.browser_only:
+                measure_api(state, options.alerts)
             if not postgres and not options.api_only and shutil.which("chromium"):
                 token = subprocess.run([BIN / "guard", "token", "add", "bench", "--role", "operator", "--state", state], capture_output=True,
                                        text=True, check=True).stdout.strip()

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SHARED_RECENT_MS = 60000 }; /* how old what others counted may be */
+enum { SHARED_RECENT_MS = 600000 }; /* how old what others counted may be */
 
 static const char kind_told[] = "history-of";
 

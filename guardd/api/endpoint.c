@@ -5,6 +5,7 @@
 #include "handlers.h"
 
 #include "common/model_text.h"
+#include "common/review_text.h"
 #include "problem.h"
 
 #include <guard/likeness.h>
@@ -67,19 +68,17 @@ static void write_rules(struct json_writer *json, const uint16_t strength[GUARD_
     json_close(json, ']');
 }
 
-/* As words of readiness are said elsewhere: "3 of 4 clients"; "" when nothing is lacking. */
+/* In the words of the review; "" when nothing is lacking. */
 static void write_lacks(const struct service *service, const struct guard_model_field *field,
                         struct json_writer *json)
 {
-    char text[64] = "";
-    uint32_t wanted = service->guardian.support != 0 ? service->guardian.support : 4;
-    if (!field->trusted && field->support < 2 * wanted)
-        snprintf(text, sizeof(text), "%u of %u clients", field->support / 2, wanted);
-    else if (!field->trusted && field->epochs < 2)
-        snprintf(text, sizeof(text), "%u of 2 epochs", field->epochs);
-    else if (!field->trusted)
-        snprintf(text, sizeof(text), "held: too much is new at once, or it was refused");
-    json_text(json, "lacks", text);
+    char text[REVIEW_LACKS_MAX];
+    const struct guard_review_pending pending = {.records = field->values,
+                                                 .clients = field->clients,
+                                                 .support = field->support,
+                                                 .epochs = field->epochs};
+    json_text(json, "lacks",
+              field->trusted ? "" : review_lacks(text, service->guardian.support, &pending));
 }
 
 static void write_field(const struct service *service, const struct guard_model_field *field,
