@@ -54,7 +54,7 @@ const drawn = Number((await page.getByRole("img", { name: /^Traffic:/ }).getAttr
 const listed = (await page.getByRole("table").filter({ has: counted }).locator("tbody tr td:nth-child(2)").allTextContents()).reduce((sum, one) => sum + Number(one.replaceAll(",", "")), 0);
 check(drawn > 1000 && Math.abs(drawn - listed) <= drawn / 10, `chart and table tell the same: ${drawn} and ${listed} exchanges`);
 await axe(page, "a service");
-await page.getByLabel("Time", { exact: true }).selectOption("hour");
+await page.getByRole("combobox", { name: /^Time/ }).selectOption("hour");
 await page.getByRole("img", { name: /^Traffic: [1-9]/ }).waitFor();
 await page.getByRole("table").getByRole("link").first().click();
 await page.getByRole("link", { name: "All endpoints" }).waitFor();
