@@ -40,7 +40,7 @@ static const char server[] =
     "            gzip on;\n"
     "            gzip_types text/javascript text/css image/svg+xml;\n"
     "            add_header Content-Security-Policy \"default-src 'none'; script-src 'self'; "
-    "style-src 'self'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action "
+    "style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action "
     "'none'; frame-ancestors 'none'\" always;\n"
     "            add_header X-Content-Type-Options nosniff always;\n"
     "            add_header X-Frame-Options DENY always;\n"

@@ -187,8 +187,28 @@ static bool find_programs(struct run_settings *settings, const struct arguments 
     return true;
 }
 
+static const char *port_of(const char *address)
+{
+    const char *colon = strrchr(address, ':');
+    return colon != NULL ? colon + 1 : address;
+}
+
+/* One address can't be both; of all addresses, as 0.0.0.0:8080, loopback is one. */
+static bool same_place(const char *listen, const char *console)
+{
+    bool all = strncmp(listen, "0.0.0.0:", 8) == 0 || strncmp(listen, "[::]:", 5) == 0 ||
+               strncmp(listen, "*:", 2) == 0 || strchr(listen, ':') == NULL;
+    return strcmp(listen, console) == 0 || (all && strcmp(port_of(listen), port_of(console)) == 0);
+}
+
 static bool settings_fit(const struct run_settings *settings)
 {
+    const char *console = settings->console.listen;
+    if (console != NULL && same_place(settings->listen, console))
+        return complain(0,
+                        "--console %s and --listen %s are one address: give the console another "
+                        "port",
+                        console, settings->listen) != 0;
     const char *const texts[] = {settings->upstream, settings->listen, settings->user,
                                  settings->workers,  settings->trust,  settings->console.listen};
     const char *const paths[] = {settings->state, settings->module, settings->access_log,

@@ -255,6 +255,7 @@ static void save(struct daemon *daemon)
         daemon->save_failed = true;
         daemon->saves.failed++;
         replicas_unsaved(&daemon->services);
+        history_unsaved(&daemon->services);
         replicas_roles(&daemon->services);
         return;
     }
@@ -373,6 +374,7 @@ static void stop(struct daemon *daemon)
     services_publish(&daemon->services, clock_unix_ms());
     clients_save(&daemon->services, clock_unix_ms());
     alerts_close(&daemon->alerts);
+    daemon->services.history_all = true;
     save(daemon);
     drain(daemon);
     outputs_close(&daemon->outputs);

@@ -157,6 +157,7 @@ enum guard_rc replicas_begin(struct services *services, struct guard_err *err)
         if (done) {
             guard_pile_free(service->replica.sealed);
             service->replica.sealed = NULL;
+            service->history.saving.count = 0;
         } else {
             join_delta(service);
         }

@@ -34,6 +34,7 @@ static void service_free(struct service *service)
     summary_free(&service->summary);
     spool_queue_free(&service->spool);
     inbox_queue_free(&service->inbox);
+    history_free(&service->history);
     free(service);
 }
 
@@ -171,7 +172,10 @@ enum guard_rc services_load(struct services *services, struct guard_err *err)
     }
     GUARD_TRY(releases_load(services, NULL, err));
     GUARD_TRY(pods_load(services, NULL, err));
-    return tree_has_parent(services->role) ? outbox_load(services, err) : GUARD_OK;
+    if (!tree_has_parent(services->role))
+        return GUARD_OK;
+    GUARD_TRY(outbox_load(services, err));
+    return history_load(services, err);
 }
 
 void services_free(struct services *services)
@@ -451,6 +455,7 @@ bool services_observe(struct services *services, uint64_t producer, uint64_t inc
     if (service == NULL)
         return true;
     traffic_observe(&service->traffic, &head);
+    history_observe(&service->history, &head, now_ms);
     note(services, service, &head, now_ms);
     clients_observe(services, service, record, head.time_ms);
     if (service->damaged || !service->guardian.learn ||
@@ -614,8 +619,10 @@ enum guard_rc services_save(struct services *services, struct guard_err *err)
 {
     uint64_t now_ms = clock_unix_ms();
     GUARD_TRY(replicas_begin(services, err));
+    services->history_rolled = false;
     for (uint32_t i = 0; i < services->count; i++) {
         struct service *service = services->list[i];
+        GUARD_TRY(history_save(services, service, err));
         if (services->run != 0) {
             GUARD_TRY(replica_save(services, service, err));
             continue;
@@ -654,7 +661,8 @@ static enum guard_rc save_forgotten(struct services *services, const struct serv
     return rc;
 }
 
-static void drop_learned(struct service *service, struct guard_pile *pile)
+static void drop_learned(struct services *services, struct service *service,
+                         struct guard_pile *pile)
 {
     guard_pile_free(service->pile);
     service->pile = pile;
@@ -675,6 +683,8 @@ static void drop_learned(struct service *service, struct guard_pile *pile)
     service->review = (struct review_document){.count = 0};
     service->review_stamp = 0;
     service->generations.count = 0;
+    services->history_queued -= history_waiting(&service->history);
+    history_free(&service->history);
     memset(&service->clients, 0, sizeof(service->clients));
     memset(&service->breaker, 0, sizeof(service->breaker));
     memset(&service->revisions, 0, sizeof(service->revisions));
@@ -714,7 +724,7 @@ enum guard_rc service_forget(struct services *services, struct service *service,
     memcpy(service->key, cfg.key, sizeof(service->key));
     /* What came under the old key is gone, too; agents are told of the new one. */
     inbox_saved(&services->inbox, &service->inbox, true, clock_unix_ms());
-    drop_learned(service, pile);
+    drop_learned(services, service, pile);
     service->replica.learns = kept.learns;
     service->replica.session = kept.session;
     service->replica.fence = kept.fence;
@@ -740,6 +750,7 @@ void services_saved(struct services *services)
     for (uint32_t i = 0; i < services->count; i++) {
         struct service *service = services->list[i];
         bool saved = service->dirty && !service->damaged;
+        history_saved(services, service);
         inbox_saved(&services->inbox, &service->inbox,
                     services->run != 0 ? service->replica.whole : saved, now_ms);
         service->stored = service->stored || saved;

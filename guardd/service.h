@@ -7,6 +7,7 @@
 #include "clients.h"
 #include "documents.h"
 #include "generations.h"
+#include "history.h"
 #include "keys.h"
 #include "node.h"
 #include "releases.h"
@@ -95,6 +96,7 @@ struct service {
     uint64_t refused;            /* records that the pile refused */
     struct service_clients clients;
     struct traffic traffic;
+    struct history history;
     uint64_t day; /* of the newest record, since 1970; 0 = none had a time */
     struct replica replica;
     struct shared_file shared[SHARED_KINDS]; /* of guardds that share a database */
@@ -135,6 +137,9 @@ struct services {
     struct spool spool;    /* of what goes to it */
     uint64_t report_ms;    /* between two reports of a service */
     bool spool_failing;
+    uint32_t history_queued; /* batches from below, of all services */
+    bool history_rolled;     /* of one service, in this transaction */
+    bool history_all;        /* at the end of its life: nothing waits for its time */
     struct inbox inbox;
     struct pod_counts pod_counts;
     struct pod_orders *pod_orders; /* NULL: no records of pods are taken in, as pod_cases */

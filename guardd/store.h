@@ -122,6 +122,52 @@ GUARD_MUST_USE enum guard_rc store_list_deltas(struct store *store, struct guard
                                                                      struct guard_span pile),
                                                void *ctx, struct guard_err *err);
 
+/* --- counts of exchanges by time (guardd/history.h) --- */
+
+/* Bytes for a moment (Unix time in seconds): what this guardd counted, and that part of it which
+ * its parent wasn't told. */
+enum store_history { STORE_HISTORY_OWN, STORE_HISTORY_UNTOLD };
+typedef enum guard_rc store_take_counts(void *ctx, uint64_t at_s, struct guard_span counts);
+/* Calls take when there are some. */
+GUARD_MUST_USE enum guard_rc store_load_history(struct store *store, enum store_history which,
+                                                struct guard_span service, uint64_t at_s,
+                                                store_take_counts *take, void *ctx,
+                                                struct guard_err *err);
+GUARD_MUST_USE enum guard_rc store_save_history(struct store *store, enum store_history which,
+                                                struct guard_span service, uint64_t at_s,
+                                                struct guard_span counts, struct guard_err *err);
+/* Those of all guardds of the database, since <= at < until, in the order of time. */
+GUARD_MUST_USE enum guard_rc store_list_history(struct store *store, struct guard_span service,
+                                                uint64_t since_s, uint64_t until_s,
+                                                store_take_counts *take, void *ctx,
+                                                struct guard_err *err);
+/* Those before a moment that stand at no full hour; and drops them. */
+GUARD_MUST_USE enum guard_rc store_list_fine_history(struct store *store, enum store_history which,
+                                                     struct guard_span service, uint64_t before_s,
+                                                     store_take_counts *take, void *ctx,
+                                                     struct guard_err *err);
+GUARD_MUST_USE enum guard_rc store_drop_fine_history(struct store *store, enum store_history which,
+                                                     struct guard_span service, uint64_t before_s,
+                                                     struct guard_err *err);
+/* The oldest 64 that the parent wasn't told; and drops those up to a moment. */
+GUARD_MUST_USE enum guard_rc store_list_untold_history(struct store *store,
+                                                       struct guard_span service,
+                                                       store_take_counts *take, void *ctx,
+                                                       struct guard_err *err);
+GUARD_MUST_USE enum guard_rc store_drop_untold_history(struct store *store,
+                                                       struct guard_span service, uint64_t up_to_s,
+                                                       struct guard_err *err);
+/* All that is older, of all guardds. */
+GUARD_MUST_USE enum guard_rc store_drop_history(struct store *store, struct guard_span service,
+                                                uint64_t before_s, struct guard_err *err);
+/* A note that only grows: *raised tells whether it was less, or not there, before. */
+GUARD_MUST_USE enum guard_rc store_raise_note(struct store *store, const char *kind,
+                                              struct guard_span name, uint64_t value, bool *raised,
+                                              struct guard_err *err);
+/* Drops those of the kind that are less. */
+GUARD_MUST_USE enum guard_rc store_drop_low_notes(struct store *store, const char *kind,
+                                                  uint64_t value, struct guard_err *err);
+
 /* --- of a database that several guardds share (docs/adr/0014-stores.md) --- */
 
 bool store_shared(const struct store *store);

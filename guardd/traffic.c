@@ -21,3 +21,41 @@ void traffic_observe(struct traffic *traffic, const struct guard_record_head *he
         }
     }
 }
+
+static void add(uint64_t *to, const uint64_t *from, int count)
+{
+    for (int i = 0; i < count; i++)
+        to[i] += from[i] < UINT64_MAX - to[i] ? from[i] : UINT64_MAX - to[i];
+}
+
+void traffic_add(struct traffic *to, const struct traffic *from)
+{
+    add(to->verdicts, from->verdicts, TRAFFIC_VERDICTS);
+    add(to->classes, from->classes, TRAFFIC_CLASSES);
+    add(to->within, from->within, TRAFFIC_BOUNDS);
+    add(&to->timed, &from->timed, 1);
+    add(&to->time_us, &from->time_us, 1);
+}
+
+uint64_t traffic_exchanges(const struct traffic *traffic)
+{
+    uint64_t sum = 0;
+    for (int i = 0; i < TRAFFIC_VERDICTS; i++)
+        sum += traffic->verdicts[i];
+    return sum;
+}
+
+double traffic_quantile(const struct traffic *traffic, double share)
+{
+    double wanted = share * (double)traffic->timed;
+    double below = 0;
+    double low = 0;
+    for (int i = 0; i < TRAFFIC_BOUNDS; i++) {
+        double here = (double)traffic->within[i];
+        if (here > 0 && below + here >= wanted)
+            return low + (traffic_bounds[i] - low) * (wanted - below) / here;
+        below += here;
+        low = traffic_bounds[i];
+    }
+    return low;
+}

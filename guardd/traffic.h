@@ -20,5 +20,10 @@ struct traffic {
 };
 
 void traffic_observe(struct traffic *traffic, const struct guard_record_head *head);
+void traffic_add(struct traffic *to, const struct traffic *from);
+uint64_t traffic_exchanges(const struct traffic *traffic);
+/* Seconds that such a share of the exchanges took at most, as if those of a bound were spread
+ * evenly below it; the last bound where it was more. Only where some are timed. */
+double traffic_quantile(const struct traffic *traffic, double share);
 
 #endif

@@ -76,6 +76,7 @@ stop() {
 clean_up() {
     local i
     trap '' HUP INT QUIT TERM
+    [ -z "${login-}" ] || guard token remove "$login" >/dev/null 2>&1
     for ((i = ${#pids[@]} - 1; i >= 0; i--)); do # the last started goes first
         stop "${pids[i]}"
     done
@@ -148,11 +149,11 @@ say_console() {
     local code
     [ -n "$CONSOLE" ] || return 0
     if [ ! -f "$work/token.log" ]; then # another one would end the sessions of the first
-        guard token remove console >/dev/null 2>&1
-        guard token add console --role admin --expires 12h >/dev/null 2>"$work/token.log" || give_up "no login for the console:" token
+        login=make-run-$$-$RANDOM # a name of its own: other entries are the operator's
+        guard token add "$login" --role admin --expires 12h >/dev/null 2>"$work/token.log" || give_up "no login for the console:" token
     fi
     code=$(cd "$STATE" && curl --silent --max-time 10 --unix-socket api.sock -H 'Content-Type: application/json' \
-        --data '{"name":"console"}' http://guardd/api/v1/session/codes | sed -n 's/.*"code":"\([0-9a-f]*\)".*/\1/p')
+        --data "{\"name\":\"$login\"}" http://guardd/api/v1/session/codes | sed -n 's/.*"code":"\([0-9a-f]*\)".*/\1/p')
     if [ -n "$code" ]; then
         say "  the console         http://$CONSOLE/console/#login=$code   (good once, for ten minutes)"
     else

@@ -27,6 +27,7 @@ struct api_access {
     char services[ACCESS_SERVICES_MAX][ACCESS_PATTERN_CAP];
     uint32_t service_count;
     uint64_t session; /* of a browser; 0: none */
+    bool by_code;     /* let in by one that is used up */
 };
 
 /* "read", "evidence", ...; "" for none. */

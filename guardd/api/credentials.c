@@ -281,6 +281,7 @@ static enum credentials_answer check_code(const struct checking *checking, const
         !credentials_still(credentials, &access, checking->now_ms, checking->mono_ms))
         return refuse_unknown(checking);
     *out = access;
+    out->by_code = true;
     return CREDENTIALS_GOOD;
 }
 
@@ -378,6 +379,7 @@ bool credentials_still(const struct credentials *credentials, struct api_access 
                        uint64_t now_ms, uint64_t mono_ms)
 {
     uint64_t session = access->session;
+    bool by_code = access->by_code;
     const struct access_list *list = &credentials->list;
     if (access->role == API_ROLE_LOCAL)
         return true;
@@ -392,6 +394,7 @@ bool credentials_still(const struct credentials *credentials, struct api_access 
             return false;
         fill(access, entry);
         access->session = session;
+        access->by_code = by_code;
         return true;
     }
     return false;

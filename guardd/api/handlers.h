@@ -11,6 +11,10 @@ api_handler api_live, api_ready, api_build, api_status, api_openapi_yaml, api_op
 api_handler api_metrics;
 /* services.c */
 api_handler api_services, api_service_one, api_clients;
+/* traffic.c: over time. */
+api_handler api_history;
+/* endpoint.c */
+api_handler api_endpoint;
 /* learned.c: what was learned, as it lies in files. */
 api_handler api_pile;
 /* guardians.c */

@@ -57,6 +57,18 @@ enum api_step api_session_get(struct api *api, struct api_request *request,
     return API_DONE;
 }
 
+/* Who was let in without a token in their hands. False after a problem. */
+static bool note_login(struct api *api, struct api_request *request, struct api_response *response)
+{
+    struct guard_err err;
+    const struct audit_who who = api_who(request);
+    enum guard_rc rc = audit_append(api->view.state, &who, (struct guard_span){NULL, 0},
+                                    "login-code-used", "", request->access.name, "", &err);
+    if (rc != GUARD_OK)
+        problem_change(response, rc, &err);
+    return rc == GUARD_OK;
+}
+
 enum api_step api_session_post(struct api *api, struct api_request *request,
                                struct api_response *response)
 {
@@ -69,6 +81,8 @@ enum api_step api_session_post(struct api *api, struct api_request *request,
                 "sessions belong to a token or a certificate, and this door needs neither");
         return API_DONE;
     }
+    if (access->by_code && !note_login(api, request, response))
+        return API_DONE;
     enum guard_rc rc = session_begin(api->sessions, access, clock_monotonic_ms(), secret, &serial);
     if (rc == GUARD_OK) {
         access->session = serial;

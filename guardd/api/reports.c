@@ -296,7 +296,7 @@ enum api_step api_report_summary(struct api *api, struct api_request *request,
     }
     if (services->run != 0)
         return share_summary(api, request, service, reporter, response);
-    if (service->releases.changed)
+    if (service->releases.changed || service->history.queue != NULL)
         return answer_when_saved(api, request, service);
     answer_summary(service, response);
     return API_DONE;

@@ -15,13 +15,22 @@ enum { ENTRY_ROOM = 16 * 1024 };
 
 static int by_name(const void *a, const void *b)
 {
-    const struct service *const *left = a;
-    const struct service *const *right = b;
+    struct service *const *left = a;
+    struct service *const *right = b;
     return strcmp((*left)->name_text, (*right)->name_text);
 }
 
-static void write_summary(const struct api *api, const struct service *service,
-                          struct json_writer *json)
+static void write_hours(const struct api *api, struct service *service, struct json_writer *json)
+{
+    uint32_t hours[HISTORY_RECENT];
+    history_recent(api->view.services, service, clock_unix_ms(), hours);
+    json_open(json, "hours", '[');
+    for (int i = 0; i < HISTORY_RECENT; i++)
+        json_integer(json, NULL, hours[i]);
+    json_close(json, ']');
+}
+
+static void write_summary(const struct api *api, struct service *service, struct json_writer *json)
 {
     struct guard_pile_stats stats;
     guard_pile_stats(service->pile, &stats);
@@ -38,6 +47,7 @@ static void write_summary(const struct api *api, const struct service *service,
     json_integer(json, "generation", (int64_t)service->generation);
     json_integer(json, "rolled_back_to", (int64_t)service->rollback.generation);
     json_integer(json, "exchanges", (int64_t)stats.exchanges);
+    write_hours(api, service, json);
     json_bool(json, "bypassed", bypass_in_force(api, service));
     json_text(json, "guardian_error", service->guardian_err.text);
     json_text(json, "review_error", service->review_err.text);
@@ -48,7 +58,7 @@ enum api_step api_services(struct api *api, struct api_request *request,
                            struct api_response *response)
 {
     const struct services *services = api->view.services;
-    const struct service *sorted[SERVICES_MAX];
+    struct service *sorted[SERVICES_MAX];
     const char *cursor = api_param(request, "cursor");
     const char *last = NULL;
     struct json_writer json;

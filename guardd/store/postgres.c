@@ -72,9 +72,11 @@ static const char setup[] =
     "CREATE TABLE IF NOT EXISTS guard.change (kind text NOT NULL, service text NOT NULL, "
     "revision bigint NOT NULL, content bytea, node text NOT NULL, who text NOT NULL, "
     "why text NOT NULL, time_ms bigint NOT NULL, PRIMARY KEY (kind, service, revision));"
+    "CREATE TABLE IF NOT EXISTS guard.history (service text NOT NULL, node text NOT NULL, "
+    "at bigint NOT NULL, counts bytea NOT NULL, PRIMARY KEY (service, node, at));"
     "CREATE TABLE IF NOT EXISTS guard.version (number bigint NOT NULL);"
     "DELETE FROM guard.version;"
-    "INSERT INTO guard.version VALUES (6);";
+    "INSERT INTO guard.version VALUES (7);";
 
 struct postgres_store {
     struct store base;

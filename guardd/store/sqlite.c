@@ -44,7 +44,9 @@ static const char schema[] =
     "PRIMARY KEY (kind, name)) STRICT;"
     "CREATE TABLE IF NOT EXISTS delta (service TEXT NOT NULL, number INTEGER NOT NULL, "
     "pile BLOB NOT NULL, PRIMARY KEY (service, number)) STRICT;"
-    "PRAGMA user_version=6;"
+    "CREATE TABLE IF NOT EXISTS history (service TEXT NOT NULL, node TEXT NOT NULL, at INTEGER "
+    "NOT NULL, counts BLOB NOT NULL, PRIMARY KEY (service, node, at)) STRICT, WITHOUT ROWID;"
+    "PRAGMA user_version=7;"
     "COMMIT;";
 
 static enum guard_rc failure(const struct sqlite_store *store, const char *what,

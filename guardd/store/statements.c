@@ -44,6 +44,33 @@ const struct store_text store_texts[STORE_STATEMENTS] = {
     [FORGET_SERVICE] = {"DELETE FROM service WHERE name = $1", "t"},
     [FORGET_GENERATIONS] = {"DELETE FROM generation WHERE service = $1", "t"},
     [FORGET_DELTAS] = {"DELETE FROM delta WHERE service = $1", "t"},
+    [LOAD_HISTORY] = {"SELECT counts FROM history WHERE service = $1 AND node = $2 AND at = $3",
+                      "tti"},
+    [SAVE_HISTORY] = {"INSERT INTO history (service, node, at, counts) VALUES ($1, $2, $3, $4) "
+                      "ON CONFLICT (service, node, at) DO UPDATE SET counts = excluded.counts",
+                      "ttib"},
+    [LIST_HISTORY] = {"SELECT at, counts FROM history WHERE service = $1 AND at >= $2 AND at < $3 "
+                      "AND node <> '>' ORDER BY at",
+                      "tii"},
+    [LIST_FINE_HISTORY] = {"SELECT at, counts FROM history WHERE service = $1 AND node = $2 "
+                           "AND at < $3 AND at % 3600 <> 0 ORDER BY at",
+                           "tti"},
+    [DROP_FINE_HISTORY] = {"DELETE FROM history WHERE service = $1 AND node = $2 AND at < $3 "
+                           "AND at % 3600 <> 0",
+                           "tti"},
+    [LIST_UNTOLD_HISTORY] = {"SELECT at, counts FROM history WHERE service = $1 AND node = '>' "
+                             "ORDER BY at LIMIT 64",
+                             "t"},
+    [DROP_UNTOLD_HISTORY] = {"DELETE FROM history WHERE service = $1 AND node = '>' AND at <= $2",
+                             "ti"},
+    [DROP_HISTORY] = {"DELETE FROM history WHERE service = $1 AND at < $2", "ti"},
+    [FORGET_HISTORY] = {"DELETE FROM history WHERE service = $1", "t"},
+    /* Of several who raise it to the same value one is told so. */
+    [RAISE_NOTE] = {"INSERT INTO note (kind, name, value) VALUES ($1, $2, $3) "
+                    "ON CONFLICT (kind, name) DO UPDATE SET value = excluded.value "
+                    "WHERE note.value < excluded.value RETURNING name",
+                    "ttb"},
+    [DROP_LOW_NOTES] = {"DELETE FROM note WHERE kind = $1 AND value < $2", "tb"},
     /* Whoever has begun to save under a node's name is waited for: what became of it is then
      * known. */
     [READ_NODE] = {"SELECT saves FROM node WHERE name = $1 FOR UPDATE", "t"},

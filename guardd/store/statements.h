@@ -7,7 +7,7 @@
 #include <stdbool.h>
 
 /* Of the tables of all back ends. */
-enum { STORE_VERSION = 6 };
+enum { STORE_VERSION = 7 };
 
 enum store_statement {
     SAVE_SERVICE,
@@ -31,6 +31,17 @@ enum store_statement {
     FORGET_SERVICE,
     FORGET_GENERATIONS,
     FORGET_DELTAS,
+    LOAD_HISTORY,
+    SAVE_HISTORY,
+    LIST_HISTORY,
+    LIST_FINE_HISTORY,
+    DROP_FINE_HISTORY,
+    LIST_UNTOLD_HISTORY,
+    DROP_UNTOLD_HISTORY,
+    DROP_HISTORY,
+    FORGET_HISTORY,
+    RAISE_NOTE,
+    DROP_LOW_NOTES,
     /* Of shared databases alone: */
     STORE_SHARED_STATEMENTS,
     READ_NODE = STORE_SHARED_STATEMENTS,

@@ -555,7 +555,7 @@ enum guard_rc store_forget_service(struct store *store, struct guard_span servic
                                    struct guard_err *err)
 {
     static const enum store_statement own[] = {DROP_REVISIONS, FORGET_GENERATIONS, FORGET_DELTAS,
-                                               FORGET_SERVICE};
+                                               FORGET_HISTORY, FORGET_SERVICE};
     static const enum store_statement shared[] = {FORGET_FEEDS, FORGET_POLICY, FORGET_TOLD,
                                                   FORGET_CHANGES, FORGET_DOCUMENTS};
     const struct store_value parameters[] = {text_of(service)};

@@ -104,7 +104,7 @@ bool summary_due(struct services *services, struct service *service, uint64_t no
         (now_ms < summary->next_ms && summary->next_ms - now_ms <= 60 * 1000))
         return false;
     if (summary->revisions || summary->clients || summary->novel_count > 0 ||
-        breaker_due(service, now_ms))
+        history_in_flight(&service->history) || breaker_due(service, now_ms))
         return true;
     return summary_alerts_left(services, service);
 }
@@ -235,7 +235,7 @@ static bool write_document(struct services *services, struct service *service,
 {
     struct summary *summary = &service->summary;
     bool any = summary->revisions || summary->clients || summary->novel_count > 0 ||
-               breaker_due(service, now_ms);
+               history_in_flight(&service->history) || breaker_due(service, now_ms);
     json_open(json, NULL, '{');
     json_text(json, "node", services->node_id);
     json_open(json, "revisions", '[');
@@ -250,6 +250,8 @@ static bool write_document(struct services *services, struct service *service,
     if (breaker_due(service, now_ms))
         write_breaker(service, json);
     write_clients(&service->clients, json);
+    if (history_in_flight(&service->history))
+        history_write(&service->history, json);
     any = write_alerts(services, service, json) > 0 || any;
     json_close(json, '}');
     return any;
@@ -292,5 +294,6 @@ void summary_sent(struct services *services, struct service *service, bool good,
     summary->revisions = false;
     summary->clients = false;
     summary->breaker_ms = now_ms;
+    history_sent(&service->history);
     service->dirty = true; /* the position */
 }

@@ -181,6 +181,9 @@ enum guard_rc summary_take(struct services *services, struct service *service, c
                            const struct document *document, struct guard_err *err)
 {
     const struct document_node *root = document->root;
+    if (root->kind == DOCUMENT_MAPPING)
+        GUARD_TRY(history_take(services, service, reporter, text_of(root, "node"),
+                               member_of(root, "history"), err));
     GUARD_TRY(summary_hear(services, service, reporter, document, 0, err));
     take_alerts(services, service, reporter, text_of(root, "node"), member_of(root, "alerts"));
     return GUARD_OK;

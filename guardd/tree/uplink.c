@@ -566,7 +566,7 @@ bool uplink_drained(const struct uplink *uplink)
     for (uint32_t i = 0; i < services->count; i++) {
         struct service *service = services->list[i];
         if (may_post(service) || service->up.posting || service->summary.sending ||
-            summary_alerts_left(services, service))
+            summary_alerts_left(services, service) || history_in_flight(&service->history))
             return false;
     }
     return true;

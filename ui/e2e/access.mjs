@@ -14,6 +14,23 @@ await page.goto(LOGIN);
 await page.getByText("used already").waitFor();
 check(true, "a login address is good once");
 
+// Pasted into a tab that is open already: whoever is logged out gets in, whoever is logged in is asked.
+await page.evaluate((hash) => (location.hash = hash), process.env.LOGIN_AGAIN.split("#")[1]);
+await page.getByRole("heading", { name: "Overview" }).waitFor();
+check(!page.url().includes("login="), "a login address that is pasted into an open tab logs in, and leaves the address");
+await page.evaluate((hash) => (location.hash = hash), `login=${"0".repeat(64)}`);
+await page.getByText("You are logged in already").waitFor();
+await page.getByRole("button", { name: "Stay who I am" }).click();
+check((await page.getByText("You are logged in already").count()) === 0 && (await page.getByRole("heading", { name: "Overview" }).count()) === 1, "nobody becomes somebody else unasked");
+await page.goto("about:blank");
+await page.setContent(`<iframe src="${CONSOLE}/console/"></iframe>`);
+while (!page.frames()[1]?.url()) await new Promise((resolve) => setTimeout(resolve, 50));
+check(page.frames()[1].url().startsWith("chrome-error:"), "no page may frame the console");
+await page.goto("about:blank");
+await context.clearCookies();
+await page.goto(`${CONSOLE}/console/`);
+await page.getByLabel("Token").waitFor();
+
 // Whoever plants a session's cookie gets nowhere: a login makes a new one.
 await page.evaluate(() => (document.cookie = `__Host-guard=${"f".repeat(64)}; Secure; Path=/`));
 await page.goto("about:blank");
@@ -105,6 +122,6 @@ await page.getByRole("button", { name: "observe" }).click();
 await page.getByRole("dialog").getByRole("button", { name: "Do it" }).click({ timeout: 5000 }).catch(() => {}); // the page may have noticed before
 await page.getByText("Your session is over").waitFor();
 check(true, "a session that is over is said");
-const real = faults.filter((one) => !/status of (4|5)\d\d|ERR_FAILED|MIME type|EventSource/.test(one));
+const real = faults.filter((one) => !/status of (4|5)\d\d|ERR_FAILED|MIME type|EventSource|frame-ancestors/.test(one));
 check(real.length === 0, `nothing is wrong on the console: ${real.join("; ")}`);
 await browser.close();

@@ -43,7 +43,28 @@ await axe(page, "the overview");
 await page.getByRole("link", { name: /^demo/ }).click();
 await page.getByRole("heading", { name: "demo" }).waitFor();
 check(await page.getByRole("table").getByText("ready").count() > 0, "endpoints are ready");
+await page.getByRole("img", { name: /^Traffic: [1-9]/ }).waitFor();
+await page.getByText("As a table").focus();
+await page.keyboard.press("Enter");
+const counted = page.getByRole("row").filter({ has: page.getByRole("columnheader", { name: "99 %" }) });
+await counted.waitFor();
+const rows = await page.getByRole("table").filter({ has: counted }).getByRole("row").count();
+check(rows > 1, `the table beside the charts has ${rows - 1} steps with traffic`);
+const drawn = Number((await page.getByRole("img", { name: /^Traffic:/ }).getAttribute("aria-label")).match(/[\d,]+/)[0].replaceAll(",", ""));
+const listed = (await page.getByRole("table").filter({ has: counted }).locator("tbody tr td:nth-child(2)").allTextContents()).reduce((sum, one) => sum + Number(one.replaceAll(",", "")), 0);
+check(drawn > 1000 && Math.abs(drawn - listed) <= drawn / 10, `chart and table tell the same: ${drawn} and ${listed} exchanges`);
 await axe(page, "a service");
+await page.getByRole("combobox", { name: /^Time/ }).selectOption("hour");
+await page.getByRole("img", { name: /^Traffic: [1-9]/ }).waitFor();
+await page.getByRole("table").getByRole("link").first().click();
+await page.getByRole("link", { name: "All endpoints" }).waitFor();
+check(await page.getByRole("columnheader", { name: "Characters" }).count() > 0 || await page.getByText("No parameter was learned").count() > 0, "an endpoint opens with its parameters");
+await page.goBack();
+await page.getByRole("table").getByRole("link", { name: /users/ }).first().click();
+await page.getByRole("rowheader", { name: /username/ }).waitFor();
+check(!(await page.getByRole("main").textContent()).includes("tom"), "no value is shown");
+await axe(page, "an endpoint");
+await page.getByRole("link", { name: "All endpoints" }).click();
 
 // Live: an attack appears without asking.
 await page.getByRole("link", { name: "Alerts" }).first().click();

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { byHour, overTime } from "../src/lib/alerts";
+import { drawn, sums } from "../src/lib/history";
+import type { Schemas } from "../src/lib/api";
+
+type HistoryPoint = Schemas["HistoryPoint"];
 import { ApiError, exchange, get, pages, whenLoginIsNeeded, type Alert } from "../src/lib/api";
 import { to } from "../src/lib/route.svelte";
 import { time } from "../src/lib/times";
@@ -112,5 +116,27 @@ describe("small things", () => {
     });
     it("addresses keep strange names in one piece", () => {
         expect(to(["services", "a/b?c#d"], { service: "", x: "1&2" })).toBe("#/services/a%2Fb%3Fc%23d?x=1%262");
+    });
+});
+
+describe("history", () => {
+    const point = (at_ms: number, counts: Partial<HistoryPoint>): HistoryPoint => ({
+        at_ms, pass: 0, alert: 0, block: 0, responses: { none: 0, "1xx": 0, "2xx": 0, "3xx": 0, "4xx": 0, "5xx": 0 }, timed: 0, p50_s: null, p95_s: null, p99_s: null, ...counts,
+    });
+
+    it("steps without traffic are nothing, and have no time", () => {
+        const points = [point(120_000, { pass: 5, p50_s: 0.001, p95_s: 0.5 }), point(240_000, { block: 2 }), point(9e15, { pass: 9 }), point(0, { pass: 9 })];
+        const all = drawn({ service: "a", since_ms: 60_000, step_s: 60, steps: 4, points });
+        expect(all.times).toEqual([60, 120, 180, 240]);
+        expect(all.pass).toEqual([0, 5, 0, 0]);
+        expect(all.block).toEqual([0, 0, 0, 2]);
+        expect(all.p50).toEqual([null, 1, null, null]);
+        expect(all.p95).toEqual([null, 500, null, null]);
+    });
+
+    it("sums say what is drawn", () => {
+        const points = [point(0, { pass: 5, alert: 1, p95_s: 0.02 }), point(60_000, { block: 2, p95_s: 0.5, responses: { none: 0, "1xx": 0, "2xx": 0, "3xx": 0, "4xx": 0, "5xx": 2 } })];
+        expect(sums(points)).toEqual({ exchanges: 8, alert: 1, block: 2, errors: 2, slowest: 500 });
+        expect(sums([])).toEqual({ exchanges: 0, alert: 0, block: 0, errors: 0, slowest: null });
     });
 });

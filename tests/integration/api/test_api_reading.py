@@ -87,7 +87,8 @@ def test_everything_that_is_read_has_the_form_that_the_document_tells(guardd, ap
         "/services/{service}/patches": None, "/services/{service}/review": None, "/services/{service}/clients": None, "/alerts": None,
         "/alerts/{id}": None, "/alerts/{id}/triage": None, "/audit": None, "/audit/looks": None, "/openapi.json": None,
         "/triage": None, "/services/{service}/decisions": None, "/services/{service}/changes": None, "/tokens": None, "/outputs": None,
-        "/session": None, "/services/{service}/exceptions": None,
+        "/session": None, "/services/{service}/exceptions": None, "/services/{service}/history": None,
+        "/services/{service}/endpoint": "/services/shop/endpoint?method=GET&template=/users",
     }
     text = {"/metrics", "/openapi.yaml", "/alerts/stream",  # in the other tests
             "/forget/{id}", "/services/{service}/patches/{id}", "/services/{service}/pile", "/services/{service}/key", "/services/{service}/policy", "/services/{service}/verdicts"}
@@ -104,6 +105,37 @@ def test_everything_that_is_read_has_the_form_that_the_document_tells(guardd, ap
                     "its turn to compare again")
     assert same.json()["differences"] == []
     assert "tom" not in json.dumps(api.get("/alerts"))
+
+
+def test_an_endpoint_is_told_with_its_parameters(guardd, api, gate):
+    learn(guardd, gate, Shop(502))
+    secret = "s3cr3tvalue"
+    shop = Shop(503)
+    # Three new names, each from five clients at once: two of them at least lie in one epoch.
+    for i in range(3):
+        drive(gate.port, [shop.exchange("GET", f"/users?username=tom&extra{i}={secret}")] * 5, clients=5)
+
+    def fields(query=""):
+        return api.get(f"/services/shop/endpoint?method=GET&template=/users{query}")
+    told = wait_for(lambda: (told := fields()) and len([one for one in told["fields"] if one["lacks"]]) >= 2 and told, "what waits")
+    named = {one["name"]: one for one in told["fields"] if one["location"] == "query"}
+    assert told["request"] == {"ready": True, "lacks": ""} and told["exchanges"] > 0 and told["clients"] >= 4
+    known, new = named["username"], next(one for one in named.values() if one["lacks"])
+    assert known["trusted"] and known["lacks"] == "" and known["required"] and "word" in known["types"] and known["clients"] >= 4
+    assert 1 <= known["length_min"] <= known["length_max"] <= 64 and '"="' not in known["characters"]
+    assert any(rule["rule"] == "character" and rule["strength"] > 1 for rule in known["rules"]), known["rules"]
+    assert not new["trusted"] and new["values"] == 5 and new["lacks"] == "1 more epoch" and new["normal"] == "pending"
+    assert {rule["rule"] for rule in new["rules"]} <= {"likeness"}
+    assert secret not in json.dumps(told) and "tom" not in json.dumps(told)
+    pages, cursor = [], ""
+    while cursor is not None:
+        page = fields(f"&limit=1{cursor and '&cursor=' + cursor}")
+        pages += page["fields"]
+        cursor = page["next"]
+    assert pages == told["fields"] and len(pages) == told["total"]
+    for query, status in (("?method=GET", 400), ("?template=/users", 400), ("?method=GET&template=/none", 404), ("?method=PUT&template=/users", 404),
+                          ("?method=GET&template=/users&cursor=x", 400)):
+        assert api.ask("GET", f"/services/shop/endpoint{query}").status == status, query
 
 
 def test_filters_pages_and_ids_of_alerts(guardd, api):

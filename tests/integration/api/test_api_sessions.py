@@ -103,6 +103,8 @@ def test_a_login_code_is_good_once_and_audited(guardd):
     answer = ask(guardd, "/session", f"Authorization: Login {code}", method="POST")
     cookie = cookie_of(answer)
     assert answer.json()["role"] == "viewer"
+    line = json.loads((guardd.state / "audit.jsonl").read_text().splitlines()[-1])
+    assert (line["action"], line["by"], line["after"]) == ("login-code-used", "ann", "ann")
     assert ask(guardd, "/session", f"Authorization: Login {code}", method="POST").status == 401
     for secret in (code, cookie.partition("=")[2]):  # nothing of guardd's holds them
         assert not [path for path in guardd.state.rglob("*") if path.is_file() and secret.encode() in path.read_bytes()]

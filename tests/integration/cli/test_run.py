@@ -17,6 +17,15 @@ from conftest import BIN, MODULE, accepts, end_process, free_port, wait_for  # n
 ACCOUNT = "www-data"  # of nginx's workers, by default
 
 
+@pytest.mark.parametrize("listen", ["127.0.0.1:{}", "0.0.0.0:{}", "[::]:{}", "*:{}"])
+def test_the_console_has_an_address_of_its_own(folder, listen):
+    port = free_port()
+    (folder / "index.html").write_text("")
+    done = subprocess.run([BIN / "guard", "run", "--upstream", "http://127.0.0.1:9", "--listen", listen.format(port), "--state", folder / "state",
+                           "--console", f"127.0.0.1:{port}", "--console-files", folder], capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 2 and f"--console 127.0.0.1:{port} and --listen {listen.format(port)} are one address" in done.stderr, done.stderr
+
+
 @pytest.fixture
 def folder():
     """A folder that every account may enter; not below tmp_path, which is root's alone."""

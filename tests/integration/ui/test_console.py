@@ -15,7 +15,7 @@ import pytest
 from harness import BIN, BUILD, ROOT, curl, end_process, free_port, wait_for
 
 UI = ROOT / "ui"
-CSP = ("default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; "
+CSP = ("default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; "
        "form-action 'none'; frame-ancestors 'none'")
 
 
@@ -61,12 +61,13 @@ class Demo:
         return done.stdout.strip()
 
     def login(self):
-        done = subprocess.run(["curl", "-sS", "--unix-socket", "api.sock", "--json", '{"name":"console"}',
+        done = subprocess.run(["curl", "-sS", "--unix-socket", "api.sock", "--json", '{"name":"cora"}',
                                "http://guardd/api/v1/session/codes"], cwd=self.state, capture_output=True, text=True, check=True)
         return f"{self.console}/console/#login={json.loads(done.stdout)['code']}"
 
     def drive(self, script, **more):
-        env = {**os.environ, "CONSOLE": self.console, "ATTACK": self.attack, "BENIGN": self.benign, "LOGIN": self.login(),
+        self.token("cora", "admin")  # whose codes log in
+        env = {**os.environ, "CONSOLE": self.console, "ATTACK": self.attack, "BENIGN": self.benign, "LOGIN": self.login(), "LOGIN_AGAIN": self.login(),
                "VIEWER": self.token("vera", "viewer"), "OPERATOR": self.token("otto", "operator"), **more}
         browser = subprocess.Popen(["node", UI / "e2e" / script], cwd=UI, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                    stderr=subprocess.STDOUT, text=True, start_new_session=True)

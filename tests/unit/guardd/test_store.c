@@ -279,6 +279,120 @@ static void test_notes_and_deltas(void **state)
     store_close(store);
 }
 
+static enum guard_rc see_counts(void *ctx, uint64_t at_s, struct guard_span counts)
+{
+    struct seen *seen = ctx;
+    size_t len = strlen(seen->text);
+    snprintf(seen->text + len, sizeof(seen->text) - len, "%" PRIu64 "=%.*s;", at_s, (int)counts.len,
+             (const char *)counts.ptr);
+    return GUARD_OK;
+}
+
+static void save_history(struct store *store, enum store_history which, uint64_t at_s,
+                         const char *counts)
+{
+    struct guard_err err;
+    assert_int_equal(store_save_history(store, which, span("h-service"), at_s, span(counts), &err),
+                     GUARD_OK);
+}
+
+static void check_history(struct store *store, const char *expected)
+{
+    struct guard_err err;
+    struct seen seen = {0};
+    assert_int_equal(
+        store_list_history(store, span("h-service"), 0, INT64_MAX, see_counts, &seen, &err),
+        GUARD_OK);
+    assert_string_equal(seen.text, expected);
+}
+
+static void test_history(void **state)
+{
+    (void)state;
+    struct guard_err err;
+    struct seen seen = {0};
+    struct store *store = open_as("a");
+    begin(store);
+    save_history(store, STORE_HISTORY_OWN, 3600, "hour");
+    save_history(store, STORE_HISTORY_OWN, 7260, "old");
+    save_history(store, STORE_HISTORY_OWN, 7260, "new");
+    save_history(store, STORE_HISTORY_OWN, 7320, "late");
+    save_history(store, STORE_HISTORY_UNTOLD, 7260, "up");
+    save_history(store, STORE_HISTORY_UNTOLD, 7320, "up too");
+    commit(store);
+    check_history(store, "3600=hour;7260=new;7320=late;"); /* what is untold is in there already */
+    assert_int_equal(
+        store_list_history(store, span("h-service"), 7260, 7320, see_counts, &seen, &err),
+        GUARD_OK);
+    assert_int_equal(store_load_history(store, STORE_HISTORY_OWN, span("h-service"), 7320,
+                                        see_counts, &seen, &err),
+                     GUARD_OK);
+    assert_int_equal(
+        store_load_history(store, STORE_HISTORY_OWN, span("other"), 7320, see_counts, &seen, &err),
+        GUARD_OK);
+    assert_string_equal(seen.text, "7260=new;7320=late;");
+    seen.text[0] = '\0';
+    begin(store);
+    assert_int_equal(store_list_fine_history(store, STORE_HISTORY_OWN, span("h-service"), 7320,
+                                             see_counts, &seen, &err),
+                     GUARD_OK);
+    assert_int_equal(
+        store_drop_fine_history(store, STORE_HISTORY_OWN, span("h-service"), 7320, &err), GUARD_OK);
+    assert_int_equal(store_list_untold_history(store, span("h-service"), see_counts, &seen, &err),
+                     GUARD_OK);
+    assert_int_equal(store_drop_untold_history(store, span("h-service"), 7260, &err), GUARD_OK);
+    assert_int_equal(store_list_untold_history(store, span("h-service"), see_counts, &seen, &err),
+                     GUARD_OK);
+    commit(store);
+    assert_string_equal(seen.text, "7260=new;7260=up;7320=up too;7320=up too;");
+    check_history(store, "3600=hour;7320=late;");
+    if (shared) { /* each has rows of its own, and all are read */
+        struct store *other = open_as("b");
+        begin(other);
+        save_history(other, STORE_HISTORY_OWN, 7320, "b's");
+        commit(other);
+        check_history(store, "3600=hour;7320=late;7320=b's;");
+        store_close(other);
+    }
+    begin(store);
+    assert_int_equal(store_drop_history(store, span("h-service"), 7320, &err), GUARD_OK);
+    commit(store);
+    check_history(store, shared ? "7320=late;7320=b's;" : "7320=late;");
+    begin(store);
+    assert_int_equal(store_forget_service(store, span("h-service"), &err), GUARD_OK);
+    commit(store);
+    check_history(store, "");
+    store_close(store);
+}
+
+static bool raise(struct store *store, const char *name, uint64_t value)
+{
+    struct guard_err err;
+    bool raised = false;
+    begin(store);
+    assert_int_equal(store_raise_note(store, "r", span(name), value, &raised, &err), GUARD_OK);
+    commit(store);
+    return raised;
+}
+
+static void test_notes_that_only_grow(void **state)
+{
+    (void)state;
+    struct guard_err err;
+    struct store *store = open_as("a");
+    assert_true(raise(store, "x", 255));
+    assert_false(raise(store, "x", 255));
+    assert_false(raise(store, "x", 9));
+    assert_true(raise(store, "x", 256));
+    assert_true(raise(store, "y", 1));
+    begin(store);
+    assert_int_equal(store_drop_low_notes(store, "r", 256, &err), GUARD_OK);
+    commit(store);
+    assert_false(raise(store, "x", 256));
+    assert_true(raise(store, "y", 1));
+    store_close(store);
+}
+
 static void test_a_service_is_forgotten_whole(void **state)
 {
     (void)state;
@@ -651,6 +765,8 @@ int main(void)
         cmocka_unit_test(test_generations),
         cmocka_unit_test(test_revisions_replace_those_before),
         cmocka_unit_test(test_notes_and_deltas),
+        cmocka_unit_test(test_history),
+        cmocka_unit_test(test_notes_that_only_grow),
         cmocka_unit_test(test_a_service_is_forgotten_whole),
         cmocka_unit_test(test_one_learns_and_the_fence_keeps_the_last_one_out),
         cmocka_unit_test(test_all_have_one_key_for_a_service),

@@ -43,8 +43,25 @@ static void test_counts(void **state)
     assert_int_equal(traffic.time_us, 1000 + 1001 + 10000000 + UINT64_C(4000000000) + 100001);
 }
 
+static void test_quantiles_lie_between_the_bounds(void **state)
+{
+    struct traffic traffic = {.timed = 100, .within = {50, 0, 0, 50}};
+    struct traffic sum = {.timed = 0};
+    (void)state;
+    assert_true(traffic_quantile(&traffic, 0.25) > 0.00049 &&
+                traffic_quantile(&traffic, 0.25) < 0.00051);
+    assert_true(traffic_quantile(&traffic, 0.5) < 0.00101);
+    assert_true(traffic_quantile(&traffic, 0.51) > 0.005 && traffic_quantile(&traffic, 1) < 0.0101);
+    traffic.timed = 1000; /* most of them took longer than the last bound */
+    assert_true(traffic_quantile(&traffic, 0.99) == traffic_bounds[TRAFFIC_BOUNDS - 1]);
+    traffic_add(&sum, &traffic);
+    traffic_add(&sum, &traffic);
+    assert_true(sum.timed == 2000 && sum.within[3] == 100);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_counts)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_counts),
+                                       cmocka_unit_test(test_quantiles_lie_between_the_bounds)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,10 +3,12 @@
 import { ApiError, exchange, get, whenLoginIsNeeded, type Session } from "./api";
 import { texts } from "../texts";
 
-export const session = $state<{ who: Session | null; state: "asking" | "out" | "in"; note: string }>({
+export const session = $state<{ who: Session | null; state: "asking" | "out" | "in"; note: string; offered: string }>({
     who: null,
     state: "asking",
     note: "",
+    /** The code of an address that was opened while somebody was logged in. */
+    offered: "",
 });
 
 function leave(note: string): void {
@@ -32,11 +34,29 @@ function enter(who: Session): void {
     session.note = "";
 }
 
+function takeCode(): string {
+    const code = /^#login=([0-9a-f]{64})$/.exec(location.hash)?.[1] ?? "";
+    if (code) location.replace("#/"); // it is good once, and belongs into no history
+    return code;
+}
+
+export async function loginByCode(code: string): Promise<void> {
+    session.offered = "";
+    await login(`Login ${code}`, texts.login.codeOver);
+}
+
+// Pasted into an open tab. Nobody becomes somebody else by an address of others unless they say so.
+window.addEventListener("hashchange", () => {
+    const code = takeCode();
+    if (!code) return;
+    if (session.state === "in") session.offered = code;
+    else void loginByCode(code);
+});
+
 export async function resume(): Promise<void> {
-    const code = /^#login=([0-9a-f]{64})$/.exec(location.hash)?.[1];
+    const code = takeCode();
     if (code) {
-        location.replace("#/"); // it is good once, and belongs into no history
-        await login(`Login ${code}`, texts.login.codeOver);
+        await loginByCode(code);
         return;
     }
     try {

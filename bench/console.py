@@ -1,0 +1,140 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""The console and guardd's API under much: 500 services with a day of traffic and 100,000 alerts, in real guardd, nginx and Chromium.
+
+usage: bench/console.py [--alerts N] [--services N] [--store postgresql] [--api-only | --browser-only]
+
+Prints how long pages of the API take and how long the browser takes from an input to the paint. The figures of docs/guide/console.md.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import shutil
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "tests/integration"))
+from harness import BIN, BUILD, MODULE, end_process, free_port, wait_for  # noqa: E402
+from postgres import Postgres, missing  # noqa: E402
+
+NOW_MS = int(time.time() * 1000)
+
+
+def write_alerts(path, count, services):
+    """As guardd writes them, the oldest first, in two files as after a rotation."""
+    for name, numbers in ((f"{path}.1", range(count // 2)), (path, range(count // 2, count))):
+        with open(name, "w", encoding="utf-8") as log:
+            for i in numbers:
+                at = NOW_MS - (count - i) * 400
+                finding = {"part": "request", "location": "query", "name": "username", "rule": "character", "observed": "=",
+                           "expected": "letters and digits, 2..24 bytes", "p": 0.0003}
+                log.write(json.dumps({
+                    "time_ms": at, "generation": 7, "status": 403, "score": 9.5, "id": f"{i:032x}", "service": f"service-{i % services:03d}",
+                    "verdict": "block", "action": "block" if i % 7 else "alert", "method": "GET", "template": "/users",
+                    "client": f"10.{i % 200}.{i % 7}.0/24", "explanation": 'param username: character "=" never seen in 2,487 values',
+                    "findings": [finding], "suppressed": 0, "count": 1 + i % 3, "first_ms": at, "last_ms": at, "seq": i + 1},
+                    separators=(",", ":")) + "\n")
+
+
+def write_services(state, count):
+    (state / "guardians").mkdir(parents=True)
+    for i in range(count):
+        name = f"service-{i:03d}"
+        mode = ("block", "alert", "observe")[i % 3]
+        (state / "guardians" / f"{name}.yaml").write_text(
+            f"apiVersion: guard/v1alpha1\nkind: Guardian\nservice: {name}\ncontrol: {{mode: {mode}}}\n", encoding="utf-8")
+
+
+def history_rows(services):
+    """A day by the minute."""
+    minute = NOW_MS // 60000 * 60
+    counts = bytes([1, 90, 4, 1, 0, 0, 80, 5, 7, 3, 1, 2, 4, 9, 20, 30, 20, 5, 3, 1, 0, 0, 95]) + bytes([0x80, 0x80, 0x40])
+    for i in range(services):
+        for k in range(1440):
+            yield f"service-{i:03d}", minute - 60 * k, counts
+
+
+def fill_history(state, postgres, services):
+    if postgres is None:
+        with sqlite3.connect(state / "guard.db") as database:
+            database.executemany("INSERT OR IGNORE INTO history (service, node, at, counts) VALUES (?, '', ?, ?)", history_rows(services))
+        database.close()
+        return
+    values = ",".join(f"('{name}','bench',{at},'\\x{counts.hex()}')" for name, at, counts in history_rows(services // 25))
+    postgres.query("INSERT INTO guard.history (service, node, at, counts) VALUES " + values)
+
+
+def ask(state, path):
+    """Milliseconds, as curl measures them, and the answer."""
+    done = subprocess.run(["curl", "-sS", "--unix-socket", state / "api.sock", "-w", "\n%{time_total}", f"http://guardd/api/v1{path}"],
+                          capture_output=True, text=True, check=True)
+    body, _, seconds = done.stdout.rpartition("\n")
+    return float(seconds) * 1000, json.loads(body)
+
+
+def measure_api(state, alerts):
+    def say(what, path, times=15):
+        taken = sorted(ask(state, path)[0] for _ in range(times))
+        print(f"api: {what}: {taken[len(taken) // 2]:.1f} ms (at most {taken[-1]:.1f})")
+    say("newest 100 alerts", "/alerts?limit=100")
+    cursor = ""
+    for _ in range(alerts // 200):
+        cursor = "&cursor=" + ask(state, f"/alerts?limit=100{cursor}")[1]["next"]
+    say(f"100 alerts behind {alerts // 2}", f"/alerts?limit=100{cursor}")
+    say("one alert by its id, the oldest", f"/alerts/{0:032x}")
+    say("100 alerts of one service", "/alerts?limit=100&service=service-007")
+    say("a filter that nothing meets", "/alerts?limit=100&client=192.0.2.1")
+    say("100 services", "/services?limit=100")
+    say("a day of one service by five minutes", "/services/service-007/history")
+    say("the same by the minute", f"/services/service-007/history?step=60&since={NOW_MS - 80000000}")
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--alerts", type=int, default=100000)
+    parser.add_argument("--services", type=int, default=500)
+    parser.add_argument("--store", choices=("sqlite", "postgresql"), default="sqlite")
+    parser.add_argument("--api-only", action="store_true")
+    parser.add_argument("--browser-only", action="store_true")
+    options = parser.parse_args()
+    if options.store == "postgresql" and missing():
+        sys.exit(missing())
+    print(f"load {os.getloadavg()[0]:.1f}, {options.alerts} alerts, {options.services} services, {options.store}")
+    postgres = Postgres().start() if options.store == "postgresql" else None
+    with tempfile.TemporaryDirectory(prefix="guard-console.") as folder:
+        os.chmod(folder, 0o711)
+        state = pathlib.Path(folder) / "state"
+        write_services(state, options.services)
+        write_alerts(state / "alerts.jsonl", options.alerts, options.services)
+        log = open(pathlib.Path(folder) / "log", "wb")
+        console, listen = (f"127.0.0.1:{free_port()}" for _ in range(2))
+        store = ["--store", postgres.url] if postgres else []
+        command = ([BIN / "guardd", "--state", state, *store] if postgres or options.api_only else
+                   [BIN / "guard", "run", "--upstream", "http://127.0.0.1:9", "--listen", listen, "--state", state, "--workers", "1",
+                    "--console", console, "--console-files", BUILD / "console"])
+        process = subprocess.Popen(command, stdout=log, stderr=log, env={**os.environ, "GUARD_MODULE": str(MODULE)})
+        try:
+            wait_for(lambda: ask(state, "/services?limit=1")[1]["total"] >= options.services, "the services", 300)
+            fill_history(state, postgres, options.services)
+            if not options.browser_only:
+                measure_api(state, options.alerts)
+            if not postgres and not options.api_only and shutil.which("chromium"):
+                token = subprocess.run([BIN / "guard", "token", "add", "bench", "--role", "operator", "--state", state], capture_output=True,
+                                       text=True, check=True).stdout.strip()
+                subprocess.run(["node", ROOT / "ui/e2e/scale.mjs"], cwd=ROOT / "ui", check=True,
+                               env={**os.environ, "CONSOLE": f"http://{console}", "OPERATOR": token, "ALERTS": str(options.alerts)})
+        finally:
+            end_process(process)
+            log.close()
+            if postgres:
+                postgres.close()
+
+
+if __name__ == "__main__":
+    main()
