@@ -300,6 +300,12 @@ static enum credentials_answer unchecked(unsigned *retry_s)
     return CREDENTIALS_UNCHECKED;
 }
 
+/* Of what was said; the answer may have come behind the moment that is asked for. */
+static uint64_t age_ms(const struct known *known, uint64_t mono_ms)
+{
+    return mono_ms > known->said_ms ? mono_ms - known->said_ms : 0;
+}
+
 /* Of one that the cluster hasn't let in. */
 static enum credentials_answer check_new(struct accounts *accounts, struct known *known,
                                          const uint8_t digest[GUARD_KEY_BYTES], const char *token,
@@ -309,7 +315,7 @@ static enum credentials_answer check_new(struct accounts *accounts, struct known
     uint64_t expires_ms;
     if (known != NULL && mono_ms < known->retry_ms)
         return unchecked(retry_s);
-    if (known != NULL && known->refused && mono_ms - known->said_ms < ACCOUNTS_REFUSED_MS)
+    if (known != NULL && known->refused && age_ms(known, mono_ms) < ACCOUNTS_REFUSED_MS)
         return CREDENTIALS_BAD;
     if (!account_token_expiry(token, &expires_ms) || expires_ms <= clock_unix_ms())
         return CREDENTIALS_BAD;
@@ -337,7 +343,7 @@ static enum credentials_answer check_new(struct accounts *accounts, struct known
 static enum credentials_answer check_good(struct accounts *accounts, struct known *known,
                                           const char *token, uint64_t mono_ms)
 {
-    uint64_t age = mono_ms - known->said_ms;
+    uint64_t age = age_ms(known, mono_ms);
     known->used_ms = mono_ms;
     if (age >= accounts->keep_ms / 2 && !known->asking && mono_ms >= known->retry_ms &&
         api_client_ready(accounts->client, mono_ms))
