@@ -297,3 +297,8 @@ bool certificate_serves(const struct certificate *certificate, const char *autho
     ERR_clear_error();
     return good;
 }
+
+void certificate_wipe(struct certificate *certificate)
+{
+    explicit_bzero(certificate, sizeof(*certificate));
+}

@@ -47,5 +47,7 @@ bool certificate_has_key(const struct certificate *certificate);
  * for its time. */
 bool certificate_serves(const struct certificate *certificate, const char *authority,
                         const struct certificate_names *names);
+/* Overwrites both; there is none then. */
+void certificate_wipe(struct certificate *certificate);
 
 #endif

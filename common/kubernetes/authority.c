@@ -156,7 +156,7 @@ static enum guard_rc turn_over(struct authority *authority, const struct authori
 {
     memcpy(authority->before, authority->signer.text, sizeof(authority->before));
     authority->signer = authority->next;
-    explicit_bzero(&authority->next, sizeof(authority->next));
+    certificate_wipe(&authority->next);
     authority->since_ms = now_ms;
     return certify(authority, cfg, now_ms, err);
 }
@@ -178,7 +178,7 @@ enum guard_rc authority_step(struct authority *authority, const struct authority
         return begin(authority, cfg, now_ms, err);
     bool rolling = authority->next.text[0] != '\0';
     if (rolling && !certificate_has_key(&authority->next)) {
-        explicit_bzero(&authority->next, sizeof(authority->next));
+        certificate_wipe(&authority->next);
         return GUARD_OK;
     }
     if (rolling && trusted_ms > 0 && trusted_ms >= cfg->overlap_ms)

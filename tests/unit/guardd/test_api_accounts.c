@@ -333,8 +333,11 @@ static void what_is_no_review_is_no_answer(void **state)
     static const char *const refused[] = {
         "{\"kind\":\"TokenReview\",\"status\":{\"authenticated\":\"true\",\"audiences\":["
         "\"guard.security\"]}}",
-        "{\"kind\":\"TokenReview\",\"status\":{\"authenticated\":true,\"user\":{\"username\":"
-        "\"system:serviceaccount:a:b\"}}}",
+        "{\"kind\":\"TokenReview\",\"status\":{\"authenticated\":true,\"audiences\":[\"vault\"],"
+        "\"user\":{"
+        "\"username\":\"system:serviceaccount:prod:default\",\"extra\":{"
+        "\"authentication.kubernetes.io/pod-name\":[\"shop-1\"],"
+        "\"authentication.kubernetes.io/pod-uid\":[\"u-1\"]}}}}",
         "{\"kind\":\"TokenReview\",\"status\":{\"authenticated\":true,\"audiences\":["
         "\"guard.security\"],\"user\":{\"username\":\"ann\"}}}",
         "{\"kind\":\"TokenReview\",\"status\":{\"authenticated\":true,\"audiences\":["
