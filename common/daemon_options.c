@@ -37,6 +37,11 @@ const struct option_spec daemon_options[DAEMON_OPTIONS + 1] = {
                             "others teach as much as fewer than four clients"},
     [DAEMON_KUBERNETES] = {"kubernetes", "in-cluster|KUBECONFIG",
                            "be an operator: Guardians are objects of that cluster"},
+    [DAEMON_TOKEN_REVIEWS] = {"token-reviews", "in-cluster|KUBECONFIG",
+                              "let agents in that show tokens of that cluster's pods, of the "
+                              "audience guard.security"},
+    [DAEMON_TOKEN_KEEP] = {"token-keep", "TIME",
+                           "how long what the cluster said of a token counts (default 3m)"},
     [DAEMON_POD_SENSOR] = {"pod-sensor", "WHO",
                            "watch the pod that guardd runs in: workload=NAME,pod=NAME, and "
                            "namespace, container, service, image, hash, uid, node, cgroup, "

@@ -2,7 +2,11 @@
 /* What an API server streams and what a kubeconfig says: a whole event or a refusal, however it is
  * cut. */
 #include "common/document_members.h"
+#include "common/file.h"
+#include "common/kubernetes/account_review.h"
+#include "common/kubernetes/authority.h"
 #include "common/kubernetes/config.h"
+#include "common/kubernetes/json_tree.h"
 #include "common/kubernetes/watch_stream.h"
 
 #include <stdlib.h>
@@ -33,8 +37,52 @@ static uint32_t feed(const uint8_t *data, size_t size, size_t piece, enum guard_
     return count;
 }
 
+/* The same bytes as what a cluster says of tokens, pods and Secrets: whom it lets in has a name,
+ * and speaks for its own namespace alone. */
+static void read_answer(const uint8_t *data, size_t size)
+{
+    const struct guard_alloc heap = heap_alloc();
+    struct guard_arena arena;
+    struct guard_err err;
+    struct document_node *root = NULL;
+    struct account account;
+    struct authority authority;
+    char service[ACCOUNT_SERVICE_CAP];
+    guard_arena_init(&arena, &heap, 16 << 20);
+    if (json_tree_parse(&root, (struct guard_span){data, size}, &arena, &err) == GUARD_OK &&
+        root->kind == DOCUMENT_MAPPING) {
+        if (account_review_read(&account, root, &err) == GUARD_OK &&
+            (account.namespace[0] == '\0' || account.pod[0] == '\0' || account.pod_uid[0] == '\0'))
+            abort();
+        account = (struct account){.namespace = "a", .pod = "p", .pod_uid = "u"};
+        if (account_pod_service(service, &account, root, &err) == GUARD_OK &&
+            strncmp(service, "a.", 2) != 0)
+            abort();
+        authority_read(&authority, root);
+        if (strnlen(authority.signer.key, sizeof(authority.signer.key)) ==
+            sizeof(authority.signer.key))
+            abort();
+    }
+    guard_arena_reset(&arena);
+}
+
+static void read_token(const uint8_t *data, size_t size)
+{
+    uint64_t expires_ms = 0;
+    char *text = malloc(size + 1);
+    if (text == NULL)
+        return;
+    memcpy(text, data, size);
+    text[size] = '\0';
+    if (account_token_expiry(text, &expires_ms) && (!account_token_formed(text) || expires_ms == 0))
+        abort();
+    free(text);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+    read_answer(data, size);
+    read_token(data, size);
     struct kubernetes_config config;
     struct guard_err err;
     enum guard_rc whole_rc, cut_rc;

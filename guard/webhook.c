@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `guard webhook`: an nginx that speaks TLS with the API server, and behind it the injection. It
- * asks nothing of the API: what it needs stands in the review. */
+ * asks nothing of the API but, with --certify, for its own certificate: what a review needs stands
+ * in it. */
+#include "certificate_keeper.h"
 #include "command.h"
 #include "common/file.h"
 #include "common/inject/admission.h"
@@ -35,7 +37,13 @@ enum {
     WEBHOOK_TRUST,
     WEBHOOK_AUDIENCE,
     WEBHOOK_NATIVE,
-    WEBHOOK_NGINX
+    WEBHOOK_NGINX,
+    WEBHOOK_CERTIFY,
+    WEBHOOK_NAMES,
+    WEBHOOK_CONFIGURATION,
+    WEBHOOK_KUBERNETES,
+    WEBHOOK_VALID,
+    WEBHOOK_OVERLAP,
 };
 enum {
     REVIEW_MAX = 8 << 20,
@@ -44,13 +52,17 @@ enum {
     TURN_MS = 200,
     STOP_MS = 5000,
     CONF_MAX = 8192,
-    RETRY_MS = 1000
+    RETRY_MS = 1000,
+    DAY_S = 86400,
+    VALID_S = 90 * DAY_S,
+    OVERLAP_S = 300,
 };
 
 static const struct option_spec options[] = {
     {"listen", "ADDR", "address:port for the API server (default 0.0.0.0:8443)"},
-    {"certificate", "FILE", "PEM, of SERVICE.NAMESPACE.svc; read again when it changes (required)"},
-    {"key", "FILE", "its key (required)"},
+    {"certificate", "FILE",
+     "PEM, of SERVICE.NAMESPACE.svc; read again when it changes (or --certify)"},
+    {"key", "FILE", "its key"},
     {"state", "DIR", "a directory for nginx (default $GUARD_STATE or /var/lib/guard)"},
     {"image", "IMAGE", "the image with Guard (default guard:" GUARD_VERSION ")"},
     {"pull-policy", "WORD", "Always, IfNotPresent or Never, for that image"},
@@ -60,6 +72,12 @@ static const struct option_spec options[] = {
     {"audience", "WORD", "of the token that pods show the parent (default guard.security)"},
     {"native", NULL, "as a native sidecar: when all kubelets are of 1.29 or later"},
     {"nginx", "FILE", "the nginx program (default /usr/sbin/nginx)"},
+    {"certify", "SECRET", "keep an authority and the certificate in that Secret of our namespace"},
+    {"names", "NAME,...", "the certificate's (default guard-webhook.NAMESPACE.svc)"},
+    {"configuration", "NAME", "of the webhook, where its authority is told (default guard)"},
+    {"kubernetes", "in-cluster|KUBECONFIG", "where both are (default in-cluster)"},
+    {"valid", "TIME", "how long a certificate is, its authority four times (default 90d)"},
+    {"overlap", "TIME", "between trusting an authority and using it (default 5m)"},
     {NULL, NULL, NULL},
 };
 
@@ -104,6 +122,10 @@ struct webhook {
     struct child nginx;
     int socket;
     struct timespec changed; /* the certificate */
+    struct keeper_cfg kept;  /* secret NULL: somebody else keeps it */
+    struct keeper *keeper;   /* NULL: likewise */
+    char kept_certificate[STATE_PATH_MAX + 16];
+    char kept_key[STATE_PATH_MAX + 16];
 };
 
 static volatile sig_atomic_t stopping;
@@ -203,15 +225,17 @@ static void revive(struct webhook *webhook)
         webhook->nginx.pid = 0;
         webhook->nginx.retry_ms = clock_monotonic_ms() + RETRY_MS;
     }
-    if (webhook->nginx.pid == 0 && clock_monotonic_ms() >= webhook->nginx.retry_ms)
+    if (webhook->nginx.pid == 0 && keeper_ready(webhook->keeper) &&
+        clock_monotonic_ms() >= webhook->nginx.retry_ms)
         (void)start_nginx(webhook);
 }
 
 /* Answers a review, if one comes within a turn. */
 static void turn(const struct webhook *webhook)
 {
-    struct pollfd wait = {.fd = webhook->socket, .events = POLLIN};
-    if (poll(&wait, 1, TURN_MS) <= 0)
+    struct pollfd wait[] = {{.fd = webhook->socket, .events = POLLIN},
+                            {.fd = keeper_fd(webhook->keeper), .events = POLLIN}};
+    if (poll(wait, 2, TURN_MS) <= 0 || wait[0].revents == 0)
         return;
     int fd = accept4(webhook->socket, NULL, NULL, SOCK_CLOEXEC);
     if (fd < 0)
@@ -223,6 +247,7 @@ static void turn(const struct webhook *webhook)
 static void serve(struct webhook *webhook)
 {
     while (!stopping) {
+        keeper_tick(webhook->keeper);
         revive(webhook);
         watch_certificate(webhook);
         turn(webhook);
@@ -247,6 +272,67 @@ static void finish(struct webhook *webhook)
     child_stop(nginx, SIGTERM, 0);
 }
 
+/* A number of seconds, minutes, hours or days. */
+static bool read_time(const char *text, uint64_t default_s, uint64_t *out_ms)
+{
+    static const char units[] = "smhd";
+    static const uint64_t factors[] = {1, 60, 3600, DAY_S};
+    uint64_t seconds = default_s;
+    if (text != NULL) {
+        size_t digits = strspn(text, "0123456789");
+        const char *unit =
+            digits > 0 && digits < 10 && text[digits] != '\0' && text[digits + 1] == '\0'
+                ? strchr(units, text[digits])
+                : NULL;
+        if (unit == NULL)
+            return false;
+        seconds = strtoull(text, NULL, 10) * factors[unit - units];
+    }
+    *out_ms = seconds * 1000;
+    return seconds > 0 && seconds <= (uint64_t)3650 * DAY_S;
+}
+
+/* Who keeps the certificate: we ourselves, or whoever replaces its files. */
+static bool certificate_settings(struct webhook *webhook, const char *const *values)
+{
+    static const int ours[] = {WEBHOOK_NAMES, WEBHOOK_CONFIGURATION, WEBHOOK_KUBERNETES,
+                               WEBHOOK_VALID, WEBHOOK_OVERLAP};
+    struct keeper_cfg *kept = &webhook->kept;
+    webhook->certificate = values[WEBHOOK_CERTIFICATE];
+    webhook->key = values[WEBHOOK_KEY];
+    kept->secret = values[WEBHOOK_CERTIFY];
+    bool given = webhook->certificate != NULL || webhook->key != NULL;
+    if (kept->secret != NULL ? given : webhook->certificate == NULL || webhook->key == NULL)
+        return complain(0, "--certify, or --certificate and --key are needed") != 0;
+    for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++) {
+        if (kept->secret == NULL && values[ours[i]] != NULL)
+            return complain(0, "--%s needs --certify", options[ours[i]].name) != 0;
+    }
+    kept->names = values[WEBHOOK_NAMES];
+    kept->configuration =
+        values[WEBHOOK_CONFIGURATION] != NULL ? values[WEBHOOK_CONFIGURATION] : "guard";
+    kept->cluster = values[WEBHOOK_KUBERNETES] != NULL ? values[WEBHOOK_KUBERNETES] : "in-cluster";
+    if (!read_time(values[WEBHOOK_VALID], VALID_S, &kept->valid_ms))
+        return complain(0, "--valid: \"%s\" is no time such as 90d", values[WEBHOOK_VALID]) != 0;
+    if (!read_time(values[WEBHOOK_OVERLAP], OVERLAP_S, &kept->overlap_ms) ||
+        kept->overlap_ms > kept->valid_ms / 4)
+        return complain(
+                   0, "--overlap: must be a time such as 5m, of a quarter of --valid at most") != 0;
+    return true;
+}
+
+static void kept_files(struct webhook *webhook)
+{
+    struct keeper_cfg *kept = &webhook->kept;
+    if (kept->secret == NULL)
+        return;
+    snprintf(webhook->kept_certificate, sizeof(webhook->kept_certificate), "%s/tls.crt",
+             webhook->dir);
+    snprintf(webhook->kept_key, sizeof(webhook->kept_key), "%s/tls.key", webhook->dir);
+    webhook->certificate = kept->certificate = webhook->kept_certificate;
+    webhook->key = kept->key = webhook->kept_key;
+}
+
 static bool settings(struct webhook *webhook, const struct arguments *arguments)
 {
     const char *const *values = arguments->values;
@@ -262,11 +348,9 @@ static bool settings(struct webhook *webhook, const struct arguments *arguments)
         .named_only = true,
     };
     webhook->listen = values[WEBHOOK_LISTEN] != NULL ? values[WEBHOOK_LISTEN] : "0.0.0.0:8443";
-    webhook->certificate = values[WEBHOOK_CERTIFICATE];
-    webhook->key = values[WEBHOOK_KEY];
     webhook->nginx_path = values[WEBHOOK_NGINX] != NULL ? values[WEBHOOK_NGINX] : "/usr/sbin/nginx";
-    if (webhook->certificate == NULL || webhook->key == NULL)
-        return complain(0, "--certificate and --key are needed") != 0;
+    if (!certificate_settings(webhook, values))
+        return false;
     if (inject_check(&webhook->cfg, &err) != GUARD_OK)
         return complain(0, "%s", err.text) != 0;
     if (mkdir(state_dir(values[WEBHOOK_STATE]), 0750) != 0 && errno != EEXIST)
@@ -283,6 +367,7 @@ static int run(const struct arguments *arguments)
     static struct webhook webhook = {.nginx = {.name = "nginx"}};
     struct sigaction action = {.sa_handler = on_signal};
     char path[STATE_PATH_MAX + 16];
+    struct guard_err err;
     if (arguments->count != 0)
         return complain(EXIT_USAGE, "there are no operands; see guard webhook --help");
     if (geteuid() == 0)
@@ -296,11 +381,16 @@ static int run(const struct arguments *arguments)
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGINT, &action, NULL);
     signal(SIGPIPE, SIG_IGN);
-    if (!write_conf(&webhook) || !start_nginx(&webhook))
+    kept_files(&webhook);
+    if (webhook.kept.secret != NULL &&
+        keeper_open(&webhook.keeper, &webhook.kept, &err) != GUARD_OK)
+        return complain(EXIT_USAGE, "%s", err.text);
+    if (!write_conf(&webhook) || (webhook.keeper == NULL && !start_nginx(&webhook)))
         return EXIT_FAILED;
     log_event("info", "started", (struct guard_span){NULL, 0}, "webhook on %s", webhook.listen);
     serve(&webhook);
     finish(&webhook);
+    keeper_close(webhook.keeper);
     close(webhook.socket);
     (void)unlink(path);
     return EXIT_GOOD;
@@ -308,11 +398,12 @@ static int run(const struct arguments *arguments)
 
 const struct command command_webhook = {
     .name = "webhook",
-    .usage = "--certificate FILE --key FILE",
+    .usage = "--certify SECRET | --certificate FILE --key FILE",
     .summary = "put Guard into pods as a cluster creates them",
     .details = "A mutating admission webhook at https://ADDR/inject. Which namespaces and pods it "
                "is asked for stands\nin its configuration: deploy/kubernetes/webhook.yaml. It "
-               "needs no access to the API.",
+               "needs no access to the API but,\nwith --certify, to one Secret and to that "
+               "configuration.",
     .options = options,
     .run = run,
 };

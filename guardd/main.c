@@ -191,11 +191,13 @@ static uint32_t connections_wanted(const struct daemon *daemon)
     return limit.rlim_cur >= wanted ? OF_CHILDREN : (uint32_t)(limit.rlim_cur - OTHERS);
 }
 
-/* Without it guardd does its work all the same. */
-static void open_api(struct daemon *daemon)
+/* Without it guardd does its work all the same, but who is told to ask a cluster. */
+static bool open_api(struct daemon *daemon)
 {
     struct guard_err err;
     const struct api_view view = {.state = daemon->cfg.state,
+                                  .token_reviews = daemon->cfg.token_reviews,
+                                  .token_keep_ms = daemon->cfg.token_keep_ms,
                                   .services = &daemon->services,
                                   .connections = connections_wanted(daemon),
                                   .intake = &daemon->intake,
@@ -208,6 +210,7 @@ static void open_api(struct daemon *daemon)
     if (daemon->cfg.api && server_open(&daemon->server, &view, daemon->cfg.api_group,
                                        daemon->cfg.api_front, &err) != GUARD_OK)
         log_event("alarm", "api-not-served", no_service, "%s", err.text);
+    return daemon->server != NULL || daemon->cfg.token_reviews == NULL;
 }
 
 /* Without it guardd does its work all the same. */
@@ -402,7 +405,8 @@ static int do_task(struct daemon *daemon)
 /* Until SIGTERM. */
 static int serve(struct daemon *daemon)
 {
-    open_api(daemon);
+    if (!open_api(daemon))
+        return 1;
     open_sense(daemon);
     open_pods(daemon);
     log_event("info", "started", no_service, "%u services", daemon->services.count);

@@ -2,6 +2,7 @@
 /* guardd's command line by a table: where each option's value goes and what it may be. */
 #include "options.h"
 
+#include "api/accounts.h"
 #include "pods/orders.h"
 #include "pods/sense.h"
 #include "retention.h"
@@ -62,6 +63,8 @@ static const struct value {
     [DAEMON_SPOOL] = {SIZE, FIELD(tree.spool_bytes), 1, MIB(1 << 30)},
     [DAEMON_WHOLE_PILES] = {TEXT, FIELD(tree.whole_piles), 0, 0},
     [DAEMON_KUBERNETES] = {TEXT, FIELD(kubernetes), 0, 0},
+    [DAEMON_TOKEN_REVIEWS] = {TEXT, FIELD(token_reviews), 0, 0},
+    [DAEMON_TOKEN_KEEP] = {TIME, FIELD(token_keep_ms), 1000, DAYS(1)},
     [DAEMON_POD_SENSOR] = {TEXT, FIELD(pod_sensor), 0, 0},
     [DAEMON_POD_ORDERS] = {ORDERS, FIELD(pod_orders), 0, 0},
     [DAEMON_HELP] = {ACTION, 0, 0, 0},
@@ -161,6 +164,10 @@ static bool fits_together(struct daemon_cfg *cfg)
         fprintf(stderr, "guardd: --kubernetes: --role %s takes Guardians from its parent\n",
                 tree_role_name(cfg->tree.role));
         fits = false;
+    } else if (cfg->token_reviews != NULL && !tree_has_children(cfg->tree.role)) {
+        fprintf(stderr, "guardd: --token-reviews: nobody reports to --role %s\n",
+                tree_role_name(cfg->tree.role));
+        fits = false;
     } else if (cfg->pod_sensor != NULL && sense_check(cfg->pod_sensor, &err) != GUARD_OK) {
         fprintf(stderr, "guardd: --pod-sensor: %s\n", err.text);
         fits = false;
@@ -177,7 +184,8 @@ static void set_defaults(struct daemon_cfg *cfg)
                                .release_window_ms = RELEASE_WINDOW_MS,
                                .policy_valid_ms = POLICY_VALID_MS,
                                .keep_ms = RETENTION_KEEP_MS,
-                               .keep_bytes = RETENTION_KEEP_BYTES};
+                               .keep_bytes = RETENTION_KEEP_BYTES,
+                               .token_keep_ms = ACCOUNTS_KEEP_MS};
 }
 
 static void name_options(struct option options[DAEMON_OPTIONS + 1])

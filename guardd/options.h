@@ -12,10 +12,12 @@
 /* Texts are those of the command line. */
 struct daemon_cfg {
     const char *state;
-    const char *store;      /* NULL: the file in the state directory */
-    const char *task;       /* NULL: until SIGTERM */
-    const char *api_group;  /* NULL: none */
-    const char *kubernetes; /* NULL: no operator; else as kubernetes_config_load */
+    const char *store;         /* NULL: the file in the state directory */
+    const char *task;          /* NULL: until SIGTERM */
+    const char *api_group;     /* NULL: none */
+    const char *kubernetes;    /* NULL: no operator; else as kubernetes_config_load */
+    const char *token_reviews; /* NULL: no cluster's tokens are taken */
+    uint64_t token_keep_ms;
     bool api;
     bool api_front;
     uint64_t release_window_ms; /* for how long what is new in a revision isn't blocked */

@@ -30,6 +30,12 @@ THIRD_PARTY = {
     "pcre2.h": "common/patterns/regexes.c",
     "hs/hs_runtime.h": "common/patterns/database.c",
     "hs/hs_compile.h": "common/patterns/database_build.c",
+    "openssl/err.h": "common/certificates.c",
+    "openssl/evp.h": "common/certificates.c",
+    "openssl/pem.h": "common/certificates.c",
+    "openssl/rand.h": "common/certificates.c",
+    "openssl/x509.h": "common/certificates.c",
+    "openssl/x509v3.h": "common/certificates.c",
     "bpf/bpf.h": ("podwatch/programs.c", "responder/contain_bpf.c"),
     "podwatch.skel.h": "podwatch/programs.c",  # made by bpftool of our programs
     "contain.skel.h": "responder/contain_bpf.c",

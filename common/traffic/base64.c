@@ -38,3 +38,19 @@ bool base64_decode(uint8_t *out, size_t *len, struct guard_span text)
     }
     return true;
 }
+
+void base64_encode(char *out, struct guard_span bytes)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    for (size_t i = 0; i < bytes.len; i += 3) {
+        size_t left = bytes.len - i;
+        uint32_t bits = (uint32_t)bytes.ptr[i] << 16;
+        bits |= left > 1 ? (uint32_t)bytes.ptr[i + 1] << 8 : 0;
+        bits |= left > 2 ? bytes.ptr[i + 2] : 0;
+        *out++ = digits[bits >> 18];
+        *out++ = digits[bits >> 12 & 63];
+        *out++ = left > 1 ? digits[bits >> 6 & 63] : '=';
+        *out++ = left > 2 ? digits[bits & 63] : '=';
+    }
+    *out = '\0';
+}

@@ -143,3 +143,11 @@ void api_describe_look(const struct api_request *request, char *out, size_t cap)
         snprintf(text + len, sizeof(text) - (size_t)len, " of a client");
     clean(out, cap, text, strlen(text));
 }
+
+void api_count(struct api_counts *counts, unsigned status)
+{
+    counts->requests[status / 100 % 6]++;
+    counts->denied[0] += status == 401;
+    counts->denied[1] += status == 403;
+    counts->denied[2] += status == 429;
+}

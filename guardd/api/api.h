@@ -33,6 +33,7 @@ struct api_saves {
     uint64_t failed;
 };
 
+struct accounts;
 struct outputs;
 struct proposals;
 struct sessions;
@@ -40,6 +41,8 @@ struct sessions;
 /* What of guardd the API shows and changes. */
 struct api_view {
     const char *state;
+    const char *token_reviews; /* the cluster that is asked for tokens of agents; NULL: none */
+    uint64_t token_keep_ms;    /* how long what it said counts */
     struct services *services;
     uint32_t connections; /* at most; 0: those of people */
     const struct intake *intake;
@@ -66,6 +69,7 @@ struct api_counts {
 struct api {
     struct api_view view;
     struct sessions *sessions;
+    const struct accounts *accounts; /* NULL: none */
     struct api_counts counts;
     bool changed;            /* something was written: guardd looks at once */
     uint64_t diff_free_ms;   /* when the next costly comparison may begin */
@@ -175,5 +179,7 @@ struct audit_who api_who(struct api_request *request);
 void api_describe_look(const struct api_request *request, char *out, size_t cap);
 /* Who changes what and why, for the functions of common/changes.h; borrowed from the request. */
 struct change api_change(struct api *api, struct api_request *request, const char *reason);
+/* An answer of that status was sent. */
+void api_count(struct api_counts *counts, unsigned status);
 
 #endif

@@ -63,11 +63,13 @@ struct credentials_given {
 
 enum credentials_answer {
     CREDENTIALS_GOOD,
-    CREDENTIALS_NONE,    /* nothing was given that says who it is */
-    CREDENTIALS_BAD,     /* wrong, unknown or expired */
-    CREDENTIALS_CROSS,   /* a browser asks by itself, not for a page of ours */
-    CREDENTIALS_LIMITED, /* too many wrong ones came before */
-    CREDENTIALS_LATER,   /* it must be checked at a cost, and it isn't time for it */
+    CREDENTIALS_NONE,      /* nothing was given that says who it is */
+    CREDENTIALS_BAD,       /* wrong, unknown or expired */
+    CREDENTIALS_CROSS,     /* a browser asks by itself, not for a page of ours */
+    CREDENTIALS_LIMITED,   /* too many wrong ones came before */
+    CREDENTIALS_LATER,     /* it must be checked at a cost, and it isn't time for it */
+    CREDENTIALS_ASKED,     /* the cluster that made it is asked, and hasn't answered */
+    CREDENTIALS_UNCHECKED, /* that can't be asked now */
 };
 
 /* GUARD_E_IO: no randomness. Reads the list; a bad one is none, and told. */

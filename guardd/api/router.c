@@ -135,3 +135,11 @@ bool api_permitted(const struct api_request *request, const struct api_route *ro
     }
     return true;
 }
+
+size_t api_body_max(const char *path, const char *method)
+{
+    size_t len = strlen(path);
+    return strcmp(method, "POST") == 0 && len > 6 && strcmp(path + len - 6, "/piles") == 0
+               ? API_REPORT_MAX
+               : API_BODY_MAX;
+}

@@ -24,6 +24,8 @@ extern const struct api_route api_routes[];
  * problem: 404; 405 with Allow; 400 for a parameter that the route doesn't have, or a service's
  * name that can't be one. */
 const struct api_route *api_route_find(struct api_request *request, struct api_response *response);
+/* How many bytes a body to that path may have: piles are larger than what people send. */
+size_t api_body_max(const char *path, const char *method);
 /* Whether who asks (request->access) may use the route. False after a problem: 403 when their role
  * hasn't the right; 404, as for a service that doesn't exist, when the service isn't theirs. */
 bool api_permitted(const struct api_request *request, const struct api_route *route,

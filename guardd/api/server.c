@@ -199,25 +199,19 @@ static void find_route(struct exchange *exchange)
 
 /* --- who asks --- */
 
-static void refuse(struct exchange *exchange, enum credentials_answer answer, unsigned retry_s)
+/* Tokens of clusters are longer than all else. */
+static const char *authorization(struct MHD_Connection *connection)
 {
-    struct api_response *response = &exchange->response;
-    if (answer == CREDENTIALS_LIMITED) {
-        problem(response, 429, "too-many-attempts", "Authorization",
-                "too many wrong tokens came before");
-        response->retry_after_s = retry_s;
-        return;
-    }
-    if (answer == CREDENTIALS_CROSS) {
-        problem(response, 403, "forbidden", "X-Guard-Console",
-                "only pages of the console may use a browser's session");
-        return;
-    }
-    problem(response, 401, "unauthorized", "Authorization", "%s",
-            answer == CREDENTIALS_NONE ? "a token is needed" : "the token isn't valid");
-    response->challenge = answer == CREDENTIALS_NONE
-                              ? "Bearer realm=\"guardd\""
-                              : "Bearer realm=\"guardd\", error=\"invalid_token\"";
+    enum { AUTHORIZATION_MAX = 9 * 1024 };
+    const char *value =
+        MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_AUTHORIZATION);
+    return value != NULL && strlen(value) <= AUTHORIZATION_MAX ? value : NULL;
+}
+
+/* It isn't known yet. */
+static bool is_open(enum credentials_answer answer)
+{
+    return answer == CREDENTIALS_LATER || answer == CREDENTIALS_ASKED;
 }
 
 static enum credentials_answer admit(struct exchange *exchange, bool cheap)
@@ -225,7 +219,7 @@ static enum credentials_answer admit(struct exchange *exchange, bool cheap)
     struct server *server = exchange->server;
     struct MHD_Connection *connection = exchange->connection;
     const struct credentials_given given = {
-        .authorization = header(connection, MHD_HTTP_HEADER_AUTHORIZATION),
+        .authorization = authorization(connection),
         .subject = header(connection, "X-Guard-Subject"),
         .front = header(connection, "X-Guard-Front"),
         .session = MHD_lookup_connection_value(connection, MHD_COOKIE_KIND, SESSION_COOKIE),
@@ -237,14 +231,12 @@ static enum credentials_answer admit(struct exchange *exchange, bool cheap)
         .uid = exchange->request.uid,
     };
     unsigned retry_s = 0;
-    credentials_watch(&server->credentials);
     enum credentials_answer answer =
-        credentials_check(&server->credentials, &given, cheap, clock_unix_ms(),
-                          clock_monotonic_ms(), &exchange->request.access, &retry_s);
+        admission_check(&server->admission, &given, cheap, &exchange->request.access, &retry_s);
     exchange->admitted = answer == CREDENTIALS_GOOD;
-    server->api.counts.checks = server->credentials.checks;
-    if (answer != CREDENTIALS_GOOD && answer != CREDENTIALS_LATER)
-        refuse(exchange, answer, retry_s);
+    server->api.counts.checks = server->admission.credentials.checks;
+    if (answer != CREDENTIALS_GOOD && !is_open(answer))
+        admission_refuse(&exchange->response, answer, retry_s);
     return answer;
 }
 
@@ -254,13 +246,9 @@ static bool permitted(struct exchange *exchange)
 {
     struct server *server = exchange->server;
     struct api_request *request = &exchange->request;
-    if (request->access.role != API_ROLE_LOCAL) {
-        credentials_watch(&server->credentials);
-        if (!credentials_still(&server->credentials, &request->access, clock_unix_ms(),
-                               clock_monotonic_ms())) {
-            refuse(exchange, CREDENTIALS_BAD, 0);
-            return false;
-        }
+    if (!admission_still(&server->admission, &request->access)) {
+        admission_refuse(&exchange->response, CREDENTIALS_BAD, 0);
+        return false;
     }
     return api_permitted(request, exchange->route, &exchange->response) &&
            sharing_is_here(&server->api, exchange->route, &exchange->response);
@@ -271,11 +259,7 @@ static bool permitted(struct exchange *exchange)
 /* Whether its reader may go on: asked before each piece that is sent. */
 static bool may_read(struct stream *stream)
 {
-    struct credentials *credentials = &stream->server->credentials;
-    if (stream->access.role == API_ROLE_LOCAL)
-        return true;
-    credentials_watch(credentials);
-    return credentials_still(credentials, &stream->access, clock_unix_ms(), clock_monotonic_ms()) &&
+    return admission_still(&stream->server->admission, &stream->access) &&
            api_role_has(stream->access.role, API_RIGHT_EVIDENCE);
 }
 
@@ -370,14 +354,6 @@ static struct MHD_Response *make_response(struct exchange *exchange)
     return made;
 }
 
-static void count(struct api_counts *counts, unsigned status)
-{
-    counts->requests[status / 100 % 6]++;
-    counts->denied[0] += status == 401;
-    counts->denied[1] += status == 403;
-    counts->denied[2] += status == 429;
-}
-
 static enum MHD_Result answer(struct exchange *exchange)
 {
     const struct api_response *response = &exchange->response;
@@ -401,7 +377,7 @@ static enum MHD_Result answer(struct exchange *exchange)
         MHD_add_response_header(made, MHD_HTTP_HEADER_WWW_AUTHENTICATE, response->challenge);
     MHD_add_response_header(made, "Cache-Control", "no-store");
     MHD_add_response_header(made, "X-Content-Type-Options", "nosniff");
-    count(&exchange->server->api.counts, response->status);
+    api_count(&exchange->server->api.counts, response->status);
     enum MHD_Result queued = MHD_queue_response(exchange->connection, response->status, made);
     MHD_destroy_response(made);
     return queued;
@@ -418,6 +394,32 @@ static enum MHD_Result admit_later(struct exchange *exchange)
     problem(&exchange->response, 503, "busy", NULL, "too many tokens are to be checked just now");
     exchange->response.retry_after_s = 2;
     return answer(exchange);
+}
+
+static void refuse_waiting(struct api_response *response)
+{
+    problem(response, 503, "busy", NULL, "too many answers wait, or guardd ends");
+    response->retry_after_s = 5;
+}
+
+static bool answered(const struct api *api, const struct api_request *request, uint64_t now_ms)
+{
+    (void)now_ms;
+    return accounts_answers(api->accounts) != request->wait.ticket;
+}
+
+/* What the cluster says may be of another one's token: then it waits on. */
+static enum MHD_Result wait_for_cluster(struct exchange *exchange)
+{
+    struct server *server = exchange->server;
+    if (server->closing || server->api.counts.waiters >= API_WAITERS_MAX) {
+        refuse_waiting(&exchange->response);
+        return answer(exchange);
+    }
+    exchange->request.wait.due = answered;
+    exchange->request.wait.ticket = accounts_answers(server->api.accounts);
+    park(exchange);
+    return MHD_YES;
 }
 
 /* A look that can't be told is refused, but to guardd's own user, who can read the files. */
@@ -448,8 +450,11 @@ static enum MHD_Result work(struct exchange *exchange)
         /* Not before those that wait for it. */
         enum credentials_answer admitted =
             admit(exchange, !exchange->late && server->late_count > 0);
+        exchange->request.wait = (struct api_wait){.due = NULL};
         if (admitted == CREDENTIALS_LATER)
             return admit_later(exchange);
+        if (admitted == CREDENTIALS_ASKED)
+            return wait_for_cluster(exchange);
         if (admitted != CREDENTIALS_GOOD)
             return answer(exchange);
     }
@@ -476,8 +481,7 @@ static enum MHD_Result work(struct exchange *exchange)
             park(exchange);
             return MHD_YES;
         }
-        problem(&exchange->response, 503, "busy", NULL, "too many answers wait, or guardd ends");
-        exchange->response.retry_after_s = 5;
+        refuse_waiting(&exchange->response);
     }
     sharing_end(&server->api, &exchange->request, exchange->route, &exchange->response);
     note_look(exchange);
@@ -508,15 +512,6 @@ static enum MHD_Result take_body(struct exchange *exchange, const char *data, si
     if (report)
         counts->report_bytes += len;
     return MHD_YES;
-}
-
-/* Piles are larger than what people send. */
-static size_t body_max_of(const char *url, const char *method)
-{
-    size_t len = strlen(url);
-    return strcmp(method, "POST") == 0 && len > 6 && strcmp(url + len - 6, "/piles") == 0
-               ? API_REPORT_MAX
-               : API_BODY_MAX;
 }
 
 /* A body that says that it is too large isn't waited for. */
@@ -563,12 +558,12 @@ static enum MHD_Result begin(const struct door *door, struct MHD_Connection *con
     struct exchange *exchange = new_exchange(door, connection, method);
     if (exchange == NULL)
         return MHD_NO;
-    exchange->body_max = body_max_of(url, method);
+    exchange->body_max = api_body_max(url, method);
     *con_cls = exchange;
     if (!has_body(connection))
         return MHD_YES;
     enum credentials_answer admitted = admit(exchange, true);
-    exchange->refused = admitted != CREDENTIALS_GOOD && admitted != CREDENTIALS_LATER;
+    exchange->refused = admitted != CREDENTIALS_GOOD && !is_open(admitted);
     if (!says_too_large(connection, exchange->body_max))
         return MHD_YES;
     if (exchange->refused)
@@ -604,7 +599,7 @@ static enum MHD_Result on_request(void *ctx, struct MHD_Connection *connection, 
 static void resume_waiting(struct server *server)
 {
     struct exchange *exchange = server->waiting;
-    bool free = clock_monotonic_ms() >= server->credentials.free_ms;
+    bool free = clock_monotonic_ms() >= server->admission.credentials.free_ms;
     server->waiting = NULL;
     server->last_waiting = &server->waiting;
     server->waiting_count = server->late_count = 0;
@@ -637,6 +632,8 @@ static void turn(struct server *server)
     server->turn_ms = clock_monotonic_ms();
     sweep(server, server->turn_ms);
     resume_waiting(server);
+    if (accounts_run(server->admission.accounts))
+        resume_parked(server);
     for (int i = 0; i < DOORS; i++) {
         if (server->doors[i].daemon != NULL)
             MHD_run(server->doors[i].daemon);
@@ -649,8 +646,9 @@ static int pause_ms(struct server *server, uint64_t max)
     uint64_t now = clock_monotonic_ms();
     if (server->waiting_count > server->late_count)
         return 0;
+    max = accounts_wait_ms(server->admission.accounts, (uint32_t)max);
     if (server->late_count > 0) {
-        uint64_t free_ms = server->credentials.free_ms;
+        uint64_t free_ms = server->admission.credentials.free_ms;
         max = free_ms <= now ? 0 : free_ms - now < max ? free_ms - now : max;
     }
     for (int i = 0; i < DOORS; i++) {
@@ -664,8 +662,10 @@ static int pause_ms(struct server *server, uint64_t max)
 
 static bool wait_for_clients(struct server *server, uint64_t max, int wake_fd, bool *woken)
 {
-    struct pollfd waited[DOORS + 1] = {{.fd = wake_fd, .events = POLLIN}};
-    nfds_t count = 1;
+    struct pollfd waited[DOORS + 2] = {
+        {.fd = wake_fd, .events = POLLIN},
+        {.fd = accounts_fd(server->admission.accounts), .events = POLLIN}};
+    nfds_t count = 2;
     for (int i = 0; i < DOORS; i++) {
         if (server->doors[i].daemon != NULL)
             waited[count++] = (struct pollfd){.fd = server->doors[i].epoll_fd, .events = POLLIN};
@@ -749,7 +749,7 @@ static void close_doors(struct server *server)
         if (server->doors[i].daemon != NULL)
             MHD_stop_daemon(server->doors[i].daemon);
     }
-    credentials_fini(&server->credentials);
+    admission_fini(&server->admission);
     free(server);
 }
 
@@ -760,10 +760,12 @@ enum guard_rc server_open(struct server **out, const struct api_view *view, cons
     if (server == NULL)
         return guard_fail(err, GUARD_E_NOMEM, "no memory for the API");
     server->api.view = *view;
-    server->api.sessions = &server->credentials.sessions;
+    server->api.sessions = &server->admission.credentials.sessions;
     server->looks.dir = view->state;
     server->last_waiting = &server->waiting;
-    enum guard_rc rc = credentials_init(&server->credentials, view->state, err);
+    enum guard_rc rc = admission_init(&server->admission, view->state, view->token_reviews,
+                                      view->token_keep_ms, err);
+    server->api.accounts = server->admission.accounts;
     if (rc == GUARD_OK)
         rc = open_door(server, LOCAL_DOOR, group, err);
     if (rc == GUARD_OK && front)

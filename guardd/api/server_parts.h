@@ -6,7 +6,7 @@
 
 #include "server.h"
 
-#include "credentials.h"
+#include "admission.h"
 #include "log_stream.h"
 #include "looks.h"
 #include "router.h"
@@ -67,7 +67,7 @@ enum { LOCAL_DOOR, FRONT_DOOR, DOORS };
 
 struct server {
     struct api api;
-    struct credentials credentials;
+    struct admission admission;
     struct looks looks;
     struct door doors[DOORS];
     struct peer *peers;

@@ -62,7 +62,6 @@ class Hooks:
     def configure(self):
         bundle = base64.b64encode(self.authority.read_bytes()).decode()
         shipped = next(one for one in yaml.safe_load_all(MANIFEST.read_text()) if one["kind"] == "MutatingWebhookConfiguration")
-        del shipped["metadata"]["annotations"]
         for one in shipped["webhooks"]:
             one["clientConfig"] = {"url": f"https://127.0.0.1:{PORT}/inject", "caBundle": bundle}
         mesh = json.loads(json.dumps(shipped))
