@@ -208,7 +208,9 @@ def everything(cluster):
 
 
 def prune_namespace(cluster, name):
-    """What the namespace controller does, which isn't here: deletes what is in it, and then it."""
+    """What controllers do that aren't here: of claims nobody uses, and of the namespace, which deletes what is in it, and then it."""
+    for claim in cluster.get("pvc", "-n", name)["items"]:
+        cluster.kubectl("patch", "pvc", claim["metadata"]["name"], "-n", name, "--type=merge", "-p", '{"metadata":{"finalizers":null}}')
     namespaced = [line for line in cluster.kubectl("api-resources", "--verbs=delete", "--namespaced", "-o", "name").out.split()
                   if not line.startswith(("events", "endpoints"))]
     cluster.kubectl("delete", ",".join(namespaced), "--all", "-n", name, "--wait=false", "--grace-period=0", "--force")
