@@ -200,6 +200,8 @@ static void transfer_free(struct transfer *transfer)
 {
     if (transfer->easy != NULL)
         curl_easy_cleanup(transfer->easy);
+    for (struct curl_slist *header = transfer->headers; header != NULL; header = header->next)
+        explicit_bzero(header->data, strlen(header->data)); /* one may hold a token */
     curl_slist_free_all(transfer->headers);
     if (transfer->folder >= 0)
         close(transfer->folder);
@@ -227,7 +229,7 @@ static enum guard_rc put_token(struct transfer *transfer, const uint8_t *token, 
     if (!good || written < 0 || (size_t)written >= sizeof(text))
         return guard_fail(err, GUARD_E_IO, "%s: holds no token", where);
     good = add_header(transfer, text);
-    memset(text, 0, sizeof(text));
+    explicit_bzero(text, sizeof(text));
     return good ? GUARD_OK : guard_fail(err, GUARD_E_NOMEM, "no memory for a request");
 }
 
@@ -239,7 +241,7 @@ static enum guard_rc add_token(struct transfer *transfer, const char *path, stru
     while (len > 0 && (token[len - 1] == '\n' || token[len - 1] == '\r'))
         len--;
     enum guard_rc rc = put_token(transfer, token, len, path, err);
-    memset(token, 0, len);
+    explicit_bzero(token, len);
     free(token);
     return rc;
 }
@@ -389,6 +391,7 @@ static void finish(struct http_client *client, struct transfer *transfer, CURLco
         status = status_of(transfer);
     answer.status = (unsigned)status;
     answer.retry_after_s = transfer->retry_after_s;
+    answer.too_long = code != CURLE_OK && transfer->too_long;
     if (code == CURLE_OK)
         answer.body = (struct guard_span){transfer->answer, transfer->answer_len};
     else if (transfer->too_long)

@@ -38,6 +38,7 @@ struct http_answer {
     const char *etag;         /* "" when absent */
     const char *content_type; /* likewise */
     uint32_t retry_after_s;   /* 0 when absent */
+    bool too_long;            /* there was one, longer than answer_max; status is 0 */
 };
 
 struct http_request {

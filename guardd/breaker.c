@@ -118,6 +118,8 @@ void breaker_published(struct breaker *breaker, bool comparable, uint64_t now_ms
     breaker->watching = comparable;
     for (uint32_t i = 0; i < BREAKER_CLIENTS; i++) {
         struct breaker_client *client = &breaker->clients[i];
+        if (client->hash == 0)
+            continue; /* nor is the memory of free ones touched */
         /* Who wasn't there keeps what an earlier one did to it. */
         if (!comparable)
             client->before = (struct breaker_tally){0};

@@ -150,6 +150,19 @@ static void load_norm(struct services *services, struct service *service)
     free(bytes);
 }
 
+bool client_files_there(const struct services *services, const struct service *service)
+{
+    static const char *const files[][2] = {
+        {"clients", ".json"}, {"clients", ".norm"}, {"clients", ".lifts"}, {"verdicts", ".table"}};
+    char path[STATE_PATH_MAX];
+    struct stat info;
+    for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+        if (path_of(path, services, service, files[i][0], files[i][1]) && stat(path, &info) == 0)
+            return true;
+    }
+    return false;
+}
+
 void client_files_load(struct services *services, struct service *service, uint64_t now_ms)
 {
     load_norm(services, service);

@@ -250,12 +250,25 @@ static void save_norm(struct services *services, struct service *service, uint64
     clients->changed = true; /* what people are shown of it */
 }
 
+/* A norm is large: a service that nobody asked for anything has none, unless there was one. */
+static bool is_used(const struct services *services, struct service *service)
+{
+    struct guard_pile_stats stats;
+    if (!service->clients.sought) {
+        service->clients.sought = true;
+        if (client_files_there(services, service))
+            return true;
+    }
+    guard_pile_stats(service->pile, &stats);
+    return stats.exchanges > 0;
+}
+
 void clients_tick(struct services *services, uint64_t now_ms)
 {
     for (uint32_t i = 0; i < services->count; i++) {
         struct service *service = services->list[i];
         struct service_clients *clients = &service->clients;
-        if (!clients->opened && !open_norm(services, service))
+        if (!clients->opened && (!is_used(services, service) || !open_norm(services, service)))
             continue;
         (void)client_files_lifts(services, service);
         end_verdicts(service, now_ms);

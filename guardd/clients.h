@@ -35,6 +35,7 @@ struct service_clients {
     uint32_t lift_count;
     uint64_t lifts_stamp; /* of the file; 0: there is none */
     bool opened;
+    bool sought;  /* whether there are files of it */
     bool changed; /* verdicts differ from the table that gates have */
     bool failing; /* it couldn't be written; tried again some time after: */
     uint64_t tried_ms;
@@ -69,6 +70,8 @@ void clients_reported(struct services *services, struct service *service,
 /* client_files.c: what of it lies in the state directory. */
 /* Reads norms, verdicts and the number of the table that gates may have. */
 void client_files_load(struct services *services, struct service *service, uint64_t now_ms);
+/* Whether there is anything of it. */
+bool client_files_there(const struct services *services, const struct service *service);
 /* Reads the lifts when their file changed; true: they differ. */
 bool client_files_lifts(struct services *services, struct service *service);
 /* Takes a client's lifts (who NULL: those that are over) out of their file; their number is added

@@ -24,6 +24,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -402,6 +403,15 @@ static int do_task(struct daemon *daemon)
     return 0;
 }
 
+/* Large buffers live for a moment: they go back to the system at once. Otherwise each of them would
+ * make the heap keep more, where services are many and small. */
+static void bound_heap(void)
+{
+    enum { LARGE = 256 * 1024, KEPT = 1024 * 1024 };
+    (void)mallopt(M_MMAP_THRESHOLD, LARGE);
+    (void)mallopt(M_TRIM_THRESHOLD, KEPT);
+}
+
 /* Until SIGTERM. */
 static int serve(struct daemon *daemon)
 {
@@ -454,6 +464,7 @@ int main(int argc, char **argv)
         return status;
     prctl(PR_SET_DUMPABLE, 0); /* it holds the signing key */
     umask(027);
+    bound_heap();
     if (daemon.cfg.task != NULL && task_beside(daemon.cfg.task))
         return task_do_beside(daemon.cfg.task, daemon.cfg.state, daemon.cfg.store);
     if (start(&daemon, &err) != GUARD_OK) {

@@ -31,6 +31,7 @@ RULES = {
     "endpoint": [("!self.path.contains('{*}') || self.path.endsWith('/{*}')", "{*} stands for the rest, so only at the end of path")],
     "bounds": [("!(has(self.min) && has(self.max)) || self.min <= self.max", "min must not exceed max")],
 }
+BOUNDED = ("learn", "falseAlarmBudget", "support")  # by the cluster's floor, beside parts and patches
 NAMED = "self.metadata.name == '%s'"
 
 
@@ -188,7 +189,9 @@ def definitions(root):
     control = document["properties"]["control"]
     modes = control["properties"]["parts"]
     guardian_status = status(service=text(64), mode=text(16), alerts=whole())
-    floor = {"type": "object", "properties": {"parts": copy.deepcopy(modes), "patches": copy.deepcopy(document["properties"]["patches"])}}
+    floor = {"type": "object", "properties": {
+        "parts": copy.deepcopy(modes), **{name: copy.deepcopy(control["properties"][name]) for name in BOUNDED},
+        "patches": copy.deepcopy(document["properties"]["patches"])}}
     spec = {"type": "object", "default": {},
             "properties": {"defaults": {"type": "object", "properties": {"control": copy.deepcopy(control)}}, "floor": floor}}
     return {

@@ -27,6 +27,7 @@ struct pending {
     bool (*part)(void *ctx, struct guard_span piece);
     void (*done)(void *ctx, const struct api_answer *answer);
     void *ctx;
+    bool own_limit;
 };
 
 enum guard_rc api_client_open(struct api_client **out, const struct kubernetes_config *config,
@@ -69,9 +70,11 @@ static void answer_tree(struct api_answer *answer, const struct http_answer *htt
 {
     struct document_node *root = NULL;
     struct guard_err err = {.text = ""};
-    if (http->body.len > 0 && json_tree_parse(&root, http->body, arena, &err) == GUARD_OK &&
-        root->kind == DOCUMENT_MAPPING)
+    enum guard_rc rc =
+        http->body.len > 0 ? json_tree_parse(&root, http->body, arena, &err) : GUARD_E_SYNTAX;
+    if (rc == GUARD_OK && root->kind == DOCUMENT_MAPPING)
         answer->root = root;
+    answer->too_large = rc == GUARD_E_LIMIT || rc == GUARD_E_NOMEM;
     if (http->status < 400) {
         if (answer->root == NULL) { /* whatever it is, it isn't what was asked for */
             answer->status = 0;
@@ -89,13 +92,15 @@ static void on_done(void *ctx, const struct http_answer *http)
     struct pending *pending = ctx;
     struct guard_alloc heap = heap_alloc();
     struct guard_arena arena;
-    struct api_answer answer = {.status = http->status};
+    struct api_answer answer = {
+        .status = http->status, .too_large = http->too_long, .retry_after_s = http->retry_after_s};
     guard_arena_init(&arena, &heap, ARENA_MAX);
     if (http->status == 0)
         snprintf(answer.message, sizeof(answer.message), "%.250s", http->failure);
     else if (pending->part == NULL || http->status != 200)
         answer_tree(&answer, http, &arena);
-    if (http->status == 429 || (http->status == 503 && http->retry_after_s > 0)) {
+    if ((http->status == 429 && !pending->own_limit) ||
+        (http->status == 503 && http->retry_after_s > 0)) {
         uint64_t wait_s = http->retry_after_s > 0 ? http->retry_after_s : 1;
         pending->client->later_ms =
             clock_monotonic_ms() + 1000 * (wait_s < RETRY_MAX_S ? wait_s : RETRY_MAX_S);
@@ -134,7 +139,7 @@ static enum guard_rc begin(struct api_client *client, const struct api_call *cal
     struct pending *pending = malloc(sizeof(*pending));
     if (pending == NULL)
         return guard_fail(err, GUARD_E_NOMEM, "no memory for a call");
-    *pending = (struct pending){client, part, call->done, call->ctx};
+    *pending = (struct pending){client, part, call->done, call->ctx, call->own_limit};
     request.ctx = pending;
     enum guard_rc rc = http_client_start(client->http, &request, err);
     if (rc != GUARD_OK)

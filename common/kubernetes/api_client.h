@@ -20,6 +20,8 @@ struct api_client;
 struct api_answer {
     unsigned status;                  /* 0: there was none */
     const struct document_node *root; /* NULL: none, or no JSON; until the call returns */
+    bool too_large;                   /* for us: there is no root, and so is status 0 */
+    uint32_t retry_after_s;           /* not again before; 0: nothing was said */
     /* What went wrong, as the server or the connection says; "" otherwise. */
     char message[KUBERNETES_REASON_CAP];
 };
@@ -31,6 +33,7 @@ struct api_call {
     struct guard_span body;
     void (*done)(void *ctx, const struct api_answer *answer);
     void *ctx;
+    bool own_limit; /* 429 is said of what this call asks for, and keeps no other call back */
 };
 
 /* version: what it calls itself, "guardd/1.0"; kept by the caller. */

@@ -14,9 +14,35 @@
 enum { ARENA_MAX = 16 << 20, NAMESPACE_FILE_MAX = 256 };
 #define POD_FOLDER "/var/run/secrets/kubernetes.io/serviceaccount"
 
+/* Tokens and keys lie in it, also in the document that they were read from: what goes back to the
+ * heap holds nothing any more. Before each block stands how long it is. */
+enum { BLOCK_HEAD = 16 };
+
+static void *take_block(void *ctx, size_t size)
+{
+    (void)ctx;
+    uint8_t *block = malloc(size + BLOCK_HEAD);
+    if (block == NULL)
+        return NULL;
+    memcpy(block, &size, sizeof(size));
+    return block + BLOCK_HEAD;
+}
+
+static void wipe_block(void *ctx, void *ptr)
+{
+    (void)ctx;
+    if (ptr == NULL)
+        return;
+    uint8_t *block = (uint8_t *)ptr - BLOCK_HEAD;
+    size_t size;
+    memcpy(&size, block, sizeof(size));
+    explicit_bzero(block, size + BLOCK_HEAD);
+    free(block);
+}
+
 static void begin(struct kubernetes_config *config)
 {
-    struct guard_alloc heap = heap_alloc();
+    struct guard_alloc heap = {.ctx = NULL, .alloc = take_block, .free = wipe_block};
     *config = (struct kubernetes_config){.namespace = "default"};
     guard_arena_init(&config->arena, &heap, ARENA_MAX);
 }

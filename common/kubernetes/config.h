@@ -16,7 +16,8 @@ struct kubernetes_config {
 /* "in-cluster": of the pod that this runs in. The token is read for each request, so that a new
  * one holds at once. Otherwise the file of a kubeconfig; what it names lies beside it. Programs
  * that make credentials (exec) aren't run, and unverified servers not talked to: GUARD_E_RANGE.
- * Others: GUARD_E_IO, GUARD_E_SYNTAX, GUARD_E_NOMEM. kubernetes_config_free in any case. */
+ * Others: GUARD_E_IO, GUARD_E_SYNTAX, GUARD_E_NOMEM. kubernetes_config_free in any case: it
+ * overwrites what was read. */
 GUARD_MUST_USE enum guard_rc kubernetes_config_load(struct kubernetes_config *out,
                                                     const char *where, struct guard_err *err);
 /* The text of a kubeconfig; folder: that of its file. */

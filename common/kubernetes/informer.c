@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { WATCH_S = 300, PAUSE_MS = 500, PAUSE_MAX_MS = 30000, GONE = 410 };
+enum { FEWER = 4, WATCH_S = 300, PAUSE_MS = 500, PAUSE_MAX_MS = 30000, GONE = 410 };
 
 static uint32_t random_below(uint32_t bound)
 {
@@ -65,6 +65,7 @@ static bool take_page(struct informer *informer, const struct document_node *roo
         return false;
     informer->lists++;
     informer->synced = true;
+    informer->page = INFORMER_PAGE;
     informer->take(informer->ctx, INFORMER_LISTED, NULL);
     return true;
 }
@@ -77,6 +78,11 @@ static void on_list(void *ctx, const struct api_answer *answer)
         informer->failures = 0;
         informer->failure[0] = '\0';
         return;
+    }
+    /* Objects that are too large together can be had one by one. */
+    if (answer->too_large && informer->page > 1) {
+        informer->page = informer->page > FEWER ? informer->page / FEWER : 1;
+        return; /* the rest of the list goes on */
     }
     list_again(informer); /* also 410: the rest of the list is too old */
     pause_after(informer, answer->message[0] != '\0' ? answer->message : "no list");
@@ -100,8 +106,10 @@ static void begin_list(struct informer *informer)
     char path[KUBERNETES_PATH_MAX + 256];
     char next[3 * INFORMER_CONTINUE_CAP];
     struct guard_err err;
+    if (informer->page == 0)
+        informer->page = INFORMER_PAGE;
     escape(next, sizeof(next), informer->next);
-    snprintf(path, sizeof(path), "%.200s?limit=%d%s%s", informer->path, (int)INFORMER_PAGE,
+    snprintf(path, sizeof(path), "%.200s?limit=%u%s%s", informer->path, informer->page,
              next[0] != '\0' ? "&continue=" : "", next);
     const struct api_call call = {.method = "GET", .path = path, .done = on_list, .ctx = informer};
     informer->busy = api_client_call(informer->client, &call, &err) == GUARD_OK;
@@ -122,7 +130,7 @@ static bool take_event(void *ctx, const struct watch_event *event)
             list_again(informer);
         return false;
     }
-    if (!copy_version(informer, event->resource_version))
+    if (informer->again || !copy_version(informer, event->resource_version))
         return false;
     if (event->kind != WATCH_BOOKMARK)
         informer->take(informer->ctx,
@@ -152,6 +160,11 @@ static void on_watched(void *ctx, const struct api_answer *answer)
     struct informer *informer = ctx;
     informer->busy = false;
     watch_stream_reset(&informer->stream);
+    if (informer->again) {
+        informer->again = false;
+        list_again(informer);
+        return;
+    }
     if (answer->status == 200)
         return; /* its time was over */
     if (answer->status == GONE)
@@ -187,6 +200,13 @@ void informer_tick(struct informer *informer, uint64_t mono_ms)
         begin_list(informer);
     else
         begin_watch(informer);
+}
+
+void informer_relist(struct informer *informer)
+{
+    informer->again = informer->busy && informer->version[0] != '\0';
+    if (!informer->busy)
+        list_again(informer);
 }
 
 void informer_close(struct informer *informer)

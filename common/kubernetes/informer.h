@@ -10,7 +10,7 @@
 enum {
     INFORMER_CONTINUE_CAP = 512,
     INFORMER_VERSION_CAP = 64,
-    INFORMER_PAGE = 200,
+    INFORMER_PAGE = 200, /* objects; fewer where their page is larger than an answer may be */
 };
 
 enum informer_change { INFORMER_LISTING, INFORMER_OBJECT, INFORMER_GONE, INFORMER_LISTED };
@@ -28,6 +28,8 @@ struct informer {
     struct watch_stream stream;
     char version[INFORMER_VERSION_CAP];  /* "" : to be listed */
     char next[INFORMER_CONTINUE_CAP];    /* of a list that goes on; "" : from its begin */
+    uint32_t page;                       /* objects asked for at once; 0: INFORMER_PAGE */
+    bool again;                          /* to be listed when the request under way has ended */
     bool busy;                           /* a request is under way */
     bool synced;                         /* listed once, and it holds */
     uint64_t next_ms;                    /* monotonic: nothing is asked before */
@@ -38,6 +40,8 @@ struct informer {
 
 /* Does what is due. */
 void informer_tick(struct informer *informer, uint64_t mono_ms);
+/* Lists anew, a watch that goes on with its next event: what is there is told once more. */
+void informer_relist(struct informer *informer);
 void informer_close(struct informer *informer);
 
 #endif

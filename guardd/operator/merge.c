@@ -68,6 +68,10 @@ static void write_document(struct json_writer *json, struct guard_span service,
     json_close(json, '}');
 }
 
+/* What learning needs to be worth something: a part that blocks, of a service that may not learn,
+ * is a floor of air. */
+static const char *const bounded[] = {"learn", "falseAlarmBudget", "support"};
+
 /* The floor as a document: what it doesn't say is no floor. */
 static void write_floor(struct json_writer *json, const struct document_node *floor)
 {
@@ -78,6 +82,11 @@ static void write_floor(struct json_writer *json, const struct document_node *fl
     json_text(json, "mode", "observe");
     if (modes != NULL)
         json_document(json, "parts", modes);
+    for (size_t i = 0; i < sizeof(bounded) / sizeof(bounded[0]); i++) {
+        const struct document_node *said = floor != NULL ? member_of(floor, bounded[i]) : NULL;
+        if (said != NULL)
+            json_document(json, bounded[i], said);
+    }
     json_close(json, '}');
     if (floor != NULL && member_of(floor, "patches") != NULL)
         json_document(json, "patches", member_of(floor, "patches"));
@@ -163,6 +172,18 @@ static enum guard_rc add_patches(struct guard_guardian *guardian,
     return GUARD_OK;
 }
 
+static void raise_learning(struct guard_guardian *guardian, const struct guard_guardian *floor,
+                           const struct document_node *said)
+{
+    if (member_of(said, "learn") != NULL && floor->learn)
+        guardian->learn = true;
+    if (member_of(said, "falseAlarmBudget") != NULL &&
+        guardian->false_alarm_budget < floor->false_alarm_budget)
+        guardian->false_alarm_budget = floor->false_alarm_budget;
+    if (member_of(said, "support") != NULL && guardian->support < floor->support)
+        guardian->support = floor->support;
+}
+
 static enum guard_rc raise_to(struct guard_guardian *guardian, const struct guard_guardian *floor,
                               struct guard_arena *arena, struct guard_err *err)
 {
@@ -193,6 +214,7 @@ static enum guard_rc hold_floor(char *buffer, struct guard_guardian *guardian,
     json_writer_init(&json, buffer, TEXT_MAX);
     write_floor(&json, mapping_in(parts->cluster, "floor"));
     GUARD_TRY(parse(&floor, &json, "the ClusterGuardian's spec.floor", arena, err));
+    raise_learning(guardian, &floor, mapping_in(parts->cluster, "floor"));
     return raise_to(guardian, &floor, arena, err);
 }
 

@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Specs are kept as JSON: a change of defaults merges them anew. */
+/* Specs are kept as JSON: a change of defaults merges them anew. What one namespace has too much of
+ * is beyond its share, and keeps nobody else's from being taken. */
 #include "objects.h"
 
 #include "common/document_members.h"
+#include "common/file.h"
 #include "common/json_document.h"
+
+#include <guard/crypto.h>
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,14 +20,60 @@ static bool is(const struct object *object, const char *namespace, const char *n
     return strcmp(object->name, name) == 0 && strcmp(object->namespace, namespace) == 0;
 }
 
+/* --- the index --- */
+
+static uint32_t place_of(const struct objects *objects, const char *namespace, const char *name)
+{
+    const struct guard_span first = {(const uint8_t *)namespace, strlen(namespace)};
+    const struct guard_span second = {(const uint8_t *)name, strlen(name)};
+    return (uint32_t)(guard_checksum(guard_checksum(objects->seed, first), second) %
+                      OBJECTS_PLACES);
+}
+
+static void enter(struct objects *objects, uint32_t index)
+{
+    const struct object *object = objects->list[index];
+    uint32_t place = place_of(objects, object->namespace, object->name);
+    while (objects->places[place] != 0)
+        place = (place + 1) % OBJECTS_PLACES;
+    objects->places[place] = index + 1;
+}
+
 struct object *objects_find(const struct objects *objects, const char *namespace, const char *name)
 {
-    for (uint32_t i = 0; i < objects->count; i++) {
-        if (is(objects->list[i], namespace, name))
-            return objects->list[i];
+    if (objects->places == NULL)
+        return NULL;
+    for (uint32_t place = place_of(objects, namespace, name); objects->places[place] != 0;
+         place = (place + 1) % OBJECTS_PLACES) {
+        struct object *object = objects->list[objects->places[place] - 1];
+        if (is(object, namespace, name))
+            return object;
     }
     return NULL;
 }
+
+/* --- a namespace's share --- */
+
+struct share {
+    uint32_t taken, beyond;
+    size_t bytes;
+};
+
+static struct share share_of(const struct objects *objects, const char *namespace)
+{
+    struct share share = {0, 0, 0};
+    for (uint32_t i = 0; i < objects->count; i++) {
+        const struct object *object = objects->list[i];
+        if (strcmp(object->namespace, namespace) != 0)
+            continue;
+        share.bytes += object->spec_len;
+        share.beyond += object->beyond;
+        share.taken += !object->beyond;
+    }
+    return share;
+}
+
+/* --- finding and making --- */
 
 static bool is_busy(const struct object *object)
 {
@@ -33,28 +83,38 @@ static bool is_busy(const struct object *object)
     return busy;
 }
 
+/* One of those that are gone, out of the index. */
 static struct object *reuse(struct objects *objects)
 {
     for (uint32_t i = 0; i < objects->count; i++) {
         struct object *object = objects->list[i];
-        if (!object->there && !object->dirty && !is_busy(object)) {
-            free(object->spec);
-            return object;
+        if (object->there || object->dirty || is_busy(object))
+            continue;
+        object->name[0] = object->namespace[0] = '\0';
+        memset(objects->places, 0, OBJECTS_PLACES * sizeof(*objects->places));
+        for (uint32_t k = 0; k < objects->count; k++) {
+            if (objects->list[k]->name[0] != '\0')
+                enter(objects, k);
         }
+        return object;
     }
     return NULL;
 }
 
+static bool prepare(struct objects *objects)
+{
+    if (objects->list == NULL)
+        objects->list = calloc(OBJECTS_MAX + SERVICES_MAX, sizeof(*objects->list));
+    if (objects->places == NULL && random_bytes(&objects->seed, sizeof(objects->seed)) == GUARD_OK)
+        objects->places = calloc(OBJECTS_PLACES, sizeof(*objects->places));
+    return objects->list != NULL && objects->places != NULL;
+}
+
 static struct object *add(struct objects *objects)
 {
-    struct object *object = calloc(1, sizeof(*object));
-    if (objects->list == NULL)
-        objects->list = calloc(OBJECTS_MAX, sizeof(*objects->list));
-    if (object == NULL || objects->list == NULL) {
-        free(object);
-        return NULL;
-    }
-    objects->list[objects->count++] = object;
+    struct object *object = prepare(objects) ? calloc(1, sizeof(*object)) : NULL;
+    if (object != NULL)
+        objects->list[objects->count++] = object;
     return object;
 }
 
@@ -66,12 +126,10 @@ static void name_service(struct object *object)
         snprintf(object->service, sizeof(object->service), "%.64s", text);
 }
 
-struct object *objects_get(struct objects *objects, const char *namespace, const char *name)
+static struct object *make(struct objects *objects, const char *namespace, const char *name,
+                           uint32_t max)
 {
-    struct object *object = objects_find(objects, namespace, name);
-    if (object != NULL || strlen(namespace) >= OBJECT_LABEL_CAP || strlen(name) >= OBJECT_NAME_CAP)
-        return object;
-    object = objects->count < OBJECTS_MAX ? add(objects) : reuse(objects);
+    struct object *object = objects->count < max ? add(objects) : reuse(objects);
     if (object == NULL) {
         objects->left_out++;
         return NULL;
@@ -80,18 +138,57 @@ struct object *objects_get(struct objects *objects, const char *namespace, const
     snprintf(object->namespace, sizeof(object->namespace), "%s", namespace);
     snprintf(object->name, sizeof(object->name), "%s", name);
     name_service(object);
+    for (uint32_t i = objects->count; i-- > 0;) {
+        if (objects->list[i] == object) {
+            enter(objects, i);
+            break;
+        }
+    }
     return object;
+}
+
+static bool nameable(const char *namespace, const char *name)
+{
+    return strlen(namespace) < OBJECT_LABEL_CAP && strlen(name) < OBJECT_NAME_CAP;
+}
+
+struct object *objects_get(struct objects *objects, const char *namespace, const char *name)
+{
+    struct object *object = objects_find(objects, namespace, name);
+    if (object != NULL || !nameable(namespace, name))
+        return object;
+    const struct share share = share_of(objects, namespace);
+    bool beyond = share.taken >= OBJECTS_SHARE;
+    if (beyond && share.beyond >= OBJECTS_TOLD) {
+        objects->left_out++;
+        return NULL;
+    }
+    object = make(objects, namespace, name, OBJECTS_MAX);
+    if (object != NULL)
+        object->beyond = beyond;
+    return object;
+}
+
+struct object *objects_know(struct objects *objects, const char *namespace, const char *name)
+{
+    struct object *object = objects_find(objects, namespace, name);
+    if (object != NULL || !nameable(namespace, name))
+        return object;
+    return make(objects, namespace, name, OBJECTS_MAX + SERVICES_MAX);
 }
 
 struct object *objects_of_service(const struct objects *objects, struct guard_span service)
 {
-    for (uint32_t i = 0; i < objects->count; i++) {
-        struct object *object = objects->list[i];
-        if (strlen(object->service) == service.len &&
-            memcmp(object->service, service.ptr, service.len) == 0)
-            return object;
-    }
-    return NULL;
+    char namespace[OBJECT_LABEL_CAP];
+    char name[OBJECT_NAME_CAP];
+    const uint8_t *dot = service.len > 0 ? memchr(service.ptr, '.', service.len) : NULL;
+    size_t len = dot != NULL ? (size_t)(dot - service.ptr) : service.len;
+    if (dot == NULL || len >= sizeof(namespace) || service.len - len - 1 >= sizeof(name))
+        return NULL;
+    snprintf(namespace, sizeof(namespace), "%.*s", (int)len, (const char *)service.ptr);
+    snprintf(name, sizeof(name), "%.*s", (int)(service.len - len - 1), (const char *)dot + 1);
+    struct object *object = objects_find(objects, namespace, name);
+    return object != NULL && object->service[0] != '\0' ? object : NULL;
 }
 
 /* --- taking --- */
@@ -124,7 +221,47 @@ static void recall_conditions(struct object *object, const struct document_node 
         object->alerts = (uint64_t)whole_of(status, "alerts");
 }
 
-static bool take_spec(struct object *object, const struct document_node *spec)
+static void drop_spec(struct objects *objects, struct object *object)
+{
+    objects->bytes -= object->spec_len;
+    free(object->spec);
+    object->spec = NULL;
+    object->spec_len = 0;
+}
+
+/* Whether it has a place and so much room among those of its namespace; else it is beyond. */
+static bool has_room(const struct objects *objects, const struct object *object, size_t len)
+{
+    const struct share share = share_of(objects, object->namespace);
+    return (!object->beyond || share.taken < OBJECTS_SHARE) &&
+           share.bytes - object->spec_len + len <= OBJECTS_SHARE_BYTES &&
+           objects->bytes - object->spec_len + len <= OBJECTS_BYTES;
+}
+
+/* Whether it is another one than before. */
+static bool keep_spec(struct objects *objects, struct object *object, const char *text, size_t len)
+{
+    bool had = object->spec != NULL;
+    if (had && object->spec_len == len && memcmp(object->spec, text, len) == 0)
+        return false;
+    bool room = has_room(objects, object, len);
+    uint8_t *spec = room ? malloc(len + 1) : NULL;
+    if (room && spec == NULL)
+        return false;
+    drop_spec(objects, object);
+    bool changed = had || object->beyond == room;
+    object->beyond = !room;
+    if (!room)
+        return changed;
+    memcpy(spec, text, len);
+    object->spec = spec;
+    object->spec_len = len;
+    objects->bytes += len;
+    return true;
+}
+
+static bool take_spec(struct objects *objects, struct object *object,
+                      const struct document_node *spec)
 {
     struct json_writer json;
     char *text = malloc(SPEC_MAX);
@@ -132,20 +269,12 @@ static bool take_spec(struct object *object, const struct document_node *spec)
         return false;
     json_writer_init(&json, text, SPEC_MAX);
     json_document(&json, NULL, spec);
-    bool same = object->spec != NULL && object->spec_len == json.len &&
-                memcmp(object->spec, text, json.len) == 0;
-    if (same || json.overflow) {
-        free(text);
-        return false;
-    }
-    free(object->spec);
-    char *fitted = realloc(text, json.len + 1);
-    object->spec = (uint8_t *)(fitted != NULL ? fitted : text);
-    object->spec_len = json.len;
-    return true;
+    bool changed = !json.overflow && keep_spec(objects, object, text, json.len);
+    free(text);
+    return changed;
 }
 
-bool object_take(struct object *object, const struct document_node *node)
+bool objects_take(struct objects *objects, struct object *object, const struct document_node *node)
 {
     const struct document_node *metadata = member_of(node, "metadata");
     const struct document_node *spec = member_of(node, "spec");
@@ -160,7 +289,7 @@ bool object_take(struct object *object, const struct document_node *node)
     }
     if (came)
         recall_conditions(object, node);
-    bool changed = spec != NULL && take_spec(object, spec);
+    bool changed = spec != NULL && take_spec(objects, object, spec);
     if (changed || came) {
         object->dirty = true;
         object->settle_ms = clock_monotonic_ms() + OBJECT_SETTLE_MS;
@@ -168,13 +297,13 @@ bool object_take(struct object *object, const struct document_node *node)
     return changed || came;
 }
 
-void object_gone(struct object *object)
+void objects_gone(struct objects *objects, struct object *object)
 {
     object->there = object->listed = false;
-    free(object->spec);
-    object->spec = NULL;
-    object->spec_len = 0;
+    drop_spec(objects, object);
     object->dirty = true;
+    objects->waiting = objects->waiting || share_of(objects, object->namespace).beyond > 0;
+    object->beyond = false;
 }
 
 void objects_free(struct objects *objects)
@@ -184,5 +313,6 @@ void objects_free(struct objects *objects)
         free(objects->list[i]);
     }
     free(objects->list);
+    free(objects->places);
     *objects = (struct objects){.list = NULL};
 }

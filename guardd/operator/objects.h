@@ -11,6 +11,11 @@
 
 enum {
     OBJECTS_MAX = 2048,
+    OBJECTS_PLACES = 8192,          /* of the index */
+    OBJECTS_SHARE = 256,            /* of one namespace, also those that are gone */
+    OBJECTS_TOLD = 32,              /* of a namespace's beyond its share, that are told so */
+    OBJECTS_SHARE_BYTES = 16 << 20, /* of one namespace's specs */
+    OBJECTS_BYTES = 128 << 20,      /* of all specs */
     OBJECT_NAME_CAP = 256,
     OBJECT_LABEL_CAP = 64, /* a namespace */
     OBJECT_WHY_CAP = 400,
@@ -53,6 +58,7 @@ struct object {
     size_t spec_len;
     bool there;
     bool listed; /* by the list that goes on */
+    bool beyond; /* its namespace's share: no spec is kept, nothing is made of it but `why` */
     /* What became of it. */
     bool dirty;                     /* to be merged and written */
     char service[SERVICE_NAME_CAP]; /* "" : the name is no service's */
@@ -62,6 +68,8 @@ struct object {
     uint64_t written;   /* a checksum of the status that was written last */
     uint64_t settle_ms; /* monotonic: until then it is being taken in, and nothing is told */
     uint64_t write_ms;  /* the next one not before */
+    uint64_t look_ms;   /* whether there is one to write is looked at not before */
+    uint32_t at;        /* where its service was found in guardd's list */
     bool writing;
     struct event_series events[OBJECT_EVENTS];
 };
@@ -69,17 +77,24 @@ struct object {
 struct objects {
     struct object **list;
     uint32_t count;
-    uint64_t left_out; /* beyond the maximum */
+    uint32_t *places; /* a hash table: indexes of list + 1 by namespace and name; 0: free */
+    uint64_t seed;
+    size_t bytes;      /* of all specs */
+    uint64_t left_out; /* beyond the maximum, or what is told of a namespace */
+    bool waiting;      /* there are some beyond a share, and one went: to be listed anew */
 };
 
 struct object *objects_find(const struct objects *objects, const char *namespace, const char *name);
-/* Finds it or makes it; NULL: too many, or no memory. Those that are gone make room. */
+/* Finds it or makes it, if its namespace has more than its share as one that is beyond it; NULL:
+ * too many, or no memory. Those that are gone make room. */
 struct object *objects_get(struct objects *objects, const char *namespace, const char *name);
+/* The same for a service that guardd has: it has a place in any case, so that the floor holds. */
+struct object *objects_know(struct objects *objects, const char *namespace, const char *name);
 /* The one whose service it is; NULL: none. */
 struct object *objects_of_service(const struct objects *objects, struct guard_span service);
 /* Takes what a list or watch says of an object. True: what it says is new. */
-bool object_take(struct object *object, const struct document_node *node);
-void object_gone(struct object *object);
+bool objects_take(struct objects *objects, struct object *object, const struct document_node *node);
+void objects_gone(struct objects *objects, struct object *object);
 void objects_free(struct objects *objects);
 
 #endif

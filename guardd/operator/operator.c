@@ -17,7 +17,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { RELEASE_MS = 2000 };
+enum { RELEASE_MS = 5000 };
 
 static const struct guard_span no_service = {NULL, 0};
 static const char *const paths[INFORMED] = {
@@ -41,7 +41,7 @@ static void end_list(struct following *following)
         struct object *object = following->objects.list[i];
         if (object->listed || !object->there)
             continue;
-        object_gone(object);
+        objects_gone(&following->objects, object);
         if (following->kind != INFORMED_GUARDIANS)
             all_dirty(following->cluster);
     }
@@ -59,13 +59,14 @@ static void take_object(struct following *following, const struct document_node 
         struct object *object = objects_find(&following->objects, namespace, name);
         changed = object != NULL && object->there;
         if (changed)
-            object_gone(object);
+            objects_gone(&following->objects, object);
     } else {
         struct object *object = objects_get(&following->objects, namespace, name);
-        changed = object != NULL && object_take(object, node);
+        changed = object != NULL && objects_take(&following->objects, object, node);
         if (object == NULL && following->objects.left_out != following->left_out)
-            log_event("alarm", "guardian-left-out", no_service, "%s/%s: there are more than %d",
-                      namespace, name, (int)OBJECTS_MAX);
+            log_event("alarm", "guardian-left-out", no_service,
+                      "%s/%s: there are more than %d, or more than %d beyond its namespace's %d",
+                      namespace, name, (int)OBJECTS_MAX, (int)OBJECTS_TOLD, (int)OBJECTS_SHARE);
         following->left_out = following->objects.left_out;
     }
     if (changed && following->kind != INFORMED_GUARDIANS)
@@ -149,15 +150,22 @@ enum guard_rc operator_open(struct cluster_operator **out, const char *where,
     return GUARD_OK;
 }
 
-static void release(struct cluster_operator *cluster)
+static void await_lease(struct cluster_operator *cluster, uint64_t begin_ms)
 {
-    uint64_t begin = clock_monotonic_ms();
-    lease_release(&cluster->lease, begin);
-    while (cluster->lease.busy && clock_monotonic_ms() - begin < RELEASE_MS) {
+    while (cluster->lease.busy && clock_monotonic_ms() - begin_ms < RELEASE_MS) {
         struct pollfd wake = {.fd = api_client_fd(cluster->client), .events = POLLIN};
         (void)poll(&wake, 1, (int)api_client_wait_ms(cluster->client, 100));
         api_client_run(cluster->client);
     }
+}
+
+/* A renewal may be under way: only what it answers can be given up. */
+static void release(struct cluster_operator *cluster)
+{
+    uint64_t begin = clock_monotonic_ms();
+    await_lease(cluster, begin);
+    lease_release(&cluster->lease, clock_monotonic_ms());
+    await_lease(cluster, begin);
 }
 
 void operator_close(struct cluster_operator *cluster)
@@ -213,6 +221,17 @@ static void note_trouble(struct cluster_operator *cluster)
     cluster->told = trouble;
 }
 
+/* Where room came for what was beyond a namespace's share, that is asked for again. */
+static void follow(struct following *following, uint64_t mono_ms)
+{
+    if (following->objects.waiting && mono_ms >= following->relist_ms) {
+        following->objects.waiting = false;
+        following->relist_ms = mono_ms + OPERATOR_RELIST_MS;
+        informer_relist(&following->informer);
+    }
+    informer_tick(&following->informer, mono_ms);
+}
+
 void operator_tick(struct cluster_operator *cluster)
 {
     if (cluster == NULL)
@@ -220,10 +239,11 @@ void operator_tick(struct cluster_operator *cluster)
     api_client_run(cluster->client);
     uint64_t now = clock_monotonic_ms();
     for (int kind = 0; kind < INFORMED; kind++)
-        informer_tick(&cluster->followed[kind].informer, now);
+        follow(&cluster->followed[kind], now);
     lease_tick(&cluster->lease, now);
     note_trouble(cluster);
     note_leading(cluster, lease_held(&cluster->lease, now));
+    cluster->more = false;
     if (!cluster->leads || !is_synced(cluster))
         return;
     operator_check_defaults(cluster);
@@ -239,5 +259,7 @@ int operator_fd(const struct cluster_operator *cluster)
 
 uint32_t operator_wait_ms(const struct cluster_operator *cluster, uint32_t max)
 {
+    if (cluster != NULL && cluster->more)
+        return 0;
     return cluster != NULL ? api_client_wait_ms(cluster->client, max) : max;
 }

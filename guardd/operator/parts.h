@@ -12,6 +12,8 @@
 enum {
     OPERATOR_WRITE_MS = 30000, /* between two writes of a Guardian's status, or of its events */
     OPERATOR_MERGES = 8,       /* in a tick */
+    OPERATOR_LOOK_MS = 1000,   /* between two looks at whether an object's status differs */
+    OPERATOR_RELIST_MS = 30000,
     OPERATOR_PATH_MAX = 1024,
 };
 #define OPERATOR_GROUP "guard.security"
@@ -26,7 +28,8 @@ struct following {
     struct informer informer;
     struct objects objects;
     enum informed kind;
-    uint64_t left_out; /* that was told */
+    uint64_t left_out;  /* that was told */
+    uint64_t relist_ms; /* monotonic: not again before */
 };
 
 struct cluster_operator {
@@ -37,8 +40,10 @@ struct cluster_operator {
     struct lease lease;
     struct following followed[INFORMED];
     bool leads;
-    bool told;   /* that the cluster can't be reached */
-    uint32_t at; /* where merging goes on */
+    bool more;      /* there is more to merge at once */
+    uint32_t known; /* of guardd's services, that have an object or need none */
+    bool told;      /* that the cluster can't be reached */
+    uint32_t at;    /* where merging goes on */
     uint32_t report_at;
 };
 

@@ -120,6 +120,14 @@ static enum guard_rc merge_without(const struct cluster_operator *cluster,
     return merge_guardian(guardian, text, service, parts, arena, &err);
 }
 
+static enum guard_rc say_beyond(const struct object *object, struct guard_err *err)
+{
+    return guard_fail(err, GUARD_E_LIMIT,
+                      "%s has more than its share: at most %d services, also those whose Guardian "
+                      "is gone, with %d MiB of specs",
+                      object->namespace, (int)OBJECTS_SHARE, OBJECTS_SHARE_BYTES >> 20);
+}
+
 /* What tried_again says is; anything else is the object's fault. */
 static enum guard_rc write_guardian(const struct cluster_operator *cluster,
                                     const struct object *object, struct guard_arena *arena,
@@ -132,9 +140,12 @@ static enum guard_rc write_guardian(const struct cluster_operator *cluster,
     enum guard_rc refused = parts_of(cluster, object, &parts, arena, err);
     bool needed = object->there || parts.namespace != NULL || parts.cluster != NULL;
     if (refused == GUARD_OK)
-        refused = merge_guardian(&guardian, &text, service, &parts, arena, err);
+        refused = object->beyond ? say_beyond(object, err)
+                                 : merge_guardian(&guardian, &text, service, &parts, arena, err);
     if (tried_again(refused))
         return refused;
+    if (object->beyond && services_find(cluster->services, service) == NULL)
+        return refused; /* nothing that the floor would hold for */
     bool floor = parts.cluster != NULL && member_of(parts.cluster, "floor") != NULL;
     if (refused != GUARD_OK &&
         (!floor || merge_without(cluster, service, &guardian, &text, &parts, arena) != GUARD_OK))
@@ -180,8 +191,8 @@ static void reconcile(const struct cluster_operator *cluster, struct object *obj
 static void find_services(struct cluster_operator *cluster)
 {
     struct objects *objects = &cluster->followed[INFORMED_GUARDIANS].objects;
-    for (uint32_t i = 0; i < cluster->services->count; i++) {
-        const struct service *service = cluster->services->list[i];
+    for (; cluster->known < cluster->services->count; cluster->known++) {
+        const struct service *service = cluster->services->list[cluster->known];
         const char *dot = strchr(service->name_text, '.');
         char namespace[OBJECT_LABEL_CAP];
         size_t len = dot != NULL ? (size_t)(dot - service->name_text) : 0;
@@ -189,7 +200,7 @@ static void find_services(struct cluster_operator *cluster)
             objects_of_service(objects, service->name) != NULL)
             continue;
         snprintf(namespace, sizeof(namespace), "%.*s", (int)len, service->name_text);
-        (void)objects_get(objects, namespace, dot + 1);
+        (void)objects_know(objects, namespace, dot + 1);
     }
 }
 
@@ -198,9 +209,12 @@ void operator_reconcile(struct cluster_operator *cluster)
     struct objects *objects = &cluster->followed[INFORMED_GUARDIANS].objects;
     uint32_t merged = 0;
     find_services(cluster);
-    for (uint32_t i = 0; i < objects->count && merged < OPERATOR_MERGES &&
-                         lease_held(&cluster->lease, clock_monotonic_ms());
+    for (uint32_t i = 0; i < objects->count && lease_held(&cluster->lease, clock_monotonic_ms());
          i++) {
+        if (merged == OPERATOR_MERGES) {
+            cluster->more = true;
+            break;
+        }
         struct object *object = objects->list[cluster->at % objects->count];
         cluster->at = (cluster->at + 1) % objects->count;
         if (!object->dirty)

@@ -46,11 +46,16 @@ static uint64_t exchanges_of(const struct service *service)
     return stats.exchanges;
 }
 
-static struct verdict judge_ready(const struct object *object, const struct service *service)
+static struct verdict judge_ready(const struct object *object, const struct service *service,
+                                  bool full)
 {
     struct verdict verdict = {"Ready", "True", "InForce", "gates are told what it says"};
     if (object->why[0] != '\0')
-        return (struct verdict){"Ready", "False", "Refused", object->why};
+        return (struct verdict){"Ready", "False", object->beyond ? "BeyondShare" : "Refused",
+                                object->why};
+    if (service == NULL && !object->dirty && full)
+        return (struct verdict){"Ready", "False", "NoRoom",
+                                "guardd has as many services as it takes"};
     if (object->dirty || service == NULL || service->generation == 0)
         return (struct verdict){"Ready", "False", "Pending", "it is taken in just now"};
     if (service->guardian_err.text[0] != '\0')
@@ -60,7 +65,7 @@ static struct verdict judge_ready(const struct object *object, const struct serv
     return verdict;
 }
 
-static void judge(const struct object *object, const struct service *service,
+static void judge(const struct object *object, const struct service *service, bool full,
                   struct verdict out[CONDITIONS])
 {
     bool learned = service != NULL && is_learned(service);
@@ -68,7 +73,7 @@ static void judge(const struct object *object, const struct service *service,
                                       service->guardian.response_mode == GUARD_MODE_BLOCK);
     bool seen = service != NULL && exchanges_of(service) > 0;
     bool stopped = service != NULL && service->damaged;
-    out[CONDITION_READY] = judge_ready(object, service);
+    out[CONDITION_READY] = judge_ready(object, service, full);
     out[CONDITION_LEARNED] =
         learned ? (struct verdict){"Learned", "True", "EnoughSeen", "what is normal is known"}
                 : (struct verdict){"Learned", "False", "Learning", "too little was seen so far"};
@@ -106,14 +111,14 @@ static void write_condition(struct json_writer *json, struct object *object, siz
 }
 
 static void write_status(struct json_writer *json, struct object *object, enum informed kind,
-                         const struct service *service)
+                         const struct service *service, bool full)
 {
     struct verdict verdicts[CONDITIONS];
     size_t count = CONDITIONS;
     json_open(json, "status", '{');
     json_integer(json, "observedGeneration", object->generation);
     if (kind == INFORMED_GUARDIANS) {
-        judge(object, service, verdicts);
+        judge(object, service, full, verdicts);
         if (object->service[0] != '\0')
             json_text(json, "service", object->service);
         if (service != NULL)
@@ -151,6 +156,21 @@ static bool named_path(char out[KUBERNETES_PATH_MAX], const struct object *objec
     return len > 0 && len < KUBERNETES_PATH_MAX;
 }
 
+/* Where it was last is looked first: services don't change their places. */
+static const struct service *service_of(const struct services *services, struct object *object)
+{
+    const struct guard_span name = {(const uint8_t *)object->service, strlen(object->service)};
+    if (object->at < services->count &&
+        strcmp(services->list[object->at]->name_text, object->service) == 0)
+        return services->list[object->at];
+    const struct service *service = services_find(services, name);
+    for (uint32_t i = 0; service != NULL && i < services->count; i++) {
+        if (services->list[i] == service)
+            object->at = i;
+    }
+    return service;
+}
+
 static void report_status(struct cluster_operator *cluster, struct object *object,
                           enum informed kind, uint64_t mono_ms)
 {
@@ -158,9 +178,8 @@ static void report_status(struct cluster_operator *cluster, struct object *objec
     char body[STATUS_MAX];
     struct json_writer json;
     struct guard_err err;
-    const struct guard_span name = {(const uint8_t *)object->service, strlen(object->service)};
     const struct service *service =
-        kind == INFORMED_GUARDIANS ? services_find(cluster->services, name) : NULL;
+        kind == INFORMED_GUARDIANS ? service_of(cluster->services, object) : NULL;
     json_writer_init(&json, body, sizeof(body));
     json_open(&json, NULL, '{');
     json_text(&json, "apiVersion", OPERATOR_GROUP "/v1alpha1");
@@ -169,7 +188,7 @@ static void report_status(struct cluster_operator *cluster, struct object *objec
     json_text(&json, "name", object->name);
     json_text(&json, "uid", object->uid); /* a new one of that name isn't meant */
     json_close(&json, '}');
-    write_status(&json, object, kind, service);
+    write_status(&json, object, kind, service, cluster->services->count == SERVICES_MAX);
     json_close(&json, '}');
     uint64_t sum = guard_checksum(1, (struct guard_span){(const uint8_t *)body, json.len});
     if (json.overflow || sum == object->written || !named_path(path, object, kind))
@@ -300,8 +319,11 @@ static void report_event(struct cluster_operator *cluster, struct object *object
 static void report_object(struct cluster_operator *cluster, struct object *object,
                           enum informed kind, uint64_t mono_ms)
 {
-    if (!object->writing && mono_ms >= object->write_ms && mono_ms >= object->settle_ms)
+    if (!object->writing && mono_ms >= object->write_ms && mono_ms >= object->settle_ms &&
+        mono_ms >= object->look_ms) {
+        object->look_ms = mono_ms + OPERATOR_LOOK_MS;
         report_status(cluster, object, kind, mono_ms);
+    }
     for (size_t i = 0; i < OBJECT_EVENTS; i++) {
         const struct event_series *series = &object->events[i];
         bool rested = series->told_ms == 0 || mono_ms - series->told_ms >= OPERATOR_WRITE_MS;

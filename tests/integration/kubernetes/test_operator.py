@@ -148,6 +148,61 @@ def test_attacks_are_events_and_counted(api_cluster, namespace, operators, nginx
     assert len(told) == 1 and told[0]["series"]["count"] >= 5
 
 
+def test_the_floor_holds_for_what_learning_needs(api_cluster, namespace, operators):
+    operator = operators()
+    service = f"{namespace}.shop"
+    mine = {"mode": "block", "learn": "paused", "falseAlarmBudget": 1e-9, "support": 1}
+    try:
+        floor = {"floor": {"parts": {"request": "block"}, "learn": "on", "falseAlarmBudget": 1e-5, "support": 3}}
+        assert api_cluster.apply([resource("ClusterGuardian", "cluster", floor), resource("Guardian", "shop", {"control": mine}, namespace)]).status == 0
+        held = wait_for(lambda: (lambda it: it and it["control"]["support"] == 3 and it["control"])(operator.guardian(service)), "the floor")
+        assert held["learn"] in ("on", True) and float(held["falseAlarmBudget"]) == 1e-5, held
+    finally:
+        api_cluster.kubectl("delete", "cgd", "--all")
+    wait_for(lambda: operator.guardian(service)["control"]["support"] == 1, "what the Guardian says without a floor")
+    assert operator.guardian(service)["control"]["learn"] == "paused"
+
+
+def test_a_namespace_that_makes_too_many_is_told_and_others_have_theirs(api_cluster, namespace, operators):
+    operator = operators()
+    share = 256
+    other = f"{namespace[:40]}-z"
+    assert api_cluster.kubectl("create", "namespace", other).status == 0
+    many = [resource("Guardian", f"shop-{number:03}", {"control": {"mode": "block"}}, namespace) for number in range(share + 2)]
+    done = api_cluster.kubectl("create", "-f", "-", text=json.dumps({"apiVersion": "v1", "kind": "List", "items": many}))
+    assert done.status == 0, done.err
+    assert api_cluster.apply(resource("Guardian", "shop", {"control": {"mode": "block"}}, other)).status == 0
+    wait_for(lambda: operator.guardian(f"{other}.shop"), "the other namespace's", timeout=120)
+    wait_for(lambda: len(list((operator.state / "guardians").glob(f"{namespace}.*.yaml"))) == share, "the share", timeout=120)
+
+    def beyond():
+        found = [condition(item) for item in api_cluster.get("gd", "-n", namespace)["items"]]
+        return [it for it in found if it.get("reason") == "BeyondShare"]
+    wait_for(lambda: len(beyond()) == 2, "the others to be told", timeout=120)
+    assert beyond()[0]["status"] == "False" and "at most 256 services" in beyond()[0]["message"]
+    assert api_cluster.kubectl("delete", "gd", "-n", namespace, "--all").status == 0
+
+
+def test_the_lease_is_given_up_at_the_end_also_in_the_middle_of_a_renewal(api_cluster, operators):
+    operator = operators()
+    wait_for(operator.leads, "it to lead")
+    server = int((api_cluster.folder / "pids/kube-apiserver").read_text().split()[0])
+
+    def asked():
+        """Something that the stopped server hasn't read yet."""
+        done = subprocess.run(api_cluster.command("cat", "/proc/net/tcp", "/proc/net/tcp6"), capture_output=True, text=True, env=api_cluster.env, check=True)
+        rows = [line.split() for line in done.stdout.splitlines()]
+        return any(len(row) > 4 and row[1].endswith(":01BB") and row[3] == "01" and int(row[4].split(":")[1], 16) > 0 for row in rows)
+    os.kill(server, signal.SIGSTOP)
+    try:
+        wait_for(asked, "a renewal to be under way")
+        operator.process.terminate()
+    finally:
+        os.kill(server, signal.SIGCONT)
+    operator.stop()
+    assert api_cluster.get("lease", "guard-operator", "-n", "guard-system")["spec"].get("holderIdentity", "") == ""
+
+
 def test_one_of_two_leads_and_the_other_takes_over(api_cluster, namespace, operators):
     first = operators()
     wait_for(first.leads, "the first to lead")

@@ -162,14 +162,28 @@ def test_a_review_that_was_begun_is_answered_when_it_ends():
             end_process(hook.process)
 
 
-def test_its_answers_take_little(webhook):
-    """Printed, and held against ten times the goal: other programs run on this machine."""
-    body = json.dumps(reviews.review(reviews.pod(HTTP))).encode()
+def median_and_p99(rounds, post):
     times = []
-    for _ in range(200):
+    for _ in range(rounds):
         begin = time.monotonic()
-        webhook.post(body)
+        post()
         times.append(time.monotonic() - begin)
     times.sort()
-    print(f"a review with a new TLS connection: median {times[100] * 1000:.1f} ms, p99 {times[197] * 1000:.1f} ms")
-    assert times[100] <= 10 * P99_S
+    return times[rounds // 2], times[rounds * 99 // 100]
+
+
+def test_its_answers_take_little(webhook):
+    """Printed, and the medians held against ten times the goal: other programs run on this machine. The API server keeps its connection."""
+    body = json.dumps(reviews.review(reviews.pod(HTTP)))
+    context = ssl.create_default_context(cafile=webhook.folder / "tls.crt")
+    connection = http.client.HTTPSConnection("localhost", webhook.port, context=context, timeout=30)
+
+    def kept():
+        connection.request("POST", "/inject", body, {"Content-Type": "application/json"})
+        answer = connection.getresponse()
+        assert answer.status == 200 and json.loads(answer.read())["response"]["allowed"] is True
+    new, kept_open = median_and_p99(200, lambda: webhook.post(body.encode())), median_and_p99(500, kept)
+    connection.close()
+    for name, (median, late) in (("a new TLS connection", new), ("one that is kept", kept_open)):
+        print(f"a review over {name}: median {median * 1000:.1f} ms, p99 {late * 1000:.1f} ms, load {os.getloadavg()[0]:.1f}")
+    assert new[0] <= 10 * P99_S and kept_open[0] <= 10 * P99_S

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the operator keeps of a cluster: everyone finds a place, whatever one namespace does. */
+#include "guardd/operator/objects.h"
+
+#include "common/json_writer.h"
+#include "common/kubernetes/json_tree.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+enum { MIB = 1 << 20 };
+
+/* A Guardian whose spec has a text of so many bytes. */
+static void take(struct objects *objects, struct object *object, size_t bytes)
+{
+    const struct guard_alloc heap = heap_alloc();
+    struct guard_arena arena;
+    struct document_node *node;
+    struct guard_err err;
+    char *text = malloc(bytes + 256);
+    assert_non_null(text);
+    int len =
+        snprintf(text, 256, "{\"metadata\":{\"uid\":\"u\",\"generation\":1},\"spec\":{\"a\":\"");
+    memset(text + len, 'x', bytes);
+    snprintf(text + (size_t)len + bytes, 8, "\"}}");
+    guard_arena_init(&arena, &heap, 64 * (size_t)MIB);
+    assert_int_equal(json_tree_parse(&node,
+                                     (struct guard_span){(const uint8_t *)text, strlen(text)},
+                                     &arena, &err),
+                     GUARD_OK);
+    (void)objects_take(objects, object, node);
+    guard_arena_reset(&arena);
+    free(text);
+}
+
+static struct object *get(struct objects *objects, const char *namespace, unsigned number)
+{
+    char name[32];
+    snprintf(name, sizeof(name), "shop-%u", number);
+    return objects_get(objects, namespace, name);
+}
+
+static void test_what_was_made_is_found(void **state)
+{
+    struct objects objects = {.list = NULL};
+    (void)state;
+    assert_null(objects_find(&objects, "prod", "shop-1"));
+    struct object *first = get(&objects, "prod", 1);
+    struct object *second = get(&objects, "test", 1);
+    assert_non_null(first);
+    assert_ptr_not_equal(first, second);
+    assert_ptr_equal(get(&objects, "prod", 1), first);
+    assert_ptr_equal(objects_of_service(&objects, GUARD_SPAN_LITERAL("test.shop-1")), second);
+    assert_null(objects_of_service(&objects, GUARD_SPAN_LITERAL("test.shop-2")));
+    assert_null(objects_of_service(&objects, GUARD_SPAN_LITERAL("shop-1")));
+    objects_free(&objects);
+}
+
+static void test_one_namespace_takes_no_place_of_others(void **state)
+{
+    struct objects objects = {.list = NULL};
+    uint32_t made = 0, beyond = 0;
+    (void)state;
+    for (unsigned i = 0; i < 3 * OBJECTS_MAX; i++) {
+        const struct object *object = get(&objects, "greedy", i);
+        made += object != NULL;
+        beyond += object != NULL && object->beyond;
+    }
+    assert_int_equal(made, OBJECTS_SHARE + OBJECTS_TOLD);
+    assert_int_equal(beyond, OBJECTS_TOLD);
+    assert_true(objects.left_out > 0);
+    struct object *other = get(&objects, "prod", 0);
+    assert_non_null(other);
+    assert_false(other->beyond);
+    /* A service that gates know is held to the floor in any case. */
+    other = objects_know(&objects, "greedy", "known");
+    assert_non_null(other);
+    assert_false(other->beyond);
+    objects_free(&objects);
+}
+
+static void test_what_is_gone_makes_room(void **state)
+{
+    struct objects objects = {.list = NULL};
+    char namespace[16];
+    (void)state;
+    for (unsigned i = 0; i < OBJECTS_MAX; i++) {
+        snprintf(namespace, sizeof(namespace), "n%u", i / 100);
+        struct object *object = get(&objects, namespace, i);
+        assert_non_null(object);
+        take(&objects, object, 1);
+        object->dirty = false;
+    }
+    assert_null(get(&objects, "late", 1));
+    struct object *gone = get(&objects, "n3", 300);
+    objects_gone(&objects, gone);
+    assert_null(get(&objects, "late", 1)); /* what holds without it isn't written yet */
+    gone->dirty = false;
+    assert_non_null(get(&objects, "late", 1));
+    assert_null(objects_find(&objects, "n3", "shop-300"));
+    assert_non_null(objects_find(&objects, "n3", "shop-301"));
+    /* The index doesn't fill up with what is gone. */
+    for (unsigned i = 1; i < 16; i++) {
+        gone = get(&objects, "late", i);
+        assert_non_null(gone);
+        objects_gone(&objects, gone);
+        gone->dirty = false;
+    }
+    assert_null(objects_find(&objects, "late", "shop-1"));
+    objects_free(&objects);
+}
+
+static void test_the_room_of_a_namespace_has_a_maximum(void **state)
+{
+    struct objects objects = {.list = NULL};
+    const size_t each = OBJECTS_SHARE_BYTES / 8 - 64;
+    (void)state;
+    for (unsigned i = 0; i < 8; i++) {
+        take(&objects, get(&objects, "greedy", i), each);
+        assert_false(get(&objects, "greedy", i)->beyond);
+    }
+    struct object *last = get(&objects, "greedy", 8);
+    take(&objects, last, each);
+    assert_true(last->beyond);
+    assert_null(last->spec);
+    struct object *other = get(&objects, "prod", 0);
+    take(&objects, other, each);
+    assert_false(other->beyond);
+    /* It fits when another one went. */
+    assert_false(objects.waiting);
+    objects_gone(&objects, get(&objects, "greedy", 0));
+    assert_true(objects.waiting);
+    take(&objects, last, each);
+    assert_false(last->beyond);
+    assert_true(last->spec_len > each);
+    objects_free(&objects);
+}
+
+static void test_all_together_have_a_maximum(void **state)
+{
+    struct objects objects = {.bytes = OBJECTS_BYTES - 4 * (size_t)MIB}; /* those of others */
+    char namespace[16];
+    uint32_t beyond = 0;
+    (void)state;
+    for (unsigned i = 0; i < 6; i++) {
+        snprintf(namespace, sizeof(namespace), "n%u", i);
+        struct object *object = get(&objects, namespace, 0);
+        take(&objects, object, MIB);
+        beyond += object->beyond;
+    }
+    assert_int_equal(beyond, 3); /* a spec is a bit longer than its text */
+    assert_true(objects.bytes <= OBJECTS_BYTES);
+    objects_free(&objects);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_what_was_made_is_found),
+        cmocka_unit_test(test_one_namespace_takes_no_place_of_others),
+        cmocka_unit_test(test_what_is_gone_makes_room),
+        cmocka_unit_test(test_the_room_of_a_namespace_has_a_maximum),
+        cmocka_unit_test(test_all_together_have_a_maximum),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
