@@ -36,7 +36,7 @@ struct gd_patching *gd_patching_new(const struct guard_txn_cfg *cfg, enum guard_
     size_t limit = body < SIZE_MAX / 4 ? 2 * body + SLACK : SIZE_MAX / 2;
     struct gd_capture capture;
     gd_capture_init(&capture, arena, limit, set->places[part],
-                    (set->views >> GUARD_VIEW_RAW & 1) != 0);
+                    (set->views >> GUARD_VIEW_RAW & 1) != 0, set->numbers);
     /* Headers that hold too many cookies, and targets, stand for them. */
     if (capture.places & GUARD_PLACE_QUERY)
         capture.places |= GUARD_PLACE_TARGET;

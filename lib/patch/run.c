@@ -274,6 +274,9 @@ static bool scan_all(struct gd_patch_run *run)
         return false;
     if (run->set->pattern_count == 0)
         return true;
+    /* Numbers were left out for a policy before. */
+    if (run->set->numbers && !capture->numbers && !message->endless)
+        return false;
     return run->matcher != NULL && run->matcher->scan != NULL &&
            scan(run, gd_span(capture->text.ptr, capture->text.len)) &&
            (!message->body_used || scan(run, gd_span(capture->body.ptr, capture->body.len))) &&

@@ -167,6 +167,15 @@ size_t gd_builder_room(const struct gd_builder *builder)
     return is_endless(builder->kind) ? SIZE_MAX : builder->body_limit - builder->body_inspected;
 }
 
+static void capture_body(struct gd_builder *builder, struct guard_span chunk)
+{
+    const uint64_t expected = builder->content_length;
+    gd_capture_body(builder->capture, chunk,
+                    expected < builder->body_limit ? (size_t)expected : builder->body_limit);
+    if (builder->kind == GUARD_BODY_JSON)
+        gd_capture_slices(builder->capture, chunk);
+}
+
 void gd_builder_body(struct gd_builder *builder, struct guard_span chunk)
 {
     if (chunk.len == 0)
@@ -194,10 +203,7 @@ void gd_builder_body(struct gd_builder *builder, struct guard_span chunk)
         return;
     builder->body_inspected += chunk.len;
     if (builder->capture != NULL && !is_endless(builder->kind))
-        gd_capture_body(builder->capture, chunk,
-                        builder->content_length < builder->body_limit
-                            ? (size_t)builder->content_length
-                            : builder->body_limit);
+        capture_body(builder, chunk);
     if (builder->body_dead)
         return;
     if (builder->body == NULL) {

@@ -294,6 +294,8 @@ static inline void draw_message(struct draw *draw, struct drawn_message *message
     draw_some(draw, message->answer, DRAWN_TEXT, " ");
     message->status = 200 + 100 * draw_below(draw, 4);
     message->chunk = 1 + draw_below(draw, 64);
+    if (message->chunk > 48)
+        message->chunk = DRAWN_BODY;
     message->body_limit = draw_below(draw, 8) == 1 ? 16 : 0;
     uint32_t kind = draw_below(draw, 9);
     message->type = kind < 8 ? drawn_types[kind] : NULL;
