@@ -4,6 +4,7 @@
 #include "patch_from.h"
 
 #include "common/file.h"
+#include "common/patterns/regexes.h"
 #include "eval_interval.h"
 #include "patch_verbs.h"
 
@@ -79,6 +80,21 @@ static struct guard_span said(const char *option, struct guard_span otherwise)
                           : otherwise;
 }
 
+/* What the gate's library would refuse is told here, and not when the patch is added. */
+static bool expressions_usable(const struct guard_patch_condition *condition)
+{
+    struct guard_err err;
+    size_t offset;
+    if (condition->op == GUARD_OPERATOR_REGEX &&
+        regex_check(condition->texts[0], condition->ignore_case, &offset, &err) != GUARD_OK)
+        return complain(0, "no patch: its expression can't be used: %s", err.text) != 0;
+    for (uint32_t i = 0; i < condition->child_count; i++) {
+        if (!expressions_usable(&condition->children[i]))
+            return false;
+    }
+    return true;
+}
+
 static bool name_it(const struct patch_call *call, struct guard_patch *patch)
 {
     const struct arguments *arguments = call->arguments;
@@ -90,7 +106,9 @@ static bool name_it(const struct patch_call *call, struct guard_patch *patch)
     patch->title = said(arguments->values[PATCH_FROM_TITLE], patch->title);
     patch->author = said(arguments->values[PATCH_AUTHOR], patch->author);
     patch->reason = said(arguments->values[PATCH_REASON], patch->reason);
-    return guard_patch_check(patch, &err) == GUARD_OK || complain(0, "%s", err.text) != 0;
+    if (guard_patch_check(patch, &err) != GUARD_OK)
+        return complain(0, "%s", err.text) != 0;
+    return expressions_usable(&patch->when);
 }
 
 static int print_document(const struct patch_call *call, const struct guard_patch *patch)

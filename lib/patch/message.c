@@ -52,6 +52,7 @@ static void find_gaps(struct gd_patch_message *message)
     if (message->capture->full)
         message->unseen |= GUARD_PLACE_ALL;
     message->unseen &= message->capture->places;
+    message->missed = message->capture->missed;
     /* Whatever is wrong in it, parts that nothing contradicts aren't read as pairs, nor pairs as
      * parts, nor either as a tree. */
     if ((body & FAULT(CONTENT_TYPE)) == 0 && profile->body_kind == GUARD_BODY_MULTIPART)

@@ -41,6 +41,7 @@ struct gd_capture {
     uint8_t *next, *end;       /* of the chunk in use */
     size_t limit;              /* bytes of texts and values */
     uint32_t places;           /* asked for */
+    uint32_t missed;           /* asked for when some of it was gone, or too much to be kept */
     bool raw;                  /* raw views are asked for */
     bool numbers;              /* patterns may be found in numbers, too */
     bool full;                 /* something wasn't kept */

@@ -263,9 +263,11 @@ static inline void draw_body(struct draw *draw, struct drawn_message *message, u
         message->body_len = most;
         return;
     }
-    if (kind == 0)
+    if (kind == 0) {
         draw_json(draw, message->body, sizeof(message->body), 0);
-    else if (kind == 1)
+        /* Leaves that stand well before the end may stay in the body. */
+        draw_append(message->body, sizeof(message->body), "                ");
+    } else if (kind == 1)
         draw_pairs(draw, message->body, sizeof(message->body), "&");
     else if (kind == 2)
         draw_multipart(draw, message->body, sizeof(message->body));
