@@ -410,7 +410,7 @@ def measure(rig):
 def parse():
     root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     parser = argparse.ArgumentParser(prog="bench/run.sh", description=__doc__)
-    parser.add_argument("--build", default=f"{root}/build", help="where bin/ and modules/ are")
+    parser.add_argument("--build", type=os.path.abspath, default=f"{root}/build", help="where bin/ and modules/ are")
     parser.add_argument("--out", help="the JSON file (default BUILD/bench.json; with --smoke BUILD/bench-smoke.json)")
     parser.add_argument("--smoke", action="store_true", help="tiny counts, without ModSecurity: checks the rig; only instructions mean something")
     parser.add_argument("--only", action="append", choices=PARTS)

@@ -91,7 +91,7 @@ def parts(rig, name, work):
 def main():
     root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     parser = argparse.ArgumentParser(prog="bench/profile.py", description=__doc__.split("\n", maxsplit=1)[0])
-    parser.add_argument("--build", default=f"{root}/build")
+    parser.add_argument("--build", type=os.path.abspath, default=f"{root}/build")
     parser.add_argument("--variant", default="guard", choices=["guard", "nginx"])
     parser.add_argument("--top", type=int, default=30)
     parser.add_argument("--lines", action="store_true", help="the sources with the cost of each line")
