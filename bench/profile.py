@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Says where the gate's instructions go: the functions of a worker by their own and by their whole cost, per request.
 
-usage: bench/profile.py [--build BUILD] [--variant guard|nginx] [--top N] [--lines] [--parts] [WORKLOAD]..."""
+usage: bench/profile.py [--build BUILD] [--variant guard|nginx] [--top N] [--lines] [--parts] [--patches N] [WORKLOAD]..."""
 import argparse
 import os
 import re
@@ -11,6 +11,7 @@ import sys
 import tempfile
 
 import bench
+import patches
 import workload
 from server import BenchError, Connection
 
@@ -96,6 +97,7 @@ def main():
     parser.add_argument("--lines", action="store_true", help="the sources with the cost of each line")
     parser.add_argument("--no-response", action="store_true", help="with guard_response off: requests alone")
     parser.add_argument("--parts", action="store_true", help="what an exchange's parts cost over plain nginx, instead of functions")
+    parser.add_argument("--patches", type=int, default=0, metavar="N", help="with so many patches, their patterns in one database")
     parser.add_argument("workloads", nargs="*", default=workload.NAMES, metavar="WORKLOAD")
     arguments = parser.parse_args()
     work = tempfile.mkdtemp(prefix="guard-profile.")
@@ -104,6 +106,8 @@ def main():
         rig = bench.Rig(arguments, work)
         if arguments.no_response and rig.guard is not None:
             rig.guard.further = "guard_response off;"
+        if arguments.patches > 0 and rig.guard is not None:
+            rig.guard, _ = patches.patched(rig, arguments.patches)
         for name in arguments.workloads:
             if arguments.parts:
                 parts(rig, name, work)

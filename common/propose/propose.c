@@ -4,6 +4,7 @@
 #include "common/propose/propose.h"
 
 #include "common/file.h"
+#include "common/patterns/regexes.h"
 #include "common/propose/parts.h"
 
 #include <stdlib.h>
@@ -23,6 +24,21 @@ static struct guard_span said(struct guard_span text, struct guard_span otherwis
     return text.ptr != NULL ? text : otherwise;
 }
 
+/* What the gate's library would refuse is told here, and not when the patch is added. */
+static enum guard_rc check_expressions(const struct guard_patch_condition *condition,
+                                       struct guard_err *err)
+{
+    struct guard_err why;
+    size_t offset;
+    if (condition->op == GUARD_OPERATOR_REGEX &&
+        regex_check(condition->texts[0], condition->ignore_case, &offset, &why) != GUARD_OK)
+        return guard_fail(err, GUARD_E_LIMIT, "no patch: its expression can't be used: %s",
+                          why.text);
+    for (uint32_t i = 0; i < condition->child_count; i++)
+        GUARD_TRY(check_expressions(&condition->children[i], err));
+    return GUARD_OK;
+}
+
 static enum guard_rc name_it(const struct proposal_cfg *cfg, struct guard_patch *patch,
                              struct guard_err *err)
 {
@@ -31,7 +47,8 @@ static enum guard_rc name_it(const struct proposal_cfg *cfg, struct guard_patch 
     patch->author = said(cfg->author, patch->author);
     patch->reason = said(cfg->reason, patch->reason);
     patch->mode = GUARD_PATCH_SHADOW;
-    return guard_patch_check(patch, err);
+    GUARD_TRY(guard_patch_check(patch, err));
+    return check_expressions(&patch->when, err);
 }
 
 static enum guard_rc make(const struct proposing *proposing, const struct generalise_known *known,

@@ -273,6 +273,9 @@ void gate_exchange_end(gate_exchange_t *exchange)
     exchange->ended = true;
     uint64_t begun_ns = gate_overhead_begin(exchange);
     gate_request_complete(exchange);
+    /* A stream's last bytes are judged as those before, by the policy in force. */
+    if (exchange->stream != NULL)
+        (void)gate_exchange_policy(exchange);
     gate_patterns_begin(exchange);
     guard_txn_now(exchange->txn, gate_unix_ms());
     adopt(exchange, guard_txn_request_end(exchange->txn));

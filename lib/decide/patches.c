@@ -26,6 +26,15 @@ struct gathering {
     enum guard_decision unseen; /* the strongest told of what wasn't inspected */
 };
 
+/* Headers that hold too many cookies, and targets, stand for them. */
+static uint32_t places_of(const struct gd_patch_set *set, enum guard_patch_part part)
+{
+    uint32_t places = set->places[part];
+    places |= (places & GUARD_PLACE_QUERY) != 0 ? (uint32_t)GUARD_PLACE_TARGET : 0;
+    places |= (places & GUARD_PLACE_COOKIE) != 0 ? (uint32_t)GUARD_PLACE_HEADER : 0;
+    return places;
+}
+
 struct gd_patching *gd_patching_new(const struct guard_txn_cfg *cfg, enum guard_patch_part part,
                                     struct guard_arena *arena)
 {
@@ -35,19 +44,42 @@ struct gd_patching *gd_patching_new(const struct guard_txn_cfg *cfg, enum guard_
                          : (cfg->body_limit != 0 ? cfg->body_limit : 1024 * 1024);
     size_t limit = body < SIZE_MAX / 4 ? 2 * body + SLACK : SIZE_MAX / 2;
     struct gd_capture capture;
-    gd_capture_init(&capture, arena, limit, set->places[part],
-                    (set->views >> GUARD_VIEW_RAW & 1) != 0);
-    /* Headers that hold too many cookies, and targets, stand for them. */
-    if (capture.places & GUARD_PLACE_QUERY)
-        capture.places |= GUARD_PLACE_TARGET;
-    if (capture.places & GUARD_PLACE_COOKIE)
-        capture.places |= GUARD_PLACE_HEADER;
+    gd_capture_init(&capture, arena, limit, places_of(set, part),
+                    (set->views >> GUARD_VIEW_RAW & 1) != 0, set->numbers);
     struct gd_patching *patching = gd_capture_room(&capture, sizeof(*patching));
     if (patching == NULL)
         return NULL;
     memset(patching, 0, sizeof(*patching));
     patching->capture = capture;
     return patching;
+}
+
+struct gd_patching *gd_patching_late(const struct guard_txn_cfg *cfg, enum guard_patch_part part,
+                                     struct guard_arena *arena)
+{
+    struct gd_patching *patching = gd_patching_new(cfg, part, arena);
+    if (patching != NULL) {
+        patching->capture.places = 0;
+        patching->capture.raw = false;
+    }
+    return patching;
+}
+
+void gd_patching_follow(struct gd_patching *patching, const struct gd_patch_set *set,
+                        const struct gd_builder *builder, enum guard_patch_part part)
+{
+    struct gd_capture *capture = &patching->capture;
+    const bool begun = gd_builder_has_body(builder);
+    const bool raw = (set->views >> GUARD_VIEW_RAW & 1) != 0;
+    uint32_t fresh = places_of(set, part);
+    if (!raw || capture->raw)
+        fresh &= ~capture->places;
+    const uint32_t gone =
+        begun ? (uint32_t)GUARD_PLACE_ALL : ~(uint32_t)GD_PLACES_BODY & GUARD_PLACE_ALL;
+    const uint32_t kept = begun && !gd_builder_is_endless(builder) ? (uint32_t)GD_PLACES_BODY : 0;
+    capture->missed |= fresh & gone;
+    capture->places |= fresh & ~kept;
+    capture->raw = capture->raw || raw;
 }
 
 void gd_patching_request(struct gd_patching *patching, struct guard_span method,
@@ -211,7 +243,7 @@ static void on_told(void *ctx, uint32_t index, enum gd_truth truth,
     bool shadow = in_shadow(with, entry);
     bool blocks = !shadow && entry->action == GUARD_PATCH_BLOCK;
     bool closed = (policy->header->flags & GD_POLICY_FAIL_CLOSED) != 0;
-    bool unseen = truth == GD_UNKNOWN && !with->partial;
+    bool unseen = truth == GD_UNKNOWN && !with->partial && !with->patching->late;
     const struct guard_patch_result result = {gd_patch_span(&policy->patches, entry->id),
                                               truth == GD_TRUE, shadow, unseen};
     note(with, &result);

@@ -34,9 +34,12 @@ struct guard_txn {
     struct gd_profile *profile; /* NULL until the request is complete */
     const struct guard_policy *policy;
     struct guard_arena *arena;
-    struct gd_hash_memo *memo;    /* of literals */
-    struct guard_txn_cfg cfg;     /* time_ms: now */
-    struct gd_patch_scope scope;  /* of the request, for exceptions */
+    struct gd_hash_memo *memo;   /* of literals */
+    struct guard_txn_cfg cfg;    /* time_ms: now */
+    struct gd_patch_scope scope; /* of the request, for exceptions */
+    struct guard_span method;    /* of it: the caller's until they are kept */
+    struct guard_span target;
+    bool kept;
     struct gd_patching *patching; /* NULL: there are no patches */
     struct answer *answer;        /* NULL: the response isn't viewed */
     struct gd_decision *late;     /* NULL: it is in time */
@@ -95,6 +98,8 @@ enum guard_rc guard_txn_begin(struct guard_txn **out, const struct guard_txn_cfg
     txn->memo = cfg->memo != NULL ? &cfg->memo->literals : NULL;
     txn->cfg = *cfg;
     txn->scope = (struct gd_patch_scope){.path = {NULL, 0}};
+    txn->method = txn->target = gd_span(NULL, 0);
+    txn->kept = false;
     txn->answer = NULL;
     txn->late = NULL;
     txn->whole = NULL;
@@ -121,16 +126,27 @@ static bool has_exceptions(const struct guard_policy *policy)
 
 /* Scopes are asked for as long as the exchange goes on, when other bytes of the client's may stand
  * where its request line was. */
-static void keep_scope(struct guard_txn *txn, struct guard_span method, struct guard_span target)
+static void keep_line(struct guard_txn *txn)
 {
-    const struct guard_span kept_method = gd_arena_copy(txn->arena, method);
-    const struct guard_span kept = gd_arena_copy(txn->arena, target);
-    const bool whole = kept_method.len == method.len && kept.len == target.len;
-    /* Without memory patches are for what is there now, and exceptions for nothing. */
+    if (txn->kept)
+        return;
+    const struct guard_span method = gd_arena_copy(txn->arena, txn->method);
+    const struct guard_span target = gd_arena_copy(txn->arena, txn->target);
+    txn->kept = method.len == txn->method.len && target.len == txn->target.len;
+    if (!txn->kept)
+        return;
+    txn->method = method;
+    txn->target = target;
+}
+
+/* Without memory patches are for what is there now, and exceptions for nothing. */
+static void keep_scope(struct guard_txn *txn)
+{
+    keep_line(txn);
     if (txn->patching != NULL)
-        gd_patching_request(txn->patching, whole ? kept_method : method, whole ? kept : target);
-    if (whole && has_exceptions(txn->policy))
-        gd_exception_scope(&txn->scope, gd_builder_profile(txn->builder), kept_method, kept,
+        gd_patching_request(txn->patching, txn->method, txn->target);
+    if (txn->kept && has_exceptions(txn->policy))
+        gd_exception_scope(&txn->scope, gd_builder_profile(txn->builder), txn->method, txn->target,
                            txn->arena);
 }
 
@@ -138,8 +154,10 @@ void guard_txn_request(struct guard_txn *txn, struct guard_span method, struct g
                        uint32_t version)
 {
     gd_builder_request(txn->builder, method, target, version);
+    txn->method = method;
+    txn->target = target;
     if (txn->patching != NULL || has_exceptions(txn->policy))
-        keep_scope(txn, method, target);
+        keep_scope(txn);
 }
 
 void guard_txn_header(struct guard_txn *txn, struct guard_span name, struct guard_span value)
@@ -272,22 +290,69 @@ const struct guard_verdict *guard_txn_request_end(struct guard_txn *txn)
     return &txn->decision.verdict;
 }
 
+static void follow_answer(struct guard_txn *txn, const struct gd_patch_set *set)
+{
+    struct answer *answer = txn->answer;
+    if (answer == NULL || txn->patching == NULL)
+        return;
+    if (answer->patching == NULL && set->places[GUARD_PATCH_RESPONSE] != 0) {
+        answer->patching = gd_patching_late(&txn->cfg, GUARD_PATCH_RESPONSE, txn->arena);
+        if (answer->patching == NULL)
+            return;
+        answer->patching->scope = txn->patching->scope;
+        gd_builder_captures(answer->builder, &answer->patching->capture);
+    }
+    if (answer->patching == NULL)
+        return;
+    gd_patching_follow(answer->patching, set, answer->builder, GUARD_PATCH_RESPONSE);
+    answer->patching->late = answer->ended && answer->patching->capture.missed != 0;
+}
+
+/* What began under another policy: its patches look at what comes from here on. Without memory
+ * there are none. */
+static void follow_patches(struct guard_txn *txn)
+{
+    const struct gd_patch_set *set = &txn->policy->patches;
+    if (set->entry_count > 0 && txn->patching == NULL) {
+        txn->patching = gd_patching_late(&txn->cfg, GUARD_PATCH_REQUEST, txn->arena);
+        if (txn->patching != NULL)
+            gd_builder_captures(txn->builder, &txn->patching->capture);
+    }
+    if (txn->patching != NULL || has_exceptions(txn->policy))
+        keep_scope(txn);
+    if (txn->patching == NULL)
+        return;
+    gd_patching_follow(txn->patching, set, txn->builder, GUARD_PATCH_REQUEST);
+    txn->patching->late = txn->profile != NULL && txn->patching->capture.missed != 0;
+    follow_answer(txn, set);
+}
+
+static void take_policy(struct guard_txn *txn, const struct guard_policy *policy)
+{
+    if (policy == txn->policy)
+        return;
+    txn->policy = txn->cfg.policy = policy;
+    if (policy != NULL)
+        follow_patches(txn);
+}
+
 /* Nothing that is kept points into the policy before: what it said of the request is said again. */
 static void follow(struct guard_txn *txn, const struct guard_policy *policy)
 {
     if (policy == txn->policy)
         return;
-    txn->policy = policy;
+    take_policy(txn, policy);
     decide_request(txn);
 }
 
 const struct guard_verdict *guard_txn_request_check(struct guard_txn *txn,
                                                     const struct guard_policy *policy)
 {
+    keep_line(txn);
     if (txn->profile != NULL) {
         follow(txn, policy);
     } else {
-        txn->policy = policy;
+        take_policy(txn, policy);
         decide_request(txn);
     }
     return &txn->decision.verdict;
@@ -315,7 +380,8 @@ static enum guard_rc begin_answer_patching(struct guard_txn *txn, struct answer 
 {
     const uint8_t digits[3] = {(uint8_t)('0' + status / 100 % 10),
                                (uint8_t)('0' + status / 10 % 10), (uint8_t)('0' + status % 10)};
-    if (txn->patching == NULL || txn->cfg.policy->patches.places[GUARD_PATCH_RESPONSE] == 0)
+    if (txn->patching == NULL || txn->policy == NULL ||
+        txn->policy->patches.places[GUARD_PATCH_RESPONSE] == 0)
         return GUARD_OK;
     answer->patching = gd_patching_new(&txn->cfg, GUARD_PATCH_RESPONSE, txn->arena);
     if (answer->patching == NULL)

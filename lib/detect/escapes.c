@@ -3,6 +3,7 @@
 #include "detect/escapes.h"
 
 #include "base/block.h"
+#include "detect/window.h"
 
 #include <string.h>
 
@@ -218,6 +219,8 @@ bool gd_escapes_possible(struct guard_span text)
     bool entities = false;
     size_t at = 0;
     for (; at + GD_BLOCK <= text.len; at += GD_BLOCK) {
+        while (at + GD_WINDOW + GD_BLOCK <= text.len && gd_window_is_plain(text.ptr + at))
+            at += GD_WINDOW;
         const struct gd_block block = gd_block_load(text.ptr + at, GD_BLOCK);
         if (is_coded(&block, 0xffff, &entities))
             return true;

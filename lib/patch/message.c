@@ -52,6 +52,7 @@ static void find_gaps(struct gd_patch_message *message)
     if (message->capture->full)
         message->unseen |= GUARD_PLACE_ALL;
     message->unseen &= message->capture->places;
+    message->missed = message->capture->missed;
     /* Whatever is wrong in it, parts that nothing contradicts aren't read as pairs, nor pairs as
      * parts, nor either as a tree. */
     if ((body & FAULT(CONTENT_TYPE)) == 0 && profile->body_kind == GUARD_BODY_MULTIPART)
@@ -98,21 +99,36 @@ static uint32_t wild_places(const struct gd_patch_message *message,
     return 0;
 }
 
+static struct guard_span name_of(const struct gd_capture *capture,
+                                 const struct gd_captured *captured)
+{
+    if ((captured->flags & GD_CAPTURE_TREE) != 0)
+        return gd_span(NULL, 0);
+    return gd_span(capture->text.ptr + captured->name_offset, captured->name_len);
+}
+
+static struct guard_span text_of(const struct gd_capture *capture,
+                                 const struct gd_captured *captured)
+{
+    const struct gd_capture_text *in =
+        (captured->flags & GD_CAPTURE_SLICE) != 0 ? &capture->body : &capture->text;
+    return gd_span(in->ptr + captured->offset, captured->len);
+}
+
 static void add_values(struct gd_patch_message *message)
 {
     const struct gd_capture *capture = message->capture;
     for (uint32_t i = 0; i < capture->count; i++) {
         const struct gd_captured *captured = &capture->values[i];
-        struct guard_span name =
-            gd_span(capture->text.ptr + captured->name_offset, captured->name_len);
+        struct guard_span name = name_of(capture, captured);
         uint32_t wild = wild_places(message, captured, name);
-        message->values[message->count++] = (struct gd_patch_value){
-            .name = name,
-            .text = gd_span(capture->text.ptr + captured->offset, captured->len),
-            .places = captured->places | wild,
-            .flags = captured->flags | (wild != 0 ? GD_CAPTURE_WILD : 0u),
-            .types = captured->types,
-            .field = captured->field};
+        message->values[message->count++] =
+            (struct gd_patch_value){.name = name,
+                                    .text = text_of(capture, captured),
+                                    .places = captured->places | wild,
+                                    .flags = captured->flags | (wild != 0 ? GD_CAPTURE_WILD : 0u),
+                                    .types = captured->types,
+                                    .field = captured->field};
     }
 }
 

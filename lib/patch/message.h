@@ -35,6 +35,7 @@ struct gd_patch_message {
     uint32_t cut;                   /* places whose values may be in a wild value only */
     uint32_t coming;                /* places of which more may come */
     uint32_t unseen;                /* places of which something was seen by nobody */
+    uint32_t missed;                /* and those of which it wasn't kept: see gd_capture */
 };
 
 /* set: what is asked for; coming: places of which more may come. Everything lives in the capture's

@@ -97,6 +97,7 @@ struct gd_patch_set {
     uint32_t places[2];           /* that requests and responses are asked for */
     uint32_t bodies; /* bit per part: the whole body is asked for, however it is read */
     uint32_t views;  /* bit per enum guard_patch_view */
+    bool numbers;    /* a pattern may be found in a number of a JSON document */
 };
 
 static inline struct guard_span gd_patch_span(const struct gd_patch_set *set,

@@ -182,7 +182,7 @@ static enum gd_truth leaf(struct gd_patch_run *run, const struct gd_patch_node *
 {
     struct gd_patch_message *message = run->message;
     bool counting = node->op == GUARD_OPERATOR_PRESENT || node->op == GUARD_OPERATOR_COUNT;
-    bool gaps = ((message->unseen | message->coming) & node->places) != 0 ||
+    bool gaps = ((message->unseen | message->missed | message->coming) & node->places) != 0 ||
                 (!sees_wild(node) && cut_hides(run, node));
     enum gd_truth truth = GD_FALSE;
     uint32_t count = 0;
@@ -270,10 +270,14 @@ static bool scan_all(struct gd_patch_run *run)
 {
     const struct gd_patch_message *message = run->message;
     const struct gd_capture *capture = message->capture;
-    if (message->unseen != 0)
+    /* What wasn't kept is told of at the end. */
+    if (message->unseen != 0 || (message->missed != 0 && message->coming == 0))
         return false;
     if (run->set->pattern_count == 0)
         return true;
+    /* Numbers were left out for a policy before. */
+    if (run->set->numbers && !capture->numbers && !message->endless)
+        return false;
     return run->matcher != NULL && run->matcher->scan != NULL &&
            scan(run, gd_span(capture->text.ptr, capture->text.len)) &&
            (!message->body_used || scan(run, gd_span(capture->body.ptr, capture->body.len))) &&

@@ -64,6 +64,8 @@ enum gd_policy_flag {
     GD_POLICY_FAIL_CLOSED = 2,
     GD_POLICY_CLIENTS_CLOSED = 4,
     GD_POLICY_LEARNED = 8, /* compiled from a model: what isn't in it is unknown */
+    GD_POLICY_NUMBERS_APART =
+        16, /* no pattern of its patches may be found in a number: see patch/number.h */
 };
 
 struct gd_policy_header {

@@ -23,6 +23,7 @@ static void map_patches(struct gd_patch_set *set, const struct gd_policy_header 
     set->places[1] = header->patch_places[1];
     set->views = header->patch_views;
     set->bodies = header->patch_bodies;
+    set->numbers = (header->flags & GD_POLICY_NUMBERS_APART) == 0;
 }
 
 void gd_policy_map(struct guard_policy *policy, struct guard_span bytes)

@@ -5,6 +5,7 @@
 #include "policy/policy.h"
 
 #include "patch/cover.h"
+#include "patch/number.h"
 
 struct use {
     uint64_t id;
@@ -21,6 +22,7 @@ struct compiling {
     uint32_t patch;          /* at work */
     uint32_t places;         /* of it */
     bool by_name;            /* a sign of it is in names */
+    bool in_numbers;         /* a pattern of any may be found in a number */
 };
 
 static struct gd_patch_text keep(struct compiling *with, struct guard_span text)
@@ -89,6 +91,7 @@ static void add_use(void *ctx, struct guard_span text, bool regex, bool ignore_c
 {
     struct compiling *with = ctx;
     with->by_name = with->by_name || of_name;
+    with->in_numbers = with->in_numbers || (!of_name && gd_pattern_in_numbers(text, regex));
     struct use *use = gd_vector_add(&with->uses, 1);
     if (use == NULL)
         return;
@@ -221,6 +224,8 @@ static enum guard_rc add_all(struct compiling *with, const struct guard_guardian
             add_patch(with, patch);
     }
     emit_patterns(with);
+    if (!with->in_numbers)
+        with->header->flags |= GD_POLICY_NUMBERS_APART;
     return failure(with);
 }
 

@@ -32,6 +32,8 @@ void gd_builder_reads(struct gd_builder *builder, gd_reader_of_values *read);
 void gd_builder_captures(struct gd_builder *builder, struct gd_capture *capture);
 /* Bodies of this kind have no end: each message counts for itself. */
 bool gd_builder_is_endless(const struct gd_builder *builder);
+/* Some of its body came. */
+bool gd_builder_has_body(const struct gd_builder *builder);
 void gd_builder_client(struct gd_builder *builder, const struct guard_client *client);
 void gd_builder_request(struct gd_builder *builder, struct guard_span method,
                         struct guard_span target, uint32_t version);

@@ -156,6 +156,11 @@ bool gd_builder_is_endless(const struct gd_builder *builder)
     return is_endless(builder->kind);
 }
 
+bool gd_builder_has_body(const struct gd_builder *builder)
+{
+    return builder->body_bytes > 0;
+}
+
 bool gd_builder_is_base64(const struct gd_builder *builder)
 {
     return builder->kind == GUARD_BODY_GRPC &&
@@ -165,6 +170,28 @@ bool gd_builder_is_base64(const struct gd_builder *builder)
 size_t gd_builder_room(const struct gd_builder *builder)
 {
     return is_endless(builder->kind) ? SIZE_MAX : builder->body_limit - builder->body_inspected;
+}
+
+static void capture_body(struct gd_builder *builder, struct guard_span chunk)
+{
+    const uint64_t expected = builder->content_length;
+    gd_capture_body(builder->capture, chunk,
+                    expected < builder->body_limit ? (size_t)expected : builder->body_limit);
+    if (builder->kind == GUARD_BODY_JSON)
+        gd_capture_slices(builder->capture, chunk);
+}
+
+/* Of what a service hands out as files only the size is learned; patches may ask for more. */
+static void capture_file(struct gd_builder *builder, struct guard_span chunk)
+{
+    struct gd_capture *capture = builder->capture;
+    const size_t room = builder->body_limit - builder->body_inspected;
+    if (chunk.len > room)
+        capture->missed |= GUARD_PLACE_BODY;
+    chunk = gd_span_head(chunk, room);
+    builder->body_inspected += chunk.len;
+    if (chunk.len > 0)
+        capture_body(builder, chunk);
 }
 
 void gd_builder_body(struct gd_builder *builder, struct guard_span chunk)
@@ -180,10 +207,12 @@ void gd_builder_body(struct gd_builder *builder, struct guard_span chunk)
         gd_builder_fault(builder, GUARD_LOCATION_BODY, GUARD_FAULT_CONTENT_ENCODING);
         return;
     }
-    /* Of what a service hands out as files only the size is learned. */
     if (builder->profile.answer && builder->kind == GUARD_BODY_BYTES &&
-        gd_body_framing(&builder->media) == GD_PROTOBUF_NONE)
+        gd_body_framing(&builder->media) == GD_PROTOBUF_NONE) {
+        if (builder->capture != NULL)
+            capture_file(builder, chunk);
         return;
+    }
     size_t room = gd_builder_room(builder);
     if (chunk.len > room) {
         builder->body_over = true;
@@ -194,10 +223,7 @@ void gd_builder_body(struct gd_builder *builder, struct guard_span chunk)
         return;
     builder->body_inspected += chunk.len;
     if (builder->capture != NULL && !is_endless(builder->kind))
-        gd_capture_body(builder->capture, chunk,
-                        builder->content_length < builder->body_limit
-                            ? (size_t)builder->content_length
-                            : builder->body_limit);
+        capture_body(builder, chunk);
     if (builder->body_dead)
         return;
     if (builder->body == NULL) {

@@ -135,8 +135,8 @@ static inline void add_literal(struct gd_builder *builder, uint32_t node, enum g
     if (type == GD_JSON_NULL) {
         add_bare(builder, node, GUARD_TYPE_NULL);
         if (builder->capture != NULL)
-            capture(builder, field_of(builder, node), GUARD_SPAN_LITERAL("null"),
-                    1u << GUARD_TYPE_NULL);
+            gd_capture_word(builder->capture, field_of(builder, node), GUARD_SPAN_LITERAL("null"),
+                            1u << GUARD_TYPE_NULL);
         return;
     }
     struct guard_span text =
@@ -144,7 +144,8 @@ static inline void add_literal(struct gd_builder *builder, uint32_t node, enum g
     uint32_t field = field_of(builder, node);
     struct gd_features features;
     gd_features_bool(&features, text.len);
-    capture(builder, field, text, 1u << GUARD_TYPE_BOOL);
+    if (__builtin_expect(builder->capture != NULL, 0))
+        gd_capture_word(builder->capture, field, text, 1u << GUARD_TYPE_BOOL);
     if (field != GD_NO_FIELD)
         gd_builder_features(builder, field, &features, text, false, GD_LIFE_CALL);
 }
@@ -208,19 +209,21 @@ static GD_ALWAYS_INLINE uint32_t run_member(struct gd_json *json, uint32_t objec
 
 static GD_ALWAYS_INLINE void run_string(struct gd_json *json, uint32_t node, struct guard_span text)
 {
-    capture(json->handler.ctx, index_of(node), text, 1u << GUARD_TYPE_STRING);
-    gd_builder_value(json->handler.ctx, index_of(node), text, 1u << GUARD_TYPE_STRING,
-                     GD_LIFE_CALL);
+    struct gd_builder *builder = json->handler.ctx;
+    if (__builtin_expect(builder->capture != NULL, 0))
+        gd_capture_string(builder->capture, index_of(node), text);
+    gd_builder_value(builder, index_of(node), text, 1u << GUARD_TYPE_STRING, GD_LIFE_CALL);
 }
 
 static GD_ALWAYS_INLINE void run_number(struct gd_json *json, uint32_t node,
                                         const struct gd_json_plain_number *number)
 {
     struct gd_features features GD_UNINITIALIZED;
+    struct gd_builder *builder = json->handler.ctx;
     gd_features_number(&features, number->text.len, number->minus, number->point);
-    capture(json->handler.ctx, index_of(node), number->text, 0);
-    gd_builder_features(json->handler.ctx, index_of(node), &features, number->text, false,
-                        GD_LIFE_CALL);
+    if (__builtin_expect(builder->capture != NULL, 0))
+        gd_capture_number(builder->capture, index_of(node), number->text);
+    gd_builder_features(builder, index_of(node), &features, number->text, false, GD_LIFE_CALL);
 }
 
 static GD_ALWAYS_INLINE void run_literal(struct gd_json *json, uint32_t node,

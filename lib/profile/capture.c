@@ -3,15 +3,15 @@
 #include "profile/capture.h"
 
 #include "base/arena.h"
-#include "base/block.h"
 #include "http/target.h"
 
-enum { TEXT_FIRST = 4096, VALUES_FIRST = 64 };
+enum { TEXT_FIRST = 4096, VALUES_FIRST = 128 };
 
 void gd_capture_init(struct gd_capture *capture, struct guard_arena *arena, size_t limit,
-                     uint32_t places, bool raw)
+                     uint32_t places, bool raw, bool numbers)
 {
-    *capture = (struct gd_capture){.arena = arena, .limit = limit, .places = places, .raw = raw};
+    *capture = (struct gd_capture){
+        .arena = arena, .limit = limit, .places = places, .raw = raw, .numbers = numbers};
 }
 
 /* The profile's room stays what it is, whatever patches ask for: the same traffic gives the same
@@ -43,6 +43,8 @@ static bool text_room(struct gd_capture *capture, struct gd_capture_text *text, 
     if (more <= text->cap - text->len)
         return true;
     size_t cap = text->cap == 0 ? TEXT_FIRST : 2 * text->cap;
+    if (cap > capture->limit)
+        cap = capture->limit;
     if (cap < text->len + more)
         cap = text->len + more;
     if (cap < expected && expected <= capture->limit)
@@ -57,57 +59,70 @@ static bool text_room(struct gd_capture *capture, struct gd_capture_text *text, 
     return true;
 }
 
-static struct gd_captured *new_value(struct gd_capture *capture)
+static bool value_room(struct gd_capture *capture)
 {
-    if (capture->count == capture->cap) {
-        uint32_t cap = capture->cap == 0 ? VALUES_FIRST : 2 * capture->cap;
-        if ((size_t)cap * sizeof(*capture->values) > capture->limit)
-            return NULL;
-        struct gd_captured *values = gd_capture_room(capture, cap * sizeof(*values));
-        if (values == NULL)
-            return NULL;
-        if (capture->count > 0)
-            memcpy(values, capture->values, capture->count * sizeof(*values));
-        capture->values = values;
-        capture->cap = cap;
-    }
-    return &capture->values[capture->count++];
+    if (capture->count < capture->cap)
+        return true;
+    uint32_t cap = capture->cap == 0 ? VALUES_FIRST : 2 * capture->cap;
+    if ((size_t)cap * sizeof(*capture->values) > capture->limit)
+        return false;
+    struct gd_captured *values = gd_capture_room(capture, cap * sizeof(*values));
+    if (values == NULL)
+        return false;
+    if (capture->count > 0)
+        memcpy(values, capture->values, capture->count * sizeof(*values));
+    capture->values = values;
+    capture->cap = cap;
+    if (capture->slice_cap > 0)
+        capture->slice_cap = cap;
+    return true;
 }
 
-static uint32_t put(struct gd_capture_text *text, struct guard_span bytes)
+/* Most are short: no call for their bytes. There is room for a block. */
+static inline uint32_t put(struct gd_capture_text *text, struct guard_span bytes)
 {
     uint32_t at = (uint32_t)text->len;
-    if (bytes.len > 0)
+    if (bytes.len > GD_BLOCK) {
         memcpy(text->ptr + text->len, bytes.ptr, bytes.len);
+    } else if (bytes.len > 0) {
+        const struct gd_block block = gd_block_load(bytes.ptr, bytes.len);
+        memcpy(text->ptr + text->len, block.words, GD_BLOCK);
+    }
     text->len += bytes.len;
     return at;
 }
 
-static void put_end(struct gd_capture_text *text)
+static inline void put_end(struct gd_capture_text *text)
 {
     text->ptr[text->len++] = '\n';
+}
+
+/* Mostly there is; what is taken of it stays below the limit by what the room is. */
+static inline bool has_room(struct gd_capture *capture, size_t len)
+{
+    const struct gd_capture_text *text = &capture->text;
+    if (__builtin_expect(capture->count < capture->cap && text->cap - text->len > len + GD_BLOCK,
+                         1))
+        return true;
+    const bool room = len <= capture->limit &&
+                      text_room(capture, &capture->text, len + 1 + GD_BLOCK, 0) &&
+                      value_room(capture);
+    capture->full |= !room;
+    return room;
 }
 
 /* Name and text, a line feed behind each. */
 static struct gd_captured *add(struct gd_capture *capture, uint32_t place, struct guard_span name,
                                struct guard_span bytes, uint32_t flags)
 {
-    if ((capture->places & place) == 0)
+    if ((capture->places & place) == 0 || !has_room(capture, name.len + bytes.len + 2))
         return NULL;
-    if (bytes.len > capture->limit || name.len > capture->limit ||
-        !text_room(capture, &capture->text, name.len + bytes.len + 2, 0)) {
-        capture->full = true;
-        return NULL;
-    }
-    struct gd_captured *value = new_value(capture);
-    if (value == NULL) {
-        capture->full = true;
-        return NULL;
-    }
-    *value = (struct gd_captured){.name_len = (uint32_t)name.len,
-                                  .len = (uint32_t)bytes.len,
-                                  .places = (uint16_t)place,
-                                  .flags = (uint16_t)flags};
+    struct gd_captured *value = &capture->values[capture->count++];
+    value->name_len = (uint32_t)name.len;
+    value->len = (uint32_t)bytes.len;
+    value->field = value->types = 0;
+    value->places = (uint16_t)place;
+    value->flags = (uint16_t)flags;
     value->name_offset = put(&capture->text, name);
     if (name.len > 0)
         put_end(&capture->text);
@@ -122,44 +137,22 @@ void gd_capture_value(struct gd_capture *capture, uint32_t place, struct guard_s
     (void)add(capture, place, name, text, flags);
 }
 
-/* Most leaves are short: no call for their bytes. */
-static inline void put_short(uint8_t *to, struct guard_span bytes)
-{
-    const struct gd_block block = gd_block_load(bytes.ptr, bytes.len);
-    memcpy(to, block.words, GD_BLOCK);
-}
-
-/* There is room for it without asking for more; body and text together stay below the limit. */
-static inline bool fits_at_once(const struct gd_capture *capture, struct guard_span bytes)
-{
-    return bytes.len - 1 < GD_BLOCK && capture->count < capture->cap &&
-           capture->text.cap - capture->text.len > GD_BLOCK &&
-           capture->text.len + capture->body.len + GD_BLOCK < capture->limit;
-}
-
 void gd_capture_leaf(struct gd_capture *capture, uint32_t place, uint32_t field,
                      struct guard_span text, uint32_t types)
 {
-    struct gd_captured *value;
-    if (__builtin_expect(fits_at_once(capture, text), 1)) {
-        if ((capture->places & place) == 0)
-            return;
-        value = &capture->values[capture->count++];
-        *value = (struct gd_captured){.offset = (uint32_t)capture->text.len,
-                                      .len = (uint32_t)text.len,
-                                      .name_offset = (uint32_t)capture->text.len,
-                                      .places = (uint16_t)place,
-                                      .flags = GD_CAPTURE_TREE};
-        put_short(capture->text.ptr + capture->text.len, text);
-        capture->text.len += text.len;
-        put_end(&capture->text);
-    } else {
-        value = add(capture, place, gd_span(NULL, 0), text, GD_CAPTURE_TREE);
-    }
+    struct gd_captured *value = add(capture, place, gd_span(NULL, 0), text, GD_CAPTURE_TREE);
     if (value == NULL)
         return;
     value->field = field;
     value->types = types;
+}
+
+void gd_capture_word_first(struct gd_capture *capture, uint32_t field, struct guard_span text,
+                           uint32_t types, uint32_t *word)
+{
+    uint32_t at = (uint32_t)capture->text.len;
+    gd_capture_leaf(capture, GUARD_PLACE_JSON, field, text, types);
+    *word = capture->text.len > at ? at + 1 : 0;
 }
 
 void gd_capture_key(struct gd_capture *capture, uint32_t place, struct guard_span name)
@@ -178,7 +171,8 @@ void gd_capture_more(struct gd_capture *capture, struct guard_span piece)
 {
     if (!capture->open)
         return;
-    if (piece.len > capture->limit || !text_room(capture, &capture->text, piece.len + 1, 0)) {
+    if (piece.len > capture->limit ||
+        !text_room(capture, &capture->text, piece.len + 1 + GD_BLOCK, 0)) {
         capture->full = true;
         gd_capture_end(capture);
         return;
@@ -202,7 +196,24 @@ void gd_capture_body(struct gd_capture *capture, struct guard_span chunk, size_t
         capture->full = true;
         return;
     }
-    (void)put(&capture->body, chunk);
+    if (chunk.len > 0)
+        memcpy(capture->body.ptr + capture->body.len, chunk.ptr, chunk.len);
+    capture->body.len += chunk.len;
+}
+
+/* Room for the texts of all leaves at once: with a line feed each they are no longer than the
+ * document. */
+void gd_capture_slices(struct gd_capture *capture, struct guard_span chunk)
+{
+    capture->slice_cap = 0;
+    if ((capture->places & GUARD_PLACE_JSON) == 0 || capture->full || chunk.len < GD_BLOCK ||
+        capture->body.len > UINT32_MAX || !value_room(capture) ||
+        !text_room(capture, &capture->text, chunk.len + 1 + GD_BLOCK, 0))
+        return;
+    capture->chunk = chunk.ptr;
+    capture->chunk_at = (uint32_t)(capture->body.len - chunk.len);
+    capture->slice_len = chunk.len - GD_BLOCK + 1;
+    capture->slice_cap = capture->cap;
 }
 
 void gd_capture_request(struct gd_capture *capture, struct guard_span method,
@@ -266,5 +277,6 @@ void gd_capture_forget(struct gd_capture *capture)
         return;
     capture->count = capture->kept;
     capture->text.len = capture->kept_len;
+    memset(capture->words, 0, sizeof(capture->words));
     capture->full = false;
 }

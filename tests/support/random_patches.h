@@ -263,9 +263,11 @@ static inline void draw_body(struct draw *draw, struct drawn_message *message, u
         message->body_len = most;
         return;
     }
-    if (kind == 0)
+    if (kind == 0) {
         draw_json(draw, message->body, sizeof(message->body), 0);
-    else if (kind == 1)
+        /* Leaves that stand well before the end may stay in the body. */
+        draw_append(message->body, sizeof(message->body), "                ");
+    } else if (kind == 1)
         draw_pairs(draw, message->body, sizeof(message->body), "&");
     else if (kind == 2)
         draw_multipart(draw, message->body, sizeof(message->body));
@@ -294,6 +296,8 @@ static inline void draw_message(struct draw *draw, struct drawn_message *message
     draw_some(draw, message->answer, DRAWN_TEXT, " ");
     message->status = 200 + 100 * draw_below(draw, 4);
     message->chunk = 1 + draw_below(draw, 64);
+    if (message->chunk > 48)
+        message->chunk = DRAWN_BODY;
     message->body_limit = draw_below(draw, 8) == 1 ? 16 : 0;
     uint32_t kind = draw_below(draw, 9);
     message->type = kind < 8 ? drawn_types[kind] : NULL;

@@ -5,6 +5,7 @@ under expressions that are hard to match, and while policies and databases chang
 import json
 import pathlib
 import shutil
+import socket
 import subprocess
 import sys
 import threading
@@ -21,12 +22,19 @@ GATE = """
     guard_state {state};
     guard_policy_key {state}/keys/policy.pub;
     upstream back { server 127.0.0.1:{port2}; keepalive 32; }
-    server { listen 127.0.0.1:{port2}; keepalive_requests 10000000; location / { return 200 "served\\n"; } }
+    server {
+        listen 127.0.0.1:{port2};
+        keepalive_requests 10000000;
+        location / { return 200 "served\\n"; }
+        location /streamed { proxy_pass http://127.0.0.1:{port2}/; }  # which is asked when the body is complete
+        location /file { default_type application/octet-stream; return 200 "PK\\x03 the secret of the archive"; }
+    }
     server {
         listen 127.0.0.1:{port};
         guard shop;
         keepalive_requests 10000000;
         location = /guard { guard off; guard_status; }
+        location /streamed { guard_body streamed; proxy_request_buffering off; proxy_pass http://back; proxy_http_version 1.1; }
         location / { proxy_pass http://back; proxy_http_version 1.1; proxy_set_header Connection ""; }
     }"""
 PATCHES = r"""
@@ -207,6 +215,50 @@ def test_what_is_hard_to_match_keeps_nobody_waiting(world):
     # Without the "b" or the end it isn't in the value, so that a database may say so; else it counts as found. Never no answer.
     assert len(answers) == 80 and set(answers) <= {200, 403}
     assert world.gate.curl("/?hard=" + "a" * 20).status == 403
+
+
+def test_files_that_the_service_hands_out_are_looked_at(world):
+    world.wait_mode("block", 403)
+    answer = world.gate.curl("/file")
+    assert answer.status == 200 and b"secret" in answer.body
+    world.write("block", "- {id: leak, title: hands it out, mode: enforce, part: response, when: {in: body, contains: secret of the}}\n")
+    wait_for(lambda: world.status(("/file",)) == 403, "the patch of responses")
+    assert b"secret" not in world.gate.curl("/file").body
+    assert world.status(BENIGN["plain"]) == 200
+
+
+def chunk(data):
+    return b"%x\r\n%s\r\n" % (len(data), data)
+
+
+def rest_of(stream):
+    """What comes until the gate closes; a reset is an end, too."""
+    text = b""
+    try:
+        while more := stream.recv(65536):
+            text += more
+    except ConnectionResetError:
+        pass
+    return text
+
+
+@pytest.mark.parametrize("when, value, blocked", [
+    ("{in: form, names: second, contains: bad}", b"bad", True),  # of places that were looked at all the time
+    ("{in: form, names: second, contains: bad}", b"fine", False),
+    ("{in: header, names: x-kind, contains: odd}", b"fine", True),  # as those that other patches look at
+])
+def test_a_patch_that_comes_in_the_middle_of_a_request_is_held_against_it(world, when, value, blocked):
+    world.wait_mode("block", 403)
+    with socket.create_connection(("127.0.0.1", world.gate.port), timeout=60) as stream:
+        stream.sendall(b"POST /streamed HTTP/1.1\r\nHost: a\r\nX-Kind: odd\r\nContent-Type: application/x-www-form-urlencoded\r\n"
+                       b"Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n" + chunk(b"first=1"))
+        wait_for(lambda: world.gate.curl("/guard").json()["services"][0]["counts"]["streams"] == 1, "the stream")
+        world.write("block", f"- {{id: late, mode: enforce, when: {when}}}\n- {{id: sign, mode: enforce, when: {{contains: it is in force}}}}\n")
+        wait_for(lambda: world.status(("/?q=it%20is%20in%20force",)) == 403, "the new policy")
+        stream.sendall(chunk(b"&second=" + value) + b"0\r\n\r\n")
+        answer = rest_of(stream)
+    assert (b"served" not in answer) is blocked and (b" 403 " in answer or not blocked), answer
+    assert bool(wait_for(lambda: world.alerts("late"), "an alert") if blocked else world.alerts("late")) is blocked
 
 
 def test_switching_loses_no_request(world):

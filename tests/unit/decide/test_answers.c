@@ -130,15 +130,17 @@ static void compile(const struct guard_model *model, enum guard_mode response, e
     guardian.response_mode = response;
     guardian.time_mode = time;
     const struct guard_policy_cfg cfg = {.alloc = heap, .generation = 1, .alpha = 2e-3};
-    if (world.policy != NULL)
-        guard_policy_unref(world.policy);
-    free(world.bytes);
-    world.policy = NULL;
+    /* The one before goes last: else the new one might stand where it stood. */
+    struct guard_policy *before = world.policy;
+    uint8_t *bytes = world.bytes;
     assert_int_equal(guard_policy_compile(&world.bytes, &len, model, &guardian, &cfg, NULL, &err),
                      GUARD_OK);
     assert_int_equal(
         guard_policy_load(&world.policy, &heap, gd_span(world.bytes, len), service, NULL, &err),
         GUARD_OK);
+    if (before != NULL)
+        guard_policy_unref(before);
+    free(bytes);
 }
 
 static struct guard_model *model;

@@ -329,6 +329,48 @@ static void numbers_types_and_shapes(void **state)
     }
 }
 
+/* Whether a leaf of a document that is read at once satisfies it. */
+static bool leaf_blocks(enum guard_patch_operator op, const char *text, int64_t min)
+{
+    static const char document[] = "{\"a\":{\"n\":4711,\"t\":true},\"b\":[{\"n\":-1.5e3,\"t\":"
+                                   "false},{\"n\":0,\"t\":true,\"z\":null}],"
+                                   "\"s\":\"a text that is longer than a "
+                                   "block\",\"k\":\"short\",\"e\":\"esc\\u0061ped\"}         ";
+    struct guard_span span = world_span(text);
+    struct guard_patch_condition condition = leaf(op, GUARD_PLACE_JSON, &span);
+    if (op == GUARD_OPERATOR_RANGE) {
+        condition.text_count = 0;
+        condition.min = min;
+    }
+    struct guard_patch patch = patch_of("P", condition);
+    struct fixture f;
+    begin(&f, &patch, 1);
+    compile(&f);
+    bool found = blocks(&f, "POST", "/a", "application/json", NULL, document);
+    end(&f);
+    return found;
+}
+
+static void leaves_are_searched_wherever_they_are_kept(void **state)
+{
+    (void)state;
+    static const char *const there[] = {"4711",  "-1.5e3",  "0",
+                                        "true",  "false",   "null",
+                                        "short", "escaped", "a text that is longer than a block"};
+    for (size_t i = 0; i < sizeof(there) / sizeof(there[0]); i++) {
+        if (!leaf_blocks(GUARD_OPERATOR_EQUALS, there[i], -1))
+            fail_msg("%s isn't found", there[i]);
+    }
+    assert_true(leaf_blocks(GUARD_OPERATOR_CONTAINS, "71", -1));
+    assert_true(leaf_blocks(GUARD_OPERATOR_REGEX, "^4[0-9]+$", -1));
+    assert_true(leaf_blocks(GUARD_OPERATOR_REGEX, "^short$", -1));
+    assert_true(leaf_blocks(GUARD_OPERATOR_RANGE, "", 4711));
+    assert_false(leaf_blocks(GUARD_OPERATOR_RANGE, "", 4712));
+    assert_false(leaf_blocks(GUARD_OPERATOR_EQUALS, "711", -1));
+    assert_false(leaf_blocks(GUARD_OPERATOR_CONTAINS, "4711,", -1));
+    assert_false(leaf_blocks(GUARD_OPERATOR_CONTAINS, "\"", -1));
+}
+
 static void the_scope_limits_it(void **state)
 {
     (void)state;
@@ -524,6 +566,176 @@ static void a_get_copies_no_body(void **state)
     end(&f);
 }
 
+/* A response with a body of this type, in chunks. */
+static const struct guard_verdict *answer_of(struct fixture *f, const char *type,
+                                             struct guard_span body)
+{
+    struct guard_txn *txn;
+    const struct guard_txn_cfg cfg = {.policy = f->policy,
+                                      .service = f->world.guardian.service,
+                                      .response_limit = f->body_limit,
+                                      .matcher = &f->matcher};
+    guard_arena_reset(&f->arena);
+    assert_int_equal(guard_txn_begin(&txn, &cfg, &f->arena), GUARD_OK);
+    guard_txn_request(txn, S("GET"), S("/a"), 11);
+    (void)guard_txn_headers_end(txn);
+    (void)guard_txn_request_end(txn);
+    assert_int_equal(guard_txn_response_begin(txn, 200), GUARD_OK);
+    guard_txn_response_header(txn, S("Content-Type"), world_span(type));
+    (void)guard_txn_response_headers_end(txn);
+    for (; body.len > 0; body = gd_span_from(body, 30))
+        guard_txn_response_body(txn, gd_span_head(body, 30));
+    return guard_txn_response_end(txn);
+}
+
+static void files_that_are_handed_out_are_looked_at(void **state)
+{
+    (void)state;
+    struct guard_span text = S("evil");
+    struct guard_patch patch = patch_of("P", leaf(GUARD_OPERATOR_CONTAINS, 0, &text));
+    patch.part = GUARD_PATCH_RESPONSE;
+    struct fixture f;
+    begin(&f, &patch, 1);
+    compile(&f);
+    f.body_limit = 100;
+    char body[200];
+    memset(body, 'x', sizeof(body));
+    body[3] = '\0';
+    static const char *const types[] = {"application/octet-stream", "image/png", "text/plain"};
+    for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+        memcpy(body + 58, "evil", 4);
+        assert_true(hit(answer_of(&f, types[i], gd_span(body, 100)), "P"));
+        memcpy(body + 58, "good", 4);
+        const struct guard_verdict *verdict = answer_of(&f, types[i], gd_span(body, 100));
+        assert_false(hit(verdict, "P"));
+        assert_false(unseen(verdict));
+        verdict = answer_of(&f, types[i], gd_span(body, 101));
+        assert_false(hit(verdict, "P"));
+        assert_true(unseen(verdict));
+    }
+    end(&f);
+}
+
+/* A request whose policy changes behind its header and the first part of its body. */
+struct changing {
+    struct fixture before;
+    struct fixture after;
+    struct guard_txn *txn;
+};
+
+static void change_begin(struct changing *c, struct guard_patch *first, struct guard_patch *then,
+                         const char *type, const char *head)
+{
+    begin(&c->before, first, first != NULL);
+    begin(&c->after, then, then != NULL);
+    compile(&c->before);
+    compile(&c->after);
+    const struct guard_txn_cfg cfg = {.policy = c->before.policy,
+                                      .service = c->before.world.guardian.service};
+    assert_int_equal(guard_txn_begin(&c->txn, &cfg, &c->after.arena), GUARD_OK);
+    guard_txn_request(c->txn, S("POST"), S("/a?q=evil"), 11);
+    guard_txn_header(c->txn, S("Content-Type"), world_span(type));
+    guard_txn_header(c->txn, S("X-Api"), S("evil"));
+    (void)guard_txn_headers_end(c->txn);
+    (void)guard_txn_request_check(c->txn, c->before.policy);
+    if (head != NULL)
+        guard_txn_body(c->txn, world_span(head));
+    (void)guard_txn_request_check(c->txn, c->after.policy);
+    /* Nothing may still point into it. */
+    end(&c->before);
+}
+
+static void change_end(struct changing *c)
+{
+    end(&c->after);
+}
+
+static void a_policy_in_the_middle_is_followed(void **state)
+{
+    (void)state;
+    struct guard_span text = S("evil");
+    struct guard_span good = S("good");
+    struct guard_patch in_body =
+        patch_of("P", leaf(GUARD_OPERATOR_CONTAINS, GUARD_PLACE_JSON, &text));
+    struct guard_patch in_head =
+        patch_of("P", leaf(GUARD_OPERATOR_CONTAINS, GUARD_PLACE_HEADER, &text));
+    struct guard_patch other =
+        patch_of("P", leaf(GUARD_OPERATOR_CONTAINS, GUARD_PLACE_JSON, &good));
+    struct guard_span path = S("/a");
+    struct changing c;
+    in_body.endpoints = &path;
+    in_body.endpoint_count = 1;
+    const struct guard_verdict *verdict;
+    /* All that was kept for the patches before is looked at by those that came. */
+    change_begin(&c, &other, &in_body, "application/json", "{\"a\":\"evil\",");
+    guard_txn_body(c.txn, S("\"b\":1}"));
+    verdict = guard_txn_request_end(c.txn);
+    assert_true(hit(verdict, "P"));
+    change_end(&c);
+    /* The first patches: a body that didn't begin is looked at, */
+    change_begin(&c, NULL, &in_body, "application/json", NULL);
+    guard_txn_body(c.txn, S("{\"a\":\"evil\"}"));
+    verdict = guard_txn_request_end(c.txn);
+    assert_true(hit(verdict, "P"));
+    change_end(&c);
+    /* what is gone wasn't inspected, which is told at the end, */
+    change_begin(&c, NULL, &in_head, "application/json", NULL);
+    verdict = guard_txn_verdict(c.txn);
+    assert_false(unseen(verdict));
+    verdict = guard_txn_request_end(c.txn);
+    assert_false(hit(verdict, "P"));
+    assert_true(unseen(verdict));
+    change_end(&c);
+    /* and neither was a body of which a part was gone. */
+    change_begin(&c, NULL, &in_body, "application/json", "{\"a\":\"evil\",");
+    guard_txn_body(c.txn, S("\"b\":1}"));
+    verdict = guard_txn_request_end(c.txn);
+    assert_false(hit(verdict, "P"));
+    assert_true(unseen(verdict));
+    change_end(&c);
+    /* The last patch goes. */
+    change_begin(&c, &in_body, NULL, "application/json", "{\"a\":\"evil\"}");
+    verdict = guard_txn_request_end(c.txn);
+    assert_false(hit(verdict, "P"));
+    assert_false(unseen(verdict));
+    change_end(&c);
+}
+
+static void what_is_absent_because_it_went_by_is_no_hit(void **state)
+{
+    (void)state;
+    struct guard_span name = S("x-api");
+    struct guard_patch_condition present = leaf(GUARD_OPERATOR_PRESENT, GUARD_PLACE_HEADER, NULL);
+    present.names = &name;
+    present.name_count = 1;
+    struct guard_patch_condition absent = leaf(GUARD_OPERATOR_NOT, 0, NULL);
+    absent.children = &present;
+    absent.child_count = 1;
+    struct guard_patch patch = patch_of("P", absent);
+    struct changing c;
+    change_begin(&c, NULL, &patch, "application/json", NULL);
+    assert_false(hit(guard_txn_verdict(c.txn), "P"));
+    assert_false(hit(guard_txn_request_end(c.txn), "P"));
+    change_end(&c);
+}
+
+static void a_response_follows_the_policy_that_came_before_it(void **state)
+{
+    (void)state;
+    struct guard_span text = S("evil");
+    struct guard_patch patch = patch_of("P", leaf(GUARD_OPERATOR_CONTAINS, 0, &text));
+    patch.part = GUARD_PATCH_RESPONSE;
+    struct changing c;
+    change_begin(&c, NULL, &patch, "application/json", "{}");
+    (void)guard_txn_request_end(c.txn);
+    assert_int_equal(guard_txn_response_begin(c.txn, 200), GUARD_OK);
+    guard_txn_response_header(c.txn, S("Content-Type"), S("text/plain"));
+    (void)guard_txn_response_headers_end(c.txn);
+    guard_txn_response_body(c.txn, S("an evil answer"));
+    assert_true(hit(guard_txn_response_end(c.txn), "P"));
+    change_end(&c);
+}
+
 static void a_line_for_people(void **state)
 {
     (void)state;
@@ -557,6 +769,7 @@ int main(void)
         cmocka_unit_test(conditions_combine),
         cmocka_unit_test(names_are_a_sign),
         cmocka_unit_test(numbers_types_and_shapes),
+        cmocka_unit_test(leaves_are_searched_wherever_they_are_kept),
         cmocka_unit_test(the_scope_limits_it),
         cmocka_unit_test(modes_say_what_a_hit_does),
         cmocka_unit_test(shadows_only_tell),
@@ -564,6 +777,10 @@ int main(void)
         cmocka_unit_test(what_nobody_saw_is_told),
         cmocka_unit_test(one_that_only_alerts_doesnt_stand_for_one_that_blocks),
         cmocka_unit_test(a_get_copies_no_body),
+        cmocka_unit_test(files_that_are_handed_out_are_looked_at),
+        cmocka_unit_test(a_policy_in_the_middle_is_followed),
+        cmocka_unit_test(what_is_absent_because_it_went_by_is_no_hit),
+        cmocka_unit_test(a_response_follows_the_policy_that_came_before_it),
         cmocka_unit_test(a_line_for_people),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
