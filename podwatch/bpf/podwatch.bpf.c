@@ -10,6 +10,8 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 
+#include "maps.h"
+
 /* Most helpers that read the kernel's memory are for programs under its licence. */
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -21,7 +23,6 @@ enum {
     STATE_LISTEN = 10,
     NOT_OF_IMAGE = EVENT_MEMFD | EVENT_UNLINKED | EVENT_DROPPED,
     OPEN_WRITES = 01 | 02 | 0100 | 01000, /* O_WRONLY, O_RDWR, O_CREAT, O_TRUNC */
-    WORDS = EVENT_PATH_CAP / 8,
 };
 
 const volatile char root_name[ROOT_CAP] = "kubepods"; /* how the cgroup above all pods begins */
@@ -34,56 +35,6 @@ const volatile u32 prefix_count = 0;
 u32 epoch = 1;                 /* of the interval */
 u64 real_offset_ns = 0;        /* from the clock since boot to Unix time */
 bool connect_by_state = false; /* the hooks of cgroups are refused */
-
-struct {
-    __uint(type, BPF_MAP_TYPE_RINGBUF);
-    __uint(max_entries, RING_BYTES);
-} ring SEC(".maps");
-
-struct {
-    __uint(type, BPF_MAP_TYPE_LRU_HASH);
-    __uint(max_entries, SEEN_ENTRIES);
-    __type(key, struct seen_key);
-    __type(value, struct seen_entry);
-} seen SEC(".maps");
-
-struct {
-    __uint(type, BPF_MAP_TYPE_LRU_HASH);
-    __uint(max_entries, CGROUP_ENTRIES);
-    __type(key, u64);
-    __type(value, struct cgroup_state);
-} cgroups SEC(".maps");
-
-struct {
-    __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-    __uint(max_entries, EVENT_KINDS);
-    __type(key, u32);
-    __type(value, struct event_counts);
-} counts SEC(".maps");
-
-struct scratch {
-    u64 path[WORDS];
-    char level[ROOT_CAP];
-    struct cgroup_state state;
-};
-struct {
-    __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-    __uint(max_entries, EVENT_KINDS);
-    __type(key, u32);
-    __type(value, struct scratch);
-} scratches SEC(".maps");
-
-struct task_owner {
-    u32 user;
-    bool known;
-    bool session;
-};
-struct {
-    __uint(type, BPF_MAP_TYPE_TASK_STORAGE);
-    __uint(map_flags, BPF_F_NO_PREALLOC);
-    __type(key, int);
-    __type(value, struct task_owner);
-} owners SEC(".maps");
 
 /* A task of a pod. */
 struct place {
