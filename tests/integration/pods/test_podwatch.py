@@ -78,6 +78,7 @@ def test_what_one_pod_does_is_told_of_that_one(pods, watch, tmp_path):
     # The hard one came at once, in a record of its own beside that of the interval.
     assert any(feature["kind"] == "dropped" for record in read_records(watching.records) if record["pod"] == busy.uid
                for feature in record["features"])
+    assert {record["uid"] for record in read_records(watching.records) if record["pod"] == busy.uid} == {busy.uid}
     balanced(watching.status())
 
 
