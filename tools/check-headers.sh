@@ -28,6 +28,6 @@ fi
 failed=0
 while IFS= read -r header; do
     compile "$PWD/$header" || { echo "$header: does not compile alone" >&2; failed=$((failed + 1)); }
-done < <(find include lib common guardd guard tests/support -name '*.h' 2>/dev/null | sort)
+done < <(find include lib common guardd guard responder tests/support -name '*.h' 2>/dev/null | sort)
 [ "$failed" = 0 ] && echo "check-headers: ok" || echo "check-headers: $failed headers"
 exit $((failed > 0))

@@ -440,16 +440,20 @@ def test_a_person_stops_everything_by_a_file(pods, agents, responder):
 
 def test_links_in_guards_folders_are_not_followed(pods, agents, responder, tmp_path):
     """guardd's folders belong to another user, who must not make this program write elsewhere."""
-    serving = responder()
-    victim = tmp_path / "victim"
-    victim.write_text("mine\n")
-    (serving.reports / "order-1.jsonl").symlink_to(victim)
-    (serving.reports / "order-2.jsonl").hardlink_to(victim)
+    serving = responder(orderSeconds=3)
+    victims = [tmp_path / "victim-1", tmp_path / "victim-2"]
+    for victim in victims:
+        victim.write_text("mine\n")
+    (serving.reports / "order-1.jsonl").symlink_to(victims[0])
+    (serving.reports / "order-2.jsonl").hardlink_to(victims[1])
     for pod in pods[:2]:
         serving.order(pod)
-    wait_for(lambda: serving.events("not-reported"), "the reports to be refused")
-    wait_for(lambda: not list(serving.orders.glob("order-1.json")), "the order to be taken")
-    assert victim.read_text() == "mine\n"
+    wait_for(lambda: serving.events("pod-response-ended"), "the first to end")
+    wait_for(lambda: any(detail.startswith("order-1:") for detail in serving.events("not-reported"))
+             or victims[0].read_text() != "mine\n", "its report to be refused")
+    wait_for(lambda: any(detail.startswith("order-2:") for detail in serving.events("not-reported"))
+             or victims[1].read_text() != "mine\n", "the second's, too")
+    assert [victim.read_text() for victim in victims] == ["mine\n"] * 2
 
 
 def test_a_step_that_hangs_is_given_up_with_all_it_started(pods, agents, responder, tmp_path):
