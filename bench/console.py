@@ -12,6 +12,7 @@ import json
 import os
 import pathlib
 import shutil
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -93,6 +94,7 @@ def measure_api(state, alerts):
 
 
 def main():
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started ends, too
     parser = argparse.ArgumentParser()
     parser.add_argument("--alerts", type=int, default=100000)
     parser.add_argument("--services", type=int, default=500)
