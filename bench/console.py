@@ -12,6 +12,7 @@ import json
 import os
 import pathlib
 import shutil
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -51,23 +52,20 @@ def write_services(state, count):
             f"apiVersion: guard/v1alpha1\nkind: Guardian\nservice: {name}\ncontrol: {{mode: {mode}}}\n", encoding="utf-8")
 
 
-def history_rows(services):
-    """A day by the minute."""
-    minute = NOW_MS // 60000 * 60
-    counts = bytes([1, 90, 4, 1, 0, 0, 80, 5, 7, 3, 1, 2, 4, 9, 20, 30, 20, 5, 3, 1, 0, 0, 95]) + bytes([0x80, 0x80, 0x40])
-    for i in range(services):
-        for k in range(1440):
-            yield f"service-{i:03d}", minute - 60 * k, counts
+MINUTE = NOW_MS // 60000 * 60
+COUNTS = bytes([1, 90, 4, 1, 0, 0, 80, 5, 7, 3, 1, 2, 4, 9, 20, 30, 20, 5, 3, 1, 0, 0, 95]) + bytes([0x80, 0x80, 0x40])
 
 
 def fill_history(state, postgres, services):
+    """A day of each service by the minute."""
     if postgres is None:
+        rows = ((f"service-{i:03d}", MINUTE - 60 * k, COUNTS) for i in range(services) for k in range(1440))
         with sqlite3.connect(state / "guard.db") as database:
-            database.executemany("INSERT OR IGNORE INTO history (service, node, at, counts) VALUES (?, '', ?, ?)", history_rows(services))
+            database.executemany("INSERT OR IGNORE INTO history (service, node, at, counts) VALUES (?, '', ?, ?)", rows)
         database.close()
         return
-    values = ",".join(f"('{name}','bench',{at},'\\x{counts.hex()}')" for name, at, counts in history_rows(services // 25))
-    postgres.query("INSERT INTO guard.history (service, node, at, counts) VALUES " + values)
+    postgres.query("INSERT INTO guard.history (service, node, at, counts) SELECT 'service-' || lpad(i::text, 3, '0'), 'bench', "
+                   f"{MINUTE} - 60 * k, '\\x{COUNTS.hex()}'::bytea FROM generate_series(0, {services - 1}) i, generate_series(0, 1439) k")
 
 
 def ask(state, path):
@@ -96,6 +94,7 @@ def measure_api(state, alerts):
 
 
 def main():
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started ends, too
     parser = argparse.ArgumentParser()
     parser.add_argument("--alerts", type=int, default=100000)
     parser.add_argument("--services", type=int, default=500)
