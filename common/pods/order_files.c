@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Orders appear by rename, whole or not at all; reports grow by whole lines. */
+/* Orders appear by rename, whole or not at all. */
 #include "common/pods/orders.h"
 
 #include "common/file.h"
@@ -7,7 +7,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -84,43 +83,4 @@ enum guard_rc pod_order_place(const char *state, const struct pod_order *order,
         return guard_fail(err, GUARD_E_LIMIT, "%s/pods/orders: nobody takes what lies there",
                           state);
     return file_replace(path, (struct guard_span){(const uint8_t *)text, len}, 0640, true, err);
-}
-
-enum guard_rc pod_order_load(struct pod_order *out, const char *state, const char *id,
-                             struct guard_err *err)
-{
-    char path[STATE_PATH_MAX];
-    struct stat info;
-    uint8_t *bytes = NULL;
-    size_t len = 0;
-    *out = (struct pod_order){.id = ""};
-    enum guard_rc rc = pod_order_path(path, state, id);
-    if (rc != GUARD_OK)
-        return guard_fail(err, rc, "%s", "an order's id or its path can't be that");
-    if (lstat(path, &info) == 0 && !S_ISREG(info.st_mode))
-        return guard_fail(err, GUARD_E_SYNTAX, "%s: no file", path);
-    GUARD_TRY(file_read(path, POD_ORDER_BYTES_MAX, &bytes, &len, err));
-    rc = pod_order_read(out, (struct guard_span){bytes, len}, err);
-    free(bytes);
-    if (rc != GUARD_OK || strcmp(out->id, id) == 0)
-        return rc;
-    *out = (struct pod_order){.id = ""};
-    return guard_fail(err, GUARD_E_FOREIGN, "id: another one than the file's name");
-}
-
-enum guard_rc pod_report_append(const char *state, const struct pod_report_line *line,
-                                struct guard_err *err)
-{
-    char path[STATE_PATH_MAX], text[POD_REPORT_LINE_MAX];
-    struct stat info;
-    size_t len = 0;
-    enum guard_rc rc = pod_report_path(path, state, line->id);
-    if (rc != GUARD_OK)
-        return guard_fail(err, rc, "%s", "a report's id or its path can't be that");
-    GUARD_TRY(pod_report_write(line, text, sizeof(text), &len, err));
-    if (lstat(path, &info) == 0 && !S_ISREG(info.st_mode))
-        return guard_fail(err, GUARD_E_IO, "%s: no file", path);
-    if (stat(path, &info) == 0 && info.st_size + (off_t)len >= POD_REPORT_BYTES_MAX)
-        return guard_fail(err, GUARD_E_LIMIT, "%s: the report is full", path);
-    return file_append_line(path, (struct guard_span){(const uint8_t *)text, len}, err);
 }

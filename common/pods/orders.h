@@ -104,12 +104,5 @@ GUARD_MUST_USE enum guard_rc pod_orders_prepare(const char *state, struct guard_
  * says. */
 GUARD_MUST_USE enum guard_rc pod_order_place(const char *state, const struct pod_order *order,
                                              struct guard_err *err);
-/* The order with that id; a link or what is no file is refused. GUARD_E_IO with errno ENOENT: it
- * isn't there. */
-GUARD_MUST_USE enum guard_rc pod_order_load(struct pod_order *out, const char *state,
-                                            const char *id, struct guard_err *err);
-/* Adds a line to its report. GUARD_E_LIMIT: the report is full. */
-GUARD_MUST_USE enum guard_rc
-pod_report_append(const char *state, const struct pod_report_line *line, struct guard_err *err);
 
 #endif
