@@ -19,15 +19,15 @@ void put_pods(struct text *text, const struct api *api)
     head(text, "guard_pod_records_refused_total", "counter",
          "Pod records that taught nothing, by why.");
     for (uint32_t i = 0; i < POD_REFUSALS; i++)
-        put(text, "guard_pod_records_refused_total{why=\"%s\"} %" PRIu64 "\n",
+        put(text, "guard_pod_records_refused_total{reason=\"%s\"} %" PRIu64 "\n",
             pod_refusal_name((enum pod_refusal)i), counts->refused[i]);
     head(text, "guard_pod_decisions_total", "counter", "What was told of pods.");
     for (uint32_t i = GUARD_POD_ALERT; i <= GUARD_POD_REPLACE; i++)
-        put(text, "guard_pod_decisions_total{decision=\"%s\"} %" PRIu64 "\n",
+        put(text, "guard_pod_decisions_total{verdict=\"%s\"} %" PRIu64 "\n",
             guard_pod_decision_name((enum guard_pod_decision)i), counts->decisions[i]);
     head(text, "guard_pod_orders_ended_total", "counter", "Orders to the responder, by their end.");
     for (uint32_t i = GUARD_POD_REPLACED; i <= GUARD_POD_USELESS; i++)
-        put(text, "guard_pod_orders_ended_total{end=\"%s\"} %" PRIu64 "\n",
+        put(text, "guard_pod_orders_ended_total{outcome=\"%s\"} %" PRIu64 "\n",
             pod_report_end_name((enum guard_pod_end)i), counts->ends[i]);
     put_number(text, "guard_pod_orders_open", "gauge", "Orders of which no end was reported.",
                services->pod_orders != NULL ? pod_orders_open_count(services->pod_orders) : 0);

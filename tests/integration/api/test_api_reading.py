@@ -88,7 +88,8 @@ def test_everything_that_is_read_has_the_form_that_the_document_tells(guardd, ap
         "/alerts/{id}": None, "/alerts/{id}/triage": None, "/audit": None, "/audit/looks": None, "/openapi.json": None,
         "/triage": None, "/services/{service}/decisions": None, "/services/{service}/changes": None, "/tokens": None, "/outputs": None,
         "/session": None, "/services/{service}/exceptions": None, "/services/{service}/history": None,
-        "/services/{service}/endpoint": "/services/shop/endpoint?method=GET&template=/users",
+        "/services/{service}/endpoint": "/services/shop/endpoint?method=GET&template=/users", "/services/{service}/pods": None,
+        "/services/{service}/preview": "/services/shop/preview?mode=alert",
     }
     text = {"/metrics", "/openapi.yaml", "/alerts/stream",  # in the other tests
             "/forget/{id}", "/services/{service}/patches/{id}", "/services/{service}/pile", "/services/{service}/key", "/services/{service}/policy", "/services/{service}/verdicts"}
@@ -241,6 +242,7 @@ def test_a_stream_tells_of_a_request_that_was_just_blocked(guardd, api, gate):
     shop = Shop(503)
     learn(guardd, gate, shop)
     block(guardd, gate, shop)
+    wait_for(lambda: api.get("/alerts?service=shop&action=block")["alerts"], "what was blocked before to be told")
     stream = Stream(guardd.state, "/alerts/stream?service=shop&action=block")
     other = Stream(guardd.state, "/alerts/stream?service=other")
     try:

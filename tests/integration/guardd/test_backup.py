@@ -81,7 +81,7 @@ def test_the_check_tells_sound_from_damaged(guardd, gate, tmp_path):
     wait_for(lambda: json.loads(run(guardd.state, "store", "check").stdout)["pile_bytes"] > 0, "the pile to be saved", WAIT)
     done = run(guardd.state, "store", "check")
     told = json.loads(done.stdout)
-    assert done.returncode == 0 and told["sound"] is True and told["services"] == 1 and told["version"] == 6
+    assert done.returncode == 0 and told["sound"] is True and told["services"] == 1 and told["version"] == 7
     assert told["file_bytes"] > told["pile_bytes"] > 0
     out = tmp_path / "out"
     guard(guardd.state, "backup", out)

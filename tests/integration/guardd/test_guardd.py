@@ -326,7 +326,7 @@ def test_a_store_that_was_never_finished_is_set_up_again(guardd, tables):
     guardd.start()
     guardd.stop()
     with sqlite3.connect(guardd.state / "guard.db") as database:
-        assert database.execute("PRAGMA user_version").fetchone() == (6,)
+        assert database.execute("PRAGMA user_version").fetchone() == (7,)
         assert database.execute("SELECT count(*) FROM position").fetchone() == (0,)
     assert "damaged" not in guardd.log()
 

@@ -177,8 +177,9 @@ def test_the_revision_with_the_fix_ends_a_patch_loudly(world):
     assert world.status(request) == 200
     wait_for(lambda: '"event":"patch-fixed"' in world.daemon.log() and "revision 2.0 carries the fix" in world.daemon.log(), "the log")
     wait_for(lambda: "revision 2.0 carries the fix" in (world.state / "alerts.jsonl").read_text(), "an alert")
-    shown = subprocess.run([BIN / "guard", "status", "--state", world.state], capture_output=True, text=True, check=True).stdout
-    assert "has the fix of, they block nothing there: fixed (" in shown, shown
+    shown = ["guard", "status", "--state", world.state]
+    wait_for(lambda: "has the fix of, they block nothing there: fixed (" in subprocess.run(
+        [BIN / shown[0], *shown[1:]], capture_output=True, text=True, check=True).stdout, "the status")
     assert report_of(world, "--state", str(world.state))["fixed"]["fixed"] is True
 
 

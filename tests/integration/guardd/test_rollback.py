@@ -117,7 +117,7 @@ def test_a_store_of_the_version_before_is_kept(guardd, gate):
     wait_for(lambda: guardd.service()["exchanges"] == 300, "what was learned")
     guardd.stop()
     with sqlite3.connect(guardd.state / "guard.db") as database:
-        assert database.execute("PRAGMA user_version").fetchone() == (6,)
+        assert database.execute("PRAGMA user_version").fetchone() == (7,)
     assert "damaged" not in guardd.log()
 
 

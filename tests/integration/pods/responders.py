@@ -45,10 +45,10 @@ def cannot():
 class Responder:
     """Started by start(); ended, with all that it started, by end()."""
 
-    def __init__(self, folder, root, *, workload=None, **members):
+    def __init__(self, folder, root, *, guard=None, workload=None, **members):
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(exist_ok=True)
-        self.state, self.guard = self.folder / "responder", self.folder / "guard"
+        self.state, self.guard = self.folder / "responder", guard or self.folder / "guard"
         self.orders, self.reports = self.guard / "pods" / "orders", self.guard / "pods" / "reports"
         for path in (self.orders, self.reports):
             path.mkdir(parents=True, exist_ok=True)

@@ -105,4 +105,4 @@ def test_a_broken_file_of_decisions_is_told_and_what_was_read_stays(place):
     wait_for(lambda: "pod-decisions-refused" in guardd.log(), "the refusal")
     assert api.get("/services/shop/pods")["sessions"]
     assert REPLICAS == len(api.get("/services/shop/pods")["workloads"][0]["replicas"])
-    assert 'guard_pod_records_refused_total{why="ahead"} 0' in api.ask("GET", "/metrics").body.decode()
+    assert 'guard_pod_records_refused_total{reason="ahead"} 0' in api.ask("GET", "/metrics").body.decode()

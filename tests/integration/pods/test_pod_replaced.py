@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From the exploit to the replacement: pods with a real hole behind the real gate, podwatch's records of them, what libguard makes of
-them, and the responder. Nobody who uses the service well notices, and nothing is left behind."""
+"""From the exploit to the replacement: pods with a real hole behind the real gate, podwatch's records of them, guardd that learns from
+them and gives the order, and the responder. Nobody who uses the service well notices, and nothing is left behind."""
 
 import json
 import os
@@ -19,14 +19,14 @@ from harness import BUILD, ROOT, Nginx, wait_for
 from kernel import Pod, Podwatch, programs_of
 from kernel import cannot as cannot_watch
 from responders import Responder, cannot, version_2
+from test_pod_learning import Guardd, of_pods
 
 WHY_NOT = cannot() or cannot_watch() or (None if shutil.which("ip", path=os.environ["PATH"] + ":/usr/sbin") else "there is no ip")
 pytestmark = pytest.mark.skipif(WHY_NOT is not None, reason=f"SKIPPED: {WHY_NOT}")
 HERE = pathlib.Path(__file__).resolve().parent
 NET = f"10.{200 + os.getpid() % 50}.{os.getpid() // 50 % 250}"
 REPLICAS = 4
-CLASSES = {0: "network", 1: "network", 2: "process", 3: "process", 4: "file", 5: "file", 6: "network", 7: "process", 8: "process",
-           9: "process", 10: "network", 11: "gate", 12: "gate", 13: "amount"}
+HISTORY = 8  # half hours of learning
 
 # A name of a host goes to a shell unchecked.
 SERVICE = r"""
@@ -136,22 +136,41 @@ def cluster(tmp_path):
 
 
 @pytest.fixture(scope="session")
-def pod_judge(tmp_path_factory):
-    out = tmp_path_factory.mktemp("pod_judge") / "pod_judge"
-    subprocess.run([os.environ.get("CC", "cc"), "-std=gnu17", "-I", ROOT / "include", "-o", out, HERE / "pod_judge.c",
+def pod_replay(tmp_path_factory):
+    out = tmp_path_factory.mktemp("pod_replay") / "pod_replay"
+    subprocess.run([os.environ.get("CC", "cc"), "-std=gnu17", "-I", ROOT / "include", "-o", out, HERE / "pod_replay.c",
                     BUILD / "lib" / "libguard.a", "-lsodium", "-lm"], check=True)
     return out
 
 
-def verdicts(judge, benign, later):
-    lines = subprocess.run([judge, benign, later], capture_output=True, text=True, check=True).stdout.splitlines()
-    found = []
-    for line in lines:
-        decision, pod, request, *rest = line.split("\t")
-        found.append({"decision": decision, "pod": pod, "request": request, "evidence": [
-            {"kind": CLASSES[int(kind)], "text": text, "hard": "dropped" if hard == "1" else None}
-            for kind, text, hard in zip(rest[::3], rest[1::3], rest[2::3])]})
-    return found
+class Learner:
+    """guardd, which gets podwatch's records when the test hands them over. The service's own gate has another state: what it would block
+    itself is no part of this."""
+
+    def __init__(self, folder, replay):
+        self.state, self.replay, self.files = folder / "state", replay, 0
+        (self.state / "guardians").mkdir(parents=True)
+        (self.state / "guardians" / "cart.yaml").write_text("service: cart\ncontrol:\n  mode: block\n")
+        self.folder = self.state / "pods"
+        self.folder.mkdir()
+        self.guardd = Guardd(self.state, log=folder / "learner.log", options=("--pod-orders", "act")).start()
+
+    def hand_over(self, records, half_hours=0):
+        data = subprocess.run([self.replay, records, str(half_hours)], capture_output=True, check=True).stdout
+        assert data, "podwatch saw nothing of the pods"
+        self.files += 1
+        path = self.folder / f"00000000000000aa-0000000000000001-{self.files:020}.pods"
+        path.with_suffix(".tmp").write_bytes(data)
+        path.with_suffix(".tmp").rename(path)
+
+    def learned(self):
+        wait_for(lambda: not list(self.folder.glob("*.pods")), "the records to be learned and saved", 120)
+
+    def orders(self):
+        return [json.loads(path.read_text()) for path in (self.folder / "given").glob("*.json")]
+
+    def named(self):
+        return {alert["findings"][0]["name"] for alert in of_pods(self.guardd)}
 
 
 class Client(threading.Thread):
@@ -191,7 +210,7 @@ def script(path, text):
     return [str(path)]
 
 
-def test_the_misused_pod_is_replaced_and_nobody_else_notices(cluster, pod_judge, tmp_path):
+def test_the_misused_pod_is_replaced_and_nobody_else_notices(cluster, pod_replay, tmp_path):
     pods = [cluster.add(number) for number in range(REPLICAS)]
     cluster.serve([pod.address for pod in pods])
     state = tmp_path / "gate-state"
@@ -206,28 +225,31 @@ def test_the_misused_pod_is_replaced_and_nobody_else_notices(cluster, pod_judge,
         watching.end()
         pytest.skip(f"SKIPPED: this kernel refuses what tells of programs: {watching.refused()}")
     client = Client(cluster.nginx.url("").rstrip("/"))
-    serving = None
+    learner = Learner(tmp_path / "learner", pod_replay)
+    serving = respond(cluster, learner, tmp_path)
     try:
         client.start()
         client.more(40)
         watching.intervals(2)
         benign = collect(watching, tmp_path / "benign")
+        for half_hours in range(HISTORY, 0, -1):
+            learner.hand_over(benign, half_hours)
         client.more(20)
         watching.intervals(2)
-        assert verdicts(pod_judge, benign, collect(watching, tmp_path / "later")) == []  # as before: no alert
+        learner.hand_over(collect(watching, tmp_path / "later"))
+        learner.learned()
+        assert of_pods(learner.guardd) == [] and learner.orders() == []  # as before: no alert
 
         bad, fresh = exploit(cluster, pods, tmp_path), {}
-        watching.await_feature(None, "dropped")
-        watching.intervals(2)
-        told = verdicts(pod_judge, benign, collect(watching, tmp_path / "attack"))
-        assert {verdict["pod"] for verdict in told} == {bad.name}, told
-        replace = [verdict for verdict in told if verdict["decision"] == "replace"]
-        assert replace and any(one["hard"] for one in replace[0]["evidence"]), told
-
-        serving = respond(cluster, tmp_path)
         helper = threading.Thread(target=kubelet, args=(cluster, bad, tmp_path, fresh))
         helper.start()
-        order = serving.order(bad, pod={"name": bad.name, "uid": bad.uid}, evidence=replace[0]["evidence"][:8], reason="replace")
+        watching.await_feature(None, "dropped")
+        watching.intervals(2)
+        learner.hand_over(collect(watching, tmp_path / "attack"))
+        given = wait_for(learner.orders, lambda: f"guardd's order: {of_pods(learner.guardd)}")
+        assert [one["pod"] for one in given] == [{"name": bad.name, "uid": bad.uid}] and not given[0]["dryRun"]
+        assert any(one["hard"] for one in given[0]["evidence"]), given
+        order = given[0]["id"]
         line = serving.did(order, "contain")
         if line["outcome"] == "failed" and "kernel takes no programs" in line["detail"]:
             pytest.skip(f"SKIPPED: {line['detail']}")
@@ -235,6 +257,8 @@ def test_the_misused_pod_is_replaced_and_nobody_else_notices(cluster, pod_judge,
         helper.join()
         assert end["end"] == "replaced", serving.lines(order)
         wait_for(lambda: not bad.pids(), "the misused pod to be gone")
+        wait_for(lambda: any(alert["findings"][0]["rule"] == "pod-order-replaced" for alert in of_pods(learner.guardd)), "guardd to tell of it")
+        assert learner.named() == {f"shop/{bad.name}"}
         captured = (serving.state / "captures" / order / "processes.jsonl").read_text()
         assert str(cluster.service) in captured
         client.more(20)
@@ -243,7 +267,8 @@ def test_the_misused_pod_is_replaced_and_nobody_else_notices(cluster, pod_judge,
         client.stopping.set()
         client.join()
         for one in (serving, watching):
-            one.end() if one is not None else None
+            one.end()
+        learner.guardd.stop()
         cluster.nginx.stop()
     assert client.failures == [] and client.answers >= 80
     print(f"{client.answers} requests of the benign client, 0 failed")
@@ -264,11 +289,11 @@ def exploit(cluster, pods, tmp_path):
     return next(pod for pod in pods if pod.address == address)
 
 
-def respond(cluster, tmp_path):
+def respond(cluster, learner, tmp_path):
     """Out of service is taking it out of the upstream: asked of the cluster by a file."""
     out = script(tmp_path / "out.sh", f'touch "{tmp_path}/out"\nwhile [ ! -e "{tmp_path}/is-out" ]; do sleep 0.05; done\necho "out of the upstream"\n')
     ready = script(tmp_path / "ready.sh", f'test -e "{tmp_path}/is-ready"\n')
-    return Responder(tmp_path / "r", cluster.root, workload={"steps": {
+    return Responder(tmp_path / "r", cluster.root, guard=learner.state, workload={"steps": {
         "contain": {}, "capture": {}, "outOfService": {"command": out, "seconds": 60}, "waitReady": {"command": ready, "everySeconds": 1},
         "remove": {"kill": True}, "verify": {"watchSeconds": 1}}}).start()
 
