@@ -163,6 +163,19 @@ static uint64_t number(const struct document_node *mapping, const char *name)
     return value > 0 ? (uint64_t)value : 0;
 }
 
+/* Items of a list, at most max of them. False: one is no number, or there are more. */
+static bool read_times(const struct document_node *first, uint64_t *out, uint32_t max,
+                       uint32_t *count)
+{
+    *count = 0;
+    for (const struct document_node *one = first; one != NULL; one = one->next) {
+        if (one->kind != DOCUMENT_SCALAR || *count == max)
+            return false;
+        out[(*count)++] = strtoull((const char *)one->text.ptr, NULL, 10);
+    }
+    return true;
+}
+
 static bool truth(const struct document_node *mapping, const char *name)
 {
     return strcmp(text_of(mapping, name), "true") == 0;
@@ -189,7 +202,7 @@ static const struct document_node *list_of(const struct document_node *root, con
 static bool read_budget(struct ledger *ledger, const struct document_node *node)
 {
     struct workload_budget *of = &ledger->workloads[ledger->workload_count];
-    uint32_t i = 0;
+    uint32_t count;
     if (ledger->workload_count == CONFIG_WORKLOADS_MAX ||
         !copy(of->name_space, sizeof(of->name_space), node, "namespace") ||
         !copy(of->workload, sizeof(of->workload), node, "workload"))
@@ -199,11 +212,10 @@ static bool read_budget(struct ledger *ledger, const struct document_node *node)
                                            .last_ms = number(node, "lastMs"),
                                            .in_flight = truth(node, "inFlight"),
                                            .stopped = truth(node, "stopped")};
-    for (const struct document_node *one = list_of(node, "history");
-         one != NULL && i < GUARD_POD_BUDGET_HISTORY; one = one->next)
-        of->budget.begun_ms[i++] = strtoull((const char *)one->text.ptr, NULL, 10);
     ledger->workload_count++;
-    return i == GUARD_POD_BUDGET_HISTORY;
+    return read_times(list_of(node, "history"), of->budget.begun_ms, GUARD_POD_BUDGET_HISTORY,
+                      &count) &&
+           count == GUARD_POD_BUDGET_HISTORY;
 }
 
 static enum guard_rc load_order(struct response *response, const char *dir, const char *id,
@@ -273,9 +285,8 @@ static enum guard_rc read_response(struct response *response, const char *dir,
 
 static bool read_lists(struct ledger *out, const struct document_node *root)
 {
-    for (const struct document_node *one = list_of(root, "begunMs");
-         one != NULL && out->begun_count < BEGUN_MAX; one = one->next)
-        out->begun_ms[out->begun_count++] = strtoull((const char *)one->text.ptr, NULL, 10);
+    if (!read_times(list_of(root, "begunMs"), out->begun_ms, BEGUN_MAX, &out->begun_count))
+        return false;
     for (const struct document_node *one = list_of(root, "handled"); one != NULL; one = one->next) {
         struct handled *handled = &out->handled[out->handled_count];
         if (out->handled_count == HANDLED_MAX || !copy(handled->id, sizeof(handled->id), one, "id"))
