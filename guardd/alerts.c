@@ -52,7 +52,6 @@ static uint64_t last_sequence(const char *state)
 
 enum guard_rc alerts_open(struct alerts *alerts, const char *state, struct guard_err *err)
 {
-    memset(alerts, 0, sizeof(*alerts));
     alerts->window_ms = ALERT_WINDOW_MS;
     alerts->sequence = last_sequence(state);
     if (state_path(alerts->path, state, "", (struct guard_span){NULL, 0}, "alerts.jsonl") !=

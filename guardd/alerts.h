@@ -81,6 +81,8 @@ struct alerts {
 
 struct document_node;
 
+/* alerts: all zeros. They aren't cleared here, since that would take the memory of all that may be
+ * folded. */
 GUARD_MUST_USE enum guard_rc alerts_open(struct alerts *alerts, const char *state,
                                          struct guard_err *err);
 /* One JSON text of a gate; hostile input. */

@@ -23,6 +23,7 @@ static int setup(void **state)
     struct guard_err err;
     (void)state;
     snprintf(dir, sizeof(dir), "/tmp/test_alerts.XXXXXX");
+    memset(&alerts, 0, sizeof(alerts));
     return mkdtemp(dir) != NULL && alerts_open(&alerts, dir, &err) == GUARD_OK ? 0 : -1;
 }
 
@@ -112,6 +113,7 @@ static void test_restart(void **state)
     send("shop", "GET", 4);
     alerts_close(&alerts);
     expect(2, "GET end count=3 suppressed=6 total=4 seq=2");
+    memset(&alerts, 0, sizeof(alerts));
     assert_int_equal(alerts_open(&alerts, dir, &err), GUARD_OK);
     assert_int_equal(alerts.sequence, 2);
     send("shop", "GET", 1);
