@@ -19,6 +19,7 @@ import patches
 import publish
 import tree
 import workload
+from callgrind import costs_of
 from probes import probes
 from server import (BenchError, Connection, Server, cpu_nanoseconds, free_port, resident_bytes, wait_for, write_proxy,
                     unpack_modsecurity, write_upstream)
@@ -27,8 +28,10 @@ from server import (BenchError, Connection, Server, cpu_nanoseconds, free_port, 
 # docs/adr/0008-instructions-of-small-exchanges.md.
 AIMS = {"get5": 10000, "json2k": 68750, "json20k": 350000}
 LIMITS = AIMS | {"get5": 27500}
-# What CI holds: what was measured, and room for the gate's timer, which goes by the clock. To be lowered with every gain.
-RATCHET = {"get5": 27400, "json2k": 69500, "json20k": 275000}
+# The handler of the gate's timer: policies, reports and files are looked after by the clock, which stands nearly still under callgrind.
+TIMER = "on_tick"
+# What CI holds: what was measured, and a little room. To be lowered with every gain.
+RATCHET = {"get5": 27400, "json2k": 68500, "json20k": 268000}
 PARTS = ["instructions", "patches", "throughput", "memory", "learn", "learner", "publishing", "tree"]
 VARIANTS = ["nginx", "guard", "modsecurity"]
 # Requests of the two runs whose difference counts. ModSecurity needs up to 10^9 instructions for one.
@@ -97,9 +100,11 @@ def probe_all(rig, port):
 
 
 def count_run(rig, variant, name, count, expected=200, guard=None, patterns=False):
-    """All instructions of one server's life with this many requests; for Guard with the probes at its end. patterns: nothing is counted
-    unless a database of patterns is in force."""
-    tool = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null"]
+    """All instructions of one server's life with this many requests but those of the gate's timer, which goes by the clock; for Guard
+    with the probes at its end. patterns: nothing is counted unless a database of patterns is in force."""
+    handle, out = tempfile.mkstemp(dir=rig.work)
+    os.close(handle)
+    tool = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={out}"]
     missed = []
     with rig.serve(variant, workers=0, before=tool, guard=guard, log="notice" if patterns else "error") as server:
         if patterns and "patterns is in force" not in server.errors():
@@ -117,7 +122,9 @@ def count_run(rig, variant, name, count, expected=200, guard=None, patterns=Fals
     found = re.search(r"Collected : (\d+)", output)
     if found is None:
         raise BenchError("callgrind gave no count: " + output[-2000:])
-    return int(found.group(1)), missed
+    timer = costs_of(out, "yes", 100)[0].get(TIMER, 0) if variant == "guard" else 0
+    os.unlink(out)
+    return int(found.group(1)) - timer, missed
 
 
 def instructions(rig):
@@ -128,7 +135,7 @@ def instructions(rig):
             for name in reversed(workload.NAMES):
                 counts = COUNTS_LONG.get(variant, COUNTS[variant]) if name == "json20k" else COUNTS[variant]
                 if rig.arguments.smoke:
-                    counts = (40, 200)  # so that the gate's timer, which goes by the clock, weighs little
+                    counts = (40, 200)
                 jobs.append((variant, name, counts, [pool.submit(count_run, rig, variant, name, c) for c in counts]))
         for variant, name, counts, runs in jobs:
             try:

@@ -47,20 +47,6 @@ def collect(rig, variant, name, out):
     return COUNT - len(raws)
 
 
-def costs_of(out, inclusive):
-    """Inlined parts are listed by the file that they stand in: they belong to their function all the same."""
-    text = subprocess.run(["callgrind_annotate", f"--inclusive={inclusive}", "--threshold=99.9", "--auto=no", out],
-                          capture_output=True, text=True, check=True).stdout
-    costs, files = {}, {}
-    for count, place in re.findall(r"(?m)^ *([\d,]+) \([ \d.]+%\)  (\S.*)$", text):
-        file, _, function = re.sub(r" \[.*", "", place).rpartition(":")
-        count = int(count.replace(",", ""))
-        costs[function] = max(costs.get(function, 0), count) if inclusive == "yes" else costs.get(function, 0) + count
-        if file != "???":
-            files[function] = re.sub(r"^.*?(?=(lib|hosts|common)/)", "", file)
-    return costs, files
-
-
 def annotate(out, inclusive, requests, top):
     costs, files = costs_of(out, inclusive)
     print(f"  {costs.pop('PROGRAM TOTALS') / requests:>12,.0f}  all")
