@@ -544,8 +544,14 @@ def test_positions_of_rings_that_are_gone_are_forgotten(guardd, gate):
     wait_for(lambda: guardd.service()["exchanges"] >= 100, "the gate's own ring to be read")
 
 
+def at_rest(gate):
+    """Workers write records behind the answer: all are written once they sleep again."""
+    return all(pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "S" for pid in gate.workers())
+
+
 def test_sigterm_saves_everything_at_once(guardd, gate):
     drive(gate.port, Shop(31).many(321))
+    wait_for(lambda: len((gate.prefix / "count.log").read_text().splitlines()) == 321 and at_rest(gate), "the last record to be written")
     guardd.process.send_signal(signal.SIGTERM)
     assert guardd.process.wait(60) == 0
     assert guardd.service()["exchanges"] == 321
