@@ -5,6 +5,7 @@ import os
 import random
 import shutil
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 
 import gate
 from server import BenchError, wait_for
@@ -115,8 +116,12 @@ def patched(rig, count):
 
 
 def _instructions(rig, count_run, count, guard, name):
+    """How a body is cut into reads is chance, which only adds: the least of two counts."""
     runs = (40, 200) if rig.arguments.smoke else (80, 400)
-    first, second = (count_run(rig, "guard", name, number, guard=guard, patterns=count > 0)[0] for number in runs)
+    with ThreadPoolExecutor(2) as pool:
+        jobs = {number: [pool.submit(count_run, rig, "guard", name, number, guard=guard, patterns=count > 0) for _ in range(2)]
+                for number in reversed(runs)}
+        first, second = (min(job.result()[0] for job in jobs[number]) for number in runs)
     return round((second - first) / (runs[1] - runs[0]))
 
 
