@@ -31,7 +31,7 @@ LIMITS = AIMS | {"get5": 27500}
 # The handler of the gate's timer: policies, reports and files are looked after by the clock, which stands nearly still under callgrind.
 TIMER = "on_tick"
 # What CI holds: what was measured, and a little room. To be lowered with every gain.
-RATCHET = {"get5": 27400, "json2k": 68500, "json20k": 268000}
+RATCHET = {"get5": 27300, "json2k": 68500, "json20k": 268000}
 PARTS = ["instructions", "patches", "throughput", "memory", "learn", "learner", "publishing", "tree"]
 VARIANTS = ["nginx", "guard", "modsecurity"]
 # Requests of the two runs whose difference counts. ModSecurity needs up to 10^9 instructions for one.

@@ -105,6 +105,9 @@ void history_from_numbers(struct traffic *counts, const uint64_t numbers[HISTORY
     counts->time_us = at[1];
 }
 
+_Static_assert(HISTORY_COUNTS_MAX == 1 + HISTORY_NUMBERS * VARINT_MAX, "room for each number");
+_Static_assert(sizeof(struct traffic) == HISTORY_NUMBERS * sizeof(uint64_t), "each is kept");
+
 size_t history_encode(const struct traffic *counts, uint8_t out[HISTORY_COUNTS_MAX])
 {
     uint64_t numbers[HISTORY_NUMBERS];
