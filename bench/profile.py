@@ -13,6 +13,7 @@ import tempfile
 import bench
 import patches
 import workload
+from callgrind import costs_of
 from server import BenchError, Connection
 
 COUNT = 200

@@ -5,7 +5,6 @@
 #include "detect/escapes.h"
 
 enum {
-    ROUNDS = 4, /* of decoding */
     CHAIN = 80, /* fields from the document to a leaf */
     PATH_MOST = 1024,
     FORMS_FIRST = 16,
@@ -107,28 +106,33 @@ static struct guard_span name_of(const struct gd_capture *capture,
     return gd_span(capture->text.ptr + captured->name_offset, captured->name_len);
 }
 
-static struct guard_span text_of(const struct gd_capture *capture,
-                                 const struct gd_captured *captured)
-{
-    const struct gd_capture_text *in =
-        (captured->flags & GD_CAPTURE_SLICE) != 0 ? &capture->body : &capture->text;
-    return gd_span(in->ptr + captured->offset, captured->len);
-}
-
-static void add_values(struct gd_patch_message *message)
+static void add_values(struct gd_patch_message *message, uint32_t from, uint32_t to)
 {
     const struct gd_capture *capture = message->capture;
-    for (uint32_t i = 0; i < capture->count; i++) {
+    for (uint32_t i = from; i < to; i++) {
         const struct gd_captured *captured = &capture->values[i];
         struct guard_span name = name_of(capture, captured);
         uint32_t wild = wild_places(message, captured, name);
-        message->values[message->count++] =
-            (struct gd_patch_value){.name = name,
-                                    .text = text_of(capture, captured),
-                                    .places = captured->places | wild,
-                                    .flags = captured->flags | (wild != 0 ? GD_CAPTURE_WILD : 0u),
-                                    .types = captured->types,
-                                    .field = captured->field};
+        message->values[message->count++] = (struct gd_patch_value){
+            .name = name,
+            .text = gd_span(capture->text.ptr + captured->offset, captured->len),
+            .places = captured->places | wild,
+            .flags = captured->flags | (wild != 0 ? GD_CAPTURE_WILD : 0u),
+            .types = captured->types,
+            .field = captured->field};
+    }
+}
+
+static void add_leaves(struct gd_patch_message *message, const struct gd_leaves *leaves)
+{
+    for (uint32_t i = 0; i < leaves->count; i++) {
+        const struct gd_leaf *leaf = &leaves->leaves[i];
+        message->values[message->count++] = (struct gd_patch_value){.name = leaf->name,
+                                                                    .text = leaf->text,
+                                                                    .places = GUARD_PLACE_JSON,
+                                                                    .flags = leaf->flags,
+                                                                    .types = leaf->types,
+                                                                    .field = leaf->field};
     }
 }
 
@@ -159,7 +163,7 @@ static bool decode_value(struct gd_patch_message *message, struct gd_patch_value
 {
     struct guard_span text = value->text;
     value->form_first = message->form_count;
-    for (int round = 0; round < ROUNDS; round++) {
+    for (int round = 0; round < GD_PATCH_ROUNDS; round++) {
         size_t len;
         uint8_t *to = decoded_room(message, text.len);
         if (to == NULL || !form_room(message))
@@ -193,7 +197,7 @@ static size_t mark_decoded(struct gd_patch_message *message)
         if (!is_decoded(value))
             continue;
         value->form_first = 1;
-        room += ROUNDS * (value->text.len + 1);
+        room += GD_PATCH_ROUNDS * (value->text.len + 1);
     }
     return room;
 }
@@ -214,25 +218,47 @@ static enum guard_rc decode_values(struct gd_patch_message *message)
     return GUARD_OK;
 }
 
-static bool may_be_decoded(const struct gd_patch_message *message)
-{
-    const struct gd_capture *capture = message->capture;
-    return gd_escapes_possible(gd_span(capture->text.ptr, capture->text.len)) ||
-           (message->body_used &&
-            gd_escapes_possible(gd_span(capture->body.ptr, capture->body.len)));
-}
-
-enum guard_rc gd_patch_message_values(struct gd_patch_message *message)
+enum guard_rc gd_patch_message_values(struct gd_patch_message *message, uint32_t places)
 {
     struct gd_capture *capture = message->capture;
-    if (message->values != NULL)
-        return GUARD_OK;
-    message->values =
-        gd_capture_room(capture, ((size_t)capture->count + 1) * sizeof(*message->values));
+    struct gd_leaves leaves = {NULL, 0, 0};
+    const uint32_t before = capture->unlisted ? capture->unlisted_at : capture->count;
+    if ((places & GUARD_PLACE_JSON) != 0)
+        GUARD_TRY(gd_leaves_read(&leaves, capture, message->coming == 0));
+    const size_t count = (size_t)capture->count + leaves.count + 1;
+    message->values = gd_capture_room(capture, count * sizeof(*message->values));
     if (message->values == NULL)
         return GUARD_E_NOMEM;
-    add_values(message);
+    add_values(message, 0, before);
+    add_leaves(message, &leaves);
+    add_values(message, before, capture->count);
     add_body(message);
+    return message->decodes ? decode_values(message) : GUARD_OK;
+}
+
+/* All at once: what is encoded never reaches beyond a line feed between two values. */
+static enum guard_rc decode_stream(struct gd_patch_message *message, struct guard_span text)
+{
+    for (int round = 0; round < GD_PATCH_ROUNDS && gd_escapes_possible(text); round++) {
+        size_t len;
+        uint8_t *to = gd_capture_room(message->capture, text.len);
+        if (to == NULL)
+            return GUARD_E_NOMEM;
+        if (!gd_escapes_decode(text, to, &len))
+            break;
+        text = gd_span(to, len);
+        message->streams[message->stream_count++] = text;
+    }
+    return GUARD_OK;
+}
+
+static enum guard_rc decode_streams(struct gd_patch_message *message)
+{
+    const struct gd_capture *capture = message->capture;
+    GUARD_TRY(decode_stream(message, gd_span(capture->text.ptr, capture->text.len)));
+    if (message->body_used)
+        GUARD_TRY(decode_stream(message, gd_span(capture->body.ptr, capture->body.len)));
+    message->decodes = message->stream_count > 0;
     return GUARD_OK;
 }
 
@@ -250,10 +276,7 @@ enum guard_rc gd_patch_message_fill(struct gd_patch_message *message, struct gd_
                              gd_span(capture->body.ptr, capture->body.len), '&');
     find_gaps(message);
     find_body(message);
-    if ((set->views >> GUARD_VIEW_DECODED & 1) == 0 || !may_be_decoded(message))
-        return GUARD_OK;
-    GUARD_TRY(gd_patch_message_values(message));
-    return decode_values(message);
+    return (set->views >> GUARD_VIEW_DECODED & 1) != 0 ? decode_streams(message) : GUARD_OK;
 }
 
 struct guard_span gd_patch_name_of(struct gd_patch_message *message, struct gd_patch_value *value)

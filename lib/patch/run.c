@@ -266,6 +266,14 @@ static bool scan(struct gd_patch_run *run, struct guard_span stream)
     return stream.len == 0 || run->matcher->scan(run->matcher->ctx, stream, on_hit, run);
 }
 
+static bool scan_decoded(struct gd_patch_run *run)
+{
+    bool done = true;
+    for (uint32_t i = 0; i < run->message->stream_count && done; i++)
+        done = scan(run, run->message->streams[i]);
+    return done;
+}
+
 static bool scan_all(struct gd_patch_run *run)
 {
     const struct gd_patch_message *message = run->message;
@@ -281,7 +289,7 @@ static bool scan_all(struct gd_patch_run *run)
     return run->matcher != NULL && run->matcher->scan != NULL &&
            scan(run, gd_span(capture->text.ptr, capture->text.len)) &&
            (!message->body_used || scan(run, gd_span(capture->body.ptr, capture->body.len))) &&
-           scan(run, gd_span(message->decoded.ptr, message->decoded.len));
+           scan_decoded(run);
 }
 
 /* Whether there may be a value of a name that no stream holds. */
@@ -290,10 +298,16 @@ static bool names_may_miss(const struct gd_patch_message *message)
     return message->cut != 0 || message->endless;
 }
 
+/* Of the candidates, those that the set can have. */
+static uint32_t candidate_words(const struct gd_patch_run *run)
+{
+    return (run->set->entry_count + 63) / 64;
+}
+
 static void find_candidates(struct gd_patch_run *run)
 {
     const struct gd_patch_set *set = run->set;
-    memset(run->candidates, 0, sizeof(run->candidates));
+    memset(run->candidates, 0, candidate_words(run) * sizeof(run->candidates[0]));
     if (!scan_all(run)) {
         for (uint32_t i = 0; i < set->entry_count; i++)
             add_candidate(run, i);
@@ -322,19 +336,26 @@ static void tell_cost(const struct gd_patch_run *run, struct guard_patch_cost co
     run->meter->told(run->meter->ctx, &cost);
 }
 
-static bool has_candidates(const struct gd_patch_run *run)
+/* Of another part or endpoint there is nothing to try. */
+static void drop_candidates_out_of_scope(struct gd_patch_run *run, uint32_t *places)
 {
-    uint64_t all = 0;
-    for (uint32_t i = 0; i < GUARD_PATCHES_MAX / 64; i++)
-        all |= run->candidates[i];
-    return all != 0;
+    *places = 0;
+    for (uint32_t i = 0; i < candidate_words(run); i++) {
+        for (uint64_t left = run->candidates[i]; left != 0; left &= left - 1) {
+            const uint64_t lowest = left & (~left + 1);
+            const struct gd_patch_entry *entry =
+                &run->set->entries[i * 64 + (uint32_t)__builtin_ctzll(left)];
+            if (entry->part == run->part && gd_patch_in_scope(run->set, entry, run->scope))
+                *places |= entry->places;
+            else
+                run->candidates[i] &= ~lowest;
+        }
+    }
 }
 
 static void try_entry(struct gd_patch_run *run, uint32_t index)
 {
     const struct gd_patch_entry *entry = &run->set->entries[index];
-    if (entry->part != run->part || !gd_patch_in_scope(run->set, entry, run->scope))
-        return;
     run->seen = (struct gd_patch_seen){.value = NULL, .node = entry->nodes.first};
     size_t fuel = run->fuel;
     uint64_t begun = now(run);
@@ -345,14 +366,17 @@ static void try_entry(struct gd_patch_run *run, uint32_t index)
 
 void gd_patch_run(struct gd_patch_run *run)
 {
+    uint32_t places;
     run->fuel = GD_PATCH_FUEL;
     find_candidates(run);
-    if (has_candidates(run) && gd_patch_message_values(run->message) != GUARD_OK) {
+    drop_candidates_out_of_scope(run, &places);
+    if (places != 0 && gd_patch_message_values(run->message, places) != GUARD_OK) {
         /* There is no memory for what would have been looked at. */
         run->message->unseen = GUARD_PLACE_ALL;
         find_candidates(run);
+        drop_candidates_out_of_scope(run, &places);
     }
-    for (uint32_t i = 0; i < GUARD_PATCHES_MAX / 64; i++) {
+    for (uint32_t i = 0; i < candidate_words(run); i++) {
         for (uint64_t left = run->candidates[i]; left != 0; left &= left - 1)
             try_entry(run, i * 64 + (uint32_t)__builtin_ctzll(left));
     }

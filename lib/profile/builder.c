@@ -417,6 +417,7 @@ void gd_builder_trailer(struct gd_builder *builder, struct guard_span name, stru
 void gd_builder_captures(struct gd_builder *builder, struct gd_capture *capture)
 {
     builder->capture = capture;
+    capture->builder = builder;
 }
 
 /* A response has neither forms nor files. */

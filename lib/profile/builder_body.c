@@ -178,7 +178,7 @@ static void capture_body(struct gd_builder *builder, struct guard_span chunk)
     gd_capture_body(builder->capture, chunk,
                     expected < builder->body_limit ? (size_t)expected : builder->body_limit);
     if (builder->kind == GUARD_BODY_JSON)
-        gd_capture_slices(builder->capture, chunk);
+        gd_capture_document(builder->capture, chunk);
 }
 
 /* Of what a service hands out as files only the size is learned; patches may ask for more. */
@@ -262,6 +262,8 @@ static void drop_secret_literals(struct gd_profile *profile)
 static void end_body(struct gd_builder *builder)
 {
     struct gd_profile *profile = &builder->profile;
+    if (builder->capture != NULL)
+        gd_capture_document_end(builder->capture);
     if (builder->body != NULL)
         gd_body_end(builder->body);
     uint64_t bytes = builder->body_bytes;

@@ -22,7 +22,7 @@ node_of(struct gd_builder *builder, uint32_t parent, struct guard_span name)
     uint32_t before = builder->profile.field_count;
     uint32_t index = gd_builder_field(builder, GUARD_LOCATION_JSON, parent, name, GD_LIFE_CALL);
     if (builder->capture != NULL && builder->profile.field_count > before)
-        gd_capture_key(builder->capture, GUARD_PLACE_JSON, name);
+        gd_capture_json_key(builder->capture, name);
     return index == GD_NO_FIELD ? GD_JSON_SKIP : index + 1;
 }
 
@@ -30,13 +30,6 @@ static __attribute__((noinline)) uint32_t rare_node(struct gd_builder *builder, 
                                                     struct guard_span name)
 {
     return node_of(builder, parent, name);
-}
-
-/* Keys that begin like identities are looked at closely; the others not. */
-static bool may_be_identity(struct guard_span key)
-{
-    enum { HEX_ID_MIN = 16 };
-    return key.len > 0 && ((key.ptr[0] >= '0' && key.ptr[0] <= '9') || key.len >= HEX_ID_MIN);
 }
 
 /* The document, or one of those that come as its elements. */
@@ -55,13 +48,11 @@ static __attribute__((noinline)) uint32_t new_member(struct gd_builder *builder,
     uint32_t at = object & GD_NODE_MASK;
     uint32_t shared = 0;
     if (builder->capture != NULL && key.len > GD_NAME_MAX)
-        gd_capture_key(builder->capture, GUARD_PLACE_JSON, key);
-    if (may_be_identity(key)) {
-        struct guard_span placeholder = gd_key_placeholder(key);
-        if (placeholder.len > 0) {
-            key = placeholder;
-            shared = GD_NODE_SHARED;
-        }
+        gd_capture_json_key(builder->capture, key);
+    struct guard_span placeholder = gd_key_identity(key);
+    if (placeholder.len > 0) {
+        key = placeholder;
+        shared = GD_NODE_SHARED;
     }
     uint32_t node = node_of(builder, parent_of(object), key);
     if (node == GD_JSON_SKIP)
@@ -127,7 +118,7 @@ static inline void capture(struct gd_builder *builder, uint32_t field, struct gu
                            uint32_t types)
 {
     if (__builtin_expect(builder->capture != NULL, 0))
-        gd_capture_leaf(builder->capture, GUARD_PLACE_JSON, field, text, types);
+        gd_capture_json(builder->capture, field, text, types);
 }
 
 static inline void add_literal(struct gd_builder *builder, uint32_t node, enum gd_json_type type)

@@ -16,7 +16,7 @@ void gd_capture_init(struct gd_capture *capture, struct guard_arena *arena, size
 
 /* The profile's room stays what it is, whatever patches ask for: the same traffic gives the same
  * record. */
-void *gd_capture_room(struct gd_capture *capture, size_t size)
+struct guard_arena gd_capture_lend(struct gd_capture *capture)
 {
     struct guard_arena *arena = capture->arena;
     const struct guard_arena before = *arena;
@@ -24,13 +24,25 @@ void *gd_capture_room(struct gd_capture *capture, size_t size)
     arena->end = capture->end;
     arena->used = 0;
     arena->limit = SIZE_MAX;
-    void *room = guard_arena_get(arena, size);
+    return before;
+}
+
+void gd_capture_return(struct gd_capture *capture, const struct guard_arena *before)
+{
+    struct guard_arena *arena = capture->arena;
     capture->next = arena->next;
     capture->end = arena->end;
-    arena->next = before.next;
-    arena->end = before.end;
-    arena->used = before.used;
-    arena->limit = before.limit;
+    arena->next = before->next;
+    arena->end = before->end;
+    arena->used = before->used;
+    arena->limit = before->limit;
+}
+
+void *gd_capture_room(struct gd_capture *capture, size_t size)
+{
+    const struct guard_arena before = gd_capture_lend(capture);
+    void *room = guard_arena_get(capture->arena, size);
+    gd_capture_return(capture, &before);
     return room;
 }
 
@@ -73,8 +85,6 @@ static bool value_room(struct gd_capture *capture)
         memcpy(values, capture->values, capture->count * sizeof(*values));
     capture->values = values;
     capture->cap = cap;
-    if (capture->slice_cap > 0)
-        capture->slice_cap = cap;
     return true;
 }
 
@@ -147,12 +157,46 @@ void gd_capture_leaf(struct gd_capture *capture, uint32_t place, uint32_t field,
     value->types = types;
 }
 
-void gd_capture_word_first(struct gd_capture *capture, uint32_t field, struct guard_span text,
-                           uint32_t types, uint32_t *word)
+/* In no value's place: what it stands in is read again when somebody asks. */
+static bool add_text(struct gd_capture *capture, struct guard_span text)
 {
-    uint32_t at = (uint32_t)capture->text.len;
-    gd_capture_leaf(capture, GUARD_PLACE_JSON, field, text, types);
-    *word = capture->text.len > at ? at + 1 : 0;
+    if (gd_capture_copy(capture, text))
+        return true;
+    const bool room = capture->text.cap - capture->text.len > text.len + GD_BLOCK;
+    if (!room && (text.len > capture->limit ||
+                  !text_room(capture, &capture->text, text.len + 1 + GD_BLOCK, 0))) {
+        capture->full = true;
+        return false;
+    }
+    (void)put(&capture->text, text);
+    put_end(&capture->text);
+    return true;
+}
+
+void gd_capture_json(struct gd_capture *capture, uint32_t field, struct guard_span text,
+                     uint32_t types)
+{
+    if (capture->unlisted)
+        (void)add_text(capture, text);
+    else
+        gd_capture_leaf(capture, GUARD_PLACE_JSON, field, text, types);
+}
+
+void gd_capture_json_key(struct gd_capture *capture, struct guard_span name)
+{
+    if (capture->unlisted)
+        (void)add_text(capture, name);
+    else
+        gd_capture_key(capture, GUARD_PLACE_JSON, name);
+}
+
+void gd_capture_word_first(struct gd_capture *capture, uint32_t field, struct guard_span text,
+                           uint32_t types, uint8_t word)
+{
+    if (!capture->unlisted)
+        gd_capture_leaf(capture, GUARD_PLACE_JSON, field, text, types);
+    else if (add_text(capture, text))
+        capture->words |= word;
 }
 
 void gd_capture_key(struct gd_capture *capture, uint32_t place, struct guard_span name)
@@ -192,6 +236,9 @@ void gd_capture_body(struct gd_capture *capture, struct guard_span chunk, size_t
 {
     if ((capture->places & GD_PLACES_BODY) == 0)
         return;
+    /* A document with a gap would be read as another one. */
+    if (capture->unlisted && capture->full)
+        return;
     if (!text_room(capture, &capture->body, chunk.len, expected)) {
         capture->full = true;
         return;
@@ -201,19 +248,22 @@ void gd_capture_body(struct gd_capture *capture, struct guard_span chunk, size_t
     capture->body.len += chunk.len;
 }
 
-/* Room for the texts of all leaves at once: with a line feed each they are no longer than the
- * document. */
-void gd_capture_slices(struct gd_capture *capture, struct guard_span chunk)
+/* With a line feed each, the texts of a chunk's leaves and names are no longer than the chunk. */
+void gd_capture_document(struct gd_capture *capture, struct guard_span chunk)
 {
-    capture->slice_cap = 0;
-    if ((capture->places & GUARD_PLACE_JSON) == 0 || capture->full || chunk.len < GD_BLOCK ||
-        capture->body.len > UINT32_MAX || !value_room(capture) ||
-        !text_room(capture, &capture->text, chunk.len + 1 + GD_BLOCK, 0))
+    capture->block_len = 0;
+    if ((capture->places & GUARD_PLACE_JSON) == 0 || capture->full)
+        return;
+    if (!capture->unlisted && capture->body.len != chunk.len)
+        return; /* of what came before there are values */
+    if (!capture->unlisted)
+        capture->unlisted_at = capture->count;
+    capture->unlisted = true;
+    capture->skips_numbers = !capture->numbers;
+    if (chunk.len < GD_BLOCK || !text_room(capture, &capture->text, chunk.len + 1 + GD_BLOCK, 0))
         return;
     capture->chunk = chunk.ptr;
-    capture->chunk_at = (uint32_t)(capture->body.len - chunk.len);
-    capture->slice_len = chunk.len - GD_BLOCK + 1;
-    capture->slice_cap = capture->cap;
+    capture->block_len = chunk.len - GD_BLOCK + 1;
 }
 
 void gd_capture_request(struct gd_capture *capture, struct guard_span method,
@@ -277,6 +327,5 @@ void gd_capture_forget(struct gd_capture *capture)
         return;
     capture->count = capture->kept;
     capture->text.len = capture->kept_len;
-    memset(capture->words, 0, sizeof(capture->words));
     capture->full = false;
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The values of a message as texts, for patches: each is written once, one behind the other with
  * line feeds between, so that all can be searched at once. What places nobody asks for isn't kept.
- * Leaves of a JSON document that stand in the body as they are stay there: of texts a copy is
- * searched, and numbers are not, where no pattern could be found in one. */
+ * Of a JSON document only the texts are written, without numbers where no pattern could be found in
+ * one: mostly nothing is found, and nobody asks which value is where. Who does reads the body once
+ * more (leaves.h). */
 #ifndef GD_PROFILE_CAPTURE_H
 #define GD_PROFILE_CAPTURE_H
 
@@ -10,17 +11,18 @@
 
 #include <guard/patch.h>
 
+struct gd_builder;
+
 enum gd_capture_flag {
     GD_CAPTURE_KEY = 1,   /* only a name: of a member, whatever is below it */
     GD_CAPTURE_WILD = 2,  /* may be any value of its places: its parser stopped before its end */
     GD_CAPTURE_RAW = 4,   /* as it was sent */
     GD_CAPTURE_BODY = 8,  /* the body: its bytes are in `body` */
     GD_CAPTURE_TREE = 16, /* its name is the path of `field`; name_offset and name_len aren't set */
-    GD_CAPTURE_SLICE = 32, /* its text is in `body` */
 };
 
 struct gd_captured {
-    uint32_t offset; /* in text, or in body */
+    uint32_t offset; /* in text */
     uint32_t len;
     uint32_t name_offset; /* in text */
     uint32_t name_len;
@@ -53,11 +55,14 @@ struct gd_capture {
     uint32_t cap;
     uint32_t kept; /* values before those of an endless body, and their bytes */
     size_t kept_len;
-    const uint8_t *chunk; /* of the body, which is being read */
-    size_t slice_len;     /* of its bytes: leaves that begin in them may stay in the body */
-    uint32_t chunk_at;    /* in the body */
-    uint32_t slice_cap;   /* values that there is room for; 0: no leaf stays in the body */
-    uint32_t words[3];    /* "true", "false", "null": where each is in text and one more, or 0 */
+    /* Of a document whose leaves aren't values here, but in the body: */
+    bool unlisted;
+    bool skips_numbers;
+    uint8_t words;              /* "true", "false", "null" were written: a bit for each */
+    uint32_t unlisted_at;       /* values before its leaves */
+    const uint8_t *chunk;       /* of the body, which is being read */
+    size_t block_len;           /* of its bytes: where a block of 16 can be read from */
+    struct gd_builder *builder; /* that knows the document's fields */
 };
 
 enum {
@@ -73,9 +78,6 @@ void gd_capture_value(struct gd_capture *capture, uint32_t place, struct guard_s
 /* A leaf of a tree. */
 void gd_capture_leaf(struct gd_capture *capture, uint32_t place, uint32_t field,
                      struct guard_span text, uint32_t types);
-/* See gd_capture_word. */
-void gd_capture_word_first(struct gd_capture *capture, uint32_t field, struct guard_span text,
-                           uint32_t types, uint32_t *word);
 /* The name of a member. */
 void gd_capture_key(struct gd_capture *capture, uint32_t place, struct guard_span name);
 /* A value that comes in pieces. */
@@ -84,8 +86,20 @@ void gd_capture_more(struct gd_capture *capture, struct guard_span piece);
 void gd_capture_end(struct gd_capture *capture);
 /* Bytes of the body; expected: how many there will be, 0: unknown. */
 void gd_capture_body(struct gd_capture *capture, struct guard_span chunk, size_t expected);
-/* They are JSON, and the parser reads them next: leaves may stay in them. */
-void gd_capture_slices(struct gd_capture *capture, struct guard_span chunk);
+/* They are JSON, and the parser reads them next. */
+void gd_capture_document(struct gd_capture *capture, struct guard_span chunk);
+/* No chunk is read any more. */
+static inline void gd_capture_document_end(struct gd_capture *capture)
+{
+    capture->block_len = 0;
+}
+/* A leaf or name of a JSON document, wherever it stands. */
+void gd_capture_json(struct gd_capture *capture, uint32_t field, struct guard_span text,
+                     uint32_t types);
+void gd_capture_json_key(struct gd_capture *capture, struct guard_span name);
+/* "true", "false" or "null", the first of its kind. */
+void gd_capture_word_first(struct gd_capture *capture, uint32_t field, struct guard_span text,
+                           uint32_t types, uint8_t word);
 /* Method, path and target; scratch: of the exchange. */
 void gd_capture_request(struct gd_capture *capture, struct guard_span method,
                         struct guard_span target, struct guard_arena *scratch);
@@ -99,70 +113,49 @@ void gd_capture_mark(struct gd_capture *capture);
 
 /* Room beside the arena's limit that goes with it; NULL: the source has none. */
 void *gd_capture_room(struct gd_capture *capture, size_t size);
+/* All that is taken from the arena until gd_capture_return is such room. */
+struct guard_arena gd_capture_lend(struct gd_capture *capture);
+void gd_capture_return(struct gd_capture *capture, const struct guard_arena *before);
 
-/* Such a leaf stands in the body: nothing is copied. NULL: it doesn't, or there is no room. */
-static inline __attribute__((always_inline)) struct gd_captured *
-gd_capture_slice(struct gd_capture *capture, uint32_t field, struct guard_span text)
+/* Writes the text alone; false: it isn't one of the chunk's, or there is no room yet. */
+static inline __attribute__((always_inline)) bool gd_capture_copy(struct gd_capture *capture,
+                                                                  struct guard_span text)
 {
-    uintptr_t at = (uintptr_t)text.ptr - (uintptr_t)capture->chunk;
-    if (__builtin_expect(capture->count >= capture->slice_cap || at >= capture->slice_len, 0))
-        return NULL;
-    struct gd_captured *value = &capture->values[capture->count++];
-    value->offset = capture->chunk_at + (uint32_t)at;
-    value->len = (uint32_t)text.len;
-    value->field = field;
-    value->places = GUARD_PLACE_JSON;
-    value->flags = GD_CAPTURE_TREE | GD_CAPTURE_SLICE;
-    return value;
+    const size_t at = (uintptr_t)text.ptr - (uintptr_t)capture->chunk;
+    const size_t room = capture->text.cap - capture->text.len;
+    if (__builtin_expect(at >= capture->block_len || room <= text.len + GD_BLOCK, 0))
+        return false;
+    uint8_t *to = capture->text.ptr + capture->text.len;
+    memcpy(to, text.ptr, GD_BLOCK);
+    if (text.len > GD_BLOCK)
+        memcpy(to, text.ptr, text.len);
+    to[text.len] = '\n';
+    capture->text.len += text.len + 1;
+    return true;
 }
 
 /* A leaf of a JSON document that its parser met as it stands. */
 static inline __attribute__((always_inline)) void
 gd_capture_string(struct gd_capture *capture, uint32_t field, struct guard_span text)
 {
-    const uint32_t types = 1u << GUARD_TYPE_STRING;
-    const bool room = capture->text.cap - capture->text.len > text.len + GD_BLOCK;
-    struct gd_captured *value = room ? gd_capture_slice(capture, field, text) : NULL;
-    if (__builtin_expect(value == NULL, 0)) {
-        gd_capture_leaf(capture, GUARD_PLACE_JSON, field, text, types);
-        return;
-    }
-    /* A block can be read from wherever a slice may begin. */
-    uint8_t *to = capture->text.ptr + capture->text.len;
-    value->types = types;
-    memcpy(to, text.ptr, GD_BLOCK);
-    if (text.len > GD_BLOCK)
-        memcpy(to, text.ptr, text.len);
-    to[text.len] = '\n';
-    capture->text.len += text.len + 1;
+    if (__builtin_expect(!gd_capture_copy(capture, text), 0))
+        gd_capture_json(capture, field, text, 1u << GUARD_TYPE_STRING);
 }
 
 static inline __attribute__((always_inline)) void
 gd_capture_number(struct gd_capture *capture, uint32_t field, struct guard_span text)
 {
-    struct gd_captured *value = capture->numbers ? NULL : gd_capture_slice(capture, field, text);
-    if (__builtin_expect(value == NULL, 0))
-        gd_capture_leaf(capture, GUARD_PLACE_JSON, field, text, 0);
-    else
-        value->types = 0;
+    if (__builtin_expect(!capture->skips_numbers, 0))
+        gd_capture_json(capture, field, text, 0);
 }
 
 /* "true", "false" or "null" of a JSON document: each is written once. */
 static inline __attribute__((always_inline)) void
 gd_capture_word(struct gd_capture *capture, uint32_t field, struct guard_span text, uint32_t types)
 {
-    uint32_t *word = &capture->words[types == 1u << GUARD_TYPE_NULL ? 2 : text.len & 1];
-    if (__builtin_expect(*word == 0 || capture->count >= capture->slice_cap, 0)) {
+    const uint8_t word = types == 1u << GUARD_TYPE_NULL ? 4 : (uint8_t)(1 + (text.len & 1));
+    if (__builtin_expect((capture->words & word) == 0, 0))
         gd_capture_word_first(capture, field, text, types, word);
-        return;
-    }
-    struct gd_captured *value = &capture->values[capture->count++];
-    value->offset = *word - 1;
-    value->len = (uint32_t)text.len;
-    value->field = field;
-    value->types = types;
-    value->places = GUARD_PLACE_JSON;
-    value->flags = GD_CAPTURE_TREE;
 }
 
 #endif

@@ -108,6 +108,36 @@ uint32_t gd_builder_shortened(struct gd_builder *builder, enum guard_location lo
     return gd_builder_field(builder, location, parent, gd_name_shorten(name, room), GD_LIFE_CALL);
 }
 
+/* Names that found no place in the table may still have a field. */
+static uint32_t find_apart(const struct gd_builder *builder, enum guard_location location,
+                           uint32_t parent, struct guard_span name)
+{
+    for (uint32_t i = 0; i < builder->profile.field_count; i++) {
+        if (gd_is_field(&builder->profile.fields[i], location, parent, name))
+            return i;
+    }
+    return GD_NO_FIELD;
+}
+
+uint32_t gd_builder_find(const struct gd_builder *builder, enum guard_location location,
+                         uint32_t parent, struct guard_span name)
+{
+    uint8_t room[GD_NAME_MAX];
+    uint32_t at = 0;
+    name = gd_name_shorten(name, room);
+    const uint32_t hash =
+        gd_hash_short(builder->seed, (uint64_t)parent << 4 | (uint64_t)location, name);
+    switch (gd_builder_probe(builder, hash, location, parent, name, &at)) {
+    case GD_PROBE_FOUND:
+        return at - 1;
+    case GD_PROBE_FULL:
+        return find_apart(builder, location, parent, name);
+    case GD_PROBE_FREE:
+        break;
+    }
+    return GD_NO_FIELD;
+}
+
 /* What a mask makes of letters or digits alone: such values, the most frequent ones, need no copy.
  */
 #define TIMES48(text) text text text text text text text text

@@ -14,6 +14,9 @@ bool gd_builder_reserve(struct gd_builder *builder, enum guard_location location
 /* gd_builder_field for names longer than GD_NAME_MAX. */
 uint32_t gd_builder_shortened(struct gd_builder *builder, enum guard_location location,
                               uint32_t parent, struct guard_span name);
+/* Index of the field of that name, of any length; GD_NO_FIELD when there is none. */
+uint32_t gd_builder_find(const struct gd_builder *builder, enum guard_location location,
+                         uint32_t parent, struct guard_span name);
 /* Shows the value, which isn't empty and may be gone soon, as the field's sample. */
 void gd_builder_sample(struct gd_builder *builder, uint32_t field, struct guard_span value);
 /* gd_builder_value for whatever gd_shape doesn't know. */

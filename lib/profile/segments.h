@@ -12,6 +12,14 @@ struct gd_segment gd_segment_of(struct guard_span text, const struct gd_summary 
 /* The placeholder for a JSON key that is an identity ("{int}", "{uuid}", "{hex}"), or an empty
  * span. */
 struct guard_span gd_key_placeholder(struct guard_span key);
+/* As gd_key_placeholder: keys that don't begin like identities aren't looked at. */
+static inline struct guard_span gd_key_identity(struct guard_span key)
+{
+    enum { HEX_ID_MIN = 16 };
+    const bool may_be =
+        key.len > 0 && ((key.ptr[0] >= '0' && key.ptr[0] <= '9') || key.len >= HEX_ID_MIN);
+    return may_be ? gd_key_placeholder(key) : (struct guard_span){NULL, 0};
+}
 /* Names longer than GD_NAME_MAX are shortened into room; others are returned as they are. */
 struct guard_span gd_name_shorten(struct guard_span name, uint8_t room[GD_NAME_MAX]);
 

@@ -70,6 +70,27 @@ def test_repaired_packages_ask_for_none(tmp_path):
     assert answers(guard("for", inventory(tmp_path, components), "--format", "json")) == {}
 
 
+# Of each branch the last release that has the fault, and the first that hasn't.
+BRANCHES = [
+    ("CVE-2014-6271", {"purl": "pkg:generic/bash@{}"}, ["2.05b", "3.0.18", "3.1.19", "3.2.53", "4.0.40", "4.1.13", "4.2.49", "4.3", "4.3.26"],
+     ["3.0.19", "3.1.20", "3.2.54", "4.0.41", "4.1.14", "4.2.50", "4.3.27", "4.4", "5.2.15"]),
+    ("CVE-2014-6271", {"cpe": "cpe:2.3:a:gnu:bash:{}:*:*:*:*:*:*:*"}, ["4.3"], ["4.4", "5.0"]),
+    ("CVE-2017-9841", {"purl": "pkg:composer/phpunit/phpunit@{}"}, ["4.8.19", "4.8.27", "5.0.10", "5.6.2"], ["3.7.38", "4.8.18", "4.8.28", "5.6.3", "6.0.0"]),
+    ("CVE-2020-7699", {"purl": "pkg:npm/express-fileupload@{}"}, ["1.1.7", "1.1.8", "1.1.9"], ["1.1.10", "1.4.0"]),
+    ("CVE-2024-21887", {"cpe": "cpe:2.3:a:ivanti:connect_secure:{}:*:*:*:*:*:*:*"},
+     ["9.1R14.3", "9.1R17.1", "9.1R18.2", "22.4R2.1", "22.5R1", "22.5R2.1", "22.6R2.1"],
+     ["9.1R14.4", "9.1R17.2", "9.1R18.3", "22.4R2.2", "22.5R1.1", "22.5R2.2", "22.6R2.2", "22.7R1"]),
+]
+
+
+@pytest.mark.parametrize("cve, named, faulty, repaired", BRANCHES, ids=[f"{cve}-{next(iter(named))}" for cve, named, *_ in BRANCHES])
+def test_branches_end_where_each_was_repaired(tmp_path, cve, named, faulty, repaired):
+    [(member, form)] = named.items()
+    for version in faulty + repaired:
+        sbom = inventory(tmp_path, [{"type": "application", "name": "it", "version": version, member: form.format(version)}])
+        assert (answers(guard("for", sbom, "--format", "json")).get(cve) == "applies") == (version in faulty), version
+
+
 def test_components_lie_in_components_and_in_the_described_one(tmp_path):
     inner = [{"name": "war", "type": "application", "components": [
         {"type": "library", "group": "org.apache.logging.log4j", "name": "log4j-core", "version": "2.14.1",

@@ -1,129 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Patches in decisions: where conditions look, in which forms, what a hit does in each mode, and
  * what happens with what couldn't be inspected. */
-#include "base/span.h"
-#include "support/naive_matcher.h"
-#include "unit/policy/world.h"
-
-#include <guard/likeness.h>
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-#define S(text) GUARD_SPAN_LITERAL(text)
-
-struct fixture {
-    struct world world;
-    struct guard_policy *policy;
-    struct naive_matcher naive;
-    struct guard_matcher matcher;
-    bool bare; /* without a matcher */
-    struct guard_arena arena;
-    struct guard_span revision;
-    uint64_t now;
-    size_t body_limit;
-};
-
-static struct guard_patch patch_of(const char *id, struct guard_patch_condition when)
-{
-    return (struct guard_patch){.id = world_span(id),
-                                .title = S("a flaw"),
-                                .mode = GUARD_PATCH_ENFORCE,
-                                .action = GUARD_PATCH_BLOCK,
-                                .when = when};
-}
-
-static struct guard_patch_condition leaf(enum guard_patch_operator op, uint32_t places,
-                                         struct guard_span *text)
-{
-    return (struct guard_patch_condition){.op = op,
-                                          .places = places,
-                                          .texts = text,
-                                          .text_count = text != NULL,
-                                          .min = -1,
-                                          .max = -1};
-}
-
-static void begin(struct fixture *f, struct guard_patch *patches, uint32_t count)
-{
-    memset(f, 0, sizeof(*f));
-    world_init(&f->world);
-    f->world.guardian.patches = patches;
-    f->world.guardian.patch_count = count;
-}
-
-static void compile(struct fixture *f)
-{
-    f->policy = world_policy(&f->world);
-    f->naive = (struct naive_matcher){.policy = f->policy};
-    f->matcher = (struct guard_matcher){&f->naive, naive_scan, naive_find};
-    guard_arena_init(&f->arena, &world_heap, 256 * 1024);
-}
-
-static void end(struct fixture *f)
-{
-    guard_arena_reset(&f->arena);
-    world_policy_free(f->policy);
-}
-
-static const struct guard_verdict *send(struct fixture *f, const char *method, const char *target,
-                                        const char *type, const char *header,
-                                        struct guard_span body)
-{
-    struct guard_txn *txn;
-    const struct guard_txn_cfg cfg = {.policy = f->policy,
-                                      .service = f->world.guardian.service,
-                                      .body_limit = f->body_limit,
-                                      .time_ms = f->now,
-                                      .revision = f->revision,
-                                      .matcher = f->bare ? NULL : &f->matcher};
-    guard_arena_reset(&f->arena);
-    assert_int_equal(guard_txn_begin(&txn, &cfg, &f->arena), GUARD_OK);
-    guard_txn_request(txn, world_span(method), world_span(target), 11);
-    guard_txn_header(txn, S("Host"), S("shop.example"));
-    if (type != NULL)
-        guard_txn_header(txn, S("Content-Type"), world_span(type));
-    if (header != NULL)
-        guard_txn_header(txn, S("X-Api"), world_span(header));
-    (void)guard_txn_headers_end(txn);
-    while (body.len > 0) {
-        guard_txn_body(txn, gd_span_head(body, 7000));
-        body = gd_span_from(body, 7000);
-    }
-    return guard_txn_request_end(txn);
-}
-
-static bool hit(const struct guard_verdict *verdict, const char *id)
-{
-    for (uint32_t i = 0; i < verdict->finding_count; i++) {
-        if (verdict->findings[i].rule == GUARD_RULE_PATCH &&
-            gd_span_equal(verdict->findings[i].patch, world_span(id)))
-            return true;
-    }
-    return false;
-}
-
-static bool unseen(const struct guard_verdict *verdict)
-{
-    for (uint32_t i = 0; i < verdict->finding_count; i++) {
-        if (verdict->findings[i].rule == GUARD_RULE_PATCH_UNSEEN)
-            return true;
-    }
-    return false;
-}
-
-static bool blocks(struct fixture *f, const char *method, const char *target, const char *type,
-                   const char *header, const char *body)
-{
-    const struct guard_verdict *verdict =
-        send(f, method, target, type, header, body == NULL ? gd_span(NULL, 0) : world_span(body));
-    return hit(verdict, "P");
-}
+#include "unit/decide/patched.h"
 
 static void each_place_is_looked_at(void **state)
 {
@@ -329,48 +207,6 @@ static void numbers_types_and_shapes(void **state)
     }
 }
 
-/* Whether a leaf of a document that is read at once satisfies it. */
-static bool leaf_blocks(enum guard_patch_operator op, const char *text, int64_t min)
-{
-    static const char document[] = "{\"a\":{\"n\":4711,\"t\":true},\"b\":[{\"n\":-1.5e3,\"t\":"
-                                   "false},{\"n\":0,\"t\":true,\"z\":null}],"
-                                   "\"s\":\"a text that is longer than a "
-                                   "block\",\"k\":\"short\",\"e\":\"esc\\u0061ped\"}         ";
-    struct guard_span span = world_span(text);
-    struct guard_patch_condition condition = leaf(op, GUARD_PLACE_JSON, &span);
-    if (op == GUARD_OPERATOR_RANGE) {
-        condition.text_count = 0;
-        condition.min = min;
-    }
-    struct guard_patch patch = patch_of("P", condition);
-    struct fixture f;
-    begin(&f, &patch, 1);
-    compile(&f);
-    bool found = blocks(&f, "POST", "/a", "application/json", NULL, document);
-    end(&f);
-    return found;
-}
-
-static void leaves_are_searched_wherever_they_are_kept(void **state)
-{
-    (void)state;
-    static const char *const there[] = {"4711",  "-1.5e3",  "0",
-                                        "true",  "false",   "null",
-                                        "short", "escaped", "a text that is longer than a block"};
-    for (size_t i = 0; i < sizeof(there) / sizeof(there[0]); i++) {
-        if (!leaf_blocks(GUARD_OPERATOR_EQUALS, there[i], -1))
-            fail_msg("%s isn't found", there[i]);
-    }
-    assert_true(leaf_blocks(GUARD_OPERATOR_CONTAINS, "71", -1));
-    assert_true(leaf_blocks(GUARD_OPERATOR_REGEX, "^4[0-9]+$", -1));
-    assert_true(leaf_blocks(GUARD_OPERATOR_REGEX, "^short$", -1));
-    assert_true(leaf_blocks(GUARD_OPERATOR_RANGE, "", 4711));
-    assert_false(leaf_blocks(GUARD_OPERATOR_RANGE, "", 4712));
-    assert_false(leaf_blocks(GUARD_OPERATOR_EQUALS, "711", -1));
-    assert_false(leaf_blocks(GUARD_OPERATOR_CONTAINS, "4711,", -1));
-    assert_false(leaf_blocks(GUARD_OPERATOR_CONTAINS, "\"", -1));
-}
-
 static void the_scope_limits_it(void **state)
 {
     (void)state;
@@ -498,18 +334,6 @@ static void padding_hides_nothing(void **state)
         free(body);
         end(&f);
     }
-}
-
-static void leaves_of_later_pieces_are_found(void **state)
-{
-    struct guard_patch p = patch_of("P", leaf(GUARD_OPERATOR_EQUALS, GUARD_PLACE_JSON, &S("evil")));
-    char body[8100];
-    struct fixture f;
-    begin(&f, &p, 1);
-    compile(&f);
-    snprintf(body, sizeof(body), "{\"a\":\"%08000d\",\"b\":\"evil\",\"c\":\"%020d\"}", 0, 0);
-    assert_true(hit(send(&f, "POST", "/a", "application/json", NULL, world_span(body)), "P"));
-    end(&f);
 }
 
 /* Whichever of them stands first. */
@@ -781,13 +605,11 @@ int main(void)
         cmocka_unit_test(conditions_combine),
         cmocka_unit_test(names_are_a_sign),
         cmocka_unit_test(numbers_types_and_shapes),
-        cmocka_unit_test(leaves_are_searched_wherever_they_are_kept),
         cmocka_unit_test(the_scope_limits_it),
         cmocka_unit_test(modes_say_what_a_hit_does),
         cmocka_unit_test(shadows_only_tell),
         cmocka_unit_test(padding_hides_nothing),
         cmocka_unit_test(what_nobody_saw_is_told),
-        cmocka_unit_test(leaves_of_later_pieces_are_found),
         cmocka_unit_test(one_that_only_alerts_doesnt_stand_for_one_that_blocks),
         cmocka_unit_test(a_get_copies_no_body),
         cmocka_unit_test(files_that_are_handed_out_are_looked_at),
