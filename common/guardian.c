@@ -8,6 +8,7 @@
 #include "common/file.h"
 #include "common/guardian_exception.h"
 #include "common/guardian_patch.h"
+#include "common/guardian_pods.h"
 #include "common/guardian_words.h"
 
 #include <stdio.h>
@@ -725,6 +726,13 @@ static enum guard_rc top_exceptions(struct reading *reading, const struct docume
     return GUARD_OK;
 }
 
+static enum guard_rc top_pods(struct reading *reading, const struct document_node *node,
+                              void *target)
+{
+    return guardian_pods_read(&reading->document, node, &((struct guard_guardian *)target)->pods,
+                              reading->err);
+}
+
 enum guard_rc guardian_parse(struct guard_guardian *out, const char *name, struct guard_span bytes,
                              struct guard_arena *arena, struct guard_err *err)
 {
@@ -733,6 +741,7 @@ enum guard_rc guardian_parse(struct guard_guardian *out, const char *name, struc
         {"service", top_service},    {"control", read_control},
         {"learned", top_learned},    {"configured", read_configured},
         {"patches", top_patches},    {"exceptions", top_exceptions},
+        {"pods", top_pods},
     };
     struct reading reading = {.guardian = out, .err = err};
     guard_guardian_default(out, (struct guard_span){NULL, 0});

@@ -5,6 +5,7 @@
 
 #include "common/guardian_exception.h"
 #include "common/guardian_patch.h"
+#include "common/guardian_pods.h"
 #include "common/guardian_words.h"
 
 #include <stdio.h>
@@ -286,6 +287,14 @@ static void put_exceptions(struct text *text, const struct guard_guardian *guard
     text->len += len < room ? len : 0;
 }
 
+static void put_pods(struct text *text, const struct guard_guardian *guardian)
+{
+    size_t room = text->cap - text->len;
+    size_t len = guardian_pods_put(text->ptr + text->len, room, &guardian->pods);
+    text->overflow |= len >= room;
+    text->len += len < room ? len : 0;
+}
+
 static void put_document(struct text *text, const struct guard_guardian *guardian)
 {
     put(text, "apiVersion: %s\nkind: Guardian\nservice: ", GUARDIAN_VERSION);
@@ -309,6 +318,7 @@ static void put_document(struct text *text, const struct guard_guardian *guardia
         put_criteria(text, "  ", "headers", guardian->headers, guardian->header_count);
         put_response(text, "  ", guardian->response);
     }
+    put_pods(text, guardian);
     put_patches(text, guardian);
     put_exceptions(text, guardian);
 }

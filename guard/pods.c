@@ -4,6 +4,7 @@
 #include "command.h"
 #include "common/file.h"
 #include "common/pods/decisions.h"
+#include "common/pods/resumes.h"
 #include "remote.h"
 #include "state_files.h"
 
@@ -69,6 +70,54 @@ static void print_thing(const struct document_node *thing)
     printf("\n");
 }
 
+static bool is_true(const struct document_node *of, const char *name)
+{
+    return strcmp(text_of(of, name), "true") == 0;
+}
+
+static void print_until(const struct document_node *of, const char *name, const char *before)
+{
+    char text[CLOCK_TEXT_MAX] = "";
+    if (number_of(of, name) > 0 && clock_text(text, number_of(of, name)))
+        printf("%s%s", before, text);
+}
+
+static const char *stop_text(const char *reason)
+{
+    return strcmp(reason, "same-evidence") == 0 ? "another pod showed the same"
+           : strcmp(reason, "replacement") == 0 ? "the replacement did the same"
+                                                : "a person must look";
+}
+
+/* Why nothing is done, or that something may be. */
+static void print_books(const struct document_node *books)
+{
+    const struct document_node *budget = member_of(books, "budget");
+    const struct document_node *stopped = member_of(books, "stopped");
+    if (budget == NULL)
+        return;
+    printf("  budget: %lld of %lld pods in %lld s%s: ", (long long)whole_of(budget, "spent"),
+           (long long)whole_of(budget, "allowed"), (long long)whole_of(budget, "window_seconds"),
+           is_true(books, "dry_run") ? ", dry run" : "");
+    say(text_of(budget, "permit"));
+    print_until(budget, "next_ms", ", the next one from ");
+    printf("\n");
+    if (stopped != NULL && stopped->kind == DOCUMENT_MAPPING) {
+        printf("  stopped");
+        print_until(stopped, "since_ms", " since ");
+        printf(": %s; %s\n", stop_text(text_of(stopped, "reason")),
+               is_true(books, "resume_pending") ? "it is asked to go on"
+                                                : "look, then `guard pods resume`");
+    }
+    for (const struct document_node *pod = list_of(books, "contained"); pod != NULL;
+         pod = pod->next) {
+        printf("  %s: ", is_true(pod, "frozen") ? "frozen" : "contained");
+        say(text_of(pod, "pod"));
+        print_until(pod, "until_ms", " until ");
+        printf("\n");
+    }
+}
+
 static void print_workload(const struct document_node *workload, bool whole)
 {
     say(text_of(workload, "namespace"));
@@ -80,6 +129,7 @@ static void print_workload(const struct document_node *workload, bool whole)
            strcmp(text_of(workload, "ready"), "true") == 0 ? "compares" : "still learning",
            (long long)whole_of(workload, "records"), (long long)whole_of(workload, "replica_days"),
            (long long)whole_of(workload, "normal"), (long long)whole_of(workload, "known"));
+    print_books(member_of(workload, "responder"));
     for (const struct document_node *replica = list_of(workload, "replicas"); replica != NULL;
          replica = replica->next) {
         printf("  ");
@@ -144,8 +194,36 @@ static void print_session(const struct document_node *session)
     printf("\n");
 }
 
+static void print_responder(const struct document_node *responder)
+{
+    if (responder == NULL || responder->kind != DOCUMENT_MAPPING)
+        return;
+    bool lives = is_true(responder, "lives");
+    bool broken = text_of(responder, "broken")[0] != '\0' &&
+                  strcmp(text_of(responder, "broken"), "null") != 0;
+    if (!lives) {
+        printf("the responder doesn't answer");
+        print_until(responder, "seen_ms", ", seen at ");
+        printf("\n");
+    }
+    if (is_true(responder, "stopped"))
+        printf("the responder is stopped by a person's file\n");
+    if (broken) {
+        printf("the responder does nothing: ");
+        say(text_of(responder, "broken"));
+        printf("\n");
+    }
+    if (member_of(responder, "hour") != NULL &&
+        number_of(member_of(responder, "hour"), "next_ms") > 0) {
+        printf("the responder's pods of an hour are spent");
+        print_until(member_of(responder, "hour"), "next_ms", " until ");
+        printf("\n");
+    }
+}
+
 static void print_pods(const struct document_node *root, bool whole)
 {
+    print_responder(member_of(root, "responder"));
     for (const struct document_node *node = list_of(root, "workloads"); node != NULL;
          node = node->next)
         print_workload(node, whole);
@@ -277,6 +355,58 @@ static int session(const struct remote *remote, const char *dir, const char *ser
     return told(service, seconds > 0 ? "somebody debugs in" : "nobody debugs any more in", pod);
 }
 
+static bool find_workload(const struct document_node *root, const char *both)
+{
+    for (const struct document_node *one = list_of(root, "workloads"); one != NULL;
+         one = one->next) {
+        const char *name_space = text_of(one, "namespace");
+        size_t len = strlen(name_space);
+        if (strncmp(both, name_space, len) == 0 && both[len] == '/' &&
+            strcmp(both + len + 1, text_of(one, "workload")) == 0)
+            return true;
+    }
+    return false;
+}
+
+static int resume_by_api(const struct remote *remote, const char *service, const char *workload,
+                         const char *reason)
+{
+    struct document document;
+    struct remote_body body;
+    remote_body(&body);
+    json_text(&body.json, "workload", workload);
+    json_text(&body.json, "reason", reason);
+    if (!remote_service(remote, "POST", span(service), "/pods/resume", &body, &document))
+        return EXIT_FAILED;
+    return told(service, "the responder is asked to go on with", workload);
+}
+
+static int resume(const struct remote *remote, const char *dir, const char *service,
+                  const char *workload, const char *reason)
+{
+    char name_space[GUARD_POD_NAME_MAX + 1];
+    size_t len = strcspn(workload, "/");
+    struct document document;
+    struct state_change by;
+    struct guard_err err;
+    if (workload[len] != '/' || len >= sizeof(name_space))
+        return complain(EXIT_USAGE, "say NAMESPACE/WORKLOAD");
+    if (remote->server != NULL)
+        return resume_by_api(remote, service, workload, reason);
+    if (!load(remote, dir, service, &document))
+        return EXIT_FAILED;
+    if (!find_workload(document.root, workload))
+        return complain(EXIT_FAILED, "%s has no workload %.200s", service, workload);
+    memcpy(name_space, workload, len);
+    name_space[len] = '\0';
+    state_share();
+    if (!state_change(&by, dir, span(service), reason))
+        return EXIT_FAILED;
+    if (change_pod_resume(&by.change, name_space, workload + len + 1, &err) != GUARD_OK)
+        return complain(EXIT_FAILED, "%s", err.text);
+    return told(service, "the responder is asked to go on with", workload);
+}
+
 /* --- the command --- */
 
 static int show(const struct remote *remote, const char *dir, const char *service, bool whole)
@@ -299,6 +429,8 @@ static int act(const struct remote *remote, const struct arguments *arguments)
     const char *verb = arguments->operands[0], *service = arguments->operands[1];
     if (reason == NULL || reason[0] == '\0')
         return complain(EXIT_USAGE, "--reason is needed");
+    if (strcmp(verb, "resume") == 0)
+        return resume(remote, dir, service, arguments->operands[2], reason);
     if (strcmp(verb, "session") != 0)
         return decide(remote, dir, service, verb, arguments->operands[2], reason);
     bool ends = time != NULL && strcmp(time, "0s") == 0;
@@ -322,7 +454,7 @@ static bool is_one_of(const char *word, const char *const *words)
 static int run(const struct arguments *arguments)
 {
     static const char *const shows[] = {"list", "show", NULL};
-    static const char *const acts[] = {"approve", "refuse", "session", NULL};
+    static const char *const acts[] = {"approve", "refuse", "resume", "session", NULL};
     struct guard_alloc heap = heap_alloc();
     struct guard_arena arena;
     struct remote remote;
@@ -330,8 +462,9 @@ static int run(const struct arguments *arguments)
     bool shown = arguments->count == 2 && is_one_of(verb, shows);
     if (!shown && !(arguments->count == 3 && is_one_of(verb, acts)))
         return complain(EXIT_USAGE, "say `guard pods list|show SERVICE`, `guard pods "
-                                    "approve|refuse SERVICE ID --reason TEXT` or `guard pods "
-                                    "session SERVICE NAMESPACE/POD --reason TEXT`");
+                                    "approve|refuse SERVICE ID --reason TEXT`, `guard pods "
+                                    "session SERVICE NAMESPACE/POD --reason TEXT` or `guard pods "
+                                    "resume SERVICE NAMESPACE/WORKLOAD --reason TEXT`");
     if (!state_service_valid(span(arguments->operands[1])))
         return complain(EXIT_USAGE, "a service's name is 1 to 64 letters, digits, '.', '_' or '-'");
     guard_arena_init(&arena, &heap, ARENA_MAX);
@@ -347,12 +480,14 @@ static int run(const struct arguments *arguments)
 
 const struct command command_pods = {
     .name = "pods",
-    .usage = "list|show SERVICE | approve|refuse SERVICE ID | session SERVICE NAMESPACE/POD",
-    .operands = "list|show|approve|refuse|session SERVICE",
+    .usage = "list|show SERVICE | approve|refuse SERVICE ID | session SERVICE NAMESPACE/POD | "
+             "resume SERVICE NAMESPACE/WORKLOAD",
+    .operands = "list|show|approve|refuse|session|resume SERVICE",
     .summary = "show what a service's pods do and which one does what no other does; decide",
     .details = "What is approved is normal from now on, what is refused never becomes so, in all "
                "workloads of the service. While a session lasts what that pod does is told and "
-               "not acted on.",
+               "not acted on. resume asks the responder to go on with a workload for which it "
+               "stopped because two of its pods did the same.",
     .options = options,
     .run = run,
 };

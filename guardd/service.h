@@ -144,6 +144,7 @@ struct services {
     struct pod_counts pod_counts;
     struct pod_orders *pod_orders; /* NULL: no records of pods are taken in, as pod_cases */
     struct pod_cases *pod_cases;
+    struct pod_responder *pod_responder; /* likewise */
 };
 
 /* Loads all services of the store. */

@@ -260,6 +260,8 @@ static enum guard_rc read_head(const struct reading *reading, const struct docum
         return read_path(reading, member, &cfg->cgroup_root);
     if (is_word(member->key, "dryRun"))
         return read_truth(reading, member, &cfg->dry_run);
+    if (is_word(member->key, "resumes"))
+        return read_truth(reading, member, &cfg->resumes);
     if (is_word(member->key, "orderSeconds"))
         return read_seconds(reading, member, 1, HOUR_S, &cfg->order_ms);
     if (is_word(member->key, "perHour"))
@@ -288,6 +290,7 @@ enum guard_rc config_parse(struct responder_cfg *out, const char *name, struct g
     struct document document;
     struct reading reading = {&document, err};
     *out = (struct responder_cfg){.dry_run = true,
+                                  .resumes = true,
                                   .order_ms = ORDER_MS,
                                   .per_hour = PER_HOUR,
                                   .hold_ms = (uint64_t)HOUR_S * 1000,

@@ -42,6 +42,7 @@ struct responder_cfg {
     const char *guard; /* guardd's state directory */
     const char *cgroup_root;
     bool dry_run;
+    bool resumes;      /* a stopped workload is let go on when guardd is asked for it, too */
     uint64_t order_ms; /* older orders aren't carried out */
     uint32_t per_hour; /* pods of all workloads together */
     enum contain_by by;

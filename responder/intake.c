@@ -48,8 +48,7 @@ static const char *check(const struct responder *responder, const struct pod_ord
 /* What one pod alone does is an intrusion, what several do is a change or a hole that replacing
  * doesn't close: a person must look. */
 static bool others_do_so(struct responder *responder, const struct pod_order *order,
-                         const struct workload_cfg *cfg, struct guard_pod_budget *budget,
-                         uint64_t now_ms)
+                         const struct workload_cfg *cfg, uint64_t now_ms)
 {
     uint64_t pod = 0;
     uint64_t window_ms = cfg->budget.window_ms;
@@ -57,7 +56,7 @@ static bool others_do_so(struct responder *responder, const struct pod_order *or
         window_ms += cfg->plan.timeout_ms[step]; /* a replacement is looked at so much later */
     if (!ledger_trace(&responder->ledger, order, window_ms, now_ms, &pod))
         return false;
-    guard_pod_budget_stop(budget);
+    ledger_stop(&responder->ledger, order, POD_STOP_SAME_EVIDENCE, now_ms);
     for (size_t i = 0; i < RESPONSES_MAX; i++) {
         struct response *response = &responder->ledger.responses[i];
         if (response->used && ledger_pod(response->order.uid) == pod)
@@ -140,7 +139,7 @@ static void judge(struct responder *responder, struct pod_order *order, uint64_t
                       : NULL;
     if (wrong == NULL && budget == NULL)
         wrong = "too many workloads";
-    if (wrong == NULL && others_do_so(responder, order, cfg, budget, now_ms))
+    if (wrong == NULL && others_do_so(responder, order, cfg, now_ms))
         wrong = "another pod of the workload does the same: a change, or a hole that replacing "
                 "doesn't close; nothing is done until a person says so";
     if (wrong != NULL) {
@@ -200,9 +199,7 @@ static void resume(struct responder *responder, const char *name)
         snprintf(both, sizeof(both), "%s.%s", one->name_space, one->workload);
         if (strcmp(both, name) != 0)
             continue;
-        guard_pod_budget_resume(&one->budget);
-        /* What was seen before is known to the person. */
-        ledger->trace_count = 0;
+        (void)ledger_resume(ledger, one->name_space, one->workload);
         log_event("info", "resumed", no_service, "%s", name);
     }
 }
@@ -217,6 +214,7 @@ void intake_look_at_people(struct responder *responder)
     if (stopped != responder->stopped)
         log_event("alarm", stopped ? "stopped-by-a-person" : "no-longer-stopped", no_service, "%s",
                   path);
+    responder->state_file.stale |= stopped != responder->stopped;
     responder->stopped = stopped;
     snprintf(path, sizeof(path), "%.900s/resume", responder->cfg.state);
     DIR *dir = opendir(path);

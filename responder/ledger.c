@@ -9,14 +9,23 @@
 
 enum { HOUR_MS = 3600 * 1000 };
 
-struct guard_pod_budget *ledger_budget(struct ledger *ledger, const char *name_space,
-                                       const char *workload)
+static struct workload_budget *find(struct ledger *ledger, const char *name_space,
+                                    const char *workload)
 {
     for (uint32_t i = 0; i < ledger->workload_count; i++) {
         struct workload_budget *one = &ledger->workloads[i];
         if (strcmp(one->name_space, name_space) == 0 && strcmp(one->workload, workload) == 0)
-            return &one->budget;
+            return one;
     }
+    return NULL;
+}
+
+struct guard_pod_budget *ledger_budget(struct ledger *ledger, const char *name_space,
+                                       const char *workload)
+{
+    struct workload_budget *known = find(ledger, name_space, workload);
+    if (known != NULL)
+        return &known->budget;
     if (ledger->workload_count == CONFIG_WORKLOADS_MAX)
         return NULL;
     struct workload_budget *fresh = &ledger->workloads[ledger->workload_count++];
@@ -24,6 +33,30 @@ struct guard_pod_budget *ledger_budget(struct ledger *ledger, const char *name_s
     snprintf(fresh->name_space, sizeof(fresh->name_space), "%s", name_space);
     snprintf(fresh->workload, sizeof(fresh->workload), "%s", workload);
     return &fresh->budget;
+}
+
+void ledger_stop(struct ledger *ledger, const struct pod_order *order, enum pod_stop stop,
+                 uint64_t now_ms)
+{
+    struct workload_budget *one = find(ledger, order->name_space, order->workload);
+    if (one == NULL || one->budget.stopped)
+        return;
+    guard_pod_budget_stop(&one->budget);
+    one->stop = stop;
+    one->stopped_ms = now_ms;
+}
+
+bool ledger_resume(struct ledger *ledger, const char *name_space, const char *workload)
+{
+    struct workload_budget *one = find(ledger, name_space, workload);
+    if (one == NULL || !one->budget.stopped)
+        return false;
+    guard_pod_budget_resume(&one->budget);
+    one->stop = POD_STOP_UNKNOWN;
+    one->stopped_ms = 0;
+    /* What was seen before is known to the person. */
+    ledger->trace_count = 0;
+    return true;
 }
 
 struct response *ledger_response(struct ledger *ledger, const char *id)

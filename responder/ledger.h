@@ -9,7 +9,7 @@
 #include "config.h"
 #include "pod_group.h"
 
-#include "common/pods/orders.h"
+#include "common/pods/responder_state.h"
 
 enum {
     RESPONSES_MAX = 16,
@@ -22,6 +22,8 @@ struct workload_budget {
     char name_space[GUARD_POD_NAME_MAX + 1];
     char workload[GUARD_POD_NAME_MAX + 1];
     struct guard_pod_budget budget;
+    enum pod_stop stop; /* why budget.stopped is */
+    uint64_t stopped_ms;
 };
 
 /* An order that was taken or refused: it is no order any more, whatever becomes of its files. */
@@ -77,6 +79,12 @@ struct ledger {
 /* Of a new one zeros are made. NULL: more workloads than CONFIG_WORKLOADS_MAX. */
 struct guard_pod_budget *ledger_budget(struct ledger *ledger, const char *name_space,
                                        const char *workload);
+/* Nothing more is done for the order's workload until a person says so. What was said first stays.
+ */
+void ledger_stop(struct ledger *ledger, const struct pod_order *order, enum pod_stop stop,
+                 uint64_t now_ms);
+/* A person says so. False: it wasn't stopped. */
+bool ledger_resume(struct ledger *ledger, const char *name_space, const char *workload);
 /* NULL: there is none. */
 struct response *ledger_response(struct ledger *ledger, const char *id);
 struct response *ledger_room(struct ledger *ledger);

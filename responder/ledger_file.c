@@ -43,6 +43,8 @@ static void put_budget(struct json_writer *json, const struct workload_budget *o
     put_number(json, "lastMs", budget->last_ms);
     json_bool(json, "inFlight", budget->in_flight);
     json_bool(json, "stopped", budget->stopped);
+    put_number(json, "stop", of->stop);
+    put_number(json, "stoppedMs", of->stopped_ms);
     json_open(json, "history", '[');
     for (int i = 0; i < GUARD_POD_BUDGET_HISTORY; i++)
         put_number(json, NULL, budget->begun_ms[i]);
@@ -212,6 +214,9 @@ static bool read_budget(struct ledger *ledger, const struct document_node *node)
                                            .last_ms = number(node, "lastMs"),
                                            .in_flight = truth(node, "inFlight"),
                                            .stopped = truth(node, "stopped")};
+    uint64_t stop = number(node, "stop"); /* 0: a ledger from before it was noted */
+    of->stop = stop < POD_STOPS ? (enum pod_stop)stop : POD_STOP_UNKNOWN;
+    of->stopped_ms = number(node, "stoppedMs");
     ledger->workload_count++;
     return read_times(list_of(node, "history"), of->budget.begun_ms, GUARD_POD_BUDGET_HISTORY,
                       &count) &&

@@ -4,6 +4,7 @@
 #include "contain.h"
 #include "options.h"
 #include "response.h"
+#include "resumes.h"
 
 #include "common/file.h"
 #include "common/log.h"
@@ -148,12 +149,14 @@ static void run(struct responder *responder)
         if (now - last >= LOOK_MS || last == 0) {
             last = now;
             intake_look_at_people(responder);
+            resumes_look(responder, clock_unix_ms());
             intake_look(responder, clock_unix_ms());
         }
         for (size_t i = 0; i < RESPONSES_MAX; i++) {
             if (responder->ledger.responses[i].used)
                 response_run(responder, &responder->ledger.responses[i], clock_unix_ms());
         }
+        state_file_tick(responder, clock_unix_ms(), clock_monotonic_ms());
         child_reap();
         nanosleep(&tick, NULL);
     }
@@ -210,6 +213,7 @@ static int serve(struct program *program, bool only_let_go)
         run(responder);
     }
     let_go(responder);
+    state_file_end(responder, clock_unix_ms());
     log_event("info", "stopped", no_service, "%s", "nothing is contained any more");
     release(program);
     return 0;

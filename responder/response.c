@@ -25,6 +25,7 @@ bool responder_save(struct responder *responder)
     struct guard_err err;
     if (responder->broken[0] != '\0')
         return false;
+    responder->state_file.stale = true;
     if (ledger_write(&responder->ledger, responder->cfg.state, &err) == GUARD_OK)
         return true;
     snprintf(responder->broken, sizeof(responder->broken), "%s", err.text);
@@ -109,8 +110,10 @@ static void end_budget(struct responder *responder, const struct response *respo
     if (budget == NULL || response->dry_run)
         return;
     guard_pod_budget_end(budget, now_ms);
-    if (response->machine.end == GUARD_POD_USELESS || response->others)
-        guard_pod_budget_stop(budget);
+    if (response->machine.end == GUARD_POD_USELESS)
+        ledger_stop(&responder->ledger, &response->order, POD_STOP_REPLACEMENT, now_ms);
+    else if (response->others)
+        ledger_stop(&responder->ledger, &response->order, POD_STOP_SAME_EVIDENCE, now_ms);
 }
 
 static void finish(struct responder *responder, struct response *response, uint64_t now_ms)

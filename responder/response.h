@@ -6,6 +6,7 @@
 
 #include "actor.h"
 #include "mailbox.h"
+#include "state_file.h"
 
 struct responder {
     struct responder_cfg cfg;
@@ -14,6 +15,7 @@ struct responder {
     struct ledger ledger;
     char broken[256]; /* why nothing is done: the ledger can't be read or written; "" */
     bool stopped;     /* by a person's file */
+    struct state_file state_file;
 };
 
 /* The ledger is written, or nothing is done any more. False then. */

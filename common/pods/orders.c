@@ -68,8 +68,7 @@ static bool is_word(struct guard_span text)
     return true;
 }
 
-/* As pod records have it: what can be a part of a path, and isn't "." or "..". */
-static bool is_name(struct guard_span text)
+bool pod_order_name_valid(struct guard_span text)
 {
     bool dots =
         text.len <= 2 && text.len > 0 && text.ptr[0] == '.' && text.ptr[text.len - 1] == '.';
@@ -82,7 +81,7 @@ static bool is_control(const uint8_t *text, size_t len)
     return text[0] < 0x20 || text[0] == 0x7f || (len == 2 && text[0] == 0xc2 && text[1] < 0xa0);
 }
 
-static bool is_clean(struct guard_span text)
+bool pod_order_text_valid(struct guard_span text)
 {
     for (size_t at = 0; at < text.len;) {
         size_t len = json_utf8_len(text.ptr + at, text.len - at);
@@ -192,11 +191,11 @@ static bool text_fits(const struct member *member, struct guard_span text)
     case FORM_SERVICE:
         return state_service_valid(text);
     case FORM_NAME:
-        return is_name(text);
+        return pod_order_name_valid(text);
     case FORM_WORD:
         return is_word(text);
     default:
-        return is_clean(text);
+        return pod_order_text_valid(text);
     }
 }
 

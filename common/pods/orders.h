@@ -65,6 +65,10 @@ struct pod_report_line {
 
 /* 1..64 of a-z, 0-9 and '-', which is what a file may be named by. */
 bool pod_order_id_valid(struct guard_span id);
+/* As pod records have it: what can be a part of a path, and isn't "." or "..". */
+bool pod_order_name_valid(struct guard_span text);
+/* UTF-8 without control characters. */
+bool pod_order_text_valid(struct guard_span text);
 /* "contain", "outOfService", ...: as reports say it. NULL: there is none. */
 const char *pod_report_step_name(enum guard_pod_step step);
 const char *pod_report_outcome_name(uint32_t outcome);

@@ -2,9 +2,28 @@
 /* Metrics of pods: counts of guardd, without a label that pods could make many of. */
 #include "metrics_text.h"
 
+#include "guardd/pods/responder.h"
 #include "guardd/pods/tell.h"
 
+#include "common/file.h"
+
 #include <inttypes.h>
+
+/* 0 where no responder ever said anything. */
+static void put_responder(struct text *text, const struct pod_responder *responder)
+{
+    static const struct pod_responder none;
+    const struct pod_responder *of = responder != NULL ? responder : &none;
+    const uint64_t now_ms = clock_unix_ms();
+    put_number(text, "guard_pod_responder_seen_timestamp_seconds", "gauge",
+               "The last sign of life of the responder, in seconds since 1970; 0: there is none.",
+               of->state != NULL ? (double)of->seen_ms / 1000 : 0);
+    put_number(text, "guard_pod_workloads_stopped", "gauge",
+               "Workloads for which the responder does nothing until a person says so.",
+               pod_responder_stopped(of, now_ms));
+    put_number(text, "guard_pod_contained", "gauge", "Pods that the responder contains.",
+               pod_responder_contained(of, now_ms));
+}
 
 void put_pods(struct text *text, const struct api *api)
 {
@@ -31,4 +50,5 @@ void put_pods(struct text *text, const struct api *api)
             pod_report_end_name((enum guard_pod_end)i), counts->ends[i]);
     put_number(text, "guard_pod_orders_open", "gauge", "Orders of which no end was reported.",
                services->pod_orders != NULL ? pod_orders_open_count(services->pod_orders) : 0);
+    put_responder(text, services->pod_responder);
 }

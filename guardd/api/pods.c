@@ -4,6 +4,7 @@
 
 #include "body.h"
 #include "common/pods/decisions.h"
+#include "common/pods/resumes.h"
 #include "guardd/pods/show.h"
 #include "problem.h"
 
@@ -27,7 +28,7 @@ enum api_step api_pods(struct api *api, struct api_request *request, struct api_
 }
 
 static void answer(const struct service *service, const char *what, const char *name,
-                   const char *value, struct api_response *response)
+                   const char *value, unsigned status, struct api_response *response)
 {
     struct json_writer json;
     if (!api_json_begin(&json, response))
@@ -37,7 +38,7 @@ static void answer(const struct service *service, const char *what, const char *
     json_text(&json, "what", what);
     json_text(&json, name, value);
     json_close(&json, '}');
-    api_json_end(&json, response, 200);
+    api_json_end(&json, response, status);
 }
 
 static void decide(struct api *api, struct api_request *request, const struct service *service,
@@ -68,7 +69,7 @@ static void decide(struct api *api, struct api_request *request, const struct se
     const struct change change = api_change(api, request, reason);
     enum guard_rc rc = change_pod_decision(&change, &decision, &err);
     if (rc == GUARD_OK)
-        answer(service, what, "decision", word, response);
+        answer(service, what, "decision", word, 200, response);
     else
         problem_change(response, rc, &err);
 }
@@ -106,7 +107,7 @@ static void begin_session(struct api *api, struct api_request *request,
     enum guard_rc rc = change_pod_session(&change, name_space, pod[len] == '/' ? pod + len + 1 : "",
                                           (unsigned long)seconds, &err);
     if (rc == GUARD_OK)
-        answer(service, pod, "session", seconds > 0 ? "begun" : "ended", response);
+        answer(service, pod, "session", seconds > 0 ? "begun" : "ended", 200, response);
     else
         problem_change(response, rc, &err);
 }
@@ -121,6 +122,62 @@ enum api_step api_pods_session(struct api *api, struct api_request *request,
         return API_DONE;
     if (api_body_open(&body, request, response, members))
         begin_session(api, request, service, &body, response);
+    api_body_close(&body);
+    return API_DONE;
+}
+
+static bool has_workload(const struct service *service, const char *name_space,
+                         const char *workload)
+{
+    struct guard_pod_rules rules;
+    guard_pod_rules_default(&rules);
+    for (uint32_t i = 0; i < service->pods.count; i++) {
+        struct guard_pods_stats stats;
+        guard_pods_stats(service->pods.list[i], &rules, &stats);
+        if (stats.name_space.len == strlen(name_space) && stats.workload.len == strlen(workload) &&
+            memcmp(stats.name_space.ptr, name_space, stats.name_space.len) == 0 &&
+            memcmp(stats.workload.ptr, workload, stats.workload.len) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void resume(struct api *api, struct api_request *request, const struct service *service,
+                   const struct api_body *body, struct api_response *response)
+{
+    const char *both, *reason;
+    char name_space[POD_ROOM];
+    struct guard_err err;
+    if (!api_body_text(body, response, "workload", true, POD_ROOM - 1, &both) ||
+        !api_body_text(body, response, "reason", true, CHANGE_REASON_MAX, &reason))
+        return;
+    size_t len = strcspn(both, "/");
+    const char *workload = both[len] == '/' ? both + len + 1 : "";
+    memcpy(name_space, both, len);
+    name_space[len] = '\0';
+    if (!has_workload(service, name_space, workload)) {
+        problem(response, 404, "no-such-workload", "workload",
+                "the service has no such workload: say NAMESPACE/WORKLOAD");
+        return;
+    }
+    const struct change change = api_change(api, request, reason);
+    enum guard_rc rc = change_pod_resume(&change, name_space, workload, &err);
+    if (rc == GUARD_OK)
+        answer(service, both, "resume", "asked", 202, response);
+    else
+        problem_change(response, rc, &err);
+}
+
+enum api_step api_pods_resume(struct api *api, struct api_request *request,
+                              struct api_response *response)
+{
+    static const char *const members[] = {"workload", "reason", NULL};
+    struct api_body body;
+    const struct service *service = api_service(api, request, response);
+    if (service == NULL)
+        return API_DONE;
+    if (api_body_open(&body, request, response, members))
+        resume(api, request, service, &body, response);
     api_body_close(&body);
     return API_DONE;
 }

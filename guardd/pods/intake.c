@@ -3,9 +3,11 @@
  * read stay in a list until they are removed, so that nothing is read twice in one life. */
 #include "intake.h"
 
+#include "responder.h"
 #include "show.h"
 
 #include "common/file.h"
+#include "common/guardian_pods.h"
 #include "common/log.h"
 #include "common/pods/record_files.h"
 
@@ -49,7 +51,8 @@ struct pod_intake {
     struct pod_told told;
     struct pod_orders orders;
     struct pod_cases cases;
-    struct guard_pod_rules rules;
+    struct pod_responder responder;
+    struct guard_pod_rules rules; /* of the service that is looked at */
     struct guard_pod_feature features[GUARD_POD_FEATURES_MAX];
     struct guard_pod_verdict verdict;
     char names[NAMES_ROUND][NAME_CAP]; /* to be read, by name */
@@ -226,6 +229,7 @@ static void observe(struct pod_intake *intake, struct service *service,
         record->dropped++;
         record->counted++;
     }
+    guardian_pods_rules(&service->guardian.pods, &intake->rules);
     enum guard_rc rc = pods_observe(service, &intake->rules, record, &intake->verdict, &err);
     struct pod_counts *counts = &intake->services->pod_counts;
     counts->records += rc == GUARD_OK;
@@ -346,6 +350,7 @@ static void tell_outliers(struct pod_intake *intake, uint64_t now_ms)
         if (!replica_publishes(services, service))
             continue;
         pods_forget_old(&service->pods, now_ms);
+        guardian_pods_rules(&service->guardian.pods, &intake->rules);
         for (uint32_t k = 0; k < service->pods.count; k++) {
             for (uint32_t told = 0;
                  told < OUTLIERS_MAX && guard_pods_outlier(service->pods.list[k], &intake->rules,
@@ -386,6 +391,7 @@ bool pod_intake_tick(struct pod_intake *intake, uint64_t now_ms)
         }
     }
     tell_ends(intake, now_ms);
+    pod_responder_tick(&intake->responder, now_ms);
     if (elapsed(&intake->watched_ms, now_ms, WATCH_MS))
         pods_watch_decisions(intake->services);
     if (elapsed(&intake->shown_ms, now_ms, SHOW_MS))
@@ -467,8 +473,8 @@ enum guard_rc pod_intake_open(struct pod_intake **out, struct services *services
     if (intake == NULL)
         return guard_fail(err, GUARD_E_NOMEM, "no memory to take in pod records");
     intake->services = services;
+    intake->responder.dir = services->state;
     intake->minute = intake->saved_ms = now_ms;
-    guard_pod_rules_default(&intake->rules);
     pod_told_read(&intake->told, services->state, now_ms);
     enum guard_rc rc = pod_orders_open(&intake->orders, services->state, orders, now_ms, err);
     if (rc != GUARD_OK) {
@@ -477,6 +483,7 @@ enum guard_rc pod_intake_open(struct pod_intake **out, struct services *services
     }
     services->pod_orders = &intake->orders;
     services->pod_cases = &intake->cases;
+    services->pod_responder = &intake->responder;
     *out = intake;
     return GUARD_OK;
 }
@@ -488,7 +495,9 @@ void pod_intake_close(struct pod_intake *intake)
     if (intake->services->pod_cases == &intake->cases) {
         intake->services->pod_orders = NULL;
         intake->services->pod_cases = NULL;
+        intake->services->pod_responder = NULL;
     }
+    pod_responder_close(&intake->responder);
     pod_orders_close(&intake->orders);
     free(intake->bytes);
     free(intake);

@@ -36,6 +36,14 @@ const char *pod_orders_mode_name(enum pod_orders_mode mode)
     return names[mode];
 }
 
+enum pod_orders_mode pod_orders_mode_of(const struct pod_orders *orders,
+                                        const struct service *service)
+{
+    int32_t said = service->guardian.pods.orders;
+    return said >= POD_ORDERS_OFF && said <= POD_ORDERS_ACT ? (enum pod_orders_mode)said
+                                                            : orders->mode;
+}
+
 static bool given_path(char out[STATE_PATH_MAX], const char *state, const char *id)
 {
     int len = snprintf(out, STATE_PATH_MAX, "%s/pods/given/%s%s", state, id,
@@ -173,6 +181,18 @@ uint32_t pod_orders_open_count(const struct pod_orders *orders)
 
 /* --- giving --- */
 
+/* Also when the option is off: a Guardian may say otherwise at any time. */
+static enum guard_rc make_folders(const struct pod_orders *orders, struct guard_err *err)
+{
+    char path[STATE_PATH_MAX];
+    GUARD_TRY(pod_orders_prepare(orders->state, err));
+    if (!given_path(path, orders->state, ""))
+        return guard_fail(err, GUARD_E_LIMIT, "%.100s...: the path is too long", orders->state);
+    return mkdir(path, 0750) == 0 || errno == EEXIST
+               ? GUARD_OK
+               : guard_fail(err, GUARD_E_IO, "%s: %s", path, strerror(errno));
+}
+
 static const char *class_of(uint32_t kind)
 {
     switch (kind) {
@@ -234,7 +254,8 @@ static void fill(struct pod_order *order, const struct service *service,
     }
 }
 
-/* One is enough while it goes on, and for a day from when it was decided. */
+/* One is enough while it goes on, and for a day from when it was decided. A dry run stands in the
+ * way of further dry runs only: who turns to act wants the next decision carried out. */
 static struct pod_order_known *of_pod(const struct pod_orders *orders,
                                       const struct pod_order *order)
 {
@@ -243,6 +264,7 @@ static struct pod_order_known *of_pod(const struct pod_orders *orders,
         if (strcmp(known->order.pod, order->pod) == 0 &&
             strcmp(known->order.name_space, order->name_space) == 0 &&
             strcmp(known->order.container, order->container) == 0 &&
+            (order->dry_run || !known->order.dry_run) &&
             known->order.decided_ms + DAY > order->decided_ms)
             return known;
     }
@@ -271,16 +293,20 @@ const struct pod_order_known *pod_orders_give(struct pod_orders *orders,
 {
     struct pod_order order = {.decided_ms = now_ms};
     struct guard_err err;
-    if (orders->mode == POD_ORDERS_OFF || verdict->decision != GUARD_POD_REPLACE)
+    enum pod_orders_mode mode = pod_orders_mode_of(orders, service);
+    if (mode == POD_ORDERS_OFF || verdict->decision != GUARD_POD_REPLACE)
         return NULL;
-    order.dry_run = orders->mode != POD_ORDERS_ACT || service->guardian.mode != GUARD_MODE_BLOCK;
-    snprintf(order.id, sizeof(order.id), "%016" PRIx64, case_id);
+    order.dry_run = mode != POD_ORDERS_ACT || service->guardian.mode != GUARD_MODE_BLOCK;
+    /* Not the id of the dry run of the same case, which the responder had already. */
+    snprintf(order.id, sizeof(order.id), "%016" PRIx64 "%s", case_id, order.dry_run ? "-dry" : "");
     put_span(order.uid, sizeof(order.uid), uid);
     fill(&order, service, verdict, reason);
     const struct pod_order_known *before = of_pod(orders, &order);
     if (before != NULL)
         return before;
-    enum guard_rc rc = pod_order_place(orders->state, &order, &err);
+    enum guard_rc rc = make_folders(orders, &err);
+    if (rc == GUARD_OK)
+        rc = pod_order_place(orders->state, &order, &err);
     if (rc != GUARD_OK && rc != GUARD_E_REPLAY) {
         if (!orders->failing)
             log_event("alarm", "pod-order-not-given", service->name, "%s", err.text);
@@ -336,11 +362,8 @@ enum guard_rc pod_orders_open(struct pod_orders *orders, const char *state,
     *orders = (struct pod_orders){.mode = mode, .state = state};
     if (!given_path(path, state, ""))
         return guard_fail(err, GUARD_E_LIMIT, "%.100s...: the path is too long", state);
-    if (mode != POD_ORDERS_OFF) {
-        GUARD_TRY(pod_orders_prepare(state, err));
-        if (mkdir(path, 0750) != 0 && errno != EEXIST)
-            return guard_fail(err, GUARD_E_IO, "%s: %s", path, strerror(errno));
-    }
+    if (mode != POD_ORDERS_OFF)
+        GUARD_TRY(make_folders(orders, err));
     DIR *dir = opendir(path);
     const struct dirent *entry;
     for (uint32_t i = 0; dir != NULL && i < FILES_LOOKED_MAX && (entry = readdir(dir)) != NULL; i++)

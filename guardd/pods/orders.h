@@ -40,6 +40,9 @@ struct pod_orders {
 /* "off", "dry-run", "act"; false for anything else. */
 bool pod_orders_mode_read(const char *text, enum pod_orders_mode *out);
 const char *pod_orders_mode_name(enum pod_orders_mode mode);
+/* What its Guardian says, else the option. */
+enum pod_orders_mode pod_orders_mode_of(const struct pod_orders *orders,
+                                        const struct service *service);
 
 /* Makes the folders and reads what was given before. GUARD_E_IO. Copies and reports that are older
  * than 30 days are removed. */

@@ -5,6 +5,7 @@
 #include "guardd/service.h"
 
 #include "common/file.h"
+#include "common/guardian_pods.h"
 #include "common/json_writer.h"
 #include "common/pods/orders.h"
 
@@ -194,7 +195,7 @@ void pods_status(struct json_writer *json, const struct service *service)
     uint64_t now_ms = clock_unix_ms();
     if (service->pods.count == 0)
         return;
-    guard_pod_rules_default(&rules);
+    guardian_pods_rules(&service->guardian.pods, &rules);
     json_open(json, "pods", '[');
     for (uint32_t i = 0; i < service->pods.count && json->cap - json->len > 2 * ROOM_LEFT; i++)
         write_profile(json, service->pods.list[i], &rules, now_ms);

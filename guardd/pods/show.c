@@ -2,7 +2,10 @@
 /* Everything is bounded twice: by how many are shown, and by the room that is left. */
 #include "show.h"
 
+#include "responder.h"
+
 #include "common/file.h"
+#include "common/guardian_pods.h"
 #include "common/json_writer.h"
 #include "common/log.h"
 
@@ -57,6 +60,15 @@ static void write_alone(struct json_writer *json, const struct guard_pods *profi
     json_close(json, ']');
 }
 
+static uint32_t live_count(const struct guard_pods *profile, uint64_t live_since_ms)
+{
+    struct guard_pod_replica replica;
+    uint32_t count = 0;
+    for (uint32_t i = 0; guard_pods_replica(profile, i, live_since_ms, &replica); i++)
+        count += replica.live;
+    return count;
+}
+
 static void write_replicas(struct json_writer *json, const struct guard_pods *profile,
                            uint64_t live_since_ms, size_t begin)
 {
@@ -81,11 +93,11 @@ static void write_replicas(struct json_writer *json, const struct guard_pods *pr
     json_close(json, ']');
 }
 
-static void write_workloads(struct json_writer *json, const struct service *service,
-                            uint64_t now_ms, size_t begin)
+static void write_workloads(struct json_writer *json, const struct services *services,
+                            const struct service *service, uint64_t now_ms, size_t begin)
 {
     struct guard_pod_rules rules;
-    guard_pod_rules_default(&rules);
+    guardian_pods_rules(&service->guardian.pods, &rules);
     uint64_t live_since_ms = now_ms > rules.live_ms ? now_ms - rules.live_ms : 0;
     json_open(json, "workloads", '[');
     for (uint32_t i = 0; i < service->pods.count && !full(json, begin); i++) {
@@ -100,6 +112,8 @@ static void write_workloads(struct json_writer *json, const struct service *serv
         json_integer(json, "replica_days", stats.days);
         json_integer(json, "known", stats.known);
         json_integer(json, "normal", stats.normal);
+        pod_responder_workload_json(json, services->pod_responder, stats.name_space, stats.workload,
+                                    live_count(service->pods.list[i], live_since_ms), now_ms);
         write_replicas(json, service->pods.list[i], live_since_ms, begin);
         json_close(json, '}');
     }
@@ -186,11 +200,12 @@ void pods_show(struct json_writer *json, const struct services *services,
     const struct pod_orders *orders = services->pod_orders != NULL ? services->pod_orders : &none;
     size_t begin = json->len;
     json_string(json, "service", service->name);
-    json_text(json, "orders_mode", pod_orders_mode_name(orders->mode));
+    json_text(json, "orders_mode", pod_orders_mode_name(pod_orders_mode_of(orders, service)));
+    pod_responder_json(json, services->pod_responder, now_ms);
     write_sessions(json, &service->pods, now_ms);
     write_cases(json, services->pod_cases, service->name, begin);
     pod_orders_json(orders, service->name, "orders", json, begin + PODS_SHOWN_MAX - ROOM);
-    write_workloads(json, service, now_ms, begin);
+    write_workloads(json, services, service, now_ms, begin);
 }
 
 bool pods_thing(const struct service *service, uint64_t id, char out[160])

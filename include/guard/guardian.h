@@ -67,6 +67,23 @@ struct guard_endpoint_rule {
     const struct guard_response_rule *response; /* NULL: nothing is said of what it answers with */
 };
 
+/* Whether a responder is asked to replace the pod that alone is misused. */
+enum guard_pod_orders {
+    GUARD_POD_ORDERS_OFF = 0,
+    GUARD_POD_ORDERS_DRY_RUN = 1, /* nothing may be touched */
+    GUARD_POD_ORDERS_ACT = 2,     /* where the service blocks */
+};
+
+/* Of a service's pods; policies and gates have no part in it. What isn't said stays the default. */
+struct guard_pod_settings {
+    int32_t orders;       /* enum guard_pod_orders; -1 = not said */
+    bool hard_said;       /* hard_kinds hold */
+    uint32_t hard_kinds;  /* bit per enum guard_pod_kind that acts alone */
+    double alert_at;      /* strength of evidence; below 0 = not said */
+    double replace_at;    /* sum of them; below 0 = not said */
+    int32_t independence; /* enum guard_pod_independence; -1 = not said */
+};
+
 struct guard_guardian {
     struct guard_span service;
     enum guard_mode mode;         /* default alert */
@@ -91,6 +108,7 @@ struct guard_guardian {
     uint32_t patch_count;
     struct guard_exception *exceptions; /* ids differ */
     uint32_t exception_count;
+    struct guard_pod_settings pods;
 };
 
 /* The built-in defaults: alert, learn on, alpha 1e-4, D 4. */

@@ -54,6 +54,15 @@ GUARD_API enum guard_pod_permit guard_pod_budget_ask(const struct guard_pod_budg
 GUARD_API uint64_t guard_pod_budget_until(const struct guard_pod_budget *budget,
                                           const struct guard_pod_budget_cfg *cfg, uint32_t replicas,
                                           uint64_t now_ms);
+/* For people who ask why nothing is done: how many may be begun within the window and how many
+ * were, and until when the back-off lasts (0: it doesn't). */
+struct guard_pod_budget_look {
+    uint32_t allowed, spent;
+    uint64_t pause_until_ms;
+};
+GUARD_API void guard_pod_budget_look(const struct guard_pod_budget *budget,
+                                     const struct guard_pod_budget_cfg *cfg, uint32_t replicas,
+                                     uint64_t now_ms, struct guard_pod_budget_look *out);
 /* GUARD_E_STATE: it isn't permitted now; nothing changes. */
 GUARD_API GUARD_MUST_USE enum guard_rc
 guard_pod_budget_begin(struct guard_pod_budget *budget, const struct guard_pod_budget_cfg *cfg,

@@ -105,6 +105,17 @@ uint64_t guard_pod_budget_until(const struct guard_pod_budget *budget,
     return spent && leaves > until ? leaves : until;
 }
 
+void guard_pod_budget_look(const struct guard_pod_budget *budget,
+                           const struct guard_pod_budget_cfg *cfg, uint32_t replicas,
+                           uint64_t now_ms, struct guard_pod_budget_look *out)
+{
+    uint64_t leaves;
+    uint64_t pause = pause_end(budget, cfg, now_ms);
+    *out = (struct guard_pod_budget_look){.allowed = allowed(cfg, replicas),
+                                          .spent = in_window(budget, cfg, now_ms, &leaves),
+                                          .pause_until_ms = pause > now_ms ? pause : 0};
+}
+
 enum guard_rc guard_pod_budget_begin(struct guard_pod_budget *budget,
                                      const struct guard_pod_budget_cfg *cfg, uint32_t replicas,
                                      uint32_t ready, uint64_t now_ms)

@@ -108,6 +108,9 @@ def test_roles_may_do_what_they_may(guardd, api, front):
                 api.check(method, path, answer)
             else:
                 problem(api, answer, 403)
+    for name, secret in everybody.items():
+        answer = front.ask("/services/shop/pods/resume", method="POST", body={"workload": "prod/web", "reason": "x"}, token=secret)
+        problem(api, answer, *((404, "workload") if name in "oa" else (403,)))
     # What somebody sends along doesn't matter.
     for secret, status, field in ((viewer, 403, None), (None, 401, "Authorization"), ("x", 401, "Authorization")):
         problem(api, front.ask("/services/shop/mode", method="PUT", body={"mode": "x" * 200000}, token=secret), status, field)

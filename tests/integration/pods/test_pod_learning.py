@@ -18,7 +18,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "guardd"))
 from test_guardd import Guardd  # noqa: E402
 
 HERE = pathlib.Path(__file__).resolve().parent
-EXEC, WRITE, DROPPED, REQUEST = 2, 4, 7, 12
+EXEC, WRITE, DROPPED, MEMFD, REQUEST = 2, 4, 7, 8, 12
 USUAL = [(EXEC, "/usr/bin/convert", "/app/server", "-"), (WRITE, "/var/cache/app/1234.bin", "-", "-")]
 HOUR = 3600 * 1000
 REPLICAS = 4

@@ -32,6 +32,26 @@ static void test_one_at_a_time(void **state)
                      GUARD_POD_PERMITTED);
 }
 
+static void test_why_none_is_permitted_can_be_seen(void **state)
+{
+    (void)state;
+    struct guard_pod_budget budget = {.begun = 0};
+    struct guard_pod_budget_cfg cfg;
+    struct guard_pod_budget_look look;
+    guard_pod_budget_default(&cfg);
+    guard_pod_budget_look(&budget, &cfg, 25, start, &look);
+    assert_true(look.allowed == 2 && look.spent == 0 && look.pause_until_ms == 0);
+    assert_int_equal(guard_pod_budget_begin(&budget, &cfg, 25, 24, start), GUARD_OK);
+    guard_pod_budget_end(&budget, start + 1);
+    guard_pod_budget_look(&budget, &cfg, 25, start + 2, &look);
+    assert_true(look.spent == 1 && look.pause_until_ms == start + 1 + MINUTE);
+    assert_int_equal(guard_pod_budget_until(&budget, &cfg, 25, start + 2), look.pause_until_ms);
+    guard_pod_budget_look(&budget, &cfg, 3, start + 1 + MINUTE, &look);
+    assert_true(look.allowed == 1 && look.spent == 1 && look.pause_until_ms == 0);
+    guard_pod_budget_look(&budget, &cfg, 3, start + 10 * MINUTE, &look);
+    assert_int_equal(look.spent, 0);
+}
+
 static void test_never_the_last(void **state)
 {
     (void)state;
@@ -123,9 +143,13 @@ static void test_limits_of_the_configuration(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_one_at_a_time),   cmocka_unit_test(test_never_the_last),
-        cmocka_unit_test(test_a_flood_is_slow), cmocka_unit_test(test_calm_forgets),
-        cmocka_unit_test(test_a_stop_holds),    cmocka_unit_test(test_limits_of_the_configuration),
+        cmocka_unit_test(test_why_none_is_permitted_can_be_seen),
+        cmocka_unit_test(test_one_at_a_time),
+        cmocka_unit_test(test_never_the_last),
+        cmocka_unit_test(test_a_flood_is_slow),
+        cmocka_unit_test(test_calm_forgets),
+        cmocka_unit_test(test_a_stop_holds),
+        cmocka_unit_test(test_limits_of_the_configuration),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

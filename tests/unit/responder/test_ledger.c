@@ -48,7 +48,7 @@ static void fill(void)
     budget->streak = 2;
     budget->last_ms = 1764000000123;
     budget->begun_ms[63] = 1764000000001;
-    budget->stopped = true;
+    ledger_stop(&ledger, &order, POD_STOP_REPLACEMENT, 1764000000777);
     ledger_begin(&ledger, 1764000000000);
     assert_true(ledger_handle(&ledger, &order, 1764000000000, 1));
     uint64_t pod;
@@ -129,6 +129,31 @@ static void another_pod_with_the_same_is_seen(void **state)
     assert_false(ledger_trace(&ledger, &late, 1000, 7000, &pod)); /* the window is over */
 }
 
+static void what_it_was_stopped_for_first_stays_until_a_person_says_so(void **state)
+{
+    struct pod_order order = order_of("a", "u1", "x"), other = order_of("b", "u2", "x");
+    struct guard_err err;
+    uint64_t pod;
+    (void)state;
+    memset(&ledger, 0, sizeof(ledger));
+    ledger_stop(&ledger, &order, POD_STOP_REPLACEMENT, 5); /* it has no books */
+    assert_int_equal(ledger.workload_count, 0);
+    struct guard_pod_budget *budget = ledger_budget(&ledger, "shop", "cart");
+    assert_false(ledger_resume(&ledger, "shop", "cart"));
+    (void)ledger_trace(&ledger, &order, 1000, 5000, &pod);
+    ledger_stop(&ledger, &order, POD_STOP_SAME_EVIDENCE, 6000);
+    ledger_stop(&ledger, &order, POD_STOP_REPLACEMENT, 7000);
+    assert_true(budget->stopped);
+    assert_int_equal(ledger_write(&ledger, folder, &err), GUARD_OK);
+    assert_int_equal(ledger_read(&again, folder, &err), GUARD_OK);
+    assert_int_equal(again.workloads[0].stop, POD_STOP_SAME_EVIDENCE);
+    assert_int_equal(again.workloads[0].stopped_ms, 6000);
+    assert_false(ledger_resume(&ledger, "shop", "other"));
+    assert_true(ledger_resume(&ledger, "shop", "cart"));
+    assert_true(!budget->stopped && ledger.workloads[0].stopped_ms == 0);
+    assert_false(ledger_trace(&ledger, &other, 1000, 5500, &pod)); /* what was seen is known */
+}
+
 static void nothing_grows_beyond_its_room(void **state)
 {
     char id[24];
@@ -163,6 +188,7 @@ int main(void)
         cmocka_unit_test(what_was_written_is_read_again),
         cmocka_unit_test(one_changed_byte_is_noticed),
         cmocka_unit_test(another_pod_with_the_same_is_seen),
+        cmocka_unit_test(what_it_was_stopped_for_first_stays_until_a_person_says_so),
         cmocka_unit_test(nothing_grows_beyond_its_room),
     };
     if (mkdtemp(folder) == NULL)
