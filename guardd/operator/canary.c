@@ -41,6 +41,7 @@ struct canaries {
     struct slot slots[CANARIES_AT_ONCE];
     uint64_t look_ms;
     uint64_t begun_ms; /* monotonic: the last canary */
+    uint64_t asked_ms; /* when asking of the round began */
     bool told;         /* that we may not look */
 };
 
@@ -151,6 +152,7 @@ static void owners(struct canaries *canaries)
     paths_take_addresses(&canaries->paths);
     tallies_own(&canaries->tallies, &canaries->paths);
     canaries->at = 0;
+    canaries->asked_ms = clock_monotonic_ms();
     canaries->stage = ASK;
 }
 
@@ -253,6 +255,11 @@ static bool ask_one(struct canaries *canaries, struct slot *slot, uint32_t index
 static void ask_more(struct canaries *canaries, uint64_t mono_ms)
 {
     bool busy = false;
+    if (mono_ms - canaries->asked_ms >= CANARY_ROUND_MS &&
+        canaries->at < canaries->paths.target_count) {
+        canaries->at = canaries->paths.target_count;
+        canaries->paths.more = true;
+    }
     for (size_t i = 0; i < CANARIES_AT_ONCE; i++) {
         struct slot *slot = &canaries->slots[i];
         while (canaries->at < canaries->paths.target_count &&

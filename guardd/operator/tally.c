@@ -110,6 +110,8 @@ static void count_pod(struct tally *tally, const struct paths *paths,
                       const struct path_target *worst)
 {
     const struct path_pod *pod = &paths->pods[worst->pod];
+    if (worst->result == TARGET_PENDING)
+        return; /* there was no time for it */
     tally->pods++;
     if (worst->result == TARGET_PROVED) {
         tally->proved++;

@@ -113,7 +113,7 @@ class Shop:
             good = said.get("status") == status and said["reason"] == reason and all(word in said["message"] for word in words)
             return good and said
         try:
-            return wait_for(look, f"NotInPath {status} {reason}", timeout=300)
+            return wait_for(look, f"NotInPath {status} {reason}", timeout=300, pause=3)  # kubectl costs more than it
         except AssertionError as error:
             raise AssertionError(f"{error}: {self.path()}") from error
 

@@ -321,6 +321,20 @@ static void test_an_address_that_leads_past(void **state)
     conclude(&canary, "True", "ServiceLeadsPast", "the address of Service shop");
 }
 
+static void test_who_wasnt_asked_isnt_counted(void **state)
+{
+    (void)state;
+    struct canary_state canary = {.status = NULL};
+    struct tally tally;
+    three();
+    paths.targets[2].result = TARGET_PENDING;
+    tally = tallies.list[0];
+    tally_count(&tally, 0, &paths);
+    tally_conclude(&tally, true, &canary);
+    assert_string_equal(canary.status, "False");
+    assert_non_null(strstr(canary.message, "gates of 2 of 2 pods that were asked, of more answered"));
+}
+
 static void test_nothing_to_ask(void **state)
 {
     (void)state;
@@ -366,6 +380,7 @@ int main(void)
         TEST(test_what_is_silent_is_unknown_and_hides_no_bare_one),
         TEST(test_who_answers_must_be_who_was_asked),
         TEST(test_an_address_that_leads_past),
+        TEST(test_who_wasnt_asked_isnt_counted),
         TEST(test_nothing_to_ask),
         TEST(test_many_names_are_cut),
     };
