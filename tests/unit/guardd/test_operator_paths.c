@@ -332,7 +332,8 @@ static void test_who_wasnt_asked_isnt_counted(void **state)
     tally_count(&tally, 0, &paths);
     tally_conclude(&tally, true, &canary);
     assert_string_equal(canary.status, "False");
-    assert_non_null(strstr(canary.message, "gates of 2 of 2 pods that were asked, of more answered"));
+    assert_non_null(
+        strstr(canary.message, "gates of 2 of 2 pods that were asked, of more answered"));
 }
 
 static void test_nothing_to_ask(void **state)
