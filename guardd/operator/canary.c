@@ -76,9 +76,11 @@ static void give_up(struct canaries *canaries, const char *why)
         if (strcmp(object->namespace, canaries->paths.namespace) != 0)
             continue;
         object->canary.due_ms = clock_monotonic_ms() + CANARY_LATER_MS;
-        if (object->canary.status == NULL)
-            snprintf(object->canary.message, sizeof(object->canary.message),
-                     "its Services and pods aren't known: %.200s", why);
+        if (object->canary.status != NULL)
+            continue;
+        object->canary.ours = true;
+        snprintf(object->canary.message, sizeof(object->canary.message),
+                 "its Services and pods aren't known: %.200s", why);
     }
     if (!canaries->told)
         log_event("warn", "canaries-not-sent", no_service, "namespace %s: %s",
