@@ -57,6 +57,7 @@ struct http_client {
     const char *agent;
     struct transfer *transfers;
     uint32_t count;
+    bool unverified;
     bool timer;        /* libcurl wants to be called */
     uint64_t timer_ms; /* then, monotonic */
 };
@@ -269,12 +270,15 @@ static bool set_request(struct transfer *transfer, const struct http_request *re
     CURL *easy = transfer->easy;
     const struct http_client *client = transfer->client;
     char url[URL_CAP];
-    int len = snprintf(url, sizeof(url), "%s%s", client->base, request->path);
+    int len = snprintf(url, sizeof(url), "%s%s",
+                       request->server != NULL ? request->server : client->base, request->path);
     bool good = len > 0 && (size_t)len < sizeof(url) &&
                 curl_easy_setopt(easy, CURLOPT_URL, url) == CURLE_OK &&
                 curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method) == CURLE_OK;
-    if (client->socket_path != NULL)
+    if (client->socket_path != NULL && request->server == NULL)
         good = good && set_socket(transfer, client->socket_path);
+    curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, (long)request->alone);
+    curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, (long)request->alone);
     for (size_t i = 0; i < HTTP_HEADERS_MAX && request->headers[i] != NULL; i++)
         good = good && add_header(transfer, request->headers[i]);
     if (request->body.ptr != NULL) {
@@ -317,6 +321,10 @@ static bool set_rules(struct transfer *transfer)
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_MS);
     curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L);
     curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L);
+    if (client->unverified) {
+        curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 0L);
+        curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 0L);
+    }
     if (client->ca_file != NULL || client->ca_text != NULL) /* those alone are trusted */
         curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
@@ -337,6 +345,14 @@ static bool set_rules(struct transfer *transfer)
 enum guard_rc http_client_start(struct http_client *client, const struct http_request *request,
                                 struct guard_err *err)
 {
+    if (request->server != NULL) {
+        GUARD_TRY(http_server_check(request->server, err));
+        if (starts_with(request->server, "unix:") || client->token != NULL ||
+            client->token_file != NULL)
+            return guard_fail(err, GUARD_E_RANGE,
+                              "\"%s\": only by TCP, and by a client without a token",
+                              request->server);
+    }
     if (client->count == HTTP_REQUESTS_MAX)
         return guard_fail(err, GUARD_E_LIMIT, "%d requests are under way", (int)HTTP_REQUESTS_MAX);
     struct transfer *transfer = calloc(1, sizeof(*transfer));
@@ -475,6 +491,7 @@ static bool set_up(struct http_client *client, const struct http_client_cfg *cfg
 {
     bool by_socket = starts_with(cfg->server, "unix:");
     client->base = strdup(by_socket ? "http://guardd" : cfg->server);
+    client->unverified = cfg->unverified;
     client->agent = cfg->agent != NULL ? cfg->agent : "guardd";
     client->socket_path = by_socket ? strdup(cfg->server + 5) : NULL;
     return client->base != NULL && (!by_socket || client->socket_path != NULL) &&

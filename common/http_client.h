@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* HTTP requests of a program that has a loop of its own and waits for nobody: they are begun, run
- * on when a descriptor says so, and end in a call. One server at a time, over a Unix socket, HTTP
- * or HTTPS; no redirects, no proxies, nothing of the environment. */
+ * on when a descriptor says so, and end in a call. Over a Unix socket, HTTP or HTTPS, to the
+ * client's server or one that a request names; no redirects, no proxies, nothing of the
+ * environment.
+ */
 #ifndef GUARD_COMMON_HTTP_CLIENT_H
 #define GUARD_COMMON_HTTP_CLIENT_H
 
@@ -29,6 +31,9 @@ struct http_client_cfg {
      */
     struct guard_span ca_text, certificate_text, key_text;
     const char *agent; /* what it calls itself; NULL: "guardd"; kept by the caller */
+    /* Certificates aren't verified: only for requests that hold nothing secret, of whose answers
+     * nothing is believed that isn't proved otherwise. */
+    bool unverified;
 };
 
 struct http_answer {
@@ -43,11 +48,14 @@ struct http_answer {
 
 struct http_request {
     const char *method;
+    /* Another one, by TCP, instead of the client's, which then has no token; copied. */
+    const char *server;
     const char *path;                      /* with its query, from '/' on; copied */
     const char *headers[HTTP_HEADERS_MAX]; /* "Name: value", NULL behind the last; copied */
     struct guard_span body;                /* copied */
     size_t answer_max;                     /* bytes of a body; a longer one is a failure */
     uint32_t timeout_ms;                   /* of the whole */
+    bool alone;                            /* by a connection of its own, which isn't kept */
     /* NULL, or for an answer that doesn't end: each piece of a body of status 200 and type
      * part_type as it comes, instead of the body; false ends it. Then timeout_ms is how long
      * nothing may come. */

@@ -77,6 +77,7 @@ extern const struct command command_audit;
 extern const struct command command_patch;
 extern const struct command command_inject;
 extern const struct command command_webhook;
+extern const struct command command_canary;
 
 /* All of them in the order of the help, ended by NULL. */
 extern const struct command *const all_commands[];

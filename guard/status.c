@@ -152,6 +152,19 @@ static void print_growth(const struct document_node *service)
                text_of(growth, "grown"), text_of(growth, "held"));
 }
 
+/* What an operator's canaries proved. */
+static void print_path(const struct document_node *service)
+{
+    const struct document_node *path = member_of(service, "path");
+    char text[4 * 400 + 1];
+    if (path == NULL)
+        return;
+    const char *message = text_of(path, "message");
+    printf("  %s%s\n",
+           strcmp(text_of(path, "not_in_path"), "true") == 0 ? "NOT IN PATH: " : "path: ",
+           clean(text, sizeof(text), message, strlen(message)));
+}
+
 static void print_service(const struct source *source, const struct document_node *service,
                           struct guard_arena *arena)
 {
@@ -168,6 +181,7 @@ static void print_service(const struct source *source, const struct document_nod
         printf("  Guardian refused: %s\n", text_of(service, "guardian_error"));
     if (text_of(service, "review_error")[0] != '\0')
         printf("  Review refused: %s\n", text_of(service, "review_error"));
+    print_path(service);
     print_revision(service);
     print_growth(service);
     print_patches(service);

@@ -57,6 +57,7 @@ const char *const gate_number_names[] = {
     "alerts",
     "alerts_suppressed",
     "alerts_lost",
+    "canaries",
     "overhead_10us",
     "overhead_25us",
     "overhead_50us",

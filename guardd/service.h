@@ -52,6 +52,16 @@ struct snapshot {
     struct generations after; /* what is kept once it is saved */
 };
 
+/* Whether gates stand in its way, as an operator's canaries proved it last. */
+enum { SERVICE_PATH_CAP = 400 };
+struct service_path {
+    bool asked;                     /* else nothing is known */
+    uint32_t pods;                  /* those that take its requests, at ports of HTTP: */
+    uint32_t proved, bare, silent;  /* by what answered there */
+    bool not_in_path;               /* a request may reach the service without a gate */
+    char message[SERVICE_PATH_CAP]; /* names, for people */
+};
+
 struct service {
     char name_text[SERVICE_NAME_CAP];
     struct guard_span name;
@@ -99,6 +109,7 @@ struct service {
     struct history history;
     uint64_t day; /* of the newest record, since 1970; 0 = none had a time */
     struct replica replica;
+    struct service_path path;
     struct shared_file shared[SHARED_KINDS]; /* of guardds that share a database */
     uint64_t ahead_day; /* on which it was last said that a gate's clock is ahead */
     /* Of a node with a parent: pile is the open delta. */

@@ -190,6 +190,21 @@ static void write_review(struct json_writer *json, const struct service *service
     json_close(json, '}');
 }
 
+/* Nothing where no canary was sent: by a guardd that is no operator, or doesn't lead. */
+static void write_path(struct json_writer *json, const struct service_path *path)
+{
+    if (!path->asked)
+        return;
+    json_open(json, "path", '{');
+    json_bool(json, "not_in_path", path->not_in_path);
+    json_integer(json, "pods", path->pods);
+    json_integer(json, "proved", path->proved);
+    json_integer(json, "bare", path->bare);
+    json_integer(json, "silent", path->silent);
+    json_text(json, "message", path->message);
+    json_close(json, '}');
+}
+
 void status_service(struct json_writer *json, const struct service *service)
 {
     struct guard_pile_stats stats;
@@ -214,6 +229,7 @@ void status_service(struct json_writer *json, const struct service *service)
     write_review(json, service);
     write_generations(json, service);
     pods_status(json, service);
+    write_path(json, &service->path);
     if (service->model != NULL) {
         write_growth(json, service);
         write_model(json, service->model);

@@ -157,6 +157,33 @@ static void put_services(struct text *text, const struct api *api,
     }
 }
 
+/* Only of services that canaries were sent for: of the others nothing is known. */
+static void put_path(struct text *text, const struct api *api, const struct api_request *request)
+{
+    const struct services *services = api->view.services;
+    head(text, "guard_service_not_in_path", "gauge",
+         "1 while requests may reach the service without a gate.");
+    for (uint32_t i = 0; i < services->count; i++) {
+        const struct service *service = services->list[i];
+        if (service->path.asked && api_theirs(request, service))
+            put(text, "guard_service_not_in_path{service=\"%s\"} %d\n", service->name_text,
+                service->path.not_in_path);
+    }
+    head(text, "guard_service_canary_pods", "gauge",
+         "Pods behind the service's addresses, by what answered canaries there.");
+    for (uint32_t i = 0; i < services->count; i++) {
+        const struct service *service = services->list[i];
+        const struct service_path *path = &service->path;
+        if (path->asked && api_theirs(request, service))
+            put(text,
+                "guard_service_canary_pods{service=\"%s\",result=\"proved\"} %u\n"
+                "guard_service_canary_pods{service=\"%s\",result=\"bare\"} %u\n"
+                "guard_service_canary_pods{service=\"%s\",result=\"silent\"} %u\n",
+                service->name_text, path->proved, service->name_text, path->bare,
+                service->name_text, path->silent);
+    }
+}
+
 static void put_intake(struct text *text, const struct api *api)
 {
     const struct alerts *alerts = api->view.alerts;
@@ -225,6 +252,7 @@ enum api_step api_metrics(struct api *api, struct api_request *request,
     put_intake(&text, api);
     put_pods(&text, api);
     put_services(&text, api, request);
+    put_path(&text, api, request);
     put_traffic(&text, api, request);
     put_gates(&text, api, request);
     put_outputs(&text, api);

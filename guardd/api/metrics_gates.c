@@ -60,6 +60,8 @@ static const struct gate_metric gate_metrics[] = {
     {"guard_gate_alerts_total", "counter", "Alerts for guardd.", "alerts", ",outcome=\"written\""},
     {"guard_gate_alerts_total", "counter", NULL, "alerts_suppressed", ",outcome=\"suppressed\""},
     {"guard_gate_alerts_total", "counter", NULL, "alerts_lost", ",outcome=\"lost\""},
+    {"guard_gate_canaries_total", "counter", "Canaries answered; they are no exchanges.",
+     "canaries", ""},
     {"guard_gate_generation", "gauge",
      "Generation in force, of the worker that is the furthest behind and of the newest.",
      "generation_oldest", ",worker=\"oldest\""},

@@ -221,6 +221,29 @@ static void recall_conditions(struct object *object, const struct document_node 
         object->alerts = (uint64_t)whole_of(status, "alerts");
 }
 
+/* What another leader's canaries proved holds until ours do. */
+static void recall_path(struct object *object, const struct document_node *node)
+{
+    static const char *const words[] = {"True", "False", "Unknown"};
+    static const char *const others[] = {"ExchangesSeen", "NoExchangeYet"};
+    struct canary_state *canary = &object->canary;
+    const struct document_node *list = member_of(member_of(node, "status"), "conditions");
+    for (const struct document_node *item = list != NULL ? list->first : NULL; item != NULL;
+         item = item->next) {
+        const char *reason = text_of(item, "reason");
+        if (strcmp(text_of(item, "type"), condition_names[CONDITION_NOT_IN_PATH]) != 0)
+            continue;
+        canary->status = NULL;
+        for (size_t i = 0; i < 3; i++) {
+            if (strcmp(text_of(item, "status"), words[i]) == 0 && strcmp(reason, others[0]) != 0 &&
+                strcmp(reason, others[1]) != 0)
+                canary->status = words[i];
+        }
+        snprintf(canary->reason, sizeof(canary->reason), "%.31s", reason);
+        snprintf(canary->message, sizeof(canary->message), "%.399s", text_of(item, "message"));
+    }
+}
+
 static void drop_spec(struct objects *objects, struct object *object)
 {
     objects->bytes -= object->spec_len;
@@ -285,10 +308,13 @@ bool objects_take(struct objects *objects, struct object *object, const struct d
         snprintf(object->uid, sizeof(object->uid), "%.63s", text_of(metadata, "uid"));
         memset(object->conditions, 0, sizeof(object->conditions));
         memset(object->events, 0, sizeof(object->events));
+        memset(&object->canary, 0, sizeof(object->canary));
         object->written = object->alerts = 0;
     }
     if (came)
         recall_conditions(object, node);
+    if (!object->canary.ours)
+        recall_path(object, node);
     bool changed = spec != NULL && take_spec(objects, object, spec);
     if (changed || came) {
         object->dirty = true;

@@ -36,7 +36,19 @@ struct condition_state {
     char since[KUBERNETES_MOMENT_CAP];
 };
 
-enum object_event { EVENT_REFUSED, EVENT_BLOCKED, OBJECT_EVENTS };
+enum object_event { EVENT_REFUSED, EVENT_BLOCKED, EVENT_PATH, OBJECT_EVENTS };
+
+/* What canaries proved of a Guardian's service; see canary.h. */
+struct canary_state {
+    const char *status; /* of the condition NotInPath; NULL: not known yet */
+    char reason[32];
+    char message[OBJECT_WHY_CAP];
+    bool ours;       /* by our own canaries; else as the object said it */
+    bool doubted;    /* the last round found what is told only when the next one does, too */
+    uint64_t due_ms; /* monotonic: the next round not before */
+    uint64_t key_of; /* generation of the policy that the key is of; 0: there is none */
+    uint8_t key[32];
+};
 
 struct event_series {
     char name[OBJECT_NAME_CAP]; /* of the object; "" : none */
@@ -72,6 +84,7 @@ struct object {
     uint32_t at;        /* where its service was found in guardd's list */
     bool writing;
     struct event_series events[OBJECT_EVENTS];
+    struct canary_state canary;
 };
 
 struct objects {

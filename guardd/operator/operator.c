@@ -2,6 +2,7 @@
 /* Every operator follows the objects; the one that holds the Lease acts on them. */
 #include "operator.h"
 
+#include "canary.h"
 #include "parts.h"
 
 #include "guardd/alerts.h"
@@ -15,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <unistd.h>
 
 enum { RELEASE_MS = 5000 };
@@ -131,6 +133,12 @@ static enum guard_rc open_parts(struct cluster_operator *cluster, const char *wh
     return GUARD_OK;
 }
 
+static bool wakes(const struct cluster_operator *cluster, int fd)
+{
+    struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
+    return epoll_ctl(cluster->wake_fd, EPOLL_CTL_ADD, fd, &event) == 0;
+}
+
 enum guard_rc operator_open(struct cluster_operator **out, const char *where,
                             struct services *services, struct alerts *alerts, struct guard_err *err)
 {
@@ -138,7 +146,13 @@ enum guard_rc operator_open(struct cluster_operator **out, const char *where,
     if (cluster == NULL)
         return guard_fail(err, GUARD_E_NOMEM, "no memory for the operator");
     cluster->services = services;
+    cluster->wake_fd = epoll_create1(EPOLL_CLOEXEC);
     enum guard_rc rc = open_parts(cluster, where, err);
+    if (rc == GUARD_OK)
+        rc = canaries_open(&cluster->canaries, cluster, err);
+    if (rc == GUARD_OK && (!wakes(cluster, api_client_fd(cluster->client)) ||
+                           !wakes(cluster, canaries_fd(cluster->canaries))))
+        rc = guard_fail(err, GUARD_E_IO, "the operator can't be set up");
     if (rc != GUARD_OK) {
         operator_close(cluster);
         return rc;
@@ -177,11 +191,14 @@ void operator_close(struct cluster_operator *cluster)
     if (cluster->client != NULL)
         release(cluster);
     api_client_close(cluster->client);
+    canaries_close(cluster->canaries);
     for (int kind = 0; kind < INFORMED; kind++) {
         informer_close(&cluster->followed[kind].informer);
         objects_free(&cluster->followed[kind].objects);
     }
     kubernetes_config_free(&cluster->config);
+    if (cluster->wake_fd >= 0)
+        close(cluster->wake_fd);
     free(cluster);
 }
 
@@ -205,6 +222,8 @@ static void note_leading(struct cluster_operator *cluster, bool leads)
               cluster->lease.identity);
     if (leads)
         all_dirty(cluster);
+    else
+        canaries_stop(cluster->canaries);
 }
 
 static void note_trouble(struct cluster_operator *cluster)
@@ -248,18 +267,21 @@ void operator_tick(struct cluster_operator *cluster)
         return;
     operator_check_defaults(cluster);
     operator_reconcile(cluster);
+    canaries_tick(cluster->canaries, now);
     if (lease_held(&cluster->lease, clock_monotonic_ms()))
         operator_report(cluster, now);
 }
 
 int operator_fd(const struct cluster_operator *cluster)
 {
-    return cluster != NULL ? api_client_fd(cluster->client) : -1;
+    return cluster != NULL ? cluster->wake_fd : -1;
 }
 
 uint32_t operator_wait_ms(const struct cluster_operator *cluster, uint32_t max)
 {
     if (cluster != NULL && cluster->more)
         return 0;
-    return cluster != NULL ? api_client_wait_ms(cluster->client, max) : max;
+    if (cluster == NULL)
+        return max;
+    return canaries_wait_ms(cluster->canaries, api_client_wait_ms(cluster->client, max));
 }

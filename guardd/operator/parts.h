@@ -38,6 +38,8 @@ struct cluster_operator {
     struct kubernetes_config config;
     struct api_client *client;
     struct lease lease;
+    struct canaries *canaries;
+    int wake_fd; /* readable when the API's client or that of canaries is */
     struct following followed[INFORMED];
     bool leads;
     bool more;      /* there is more to merge at once */

@@ -65,13 +65,27 @@ static struct verdict judge_ready(const struct object *object, const struct serv
     return verdict;
 }
 
+/* That exchanges come is no proof that all do, but more than nothing. */
+static struct verdict judge_path(const struct object *object, const struct service *service)
+{
+    const struct canary_state *canary = &object->canary;
+    bool seen = service != NULL && exchanges_of(service) > 0;
+    if (canary->status != NULL)
+        return (struct verdict){"NotInPath", canary->status, canary->reason, canary->message};
+    if (seen)
+        return (struct verdict){
+            "NotInPath", "False", "ExchangesSeen",
+            "gates saw its exchanges; no canary has proved that all come to one"};
+    return (struct verdict){"NotInPath", "Unknown", "NoExchangeYet",
+                            canary->ours ? canary->message : "no gate saw an exchange"};
+}
+
 static void judge(const struct object *object, const struct service *service, bool full,
                   struct verdict out[CONDITIONS])
 {
     bool learned = service != NULL && is_learned(service);
     bool blocks = service != NULL && (service->guardian.request_mode == GUARD_MODE_BLOCK ||
                                       service->guardian.response_mode == GUARD_MODE_BLOCK);
-    bool seen = service != NULL && exchanges_of(service) > 0;
     bool stopped = service != NULL && service->damaged;
     out[CONDITION_READY] = judge_ready(object, service, full);
     out[CONDITION_LEARNED] =
@@ -85,9 +99,7 @@ static void judge(const struct object *object, const struct service *service, bo
         stopped ? (struct verdict){"Degraded", "True", "LearningStopped",
                                    "guardd can't learn from this service any more"}
                 : (struct verdict){"Degraded", "False", "AsExpected", "nothing is amiss"};
-    out[CONDITION_NOT_IN_PATH] =
-        seen ? (struct verdict){"NotInPath", "False", "ExchangesSeen", "gates saw its exchanges"}
-             : (struct verdict){"NotInPath", "Unknown", "NoExchangeYet", "no gate saw an exchange"};
+    out[CONDITION_NOT_IN_PATH] = judge_path(object, service);
 }
 
 /* --- status --- */
@@ -226,7 +238,10 @@ static void write_event(struct json_writer *json, const struct cluster_operator 
 {
     const struct event_series *series = &object->events[at];
     char note[OBJECT_WHY_CAP + 64];
-    if (at == EVENT_REFUSED)
+    bool leads_past = object->canary.status != NULL && strcmp(object->canary.status, "True") == 0;
+    if (at == EVENT_PATH)
+        snprintf(note, sizeof(note), "%s", object->canary.message);
+    else if (at == EVENT_REFUSED)
         snprintf(note, sizeof(note), "%s", object->why[0] != '\0' ? object->why : "it was refused");
     else
         snprintf(note, sizeof(note), "%" PRIu64 " requests or answers of %s were blocked",
@@ -241,9 +256,11 @@ static void write_event(struct json_writer *json, const struct cluster_operator 
     json_text(json, "eventTime", now);
     json_text(json, "reportingController", OPERATOR_GROUP "/guardd");
     json_text(json, "reportingInstance", cluster->lease.identity);
-    json_text(json, "action", at == EVENT_REFUSED ? "Reconcile" : "Block");
-    json_text(json, "reason", at == EVENT_REFUSED ? "GuardianRefused" : "AttackBlocked");
-    json_text(json, "type", "Warning");
+    static const char *const actions[] = {"Reconcile", "Block", "AskGates"};
+    static const char *const reasons[] = {"GuardianRefused", "AttackBlocked", "InPath"};
+    json_text(json, "action", actions[at]);
+    json_text(json, "reason", at == EVENT_PATH && leads_past ? "NotInPath" : reasons[at]);
+    json_text(json, "type", at == EVENT_PATH && !leads_past ? "Normal" : "Warning");
     json_text(json, "note", note);
     json_open(json, "regarding", '{');
     json_text(json, "apiVersion", OPERATOR_GROUP "/v1alpha1");
@@ -285,7 +302,7 @@ static void report_event(struct cluster_operator *cluster, struct object *object
     struct json_writer json;
     struct guard_err err;
     bool begins = series->name[0] == '\0' || mono_ms - series->begun_ms >= SERIES_MS ||
-                  at == EVENT_REFUSED; /* its words differ */
+                  at != EVENT_BLOCKED; /* its words differ */
     kubernetes_moment(now, clock_unix_ms(), true);
     json_writer_init(&json, body, sizeof(body));
     if (begins) {

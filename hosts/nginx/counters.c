@@ -66,6 +66,7 @@ static const char *const names[GATE_COUNT_MAX] = {
     [GATE_COUNT_ALERTS] = "alerts",
     [GATE_COUNT_ALERTS_SUPPRESSED] = "alerts_suppressed",
     [GATE_COUNT_ALERTS_LOST] = "alerts_lost",
+    [GATE_COUNT_CANARIES] = "canaries",
     [GATE_COUNT_OVERHEAD] = "overhead_10us",
     [GATE_COUNT_OVERHEAD + 1] = "overhead_25us",
     [GATE_COUNT_OVERHEAD + 2] = "overhead_50us",

@@ -43,6 +43,7 @@ enum gate_count {
     GATE_COUNT_ALERTS,            /* written into the ring */
     GATE_COUNT_ALERTS_SUPPRESSED, /* by the quota of a client */
     GATE_COUNT_ALERTS_LOST,       /* there was no ring */
+    GATE_COUNT_CANARIES,          /* answered; they are no exchanges */
     GATE_COUNT_OVERHEAD,          /* the first of GATE_OVERHEAD_BUCKETS; see overhead.h */
     GATE_COUNT_OVERHEAD_NS = GATE_COUNT_OVERHEAD + 10, /* the sum of what is in the buckets */
     GATE_COUNT_MAX,

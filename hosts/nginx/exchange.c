@@ -439,7 +439,8 @@ static ngx_int_t precontent(ngx_http_request_t *r)
     const gate_loc_conf_t *conf = ngx_http_get_module_loc_conf(r, ngx_http_guard_module);
     if (conf->service < 0 || is_error_page(r))
         return NGX_DECLINED;
-    return inspect(r, conf);
+    ngx_int_t rc = gate_canary(r, conf);
+    return rc == NGX_DECLINED ? inspect(r, conf) : rc;
 }
 
 ngx_int_t gate_precontent_handler(ngx_http_request_t *r)

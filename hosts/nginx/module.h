@@ -123,6 +123,8 @@ struct gate_service {
     bool patterns_known;
     uint32_t *patch_cells; /* see patch_costs.c; NULL: not since the policy came */
     uint32_t patch_count;
+    uint64_t canaries_second; /* Unix time: that of the last canary */
+    uint32_t canaries;        /* valid ones in it */
 };
 
 struct gate_chunk;
@@ -218,6 +220,9 @@ const struct guard_policy *gate_exchange_policy(gate_exchange_t *exchange);
 bool gate_not_inspected(ngx_http_request_t *r, const gate_exchange_t *exchange);
 /* Whether a verdict is carried out by blocking: the mode says so, and no bypass is in force. */
 bool gate_blocks(const gate_exchange_t *exchange, const struct guard_verdict *verdict);
+
+/* canary.c: answers a canary whose proof is valid; NGX_DECLINED: it is a request like others. */
+ngx_int_t gate_canary(ngx_http_request_t *r, const gate_loc_conf_t *conf);
 
 /* answer.c: 403 with a random id, in the form that the client understands. */
 /* From a phase: ends the request or leaves it to nginx's error_page. */

@@ -117,6 +117,10 @@ GUARD_API bool guard_policy_pattern(const struct guard_policy *policy, uint32_t 
 GUARD_API bool guard_policy_patch(const struct guard_policy *policy, uint32_t index,
                                   struct guard_span *id);
 GUARD_API void guard_policy_info(const struct guard_policy *policy, struct guard_policy_info *out);
+/* A key that all who have the policy share, and that no generation of it changes: for proofs that a
+ * gate which enforces it stands somewhere. False: it was compiled without a model, and has none. */
+GUARD_API GUARD_MUST_USE bool guard_policy_canary_key(const struct guard_policy *policy,
+                                                      uint8_t out[GUARD_KEY_BYTES]);
 
 /* The scores that block, hundredths of -log10 p, by what deviates. */
 struct guard_thresholds {

@@ -149,6 +149,21 @@ void guard_policy_info(const struct guard_policy *policy, struct guard_policy_in
            GUARD_DIGEST_BYTES);
 }
 
+bool guard_policy_canary_key(const struct guard_policy *policy, uint8_t out[GUARD_KEY_BYTES])
+{
+    static const uint8_t none[sizeof(policy->header->literal_key)];
+    uint8_t secret[GUARD_KEY_BYTES];
+    const struct gd_policy_header *header = policy->header;
+    _Static_assert(sizeof(header->literal_key) + sizeof(header->client_key) == GUARD_KEY_BYTES,
+                   "together they are a key");
+    if (memcmp(header->literal_key, none, sizeof(none)) == 0)
+        return false;
+    memcpy(secret, header->literal_key, sizeof(header->literal_key));
+    memcpy(secret + sizeof(header->literal_key), header->client_key, sizeof(header->client_key));
+    guard_key_derive(out, secret, GUARD_SPAN_LITERAL("canary"));
+    return true;
+}
+
 bool guard_policy_pattern(const struct guard_policy *policy, uint32_t index,
                           struct guard_pattern *out)
 {

@@ -284,7 +284,8 @@ def test_many_changes_are_few_writes(api_cluster, namespace, operators):
     ("list", "guardians.guard.security", True), ("patch", "guardians.guard.security/status", True),
     ("create", "events.events.k8s.io", True), ("create", "tokenreviews.authentication.k8s.io", True),
     ("update", "guardians.guard.security", False), ("delete", "guardians.guard.security", False), ("patch", "guardians.guard.security", False),
-    ("get", "secrets", False), ("get", "pods", True), ("list", "pods", False), ("delete", "pods", False), ("create", "pods", False),
+    ("get", "secrets", False), ("get", "pods", True), ("list", "pods", True), ("watch", "pods", False),
+    ("list", "services", True), ("get", "services", False), ("list", "endpoints", False), ("delete", "pods", False), ("create", "pods", False),
     ("get", "configmaps", False), ("update", "clusterguardians.guard.security", False), ("create", "clusterroles.rbac.authorization.k8s.io", False),
 ])
 def test_the_shipped_rights_are_the_least(api_cluster, rights, verb, what, allowed):

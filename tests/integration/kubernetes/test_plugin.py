@@ -52,9 +52,13 @@ def test_status_says_who_is_not_in_force_and_whom_no_gate_saw(api_cluster, names
     assert rows == {"good": ["block", "True", "True", "seen", "7"], "refused": ["block", "False", "False", "?", "7"],
                     "new": ["-", "-", "-", "?", "-"]}
     assert "3 Guardians" in done.stdout and "\x1b" not in done.stdout
-    wrong, unseen = done.stdout.split("not in force:\n")[1].split("no gate saw a request of:\n")
+    wrong, unseen = done.stdout.split("not in force:\n")[1].split("not known to be in the path:\n")
     assert sorted(wrong.split("\n")[:-1]) == [f"  {namespace}/new: no operator has taken it in", f"  {namespace}/refused: spec.x: [31mwrong"]
-    assert sorted(unseen.split()) == [f"{namespace}/new", f"{namespace}/refused"]
+    assert sorted(unseen.split("\n")[:-1]) == [f"  {namespace}/new: nobody has asked", f"  {namespace}/refused: x"]
+    tell(api_cluster, namespace, "good", Ready=("True", "it is"), Learned=("True", "x"), NotInPath=("True", "2 of 3 \x1b[31mpods"))
+    done = plugin("guard", "-n", namespace)
+    assert f"NOT IN PATH, requests may reach these without a gate:\n  {namespace}/good: 2 of 3 [31mpods\n" in done.stdout
+    assert [line.split()[5] for line in done.stdout.splitlines() if line.split()[1:2] == ["good"]] == ["no"]
     why = plugin("guard", "why", "refused", "-n", namespace)
     assert "Ready      False    Said               spec.x:" in why.stdout, why.stdout + why.stderr
 

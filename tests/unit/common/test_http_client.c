@@ -316,6 +316,41 @@ static void test_servers(void **state)
         assert_int_equal(http_server_check(bad[i], &err), GUARD_E_RANGE);
 }
 
+/* What a client says to its own server isn't for others. */
+static void test_a_request_to_another_server_goes_without_a_token(void **state)
+{
+    (void)state;
+    struct seen seen = {.calls = 0};
+    struct http_client *client = NULL;
+    struct guard_err err;
+    struct http_request request = {.method = "GET",
+                                   .path = "/",
+                                   .server = "http://127.0.0.1:1",
+                                   .timeout_ms = 5000,
+                                   .done = on_done,
+                                   .ctx = &seen};
+    const struct http_client_cfg cfgs[] = {{.server = "http://127.0.0.1:2", .token = "secret"},
+                                           {.server = "http://127.0.0.1:2", .token_file = "/none"}};
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(http_client_open(&client, &cfgs[i], NULL), GUARD_OK);
+        assert_int_equal(http_client_start(client, &request, &err), GUARD_E_RANGE);
+        http_client_close(client);
+    }
+    const struct http_client_cfg plain = {.server = "http://127.0.0.1:2"};
+    assert_int_equal(http_client_open(&client, &plain, NULL), GUARD_OK);
+    request.server = "unix:/tmp/s";
+    assert_int_equal(http_client_start(client, &request, &err), GUARD_E_RANGE);
+    request.server = "http://127.0.0.1:1/path";
+    assert_int_equal(http_client_start(client, &request, &err), GUARD_E_RANGE);
+    assert_int_equal(seen.calls, 0);
+    request.server = "http://127.0.0.1:1";
+    assert_int_equal(http_client_start(client, &request, &err), GUARD_OK);
+    while (seen.calls == 0)
+        turn(client);
+    assert_int_equal(seen.status, 0); /* nobody is there */
+    http_client_close(client);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -326,6 +361,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_what_can_be_begun_is_bounded, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_an_endless_answer_is_handed_on, set_up, tear_down),
         cmocka_unit_test(test_servers),
+        cmocka_unit_test(test_a_request_to_another_server_goes_without_a_token),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -295,12 +295,46 @@ static void test_no_model(void **state)
     world_policy_free(policy);
 }
 
+/* Of both keys of the model, and of nothing else that a policy holds. */
+static void test_the_key_of_canaries(void **state)
+{
+    (void)state;
+    uint8_t key[GUARD_KEY_BYTES] = {0};
+    uint8_t other[GUARD_KEY_BYTES] = {0};
+    world_init(&world);
+    memset(world.model.literal_key, 1, sizeof(world.model.literal_key));
+    struct guard_policy *policy = world_policy(&world);
+    assert_true(guard_policy_canary_key(policy, key));
+    world_policy_free(policy);
+    world.cfg.generation++;
+    world.guardian.request_mode = GUARD_MODE_OBSERVE;
+    policy = world_policy(&world);
+    assert_true(guard_policy_canary_key(policy, other));
+    assert_memory_equal(key, other, sizeof(key));
+    world_policy_free(policy);
+    for (int i = 0; i < 2; i++) {
+        (i == 0 ? world.model.literal_key : world.model.client_key)[3] ^= 1;
+        policy = world_policy(&world);
+        assert_true(guard_policy_canary_key(policy, other));
+        assert_memory_not_equal(key, other, sizeof(key));
+        world_policy_free(policy);
+    }
+    memset(world.model.literal_key, 0, sizeof(world.model.literal_key));
+    policy = world_policy(&world);
+    assert_false(guard_policy_canary_key(policy, other));
+    world_policy_free(policy);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_typical_size), cmocka_unit_test(test_names),
-        cmocka_unit_test(test_probes),       cmocka_unit_test(test_bad_guardians),
-        cmocka_unit_test(test_bad_models),   cmocka_unit_test(test_no_model),
+        cmocka_unit_test(test_typical_size),
+        cmocka_unit_test(test_names),
+        cmocka_unit_test(test_probes),
+        cmocka_unit_test(test_bad_guardians),
+        cmocka_unit_test(test_bad_models),
+        cmocka_unit_test(test_no_model),
+        cmocka_unit_test(test_the_key_of_canaries),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

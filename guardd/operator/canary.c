@@ -1,0 +1,380 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One namespace after the other, in rounds: its Services and pods are listed, each target is asked
+ * once, then it is concluded of each Guardian. Nothing but conclusions is kept between rounds. */
+#include "canary.h"
+
+#include "parts.h"
+#include "paths.h"
+#include "tally.h"
+
+#include "common/canary_call.h"
+#include "common/document_members.h"
+#include "common/file.h"
+#include "common/log.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { PAGE = 100, PAGE_SMALL = 5, NEXT_CAP = 512, LOOK_MS = 250 };
+
+enum stage { IDLE, LIST_SERVICES, LIST_PODS, ASK };
+
+struct slot {
+    struct canaries *canaries;
+    struct canary_call call;
+    uint32_t target;
+    bool busy;
+};
+
+struct canaries {
+    struct cluster_operator *cluster;
+    struct http_client *http;
+    enum stage stage;
+    bool listing; /* a call of ours is under way */
+    bool dropped; /* and what it brings is of no use */
+    bool small;   /* pages are too large for us otherwise */
+    char next[NEXT_CAP];
+    struct paths paths;
+    struct tallies tallies;
+    uint32_t at; /* of the targets, those before were begun */
+    struct slot slots[CANARIES_AT_ONCE];
+    uint64_t look_ms;
+    uint64_t begun_ms; /* monotonic: the last canary */
+    uint64_t asked_ms; /* when asking of the round began */
+    bool told;         /* that we may not look */
+};
+
+static const struct guard_span no_service = {NULL, 0};
+
+/* --- rounds --- */
+
+static struct objects *guardians(const struct canaries *canaries)
+{
+    return &canaries->cluster->followed[INFORMED_GUARDIANS].objects;
+}
+
+static bool takes_part(const struct object *object)
+{
+    return object->there && !object->beyond && object->service[0] != '\0';
+}
+
+static void end_round(struct canaries *canaries)
+{
+    paths_free(&canaries->paths);
+    tallies_free(&canaries->tallies);
+    canaries->next[0] = '\0';
+    canaries->stage = IDLE;
+}
+
+/* Nothing is known of the namespace: what was known before stays. */
+static void give_up(struct canaries *canaries, const char *why)
+{
+    const struct objects *objects = guardians(canaries);
+    for (uint32_t i = 0; i < objects->count; i++) {
+        struct object *object = objects->list[i];
+        if (strcmp(object->namespace, canaries->paths.namespace) != 0)
+            continue;
+        object->canary.due_ms = clock_monotonic_ms() + CANARY_LATER_MS;
+        if (object->canary.status != NULL)
+            continue;
+        object->canary.ours = true;
+        snprintf(object->canary.message, sizeof(object->canary.message),
+                 "its Services and pods aren't known: %.200s", why);
+    }
+    if (!canaries->told)
+        log_event("warn", "canaries-not-sent", no_service, "namespace %s: %s",
+                  canaries->paths.namespace, why);
+    canaries->told = true;
+    end_round(canaries);
+}
+
+static void conclude(struct canaries *canaries)
+{
+    const struct paths *paths = &canaries->paths;
+    uint64_t now_ms = clock_monotonic_ms();
+    const struct objects *objects = guardians(canaries);
+    for (uint32_t i = 0; i < objects->count; i++) {
+        if (strcmp(objects->list[i]->namespace, paths->namespace) == 0)
+            objects->list[i]->canary.due_ms = now_ms + CANARY_EACH_MS;
+    }
+    for (uint32_t i = 0; i < canaries->tallies.count; i++) {
+        struct tally *tally = &canaries->tallies.list[i];
+        struct object *object = objects_find(guardians(canaries), paths->namespace, tally->name);
+        if (object == NULL || !takes_part(object))
+            continue;
+        struct canary_state before = object->canary;
+        tally_count(tally, i, paths);
+        tally_conclude(tally, paths->more, &object->canary);
+        if (object->canary.doubted)
+            object->canary.due_ms = now_ms + CANARY_AGAIN_MS;
+        bool was = before.status != NULL && strcmp(before.status, "True") == 0;
+        bool is = object->canary.status != NULL && strcmp(object->canary.status, "True") == 0;
+        if (was != is && (is || object->canary.status != NULL))
+            object->events[EVENT_PATH].due = 1;
+        const struct guard_span name = {(const uint8_t *)object->service, strlen(object->service)};
+        struct service *service = services_find(canaries->cluster->services, name);
+        if (service != NULL)
+            tally_tell(tally, &object->canary, &service->path);
+    }
+    canaries->told = false;
+    end_round(canaries);
+}
+
+static bool read_key(struct canaries *canaries, struct object *object)
+{
+    const struct guard_span name = {(const uint8_t *)object->service, strlen(object->service)};
+    const struct service *service = services_find(canaries->cluster->services, name);
+    struct guard_err err;
+    if (service == NULL || service->generation == 0)
+        return false;
+    if (object->canary.key_of == service->generation)
+        return true;
+    if (canary_key_read(object->canary.key, canaries->cluster->services->state, name, &err) !=
+        GUARD_OK)
+        return false;
+    object->canary.key_of = service->generation;
+    return true;
+}
+
+/* --- what there is --- */
+
+static void owners(struct canaries *canaries)
+{
+    const struct objects *objects = guardians(canaries);
+    if (!tallies_begin(&canaries->tallies)) {
+        give_up(canaries, "no memory");
+        return;
+    }
+    for (uint32_t i = 0; i < objects->count; i++) {
+        struct object *object = objects->list[i];
+        if (takes_part(object) && strcmp(object->namespace, canaries->paths.namespace) == 0)
+            tallies_add(&canaries->tallies, object->name, read_key(canaries, object));
+    }
+    paths_take_addresses(&canaries->paths);
+    tallies_own(&canaries->tallies, &canaries->paths);
+    canaries->at = 0;
+    canaries->asked_ms = clock_monotonic_ms();
+    canaries->stage = ASK;
+}
+
+static void take_items(struct canaries *canaries, const struct document_node *items)
+{
+    for (const struct document_node *one = items != NULL ? items->first : NULL; one != NULL;
+         one = one->next) {
+        if (canaries->stage == LIST_SERVICES)
+            paths_take_service(&canaries->paths, one);
+        else
+            paths_take_pod(&canaries->paths, one);
+    }
+}
+
+/* What continues a list is in base64url. */
+static bool take_next(struct canaries *canaries, const char *next)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                                  "-_=";
+    snprintf(canaries->next, sizeof(canaries->next), "%s", next);
+    return strlen(next) < sizeof(canaries->next) && strspn(next, letters) == strlen(next);
+}
+
+static void on_list(void *ctx, const struct api_answer *answer)
+{
+    struct canaries *canaries = ctx;
+    canaries->listing = false;
+    if (canaries->dropped) {
+        canaries->dropped = false;
+        end_round(canaries);
+        return;
+    }
+    canaries->small = answer->too_large;
+    const struct document_node *metadata = member_of(answer->root, "metadata");
+    if (answer->status != 200 || !take_next(canaries, text_of(metadata, "continue"))) {
+        give_up(canaries, answer->message[0] != '\0' ? answer->message : "no list");
+        return;
+    }
+    take_items(canaries, member_of(answer->root, "items"));
+    if (canaries->next[0] != '\0' && !canaries->paths.more)
+        return; /* the next page by the next turn */
+    canaries->next[0] = '\0';
+    if (canaries->stage == LIST_SERVICES)
+        canaries->stage = LIST_PODS;
+    else
+        owners(canaries);
+}
+
+static void list_more(struct canaries *canaries)
+{
+    char path[KUBERNETES_PATH_MAX];
+    struct guard_err err;
+    bool pods = canaries->stage == LIST_PODS;
+    snprintf(path, sizeof(path), "/api/v1/namespaces/%s/%s?limit=%d%s%s%s",
+             canaries->paths.namespace, pods ? "pods" : "services",
+             canaries->small ? PAGE_SMALL : PAGE,
+             pods ? "&fieldSelector=status.phase%3DRunning" : "",
+             canaries->next[0] != '\0' ? "&continue=" : "", canaries->next);
+    const struct api_call call = {.method = "GET", .path = path, .done = on_list, .ctx = canaries};
+    canaries->listing = api_client_call(canaries->cluster->client, &call, &err) == GUARD_OK;
+    if (!canaries->listing)
+        give_up(canaries, err.text);
+}
+
+/* --- asking --- */
+
+static void on_result(void *ctx, const struct canary_result *result)
+{
+    struct slot *slot = ctx;
+    struct paths *paths = &slot->canaries->paths;
+    slot->busy = false;
+    if (slot->canaries->stage != ASK)
+        return; /* given up meanwhile */
+    tally_result(paths, &paths->targets[slot->target], result);
+}
+
+static bool ask_one(struct canaries *canaries, struct slot *slot, uint32_t index)
+{
+    const struct path_target *target = &canaries->paths.targets[index];
+    const struct tally *tally = &canaries->tallies.list[target->owner];
+    struct object *object =
+        objects_find(guardians(canaries), canaries->paths.namespace, tally->name);
+    char server[CANARY_SERVER_CAP];
+    char host[PATH_LABEL_CAP + PATH_LABEL_CAP + 8];
+    struct guard_err err;
+    if (object == NULL || !paths_server(&canaries->paths, target, server, sizeof(server)))
+        return false;
+    snprintf(host, sizeof(host), "%s.%s.svc", canaries->paths.services[target->service].name,
+             canaries->paths.namespace);
+    const struct canary_target asked = {server, "", host};
+    const struct guard_span service = {(const uint8_t *)object->service, strlen(object->service)};
+    slot->target = index;
+    slot->canaries = canaries;
+    slot->call = (struct canary_call){.done = on_result, .ctx = slot};
+    slot->busy = canary_call_begin(canaries->http, &slot->call, &asked, service, object->canary.key,
+                                   &err) == GUARD_OK;
+    return slot->busy;
+}
+
+static void ask_more(struct canaries *canaries, uint64_t mono_ms)
+{
+    bool busy = false;
+    if (mono_ms - canaries->asked_ms >= CANARY_ROUND_MS &&
+        canaries->at < canaries->paths.target_count) {
+        canaries->at = canaries->paths.target_count;
+        canaries->paths.more = true;
+    }
+    for (size_t i = 0; i < CANARIES_AT_ONCE; i++) {
+        struct slot *slot = &canaries->slots[i];
+        while (canaries->at < canaries->paths.target_count &&
+               !tallies_asks(&canaries->tallies, &canaries->paths.targets[canaries->at]))
+            canaries->at++;
+        if (!slot->busy && canaries->at < canaries->paths.target_count &&
+            mono_ms - canaries->begun_ms >= CANARY_PAUSE_MS) {
+            canaries->begun_ms = mono_ms;
+            (void)ask_one(canaries, slot, canaries->at++);
+        }
+        busy = busy || slot->busy;
+    }
+    if (!busy && canaries->at == canaries->paths.target_count)
+        conclude(canaries);
+}
+
+/* --- turns --- */
+
+static void begin_round(struct canaries *canaries, uint64_t mono_ms)
+{
+    const struct objects *objects = guardians(canaries);
+    const struct object *due = NULL;
+    bool busy = false; /* with what is of no use any more */
+    for (size_t i = 0; i < CANARIES_AT_ONCE; i++)
+        busy = busy || canaries->slots[i].busy;
+    if (busy || mono_ms < canaries->look_ms)
+        return;
+    canaries->look_ms = mono_ms + LOOK_MS;
+    for (uint32_t i = 0; i < objects->count; i++) {
+        const struct object *object = objects->list[i];
+        if (takes_part(object) && object->canary.due_ms <= mono_ms &&
+            mono_ms >= object->settle_ms &&
+            (due == NULL || object->canary.due_ms < due->canary.due_ms))
+            due = object;
+    }
+    if (due == NULL)
+        return;
+    if (paths_begin(&canaries->paths, due->namespace))
+        canaries->stage = LIST_SERVICES;
+    else
+        give_up(canaries, "no memory");
+}
+
+void canaries_tick(struct canaries *canaries, uint64_t mono_ms)
+{
+    http_client_run(canaries->http);
+    if (canaries->stage == IDLE)
+        begin_round(canaries, mono_ms);
+    else if (canaries->stage == ASK)
+        ask_more(canaries, mono_ms);
+    else if (!canaries->listing && api_client_ready(canaries->cluster->client, mono_ms))
+        list_more(canaries);
+}
+
+static void forget(struct canaries *canaries)
+{
+    const struct objects *objects = guardians(canaries);
+    struct services *services = canaries->cluster->services;
+    for (uint32_t i = 0; i < objects->count; i++) {
+        objects->list[i]->canary.ours = objects->list[i]->canary.doubted = false;
+        objects->list[i]->canary.due_ms = 0;
+    }
+    for (uint32_t i = 0; i < services->count; i++)
+        services->list[i]->path = (struct service_path){.asked = false};
+}
+
+void canaries_stop(struct canaries *canaries)
+{
+    http_client_run(canaries->http);
+    if (canaries->listing)
+        canaries->dropped = true;
+    else if (canaries->stage != IDLE)
+        end_round(canaries);
+    forget(canaries);
+}
+
+int canaries_fd(const struct canaries *canaries)
+{
+    return canaries != NULL ? http_client_fd(canaries->http) : -1;
+}
+
+uint32_t canaries_wait_ms(const struct canaries *canaries, uint32_t max)
+{
+    if (canaries == NULL)
+        return max;
+    bool more = canaries->stage == ASK && canaries->at < canaries->paths.target_count;
+    return http_client_wait_ms(canaries->http,
+                               more && max > CANARY_PAUSE_MS ? CANARY_PAUSE_MS : max);
+}
+
+/* --- life --- */
+
+enum guard_rc canaries_open(struct canaries **out, struct cluster_operator *cluster,
+                            struct guard_err *err)
+{
+    struct canaries *canaries = calloc(1, sizeof(*canaries));
+    if (canaries == NULL)
+        return guard_fail(err, GUARD_E_NOMEM, "no memory for canaries");
+    canaries->cluster = cluster;
+    enum guard_rc rc = canary_client_open(&canaries->http, err);
+    if (rc == GUARD_OK)
+        *out = canaries;
+    else
+        free(canaries);
+    return rc;
+}
+
+void canaries_close(struct canaries *canaries)
+{
+    if (canaries == NULL)
+        return;
+    canaries->stage = IDLE;
+    http_client_close(canaries->http);
+    end_round(canaries);
+    free(canaries);
+}
