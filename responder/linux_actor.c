@@ -5,6 +5,8 @@
 
 #include "alerts.h"
 #include "capture.h"
+#include "cluster_steps.h"
+#include "config_steps.h"
 #include "contain.h"
 #include "environment.h"
 
@@ -398,6 +400,9 @@ static enum acted act(void *ctx, struct response *response, bool again, text_out
                       uint64_t now_ms)
 {
     const struct linux_actor *linux_ctx = ctx;
+    if (response->machine.step < GUARD_POD_STEPS &&
+        step_by_cluster(&response->cfg->steps[response->machine.step]))
+        return cluster_act(linux_ctx->cfg, response, detail, now_ms);
     switch (response->machine.step) {
     case GUARD_POD_CONTAIN:
         return act_contain(linux_ctx, response, detail, now_ms);
@@ -432,6 +437,8 @@ static void plan(void *ctx, struct response *response, text_out detail)
             find_group(linux_ctx, response, &err) == GUARD_OK ? response->group.path : err.text);
     else if (response->machine.step == GUARD_POD_TELL)
         tell(response, detail);
+    else if (step_by_cluster(step))
+        say(detail, "%s", cluster_plan(step));
     else if (step->command != NULL)
         say(detail, "would run %s", step->command[0]);
     else

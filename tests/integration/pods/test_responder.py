@@ -471,7 +471,7 @@ def test_a_step_that_hangs_is_given_up_with_all_it_started(pods, agents, respond
     ({"perHour": 0}, "perHour: must be a number from 1"),
     ({"containment": {"allow": ["10.0.0.0/33"]}}, "allow[0]: must be an address"),
     ({"workloads": [{"namespace": "shop", "workload": "cart", "steps": {"contain": {"command": ["/bin/true"]}}}]}, 'unknown member "command"'),
-    ({"workloads": [{"namespace": "shop", "workload": "cart", "steps": {"remove": {}}}]}, "either command or kill"),
+    ({"workloads": [{"namespace": "shop", "workload": "cart", "steps": {"remove": {}}}]}, "one of command, kill"),
     ({"workloads": [{"namespace": "shop", "workload": "cart", "budget": {"share": 0.9}}]}, "at most 0.5"),
     ({"workloads": [{"namespace": "shop", "workload": "cart"}] * 2}, "is there twice"),
     ({"what": 1}, 'unknown member "what"'),
