@@ -202,6 +202,8 @@ static bool act(struct responder *responder, struct response *response, bool aga
     if (!response->acting) {
         response->acting = true;
         response->acting_ms = now_ms;
+        if (stop == NULL)
+            responder->actor.foresee(responder->actor.ctx, response, now_ms);
         if (!responder_save(responder))
             return false;
     }
