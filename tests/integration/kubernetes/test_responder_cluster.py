@@ -258,6 +258,19 @@ def responder(plane, shop, tmp_path):
         one.end()
 
 
+def test_what_is_shipped_is_a_dry_run_that_may_act_nowhere(tmp_path):
+    ours = list(yaml.load_all((CRDS / "responder.yaml").read_text(), yaml.CSafeLoader))
+    assert sorted(one["kind"] for one in ours) == ["ClusterRole", "ClusterRole", "ConfigMap", "DaemonSet", "Namespace", "ServiceAccount"]
+    assert "guard-responder" not in (CRDS / "install.yaml").read_text()
+    config = tmp_path / "responder.yaml"
+    config.write_text(next(one for one in ours if one["kind"] == "ConfigMap")["data"]["responder.yaml"])
+    config.chmod(0o600)
+    read = yaml.safe_load(config.read_text())
+    assert read["dryRun"] is True and all(one["dryRun"] is True for one in read["workloads"])
+    done = subprocess.run([RESPONDER, "--config", config, "--check"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
 def test_a_pod_is_taken_out_replaced_and_evicted(plane, shop, responder):
     plane.bind(shop.namespace, "guard-responder-relabel")
     serving = responder({**RELABEL, **EVICT}).start()
