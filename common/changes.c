@@ -183,6 +183,28 @@ enum guard_rc change_bypass_end(const struct change *change, struct guard_err *e
     return remove_file(path, err);
 }
 
+enum guard_rc change_withdraw(const struct change *change, unsigned long seconds,
+                              struct guard_err *err)
+{
+    char path[STATE_PATH_MAX];
+    char after[48];
+    GUARD_TRY(path_of(path, change->dir, "withdrawn", change->service, ".json", err));
+    if (seconds == 0 || seconds > BYPASS_SECONDS_MAX)
+        return guard_fail(err, GUARD_E_RANGE, "a withdrawal lasts from 1s to 24h");
+    GUARD_TRY(check_reason(change, err));
+    snprintf(after, sizeof(after), "for %lu s", seconds);
+    GUARD_TRY(audit(change, "withdraw", "", after, err));
+    return write_request(change, path, 0, end_of(seconds), err);
+}
+
+enum guard_rc change_withdraw_end(const struct change *change, struct guard_err *err)
+{
+    char path[STATE_PATH_MAX];
+    GUARD_TRY(path_of(path, change->dir, "withdrawn", change->service, ".json", err));
+    GUARD_TRY(audit(change, "withdraw", "", "ended", err));
+    return remove_file(path, err);
+}
+
 enum guard_rc change_rollback(const struct change *change, const char *before, uint64_t generation,
                               unsigned long seconds, struct guard_err *err)
 {

@@ -54,6 +54,12 @@ GUARD_MUST_USE enum guard_rc change_guardian_exceptions(const struct change *cha
 GUARD_MUST_USE enum guard_rc change_bypass(const struct change *change, unsigned long seconds,
                                            struct guard_err *err);
 GUARD_MUST_USE enum guard_rc change_bypass_end(const struct change *change, struct guard_err *err);
+/* The gates of this state directory answer the service's requests with 503 for so long, as
+ * change_bypass. */
+GUARD_MUST_USE enum guard_rc change_withdraw(const struct change *change, unsigned long seconds,
+                                             struct guard_err *err);
+GUARD_MUST_USE enum guard_rc change_withdraw_end(const struct change *change,
+                                                 struct guard_err *err);
 /* What a kept generation had learned is enforced. before: the generation now; seconds 0: until it
  * is ended. guardd does it. */
 GUARD_MUST_USE enum guard_rc change_rollback(const struct change *change, const char *before,

@@ -60,12 +60,12 @@ enum guard_rc state_prepare(const char *dir, struct guard_err *err)
     static const struct {
         const char *name;
         mode_t mode;
-    } folders[] = {{"rings", 0750},        {"policies", 0750},      {"bypass", 0750},
-                   {"guardians", 0750},    {"keys", 0750},          {"piles", 0750},
-                   {"rollback", 0750},     {"clients", 0750},       {"verdicts", 0750},
-                   {"reviews", 0750},      {"forget", 0750},        {"outputs", 0750},
-                   {"shared", 0750},       {"patterns", 0750},      {"pods", 0750},
-                   {"pods/resumes", 0750}, {"pods/responder", 0750}};
+    } folders[] = {{"rings", 0750},        {"policies", 0750},       {"bypass", 0750},
+                   {"guardians", 0750},    {"keys", 0750},           {"piles", 0750},
+                   {"rollback", 0750},     {"clients", 0750},        {"verdicts", 0750},
+                   {"reviews", 0750},      {"forget", 0750},         {"outputs", 0750},
+                   {"shared", 0750},       {"patterns", 0750},       {"pods", 0750},
+                   {"pods/resumes", 0750}, {"pods/responder", 0750}, {"withdrawn", 0750}};
     GUARD_TRY(make_folder(dir, 0750, err));
     for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++) {
         char path[STATE_PATH_MAX];

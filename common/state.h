@@ -6,6 +6,7 @@
  *   policies/<service>.policy  signed policies, written by guardd only
  *   bypass/<service>.json      a bypass in force: {"until_ms":…,"reason":…,"by":…}; works without
  * guardd
+ *   withdrawn/<service>.json   the same form: the service answers nobody until then
  *   rollback/<service>.json    a rollback in force: {"generation":…,"until_ms":…,"reason":…,"by":…}
  *   reviews/<service>.json     what people accepted and refused of what is learned; by the command
  * line guardians/<service>.yaml   Guardian documents, written by people and the command line

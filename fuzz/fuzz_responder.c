@@ -22,10 +22,13 @@ static void check_workload(const struct workload_cfg *workload)
     check(workload->name_space != NULL && workload->workload != NULL);
     check(guard_pod_budget_check(&workload->budget, &err) == GUARD_OK);
     for (int step = 0; step < GUARD_POD_STEPS; step++) {
-        char **command = workload->steps[step].command;
-        check(command == NULL || command[0][0] == '/');
+        const struct step_cfg *one = &workload->steps[step];
+        check(one->command == NULL || one->command[0][0] == '/');
         check(step != GUARD_POD_REMOVE || (workload->plan.steps >> step & 1) == 0 ||
-              (command != NULL) != workload->steps[step].kill);
+              (one->command != NULL) + one->kill + one->evict == 1);
+        check(one->label_count <= CONFIG_LABELS_MAX);
+        for (uint32_t i = 0; i < one->label_count; i++)
+            check(pod_label_valid(&one->labels[i]));
     }
 }
 

@@ -51,6 +51,7 @@ extern const struct command command_eval;
 extern const struct command command_exception;
 extern const struct command command_mode;
 extern const struct command command_bypass;
+extern const struct command command_withdraw;
 extern const struct command command_review;
 extern const struct command command_rollback;
 extern const struct command command_clients;

@@ -276,7 +276,8 @@ static bool read_settings(struct run_settings *settings, const struct arguments 
  * bypasses by their group. */
 static bool share_with_workers(const struct run_settings *settings)
 {
-    static const char *const read_folders[] = {"", "policies", "bypass", "verdicts", "patterns"};
+    static const char *const read_folders[] = {"",          "policies", "bypass",
+                                               "withdrawn", "verdicts", "patterns"};
     char path[STATE_PATH_MAX];
     const struct guard_span none = {NULL, 0};
     if (geteuid() != 0)

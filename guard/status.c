@@ -52,6 +52,25 @@ struct source {
     struct remote remote; /* server NULL: from the files */
 };
 
+/* Of the gates that have this state directory: a server knows of none. */
+static void print_withdrawn(const struct source *source, const char *service,
+                            struct guard_arena *arena)
+{
+    char path[STATE_PATH_MAX], by[128], reason[2048];
+    struct document document;
+    const struct guard_span name = {(const uint8_t *)service, strlen(service)};
+    if (source->remote.server != NULL ||
+        state_path(path, source->dir, "withdrawn", name, ".json") != GUARD_OK ||
+        !state_document(path, arena, &document, true))
+        return;
+    double left = number_of(document.root, "until_ms") - (double)clock_unix_ms();
+    const char *who = text_of(document.root, "by"), *why = text_of(document.root, "reason");
+    if (left > 0)
+        printf("  WITHDRAWN, answered with 503, for %.0f s more by %s: %s\n", left / 1000,
+               clean(by, sizeof(by), who, strlen(who)),
+               clean(reason, sizeof(reason), why, strlen(why)));
+}
+
 /* NULL: none. */
 static const struct document_node *bypass_of(const struct source *source, const char *service,
                                              struct guard_arena *arena)
@@ -187,6 +206,7 @@ static void print_service(const struct source *source, const struct document_nod
     print_patches(service);
     print_exceptions(service);
     print_bypass(source, name, arena);
+    print_withdrawn(source, name, arena);
     const struct document_node *endpoints = member_of(service, "endpoints");
     for (const struct document_node *node = endpoints != NULL ? endpoints->first : NULL;
          node != NULL; node = node->next)
@@ -219,6 +239,7 @@ static void print_reported(const struct source *source, const struct document_no
     printf("%s: generation %s, %s exchanges to be reported\n", text_of(service, "service"),
            text_of(service, "generation"), text_of(service, "exchanges"));
     print_bypass(source, text_of(service, "service"), arena);
+    print_withdrawn(source, text_of(service, "service"), arena);
 }
 
 static void print_text(const struct source *source, const struct document *document,

@@ -23,6 +23,9 @@ struct actor {
      * was ended, and what became of it isn't known. detail says what was done, or why not. */
     enum acted (*act)(void *ctx, struct response *response, bool again,
                       char detail[ACTED_TEXT_MAX + 1], uint64_t now_ms);
+    /* Before the step is noted as begun: what it may leave behind if this program is killed in it.
+     */
+    void (*foresee)(void *ctx, struct response *response, uint64_t now_ms);
     /* What would be done, changing nothing. */
     void (*plan)(void *ctx, struct response *response, char detail[ACTED_TEXT_MAX + 1]);
     /* Stops what runs for the step: it took too long. */

@@ -79,9 +79,10 @@ enum guard_rc child_run(struct child *child, child_function *run, void *ctx, int
     GUARD_TRY(begin(child, &out, err));
     if (child->pid > 0)
         return GUARD_OK;
-    if (dup2(kept, KEPT) < 0 || close_range(KEPT + 1, ~0u, 0) != 0)
+    bool good = kept >= 0 ? dup2(kept, KEPT) >= 0 : true;
+    if (!good || close_range(kept >= 0 ? KEPT + 1 : KEPT, ~0u, 0) != 0)
         _exit(NO_SUCH);
-    _exit(run(ctx, KEPT));
+    _exit(run(ctx, kept >= 0 ? KEPT : -1));
 }
 
 /* What is beyond the room is read and forgotten, so that a child that writes much isn't held up. */

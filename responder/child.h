@@ -24,8 +24,8 @@ enum child_state { CHILD_RUNS, CHILD_EXITED, CHILD_KILLED };
 GUARD_MUST_USE enum guard_rc child_command(struct child *child, char *const *argv,
                                            char *const *environment, struct guard_err *err);
 /* run's result, 0 to 255, is how it exits; what it writes to standard output is child->text. kept
- * is the one descriptor that it has besides, under another number: a child that hangs in the kernel
- * must hold nothing up. */
+ * is the one descriptor that it has besides, under another number (-1: none): a child that hangs in
+ * the kernel must hold nothing up. */
 typedef int child_function(void *ctx, int kept);
 GUARD_MUST_USE enum guard_rc child_run(struct child *child, child_function *run, void *ctx,
                                        int kept, struct guard_err *err);

@@ -3,6 +3,7 @@
  * back must not be overlooked. */
 #include "config.h"
 
+#include "config_steps.h"
 #include "config_values.h"
 
 #include "common/document_members.h"
@@ -19,7 +20,6 @@
 enum {
     DAY_S = 86400,
     HOUR_S = 3600,
-    EVERY_MS = 2000,
     ORDER_MS = 600 * 1000,
     PER_HOUR = 10,
     MIB = 1 << 20,
@@ -100,85 +100,6 @@ static enum guard_rc read_budget(const struct reading *reading, const struct doc
                : FAIL(reading, member, GUARD_E_RANGE, "must be a number such as 0.1");
 }
 
-struct step_place {
-    struct workload_cfg *workload;
-    enum guard_pod_step step;
-};
-
-static bool may_have(enum guard_pod_step step, const char *name)
-{
-    uint32_t bit = 1u << step;
-    const uint32_t looks = 1u << GUARD_POD_WAIT_READY | 1u << GUARD_POD_VERIFY;
-    const uint32_t commands =
-        looks | 1u << GUARD_POD_OUT_OF_SERVICE | 1u << GUARD_POD_REMOVE | 1u << GUARD_POD_TELL;
-    return strcmp(name, "command") == 0        ? (commands & bit) != 0
-           : strcmp(name, "everySeconds") == 0 ? (looks & bit) != 0
-           : strcmp(name, "watchSeconds") == 0 ? step == GUARD_POD_VERIFY
-           : strcmp(name, "kill") == 0         ? step == GUARD_POD_REMOVE
-                                               : strcmp(name, "seconds") == 0;
-}
-
-static enum guard_rc read_step_member(const struct reading *reading,
-                                      const struct document_node *member, void *ctx)
-{
-    const struct step_place *place = ctx;
-    struct step_cfg *step = &place->workload->steps[place->step];
-    if (!may_have(place->step, (const char *)member->key->text.ptr))
-        return unknown_member(reading, member);
-    if (is_word(member->key, "seconds"))
-        return read_seconds(reading, member, 1, HOUR_S,
-                            &place->workload->plan.timeout_ms[place->step]);
-    if (is_word(member->key, "command"))
-        return read_command(reading, member, &step->command);
-    if (is_word(member->key, "everySeconds"))
-        return read_seconds(reading, member, 1, HOUR_S, &step->every_ms);
-    if (is_word(member->key, "watchSeconds"))
-        return read_seconds(reading, member, 1, HOUR_S, &step->watch_ms);
-    return read_truth(reading, member, &step->kill);
-}
-
-/* What the step is done by must be said, once. */
-static enum guard_rc check_step(const struct reading *reading, const struct document_node *node,
-                                const struct step_place *place)
-{
-    const struct step_cfg *step = &place->workload->steps[place->step];
-    bool command = step->command != NULL;
-    switch (place->step) {
-    case GUARD_POD_OUT_OF_SERVICE:
-    case GUARD_POD_WAIT_READY:
-        return command ? GUARD_OK : FAIL(reading, node, GUARD_E_SYNTAX, "command is needed");
-    case GUARD_POD_REMOVE:
-        return command != step->kill
-                   ? GUARD_OK
-                   : FAIL(reading, node, GUARD_E_SYNTAX, "either command or kill: true is needed");
-    case GUARD_POD_VERIFY:
-        if (step->watch_ms >= place->workload->plan.timeout_ms[GUARD_POD_VERIFY])
-            return FAIL(reading, node, GUARD_E_RANGE, "watchSeconds must be less than seconds");
-        return command || step->watch_ms > 0
-                   ? GUARD_OK
-                   : FAIL(reading, node, GUARD_E_SYNTAX, "command or watchSeconds is needed");
-    case GUARD_POD_CONTAIN:
-    case GUARD_POD_CAPTURE:
-    case GUARD_POD_TELL:
-    case GUARD_POD_STEPS:
-        break;
-    }
-    return GUARD_OK;
-}
-
-static enum guard_rc read_steps(const struct reading *reading, const struct document_node *member,
-                                void *ctx)
-{
-    struct step_place place = {ctx, GUARD_POD_CONTAIN};
-    while (place.step < GUARD_POD_STEPS && !is_word(member->key, pod_report_step_name(place.step)))
-        place.step++;
-    if (place.step == GUARD_POD_STEPS)
-        return unknown_member(reading, member);
-    place.workload->plan.steps |= 1u << place.step;
-    GUARD_TRY(read_mapping(reading, member, read_step_member, &place));
-    return check_step(reading, member, &place);
-}
-
 static enum guard_rc read_workload_member(const struct reading *reading,
                                           const struct document_node *member, void *ctx)
 {
@@ -222,11 +143,11 @@ static enum guard_rc read_workload(const struct reading *reading, const struct d
     *workload = (struct workload_cfg){.replicas_max = REPLICAS_MAX};
     guard_pod_plan_default(&workload->plan);
     guard_pod_budget_default(&workload->budget);
-    for (int step = 0; step < GUARD_POD_STEPS; step++)
-        workload->steps[step].every_ms = EVERY_MS;
+    steps_default(workload);
     GUARD_TRY(read_mapping(reading, node, read_workload_member, workload));
     if (workload->name_space == NULL || workload->workload == NULL)
         return FAIL(reading, node, GUARD_E_SYNTAX, "namespace and workload are needed");
+    GUARD_TRY(check_cluster_steps(reading, node, workload));
     for (uint32_t i = 0; i < cfg->workload_count; i++) {
         if (overlaps(&cfg->workloads[i], workload))
             return FAIL(reading, node, GUARD_E_RANGE, "%.100s/%.100s is there twice",
@@ -248,6 +169,32 @@ static enum guard_rc read_workloads(const struct reading *reading, const struct 
     return GUARD_OK;
 }
 
+/* In a pod, or the file that says where the cluster is and who we are there. */
+static enum guard_rc read_kubernetes(const struct reading *reading,
+                                     const struct document_node *member, const char **out)
+{
+    if (!is_word(member, "in-cluster"))
+        return read_path(reading, member, out);
+    *out = (const char *)member->text.ptr;
+    return GUARD_OK;
+}
+
+/* A cluster that isn't named can't be asked. */
+static enum guard_rc check_cluster(const struct reading *reading, const struct document_node *root,
+                                   const struct responder_cfg *cfg)
+{
+    for (uint32_t i = 0; i < cfg->workload_count && cfg->kubernetes == NULL; i++) {
+        for (int step = 0; step < GUARD_POD_STEPS; step++) {
+            if (step_by_cluster(&cfg->workloads[i].steps[step]))
+                return document_fail(reading->document, root, GUARD_E_SYNTAX, reading->err,
+                                     "kubernetes is needed for %s of %.60s/%.60s",
+                                     pod_report_step_name((enum guard_pod_step)step),
+                                     cfg->workloads[i].name_space, cfg->workloads[i].workload);
+        }
+    }
+    return GUARD_OK;
+}
+
 static enum guard_rc read_head(const struct reading *reading, const struct document_node *member,
                                void *ctx)
 {
@@ -258,6 +205,8 @@ static enum guard_rc read_head(const struct reading *reading, const struct docum
         return read_path(reading, member, &cfg->guard);
     if (is_word(member->key, "cgroupRoot"))
         return read_path(reading, member, &cfg->cgroup_root);
+    if (is_word(member->key, "kubernetes"))
+        return read_kubernetes(reading, member, &cfg->kubernetes);
     if (is_word(member->key, "dryRun"))
         return read_truth(reading, member, &cfg->dry_run);
     if (is_word(member->key, "resumes"))
@@ -305,7 +254,8 @@ enum guard_rc config_parse(struct responder_cfg *out, const char *name, struct g
             return document_fail(&document, document.root, GUARD_E_SYNTAX, err, "%s is needed",
                                  needed[i]);
     }
-    return read_mapping(&reading, document.root, read_head, out);
+    GUARD_TRY(read_mapping(&reading, document.root, read_head, out));
+    return check_cluster(&reading, document.root, out);
 }
 
 /* --- whose files they are --- */
@@ -331,6 +281,9 @@ static enum guard_rc check_commands(const struct responder_cfg *cfg, struct guar
                 GUARD_TRY(check_owner(command[0], err));
         }
     }
+    /* Who may write it says which server is asked and believed. */
+    if (cfg->kubernetes != NULL && cfg->kubernetes[0] == '/')
+        GUARD_TRY(check_owner(cfg->kubernetes, err));
     return GUARD_OK;
 }
 

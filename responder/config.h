@@ -6,12 +6,16 @@
 
 #include "contain_rules.h"
 
+#include "common/kubernetes/pod_actions.h"
+
 #include <guard/pod_response.h>
 
 enum {
     CONFIG_WORKLOADS_MAX = 64,
     CONFIG_WORDS_MAX = 32,                    /* of a command */
     CONFIG_ALLOW_MAX = CONTAIN_ALLOW_MAX - 2, /* besides loopback */
+    CONFIG_LABELS_OURS = 3,                   /* that are given to each relabelled pod */
+    CONFIG_LABELS_MAX = POD_LABELS_MAX - CONFIG_LABELS_OURS,
 };
 
 enum contain_by {
@@ -25,6 +29,13 @@ struct step_cfg {
     uint64_t every_ms; /* between two runs of a command that said "not yet" */
     uint64_t watch_ms; /* of VERIFY */
     bool kill;         /* of REMOVE: cgroup.kill */
+    /* By the API server. */
+    bool evict;       /* of REMOVE */
+    bool replacement; /* of WAIT_READY: a newer pod of the workload is ready */
+    struct pod_label labels[CONFIG_LABELS_MAX]; /* of OUT_OF_SERVICE */
+    uint32_t label_count;
+    uint32_t keep; /* pods of the workload that are kept relabelled at once */
+    bool deny;     /* and a NetworkPolicy */
 };
 
 struct workload_cfg {
@@ -41,6 +52,7 @@ struct responder_cfg {
     const char *state; /* of its own, nobody else's */
     const char *guard; /* guardd's state directory */
     const char *cgroup_root;
+    const char *kubernetes; /* "in-cluster" or a kubeconfig's path; NULL: no cluster */
     bool dry_run;
     bool resumes;      /* a stopped workload is let go on when guardd is asked for it, too */
     uint64_t order_ms; /* older orders aren't carried out */

@@ -61,7 +61,8 @@ struct response {
     const struct workload_cfg *cfg;
     struct pod_group group;
     struct child child;
-    uint64_t next_ms; /* a command that said "not yet" isn't run before */
+    uint64_t next_ms;  /* a command that said "not yet" isn't run before */
+    uint64_t later_ms; /* a step that is refused for now isn't begun again before */
 };
 
 struct ledger {

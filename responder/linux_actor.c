@@ -5,6 +5,8 @@
 
 #include "alerts.h"
 #include "capture.h"
+#include "cluster_steps.h"
+#include "config_steps.h"
 #include "contain.h"
 #include "environment.h"
 
@@ -66,20 +68,35 @@ static enum guard_rc deny(const struct linux_actor *linux_ctx, struct response *
 
 static enum guard_rc freeze(struct response *response, struct guard_err *err)
 {
-    /* Noted first: whoever finds the note thaws it. The kernel forgets nothing by itself here. */
+    GUARD_TRY(pod_group_freeze(&response->group, true, err));
     response->frozen = true;
-    return pod_group_freeze(&response->group, true, err);
+    return GUARD_OK;
+}
+
+/* The kernel doesn't thaw by itself: whoever finds the note does. */
+static void foresee(void *ctx, struct response *response, uint64_t now_ms)
+{
+    const struct linux_actor *linux_ctx = ctx;
+    if (response->machine.step != GUARD_POD_CONTAIN || linux_ctx->cfg->by == CONTAIN_BY_DENY)
+        return;
+    response->frozen = true;
+    response->held_ms = now_ms + linux_ctx->cfg->hold_ms;
 }
 
 static enum guard_rc hold(const struct linux_actor *linux_ctx, struct response *response,
                           struct guard_err *err)
 {
     enum guard_rc rc = GUARD_E_IO;
+    bool foreseen = response->frozen;
+    response->frozen = false;
     GUARD_TRY(find_group(linux_ctx, response, err));
     if (linux_ctx->cfg->by != CONTAIN_BY_FREEZE)
         rc = deny(linux_ctx, response, err);
     if (rc != GUARD_OK && linux_ctx->cfg->by != CONTAIN_BY_DENY)
         rc = freeze(response, err);
+    /* Another run may have frozen it before it was killed. */
+    if (foreseen && !response->frozen)
+        (void)!pod_group_freeze(&response->group, false, NULL);
     return rc;
 }
 
@@ -398,6 +415,9 @@ static enum acted act(void *ctx, struct response *response, bool again, text_out
                       uint64_t now_ms)
 {
     const struct linux_actor *linux_ctx = ctx;
+    if (response->machine.step < GUARD_POD_STEPS &&
+        step_by_cluster(&response->cfg->steps[response->machine.step]))
+        return cluster_act(linux_ctx->cfg, response, detail, now_ms);
     switch (response->machine.step) {
     case GUARD_POD_CONTAIN:
         return act_contain(linux_ctx, response, detail, now_ms);
@@ -432,6 +452,8 @@ static void plan(void *ctx, struct response *response, text_out detail)
             find_group(linux_ctx, response, &err) == GUARD_OK ? response->group.path : err.text);
     else if (response->machine.step == GUARD_POD_TELL)
         tell(response, detail);
+    else if (step_by_cluster(step))
+        say(detail, "%s", cluster_plan(step));
     else if (step->command != NULL)
         say(detail, "would run %s", step->command[0]);
     else
@@ -449,6 +471,7 @@ struct actor linux_actor(struct linux_actor *ctx)
     return (struct actor){.name = "linux",
                           .ctx = ctx,
                           .act = act,
+                          .foresee = foresee,
                           .plan = plan,
                           .stop = stop,
                           .uphold = uphold,

@@ -205,6 +205,8 @@ static bool act(struct responder *responder, struct response *response, bool aga
     if (!response->acting) {
         response->acting = true;
         response->acting_ms = now_ms;
+        if (stop == NULL)
+            responder->actor.foresee(responder->actor.ctx, response, now_ms);
         if (!responder_save(responder))
             return false;
     }
@@ -217,6 +219,10 @@ static bool act(struct responder *responder, struct response *response, bool aga
     if (acted == ACTED_RUNS)
         return false;
     guard_pod_response_did(&response->machine, (enum guard_pod_outcome)acted, now_ms);
+    if (acted == ACTED_LATER && response->machine.step == step &&
+        response->machine.next_ms < response->later_ms)
+        response->machine.next_ms = response->later_ms;
+    response->later_ms = 0;
     note_step(response, step, (uint32_t)acted, detail, now_ms);
     conclude(responder, response);
     return responder->broken[0] == '\0';
@@ -240,7 +246,7 @@ static void advance(struct responder *responder, struct response *response, bool
     for (int i = 0; i < STEPS_AT_ONCE && responder->broken[0] == '\0'; i++) {
         enum guard_pod_step step = response->machine.step;
         enum guard_pod_action action = guard_pod_response_next(&response->machine, now_ms);
-        if (response->machine.step != step && response->acting) {
+        if (response->machine.step != step) {
             took_too_long(responder, response, step, now_ms);
             continue;
         }

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Renders the parts of deploy/kubernetes into one list of objects: tools/install.py [--cert-manager] [--store] [--image REF] [--check].
+"""Renders the parts of deploy/kubernetes into one list of objects: tools/install.py [--cert-manager] [--store] [--responder] [--image REF] [--check].
 
 Without options it writes deploy/kubernetes/install.yaml (--check: only tells whether that is what it would write); with some, to standard
 output. Definitions of kinds come first, each object once, each with the label that uninstalling goes by; no Secret's content is in it."""
@@ -16,7 +16,7 @@ OUT = FOLDER / "install.yaml"
 IMAGE = "guard:0.1.0"
 PART_OF = "app.kubernetes.io/part-of"
 ORDER = ["Namespace", "CustomResourceDefinition", "ServiceAccount", "ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding", "Secret",
-         "ConfigMap", "Service", "NetworkPolicy", "PodDisruptionBudget", "StatefulSet", "Deployment", "Issuer", "Certificate",
+         "ConfigMap", "Service", "NetworkPolicy", "PodDisruptionBudget", "StatefulSet", "Deployment", "DaemonSet", "Issuer", "Certificate",
          "MutatingWebhookConfiguration"]
 HEADER = """# SPDX-License-Identifier: Apache-2.0
 # Made by tools/install.py of the files beside it; don't edit. kubectl apply --server-side -f install.yaml
@@ -48,7 +48,7 @@ def named(objects, kind, name):
 
 
 def containers(objects):
-    return [container for one in objects if one["kind"] in ("Deployment", "StatefulSet")
+    return [container for one in objects if one["kind"] in ("Deployment", "StatefulSet", "DaemonSet")
             for container in one["spec"]["template"]["spec"]["containers"]]
 
 
@@ -80,7 +80,7 @@ def with_store(objects):
 
 def rendered(options):
     objects = {}
-    for one in parts(["crds/*.yaml", "rbac.yaml", "guardd.yaml", "webhook.yaml"]):
+    for one in parts(["crds/*.yaml", "rbac.yaml", "guardd.yaml", "webhook.yaml"] + (["responder.yaml"] if options.responder else [])):
         if key(one) in objects and one["kind"] != "Namespace":
             sys.exit(f"install.py: {key(one)} is there twice")
         objects.setdefault(key(one), one)
@@ -103,11 +103,12 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--cert-manager", action="store_true", help="the webhook's certificate is cert-manager's")
     parser.add_argument("--store", action="store_true", help="guardd's store is PostgreSQL")
+    parser.add_argument("--responder", action="store_true", help="guard-responder on each node, a dry run that may act nowhere yet")
     parser.add_argument("--image", default=IMAGE)
     parser.add_argument("--check", action="store_true")
     options = parser.parse_args()
     content = rendered(options)
-    if options.cert_manager or options.store or options.image != IMAGE:
+    if options.cert_manager or options.store or options.responder or options.image != IMAGE:
         sys.stdout.write(content)
     elif options.check:
         if not OUT.exists() or OUT.read_text(encoding="utf-8") != content:

@@ -27,7 +27,7 @@ static bool name_valid(const char *name, size_t max)
            name[0] != '-' && strstr(name, "..") == NULL;
 }
 
-static bool label_valid(const struct pod_label *label)
+bool pod_label_valid(const struct pod_label *label)
 {
     const char *slash = strchr(label->name, '/');
     const char *plain = slash != NULL ? slash + 1 : label->name;
@@ -40,7 +40,7 @@ static bool label_valid(const struct pod_label *label)
            value <= LABEL_MAX && (value == 0 || strspn(label->value, LETTERS "-_.") == value);
 }
 
-static enum guard_rc check_pod(const struct pod_ref *pod, struct guard_err *err)
+enum guard_rc pod_ref_check(const struct pod_ref *pod, struct guard_err *err)
 {
     if (!name_valid(pod->namespace, LABEL_MAX) || !name_valid(pod->name, POD_NAME_CAP - 1))
         return guard_fail(err, GUARD_E_RANGE, "\"%.64s/%.200s\" names no pod", pod->namespace,
@@ -88,7 +88,7 @@ static enum pod_outcome outcome_of(const struct api_answer *answer, bool makes)
 
 void pod_result_read(struct pod_result *out, const struct api_answer *answer, bool makes)
 {
-    *out = (struct pod_result){.outcome = outcome_of(answer, makes)};
+    *out = (struct pod_result){.outcome = outcome_of(answer, makes), .status = answer->status};
     if (out->outcome == POD_LATER) {
         out->retry_after_s = answer->retry_after_s > 0 ? answer->retry_after_s : RETRY_S;
         out->budget = by_budget(answer->root);
@@ -133,7 +133,7 @@ enum guard_rc pod_evict(struct api_client *client, struct pod_action *action,
     char path[KUBERNETES_PATH_MAX];
     char body[BODY_MAX];
     struct json_writer json;
-    GUARD_TRY(check_pod(pod, err));
+    GUARD_TRY(pod_ref_check(pod, err));
     action->makes = false;
     json_writer_init(&json, body, sizeof(body));
     json_open(&json, NULL, '{');
@@ -166,7 +166,7 @@ enum guard_rc pod_relabel(struct api_client *client, struct pod_action *action,
     char path[KUBERNETES_PATH_MAX];
     char body[BODY_MAX];
     struct json_writer json;
-    GUARD_TRY(check_pod(pod, err));
+    GUARD_TRY(pod_ref_check(pod, err));
     if (count == 0 || count > POD_LABELS_MAX)
         return guard_fail(err, GUARD_E_RANGE, "1 to %d labels can be changed at once",
                           (int)POD_LABELS_MAX);
@@ -177,7 +177,7 @@ enum guard_rc pod_relabel(struct api_client *client, struct pod_action *action,
     json_text(&json, "uid", pod->uid); /* of another pod: 409 */
     json_open(&json, "labels", '{');
     for (size_t i = 0; i < count; i++) {
-        if (!label_valid(&labels[i]))
+        if (!pod_label_valid(&labels[i]))
             return guard_fail(err, GUARD_E_RANGE, "\"%.64s\" is no label", labels[i].name);
         if (labels[i].value != NULL)
             json_text(&json, labels[i].name, labels[i].value);
@@ -195,7 +195,7 @@ enum guard_rc pod_relabel(struct api_client *client, struct pod_action *action,
 static enum guard_rc policy_name(char out[POD_NAME_CAP], const char *namespace,
                                  const struct pod_label *label, struct guard_err *err)
 {
-    if (!name_valid(namespace, LABEL_MAX) || !label_valid(label) || label->value == NULL ||
+    if (!name_valid(namespace, LABEL_MAX) || !pod_label_valid(label) || label->value == NULL ||
         label->value[0] == '\0')
         return guard_fail(err, GUARD_E_RANGE, "\"%.64s\": no namespace with a label of pods",
                           namespace);

@@ -15,6 +15,9 @@ struct pod_ref {
     const char *uid;
 };
 
+/* Whether names are such that they may stand in a path. GUARD_E_RANGE. */
+GUARD_MUST_USE enum guard_rc pod_ref_check(const struct pod_ref *pod, struct guard_err *err);
+
 enum pod_outcome {
     POD_DONE,
     POD_GONE,    /* there is none, or another one has its name */
@@ -25,6 +28,7 @@ enum pod_outcome {
 
 struct pod_result {
     enum pod_outcome outcome;
+    unsigned status;                     /* of the answer; 0: there was none */
     uint32_t retry_after_s;              /* of POD_LATER; never 0 */
     bool budget;                         /* of POD_LATER: it was a disruption budget */
     char message[KUBERNETES_REASON_CAP]; /* "" when it is done */
@@ -51,6 +55,7 @@ struct pod_label {
     const char *name;
     const char *value; /* NULL: the label is taken away */
 };
+bool pod_label_valid(const struct pod_label *label);
 GUARD_MUST_USE enum guard_rc pod_relabel(struct api_client *client, struct pod_action *action,
                                          const struct pod_ref *pod, const struct pod_label *labels,
                                          size_t count, struct guard_err *err);

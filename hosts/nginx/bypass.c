@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A bypass: a file by which an operator stops all blocking of a service for a while, without any
- * daemon. It ends by itself. */
+/* What is ordered by a file, without any daemon, and ends by itself: a bypass, by which an operator
+ * stops all blocking of a service for a while, and a withdrawal, by which it answers nobody. */
 #include "module.h"
 
 #include <fcntl.h>
@@ -55,48 +55,97 @@ static bool read_text(const char *path, char out[BYPASS_BYTES_MAX + 1])
     return true;
 }
 
+/* An order of either kind, of one service. */
+struct order {
+    const char *folder;
+    const char *what;  /* it is none */
+    const char *begun; /* for so many seconds */
+    const char *ended;
+    uint64_t *until_ms;
+    struct gate_file_id *seen;
+};
+
+enum { ORDERS = 2 };
+
+static void orders_of(struct gate_service *service, struct order out[ORDERS])
+{
+    out[0] = (struct order){"bypass",
+                            "bypass",
+                            "bypassed, nothing is blocked",
+                            "the bypass has ended",
+                            &service->bypass_until_ms,
+                            &service->bypass_seen};
+    out[1] = (struct order){"withdrawn",
+                            "withdrawal",
+                            "withdrawn, it is answered with 503",
+                            "it is served again",
+                            &service->withdrawn_until_ms,
+                            &service->withdrawn_seen};
+}
+
+static void expire(const struct gate_service *service, const struct order *order, ngx_log_t *log)
+{
+    if (*order->until_ms == 0 || *order->until_ms > gate_unix_ms())
+        return;
+    *order->until_ms = 0;
+    ngx_log_error(NGX_LOG_WARN, log, 0, "guard: service %*s: %s", service->name.len,
+                  service->name.ptr, order->ended);
+}
+
 void gate_bypass_expire(struct gate_service *service, ngx_log_t *log)
 {
-    if (service->bypass_until_ms == 0 || service->bypass_until_ms > gate_unix_ms())
+    struct order orders[ORDERS];
+    orders_of(service, orders);
+    for (int i = 0; i < ORDERS; i++)
+        expire(service, &orders[i], log);
+}
+
+/* 0: there is none, or none any more. */
+static uint64_t until_of(const struct gate_service *service, const struct order *order,
+                         const char *path, ngx_log_t *log)
+{
+    char text[BYPASS_BYTES_MAX + 1];
+    uint64_t until = 0, now = gate_unix_ms();
+    if (order->seen->exists) {
+        if (read_text(path, text))
+            until = read_until(text);
+        if (until == 0)
+            ngx_log_error(NGX_LOG_ERR, log, 0,
+                          "guard: service %*s: \"%s\" is no %s (it has no \"until_ms\")",
+                          service->name.len, service->name.ptr, path, order->what);
+    }
+    return until > now ? until : 0;
+}
+
+static void follow(struct gate_service *service, const struct order *order, ngx_log_t *log)
+{
+    struct gate_file_id id;
+    char path[STATE_PATH_MAX];
+    if (state_path(path, (const char *)gate_worker.conf->state.data, order->folder, service->name,
+                   ".json") != GUARD_OK)
         return;
-    service->bypass_until_ms = 0;
-    ngx_log_error(NGX_LOG_WARN, log, 0, "guard: service %*s: the bypass has ended",
-                  service->name.len, service->name.ptr);
+    gate_file_examine(path, &id);
+    if (gate_file_same(&id, order->seen))
+        return;
+    *order->seen = id;
+    uint64_t until = until_of(service, order, path, log);
+    if (until == *order->until_ms)
+        return;
+    bool began = *order->until_ms == 0;
+    *order->until_ms = until;
+    if (until == 0) {
+        *order->until_ms = 1; /* long ago */
+        expire(service, order, log);
+    } else if (began || order->until_ms == &service->bypass_until_ms) {
+        ngx_log_error(NGX_LOG_WARN, log, 0, "guard: service %*s: %s for %uL s", service->name.len,
+                      service->name.ptr, order->begun, (until - gate_unix_ms()) / 1000);
+    }
 }
 
 void gate_bypass_follow(struct gate_service *service, ngx_log_t *log)
 {
-    struct gate_file_id id;
-    char path[STATE_PATH_MAX];
-    char text[BYPASS_BYTES_MAX + 1];
-    if (state_path(path, (const char *)gate_worker.conf->state.data, "bypass", service->name,
-                   ".json") != GUARD_OK)
-        return;
-    gate_file_examine(path, &id);
-    if (gate_file_same(&id, &service->bypass_seen))
-        return;
-    service->bypass_seen = id;
-    uint64_t until = 0;
-    if (id.exists) {
-        if (read_text(path, text))
-            until = read_until(text);
-        if (until == 0) {
-            ngx_log_error(NGX_LOG_ERR, log, 0,
-                          "guard: service %*s: \"%s\" is no bypass (it has no \"until_ms\")",
-                          service->name.len, service->name.ptr, path);
-        }
-    }
-    if (until <= gate_unix_ms())
-        until = 0;
-    if (until == service->bypass_until_ms)
-        return;
-    service->bypass_until_ms = until;
-    if (until == 0) {
-        service->bypass_until_ms = 1; /* long ago */
-        gate_bypass_expire(service, log);
-        return;
-    }
-    ngx_log_error(NGX_LOG_WARN, log, 0,
-                  "guard: service %*s: bypassed, nothing is blocked for %uL s", service->name.len,
-                  service->name.ptr, (until - gate_unix_ms()) / 1000);
+    struct order orders[ORDERS];
+    orders_of(service, orders);
+    for (int i = 0; i < ORDERS; i++)
+        follow(service, &orders[i], log);
 }

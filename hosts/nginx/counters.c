@@ -41,6 +41,7 @@ static const char *const names[GATE_COUNT_MAX] = {
     [GATE_COUNT_DONE_BLOCK] = "done_block",
     [GATE_COUNT_BYPASSED] = "bypassed",
     [GATE_COUNT_EXEMPT] = "exempt",
+    [GATE_COUNT_WITHDRAWN] = "withdrawn",
     [GATE_COUNT_NOT_INSPECTED] = "not_inspected",
     [GATE_COUNT_NOT_INSPECTED_MEMORY] = "not_inspected_memory",
     [GATE_COUNT_NOT_INSPECTED_FILE] = "not_inspected_file",

@@ -423,6 +423,28 @@ static ngx_int_t inspect(ngx_http_request_t *r, const gate_loc_conf_t *conf)
     return carry_out(r, exchange);
 }
 
+/* The service is withdrawn: whoever balances its load is to ask another replica, also of what comes
+ * over this connection. Calls of the service itself aren't requests of clients. */
+static bool is_withdrawn(const gate_loc_conf_t *conf)
+{
+    return conf->outbound == NULL &&
+           gate_worker.services[conf->service].withdrawn_until_ms > gate_unix_ms();
+}
+
+static ngx_int_t refuse_withdrawn(ngx_http_request_t *r, const gate_loc_conf_t *conf)
+{
+    ngx_table_elt_t *header = ngx_list_push(&r->headers_out.headers);
+    gate_count(&gate_worker.services[conf->service], GATE_COUNT_WITHDRAWN);
+    if (header == NULL)
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    ngx_memzero(header, sizeof(*header));
+    header->hash = 1;
+    ngx_str_set(&header->key, "Retry-After");
+    ngx_str_set(&header->value, "1");
+    r->keepalive = 0;
+    return NGX_HTTP_SERVICE_UNAVAILABLE;
+}
+
 /* An error page isn't what the client asked for. A named location is no page, though: it serves the
  * request as it came, as in "error_page 418 = @other; return 418". */
 static bool is_error_page(ngx_http_request_t *r)
@@ -439,8 +461,10 @@ static ngx_int_t precontent(ngx_http_request_t *r)
     const gate_loc_conf_t *conf = ngx_http_get_module_loc_conf(r, ngx_http_guard_module);
     if (conf->service < 0 || is_error_page(r))
         return NGX_DECLINED;
-    ngx_int_t rc = gate_canary(r, conf);
-    return rc == NGX_DECLINED ? inspect(r, conf) : rc;
+    ngx_int_t rc = gate_canary(r, conf); /* a withdrawn gate stands in the path, too */
+    if (rc != NGX_DECLINED)
+        return rc;
+    return is_withdrawn(conf) ? refuse_withdrawn(r, conf) : inspect(r, conf);
 }
 
 ngx_int_t gate_precontent_handler(ngx_http_request_t *r)

@@ -428,6 +428,7 @@ static ngx_int_t init_module(ngx_cycle_t *cycle)
     give_to_workers(cycle, state, "rings");
     give_to_workers(cycle, state, "policies");
     give_to_workers(cycle, state, "bypass");
+    give_to_workers(cycle, state, "withdrawn");
     return NGX_OK;
 }
 

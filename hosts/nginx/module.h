@@ -102,17 +102,19 @@ struct gate_service {
     struct guard_policy *policy; /* NULL: learn only */
     const uint8_t *bytes;        /* the policy's */
     size_t bytes_len;
-    uint64_t generation;      /* in force, 0 = none */
-    uint64_t generation_min;  /* what a next one must have */
-    bool fail_closed;         /* the Guardian's wish */
-    bool refused;             /* the file that is there isn't the one in force */
-    uint64_t expires_ms;      /* Unix time; 0: never */
-    bool expired;             /* and that was logged */
-    uint64_t bypass_until_ms; /* Unix time; nothing is blocked before */
-    bool joined;              /* its calls come through us */
+    uint64_t generation;         /* in force, 0 = none */
+    uint64_t generation_min;     /* what a next one must have */
+    bool fail_closed;            /* the Guardian's wish */
+    bool refused;                /* the file that is there isn't the one in force */
+    uint64_t expires_ms;         /* Unix time; 0: never */
+    bool expired;                /* and that was logged */
+    uint64_t bypass_until_ms;    /* Unix time; nothing is blocked before */
+    uint64_t withdrawn_until_ms; /* Unix time; new requests are answered with 503 before */
+    bool joined;                 /* its calls come through us */
     uint64_t join_name;
     struct gate_file_id policy_seen;
     struct gate_file_id bypass_seen;
+    struct gate_file_id withdrawn_seen;
     struct guard_client_table *verdicts; /* on clients; NULL: none was read */
     struct gate_file_id verdicts_seen;
     bool verdicts_refused; /* and that was logged */

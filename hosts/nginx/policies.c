@@ -33,7 +33,7 @@ static struct {
 
 static size_t cursor;
 static size_t left; /* services still to examine in this round */
-static struct gate_file_id folder_seen[3];
+static struct gate_file_id folder_seen[4];
 
 static void identify(const struct stat *info, struct gate_file_id *out)
 {
@@ -240,8 +240,9 @@ static void begin_round(ngx_log_t *log)
 {
     bool policies = folder_changed("policies", &folder_seen[0]);
     bool bypasses = folder_changed("bypass", &folder_seen[1]);
+    bool withdrawals = folder_changed("withdrawn", &folder_seen[3]);
     bool verdicts = folder_changed("verdicts", &folder_seen[2]);
-    left = policies || bypasses || verdicts
+    left = policies || bypasses || withdrawals || verdicts
                ? gate_worker.service_count
                : ngx_min(gate_worker.service_count, (size_t)BACKGROUND_SERVICES);
     for (size_t i = 0; i < gate_worker.service_count; i++) {

@@ -18,6 +18,7 @@ struct view {
     const struct gate_service *service;
     const char *mode; /* NULL: no policy */
     uint64_t bypass_seconds;
+    uint64_t withdrawn_seconds;
     uint64_t oldest; /* generations that workers have in force */
     uint64_t newest;
     uint64_t counts[GATE_COUNT_MAX];
@@ -41,6 +42,8 @@ static void view(struct view *out, const struct gate_service *service)
     }
     if (service->bypass_until_ms > now_ms)
         out->bypass_seconds = (service->bypass_until_ms - now_ms + 999) / 1000;
+    if (service->withdrawn_until_ms > now_ms)
+        out->withdrawn_seconds = (service->withdrawn_until_ms - now_ms + 999) / 1000;
     gate_counters_sum(service, out->counts);
     gate_counters_generations(service, &out->oldest, &out->newest);
 }
@@ -74,6 +77,7 @@ static void json_service(struct json_writer *json, const struct view *view)
     json_integer(json, "generation_newest", (int64_t)view->newest);
     json_text(json, "mode", view->mode != NULL ? view->mode : "none");
     json_integer(json, "bypass_seconds", (int64_t)view->bypass_seconds);
+    json_integer(json, "withdrawn_seconds", (int64_t)view->withdrawn_seconds);
     json_bool(json, "policy_refused", view->service->refused);
     json_bool(json, "policy_expired", view->service->expired);
     json_bool(json, "slow", view->service->breaker.open);
@@ -145,6 +149,11 @@ static uint64_t generation_of(const struct view *view, int which)
 static uint64_t bypass_of(const struct view *view, int which)
 {
     return view->bypass_seconds;
+}
+
+static uint64_t withdrawn_of(const struct view *view, int which)
+{
+    return view->withdrawn_seconds;
 }
 
 static uint64_t refused_of(const struct view *view, int which)
@@ -267,6 +276,7 @@ static void write_metrics(struct text *text, const struct report *report)
     put_metric(text, report, "generation_oldest", "gauge", oldest_of, 0);
     put_modes(text, report);
     put_metric(text, report, "bypass_seconds", "gauge", bypass_of, 0);
+    put_metric(text, report, "withdrawn_seconds", "gauge", withdrawn_of, 0);
     put_metric(text, report, "policy_refused", "gauge", refused_of, 0);
     put_metric(text, report, "policy_expired", "gauge", expired_of, 0);
     put_metric(text, report, "slow", "gauge", slow_of, 0);

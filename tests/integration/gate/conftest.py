@@ -47,7 +47,7 @@ class State:
     def __init__(self, path, gate_tool):
         self.path = pathlib.Path(path)
         self.tool = gate_tool
-        for name in ("policies", "bypass", "rings", "keys"):
+        for name in ("policies", "bypass", "withdrawn", "rings", "keys"):
             (self.path / name).mkdir(parents=True)
         self.key = self.path / "keys" / "policy.pub"
         self.key.write_bytes(subprocess.run([gate_tool, "key", "1"], check=True, capture_output=True).stdout)
@@ -59,12 +59,15 @@ class State:
         """As guardd does: by rename."""
         self.replace(self.policy_file(service), content)
 
-    def bypass(self, content, service="svc"):
-        file = self.path / "bypass" / f"{service}.json"
+    def bypass(self, content, service="svc", folder="bypass"):
+        file = self.path / folder / f"{service}.json"
         if content is None:
             file.unlink()
         else:
             self.replace(file, content if isinstance(content, bytes) else json.dumps(content).encode())
+
+    def withdraw(self, content, service="svc"):
+        self.bypass(content, service, "withdrawn")
 
     @staticmethod
     def replace(file, content):

@@ -4,6 +4,7 @@
 import json
 import os
 import pathlib
+import signal
 import socket
 import stat
 import subprocess
@@ -337,6 +338,108 @@ def test_a_kill_in_the_middle_of_a_step_never_makes_it_act_twice(pods, agents, r
         serving.outcome(order, name)  # asserts that none was told twice
 
 
+def child_of(process):
+    found = pathlib.Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    return int(found[0]) if found else None
+
+
+def stopped_in_capture(serving, partial, named):
+    """The capture's process, stopped after it began a file of that name and before it was done."""
+    def stopped():
+        child = child_of(serving.process)
+        if child is None:
+            return None
+        os.kill(child, signal.SIGSTOP)
+        if (partial / named).exists() and not (partial / "summary.json").exists():
+            return child
+        os.kill(child, signal.SIGCONT)
+        return None
+    return wait_for(stopped, f"the capture to have {named}", pause=0)
+
+
+@pytest.mark.parametrize("named", ["order.json", "processes.jsonl"])
+def test_a_kill_in_the_middle_of_a_capture_leaves_half_of_one_and_says_so(pods, agents, responder, tmp_path, named):
+    tool = tmp_path / "large"
+    tool.write_bytes(pathlib.Path("/bin/sleep").read_bytes())
+    os.truncate(tool, 200 << 20)  # it takes a while to hash it
+    tool.chmod(0o755)
+    pods[0].start(tool, "1000")
+    serving = responder(workload=everything(tmp_path))
+    folder = serving.state / "captures"
+    (tmp_path / "hold.outOfService").touch()
+    order = serving.order(pods[0])
+    child = stopped_in_capture(serving, folder / f"{order}.partial", named)
+    serving.kill()
+    wait_for(lambda: not pathlib.Path(f"/proc/{child}").exists(), "the capture to end with the responder")
+    (tmp_path / "hold.outOfService").unlink()
+    serving.start()
+    assert serving.ended(order)["end"] == "replaced", serving.lines(order)
+    line = serving.outcome(order, "capture")
+    assert line["outcome"] == "failed" and "was interrupted" in line["detail"] and f"{order}.partial" in line["detail"]
+    assert not (folder / order).exists() and not (folder / f"{order}.partial" / "summary.json").exists()
+    assert [one["step"] for one in serving.lines(order)[:-1]] == STEPS_TOLD
+
+
+def test_a_kill_behind_a_capture_makes_no_second_one(pods, agents, responder, tmp_path):
+    serving = responder(workload=everything(tmp_path))
+    (tmp_path / "hold.outOfService").touch()
+    order = serving.order(pods[0])
+    whole = serving.state / "captures" / order
+    wait_for(whole.exists, "the capture to be whole", pause=0)
+    serving.kill()
+    before = (whole / "summary.json").read_bytes()
+    (tmp_path / "hold.outOfService").unlink()
+    serving.start()
+    serving.ended(order)
+    assert serving.outcome(order, "capture")["outcome"] == "done"
+    assert (whole / "summary.json").read_bytes() == before and [path.name for path in whole.parent.iterdir()] == [order]
+
+
+def test_a_kill_in_the_middle_of_the_kill_spares_who_came_after(pods, agents, responder, tmp_path):
+    """A kubelet starts the pod's containers anew as soon as they are gone, in the same group."""
+    serving = responder(workload=everything(tmp_path), containment={"by": "denyOrFreeze", "holdSeconds": 600})
+    (tmp_path / "hold.verify").touch()
+    (tmp_path / "hold.waitReady").touch()
+    order = serving.order(pods[0])
+    wait_for(lambda: (tmp_path / "ran.waitReady").exists(), "the wait for a replacement")
+    (tmp_path / "hold.waitReady").unlink()
+    wait_for(lambda: not pods[0].pids(), "the pod's processes to be gone", pause=0)
+    serving.kill()
+    younger = pods[0].start("/bin/sleep", "1000")
+    wait_for(lambda: pods[0].pids() == [younger.pid], "it to be in the group")
+    (tmp_path / "hold.verify").unlink()
+    serving.start()
+    assert serving.ended(order)["end"] == "replaced", serving.lines(order)
+    assert serving.outcome(order, "remove")["outcome"] == "done" and younger.poll() is None
+    assert all(agent.ask("exec", "/bin/true") == "0" for agent in agents[1:])
+    wait_for(lambda: not programs_of("contain_") or serving.process.poll() is None, "nothing but the responder to hold anything")
+
+
+def test_a_kill_between_freezing_and_its_note_leaves_nothing_frozen(pods, agents, responder):
+    """Whoever finds the books thaws it: they were written before."""
+    serving = responder(containment={"by": "freeze", "holdSeconds": 600})
+    frozen = pods[0].folder.parent / "cgroup.freeze"
+    serving.order(pods[0])
+    wait_for(lambda: frozen.read_text() == "1\n", "it to be frozen", pause=0)
+    serving.kill()
+    subprocess.run([RESPONDER, "--config", serving.config, "--let-go"], check=True, stderr=subprocess.DEVNULL)
+    assert frozen.read_text() == "0\n"
+    assert agents[0].ask("exec", "/bin/true") == "0"
+
+
+def test_a_kill_does_not_lengthen_what_is_frozen(pods, agents, responder):
+    serving = responder(containment={"by": "freeze", "holdSeconds": 3})
+    frozen = pods[0].folder.parent / "cgroup.freeze"
+    order = serving.order(pods[0])
+    serving.did(order, "contain")
+    for _ in range(2):
+        serving.kill()
+        serving.start()
+    wait_for(lambda: frozen.read_text() == "0\n", "it to be let go")
+    assert [line["end"] for line in serving.lines(order) if "end" in line] == ["kept"]
+    assert agents[0].ask("exec", "/bin/true") == "0"
+
+
 STEPS_TOLD = ["contain", "capture", "outOfService", "waitReady", "remove", "verify", "tell"]
 
 
@@ -471,7 +574,7 @@ def test_a_step_that_hangs_is_given_up_with_all_it_started(pods, agents, respond
     ({"perHour": 0}, "perHour: must be a number from 1"),
     ({"containment": {"allow": ["10.0.0.0/33"]}}, "allow[0]: must be an address"),
     ({"workloads": [{"namespace": "shop", "workload": "cart", "steps": {"contain": {"command": ["/bin/true"]}}}]}, 'unknown member "command"'),
-    ({"workloads": [{"namespace": "shop", "workload": "cart", "steps": {"remove": {}}}]}, "either command or kill"),
+    ({"workloads": [{"namespace": "shop", "workload": "cart", "steps": {"remove": {}}}]}, "one of command, kill"),
     ({"workloads": [{"namespace": "shop", "workload": "cart", "budget": {"share": 0.9}}]}, "at most 0.5"),
     ({"workloads": [{"namespace": "shop", "workload": "cart"}] * 2}, "is there twice"),
     ({"what": 1}, 'unknown member "what"'),

@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include <arpa/inet.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -56,6 +57,48 @@ static void all_is_off_unless_it_is_said(void **state)
     assert_int_equal(cfg.by, CONTAIN_BY_DENY);
 }
 
+/* The steps of a cluster: what they are done by, and what they need of each other. */
+static void steps_of_a_cluster_are_read(void **state)
+{
+    static const char head[] = "apiVersion: guard/v1alpha1\nkind: Responder\nstate: /a\n"
+                               "guardState: /b\ncgroupRoot: /c\n%s\n"
+                               "workloads: [{namespace: n, workload: w, steps: {%s}}]\n";
+    static const struct {
+        const char *more, *steps, *complaint; /* NULL: it is fine */
+    } cases[] = {
+        {"kubernetes: in-cluster", "remove: {evict: true}", NULL},
+        {"kubernetes: /k", "outOfService: {relabel: {app: '', a.b/c: d}, denyPolicy: true}", NULL},
+        {"kubernetes: in-cluster",
+         "outOfService: {relabel: {app: ''}, keep: 1}, waitReady: {replacement: true}", NULL},
+        {"", "remove: {evict: true}", "kubernetes is needed for remove"},
+        {"kubernetes: somewhere", "remove: {evict: true}", "must be an absolute path"},
+        {"kubernetes: /k", "remove: {evict: true, kill: true}", "one of command, kill"},
+        {"kubernetes: /k", "waitReady: {replacement: true}", "needs outOfService: relabel"},
+        {"kubernetes: /k", "outOfService: {denyPolicy: true}", "denyPolicy needs relabel"},
+        {"kubernetes: /k", "outOfService: {relabel: {}}", "either command or relabel"},
+        {"kubernetes: /k", "outOfService: {relabel: {'a b': ''}}", "is no label"},
+        {"kubernetes: /k", "outOfService: {relabel: {guard.security/quarantined: ''}}", "of ours"},
+        {"kubernetes: /k", "outOfService: {relabel: {a: 'x y'}}", "is no label"},
+        {"kubernetes: /k", "outOfService: {relabel: {a: ''}, keep: 0}", "a number from 1"},
+        {"kubernetes: /k", "contain: {evict: true}", "unknown member"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct guard_err err = {""};
+        char text[1024];
+        int len = snprintf(text, sizeof(text), head, cases[i].more, cases[i].steps);
+        const struct guard_span span = {(const uint8_t *)text, (size_t)len};
+        enum guard_rc rc = config_parse(&cfg, "c", span, &arena, &err);
+        if (cases[i].complaint == NULL) {
+            assert_int_equal(rc, GUARD_OK);
+        } else {
+            assert_int_not_equal(rc, GUARD_OK);
+            assert_non_null(strstr(err.text, cases[i].complaint));
+            assert_non_null(strstr(err.text, "c:"));
+        }
+    }
+}
+
 static enum guard_rc destination(const char *text, struct contain_allow *out)
 {
     struct document document = {.name = "c"};
@@ -94,6 +137,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_guides_example_is_read),
         cmocka_unit_test(all_is_off_unless_it_is_said),
+        cmocka_unit_test(steps_of_a_cluster_are_read),
         cmocka_unit_test(destinations_are_what_they_look_like),
     };
     struct guard_alloc heap = heap_alloc();
