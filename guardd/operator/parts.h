@@ -14,6 +14,7 @@ enum {
     OPERATOR_MERGES = 8,       /* in a tick */
     OPERATOR_LOOK_MS = 1000,   /* between two looks at whether an object's status differs */
     OPERATOR_RELIST_MS = 30000,
+    OPERATOR_PROFILE_MS = 10 * 60000, /* then it is said again, should somebody have changed it */
     OPERATOR_PATH_MAX = 1024,
 };
 #define OPERATOR_GROUP "guard.security"
@@ -51,6 +52,9 @@ struct cluster_operator {
 void operator_reconcile(struct cluster_operator *cluster);
 /* report.c: status and events of what is due. */
 void operator_report(struct cluster_operator *cluster, uint64_t mono_ms);
+/* report_profile.c: what was learned of a Guardian's service. service may be NULL. */
+void operator_report_profile(struct cluster_operator *cluster, struct object *object,
+                             const struct service *service, uint64_t mono_ms);
 /* Of an object with another kind than Guardian: whether it can be used. */
 void operator_check_defaults(struct cluster_operator *cluster);
 
