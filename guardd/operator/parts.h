@@ -15,6 +15,7 @@ enum {
     OPERATOR_LOOK_MS = 1000,   /* between two looks at whether an object's status differs */
     OPERATOR_RELIST_MS = 30000,
     OPERATOR_PROFILE_MS = 10 * 60000, /* then it is said again, should somebody have changed it */
+    OPERATOR_TRIM_MS = 10000,         /* after work began */
     OPERATOR_PATH_MAX = 1024,
 };
 #define OPERATOR_GROUP "guard.security"
@@ -46,8 +47,11 @@ struct cluster_operator {
     bool told;      /* that the cluster can't be reached */
     uint32_t at;    /* where merging goes on */
     uint32_t report_at;
+    uint64_t trim_ms; /* monotonic: then what the heap has free goes back; 0: nothing was done */
 };
 
+/* Something was taken in or written: the heap is looked at some time after. */
+void operator_worked(struct cluster_operator *cluster);
 /* reconcile.c: merges what is dirty and writes it as files. */
 void operator_reconcile(struct cluster_operator *cluster);
 /* report.c: status and events of what is due. */

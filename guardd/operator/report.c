@@ -204,6 +204,7 @@ static void report_status(struct cluster_operator *cluster, struct object *objec
                                   .done = on_status,
                                   .ctx = object};
     object->writing = api_client_call(cluster->client, &call, &err) == GUARD_OK;
+    operator_worked(cluster);
     object->write_ms = mono_ms + OPERATOR_WRITE_MS;
     object->written = object->writing ? sum : 0;
 }
