@@ -52,8 +52,9 @@ struct breaker {
     uint32_t shift;        /* one in 2^shift established clients is watched */
     uint32_t new_shift;    /* and of the others */
     uint32_t count;
-    struct breaker_client clients[BREAKER_CLIENTS];
     uint64_t generation; /* in force; reports on others don't count */
+    /* Last, and not touched before there is traffic: most services have none. */
+    struct breaker_client clients[BREAKER_CLIENTS];
     struct breaker_report reports[BREAKER_REPORTS];
 };
 

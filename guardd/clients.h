@@ -31,7 +31,6 @@ struct service_clients {
     struct client_entry *entries; /* GUARD_CLIENT_VERDICTS_MAX, by code; NULL before the first */
     uint32_t count;
     uint64_t issued_ms;
-    struct client_lift lifts[CLIENT_LIFTS_MAX];
     uint32_t lift_count;
     uint64_t lifts_stamp; /* of the file; 0: there is none */
     bool opened;
@@ -41,6 +40,7 @@ struct service_clients {
     uint64_t tried_ms;
     uint64_t saved_ms;
     uint64_t counted; /* exchanges at the last saving */
+    struct client_lift lifts[CLIENT_LIFTS_MAX];
 };
 
 struct service;

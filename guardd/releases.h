@@ -37,9 +37,9 @@ struct release {
 };
 
 struct releases {
-    struct release list[RELEASES_WATCHED];
     uint32_t count;
     bool changed; /* since it was saved */
+    struct release list[RELEASES_WATCHED];
 };
 
 /* A record whose head says that it deviates by new elements only. client: keyed hash of a tenured

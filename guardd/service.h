@@ -90,10 +90,7 @@ struct service {
     struct rollback rollback;
     struct snapshot snapshot;
     struct generations generations; /* in the store */
-    struct breaker breaker;
     struct revisions revisions;
-    struct releases releases;
-    struct service_pods pods;
     struct guard_guardian guardian;
     struct guard_arena guardian_arena;
     uint64_t expiries_told;        /* of the day, document and revision for which that was done */
@@ -104,7 +101,6 @@ struct service {
     uint64_t review_stamp;       /* of the file that was read; 0 = none */
     struct guard_err review_err; /* as guardian_err */
     uint64_t refused;            /* records that the pile refused */
-    struct service_clients clients;
     struct traffic traffic;
     struct history history;
     uint64_t day; /* of the newest record, since 1970; 0 = none had a time */
@@ -120,6 +116,12 @@ struct service {
     /* Of a node with children. */
     struct inbox_queue inbox;
     struct guard_pile *held; /* of an aggregator: which records came */
+    /* What has large tables stands last: pages of them that nothing was written to take no memory,
+     * and most services of a large cluster have little traffic. */
+    struct breaker breaker;
+    struct service_clients clients;
+    struct service_pods pods;
+    struct releases releases;
 };
 
 struct services {

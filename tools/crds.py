@@ -167,14 +167,50 @@ def definition(kind, plural, short, scope, description, spec, status_schema, col
                              "spec": spec, "status": status_schema}}
     if rules:
         schema["x-kubernetes-validations"] = [{"rule": rule, "message": message} for rule, message in rules]
+    return resource(kind, plural, short, scope, schema, {"subresources": {"status": {}}, "additionalPrinterColumns": columns})
+
+
+def resource(kind, plural, short, scope, schema, more):
     names = {"kind": kind, "listKind": kind + "List", "plural": plural, "singular": kind.lower(), "shortNames": [short],
              "categories": ["security"]}
     return {
         "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
         "metadata": {"name": f"{plural}.{GROUP}", "labels": {"app.kubernetes.io/name": "guard", "app.kubernetes.io/part-of": "guard"}},
         "spec": {"group": GROUP, "scope": scope, "names": names, "versions": [
-            {"name": VERSION, "served": True, "storage": True, "schema": {"openAPIV3Schema": schema},
-             "subresources": {"status": {}}, "additionalPrinterColumns": columns}]}}
+            {"name": VERSION, "served": True, "storage": True, "schema": {"openAPIV3Schema": schema}, **more}]}}
+
+
+# --- what was learned: written by guardd alone (guardd/operator/projection.h has the same bounds) ---
+
+def list_of(items, most):
+    return {"type": "array", "maxItems": most, "items": items, "x-kubernetes-list-type": "atomic"}
+
+
+def counted(what):
+    return {**whole(), "description": what + ": 0, or the power of ten that it has reached"}
+
+
+def learned_parameters(most):
+    return list_of({"type": "object", "required": ["in"], "properties": {
+        "in": text(16), "name": text(256, minLength=1, description="None of the whole of a body"), "normal": text(1024), "types": list_of(text(16), 32), "readsLike": list_of(text(16), 32),
+        "required": {"type": "boolean"}, "clients": counted("Clients that sent it")}}, most)
+
+
+def profile():
+    endpoint = {"type": "object", "required": ["method", "template"], "properties": {
+        "method": text(64), "template": text(1024), "ready": list_of({"type": "string", "enum": ["request", "response", "time"]}, 3),
+        "exchanges": counted("Exchanges"), "clients": counted("Clients"), "contentTypes": list_of(text(128), 32), "bodyMax": whole(),
+        "statuses": list_of(text(3), 5), "parameters": learned_parameters(256), "moreParameters": whole()}}
+    learned = {"type": "object", "required": ["service", "ready"], "properties": {
+        "service": text(64), "ready": {"type": "boolean"}, "exchanges": counted("Exchanges"), "clients": counted("Clients"),
+        "headers": learned_parameters(256), "moreHeaders": whole(), "endpoints": list_of(endpoint, 1024), "endpointCount": whole(),
+        "moreEndpoints": whole()}}
+    schema = {"type": "object", "required": ["learned"],
+              "description": "What was learned of a service, as its Guardian asks for by spec.profile. guardd writes it; what is changed by hand is lost.",
+              "properties": {"apiVersion": {"type": "string"}, "kind": {"type": "string"}, "metadata": {"type": "object"}, "learned": learned}}
+    return resource("GuardianProfile", "guardianprofiles", "gdp", "Namespaced", schema, {"additionalPrinterColumns": [
+        column("Ready", ".learned.ready", "boolean"), column("Endpoints", ".learned.endpointCount", "integer"),
+        column("Left out", ".learned.moreEndpoints", "integer", 1), column("Service", ".learned.service", priority=1), AGE]})
 
 
 def definitions(root):
@@ -188,7 +224,11 @@ def definitions(root):
         patch[member]["default"] = value
     control = document["properties"]["control"]
     modes = control["properties"]["parts"]
-    guardian_status = status(service=text(64), mode=text(16), alerts=whole())
+    # Beside the document: what the cluster is told.
+    document["properties"]["profile"] = {
+        "type": "string", "enum": ["Never", "OnChange"],
+        "description": "OnChange: what was learned is written as a GuardianProfile of the same name whenever it has changed."}
+    guardian_status = status(service=text(64), mode=text(16), alerts=whole(), profile=text(16))
     floor = {"type": "object", "properties": {
         "parts": copy.deepcopy(modes), **{name: copy.deepcopy(control["properties"][name]) for name in BOUNDED},
         "patches": copy.deepcopy(document["properties"]["patches"])}}
@@ -211,6 +251,7 @@ def definitions(root):
             "ClusterGuardian", "clusterguardians", "cgd", "Cluster",
             "What holds where a namespace says nothing, and a floor that no namespace can go below. Its name is cluster.",
             spec, status(), [condition_column("Ready"), AGE], [(NAMED % "cluster", "the one that holds is named cluster")]),
+        "guardianprofiles": profile(),
     }
 
 
@@ -229,8 +270,8 @@ def rendered():
     """{path: text} of all files."""
     root = json.loads((ROOT / "docs/api/guardian.schema.json").read_text(encoding="utf-8"))
     files = {}
-    for name, resource in definitions(root).items():
-        for folder, form in (("crds", resource), ("crds-plain", plain(resource))):
+    for name, one in definitions(root).items():
+        for folder, form in (("crds", one), ("crds-plain", plain(one))):
             files[ROOT / "deploy/kubernetes" / folder / f"{name}.yaml"] = \
                 HEADER + yaml.dump(form, Dumper=Dumper, sort_keys=False, width=130, allow_unicode=True)
     return files

@@ -6,9 +6,8 @@
 
 #include "common/model_text.h"
 #include "common/review_text.h"
+#include "guardd/model_json.h"
 #include "problem.h"
-
-#include <guard/likeness.h>
 
 #include <stdio.h>
 #include <string.h>
@@ -18,39 +17,6 @@ enum { FIELD_ROOM = 8 * 1024 };
 static bool same(struct guard_span span, const char *text)
 {
     return span.len == strlen(text) && memcmp(span.ptr, text, span.len) == 0;
-}
-
-static void write_types(struct json_writer *json, const char *name, uint32_t types)
-{
-    json_open(json, name, '[');
-    for (int i = 0; i < GUARD_TYPE_COUNT; i++) {
-        if ((types >> i & 1) != 0)
-            json_text(json, NULL, guard_type_name((enum guard_type)i));
-    }
-    json_close(json, ']');
-}
-
-static void write_classes(struct json_writer *json, const char *name, uint64_t classes)
-{
-    json_open(json, name, '[');
-    for (int i = 0; i < GUARD_CLASS_COUNT; i++) {
-        char text[16];
-        if ((classes >> i & 1) == 0)
-            continue;
-        guard_class_name((enum guard_class)i, text);
-        json_text(json, NULL, text);
-    }
-    json_close(json, ']');
-}
-
-static void write_likeness(struct json_writer *json, const char *name, uint32_t likeness)
-{
-    json_open(json, name, '[');
-    for (int i = 0; i < GUARD_LIKENESS_COUNT; i++) {
-        if ((likeness >> i & 1) != 0)
-            json_text(json, NULL, guard_likeness_name((enum guard_likeness)i));
-    }
-    json_close(json, ']');
 }
 
 /* The rules that could fire here, and what they would prove: -log10 of p. */
@@ -96,12 +62,12 @@ static void write_field(const struct service *service, const struct guard_model_
     json_integer(json, "values", (int64_t)field->values);
     json_integer(json, "clients", field->clients);
     json_integer(json, "epochs", field->epochs);
-    write_types(json, "types", field->types);
-    write_types(json, "pending_types", field->pending_types & ~field->types);
-    write_classes(json, "characters", field->classes);
-    write_classes(json, "pending_characters", field->pending_classes & ~field->classes);
-    write_likeness(json, "reads_like", field->likeness);
-    write_likeness(json, "pending_reads_like", field->pending_likeness & ~field->likeness);
+    model_json_types(json, "types", field->types);
+    model_json_types(json, "pending_types", field->pending_types & ~field->types);
+    model_json_classes(json, "characters", field->classes);
+    model_json_classes(json, "pending_characters", field->pending_classes & ~field->classes);
+    model_json_likeness(json, "reads_like", field->likeness);
+    model_json_likeness(json, "pending_reads_like", field->pending_likeness & ~field->likeness);
     json_integer(json, "length_min", field->length_min);
     json_integer(json, "length_max", field->length_max);
     json_integer(json, "digits_max", field->digits_max);

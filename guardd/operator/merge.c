@@ -62,8 +62,10 @@ static void write_document(struct json_writer *json, struct guard_span service,
     write_control(json, levels);
     for (const struct document_node *member = parts->spec != NULL ? parts->spec->first : NULL;
          member != NULL; member = member->next) {
-        if (strcmp(name_of(member), "control") != 0 && strcmp(name_of(member), "service") != 0)
-            json_document(json, name_of(member), member);
+        const char *name = name_of(member);
+        if (strcmp(name, "control") != 0 && strcmp(name, "service") != 0 &&
+            strcmp(name, "profile") != 0)
+            json_document(json, name, member);
     }
     json_close(json, '}');
 }
@@ -218,11 +220,22 @@ static enum guard_rc hold_floor(char *buffer, struct guard_guardian *guardian,
     return raise_to(guardian, &floor, arena, err);
 }
 
+/* What an object says beside the document. */
+static enum guard_rc check_profile(const struct document_node *spec, struct guard_err *err)
+{
+    const char *said =
+        spec != NULL && member_of(spec, "profile") != NULL ? text_of(spec, "profile") : "Never";
+    return strcmp(said, "Never") == 0 || strcmp(said, "OnChange") == 0
+               ? GUARD_OK
+               : guard_fail(err, GUARD_E_RANGE, "spec.profile: must be Never or OnChange");
+}
+
 static enum guard_rc merge_in(char *buffer, struct guard_guardian *guardian,
                               struct guard_span service, const struct merge_parts *parts,
                               struct guard_arena *arena, struct guard_err *err)
 {
     struct json_writer json;
+    GUARD_TRY(check_profile(parts->spec, err));
     json_writer_init(&json, buffer, TEXT_MAX);
     write_document(&json, service, parts);
     GUARD_TRY(parse(guardian, &json, "spec", arena, err));

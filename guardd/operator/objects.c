@@ -77,7 +77,7 @@ static struct share share_of(const struct objects *objects, const char *namespac
 
 static bool is_busy(const struct object *object)
 {
-    bool busy = object->writing;
+    bool busy = object->writing || object->profile.busy;
     for (size_t i = 0; i < OBJECT_EVENTS; i++)
         busy = busy || object->events[i].busy;
     return busy;
@@ -297,6 +297,17 @@ static bool take_spec(struct objects *objects, struct object *object,
     return changed;
 }
 
+static void take_profile(struct object *object, const struct document_node *spec,
+                         const struct document_node *status)
+{
+    bool wanted = spec != NULL && strcmp(text_of(spec, "profile"), "OnChange") == 0;
+    if (wanted != object->profile.wanted)
+        object->profile.written = object->profile.seen_ms = 0;
+    object->profile.wanted = wanted;
+    if (status != NULL && text_of(status, "profile")[0] != '\0')
+        object->profile.there = true;
+}
+
 bool objects_take(struct objects *objects, struct object *object, const struct document_node *node)
 {
     const struct document_node *metadata = member_of(node, "metadata");
@@ -309,12 +320,14 @@ bool objects_take(struct objects *objects, struct object *object, const struct d
         memset(object->conditions, 0, sizeof(object->conditions));
         memset(object->events, 0, sizeof(object->events));
         memset(&object->canary, 0, sizeof(object->canary));
+        object->profile.written = 0;
         object->written = object->alerts = 0;
     }
     if (came)
         recall_conditions(object, node);
     if (!object->canary.ours)
         recall_path(object, node);
+    take_profile(object, spec, member_of(node, "status"));
     bool changed = spec != NULL && take_spec(objects, object, spec);
     if (changed || came) {
         object->dirty = true;

@@ -60,6 +60,18 @@ struct event_series {
     bool busy;
 };
 
+/* The GuardianProfile of a Guardian. */
+struct object_profile {
+    bool wanted; /* spec.profile */
+    bool there;  /* the cluster has one, as far as the status tells */
+    bool busy;
+    bool failing;
+    uint64_t written;  /* a checksum of what was written last; 0: to be written in any case */
+    uint64_t sent;     /* of what is under way */
+    uint64_t seen_ms;  /* of the model that was looked at last */
+    uint64_t write_ms; /* monotonic: the next one not before */
+};
+
 /* A Guardian, or the defaults of a namespace or the cluster. */
 struct object {
     char namespace[OBJECT_LABEL_CAP]; /* "" of the cluster's */
@@ -85,6 +97,7 @@ struct object {
     bool writing;
     struct event_series events[OBJECT_EVENTS];
     struct canary_state canary;
+    struct object_profile profile;
 };
 
 struct objects {

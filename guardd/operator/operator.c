@@ -12,6 +12,7 @@
 #include "common/log.h"
 
 #include <inttypes.h>
+#include <malloc.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,6 +28,12 @@ static const char *const paths[INFORMED] = {
     OPERATOR_API "/guardiandefaults",
     OPERATOR_API "/clusterguardians",
 };
+
+void operator_worked(struct cluster_operator *cluster)
+{
+    if (cluster->trim_ms == 0)
+        cluster->trim_ms = clock_monotonic_ms() + OPERATOR_TRIM_MS;
+}
 
 /* --- what is followed --- */
 
@@ -78,6 +85,7 @@ static void take_object(struct following *following, const struct document_node 
 static void take(void *ctx, enum informer_change change, const struct document_node *node)
 {
     struct following *following = ctx;
+    operator_worked(following->cluster);
     if (change == INFORMER_LISTING) {
         for (uint32_t i = 0; i < following->objects.count; i++)
             following->objects.list[i]->listed = false;
@@ -251,6 +259,16 @@ static void follow(struct following *following, uint64_t mono_ms)
     informer_tick(&following->informer, mono_ms);
 }
 
+/* Lists, merges and writes leave holes between what stays, which the heap would keep: as much again
+ * as a thousand Guardians take. */
+static void give_back(struct cluster_operator *cluster, uint64_t now_ms)
+{
+    if (cluster->trim_ms == 0 || now_ms < cluster->trim_ms || cluster->more)
+        return;
+    (void)malloc_trim(0);
+    cluster->trim_ms = 0;
+}
+
 void operator_tick(struct cluster_operator *cluster)
 {
     if (cluster == NULL)
@@ -262,6 +280,7 @@ void operator_tick(struct cluster_operator *cluster)
     lease_tick(&cluster->lease, now);
     note_trouble(cluster);
     note_leading(cluster, lease_held(&cluster->lease, now));
+    give_back(cluster, now);
     cluster->more = false;
     if (!cluster->leads || !is_synced(cluster))
         return;

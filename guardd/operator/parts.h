@@ -14,6 +14,8 @@ enum {
     OPERATOR_MERGES = 8,       /* in a tick */
     OPERATOR_LOOK_MS = 1000,   /* between two looks at whether an object's status differs */
     OPERATOR_RELIST_MS = 30000,
+    OPERATOR_PROFILE_MS = 10 * 60000, /* then it is said again, should somebody have changed it */
+    OPERATOR_TRIM_MS = 10000,         /* after work began */
     OPERATOR_PATH_MAX = 1024,
 };
 #define OPERATOR_GROUP "guard.security"
@@ -47,12 +49,18 @@ struct cluster_operator {
     bool told;      /* that the cluster can't be reached */
     uint32_t at;    /* where merging goes on */
     uint32_t report_at;
+    uint64_t trim_ms; /* monotonic: then what the heap has free goes back; 0: nothing was done */
 };
 
+/* Something was taken in or written: the heap is looked at some time after. */
+void operator_worked(struct cluster_operator *cluster);
 /* reconcile.c: merges what is dirty and writes it as files. */
 void operator_reconcile(struct cluster_operator *cluster);
 /* report.c: status and events of what is due. */
 void operator_report(struct cluster_operator *cluster, uint64_t mono_ms);
+/* report_profile.c: what was learned of a Guardian's service. service may be NULL. */
+void operator_report_profile(struct cluster_operator *cluster, struct object *object,
+                             const struct service *service, uint64_t mono_ms);
 /* Of an object with another kind than Guardian: whether it can be used. */
 void operator_check_defaults(struct cluster_operator *cluster);
 

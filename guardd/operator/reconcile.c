@@ -220,6 +220,7 @@ void operator_reconcile(struct cluster_operator *cluster)
         if (!object->dirty)
             continue;
         reconcile(cluster, object);
+        operator_worked(cluster);
         merged++;
     }
 }

@@ -136,6 +136,8 @@ static void write_status(struct json_writer *json, struct object *object, enum i
         if (service != NULL)
             json_text(json, "mode", guard_mode_name(service->guardian.request_mode));
         json_integer(json, "alerts", (int64_t)object->alerts);
+        if (object->profile.wanted || object->profile.there)
+            json_text(json, "profile", object->profile.wanted ? "OnChange" : "Leaving");
     } else {
         count = 1;
         verdicts[0] = object->why[0] != '\0'
@@ -214,6 +216,7 @@ static void report_status(struct cluster_operator *cluster, struct object *objec
                                   .done = on_status,
                                   .ctx = object};
     object->writing = api_client_call(cluster->client, &call, &err) == GUARD_OK;
+    operator_worked(cluster);
     object->write_ms = mono_ms + OPERATOR_WRITE_MS;
     object->written = object->writing ? sum : 0;
 }
@@ -341,6 +344,8 @@ static void report_object(struct cluster_operator *cluster, struct object *objec
         object->look_ms = mono_ms + OPERATOR_LOOK_MS;
         report_status(cluster, object, kind, mono_ms);
     }
+    if ((object->profile.wanted || object->profile.there) && kind == INFORMED_GUARDIANS)
+        operator_report_profile(cluster, object, service_of(cluster->services, object), mono_ms);
     for (size_t i = 0; i < OBJECT_EVENTS; i++) {
         const struct event_series *series = &object->events[i];
         bool rested = series->told_ms == 0 || mono_ms - series->told_ms >= OPERATOR_WRITE_MS;

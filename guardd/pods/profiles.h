@@ -43,14 +43,14 @@ struct service_pod_session {
 
 /* All zeros is one without any. */
 struct service_pods {
-    struct guard_pods *list[POD_PROFILES_MAX];
     uint32_t count;
     bool changed;         /* since it was saved */
     uint64_t dropped_day; /* on which what is old was forgotten last */
-    struct service_pod_session sessions[POD_SERVICE_SESSIONS_MAX];
     uint32_t session_count;
     uint64_t decisions_stamp; /* of the file that was read; 0: none */
     uint32_t decisions_of;    /* profiles that had them */
+    struct guard_pods *list[POD_PROFILES_MAX];
+    struct service_pod_session sessions[POD_SERVICE_SESSIONS_MAX];
 };
 
 /* Judges the record, and learns it. GUARD_E_LIMIT: the service has too many workloads, or the

@@ -32,7 +32,7 @@ def api_cluster(tmp_path_factory):
     try:
         done = cluster.kubectl("apply", "--server-side", "-f", CRDS / "crds-plain")
         assert done.status == 0, done.err
-        for plural in ("guardians", "guardiandefaults", "clusterguardians"):
+        for plural in ("guardians", "guardiandefaults", "clusterguardians", "guardianprofiles"):
             wait_for(lambda name=plural: cluster.kubectl("get", name).status == 0, f"{plural} to be served", pause=0.5)
         yield cluster
     finally:

@@ -282,6 +282,8 @@ def test_many_changes_are_few_writes(api_cluster, namespace, operators):
 
 @pytest.mark.parametrize("verb, what, allowed", [
     ("list", "guardians.guard.security", True), ("patch", "guardians.guard.security/status", True),
+    ("patch", "guardianprofiles.guard.security", True), ("create", "guardianprofiles.guard.security", True),
+    ("delete", "guardianprofiles.guard.security", True), ("list", "guardianprofiles.guard.security", False),
     ("create", "events.events.k8s.io", True), ("create", "tokenreviews.authentication.k8s.io", True),
     ("update", "guardians.guard.security", False), ("delete", "guardians.guard.security", False), ("patch", "guardians.guard.security", False),
     ("get", "secrets", False), ("get", "pods", True), ("list", "pods", True), ("watch", "pods", False),

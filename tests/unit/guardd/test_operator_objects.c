@@ -158,6 +158,48 @@ static void test_all_together_have_a_maximum(void **state)
     objects_free(&objects);
 }
 
+static void take_text(struct objects *objects, struct object *object, const char *text)
+{
+    const struct guard_alloc heap = heap_alloc();
+    struct guard_arena arena;
+    struct document_node *node;
+    struct guard_err err;
+    guard_arena_init(&arena, &heap, MIB);
+    assert_int_equal(json_tree_parse(&node,
+                                     (struct guard_span){(const uint8_t *)text, strlen(text)},
+                                     &arena, &err),
+                     GUARD_OK);
+    (void)objects_take(objects, object, node);
+    guard_arena_reset(&arena);
+}
+
+/* Whoever leads next knows what was asked for, and that there is one to delete. */
+static void test_a_profile_is_asked_for_and_remembered(void **state)
+{
+    struct objects objects = {.list = NULL};
+    struct object *object = get(&objects, "prod", 1);
+    (void)state;
+    take_text(&objects, object, "{\"metadata\":{\"uid\":\"u\"},\"spec\":{}}");
+    assert_false(object->profile.wanted || object->profile.there);
+    take_text(&objects, object,
+              "{\"metadata\":{\"uid\":\"u\"},\"spec\":{\"profile\":\"OnChange\"}}");
+    assert_true(object->profile.wanted);
+    object->profile.written = 7;
+    take_text(&objects, object,
+              "{\"metadata\":{\"uid\":\"u\"},\"spec\":{\"profile\":\"OnChange\"},\"status\":"
+              "{\"profile\":\"OnChange\"}}");
+    assert_true(object->profile.there);
+    assert_int_equal(object->profile.written, 7);
+    /* Another one of the same name has none yet. */
+    take_text(&objects, object,
+              "{\"metadata\":{\"uid\":\"v\"},\"spec\":{\"profile\":\"OnChange\"}}");
+    assert_int_equal(object->profile.written, 0);
+    take_text(&objects, object, "{\"metadata\":{\"uid\":\"v\"},\"spec\":{\"profile\":\"Never\"}}");
+    assert_false(object->profile.wanted);
+    assert_true(object->profile.there);
+    objects_free(&objects);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -166,6 +208,7 @@ int main(void)
         cmocka_unit_test(test_what_is_gone_makes_room),
         cmocka_unit_test(test_the_room_of_a_namespace_has_a_maximum),
         cmocka_unit_test(test_all_together_have_a_maximum),
+        cmocka_unit_test(test_a_profile_is_asked_for_and_remembered),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

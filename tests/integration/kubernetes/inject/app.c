@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A service for pods of tests: answers everything with the target that it saw, and /seen with all
- * of them but the probes'. Listens on $PORT, 8080 without it. */
+/* A service for pods of tests: answers everything with the target that it saw, /seen with all of
+ * them but the probes', /probes with the number of these. Listens on $PORT, 8080 without it. */
 #include <arpa/inet.h>
 #include <signal.h>
 #include <stdio.h>
@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 static char seen[65536];
+static unsigned probes;
 
 static void answer(int fd)
 {
@@ -27,12 +28,17 @@ static void answer(int fd)
     }
     if (sscanf(request, "%*15s %2047s", target) != 1)
         return;
-    if (strcmp(target, "/seen") != 0 && strcmp(target, "/healthz") != 0 &&
-        strlen(seen) + strlen(target) + 2 < sizeof(seen)) {
+    char count[16];
+    probes += strcmp(target, "/healthz") == 0;
+    snprintf(count, sizeof(count), "%u", probes);
+    if (strcmp(target, "/seen") != 0 && strcmp(target, "/probes") != 0 &&
+        strcmp(target, "/healthz") != 0 && strlen(seen) + strlen(target) + 2 < sizeof(seen)) {
         size_t end = strlen(seen);
         snprintf(seen + end, sizeof(seen) - end, "%s\n", target);
     }
-    const char *body = strcmp(target, "/seen") == 0 ? seen : target;
+    const char *body = strcmp(target, "/seen") == 0     ? seen
+                       : strcmp(target, "/probes") == 0 ? count
+                                                        : target;
     int head_len = snprintf(head, sizeof(head),
                             "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: %zu\r\n"
                             "Connection: close\r\n\r\n",

@@ -83,6 +83,27 @@ def waiting(cluster, namespace, pod):
                            "shop", "--state", "/var/lib/guard/state").stdout
 
 
+def learned(cluster, namespace, pod):
+    """All that the pod's guardd knows of: exchanges that were counted, what is trusted, what waits."""
+    words = [cluster.kubectl("-n", namespace, "exec", pod["metadata"]["name"], "-c", "guard", "--", "/usr/bin/guard", word,
+                             "--state", "/var/lib/guard/state").stdout for word in ("status", "alerts")]
+    return "\n".join([*words, waiting(cluster, namespace, pod)])
+
+
+def check_probes(cluster, namespace, pod):
+    """Probes reach the application, go on while requests are learned, and nothing of them is learned."""
+    address = pod["status"]["podIP"]
+
+    def probes():
+        return int(cluster.curl(f"http://{address}:8080/probes"))
+    begun = wait_for(probes, "the kubelet's probes")
+    wait_for(lambda: probes() >= begun + 2, "two more")
+    # In order, from one worker: who has learned of a later request has learned of all probes before it, if it learns of any.
+    cluster.curl(f"http://{address}:14080/after-probes")
+    wait_for(lambda: "/after-probes" in waiting(cluster, namespace, pod), "a request behind them to be learned")
+    assert "healthz" not in learned(cluster, namespace, pod), "a probe was learned"
+
+
 def check_pod(cluster, namespace, gate):
     pods = cluster.get("-n", namespace, "pods", "-l", "app=shop")["items"]
     pod = next(one for one in pods if one["status"]["podIP"] == gate.split(":")[0])
@@ -94,7 +115,6 @@ def check_pod(cluster, namespace, gate):
     status = cluster.kubectl("-n", namespace, "exec", pod["metadata"]["name"], "-c", "guard", "--", "/usr/bin/guard", "status", "--state",
                              "/var/lib/guard/state").stdout
     assert "shop" in status
-    # In order, from one worker: who has learned of the request has learned of all probes before it, if it learns of any.
     wait_for(lambda: "/users: " in waiting(cluster, namespace, pod), "the request to be learned")
-    assert "healthz" not in waiting(cluster, namespace, pod), "a probe was learned"
+    check_probes(cluster, namespace, pod)
     assert measure(pod) <= MEMORY_MAX
