@@ -9,7 +9,9 @@ import sys
 import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "api"))
 from conftest import BIN, wait_for  # noqa: E402
+from talking import Api  # noqa: E402
 from test_guardd import drive, gate, guard, guardd, wait_in_force  # noqa: E402, F401
 from traffic import Shop  # noqa: E402
 
@@ -184,3 +186,54 @@ def test_what_is_reported_where_nothing_waits(tmp_path, state_word):
     assert f"triaged: {state_word}" in text and "blocked 3 times" in text and "\x1b" not in text
     guard(state, "triage", f"{1:016x}", "true")
     assert queue(state) == []  # an attack isn't to be let in
+
+
+def test_of_an_alert_just_what_it_tells_is_accepted(guardd, gate):
+    shop = Shop(83)
+    learn(guardd, gate, shop)
+    novelties(gate, shop, "/users?username=tom&new{}=7")
+    novelties(gate, shop, "/new{}")
+    set_mode(guardd, gate, shop, "block")
+    fields = wait_listed(guardd, "name", "name")
+    names = sorted(fields)
+    api = Api(guardd.state).ready()
+    wait_for(lambda: get(gate, shop, f"/users?username=tom&{names[0]}=7") == 403, "what waits to be blocked")
+
+    def alert_of(name):
+        return next((alert for alert in api.get("/alerts?action=block&limit=100")["alerts"]
+                     if [finding["name"] for finding in alert["findings"]] == [name]), None)
+    alert = wait_for(lambda: alert_of(names[0]), "its alert")
+    # What would teach it, and nothing else.
+    said = api.get(f"/alerts/{alert['id']}/review")
+    assert said["taught"] == 1 and said["findings"][0]["why_not"] == ""
+    assert [item["id"] for item in said["findings"][0]["items"]] == [fields[names[0]]["id"]]
+    assert not said["findings"][0]["items"][0]["attack"]
+    dry = guard(guardd.state, "review", "accept", "--alert", alert["id"], "--dry-run")
+    assert dry.startswith(f"shop: would accept {fields[names[0]]['id']} GET /users query {names[0]}") and len(dry.splitlines()) == 1
+    ids = {"decision": "accept", "ids": [fields[names[0]]["id"]]}
+    assert api.put("/services/shop/review?dryRun=true", ids, method="POST")["decided"] == 1
+    assert not (guardd.state / "reviews" / "shop.json").exists() and "--why" in refused(guardd.state, "accept", "--alert", alert["id"])
+    before = guardd.service()["generation"]
+    guard(guardd.state, "review", "accept", "--alert", alert["id"], "--why", "the new form")
+    wait_for(lambda: get(gate, shop, f"/users?username=tom&{names[0]}=7") == 200, "what was accepted to pass")
+    assert get(gate, shop, f"/users?username=tom&{names[1]}=7") == 403, "just this one"
+    # Now it says why there is nothing any more, and of what a person decides by other means as well.
+    said = api.get(f"/alerts/{alert['id']}/review")
+    assert said["taught"] == 0 and said["findings"][0]["items"] == [] and "nothing waits there" in said["findings"][0]["why_not"]
+    assert "nothing waits of what alert" in refused(guardd.state, "accept", "--alert", alert["id"], "--why", "x")
+    assert "no alert that is kept" in refused(guardd.state, "accept", "--alert", "0" * 32, "--why", "x")
+    api.problem(api.ask("GET", f"/alerts/{'0' * 32}/review"), 404, "id")
+    assert "--alert says what is meant" in refused(guardd.state, "accept", fields[names[1]]["id"], "--alert", alert["id"], "--why", "x")
+    # A path is told by its shape: each of the same shape is named, none is accepted unasked.
+    paths = {item["element"]: item["id"] for item in waiting(guardd.state).values() if item["kind"] == "path"}
+    name = next(iter(paths))
+    assert get(gate, shop, "/" + name) == 403
+    path_alert = wait_for(lambda: next((one for one in api.get("/alerts?action=block&limit=100")["alerts"]
+                                        if one["findings"][0]["rule"] == "path"), None), "the alert of a path")
+    said = api.get(f"/alerts/{path_alert['id']}/review")
+    assert {item["id"] for item in said["findings"][0]["items"]} == set(paths.values())
+    if len(paths) > 1:
+        assert "guard review accept ID" in refused(guardd.state, "accept", "--alert", path_alert["id"], "--why", "x")
+    # The generation before undoes it.
+    guard(guardd.state, "rollback", "shop", before, "--reason", "too early")
+    wait_for(lambda: get(gate, shop, f"/users?username=tom&{names[0]}=7") == 403, "the rollback")
