@@ -203,7 +203,7 @@ export const texts = {
         several: "Several things that wait look like it. Choose the one that is meant:",
         clients: "clients",
         lacks: "lacks",
-        undo: "Take the decision back in the review, or go back to generation",
+        undo: "Take the decision back, in the review. Going back to an older generation keeps decisions.",
         all: "All that waits, in the review",
     },
     review: {

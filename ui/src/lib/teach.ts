@@ -14,7 +14,7 @@ export function acceptAction(said: Said, item: Item, done?: () => void): Action 
     return {
         title: `${t.accept}: ${item.title}`,
         says: `${item.title} ${t.says}${item.attack ? ` ${t.attackSays}` : ""}${said.taught < said.findings.length || said.findings.length > 1 ? ` ${t.partly}` : ""}`,
-        undo: `${t.undo} ${said.generation}.`,
+        undo: t.undo,
         method: "POST",
         path: `/services/${encodeURIComponent(said.service)}/review`,
         body: (reason) => ({ decision: "accept", ids: [item.id], why: reason }),
