@@ -31,6 +31,129 @@ bool client_name(const char *text, char out[CLIENT_NAME_MAX])
     return true;
 }
 
+/* --- one client, nobody else --- */
+
+enum { SUBJECT_DIGITS = 2 * GUARD_CLIENT_SUBJECT };
+
+static int digit_of(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+static bool read_subject(const char *text, uint8_t out[GUARD_CLIENT_SUBJECT])
+{
+    if (strlen(text) != SUBJECT_DIGITS)
+        return false;
+    for (size_t i = 0; i < GUARD_CLIENT_SUBJECT; i++) {
+        int high = digit_of(text[2 * i]);
+        int low = digit_of(text[2 * i + 1]);
+        if (high < 0 || low < 0)
+            return false;
+        out[i] = (uint8_t)(high << 4 | low);
+    }
+    return true;
+}
+
+/* The length after the slash; longest where there is none, -1 where it is no number. */
+static int read_length(const char *text, int longest)
+{
+    const char *slash = strchr(text, '/');
+    int length = 0;
+    if (slash == NULL)
+        return longest;
+    size_t digits = strspn(slash + 1, "0123456789");
+    if (digits == 0 || digits > 3 || slash[1 + digits] != '\0')
+        return -1;
+    for (size_t i = 1; i <= digits; i++)
+        length = 10 * length + (slash[i] - '0');
+    return length <= longest ? length : -1;
+}
+
+static const char *wrong_with_4(const uint8_t bytes[4], int length)
+{
+    enum { PREFIX = 24, MULTICAST = 224 };
+    if (length < 0)
+        return "is no address, prefix or subject";
+    if (length < PREFIX)
+        return "is too wide: at most a /24 is one client";
+    if (bytes[0] == 0 || bytes[0] >= MULTICAST)
+        return "is nobody's address";
+    return NULL;
+}
+
+static const char *wrong_with_6(const uint8_t bytes[16], int length)
+{
+    enum { PREFIX = 56, MULTICAST = 0xff };
+    static const uint8_t unspecified[7];
+    if (length < 0)
+        return "is no address, prefix or subject";
+    if (length < PREFIX)
+        return "is too wide: at most a /56 is one client";
+    if (memcmp(bytes, unspecified, sizeof(unspecified)) == 0 || bytes[0] == MULTICAST)
+        return "is nobody's address";
+    return NULL;
+}
+
+/* Gates know an address of IPv4 in IPv6 by the former. */
+static bool is_mapped(const uint8_t bytes[16])
+{
+    static const uint8_t head[12] = {[10] = 0xff, [11] = 0xff};
+    return memcmp(bytes, head, sizeof(head)) == 0;
+}
+
+bool client_name_of_one(const char *text, char out[CLIENT_NAME_MAX], const char **why)
+{
+    enum { MAPPED = 96 };
+    uint8_t bytes[16];
+    char address[CLIENT_NAME_MAX];
+    *why = "is no address, prefix or subject";
+    if (strlen(text) >= CLIENT_NAME_MAX)
+        return false;
+    if (strncmp(text, subject, sizeof(subject) - 1) == 0) {
+        *why = "must name the subject by 16 digits, as verdicts do";
+        return read_subject(text + sizeof(subject) - 1, bytes) && client_name(text, out);
+    }
+    snprintf(address, sizeof(address), "%s", text);
+    address[strcspn(address, "/")] = '\0';
+    if (inet_pton(AF_INET, address, bytes) == 1) {
+        *why = wrong_with_4(bytes, read_length(text, 32));
+        return *why == NULL && client_name(address, out);
+    }
+    if (inet_pton(AF_INET6, address, bytes) != 1)
+        return false;
+    int length = read_length(text, 128);
+    if (!is_mapped(bytes)) {
+        *why = wrong_with_6(bytes, length);
+        return *why == NULL && client_name(address, out);
+    }
+    *why = wrong_with_4(bytes + 12, length < MAPPED ? (length < 0 ? -1 : 0) : length - MAPPED);
+    snprintf(address, sizeof(address), "%u.%u.%u.%u", bytes[12], bytes[13], bytes[14], bytes[15]);
+    return *why == NULL && client_name(address, out);
+}
+
+bool client_of_name(const char *name, struct guard_client *out,
+                    uint8_t digest[GUARD_CLIENT_SUBJECT])
+{
+    char address[CLIENT_NAME_MAX];
+    *out = (struct guard_client){.unit = GUARD_UNIT_PREFIX};
+    if (strncmp(name, subject, sizeof(subject) - 1) == 0) {
+        out->unit = GUARD_UNIT_SUBJECT;
+        out->subject = (struct guard_span){digest, GUARD_CLIENT_SUBJECT};
+        return read_subject(name + sizeof(subject) - 1, digest);
+    }
+    snprintf(address, sizeof(address), "%s", name);
+    address[strcspn(address, "/")] = '\0';
+    if (inet_pton(AF_INET, address, out->address) == 1)
+        out->address_len = 4;
+    else if (inet_pton(AF_INET6, address, out->address) == 1)
+        out->address_len = 16;
+    return out->address_len != 0;
+}
+
+/* --- texts --- */
+
 /* Addresses have many spellings. */
 static bool same_address(const char *a, const char *b)
 {

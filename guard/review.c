@@ -6,6 +6,7 @@
 #include "command.h"
 #include "common/file.h"
 #include "common/review_edit.h"
+#include "common/review_match.h"
 #include "mirror.h"
 #include "service_files.h"
 
@@ -21,6 +22,8 @@ enum {
     REVIEW_BY,
     REVIEW_WHY,
     REVIEW_ALL,
+    REVIEW_ALERT,
+    REVIEW_DRY_RUN,
     REVIEW_SERVER
 };
 enum { IDS_MAX = 256, ARENA_MAX = 32 << 20 };
@@ -32,6 +35,8 @@ static const struct option_spec options[] = {
     {"by", "NAME", "who decides (default: the user)"},
     {"why", "TEXT", "why (required to accept and to refuse)"},
     {"all", NULL, "all that wait of the service; what reads like an attack isn't accepted so"},
+    {"alert", "ID", "what waits of what this alert tells, and nothing else"},
+    {"dry-run", NULL, "only say what would be decided"},
     REMOTE_OPTIONS,
     {NULL, NULL, NULL},
 };
@@ -90,6 +95,10 @@ struct walk {
     enum guard_review_decision decision; /* WAITING: it is taken back */
     const char *by;
     const char *why;
+    const char *only; /* the service; NULL: all */
+    bool by_alert;    /* what reports tell of is meant */
+    bool dry;
+    uint32_t decided;
     uint32_t found[IDS_MAX]; /* by operand: how many things have this id */
     uint32_t services;
 };
@@ -97,9 +106,8 @@ struct walk {
 static void visit(void *ctx, const char *name)
 {
     struct walk *walk = ctx;
-    const char *only = walk->arguments->values[REVIEW_SERVICE];
     struct review_service service;
-    if (only != NULL && strcmp(only, name) != 0)
+    if (walk->only != NULL && strcmp(walk->only, name) != 0)
         return;
     walk->services++;
     if (!review_open(&service, walk->dir, name) || !walk->visit(walk, &service))
@@ -111,9 +119,8 @@ static bool walk_all(struct walk *walk)
 {
     walk->services = 0;
     state_services(walk->dir, visit, walk);
-    const char *only = walk->arguments->values[REVIEW_SERVICE];
-    if (walk->services == 0 && only != NULL)
-        return complain(0, "no service \"%s\" in %s", only, walk->dir) != 0;
+    if (walk->services == 0 && walk->only != NULL)
+        return complain(0, "no service \"%s\" in %s", walk->only, walk->dir) != 0;
     return !walk->failed;
 }
 
@@ -134,7 +141,7 @@ static int list(struct walk *walk)
     if (format != NULL && !walk->jsonl && strcmp(format, "text") != 0)
         return complain(EXIT_USAGE, "--format is text or jsonl");
     walk->visit = list_one;
-    bool good = review_reports_read(&walk->reports, walk->dir) && walk_all(walk);
+    bool good = review_reports_read(&walk->reports, walk->dir, NULL) && walk_all(walk);
     review_reports_free(&walk->reports);
     return good ? EXIT_GOOD : EXIT_FAILED;
 }
@@ -191,11 +198,12 @@ static bool audit(const struct walk *walk, const struct review_service *service,
     guard_review_id(id, service->name, element);
     snprintf(after, sizeof(after), "%s %s %.900s", words[walk->decision], id,
              review_title(title, element));
-    if (walk->remote == NULL &&
+    if (walk->remote == NULL && !walk->dry &&
         !state_audit(walk->dir, service->name, "review", guard_review_decision_name(before), after,
                      walk->why != NULL ? walk->why : ""))
         return false;
-    printf("%.*s: %s\n", (int)service->name.len, (const char *)service->name.ptr, after);
+    printf("%.*s: %s%s\n", (int)service->name.len, (const char *)service->name.ptr,
+           walk->dry ? "would " : "", after);
     return true;
 }
 
@@ -229,7 +237,8 @@ static bool decide(struct walk *walk, struct review_service *service,
     struct guard_err err;
     const struct review_note note = {span_of(walk->by), span_of(walk->why), clock_unix_ms()};
     int at = review_decided_at(&service->document, element);
-    if (walk->remote != NULL && !decide_remote(walk, service, element))
+    walk->decided++;
+    if (walk->remote != NULL && !walk->dry && !decide_remote(walk, service, element))
         return false;
     if (!audit(walk, service, element,
                at >= 0 ? service->document.entries[at].decision : GUARD_REVIEW_WAITING))
@@ -267,12 +276,62 @@ static bool in_bulk(const struct walk *walk, const struct review_service *servic
     return false;
 }
 
+static bool of_finding(const struct review_report *report, const struct review_service *service,
+                       const struct guard_review_pending *pending)
+{
+    return pending->decision == GUARD_REVIEW_WAITING &&
+           review_report_tells(report, service, &pending->element);
+}
+
+static bool of_alert(const struct walk *walk, const struct review_service *service,
+                     const struct guard_review_pending *pending)
+{
+    for (uint32_t i = 0; walk->by_alert && i < walk->reports.count; i++) {
+        if (of_finding(&walk->reports.list[i], service, pending))
+            return true;
+    }
+    return false;
+}
+
+static void print_candidate(const struct review_service *service,
+                            const struct guard_review_element *element)
+{
+    char id[GUARD_REVIEW_ID_CHARS + 1];
+    char title[REVIEW_LINE_MAX];
+    guard_review_id(id, service->name, element);
+    printf("  %s  %s\n", id, review_title(title, element));
+}
+
+/* An alert shows the shape of a path, which several may have: which of them is meant nobody knows
+ * but who asks. */
+static bool is_plain(struct walk *walk, struct review_service *service)
+{
+    bool plain = true;
+    uint32_t count = service->model != NULL ? service->model->pending_count : 0;
+    for (uint32_t i = 0; i < walk->reports.count; i++) {
+        const struct review_report *report = &walk->reports.list[i];
+        uint32_t found = 0;
+        for (uint32_t j = 0; j < count; j++)
+            found += of_finding(report, service, &service->model->pending[j]);
+        if (found < 2)
+            continue;
+        for (uint32_t j = 0; j < count; j++) {
+            if (of_finding(report, service, &service->model->pending[j]))
+                print_candidate(service, &service->model->pending[j].element);
+        }
+        plain = complain(0, "%u things may be meant: say which by guard review %s ID", found,
+                         walk->decision == GUARD_REVIEW_ACCEPTED ? "accept" : "refuse") != 0;
+    }
+    return plain;
+}
+
 static bool decide_one(struct walk *walk, struct review_service *service)
 {
     bool good = make_room(service), changed = false;
     for (uint32_t i = 0; good && service->model != NULL && i < service->model->pending_count; i++) {
         const struct guard_review_pending *pending = &service->model->pending[i];
-        if (named_by(walk, service, &pending->element) >= 0 || in_bulk(walk, service, pending)) {
+        if (named_by(walk, service, &pending->element) >= 0 || in_bulk(walk, service, pending) ||
+            of_alert(walk, service, pending)) {
             good = decide(walk, service, &pending->element);
             changed = true;
         }
@@ -285,7 +344,7 @@ static bool decide_one(struct walk *walk, struct review_service *service)
         good = decide(walk, service, &entry.element);
         changed = true;
     }
-    return good && (!changed || walk->remote != NULL || save(service));
+    return good && (!changed || walk->dry || walk->remote != NULL || save(service));
 }
 
 static bool all_found(const struct walk *walk)
@@ -302,8 +361,47 @@ static bool all_found(const struct walk *walk)
     return good;
 }
 
+/* What each finding of the alert would need instead. */
+static int nothing_waits(const struct walk *walk, const char *id)
+{
+    for (uint32_t i = 0; i < walk->reports.count; i++) {
+        const struct review_report *report = &walk->reports.list[i];
+        const struct review_seen seen = {report->method,   report->path, report->part,
+                                         report->location, report->name, report->rule,
+                                         report->observed};
+        char texts[2][512];
+        printf("%s %s (%s): %s\n", clean(texts[0], 512, report->location, strlen(report->location)),
+               clean(texts[1], 512, report->name, strlen(report->name)), report->rule,
+               review_untaught_text(review_untaught(&seen)));
+    }
+    return complain(EXIT_FAILED, "nothing waits of what alert %s tells", id);
+}
+
+static int act_by_alert(struct walk *walk)
+{
+    const char *id = walk->arguments->values[REVIEW_ALERT];
+    int status = EXIT_FAILED;
+    if (review_reports_read(&walk->reports, walk->dir, id)) {
+        if (walk->reports.count == 0) {
+            status = complain(EXIT_FAILED, "no alert that is kept has the id %s", id);
+        } else {
+            walk->only = walk->reports.list[0].service;
+            walk->by_alert = true;
+            walk->visit = is_plain;
+            bool plain = walk_all(walk);
+            walk->visit = decide_one;
+            if (plain && walk_all(walk))
+                status = walk->decided > 0 ? EXIT_GOOD : nothing_waits(walk, id);
+        }
+    }
+    review_reports_free(&walk->reports);
+    return status;
+}
+
 static int act(struct walk *walk)
 {
+    if (walk->arguments->values[REVIEW_ALERT] != NULL)
+        return act_by_alert(walk);
     walk->visit = count_one;
     if (walk->arguments->count > 1 && (!walk_all(walk) || !all_found(walk)))
         return EXIT_FAILED;
@@ -315,13 +413,19 @@ static bool usable(const struct walk *walk)
 {
     bool all = walk->arguments->values[REVIEW_ALL] != NULL;
     int ids = walk->arguments->count - 1;
-    if (all ? ids > 0 || walk->arguments->values[REVIEW_SERVICE] == NULL ||
-                  walk->decision == GUARD_REVIEW_WAITING
-            : ids < 1 || ids > IDS_MAX)
+    if (walk->arguments->values[REVIEW_ALERT] != NULL) {
+        if (all || ids > 0 || walk->decision == GUARD_REVIEW_WAITING)
+            return complain(0, "--alert says what is meant: no ids, no --all, not of reset") != 0;
+    } else if (all ? ids > 0 || walk->arguments->values[REVIEW_SERVICE] == NULL ||
+                         walk->decision == GUARD_REVIEW_WAITING
+                   : ids < 1 || ids > IDS_MAX) {
         return complain(0,
                         "say `guard review accept|refuse|reset ID...`, at most %d of them, or "
                         "`guard review accept|refuse --all --service NAME`",
                         (int)IDS_MAX) != 0;
+    }
+    if (walk->dry)
+        return true;
     if (walk->decision != GUARD_REVIEW_WAITING && (walk->why == NULL || walk->why[0] == '\0'))
         return complain(0, "--why is needed") != 0;
     if ((walk->why != NULL && strlen(walk->why) > REVIEW_NOTE_MAX) ||
@@ -337,7 +441,8 @@ static const char *mirror(const struct walk *walk, bool reports)
     const unsigned parts = MIRROR_GUARDIAN | MIRROR_REVIEW | MIRROR_LEARNED | MIRROR_STATUS |
                            (reports ? MIRROR_ALERTS | MIRROR_TRIAGE : 0);
     return mirror_or_state(walk->remote != NULL ? walk->remote : &files, walk->dir, parts,
-                           walk->arguments->values[REVIEW_SERVICE], NULL);
+                           walk->arguments->values[REVIEW_SERVICE],
+                           walk->arguments->values[REVIEW_ALERT]);
 }
 
 static int run(const struct arguments *arguments)
@@ -349,7 +454,9 @@ static int run(const struct arguments *arguments)
     walk = (struct walk){.arguments = arguments,
                          .dir = state_dir(arguments->values[REVIEW_STATE]),
                          .by = arguments->values[REVIEW_BY],
-                         .why = arguments->values[REVIEW_WHY]};
+                         .why = arguments->values[REVIEW_WHY],
+                         .only = arguments->values[REVIEW_SERVICE],
+                         .dry = arguments->values[REVIEW_DRY_RUN] != NULL};
     if (walk.by == NULL)
         walk.by = user;
     static struct remote remote;
@@ -372,7 +479,9 @@ static int run(const struct arguments *arguments)
     if (!usable(&walk))
         return EXIT_USAGE;
     if (walk.remote != NULL)
-        return (walk.dir = mirror(&walk, false)) != NULL ? act(&walk) : EXIT_FAILED;
+        return (walk.dir = mirror(&walk, arguments->values[REVIEW_ALERT] != NULL)) != NULL
+                   ? act(&walk)
+                   : EXIT_FAILED;
     state_share();
     int lock = -1;
     if (!state_lock(&lock, walk.dir, "reviews"))
@@ -384,7 +493,7 @@ static int run(const struct arguments *arguments)
 
 const struct command command_review = {
     .name = "review",
-    .usage = "[accept|refuse|reset ID...]",
+    .usage = "[accept|refuse|reset ID...|--alert ID]",
     .operands = "accept|refuse|reset ID...",
     .summary = "show what waits to become normal, and decide about it",
     .details = "Without operands: what enough clients did in too few epochs, with how much of "

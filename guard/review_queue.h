@@ -62,8 +62,9 @@ struct review_reports {
     uint32_t slots[REVIEW_SLOTS]; /* index + 1 by key, while the log is read */
 };
 
-/* From all alerts that are kept. False after a message; review_reports_free in any case. */
-bool review_reports_read(struct review_reports *reports, const char *dir);
+/* From all alerts that are kept, or from the one of that id (NULL: all). False after a message;
+ * review_reports_free in any case. */
+bool review_reports_read(struct review_reports *reports, const char *dir, const char *id);
 void review_reports_free(struct review_reports *reports);
 
 struct review_sum {
@@ -72,6 +73,9 @@ struct review_sum {
     double last_ms;
     const char *state; /* the last word on any of them */
 };
+/* Whether it tells of the element. */
+bool review_report_tells(const struct review_report *report, const struct review_service *service,
+                         const struct guard_review_element *element);
 /* Adds up what was reported of the element, and marks it as shown. */
 struct review_sum review_reports_of(struct review_reports *reports,
                                     const struct review_service *service,

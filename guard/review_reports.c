@@ -5,9 +5,7 @@
 
 #include "alert_log.h"
 #include "command.h"
-
-#include <guard/likeness.h>
-#include <guard/verdict.h>
+#include "common/review_match.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +13,7 @@
 
 struct reading {
     struct review_reports *reports;
+    const char *id; /* of the only alert; NULL: all */
     struct triage triage;
 };
 
@@ -44,13 +43,6 @@ static bool same(const struct review_report *a, const struct review_report *b)
            strcmp(a->part, b->part) == 0 && strcmp(a->location, b->location) == 0 &&
            strcmp(a->name, b->name) == 0 && strcmp(a->rule, b->rule) == 0 &&
            strcmp(a->observed, b->observed) == 0;
-}
-
-/* Of values only what the rule found in them is kept, so that they fall together: "= in aa=00". */
-static void copy_observed(char *out, size_t cap, const char *text)
-{
-    const char *end = strstr(text, " in ");
-    snprintf(out, cap, "%.*s", end != NULL ? (int)(end - text) : (int)strlen(text), text);
 }
 
 static bool room_for_one(struct review_reports *reports)
@@ -93,7 +85,7 @@ static void take_finding(struct reading *reading, const struct document_node *al
     copy(like.location, sizeof(like.location), text_of(finding, "location"));
     copy(like.name, sizeof(like.name), text_of(finding, "name"));
     copy(like.rule, sizeof(like.rule), text_of(finding, "rule"));
-    copy_observed(like.observed, sizeof(like.observed), text_of(finding, "observed"));
+    review_observed(like.observed, sizeof(like.observed), text_of(finding, "observed"));
     const char *const texts[] = {like.service,  like.method, like.path, like.part,
                                  like.location, like.name,   like.rule, like.observed};
     like.key = hash_texts(texts, sizeof(texts) / sizeof(texts[0]));
@@ -117,17 +109,19 @@ static void take_finding(struct reading *reading, const struct document_node *al
 
 static void take(void *ctx, const struct document_node *alert, struct guard_span line)
 {
+    const struct reading *reading = ctx;
     const struct document_node *list = member_of(alert, "findings");
     (void)line;
-    if (list == NULL || list->kind != DOCUMENT_SEQUENCE)
+    if (list == NULL || list->kind != DOCUMENT_SEQUENCE ||
+        (reading->id != NULL && strcmp(text_of(alert, "id"), reading->id) != 0))
         return;
     for (const struct document_node *node = list->first; node != NULL; node = node->next)
         take_finding(ctx, alert, node);
 }
 
-bool review_reports_read(struct review_reports *reports, const char *dir)
+bool review_reports_read(struct review_reports *reports, const char *dir, const char *id)
 {
-    struct reading reading = {.reports = reports};
+    struct reading reading = {.reports = reports, .id = id};
     bool any;
     memset(reports, 0, sizeof(*reports));
     bool good = triage_read(&reading.triage, dir) && alert_log_all(dir, take, &reading, &any);
@@ -143,91 +137,15 @@ void review_reports_free(struct review_reports *reports)
 
 /* --- which of them tell of a thing --- */
 
-static bool is_text(struct guard_span span, const char *text)
+bool review_report_tells(const struct review_report *report, const struct review_service *service,
+                         const struct guard_review_element *element)
 {
-    return span.len == strlen(text) && memcmp(span.ptr, text, span.len) == 0;
-}
-
-static bool rule_fits(enum guard_review_kind kind, const char *rule)
-{
-    static const char *const rules[GUARD_REVIEW_KINDS][2] = {
-        [GUARD_REVIEW_PATH] = {"path", "path"},
-        [GUARD_REVIEW_METHOD] = {"method", "method"},
-        [GUARD_REVIEW_NAME] = {"name", "name"},
-        [GUARD_REVIEW_CONTENT_TYPE] = {"content-type", "content-type"},
-        [GUARD_REVIEW_CHARACTER] = {"character", "alphabet"},
-        [GUARD_REVIEW_PAIR] = {"transition", "transitions"},
-        [GUARD_REVIEW_TYPE] = {"type", "type"},
-        [GUARD_REVIEW_LIKENESS] = {"likeness", "likeness"},
-        [GUARD_REVIEW_FAULT] = {"fault", "fault"},
-        [GUARD_REVIEW_LEAK] = {"leak", "leak"},
-    };
-    return strcmp(rule, rules[kind][0]) == 0 || strcmp(rule, rules[kind][1]) == 0;
-}
-
-/* What a finding of the element shows as observed, before " in ". */
-static bool observed_fits(const struct guard_review_element *element, const char *observed)
-{
-    char first[16];
-    char second[16];
-    char text[64];
-    switch ((int)element->kind) {
-    case GUARD_REVIEW_CHARACTER:
-        guard_class_name((enum guard_class)element->code, first);
-        return strcmp(observed, first) == 0;
-    case GUARD_REVIEW_PAIR:
-        guard_class_name((enum guard_class)(element->code >> 6), first);
-        guard_class_name((enum guard_class)(element->code & 63), second);
-        snprintf(text, sizeof(text), "%s before %s", first, second);
-        return strcmp(observed, text) == 0;
-    case GUARD_REVIEW_TYPE:
-        return strcmp(observed, guard_type_name((enum guard_type)element->code)) == 0;
-    case GUARD_REVIEW_LIKENESS:
-        snprintf(text, sizeof(text), "%s",
-                 guard_likeness_words((enum guard_likeness)element->code));
-        return strncmp(observed, text, strlen(text)) == 0;
-    case GUARD_REVIEW_FAULT:
-        return strcmp(observed, guard_fault_name((enum guard_fault)(element->code & 255))) == 0;
-    case GUARD_REVIEW_LEAK:
-        return strcmp(observed, guard_leak_name((enum guard_leak)element->code)) == 0;
-    case GUARD_REVIEW_CONTENT_TYPE:
-        return is_text(element->text, observed);
-    default:
-        return true;
-    }
-}
-
-/* Below a template a path ends where nobody knows it, so that only what stands before is the same.
- */
-static bool below(struct guard_span path, const char *seen)
-{
-    return strlen(seen) >= path.len && strncmp(seen, (const char *)path.ptr, path.len) == 0 &&
-           (seen[path.len] == '/' || seen[path.len] == '\0');
-}
-
-static bool place_fits(const struct guard_review_element *element,
-                       const struct review_report *report)
-{
-    if (element->kind == GUARD_REVIEW_PATH)
-        return element->template_text.len == 0 || below(element->template_text, report->path);
-    if (element->kind == GUARD_REVIEW_METHOD)
-        return is_text(element->template_text, report->path) &&
-               is_text(element->text, report->method);
-    bool service = element->method.len == 0; /* headers and cookies are everywhere's */
-    if (!service && (!is_text(element->method, report->method) ||
-                     !is_text(element->template_text, report->path)))
-        return false;
-    return element->location == GUARD_LOCATION_NONE ||
-           (strcmp(report->location, guard_location_name(element->location)) == 0 &&
-            is_text(element->name, report->name));
-}
-
-static bool tells_of(const struct review_report *report, const struct review_service *service,
-                     const struct guard_review_element *element)
-{
-    return rule_fits(element->kind, report->rule) && is_text(service->name, report->service) &&
-           (element->status > 0) == (strcmp(report->part, "response") == 0) &&
-           place_fits(element, report) && observed_fits(element, report->observed);
+    const struct review_seen seen = {report->method,   report->path, report->part,
+                                     report->location, report->name, report->rule,
+                                     report->observed};
+    return strlen(report->service) == service->name.len &&
+           memcmp(report->service, service->name.ptr, service->name.len) == 0 &&
+           review_tells_of(&seen, element);
 }
 
 struct review_sum review_reports_of(struct review_reports *reports,
@@ -237,7 +155,7 @@ struct review_sum review_reports_of(struct review_reports *reports,
     struct review_sum sum = {0};
     for (uint32_t i = 0; i < reports->count; i++) {
         struct review_report *report = &reports->list[i];
-        if (!tells_of(report, service, element))
+        if (!review_report_tells(report, service, element))
             continue;
         report->shown = true;
         sum.reported += report->reported;

@@ -67,6 +67,9 @@ static void take_entry(struct service_clients *clients, const struct document_no
 {
     uint64_t code = number_of(node, "code", 16);
     uint64_t until = number_of(node, "until_ms", 10);
+    /* What people decided is read from their own file. */
+    if (strcmp(text_of(node, "rule"), guard_rule_name(GUARD_RULE_CLIENT_MANUAL)) == 0)
+        return;
     if (code == 0 || until <= now_ms || clients->count == GUARD_CLIENT_VERDICTS_MAX ||
         (clients->count > 0 && code <= clients->entries[clients->count - 1].verdict.code))
         return;
@@ -83,22 +86,21 @@ static void take_entry(struct service_clients *clients, const struct document_no
     snprintf(entry->why, sizeof(entry->why), "%s", text_of(node, "why"));
 }
 
-/* The members of a list in a JSON document of the state directory; NULL: there is none. The arena
- * is the caller's to reset. */
-static const struct document_node *read_list(const char *path, const char *list,
-                                             struct guard_arena *arena)
+/* A JSON document of the state directory; NULL: there is none. The arena is the caller's to reset.
+ */
+static const struct document_node *read_document(const char *path, struct guard_arena *arena)
 {
     struct guard_alloc heap = heap_alloc();
     struct document document;
     uint8_t *bytes = NULL;
     size_t len = 0;
-    const struct document_node *found = NULL;
+    const struct document_node *root = NULL;
     guard_arena_init(arena, &heap, DOCUMENT_ARENA);
     if (file_read(path, LIST_BYTES_MAX, &bytes, &len, NULL) == GUARD_OK &&
         document_parse(&document, path, (struct guard_span){bytes, len}, arena, NULL) == GUARD_OK)
-        found = member(document.root, list, DOCUMENT_SEQUENCE);
+        root = document.root;
     free(bytes);
-    return found;
+    return root;
 }
 
 static void load_verdicts(struct services *services, struct service *service, uint64_t now_ms)
@@ -108,7 +110,8 @@ static void load_verdicts(struct services *services, struct service *service, ui
     struct service_clients *clients = &service->clients;
     if (!path_of(path, services, service, "clients", ".json"))
         return;
-    const struct document_node *list = read_list(path, "verdicts", &arena);
+    const struct document_node *list =
+        member(read_document(path, &arena), "verdicts", DOCUMENT_SEQUENCE);
     if (list != NULL && list->first != NULL)
         clients->entries = calloc(GUARD_CLIENT_VERDICTS_MAX, sizeof(clients->entries[0]));
     if (clients->entries != NULL) {
@@ -170,6 +173,49 @@ void client_files_load(struct services *services, struct service *service, uint6
     load_issued(services, service);
 }
 
+bool client_files_decided(const struct services *services, const struct service *service)
+{
+    char path[STATE_PATH_MAX];
+    struct stat info;
+    return path_of(path, services, service, "clients", ".lifts") && stat(path, &info) == 0;
+}
+
+static void take_lifts(struct service_clients *clients, const struct document_node *list)
+{
+    clients->lift_count = 0;
+    for (const struct document_node *node = list == NULL ? NULL : list->first;
+         node != NULL && clients->lift_count < CLIENT_LIFTS_MAX; node = node->next) {
+        struct client_lift *lift = &clients->lifts[clients->lift_count++];
+        snprintf(lift->text, sizeof(lift->text), "%s", text_of(node, "client"));
+        lift->until_ms = number_of(node, "until_ms", 10);
+    }
+}
+
+/* followed: gates have the tables of a parent. */
+static void take_blocks(struct service *service, const struct document_node *list, bool followed)
+{
+    uint32_t refused;
+    struct service_clients *clients = &service->clients;
+    clients->block_count = 0;
+    if (list == NULL || list->first == NULL)
+        return;
+    if (clients->blocks == NULL)
+        clients->blocks = calloc(BLOCKS_MAX, sizeof(clients->blocks[0]));
+    if (clients->blocks == NULL) {
+        log_event("alarm", "client-blocks-not-read", service->name, "no memory");
+        return;
+    }
+    clients->block_count =
+        blocks_read(list, clock_unix_ms(), clients->blocks, BLOCKS_MAX, &refused);
+    if (refused > 0)
+        log_event("alarm", "client-blocks-refused", service->name,
+                  "%u in clients/%.*s.lifts name nobody or too many, or have no end", refused,
+                  (int)service->name.len, (const char *)service->name.ptr);
+    if (clients->block_count > 0 && followed)
+        log_event("alarm", "client-blocks-not-followed", service->name,
+                  "the parent makes the verdicts that gates follow: block clients there");
+}
+
 bool client_files_lifts(struct services *services, struct service *service)
 {
     char path[STATE_PATH_MAX];
@@ -185,14 +231,9 @@ bool client_files_lifts(struct services *services, struct service *service)
     if (stamp == clients->lifts_stamp)
         return false;
     clients->lifts_stamp = stamp;
-    clients->lift_count = 0;
-    const struct document_node *list = read_list(path, "lifts", &arena);
-    for (const struct document_node *node = list == NULL ? NULL : list->first;
-         node != NULL && clients->lift_count < CLIENT_LIFTS_MAX; node = node->next) {
-        struct client_lift *lift = &clients->lifts[clients->lift_count++];
-        snprintf(lift->text, sizeof(lift->text), "%s", text_of(node, "client"));
-        lift->until_ms = number_of(node, "until_ms", 10);
-    }
+    const struct document_node *root = read_document(path, &arena);
+    take_lifts(clients, member(root, "lifts", DOCUMENT_SEQUENCE));
+    take_blocks(service, member(root, "blocks", DOCUMENT_SEQUENCE), services->uplink != NULL);
     guard_arena_reset(&arena);
     return true;
 }
@@ -289,10 +330,32 @@ static void put_lift(struct json_writer *json, const struct document_node *node)
 {
     json_open(json, NULL, '{');
     json_text(json, "client", text_of(node, "client"));
+    if (member(node, "since_ms", DOCUMENT_SCALAR) != NULL)
+        json_integer(json, "since_ms", (int64_t)number_of(node, "since_ms", 10));
     json_integer(json, "until_ms", (int64_t)number_of(node, "until_ms", 10));
     json_text(json, "reason", text_of(node, "reason"));
     json_text(json, "by", text_of(node, "by"));
     json_close(json, '}');
+}
+
+/* All of a list but the client's (who NULL: but what is over); how many these are. */
+static uint64_t put_kept(struct json_writer *json, const struct document_node *root,
+                         const char *name, const char *who)
+{
+    uint64_t left_out = 0;
+    const struct document_node *list = member(root, name, DOCUMENT_SEQUENCE);
+    json_open(json, name, '[');
+    for (const struct document_node *node = list == NULL ? NULL : list->first; node != NULL;
+         node = node->next) {
+        const char *client = text_of(node, "client");
+        struct guard_span text = {(const uint8_t *)client, strlen(client)};
+        if (who != NULL ? client_is(who, text) : number_of(node, "until_ms", 10) < clock_unix_ms())
+            left_out++;
+        else
+            put_lift(json, node);
+    }
+    json_close(json, ']');
+    return left_out;
 }
 
 enum guard_rc client_files_forget_lifts(const struct services *services,
@@ -302,7 +365,6 @@ enum guard_rc client_files_forget_lifts(const struct services *services,
     char path[STATE_PATH_MAX];
     struct guard_arena arena;
     struct json_writer json;
-    uint64_t found = 0;
     enum guard_rc rc = GUARD_OK;
     char *text = malloc(LIST_BYTES_MAX);
     if (text == NULL || !path_of(path, services, service, "clients", ".lifts")) {
@@ -311,19 +373,9 @@ enum guard_rc client_files_forget_lifts(const struct services *services,
     }
     json_writer_init(&json, text, LIST_BYTES_MAX);
     json_open(&json, NULL, '{');
-    json_open(&json, "lifts", '[');
-    const struct document_node *list = read_list(path, "lifts", &arena);
-    for (const struct document_node *node = list == NULL ? NULL : list->first; node != NULL;
-         node = node->next) {
-        const char *client = text_of(node, "client");
-        struct guard_span text_span = {(const uint8_t *)client, strlen(client)};
-        if (who != NULL ? client_is(who, text_span)
-                        : number_of(node, "until_ms", 10) < clock_unix_ms())
-            found++;
-        else
-            put_lift(&json, node);
-    }
-    json_close(&json, ']');
+    const struct document_node *root = read_document(path, &arena);
+    uint64_t found = put_kept(&json, root, "lifts", who);
+    found += put_kept(&json, root, "blocks", who);
     json_close(&json, '}');
     if (found > 0 && !dry)
         rc = json.overflow

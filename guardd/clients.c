@@ -25,6 +25,7 @@ enum {
     LONG_MS = 4 * 3600000, /* and by what a day showed */
     DAY_SECONDS = 86400,
 };
+#define MANUAL_MS ((uint64_t)BLOCK_SECONDS_MAX * 1000) /* at most, by a person */
 
 static bool open_norm(struct services *services, struct service *service)
 {
@@ -104,6 +105,26 @@ static void drop(struct service_clients *clients, uint32_t index)
     clients->changed = true;
 }
 
+static bool is_manual(const struct client_entry *entry)
+{
+    return entry->verdict.rule == GUARD_RULE_CLIENT_MANUAL;
+}
+
+/* Who would be free first of those that no person blocked: these are fewer than the table has room
+ * for. */
+static uint32_t first_free(const struct service_clients *clients)
+{
+    uint32_t first = clients->count;
+    for (uint32_t i = 0; i < clients->count; i++) {
+        const struct client_entry *entry = &clients->entries[i];
+        if (!is_manual(entry) &&
+            (first == clients->count ||
+             entry->verdict.until_ms < clients->entries[first].verdict.until_ms))
+            first = i;
+    }
+    return first;
+}
+
 /* The entry of the code, or room for it in its place. A full table gives up who would be free
  * first. */
 static struct client_entry *entry_for(struct service_clients *clients, uint64_t code)
@@ -113,14 +134,8 @@ static struct client_entry *entry_for(struct service_clients *clients, uint64_t 
         clients->entries = calloc(GUARD_CLIENT_VERDICTS_MAX, sizeof(clients->entries[0]));
     if (clients->entries == NULL)
         return NULL;
-    if (clients->count == GUARD_CLIENT_VERDICTS_MAX) {
-        uint32_t first = 0;
-        for (uint32_t i = 1; i < clients->count; i++) {
-            if (clients->entries[i].verdict.until_ms < clients->entries[first].verdict.until_ms)
-                first = i;
-        }
-        drop(clients, first);
-    }
+    if (clients->count == GUARD_CLIENT_VERDICTS_MAX)
+        drop(clients, first_free(clients));
     while (at < clients->count && clients->entries[at].verdict.code < code)
         at++;
     struct client_entry *entry = &clients->entries[at];
@@ -137,7 +152,7 @@ static void condemn(struct service *service, const struct guard_client_report *r
 {
     const struct guard_finding *finding = &report->verdict.findings[0];
     struct client_entry *entry = entry_for(&service->clients, report->code);
-    if (entry == NULL)
+    if (entry == NULL || is_manual(entry))
         return;
     uint64_t until = now_ms + (finding->values >= DAY_SECONDS ? LONG_MS : SHORT_MS);
     if (entry->since_ms == 0)
@@ -202,7 +217,7 @@ void clients_reported(struct services *services, struct service *service,
         entry->text[0] == '\0' || lifted(clients, entry->text, now_ms))
         return;
     struct client_entry *held = entry_for(clients, entry->verdict.code);
-    if (held == NULL || held->verdict.until_ms >= entry->verdict.until_ms)
+    if (held == NULL || is_manual(held) || held->verdict.until_ms >= entry->verdict.until_ms)
         return;
     uint64_t since = held->since_ms != 0 ? held->since_ms : now_ms;
     bool fresh = held->since_ms == 0;
@@ -218,6 +233,55 @@ void clients_reported(struct services *services, struct service *service,
 
 /* --- by the clock --- */
 
+static bool manual_holds(const struct service *service, const struct client_entry *entry,
+                         uint64_t now_ms)
+{
+    const struct service_clients *clients = &service->clients;
+    if (service->guardian.client_mode == GUARD_MODE_OBSERVE || entry->verdict.until_ms <= now_ms)
+        return false;
+    for (uint32_t i = 0; i < clients->block_count; i++) {
+        if (clients->blocks[i].until_ms == entry->verdict.until_ms &&
+            strcmp(clients->blocks[i].client, entry->text) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void block(struct service *service, const struct client_block *block, const uint8_t key[16])
+{
+    struct guard_client client;
+    uint8_t subject[GUARD_CLIENT_SUBJECT];
+    uint64_t code =
+        client_of_name(block->client, &client, subject) ? guard_client_code(key, &client) : 0;
+    struct client_entry *entry = code != 0 ? entry_for(&service->clients, code) : NULL;
+    if (entry == NULL || (is_manual(entry) && entry->verdict.until_ms == block->until_ms))
+        return;
+    entry->verdict = (struct guard_client_verdict){
+        .code = code, .until_ms = block->until_ms, .rule = GUARD_RULE_CLIENT_MANUAL};
+    entry->since_ms = block->since_ms;
+    snprintf(entry->text, sizeof(entry->text), "%s", block->client);
+    snprintf(entry->why, sizeof(entry->why), "%s", block->why);
+    service->clients.changed = true;
+    log_event("warn", "client-blocked", service->name, "%s: %s", entry->text, entry->why);
+}
+
+/* As patches that are enforced, it holds in the modes alert and block. */
+static void block_by_people(const struct services *services, struct service *service,
+                            uint64_t now_ms)
+{
+    uint8_t key[16];
+    const struct service_clients *clients = &service->clients;
+    if (clients->block_count == 0 || services->uplink != NULL ||
+        service->guardian.client_mode == GUARD_MODE_OBSERVE)
+        return;
+    guard_client_table_key(key, service->key);
+    for (uint32_t i = 0; i < clients->block_count; i++) {
+        if (clients->blocks[i].until_ms > now_ms &&
+            clients->blocks[i].until_ms <= now_ms + MANUAL_MS + AHEAD_MS)
+            block(service, &clients->blocks[i], key);
+    }
+}
+
 /* What is over, was lifted, or isn't wanted by the Guardian any more. */
 static void end_verdicts(struct service *service, uint64_t now_ms)
 {
@@ -227,8 +291,10 @@ static void end_verdicts(struct service *service, uint64_t now_ms)
         struct client_entry *entry = &clients->entries[i];
         /* A clock that was set back far makes none of them last longer. */
         bool far = entry->verdict.until_ms > now_ms + LONG_MS + AHEAD_MS;
-        if (wanted && !far && entry->verdict.until_ms > now_ms &&
-            !lifted(clients, entry->text, now_ms))
+        bool holds = is_manual(entry) ? manual_holds(service, entry, now_ms)
+                                      : wanted && !far && entry->verdict.until_ms > now_ms &&
+                                            !lifted(clients, entry->text, now_ms);
+        if (holds)
             continue;
         log_event("info", "client-free", service->name, "%s", entry->text);
         drop(clients, i);
@@ -260,7 +326,7 @@ static bool is_used(const struct services *services, struct service *service)
             return true;
     }
     guard_pile_stats(service->pile, &stats);
-    return stats.exchanges > 0;
+    return stats.exchanges > 0 || client_files_decided(services, service);
 }
 
 void clients_tick(struct services *services, uint64_t now_ms)
@@ -272,6 +338,7 @@ void clients_tick(struct services *services, uint64_t now_ms)
             continue;
         (void)client_files_lifts(services, service);
         end_verdicts(service, now_ms);
+        block_by_people(services, service, now_ms);
         if (now_ms - clients->saved_ms >= SAVE_MS)
             save_norm(services, service, now_ms);
         /* Gates follow the table that the root signed. */
@@ -320,6 +387,8 @@ void clients_rekey(struct service_clients *clients)
     guard_clients_free(clients->norm);
     clients->norm = NULL;
     clients->count = 0;
+    clients->block_count = 0;
+    clients->lifts_stamp = 0; /* codes are of the key */
     clients->opened = false;
 }
 
@@ -330,4 +399,5 @@ void clients_free(struct service_clients *clients)
         guard_policy_unref(clients->policy);
     free(clients->policy_bytes);
     free(clients->entries);
+    free(clients->blocks);
 }

@@ -4,6 +4,7 @@
 #ifndef GUARDD_CLIENTS_H
 #define GUARDD_CLIENTS_H
 
+#include "common/lifts.h"
 #include "common/state.h"
 
 #include <guard/client.h>
@@ -32,7 +33,9 @@ struct service_clients {
     uint32_t count;
     uint64_t issued_ms;
     uint32_t lift_count;
-    uint64_t lifts_stamp; /* of the file; 0: there is none */
+    struct client_block *blocks; /* by people; BLOCKS_MAX, NULL before the first */
+    uint32_t block_count;
+    uint64_t lifts_stamp; /* of the file of both; 0: there is none */
     bool opened;
     bool sought;  /* whether there are files of it */
     bool changed; /* verdicts differ from the table that gates have */
@@ -72,10 +75,12 @@ void clients_reported(struct services *services, struct service *service,
 void client_files_load(struct services *services, struct service *service, uint64_t now_ms);
 /* Whether there is anything of it. */
 bool client_files_there(const struct services *services, const struct service *service);
-/* Reads the lifts when their file changed; true: they differ. */
+/* Whether people decided anything of single clients. */
+bool client_files_decided(const struct services *services, const struct service *service);
+/* Reads lifts and blocks when their file changed; true: they differ. */
 bool client_files_lifts(struct services *services, struct service *service);
-/* Takes a client's lifts (who NULL: those that are over) out of their file; their number is added
- * to *count. dry: that alone. */
+/* Takes a client's lifts and blocks (who NULL: those that are over) out of their file; their number
+ * is added to *count. dry: that alone. */
 GUARD_MUST_USE enum guard_rc client_files_forget_lifts(const struct services *services,
                                                        const struct service *service,
                                                        const char *who, bool dry, uint64_t *count,

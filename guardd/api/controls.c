@@ -155,8 +155,13 @@ static void lift(struct api *api, struct api_request *request, const struct serv
                 "must be an address, a prefix or \"subject NAME\"");
         return;
     }
+    int lock = -1;
     const struct change change = api_change(api, request, reason);
-    enum guard_rc rc = change_lift(&change, client, (unsigned long)seconds, &err);
+    enum guard_rc rc = change_lock(&lock, api->view.state, "clients", false, &err);
+    if (rc == GUARD_OK)
+        rc = change_lift(&change, client, (unsigned long)seconds, &err);
+    if (lock >= 0)
+        close(lock);
     if (rc == GUARD_OK)
         answer_lift(service, client, seconds, response);
     else

@@ -143,6 +143,7 @@ struct deciding {
     struct guard_arena arena;
     struct guard_review_element found[IDS_MAX];
     uint32_t count;
+    bool dry; /* only says of how many things it would be */
 };
 
 static bool read_decision(const char *word, enum guard_review_decision *out)
@@ -275,7 +276,7 @@ static void decide(struct deciding *deciding, const struct api_body *body,
     }
     rc = load(deciding, &err);
     if (rc == GUARD_OK && find_all(deciding, body, response)) {
-        rc = decide_all(deciding, &err);
+        rc = deciding->dry ? GUARD_OK : decide_all(deciding, &err);
         if (rc == GUARD_OK)
             answer_decided(deciding, response);
     }
@@ -295,13 +296,15 @@ enum api_step api_review_post(struct api *api, struct api_request *request,
     const char *why;
     memset(&deciding, 0, sizeof(deciding));
     deciding.service = api_service(api, request, response);
-    if (deciding.service == NULL)
+    if (deciding.service == NULL || !api_param_bool(request, response, "dryRun", &deciding.dry))
         return API_DONE;
+    response->quiet = deciding.dry;
     if (api_body_open(&body, request, response, members) &&
         api_body_text(&body, response, "decision", true, 16, &word)) {
         if (!read_decision(word, &deciding.decision))
             problem(response, 422, "bad-document", "decision", "must be accept, refuse or reset");
-        else if (api_body_text(&body, response, "why", deciding.decision != GUARD_REVIEW_WAITING,
+        else if (api_body_text(&body, response, "why",
+                               deciding.decision != GUARD_REVIEW_WAITING && !deciding.dry,
                                REVIEW_NOTE_MAX, &why)) {
             deciding.change = api_change(api, request, why);
             replica_look(api->view.services, deciding.service);

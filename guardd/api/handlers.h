@@ -9,6 +9,10 @@
 api_handler api_live, api_ready, api_build, api_status, api_openapi_yaml, api_openapi_json;
 /* metrics.c */
 api_handler api_metrics;
+/* alert_review.c */
+api_handler api_alert_review;
+/* blocks.c */
+api_handler api_block_post, api_block_delete;
 /* services.c */
 api_handler api_services, api_service_one, api_clients;
 /* traffic.c: over time. */

@@ -82,6 +82,15 @@ static double blocked_clients(const struct api *api, const struct service *servi
     return service->clients.count;
 }
 
+static double blocked_by_hand(const struct api *api, const struct service *service)
+{
+    (void)api;
+    double count = 0;
+    for (uint32_t i = 0; i < service->clients.count; i++)
+        count += service->clients.entries[i].verdict.rule == GUARD_RULE_CLIENT_MANUAL;
+    return count;
+}
+
 static double pile_bytes(const struct api *api, const struct service *service)
 {
     struct guard_pile_stats stats;
@@ -127,8 +136,10 @@ static const struct service_metric service_metrics[] = {
     {"guard_service_rolled_back", "gauge", "1 while an older generation is enforced.", rolled_back},
     {"guard_service_bypassed", "gauge", "1 while a bypass lets everything pass.", bypassed},
     {"guard_service_review_waiting", "gauge", "Things that wait for review.", waiting},
-    {"guard_service_clients_blocked", "gauge", "Clients with a verdict on how they behave.",
-     blocked_clients},
+    {"guard_service_clients_blocked", "gauge",
+     "Clients with a verdict, on how they behave or by a person.", blocked_clients},
+    {"guard_service_clients_blocked_by_hand", "gauge", "Those of them that a person blocked.",
+     blocked_by_hand},
     {"guard_service_document_broken", "gauge",
      "1 while a document of people is refused and the last good one is in force.", broken},
 };

@@ -8,8 +8,6 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
-enum { SUBJECT_DIGEST = 16 }; /* bytes of a subject's digest that records hold */
-
 static u_char buffer[GUARD_CLIENT_TABLE_BYTES + 1];
 
 static ssize_t read_file(const char *path)
@@ -75,6 +73,24 @@ void gate_verdicts_follow(struct gate_service *service, ngx_log_t *log)
     service->verdicts_refused = rc != GUARD_OK;
 }
 
+static const struct guard_client_verdict *find(const struct guard_client_table *table,
+                                               const struct guard_client *client, uint64_t now_ms)
+{
+    return guard_client_table_find(table, guard_client_code(table->key, client), now_ms);
+}
+
+/* A verified subject answers for itself, wherever it comes from. Only a person who blocks an
+ * address means whoever is there. */
+static const struct guard_client_verdict *find_address(const struct guard_client_table *table,
+                                                       const struct guard_client *client,
+                                                       uint64_t now_ms)
+{
+    struct guard_client there = *client;
+    there.unit = GUARD_UNIT_PREFIX;
+    const struct guard_client_verdict *verdict = find(table, &there, now_ms);
+    return verdict != NULL && verdict->rule == GUARD_RULE_CLIENT_MANUAL ? verdict : NULL;
+}
+
 void gate_verdicts_ask(const struct gate_service *service, const struct guard_client *client,
                        struct guard_txn *txn)
 {
@@ -85,11 +101,12 @@ void gate_verdicts_ask(const struct gate_service *service, const struct guard_cl
         return;
     if (client->subject.len > 0) {
         guard_digest(digest, client->subject);
-        known.subject = (struct guard_span){digest, SUBJECT_DIGEST};
+        known.subject = (struct guard_span){digest, GUARD_CLIENT_SUBJECT};
     }
     uint64_t now_ms = gate_unix_ms();
-    const struct guard_client_verdict *verdict =
-        guard_client_table_find(table, guard_client_code(table->key, &known), now_ms);
+    const struct guard_client_verdict *verdict = find(table, &known, now_ms);
+    if (verdict == NULL && known.unit == GUARD_UNIT_SUBJECT)
+        verdict = find_address(table, &known, now_ms);
     if (verdict == NULL)
         return;
     uint64_t left_s = (verdict->until_ms - now_ms + 999) / 1000;

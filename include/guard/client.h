@@ -9,8 +9,9 @@
 #include <guard/txn.h>
 
 enum {
-    GUARD_CLIENT_PLACES = 65536,     /* clients that are counted at once, of all services */
-    GUARD_CLIENT_VERDICTS_MAX = 1024 /* of one service in force */
+    GUARD_CLIENT_PLACES = 65536,      /* clients that are counted at once, of all services */
+    GUARD_CLIENT_VERDICTS_MAX = 1024, /* of one service in force */
+    GUARD_CLIENT_SUBJECT = 8 /* bytes of a subject's digest that name it in texts and codes */
 };
 
 /* --- counting: guardd, and programs that judge recorded traffic --- */
@@ -81,6 +82,19 @@ struct guard_clients_stats {
 GUARD_API void guard_clients_stats(const struct guard_clients *clients,
                                    struct guard_clients_stats *out);
 
+/* What one client did lately, for people who are about to block it. */
+struct guard_client_activity {
+    bool known;            /* it was counted, and lately enough to have a place still */
+    bool shared;           /* as in a report: many may stand behind it */
+    uint32_t requests;     /* since the window of ten minutes that is open began */
+    uint32_t requests_day; /* since the day (UTC) began */
+    uint64_t seen_ms;      /* its last one, Unix time */
+};
+/* Reads only: who isn't known gets no place. A subject must have 16 bytes of its digest. */
+GUARD_API void guard_clients_activity(const struct guard_clients *clients,
+                                      const struct guard_client *client, uint64_t now_ms,
+                                      struct guard_client_activity *out);
+
 /* --- verdicts: from guardd to gates --- */
 
 struct guard_client_verdict {
@@ -91,8 +105,9 @@ struct guard_client_verdict {
     uint32_t expected; /* likewise */
 };
 
-/* A client as a service's table names it: SipHash of its prefix or its subject's digest. 0: it has
- * neither. The key is in the table. */
+/* A client as a service's table names it: SipHash of its prefix or of the head of its subject's
+ * digest, so that whoever reads its name can name it. 0: it has neither. The key is in the table.
+ */
 GUARD_API uint64_t guard_client_code(const uint8_t key[16], const struct guard_client *client);
 /* The key of a service's table, from that of its pile. */
 GUARD_API void guard_client_table_key(uint8_t out[16], const uint8_t key[GUARD_KEY_BYTES]);

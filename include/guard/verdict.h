@@ -58,6 +58,7 @@ enum guard_rule {
     GUARD_RULE_CLIENT_FAILURES = 70, /* more refused logins (401, 403) at one endpoint */
     GUARD_RULE_CLIENT_SUBJECTS = 71, /* more different values there, refused */
     GUARD_RULE_CLIENT_VERDICT = 72,  /* one of these was found before and still holds */
+    GUARD_RULE_CLIENT_MANUAL = 73,   /* in verdicts: a person blocked the client for a while */
     /* By patches (guard/patch.h), which stand apart as well. */
     GUARD_RULE_PATCH = 80,        /* one hit */
     GUARD_RULE_PATCH_UNSEEN = 81, /* one couldn't be held against all of the message */

@@ -129,31 +129,73 @@ static struct gd_client_place *make_room(struct gd_client_place *set, uint32_t w
     return excess != NULL ? excess : first;
 }
 
-struct gd_client_place *gd_client_place(struct guard_clients *clients,
-                                        const struct guard_client *client, uint64_t now_ms)
+/* Where a client is, or would be. */
+struct whereabouts {
+    uint64_t code;
+    uint64_t wide;
+    struct gd_client_place *set;
+};
+
+static bool locate(const struct guard_clients *clients, const struct guard_client *client,
+                   struct whereabouts *out)
 {
     uint8_t bytes[32];
     size_t wide_len = 0;
     size_t len = identity(client, bytes, &wide_len);
     if (len == 0)
-        return NULL;
-    uint64_t code = gd_hash_keyed(&clients->key, gd_span(bytes, len));
-    uint64_t wide = gd_hash_keyed(&clients->key, gd_span(bytes, wide_len));
-    code = code == 0 ? 1 : code;
+        return false;
+    out->code = gd_hash_keyed(&clients->key, gd_span(bytes, len));
+    out->wide = gd_hash_keyed(&clients->key, gd_span(bytes, wide_len));
+    out->code = out->code == 0 ? 1 : out->code;
     uint32_t reach = client->address_len == 4 ? REACH_4 : REACH_6;
-    uint32_t index = (uint32_t)(wide + (code >> 32) % reach) & (clients->places->sets - 1);
-    struct gd_client_place *set = set_at(clients->places, index);
+    uint32_t index =
+        (uint32_t)(out->wide + (out->code >> 32) % reach) & (clients->places->sets - 1);
+    out->set = set_at(clients->places, index);
+    return true;
+}
+
+static struct gd_client_place *held(const struct whereabouts *at)
+{
     for (size_t i = 0; i < GD_CLIENT_WAYS; i++) {
-        if (set[i].code == code)
-            return &set[i];
+        if (at->set[i].code == at->code)
+            return &at->set[i];
     }
-    struct gd_client_place *place = make_room(set, (uint32_t)wide, now_ms);
+    return NULL;
+}
+
+struct gd_client_place *gd_client_place(struct guard_clients *clients,
+                                        const struct guard_client *client, uint64_t now_ms)
+{
+    struct whereabouts at;
+    if (!locate(clients, client, &at))
+        return NULL;
+    struct gd_client_place *place = held(&at);
+    if (place != NULL)
+        return place;
+    place = make_room(at.set, (uint32_t)at.wide, now_ms);
     clients->pushed_out += place->code != 0;
     memset(place, 0, sizeof(*place));
-    place->code = code;
-    place->wide = (uint32_t)wide;
-    place->tag = (uint32_t)(code >> 16);
+    place->code = at.code;
+    place->wide = (uint32_t)at.wide;
+    place->tag = (uint32_t)(at.code >> 16);
     return place;
+}
+
+void guard_clients_activity(const struct guard_clients *clients, const struct guard_client *client,
+                            uint64_t now_ms, struct guard_client_activity *out)
+{
+    struct whereabouts at;
+    *out = (struct guard_client_activity){.known = false};
+    const struct gd_client_place *place = locate(clients, client, &at) ? held(&at) : NULL;
+    if (place == NULL)
+        return;
+    out->known = true;
+    out->shared = gd_client_shared(clients, place);
+    out->seen_ms = place->seen_ms;
+    if (place->windows[0].number == now_ms / window_ms[0])
+        out->requests = place->windows[0].requests;
+    if (place->windows[1].number == now_ms / window_ms[1])
+        out->requests_day = place->windows[1].requests;
 }
 
 uint64_t gd_client_aged(uint64_t requests, uint32_t then, uint32_t day)

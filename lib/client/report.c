@@ -64,11 +64,11 @@ static size_t put_hex(char *out, size_t at, uint8_t byte)
 /* "203.0.113.0/24", "2001:0db8:0000:4000::/56", "subject 0123456789abcdef" */
 static struct guard_span put_client(char out[64], const struct guard_client *client)
 {
-    enum { PREFIX4 = 3, PREFIX6 = 7, SUBJECT = 8 };
+    enum { PREFIX4 = 3, PREFIX6 = 7 };
     size_t at = 0;
     if (client->unit == GUARD_UNIT_SUBJECT) {
         at = put_text(out, at, "subject ");
-        for (size_t i = 0; i < SUBJECT && i < client->subject.len; i++)
+        for (size_t i = 0; i < GUARD_CLIENT_SUBJECT && i < client->subject.len; i++)
             at = put_hex(out, at, client->subject.ptr[i]);
     } else if (client->address_len == 4) {
         for (size_t i = 0; i < PREFIX4; i++) {

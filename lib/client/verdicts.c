@@ -8,7 +8,7 @@
 
 enum {
     MAGIC = 0x54434c47, /* "GLCT" */
-    VERSION = 1,
+    VERSION = 2,
     SIGNED = 1,
     SERVICE_MAX = 128,
     MESSAGE_MAX = 32 + 1 + SERVICE_MAX + GUARD_DIGEST_BYTES,
@@ -22,7 +22,7 @@ uint64_t guard_client_code(const uint8_t key[16], const struct guard_client *cli
     size_t prefix = client->address_len == 4 ? 3 : client->address_len == 16 ? 7 : 0;
     if (client->unit == GUARD_UNIT_SUBJECT && client->subject.len > 0) {
         bytes[len++] = (uint8_t)GUARD_UNIT_SUBJECT;
-        for (size_t i = 0; i < 16 && i < client->subject.len; i++)
+        for (size_t i = 0; i < GUARD_CLIENT_SUBJECT && i < client->subject.len; i++)
             bytes[len++] = client->subject.ptr[i];
     } else if (client->unit == GUARD_UNIT_PREFIX && prefix > 0) {
         bytes[len++] = client->address_len;
@@ -95,7 +95,8 @@ enum guard_rc guard_client_table_encode(const struct guard_client_table *table,
 
 static bool is_rule(uint32_t rule)
 {
-    return rule >= GUARD_RULE_CLIENT_RATE && rule <= GUARD_RULE_CLIENT_SUBJECTS;
+    return (rule >= GUARD_RULE_CLIENT_RATE && rule <= GUARD_RULE_CLIENT_SUBJECTS) ||
+           rule == GUARD_RULE_CLIENT_MANUAL;
 }
 
 /* The head and the entries into out when it is given; false: no table. */

@@ -24,6 +24,14 @@ static bool of_client(const struct guard_finding *finding)
     return finding->rule >= GUARD_RULE_CLIENT_RATE && finding->rule <= GUARD_RULE_CLIENT_VERDICT;
 }
 
+/* Such a verdict is named by the rule that it was made by. */
+static bool by_person(const struct guard_finding *finding)
+{
+    const char *manual = guard_rule_name(GUARD_RULE_CLIENT_MANUAL);
+    return finding->name.len == strlen(manual) &&
+           memcmp(finding->name.ptr, manual, finding->name.len) == 0;
+}
+
 static void put_window(struct gd_line *line, uint32_t seconds)
 {
     bool hours = seconds >= HOUR;
@@ -51,9 +59,13 @@ bool gd_explain_client(struct gd_line *line, const struct guard_finding *finding
     gd_line_string(line, finding->observed.len > 0 ? "client " : "client");
     gd_line_text(line, finding->observed);
     if (finding->rule == GUARD_RULE_CLIENT_VERDICT) {
-        gd_line_string(line, ": its behaviour (");
-        gd_line_text(line, finding->name);
-        gd_line_string(line, ") was too far from that of others; ");
+        if (by_person(finding)) {
+            gd_line_string(line, ": a person blocked it for a while; ");
+        } else {
+            gd_line_string(line, ": its behaviour (");
+            gd_line_text(line, finding->name);
+            gd_line_string(line, ") was too far from that of others; ");
+        }
         gd_line_number(line, finding->expected);
         gd_line_string(line, " s left");
         return true;

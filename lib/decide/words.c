@@ -40,13 +40,13 @@ static const char *const rule_names[GUARD_RULE_COUNT] = {
     [GUARD_RULE_LIKENESS] = "likeness",
 };
 
-static const char *const client_names[] = {"client-rate",     "client-errors",   "client-bytes",
-                                           "client-paths",    "client-sequence", "client-ids",
-                                           "client-failures", "client-subjects", "client-verdict"};
+static const char *const client_names[] = {
+    "client-rate", "client-errors",   "client-bytes",    "client-paths",   "client-sequence",
+    "client-ids",  "client-failures", "client-subjects", "client-verdict", "client-manual"};
 
 const char *guard_rule_name(enum guard_rule rule)
 {
-    if (rule >= GUARD_RULE_CLIENT_RATE && rule <= GUARD_RULE_CLIENT_VERDICT)
+    if (rule >= GUARD_RULE_CLIENT_RATE && rule <= GUARD_RULE_CLIENT_MANUAL)
         return client_names[rule - GUARD_RULE_CLIENT_RATE];
     if (rule == GUARD_RULE_PATCH)
         return "patch";

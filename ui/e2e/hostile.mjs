@@ -51,12 +51,15 @@ const alert = (i) => ({ time_ms: 1e12, generation: 1, status: 403, score: 1, id:
 await page.route(/\/api\/v1\/alerts(\?|$)/, (route) => route.fulfill({ json: { newest: "1", alerts: [1, 2, 3].map(alert), next: null } }));
 await page.route(/\/api\/v1\/alerts\/1$/, (route) => route.fulfill({ json: alert(1) }));
 await page.route(/\/api\/v1\/alerts\/1\/triage$/, (route) => route.fulfill({ json: { time_ms: 1, by: long, id: "1", service: long, state: long, reason: long } }));
+const item = (id) => ({ id, title: long, clients: 1, lacks: long, attack: true });
+await page.route(/\/api\/v1\/alerts\/1\/review$/, (route) => route.fulfill({ json: { id: "1", service: long, generation: 1, taught: 1, findings: [{ items: [item("a"), item("b")], why_not: long }, { items: [], why_not: long }] } }));
 await page.goto(`${base}#/`);
 await page.goto(`${base}#/alerts`);
 await page.getByText(/characters left out/).first().waitFor();
 await inert("made alerts");
 await page.goto(`${base}#/alerts/1`);
 await page.getByRole("heading", { name: "Evidence" }).waitFor();
+await page.getByText("Several things that wait look like it").waitFor();
 await inert("a made alert");
 check((await page.evaluate(() => document.body.innerText.length)) < 20000, "what is long is cut");
 check((await page.evaluate(() => document.documentElement.scrollWidth <= window.innerWidth + 1)), "nothing is wider than the page");

@@ -9,11 +9,11 @@ const { browser, page, faults } = await open();
 let asked = 0;
 
 /** Each time as somebody else: who attacks that often is blocked for it. */
-function status(url) {
+function status(url, from = "") {
     asked++;
     const { hostname, port, pathname, search } = new URL(url);
     return new Promise((resolve, reject) => {
-        const options = { host: hostname, port, path: pathname + search, localAddress: `127.7.${(asked >> 8) & 255}.${(asked & 255) || 1}`, headers: { "user-agent": "curl/7.88.1", accept: "*/*" } };
+        const options = { host: hostname, port, path: pathname + search, localAddress: from || `127.7.${(asked >> 8) & 255}.${(asked & 255) || 1}`, headers: { "user-agent": "curl/7.88.1", accept: "*/*" } };
         const request = http.request(options, (answer) => answer.resume().on("end", () => resolve(answer.statusCode)));
         request.on("error", reject);
         request.end();
@@ -21,9 +21,9 @@ function status(url) {
 }
 
 /** Gates follow within seconds. */
-async function until(url, want) {
+async function until(url, want, from = "") {
     for (let i = 0; i < 600; i++) {
-        if ((await status(url)) === want) return true;
+        if ((await status(url, from)) === want) return true;
         await new Promise((resolve) => setTimeout(resolve, 100));
     }
     return false;
@@ -82,6 +82,35 @@ await axe(page, "a dialog");
 await confirm(page, "it reads the users");
 await page.getByText("Said so far").waitFor();
 check(await page.getByRole("button", { name: "an attack" }).getAttribute("aria-pressed") === "true", "what was said is shown");
+
+// Where it comes from is blocked for a while: whom that hits is told before; it is listed as a person's, and ended.
+const client = (await page.getByText("Client", { exact: true }).locator("xpath=following-sibling::dd[1]").textContent()).trim();
+await page.getByLabel("For", { exact: true }).selectOption("15m");
+await page.getByRole("button", { name: "Block this client" }).click();
+await page.getByRole("dialog").waitFor();
+const whom = await page.getByRole("dialog").textContent();
+check(/\.0\/24 gets nothing but 403/.test(whom) && whom.includes("guard clients block demo ") && whom.includes("--for 15m"), "the dialog tells whom a block hits, and the command");
+await axe(page, "blocking a client");
+await confirm(page, "it reads the users");
+await page.getByText("It is blocked within seconds.").waitFor();
+check(await until(BENIGN, 403, client), "all that comes from there is blocked");
+check((await status(BENIGN)) === 200, "others are served");
+const alertAt = page.url();
+await page.goto(`${page.url().split("#")[0]}#/services/demo/clients`);
+const made = page.getByRole("row", { name: /by a person/ });
+await made.waitFor();
+check((await made.textContent()).includes("it reads the users"), "who did it and why is shown");
+await axe(page, "the clients");
+await made.getByRole("button", { name: /End the block/ }).click();
+await confirm(page, "seen enough");
+await made.waitFor({ state: "detached" });
+check(await until(BENIGN, 200, client), "it is served again");
+await page.getByLabel("Address, prefix or subject").fill("10.0.0.0/8");
+await page.getByRole("button", { name: "Block this client" }).click();
+await page.getByRole("alert").filter({ hasText: "too wide" }).waitFor();
+await page.goto(alertAt);
+await page.getByRole("heading", { name: "Accept just this as normal" }).waitFor();
+await page.getByText(/nothing waits there|Accept just this/).last().waitFor();
 
 // What was blocked is let pass for a while, with the narrowest scope, and is listed until it is removed.
 const base = page.url().split("#")[0];

@@ -6,7 +6,18 @@ const { CONSOLE, OPERATOR } = process.env;
 const ALERTS = Number(process.env.ALERTS);
 const { browser, page } = await open();
 
-/** Milliseconds from an input until it was painted, the worst of several. */
+const TASKS = new Set(["RunTask", "ThreadControllerImpl::RunTask"]);
+
+/** The longest task of the page's main thread: how long it took, and how much of that it had a processor. */
+function longestTask(trace) {
+    const { traceEvents } = JSON.parse(trace.toString());
+    const mains = new Set(traceEvents.filter((one) => one.name === "thread_name" && one.args.name === "CrRendererMain").map((one) => `${one.pid} ${one.tid}`));
+    const tasks = traceEvents.filter((one) => one.ph === "X" && TASKS.has(one.name) && mains.has(`${one.pid} ${one.tid}`));
+    const most = (of) => Math.round(tasks.reduce((worst, one) => Math.max(worst, one[of] ?? 0), 0) / 1000);
+    return { wall: most("dur"), busy: most("tdur") };
+}
+
+/** Milliseconds from an input until it was painted, the worst of several, and the longest task meanwhile. */
 async function slowest(what, act) {
     await page.evaluate(() => {
         globalThis.worst = 0;
@@ -15,9 +26,11 @@ async function slowest(what, act) {
         });
         globalThis.watch.observe({ type: "event", durationThreshold: 16 });
     });
+    await browser.startTracing(page, { categories: ["toplevel", "disabled-by-default-devtools.timeline"] });
     await act();
     await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
-    console.log(`browser: ${what}: ${await page.evaluate(() => globalThis.worst)} ms from the input to the paint`);
+    const task = longestTask(await browser.stopTracing());
+    console.log(`browser: ${what}: ${await page.evaluate(() => globalThis.worst)} ms from the input to the paint; the longest task ${task.wall} ms, of which ${task.busy} ms of CPU`);
 }
 
 await page.goto(`${CONSOLE}/console/`);

@@ -172,6 +172,19 @@ def test_changes_are_told_as_on_files_and_need_their_right(guardd, gate, remote,
         assert [(lift["client"], lift["reason"]) for lift in kept] == [("192.0.2.0/24", "the auditor")]
         if not place:
             assert kept[0]["by"] == "u-operator"
+    dry = remote.call("clients", "block", "shop", "192.0.2.77", "--for", "2h", "--dry-run", role="operator")
+    assert dry == "shop: 192.0.2.0/24 would be blocked for 7200 s\n  it wasn't seen lately, or isn't counted\n"
+    assert "the right to operate" in remote.call("clients", "block", "shop", "192.0.2.77", "--reason", "x", role="viewer", status=1)
+    assert "is too wide" in remote.call("clients", "block", "shop", "192.0.0.0/16", "--reason", "x", role="operator", status=2)
+    said = remote.call("clients", "block", "shop", "192.0.2.77", "--reason", "no & auditor", role="operator")
+    assert said.startswith("shop: 192.0.2.0/24 is blocked for 3600 s\n")
+    kept = json.loads((state / "clients/shop.lifts").read_text())
+    assert [(one["client"], one["reason"], one["by"]) for one in kept["blocks"]] == [("192.0.2.0/24", "no & auditor", "u-operator")]
+    assert kept["lifts"] == [], "the last word on a client counts"
+    said = remote.call("clients", "unblock", "shop", "192.0.2.77", "--reason", "a & b", role="operator")
+    assert said == "shop: 192.0.2.0/24 isn't blocked by hand any more\n"
+    assert json.loads((state / "clients/shop.lifts").read_text())["blocks"] == []
+    assert json.loads((state / "audit.jsonl").read_text().splitlines()[-1])["reason"] == "a & b"
     # What an import would change is told alike, and it is refused when somebody was faster.
     dry = guard(state, "import", "guardian", guardian, "--dry-run")
     assert "observe" in dry and "nothing was changed yet" in dry

@@ -12,7 +12,7 @@ import tempfile
 import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
-from conftest import BIN, MODULE, accepts, end_process, free_port, wait_for  # noqa: E402
+from conftest import BIN, MODULE, accepts, curl, end_process, free_port, wait_for  # noqa: E402
 
 ACCOUNT = "www-data"  # of nginx's workers, by default
 
@@ -152,3 +152,23 @@ def test_an_ordinary_user_without_a_state_directory_is_told_of_one():
                           text=True, timeout=120, check=False, env=environment, cwd="/", **account)
     assert done.returncode == 2 and "/var/lib/guard" in done.stderr and "say --state DIR, or set GUARD_STATE" in done.stderr
     assert not os.path.exists("/var/lib/guard")
+
+
+def test_no_page_of_the_console_can_be_framed(folder):
+    files = folder / "files"
+    files.mkdir()
+    os.chmod(files, 0o755)
+    for name in ("index.html", "a.js"):
+        (files / name).write_text("x")
+    port, console = free_port(), free_port()
+    process = run(folder / "state", port, "--console", f"127.0.0.1:{console}", "--console-files", files)
+    try:
+        wait_for(lambda: accepts(console), "the console")
+        for path, status in (("", 200), ("a.js", 200), ("none", 404)):
+            answer = curl(f"http://127.0.0.1:{console}/console/{path}")
+            assert answer.status == status, (path, answer.body)
+            assert answer.headers["x-frame-options"] == "DENY", path
+            policy = answer.headers["content-security-policy"].split("; ")
+            assert "frame-ancestors 'none'" in policy and "default-src 'none'" in policy and "form-action 'none'" in policy, path
+    finally:
+        end_process(process)

@@ -1,16 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the learner holds back, and people's decisions about it, from the queue to what the gate does."""
 
+import itertools
 import json
 import pathlib
 import subprocess
 import sys
+import time
 
 import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "api"))
 from conftest import BIN, wait_for  # noqa: E402
-from test_guardd import drive, gate, guard, guardd, wait_in_force  # noqa: E402, F401
+from talking import Api  # noqa: E402
+from test_guardd import Client, drive, gate, guard, guardd, wait_in_force  # noqa: E402, F401
 from traffic import Shop  # noqa: E402
 
 # So much may be blocked in vain that what is only half proved (it waits) is blocked, too.
@@ -184,3 +188,63 @@ def test_what_is_reported_where_nothing_waits(tmp_path, state_word):
     assert f"triaged: {state_word}" in text and "blocked 3 times" in text and "\x1b" not in text
     guard(state, "triage", f"{1:016x}", "true")
     assert queue(state) == []  # an attack isn't to be let in
+
+
+def test_of_an_alert_just_what_it_tells_is_accepted(guardd, gate):
+    shop = Shop(83)
+    learn(guardd, gate, shop)
+    novelties(gate, shop, "/users?username=tom&new{}=7")
+    novelties(gate, shop, "/new{}")
+    set_mode(guardd, gate, shop, "block")
+    fields = wait_listed(guardd, "name", "name")
+    names = sorted(fields)
+    api = Api(guardd.state).ready()
+
+    probes = itertools.count()
+
+    def told(name, after=-1):
+        """Its alert, once there is one behind that time; each time from another address, as one of them has a quota of alerts."""
+        client = Client(gate.port, f"127.3.{next(probes) % 250}.1")
+        client.send(shop.exchange("GET", f"/users?username=tom&{name}=7"))
+        client.close()
+        return next((alert for alert in api.get("/alerts?limit=100")["alerts"] if alert["last_ms"] > after and
+                     [(finding["name"], finding["rule"]) for finding in alert["findings"]] == [(name, "name")]), None)
+    alert = wait_for(lambda: told(names[0]), "its alert")
+    # What would teach it, and nothing else.
+    said = api.get(f"/alerts/{alert['id']}/review")
+    assert said["taught"] == 1 and said["findings"][0]["why_not"] == ""
+    assert [item["id"] for item in said["findings"][0]["items"]] == [fields[names[0]]["id"]]
+    assert not said["findings"][0]["items"][0]["attack"]
+    dry = guard(guardd.state, "review", "accept", "--alert", alert["id"], "--dry-run")
+    assert dry.startswith(f"shop: would accept {fields[names[0]]['id']} GET /users query {names[0]}") and len(dry.splitlines()) == 1
+    ids = {"decision": "accept", "ids": [fields[names[0]]["id"]]}
+    assert api.put("/services/shop/review?dryRun=true", ids, method="POST")["decided"] == 1
+    assert not (guardd.state / "reviews" / "shop.json").exists() and "--why" in refused(guardd.state, "accept", "--alert", alert["id"])
+    guard(guardd.state, "review", "accept", "--alert", alert["id"], "--why", "the new form")
+    wait_for(lambda: guardd.service()["review"] == {"accepted": 1, "refused": 0}, "guardd to read it")
+    wait_in_force(guardd, gate, shop, ready=False)
+    assert fields[names[0]]["id"] not in waiting(guardd.state) and fields[names[1]]["id"] in waiting(guardd.state), "just this one"
+    quiet = int(time.time() * 1000)
+    get(gate, shop, f"/users?username=tom&{names[0]}=7")
+    wait_for(lambda: told("unheardof", quiet), "an alert of what nobody sent before")
+    assert not [one for one in api.get("/alerts?limit=100")["alerts"] if one["last_ms"] > quiet and one["findings"][0]["name"] == names[0]]
+    # Now it says why there is nothing any more, and of what a person decides by other means as well.
+    said = api.get(f"/alerts/{alert['id']}/review")
+    assert said["taught"] == 0 and said["findings"][0]["items"] == [] and "nothing waits there" in said["findings"][0]["why_not"]
+    assert "nothing waits of what alert" in refused(guardd.state, "accept", "--alert", alert["id"], "--why", "x")
+    assert "no alert that is kept" in refused(guardd.state, "accept", "--alert", "0" * 32, "--why", "x")
+    api.problem(api.ask("GET", f"/alerts/{'0' * 32}/review"), 404, "id")
+    assert "--alert says what is meant" in refused(guardd.state, "accept", fields[names[1]]["id"], "--alert", alert["id"], "--why", "x")
+    # A path is told by its shape: each of the same shape is named, none is accepted unasked.
+    paths = {item["element"]: item["id"] for item in waiting(guardd.state).values() if item["kind"] == "path"}
+    name = next(iter(paths))
+    assert get(gate, shop, "/" + name) == 403
+    path_alert = wait_for(lambda: next((one for one in api.get("/alerts?action=block&limit=100")["alerts"]
+                                        if one["findings"][0]["rule"] == "path"), None), "the alert of a path")
+    said = api.get(f"/alerts/{path_alert['id']}/review")
+    assert {item["id"] for item in said["findings"][0]["items"]} == set(paths.values())
+    if len(paths) > 1:
+        assert "guard review accept ID" in refused(guardd.state, "accept", "--alert", path_alert["id"], "--why", "x")
+    # It is taken back as every decision; going back to an older generation would keep it.
+    guard(guardd.state, "review", "reset", fields[names[0]]["id"])
+    wait_for(lambda: guardd.service()["review"] == {"accepted": 0, "refused": 0}, "it to be taken back")

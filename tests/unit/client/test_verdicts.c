@@ -93,6 +93,10 @@ static void test_refuses_what_others_made(void **state)
 static void test_refuses_to_write_what_cant_be_searched(void **state)
 {
     size_t len = make(3, secret);
+    table.list[2].rule = GUARD_RULE_CLIENT_MANUAL;
+    assert_int_equal(guard_client_table_encode(&table, shop, secret, bytes, &len), GUARD_OK);
+    assert_int_equal(decode(len), GUARD_OK);
+    assert_int_equal(out.list[2].rule, GUARD_RULE_CLIENT_MANUAL);
     table.list[1].code = table.list[0].code;
     assert_int_equal(guard_client_table_encode(&table, shop, secret, bytes, &len), GUARD_E_RANGE);
     table.list[0].code = 0;
@@ -112,6 +116,15 @@ static void test_codes(void **state)
     assert_true(guard_client_code(other, &client) != code);
     client.address[2] = 3;
     assert_true(guard_client_code(key, &client) != code);
+    /* A subject by what texts show of it. */
+    const uint8_t digest[16] = {1, 2, 3, 4, 5, 6, 7, 8, 9};
+    client.unit = GUARD_UNIT_SUBJECT;
+    client.subject = (struct guard_span){digest, sizeof(digest)};
+    code = guard_client_code(key, &client);
+    client.subject.len = GUARD_CLIENT_SUBJECT;
+    assert_true(code != 0 && guard_client_code(key, &client) == code);
+    client.subject = (struct guard_span){digest + 1, GUARD_CLIENT_SUBJECT};
+    assert_true(guard_client_code(key, &client) != code);
     client.unit = GUARD_UNIT_SLICE; /* may be many */
     assert_int_equal(guard_client_code(key, &client), 0);
     client.unit = GUARD_UNIT_ANONYMOUS;
@@ -125,16 +138,20 @@ static void test_a_verdict_blocks_a_request(void **state)
     world_init(&world);
     world.guardian.mode = world.guardian.request_mode = GUARD_MODE_OBSERVE;
     struct guard_policy *policy = world_policy(&world);
-    const struct guard_client_verdict held = {
+    const struct guard_client_verdict found = {
         .code = 1, .until_ms = 1, .rule = GUARD_RULE_CLIENT_IDS, .detail = 40};
-    for (int exempt = 0; exempt <= 1; exempt++) {
+    const struct guard_client_verdict made = {
+        .code = 1, .until_ms = 1, .rule = GUARD_RULE_CLIENT_MANUAL};
+    for (int i = 0; i < 4; i++) {
+        bool exempt = i % 2 == 1;
+        bool manual = i >= 2;
         struct guard_arena arena;
         struct guard_txn *txn;
         struct guard_txn_cfg cfg = {.policy = policy, .service = shop, .hash_seed = 1};
         char line[256];
         guard_arena_init(&arena, &world_heap, 256 * 1024);
         assert_int_equal(guard_txn_begin(&txn, &cfg, &arena), GUARD_OK);
-        guard_txn_client_verdict(txn, &held, 840);
+        guard_txn_client_verdict(txn, manual ? &made : &found, 840);
         guard_txn_request(txn, world_span(exempt ? "OPTIONS" : "GET"), world_span("/users/7"), 11);
         (void)guard_txn_headers_end(txn);
         const struct guard_verdict *verdict = guard_txn_request_end(txn);
@@ -143,8 +160,11 @@ static void test_a_verdict_blocks_a_request(void **state)
             assert_int_equal(verdict->findings[0].part, GUARD_PART_CLIENT);
             (void)guard_explain(verdict, guard_txn_method(txn), guard_txn_template(txn), line,
                                 sizeof(line));
-            assert_string_equal(line, "BLOCK GET /users/{int} client: its behaviour (client-ids) "
-                                      "was too far from that of others; 840 s left");
+            assert_string_equal(
+                line, manual ? "BLOCK GET /users/{int} client: a person blocked it for a "
+                               "while; 840 s left"
+                             : "BLOCK GET /users/{int} client: its behaviour "
+                               "(client-ids) was too far from that of others; 840 s left");
         }
         guard_arena_reset(&arena);
     }

@@ -62,6 +62,91 @@ static void test_who_is_meant(void **state)
         assert_int_equal(client_is(cases[i].who, span(cases[i].client)), cases[i].is);
 }
 
+/* What is blocked is one client: nothing wider, nobody else, never everybody. */
+static void test_names_of_one(void **state)
+{
+    static const struct {
+        const char *text;
+        const char *name; /* NULL: refused */
+    } cases[] = {
+        {"192.0.2.7", "192.0.2.0/24"},
+        {"192.0.2.7/32", "192.0.2.0/24"},
+        {"192.0.2.0/24", "192.0.2.0/24"},
+        {"192.0.2.0/23", NULL},
+        {"192.0.2.0/0", NULL},
+        {"0.0.0.0/0", NULL},
+        {"192.0.2.0/", NULL},
+        {"192.0.2.0/33", NULL},
+        {"192.0.2.0/24/8", NULL},
+        {"192.0.2.0/-1", NULL},
+        {"192.0.2.0/ 24", NULL},
+        {"192.0.2.0/0x18", NULL},
+        {"192.0.2.0/4294967320", NULL},
+        {"0.0.0.0", NULL},
+        {"0.1.2.3", NULL},
+        {"224.0.0.1", NULL},
+        {"255.255.255.255", NULL},
+        {"2001:db8:1:2ff::7", "2001:0db8:0001:0200::/56"},
+        {"2001:db8:1:200::/56", "2001:0db8:0001:0200::/56"},
+        {"2001:db8:1:200::/55", NULL},
+        {"::/0", NULL},
+        {"::", NULL},
+        {"::1", NULL},
+        {"ff02::1", NULL},
+        {"::ffff:192.0.2.7", "192.0.2.0/24"},
+        {"::ffff:192.0.2.0/120", "192.0.2.0/24"},
+        {"::ffff:192.0.2.0/119", NULL},
+        {"::ffff:0.0.0.0/96", NULL},
+        {"::ffff:0.0.0.0/0", NULL},
+        {"subject 0123456789abcdef", "subject 0123456789abcdef"},
+        {"subject 0123456789ABCDEF", NULL},
+        {"subject 0123456789abcde", NULL},
+        {"subject 0123456789abcdef0", NULL},
+        {"subject ", NULL},
+        {"subject tom", NULL},
+        {"tom", NULL},
+        {"", NULL},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char out[CLIENT_NAME_MAX];
+        char again[CLIENT_NAME_MAX];
+        uint8_t subject[GUARD_CLIENT_SUBJECT];
+        struct guard_client client;
+        const char *why = NULL;
+        bool good = client_name_of_one(cases[i].text, out, &why);
+        if (good != (cases[i].name != NULL))
+            fail_msg("%s: %s", cases[i].text, good ? out : why);
+        if (!good) {
+            assert_non_null(why);
+            continue;
+        }
+        assert_string_equal(out, cases[i].name);
+        assert_true(client_name_of_one(out, again, &why));
+        assert_string_equal(again, out);
+        assert_true(client_of_name(out, &client, subject));
+    }
+}
+
+static void test_clients_of_names(void **state)
+{
+    uint8_t subject[GUARD_CLIENT_SUBJECT];
+    struct guard_client client;
+    (void)state;
+    assert_true(client_of_name("192.0.2.0/24", &client, subject));
+    assert_int_equal(client.unit, GUARD_UNIT_PREFIX);
+    assert_int_equal(client.address_len, 4);
+    assert_memory_equal(client.address, "\xc0\x00\x02", 3);
+    assert_true(client_of_name("2001:0db8:0001:0200::/56", &client, subject));
+    assert_int_equal(client.address_len, 16);
+    assert_memory_equal(client.address, "\x20\x01\x0d\xb8\x00\x01\x02", 7);
+    assert_true(client_of_name("subject 00ff7a0123456789", &client, subject));
+    assert_int_equal(client.unit, GUARD_UNIT_SUBJECT);
+    assert_int_equal(client.subject.len, 8);
+    assert_memory_equal(client.subject.ptr, "\x00\xff\x7a\x01\x23\x45\x67\x89", 8);
+    assert_false(client_of_name("tom", &client, subject));
+}
+
 static void test_redacting(void **state)
 {
     static const struct {
@@ -92,8 +177,8 @@ static void test_redacting(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_names),
-        cmocka_unit_test(test_who_is_meant),
+        cmocka_unit_test(test_names),        cmocka_unit_test(test_who_is_meant),
+        cmocka_unit_test(test_names_of_one), cmocka_unit_test(test_clients_of_names),
         cmocka_unit_test(test_redacting),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -173,7 +173,7 @@ static void what_the_learner_follows_is_in_the_document(void **state)
         if (strcmp(route->method, "GET") == 0)
             fail_msg("%s %s decides something", route->method, route->path);
     }
-    assert_int_equal(decide, 17);
+    assert_int_equal(decide, 19);
 }
 
 /* Whoever reads the document knows what is needed, and how one is refused without. */

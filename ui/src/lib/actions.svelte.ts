@@ -28,7 +28,7 @@ export function offer(action: Action): void {
 }
 
 export function pathOf(action: Action, reason: string): string {
-    return action.reasonInPath && reason ? `${action.path}?reason=${encodeURIComponent(reason)}` : action.path;
+    return action.reasonInPath && reason ? `${action.path}${action.path.includes("?") ? "&" : "?"}reason=${encodeURIComponent(reason)}` : action.path;
 }
 
 export async function carryOut(action: Action, reason: string): Promise<unknown> {
