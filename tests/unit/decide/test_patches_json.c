@@ -145,10 +145,10 @@ static void leaves_are_there_for_each_patch_that_asks(void **state)
     struct guard_patch patches[] = {
         patch_of("H", leaf(GUARD_OPERATOR_CONTAINS, GUARD_PLACE_HEADER, &text)),
         patch_of("P", leaf(GUARD_OPERATOR_CONTAINS, GUARD_PLACE_JSON, &text)),
-        patch_of("Q", leaf(GUARD_OPERATOR_CONTAINS, GUARD_PLACE_QUERY, &text)),
         patch_of("L", leaf(GUARD_OPERATOR_LENGTH, GUARD_PLACE_JSON, NULL)),
+        patch_of("Q", leaf(GUARD_OPERATOR_CONTAINS, GUARD_PLACE_QUERY, &text)),
     };
-    patches[3].when.min = 12;
+    patches[2].when.min = 12;
     struct fixture f;
     begin(&f, patches, 4);
     compile(&f);
