@@ -80,11 +80,9 @@ static enum guard_rc read_open_file(int fd, const char *path, size_t max, uint8_
     return GUARD_OK;
 }
 
-enum guard_rc file_read(const char *path, size_t max, uint8_t **out, size_t *len,
-                        struct guard_err *err)
+static enum guard_rc read_and_close(int fd, const char *path, size_t max, uint8_t **out,
+                                    size_t *len, struct guard_err *err)
 {
-    /* Without waiting: the name may have become a pipe. */
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0)
         return system_failure(err, path, "can't be opened");
     enum guard_rc rc = read_open_file(fd, path, max, out, len, err);
@@ -92,6 +90,25 @@ enum guard_rc file_read(const char *path, size_t max, uint8_t **out, size_t *len
     close(fd);
     errno = saved;
     return rc;
+}
+
+enum guard_rc file_read(const char *path, size_t max, uint8_t **out, size_t *len,
+                        struct guard_err *err)
+{
+    /* Without waiting: the name may have become a pipe. */
+    return read_and_close(open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), path, max, out, len, err);
+}
+
+enum guard_rc file_read_plain(const char *path, size_t max, uint8_t **out, size_t *len,
+                              struct stat *info, struct guard_err *err)
+{
+    /* What is asked is the file that is read, not what had its name a moment before. */
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW);
+    if (fd >= 0 && (fstat(fd, info) != 0 || !S_ISREG(info->st_mode) || info->st_nlink != 1)) {
+        close(fd);
+        return guard_fail(err, GUARD_E_IO, "%s: is no plain file of one name", path);
+    }
+    return read_and_close(fd, path, max, out, len, err);
 }
 
 static bool write_all(int fd, struct guard_span bytes)

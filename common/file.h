@@ -12,6 +12,12 @@ struct guard_alloc heap_alloc(void);
  * GUARD_E_IO with the path and the system's words in err (errno stays set). */
 GUARD_MUST_USE enum guard_rc file_read(const char *path, size_t max, uint8_t **out, size_t *len,
                                        struct guard_err *err);
+/* The same of a folder that others write into, for whose files the reader has rights that they may
+ * not have: a link, a file with a second name, a pipe or a device is refused. *info is of what was
+ * read. */
+struct stat;
+GUARD_MUST_USE enum guard_rc file_read_plain(const char *path, size_t max, uint8_t **out,
+                                             size_t *len, struct stat *info, struct guard_err *err);
 /* Writes a new temporary file beside it, fsyncs it and the folder when durable, renames. */
 GUARD_MUST_USE enum guard_rc file_replace(const char *path, struct guard_span bytes, unsigned mode,
                                           bool durable, struct guard_err *err);

@@ -12,7 +12,7 @@ enum {
     GATE_ID_CAP = 17,
     GATE_SILENT_MS = 60000,     /* then it is gone */
     GATE_DROPPED_MS = 86400000, /* then its file is */
-    GATE_NUMBERS_MAX = 48,
+    GATE_NUMBERS_MAX = 64,
     GATE_TIMED_EACH = 16, /* of so many exchanges a gate times one */
 };
 

@@ -111,6 +111,14 @@ GUARD_MUST_USE enum guard_rc history_read(struct services *services, const struc
 void history_recent(struct services *services, struct service *service, uint64_t now_ms,
                     uint32_t out[HISTORY_RECENT]);
 
+/* history_batch.c */
+
+/* Of the document's member, into one that is all zero; bins that are of no time that is kept are
+ * left out. GUARD_E_SYNTAX with its place. */
+GUARD_MUST_USE enum guard_rc history_batch_read(struct history_batch *out,
+                                                const struct document_node *batch, uint64_t now_s,
+                                                struct guard_err *err);
+
 /* history_tree.c */
 
 /* At a node with a parent: reads what was on its way. */

@@ -19,9 +19,6 @@ static const char kind_sent[] = "history-sent";
 
 enum { BIN_BYTES_MAX = 8 + 2 + HISTORY_COUNTS_MAX };
 
-/* Far beyond what a gate could do in an hour; sums of it don't overflow. */
-#define NUMBER_MAX (UINT64_C(1) << 48)
-
 /* --- the batch in the store: its number, then each bin's time, length and counts --- */
 
 static size_t put_number(uint8_t *out, uint64_t number, int bytes)
@@ -175,54 +172,6 @@ void history_sent(struct history *history)
 
 /* --- the parent's side --- */
 
-static bool read_integer(const struct document_node *node, uint64_t *out)
-{
-    char *end = NULL;
-    if (node == NULL || node->kind != DOCUMENT_SCALAR || node->text.len == 0 ||
-        node->text.len > 20 || node->text.ptr[0] < '0' || node->text.ptr[0] > '9')
-        return false;
-    *out = strtoull((const char *)node->text.ptr, &end, 10);
-    return *end == '\0' && *out <= NUMBER_MAX;
-}
-
-static bool read_bin(const struct document_node *node, struct history_bin *out)
-{
-    uint64_t numbers[HISTORY_NUMBERS];
-    if (node->kind != DOCUMENT_SEQUENCE || !read_integer(node->first, &out->at_s) ||
-        out->at_s % HISTORY_MINUTE_S != 0)
-        return false;
-    const struct document_node *at = node->first->next;
-    for (int i = 0; i < HISTORY_NUMBERS; i++, at = at->next) {
-        if (!read_integer(at, &numbers[i]))
-            return false;
-    }
-    history_from_numbers(&out->counts, numbers);
-    return at == NULL;
-}
-
-static enum guard_rc read_batch(struct history_batch *out, const struct document_node *batch,
-                                struct guard_err *err)
-{
-    uint64_t now_s = clock_unix_ms() / 1000;
-    const struct document_node *bins = member_of(batch, "bins");
-    if (!read_integer(member_of(batch, "number"), &out->number) || bins == NULL ||
-        bins->kind != DOCUMENT_SEQUENCE)
-        return guard_fail(err, GUARD_E_SYNTAX, "history: number and bins are needed");
-    for (const struct document_node *bin = bins->first; bin != NULL; bin = bin->next) {
-        if (out->count == HISTORY_BATCH_MAX)
-            return guard_fail(err, GUARD_E_SYNTAX, "history.bins: are more than %d",
-                              HISTORY_BATCH_MAX);
-        struct history_bin *next = &out->bins[out->count];
-        if (!read_bin(bin, next))
-            return guard_fail(err, GUARD_E_SYNTAX,
-                              "history.bins[%u]: must be a minute and its %d counts", out->count,
-                              HISTORY_NUMBERS);
-        /* With a clock that is wrong the rest of a summary is good all the same. */
-        out->count += next->at_s <= now_s + HISTORY_HOUR_S && next->at_s + HISTORY_KEPT_S > now_s;
-    }
-    return GUARD_OK;
-}
-
 /* Each source is a note in the store: so many in a day, and no more. */
 static bool source_fits(struct history *history, const char *source, uint64_t day)
 {
@@ -257,13 +206,13 @@ enum guard_rc history_take(struct services *services, struct service *service, c
     struct history *history = &service->history;
     if (batch == NULL)
         return GUARD_OK;
-    if (batch->kind != DOCUMENT_MAPPING || strlen(node) > 16)
-        return guard_fail(err, GUARD_E_SYNTAX, "history: must be an object, and node a short name");
+    if (strlen(node) > 16)
+        return guard_fail(err, GUARD_E_SYNTAX, "history: node must be a short name");
     struct history_batch *taken = calloc(1, sizeof(*taken));
     if (taken == NULL)
         return guard_fail(err, GUARD_E_NOMEM, "no memory for the history");
     snprintf(taken->source, sizeof(taken->source), "%s %s %s", service->name_text, node, reporter);
-    enum guard_rc rc = read_batch(taken, batch, err);
+    enum guard_rc rc = history_batch_read(taken, batch, clock_unix_ms() / 1000, err);
     if (rc == GUARD_OK &&
         (services->history_queued == HISTORY_QUEUE_MAX ||
          !source_fits(history, taken->source, clock_unix_ms() / 1000 / HISTORY_FINE_S)))

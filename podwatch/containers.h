@@ -5,6 +5,7 @@
 #define PODWATCH_CONTAINERS_H
 
 #include "event.h"
+#include "name_table.h"
 
 #include "common/pods/cgroup_name.h"
 #include "common/pods/gather.h"
@@ -16,6 +17,7 @@ struct container {
     struct pod_cgroup names; /* empty: not told yet */
     uint64_t started_boot_ns;
     struct pod_gather gather;
+    struct name_table dns;
     uint64_t incarnation;        /* ms; when it was met */
     uint64_t sequence;           /* of its last record */
     uint64_t from_ms;            /* begin of what is gathered */

@@ -12,7 +12,8 @@ enum event_kind {
     EVENT_WRITE = 4,
     EVENT_SECRET = 5,
     EVENT_USER = 6,
-    EVENT_KINDS = 7,
+    EVENT_ANSWER = 7, /* of DNS: kept apart from the books of records, see struct cgroup_state */
+    EVENT_KINDS = 8,
 };
 
 enum {
@@ -38,6 +39,11 @@ enum {
     EVENTS_PER_CGROUP = 224,
     /* Besides, of programs that the image didn't bring: a flood of others doesn't hide them. */
     HARD_PER_CGROUP = 32,
+    /* Answers likewise: who floods loses the names of its own destinations. */
+    ANSWERS_PER_CGROUP = 128,
+    ANSWER_CAP = 1232, /* bytes of one: longer ones, rare over UDP, are cut */
+    ASKER_ENTRIES = 16384,
+    DNS_PORT = 53,
 };
 
 #define CGROUP_OF_V1 (1ULL << 63) /* numbers of two hierarchies may be the same */
@@ -83,6 +89,20 @@ struct event_path {
     char parent[EVENT_PROGRAM_CAP];  /* of the parent's */
 };
 
+/* What came to a socket that had asked port 53, from another machine than the pod itself. */
+struct event_answer {
+    struct event head;
+    unsigned char resolver[16]; /* who sent it */
+    unsigned int resolver_len;
+    unsigned int len; /* of the message as it came; bytes beyond the room are missing */
+    unsigned char bytes[ANSWER_CAP];
+};
+
+/* A socket that asked, by its cookie. */
+struct asker {
+    unsigned long long cgroup;
+};
+
 /* counted = sent + deduplicated + dropped. */
 struct event_counts {
     unsigned long long counted;
@@ -98,6 +118,7 @@ struct cgroup_state {
     unsigned long long started_boot_ns; /* of its oldest task that was seen; 0: not known */
     unsigned long long bytes_out;
     unsigned long long connections;
+    unsigned long long net; /* the container's network namespace; 0: not known */
     struct event_counts counts;
     unsigned int epoch;
     unsigned int events; /* sent in that epoch */
@@ -106,7 +127,9 @@ struct cgroup_state {
     unsigned int announced;
     unsigned int first_task; /* the container's own, not one that was sent in */
     unsigned int alive_epoch;
-    unsigned int clock; /* enum clock_state */
+    unsigned int clock;   /* enum clock_state */
+    unsigned int answers; /* of ANSWERS_PER_CGROUP, in this epoch: */
+    unsigned int answer_epoch;
 };
 
 enum prefix_class { PREFIX_NONE = 0, PREFIX_PROGRAM = 1, PREFIX_SECRET = 2 };

@@ -52,6 +52,7 @@ static const struct program_spec {
     {"watch_sendmsg6", CGROUP, KIND(DESTINATION)},
     {"watch_send", PLAIN, 0},
     {"watch_egress", CGROUP, 0},
+    {"watch_answers", CGROUP, KIND(DNS)},
     {"watch_openat", PLAIN, KIND(WRITE) | KIND(SECRET)},
     {"watch_openat2", PLAIN, 0},
     {"watch_open", PLAIN, 0},

@@ -220,12 +220,52 @@ static void keep(struct report *report, struct container *container, const struc
         container->unkept++;
 }
 
+/* By what the container was told, or another of its pod: a resolver beside it asks for all. */
+static void name_destination(const struct report *report, const struct container *container,
+                             struct guard_pod_feature *feature, uint64_t at_ms)
+{
+    const struct guard_span address = {feature->address, feature->address_len};
+    const struct named *named = NULL;
+    if (feature->kind != GUARD_POD_DESTINATION || feature->port == DNS_PORT)
+        return;
+    for (uint32_t i = 0; i <= report->containers.count && named == NULL; i++) {
+        const struct container *of = i == 0 ? container : report->containers.entries[i - 1];
+        if (strcmp(of->names.pod, container->names.pod) == 0)
+            named = name_table_find(&of->dns, address, at_ms);
+    }
+    if (named == NULL)
+        return;
+    feature->flags |= GUARD_POD_ANSWERED;
+    feature->text = text(named->name);
+    feature->detail = (struct guard_span){named->resolver, named->resolver_len};
+}
+
+static void take_answer(struct report *report, const struct event_answer *event)
+{
+    struct dns_answer answer;
+    struct container *container = containers_find(&report->containers, event->head.key.cgroup);
+    size_t len = event->len < ANSWER_CAP ? event->len : ANSWER_CAP;
+    uint64_t at_ms = unix_ms(report, event->head.boot_ns);
+    if (container == NULL || event->resolver_len > sizeof(event->resolver) ||
+        !dns_answer_read(&answer, (struct guard_span){event->bytes, len})) {
+        report->answers_refused++;
+        return;
+    }
+    const struct guard_pod_feature asked = {
+        .kind = GUARD_POD_DNS, .text = text(answer.name), .count = 1, .first_ms = at_ms};
+    keep(report, container, &event->head, &asked);
+    name_table_add(&container->dns, &answer,
+                   (struct guard_span){event->resolver, event->resolver_len}, at_ms);
+}
+
 static void gather(struct report *report, struct container *container, const struct event *event)
 {
     struct guard_pod_feature features[EVENT_FEATURES_MAX];
-    uint32_t count = features_of_event(event, unix_ms(report, event->boot_ns), features);
+    uint64_t at_ms = unix_ms(report, event->boot_ns);
+    uint32_t count = features_of_event(event, at_ms, features);
     bool hard = false;
     for (uint32_t i = 0; i < count; i++) {
+        name_destination(report, container, &features[i], at_ms);
         keep(report, container, event, &features[i]);
         hard |= (guard_pod_hard_kinds() >> features[i].kind & 1) != 0;
     }
@@ -247,6 +287,11 @@ void report_urgent(struct report *report)
 void report_event(void *ctx, const struct event *event)
 {
     struct report *report = ctx;
+    if (event->kind == EVENT_ANSWER) {
+        report->received[EVENT_ANSWER]++;
+        take_answer(report, (const struct event_answer *)event);
+        return;
+    }
     struct container *container =
         containers_get(&report->containers, event->key.cgroup, clock_unix_ms());
     if (event->kind < EVENT_KINDS)
@@ -271,6 +316,7 @@ static bool close_interval(struct report *report, struct container *container)
     bool known = state_of(report, container, &state);
     bool alive = known && state.alive_epoch == programs_epoch(report->programs);
     programs_read(report->programs);
+    name_table_expire(&container->dns, clock_unix_ms());
     container->idle = alive ? 0 : container->idle + 1;
     if (alive || container->received > 0 || state.counts.counted != container->counted.counted)
         hand_over(report, container, &state, true);

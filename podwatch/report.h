@@ -19,8 +19,9 @@ struct report {
     const char *node;
     int64_t real_offset_ns; /* from the clock since boot to Unix time */
     uint64_t received[EVENT_KINDS];
-    uint64_t lost;       /* that the kernel sent and didn't come: must stay 0 */
-    uint64_t unbalanced; /* that the kernel counted and says nothing more of: must stay 0 */
+    uint64_t lost;            /* that the kernel sent and didn't come: must stay 0 */
+    uint64_t unbalanced;      /* that the kernel counted and says nothing more of: must stay 0 */
+    uint64_t answers_refused; /* of DNS, that say nothing that could be read */
     uint64_t records;
     struct pace pace;
     bool urgent;  /* a container's hard sign waits for a record */

@@ -34,7 +34,7 @@ enum guard_rc status_write(const char *path, const struct report *report,
                            struct guard_err *err)
 {
     static const char *const names[EVENT_KINDS] = {"cgroup", "exec",   "connect", "listen",
-                                                   "write",  "secret", "user"};
+                                                   "write",  "secret", "user",    "answer"};
     char text[STATUS_CAP];
     struct json_writer json;
     struct event_counts counts[EVENT_KINDS];
@@ -53,6 +53,7 @@ enum guard_rc status_write(const char *path, const struct report *report,
     json_integer(&json, "events_lost", (int64_t)report->lost);
     json_integer(&json, "events_unbalanced", (int64_t)report->unbalanced);
     json_integer(&json, "events_of_too_many_containers", (int64_t)report->containers.refused);
+    json_integer(&json, "answers_refused", (int64_t)report->answers_refused);
     json_open(&json, "events", '{');
     for (uint32_t kind = 0; kind < EVENT_KINDS; kind++)
         write_kind(&json, names[kind], &counts[kind], report->received[kind]);

@@ -143,10 +143,11 @@ static void read_report(const struct pod_orders *orders, struct pod_order_known 
         lstat(path, &info) != 0 || !S_ISREG(info.st_mode) || file_stamp(&info) == known->stamp)
         return;
     known->stamp = file_stamp(&info);
-    if (file_read(path, POD_REPORT_BYTES_MAX, &bytes, &len, &err) != GUARD_OK) {
+    if (file_read_plain(path, POD_REPORT_BYTES_MAX, &bytes, &len, &info, &err) != GUARD_OK) {
         log_event("alarm", "pod-report-unreadable", (struct guard_span){NULL, 0}, "%s", err.text);
         return;
     }
+    known->stamp = file_stamp(&info);
     take_report(known, bytes, len);
     free(bytes);
 }
@@ -326,9 +327,7 @@ static enum guard_rc load_copy(struct pod_order *out, const char *path)
     size_t len = 0;
     struct guard_err err;
     struct stat info;
-    if (lstat(path, &info) != 0 || !S_ISREG(info.st_mode))
-        return GUARD_E_IO;
-    GUARD_TRY(file_read(path, POD_ORDER_BYTES_MAX, &bytes, &len, &err));
+    GUARD_TRY(file_read_plain(path, POD_ORDER_BYTES_MAX, &bytes, &len, &info, &err));
     enum guard_rc rc = pod_order_read(out, (struct guard_span){bytes, len}, &err);
     free(bytes);
     return rc;

@@ -33,7 +33,8 @@ enum guard_pod_source {
  * it; the others are empty or 0. A hard kind is evidence that may act alone. */
 enum guard_pod_kind {
     GUARD_POD_DESTINATION = 0, /* [address, port, transport; text: the name it was asked for by, if
-                                  known] clients that connect to the pod are none */
+                                  known; detail: see GUARD_POD_ANSWERED] clients that connect to
+                                  the pod are none */
     GUARD_POD_LISTEN = 1,      /* [port, transport; address may be missing] */
     GUARD_POD_EXEC = 2,        /* [text: path of the program; detail: path of the parent's program;
                                   user] */
@@ -61,7 +62,10 @@ enum {
     GUARD_POD_EXEC_PROBE = 8, /* declared by the pod's specification: normal by itself */
     GUARD_POD_SESSION = 16,   /* descends from a process that the runtime started inside the running
                                  container: somebody's debugging, no misuse through the service */
-    GUARD_POD_FLAGS_ALL = 31
+    GUARD_POD_ANSWERED = 32,  /* a destination's name is what an answer of DNS said; detail: the
+                                 address of who said it, 4 or 16 bytes. A pod can answer itself: it
+                                 counts as far as that one is trusted */
+    GUARD_POD_FLAGS_ALL = 63
 };
 
 /* Of one container; spans are borrowed. */
@@ -134,7 +138,8 @@ GUARD_API const char *guard_pod_rate_name(enum guard_pod_rate rate);
 /* Kinds that may act alone unless the configuration says otherwise: a bit each. */
 GUARD_API uint32_t guard_pod_hard_kinds(void);
 
-/* What is said of the feature in a line for people: "connects to tcp 10.0.0.5:5432 (db.example)".
+/* What is said of the feature in a line for people: "connects to tcp 10.0.0.5:5432 (db.example,
+ * says 10.96.0.10)".
  * Bytes that aren't printable ASCII, '"' and '\' become \xNN. Cut to fit; returns the length
  * without the NUL. */
 GUARD_API size_t guard_pod_feature_text(const struct guard_pod_feature *feature, char *out,

@@ -346,16 +346,76 @@ static struct gd_pod_replica *only_one(const struct guard_pods *pods,
     return replica != NULL && replica->last_ms + rules->live_ms >= now_ms ? replica : NULL;
 }
 
-/* Whether it is normal by another of its names. */
-static bool normal_otherwise(const struct guard_pods *pods, const struct guard_pod_rules *rules,
-                             const struct gd_pod_entry *entry)
+static bool is_linked(const struct guard_pods *pods, const struct gd_pod_entry *address,
+                      const struct gd_pod_entry *name, const struct gd_pod_entry *resolver)
 {
+    const struct guard_pod_feature named = gd_pod_entry_feature(name);
+    uint32_t link =
+        gd_pod_name_link(pods, &named, gd_span(resolver->address, resolver->address_len));
+    for (uint32_t i = 0; i < address->variety_count; i++) {
+        if (address->variety[i] == link)
+            return true;
+    }
+    return false;
+}
+
+/* By itself, or as of now: both may be seen again later than what hangs on them. */
+static bool is_normal_now(const struct gd_pod_view *view, struct gd_pod_entry *entry)
+{
+    gd_pod_promote(view, entry);
+    return entry->normal && gd_pods_review(view->pods, entry->hash) == GUARD_POD_UNJUDGED;
+}
+
+enum { RESOLVERS_MAX = 16, SHARED_BY = 2 };
+
+/* Whom more than one replica asks: what one alone makes up costs nothing here. */
+static uint32_t resolvers_of(const struct guard_pods *pods, struct gd_pod_entry *out[RESOLVERS_MAX])
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < pods->entry_count && count < RESOLVERS_MAX; i++) {
+        struct gd_pod_entry *entry = pods->entries[i];
+        if (entry->kind == GUARD_POD_DESTINATION && entry->aspect == GD_POD_WHOLE &&
+            entry->port == GD_POD_DNS_PORT && entry->tag_count >= SHARED_BY)
+            out[count++] = entry;
+    }
+    return count;
+}
+
+/* Whether its address was called by a normal name, by one whom replicas normally ask. */
+static bool normal_by_name(const struct gd_pod_view *view, const struct gd_pod_entry *address)
+{
+    const struct guard_pods *pods = view->pods;
+    struct gd_pod_entry *resolvers[RESOLVERS_MAX];
+    if (address->kind != GUARD_POD_DESTINATION || address->aspect != GD_POD_WHOLE ||
+        address->variety_count == 0)
+        return false;
+    uint32_t count = resolvers_of(pods, resolvers);
+    for (uint32_t i = 0; i < pods->entry_count; i++) {
+        struct gd_pod_entry *name = pods->entries[i];
+        if (name->kind != GUARD_POD_DESTINATION || name->aspect != GD_POD_NAMED ||
+            name->port != address->port || (name->startup && !address->startup) ||
+            name->tag_count < SHARED_BY)
+            continue;
+        for (uint32_t j = 0; j < count; j++) {
+            if (is_linked(pods, address, name, resolvers[j]) && is_normal_now(view, name) &&
+                is_normal_now(view, resolvers[j]))
+                return true;
+        }
+    }
+    return false;
+}
+
+/* Whether it is normal by another of its names. */
+static bool normal_otherwise(const struct gd_pod_view *view, const struct gd_pod_entry *entry)
+{
+    const struct guard_pods *pods = view->pods;
     struct gd_pod_key keys[2 * GD_POD_KEYS];
     const struct guard_pod_feature feature = gd_pod_entry_feature(entry);
     uint32_t count = gd_pod_keys(pods, &feature, entry->startup, keys);
     if (entry->startup)
         count += gd_pod_keys(pods, &feature, false, keys + count);
-    return gd_pod_normal(pods, rules, keys, count);
+    return gd_pod_normal(pods, view->rules, keys, count) ||
+           (!gd_pod_held(pods, keys, count) && normal_by_name(view, entry));
 }
 
 static void tell_outlier(const struct gd_pod_view *view, const struct gd_pod_entry *entry,
@@ -397,7 +457,7 @@ bool guard_pods_outlier(struct guard_pods *pods, const struct guard_pod_rules *r
         if (gd_pod_strength(rules, entry->kind, 0, view.days[entry->kind]) < rules->alert_at)
             continue;
         entry->told_ms = now_ms;
-        if (normal_otherwise(pods, rules, entry))
+        if (normal_otherwise(&view, entry))
             continue;
         replica = one;
         tell_outlier(&view, entry, verdict);

@@ -167,6 +167,28 @@ bool gd_pod_normal(const struct guard_pods *pods, const struct guard_pod_rules *
     return normal;
 }
 
+bool gd_pod_vouched(const struct guard_pods *pods, const struct guard_pod_rules *rules,
+                    const struct guard_pod_feature *feature)
+{
+    enum { UDP = 17 };
+    struct gd_pod_key keys[GD_POD_KEYS];
+    struct guard_pod_feature resolver = {
+        .kind = GUARD_POD_DESTINATION, .transport = UDP, .port = GD_POD_DNS_PORT};
+    if ((feature->flags & GUARD_POD_ANSWERED) == 0)
+        return true;
+    if (feature->detail.len > sizeof(resolver.address))
+        return false;
+    resolver.address_len = (uint8_t)feature->detail.len;
+    memcpy(resolver.address, feature->detail.ptr, feature->detail.len);
+    /* By its address alone: a prefix has room for others that answer. */
+    for (int startup = 0; startup < 2; startup++) {
+        if (gd_pod_keys(pods, &resolver, startup != 0, keys) > 0 &&
+            gd_pod_normal(pods, rules, keys, 1))
+            return true;
+    }
+    return false;
+}
+
 double gd_pod_strength(const struct guard_pod_rules *rules, uint32_t kind, uint32_t with,
                        uint32_t days)
 {

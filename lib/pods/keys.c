@@ -152,6 +152,19 @@ static uint32_t variant_of(const struct guard_pods *pods, struct guard_span of)
     return variant == 0 ? 1 : variant;
 }
 
+uint32_t gd_pod_name_link(const struct guard_pods *pods, const struct guard_pod_feature *named,
+                          struct guard_span resolver)
+{
+    uint8_t bytes[GUARD_POD_TEXT_MAX + 64];
+    struct gd_writer writer;
+    gd_writer_init(&writer, bytes, sizeof(bytes));
+    gd_put_u8(&writer, named->transport);
+    gd_put_u16(&writer, named->port);
+    gd_put_string(&writer, resolver);
+    gd_put_string(&writer, gd_span_head(named->text, GUARD_POD_TEXT_MAX));
+    return variant_of(pods, gd_span(bytes, writer.len));
+}
+
 static void set_port(struct gd_pod_key *key, const struct guard_pod_feature *feature)
 {
     key->transport = feature->transport;
@@ -175,6 +188,8 @@ static uint32_t destination_keys(const struct guard_pods *pods,
             memcpy(key->address, feature->address, lens[i]);
             key->variant = i == 0 ? 0 : variant_of(pods, address);
         }
+        if ((feature->flags & GUARD_POD_ANSWERED) != 0)
+            out[0].variant = gd_pod_name_link(pods, feature, feature->detail);
     }
     if (feature->text.len > 0) {
         struct gd_pod_key *key = &out[count++];
@@ -183,6 +198,11 @@ static uint32_t destination_keys(const struct guard_pods *pods,
         key->text_len = copy_text(key->text, feature->text);
     }
     return count;
+}
+
+uint32_t gd_pod_nameless(const struct gd_pod_key *keys, uint32_t count)
+{
+    return count - (count > 0 && keys[count - 1].aspect == GD_POD_NAMED);
 }
 
 static uint32_t dns_keys(const struct guard_pods *pods, const struct guard_pod_feature *feature,

@@ -166,17 +166,29 @@ static void promote(struct step *step, const struct guard_pod_rules *rules,
     }
 }
 
+/* What the feature is judged by. In a container's first minute by what is normal later, too, not
+ * the other way round. A name that nobody vouches for neither excuses it nor is held with it. */
+static uint32_t keys_to_judge(const struct step *step, const struct guard_pod_rules *rules,
+                              const struct guard_pod_feature *feature,
+                              struct gd_pod_key keys[2 * GD_POD_KEYS])
+{
+    bool startup = gd_pod_startup(step->record->started_ms, feature);
+    bool vouched = gd_pod_vouched(step->pods, rules, feature);
+    uint32_t count = gd_pod_keys(step->pods, feature, startup, keys);
+    count = vouched ? count : gd_pod_nameless(keys, count);
+    if (!startup || count == 0)
+        return count;
+    uint32_t later = gd_pod_keys(step->pods, feature, false, keys + count);
+    return count + (vouched ? later : gd_pod_nameless(keys + count, later));
+}
+
 static enum guard_rc judge_feature(struct step *step, const struct guard_pod_rules *rules,
                                    const struct guard_pod_feature *feature)
 {
     struct gd_pod_key keys[2 * GD_POD_KEYS];
     if ((feature->flags & GUARD_POD_EXEC_PROBE) != 0)
         return GUARD_OK;
-    bool startup = gd_pod_startup(step->record->started_ms, feature);
-    uint32_t count = gd_pod_keys(step->pods, feature, startup, keys);
-    /* What is normal later on is normal in the first minute too, not the other way round. */
-    if (startup && count > 0)
-        count += gd_pod_keys(step->pods, feature, false, keys + count);
+    uint32_t count = keys_to_judge(step, rules, feature, keys);
     promote(step, rules, keys, count);
     if (count > 0 && (gd_pod_normal(step->pods, rules, keys, count) ||
                       did_before(step, rules, feature, keys, count)))
@@ -316,6 +328,22 @@ static enum guard_rc learn_key(struct step *step, const struct guard_pod_rules *
     return GUARD_OK;
 }
 
+static bool has_name(const struct guard_pod_feature *feature, const struct gd_pod_key *keys,
+                     uint32_t count)
+{
+    return (feature->flags & GUARD_POD_ANSWERED) != 0 && count > 1 &&
+           keys[count - 1].aspect == GD_POD_NAMED;
+}
+
+/* Addresses behind a normal name come and go: they leave room for what a replica does alone. */
+static bool only_name(const struct step *step, const struct guard_pod_rules *rules,
+                      const struct guard_pod_feature *feature, const struct gd_pod_key *keys,
+                      uint32_t count)
+{
+    return has_name(feature, keys, count) && step->replica->alone >= GD_POD_ALONE_MAX / 2 &&
+           gd_pod_normal(step->pods, rules, &keys[count - 1], 1);
+}
+
 static enum guard_rc learn(struct step *step, const struct guard_pod_rules *rules)
 {
     struct gd_pod_key keys[2 * GD_POD_KEYS];
@@ -327,8 +355,14 @@ static enum guard_rc learn(struct step *step, const struct guard_pod_rules *rule
         uint32_t count = gd_pod_keys(step->pods, feature, startup, keys);
         uint32_t later = startup ? gd_pod_keys(step->pods, feature, false, keys + count) : 0;
         bool held = gd_pod_held(step->pods, keys, count + later);
-        for (uint32_t j = 0; j < count; j++) {
-            if (!held || keys[j].aspect == GD_POD_WHOLE || keys[j].aspect == GD_POD_NAMED)
+        /* While it is learned whom replicas ask there is nobody yet to vouch. */
+        if (!gd_pod_vouched(step->pods, rules, feature) && view_of(step, rules)->ready)
+            count = gd_pod_nameless(keys, count);
+        uint32_t first = only_name(step, rules, feature, keys, count) ? count - 1 : 0;
+        /* Nor do addresses that have a name stand for the others of their net or port. */
+        bool narrow = held || has_name(feature, keys, count);
+        for (uint32_t j = first; j < count; j++) {
+            if (!narrow || keys[j].aspect == GD_POD_WHOLE || keys[j].aspect == GD_POD_NAMED)
                 GUARD_TRY(learn_key(step, rules, feature, &keys[j]));
         }
     }

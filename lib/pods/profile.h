@@ -24,6 +24,7 @@ enum {
     GD_POD_STARTUP_MS = 60 * 1000,
     GD_POD_DAY_MS = 24 * 3600 * 1000,
     GD_POD_KEYS = 4, /* of one feature at most */
+    GD_POD_DNS_PORT = 53,
 };
 
 /* How a thing is named: a destination is known by any of its names. */
@@ -45,7 +46,9 @@ struct gd_pod_key {
     uint8_t transport;
     uint16_t port;
     uint32_t user;
-    uint32_t variant; /* which of the different ones that a group stands for; 0: no group */
+    /* Which of the different ones that a group stands for; of an address that DNS gave a name
+     * gd_pod_name_link. 0: none. */
+    uint32_t variant;
     uint8_t address[16];
     uint16_t text_len;
     uint16_t detail_len;
@@ -175,6 +178,12 @@ void gd_pod_replica_see(struct gd_pod_replica *replica, uint64_t days, uint32_t 
 
 /* Sets the hash that the rest of the key gives. */
 void gd_pod_key_seal(const struct guard_pods *pods, struct gd_pod_key *key);
+/* Of a destination's name, port and who told it: kept with its address, so that it is known later
+ * what the address was called, though nobody vouched for that then. Never 0. */
+uint32_t gd_pod_name_link(const struct guard_pods *pods, const struct guard_pod_feature *named,
+                          struct guard_span resolver);
+/* Without the name of a destination, which is the last of its keys. */
+uint32_t gd_pod_nameless(const struct gd_pod_key *keys, uint32_t count);
 /* What a feature is told by, without what changes from time to time: numbers and random names in
  * paths. Returns how many keys, the narrowest first; 0: it can't be known. */
 uint32_t gd_pod_keys(const struct guard_pods *pods, const struct guard_pod_feature *feature,
@@ -219,6 +228,10 @@ bool gd_pods_ready(const struct guard_pods *pods, const struct guard_pod_rules *
 /* Whether one of the keys names what is normal. */
 bool gd_pod_normal(const struct guard_pods *pods, const struct guard_pod_rules *rules,
                    const struct gd_pod_key *keys, uint32_t count);
+/* Whether who told the feature's name is asked by so many replicas that it is normal: a name that a
+ * pod tells itself, or has told by somebody else, says nothing. True where DNS told none. */
+bool gd_pod_vouched(const struct guard_pods *pods, const struct guard_pod_rules *rules,
+                    const struct guard_pod_feature *feature);
 /* Whether one of the keys is held, and none approved. */
 bool gd_pod_held(const struct guard_pods *pods, const struct gd_pod_key *keys, uint32_t count);
 /* Makes normal what the replica shares with enough others. */

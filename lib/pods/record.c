@@ -8,7 +8,8 @@
 
 enum {
     MAGIC = 0x52504c47, /* "GLPR" */
-    VERSION = 1,
+    VERSION_FIRST = 1,
+    VERSION_ANSWERS = 2, /* names may be answers of DNS */
     TRAILER = 8,
 };
 
@@ -74,10 +75,20 @@ static void put_members(struct gd_writer *writer, const struct guard_pod_record 
         gd_put_string(writer, record->id.uid);
 }
 
-static void put_head(struct gd_writer *writer, size_t len)
+/* The lowest that says it all, so that older readers take what they know. */
+static uint16_t version_of(const struct guard_pod_record *record)
+{
+    for (uint32_t i = 0; i < record->feature_count; i++) {
+        if ((record->features[i].flags & GUARD_POD_ANSWERED) != 0)
+            return VERSION_ANSWERS;
+    }
+    return VERSION_FIRST;
+}
+
+static void put_head(struct gd_writer *writer, uint16_t version, size_t len)
 {
     gd_put_u32(writer, MAGIC);
-    gd_put_u16(writer, VERSION);
+    gd_put_u16(writer, version);
     gd_put_u16(writer, 0);
     gd_put_u32(writer, (uint32_t)len);
     gd_put_u32(writer, 0);
@@ -90,12 +101,12 @@ enum guard_rc guard_pod_record_encode(const struct guard_pod_record *record, uin
     GUARD_TRY(gd_pod_record_check(record, err));
     size = size < GUARD_POD_RECORD_MAX ? size : GUARD_POD_RECORD_MAX;
     gd_writer_init(&writer, out, size);
-    put_head(&writer, 0);
+    put_head(&writer, version_of(record), 0);
     put_members(&writer, record);
     if (writer.overflow || size - writer.len < TRAILER)
         return guard_fail(err, GUARD_E_LIMIT, "a pod record of more than %zu bytes", size);
     gd_writer_init(&head, out, GUARD_POD_HEAD_BYTES);
-    put_head(&head, writer.len + TRAILER);
+    put_head(&head, version_of(record), writer.len + TRAILER);
     gd_put_u64(&writer, gd_hash_fast(MAGIC, gd_span(out, writer.len)));
     *len = writer.len;
     return GUARD_OK;
@@ -114,9 +125,10 @@ enum guard_rc guard_pod_record_size(struct guard_span bytes, size_t *len, struct
     uint32_t more_zeros = gd_get_u32(&reader);
     if (reader.failed || magic != MAGIC)
         return guard_fail(err, GUARD_E_SYNTAX, "these bytes are no pod record");
-    if (version != VERSION)
-        return guard_fail(err, GUARD_E_VERSION, "a pod record of version %u, this one reads %d",
-                          (unsigned)version, VERSION);
+    if (version < VERSION_FIRST || version > VERSION_ANSWERS)
+        return guard_fail(err, GUARD_E_VERSION,
+                          "a pod record of version %u, this one reads %d to %d", (unsigned)version,
+                          VERSION_FIRST, VERSION_ANSWERS);
     if (zeros != 0 || more_zeros != 0 || size < GUARD_POD_HEAD_BYTES + TRAILER)
         return guard_fail(err, GUARD_E_SYNTAX, "the head of a pod record is broken");
     if (size > GUARD_POD_RECORD_MAX)
@@ -211,5 +223,9 @@ enum guard_rc guard_pod_record_decode(struct guard_pod_record *out,
     }
     if (!gd_reader_done(&reader))
         return guard_fail(err, GUARD_E_SYNTAX, "the members of a pod record are broken");
+    gd_reader_init(&reader, bytes);
+    (void)gd_get_u32(&reader);
+    if (gd_get_u16(&reader) != version_of(out))
+        return guard_fail(err, GUARD_E_SYNTAX, "a pod record of another version than its members");
     return gd_pod_record_check(out, err);
 }

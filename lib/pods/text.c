@@ -78,13 +78,13 @@ static void add_address6(struct line *line, const uint8_t address[16])
     add_text(line, "]");
 }
 
-static void add_address(struct line *line, const struct guard_pod_feature *feature)
+static void add_address(struct line *line, struct guard_span address)
 {
-    if (feature->address_len == 16)
-        add_address6(line, feature->address);
-    for (size_t i = 0; i < 4 && feature->address_len == 4; i++) {
+    if (address.len == 16)
+        add_address6(line, address.ptr);
+    for (size_t i = 0; i < 4 && address.len == 4; i++) {
         add_text(line, i == 0 ? "" : ".");
-        add_number(line, feature->address[i]);
+        add_number(line, address.ptr[i]);
     }
 }
 
@@ -92,7 +92,7 @@ static void add_endpoint(struct line *line, const struct guard_pod_feature *feat
 {
     add_text(line, feature->transport == 6 ? "tcp " : feature->transport == 17 ? "udp " : "");
     if (feature->address_len != 0)
-        add_address(line, feature);
+        add_address(line, (struct guard_span){feature->address, feature->address_len});
     else
         add_escaped(line, feature->text);
     if ((feature->flags & GUARD_POD_NO_PORT) != 0) {
@@ -104,6 +104,10 @@ static void add_endpoint(struct line *line, const struct guard_pod_feature *feat
     if (feature->address_len != 0 && feature->text.len > 0) {
         add_text(line, " (");
         add_escaped(line, feature->text);
+        if ((feature->flags & GUARD_POD_ANSWERED) != 0) {
+            add_text(line, ", says ");
+            add_address(line, feature->detail);
+        }
         add_text(line, ")");
     }
 }

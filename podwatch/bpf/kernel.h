@@ -103,8 +103,12 @@ struct mm_struct {
     struct file *exe_file;
 };
 struct mnt_namespace;
+struct net {
+    u64 net_cookie;
+};
 struct nsproxy {
     struct mnt_namespace *mnt_ns;
+    struct net *net_ns;
 };
 struct task_struct {
     int pid;
@@ -169,6 +173,16 @@ struct bpf_sock_addr {
 };
 struct __sk_buff {
     u32 len;
+    u32 pkt_type;
+    u32 mark;
+    u32 queue_mapping;
+    u32 protocol;
+    u32 vlan_present;
+    u32 vlan_tci;
+    u32 vlan_proto;
+    u32 priority;
+    u32 ingress_ifindex;
+    u32 ifindex;
 };
 struct sys_enter {
     u64 head;

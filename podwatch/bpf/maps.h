@@ -8,7 +8,7 @@
 
 #include "podwatch/event.h"
 
-enum { WORDS = EVENT_PATH_CAP / 8 };
+enum { WORDS = EVENT_PATH_CAP / 8, ANSWER_ROOM = 4096 };
 
 struct {
     __uint(type, BPF_MAP_TYPE_RINGBUF);
@@ -47,6 +47,25 @@ struct {
     __type(key, u32);
     __type(value, struct scratch);
 } scratches SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_LRU_HASH);
+    __uint(max_entries, ASKER_ENTRIES);
+    __type(key, u64);
+    __type(value, struct asker);
+} askers SEC(".maps");
+
+/* Half of it is for the message: what is read a word at a time may end behind that. */
+struct message {
+    volatile u32 cursor;
+    u8 bytes[ANSWER_ROOM];
+};
+struct {
+    __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+    __uint(max_entries, 1);
+    __type(key, u32);
+    __type(value, struct message);
+} messages SEC(".maps");
 
 struct task_owner {
     u32 user;

@@ -19,6 +19,8 @@ enum {
     LEVELS_UP = 12, /* of cgroups above a task's that may be a pod's */
     FAMILY_INET = 2,
     FAMILY_INET6 = 10,
+    PROTOCOL_UDP = 17,
+    LOOPBACK = 1, /* its number in every network namespace */
     STATE_SYN_SENT = 2,
     STATE_LISTEN = 10,
     NOT_OF_IMAGE = EVENT_MEMFD | EVENT_UNLINKED | EVENT_DROPPED,
@@ -65,10 +67,13 @@ static __always_inline u64 *of_outcome(struct event_counts *of, enum outcome out
     }
 }
 
+/* A name that is lost makes its destination look newer, not known, so that answers leave the books
+ * of the record alone. */
 static __always_inline void count(struct cgroup_state *state, u32 kind, enum outcome outcome)
 {
     struct event_counts *of = bpf_map_lookup_elem(&counts, &kind);
-    add(of_outcome(&state->counts, outcome), 1);
+    if (kind != EVENT_ANSWER)
+        add(of_outcome(&state->counts, outcome), 1);
     if (of)
         add(of_outcome(of, outcome), 1);
 }
@@ -423,6 +428,19 @@ static __always_inline bool is_runtime(struct task_struct *task)
            !of_pod(&of_parent, parent, EVENT_USER);
 }
 
+static __always_inline u64 net_of(struct task_struct *task)
+{
+    return BPF_CORE_READ(task, nsproxy, net_ns, net_cookie);
+}
+
+/* Where the container's first program began: later ones, and itself, may go to a network of their
+ * own, in which they can play whom they like. */
+static __always_inline void note_net(struct place *place, struct task_struct *task)
+{
+    if (!place->state->net && BPF_CORE_READ(task, tgid) == place->state->first_task)
+        place->state->net = net_of(task);
+}
+
 SEC("tp_btf/sched_process_exec")
 int BPF_PROG(watch_exec, struct task_struct *task, int old_pid, struct linux_binprm *bprm)
 {
@@ -437,6 +455,7 @@ int BPF_PROG(watch_exec, struct task_struct *task, int old_pid, struct linux_bin
         announce(&place);
     if (is_runtime(task))
         return 0;
+    note_net(&place, task);
     if (!place.state->clock && BPF_CORE_READ(task, tgid) == place.state->first_task &&
         mounts_of(task) != mounts_of(BPF_CORE_READ(task, real_parent)))
         judge_clock(&place, task);
@@ -507,11 +526,22 @@ static __always_inline void send_endpoint(struct place *place, u32 kind, const s
     sent(place, &key);
 }
 
-static __always_inline int connects(const struct endpoint *to)
+/* Only in the container's own network. */
+static __always_inline void note_asker(struct bpf_sock_addr *ctx, const struct place *place)
+{
+    const struct asker asker = {.cgroup = place->cgroup};
+    u64 cookie = bpf_get_socket_cookie(ctx);
+    if (place->state->net && bpf_get_netns_cookie(ctx) == place->state->net)
+        bpf_map_update_elem(&askers, &cookie, &asker, BPF_ANY);
+}
+
+static __always_inline int connects(struct bpf_sock_addr *ctx, const struct endpoint *to)
 {
     struct place place;
     if (!of_pod(&place, (struct task_struct *)bpf_get_current_task(), EVENT_CONNECT))
         return 1;
+    if (to->port == DNS_PORT && to->transport == PROTOCOL_UDP)
+        note_asker(ctx, &place);
     add(&place.state->connections, 1);
     send_endpoint(&place, EVENT_CONNECT, to, 0);
     return 1;
@@ -523,7 +553,7 @@ static __always_inline int connects4(struct bpf_sock_addr *ctx)
                           .len = 4,
                           .port = __builtin_bswap16(ctx->user_port),
                           .transport = ctx->protocol};
-    return connects(&to);
+    return connects(ctx, &to);
 }
 
 static __always_inline int connects6(struct bpf_sock_addr *ctx)
@@ -533,7 +563,7 @@ static __always_inline int connects6(struct bpf_sock_addr *ctx)
         .len = 16,
         .port = __builtin_bswap16(ctx->user_port),
         .transport = ctx->protocol};
-    return connects(&to);
+    return connects(ctx, &to);
 }
 
 SEC("cgroup/connect4")
@@ -559,6 +589,8 @@ int watch_sendmsg6(struct bpf_sock_addr *ctx)
 {
     return connects6(ctx);
 }
+
+#include "answers.h"
 
 static __always_inline bool read_endpoint(struct endpoint *out, const struct sock *sock)
 {
@@ -728,6 +760,7 @@ int list_tasks(struct bpf_iter__task *ctx)
     struct file *file = mm ? mm->exe_file : NULL;
     if (!file)
         return 0;
+    note_net(&place, task);
     if (task->tgid == place.state->first_task)
         judge_clock(&place, task);
     __builtin_memset(scratch->path, 0, sizeof(scratch->path));

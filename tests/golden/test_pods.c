@@ -76,6 +76,11 @@ static void records(void)
     features[GUARD_POD_DESTINATION] = sample_connect("db.example", 9, 5432);
     features[GUARD_POD_LISTEN].port = 8080;
     features[GUARD_POD_LISTEN].transport = 6;
+    struct guard_pod_feature named = sample_connect("api.example", 10, 443);
+    named.flags = GUARD_POD_ANSWERED;
+    named.detail = sample_span("\x0a\x60\x01\x0a");
+    named.first_ms = 1699999999500;
+    record("pod_record/named", &named, 1);
     record("pod_record/quiet", NULL, 0);
     record("pod_record/every_kind", features, GUARD_POD_KINDS);
 }

@@ -183,6 +183,88 @@ static void test_overlaps_are_refused(void **state)
     guard_pods_free(before);
 }
 
+static void lie(struct guard_pod_feature *feature, struct test_random *random)
+{
+    static const uint8_t liar[16] = {198, 51, 100, 6};
+    static const char *const names[] = {"api.example", "db.example", "evil.example"};
+    if (feature->kind != GUARD_POD_DESTINATION)
+        return;
+    feature->text = pod_traffic_span(names[test_random_below(random, 3)]);
+    feature->detail = (struct guard_span){liar, test_random_once_in(random, 2) ? 4 : 16};
+    feature->flags |= GUARD_POD_ANSWERED;
+}
+
+static void drop_names(struct guard_pod_record *record, bool lying, struct test_random *random)
+{
+    struct guard_pod_feature *features = (struct guard_pod_feature *)(uintptr_t)record->features;
+    for (uint32_t i = 0; i < record->feature_count; i++) {
+        if (features[i].kind == GUARD_POD_DESTINATION)
+            features[i].text = (struct guard_span){NULL, 0};
+        if (lying)
+            lie(&features[i], random);
+    }
+}
+
+/* Honest replicas call what they connect to by names that their resolver tells. */
+static void learn_names(struct guard_pods *pods, struct pod_traffic *traffic)
+{
+    static const uint8_t resolver[4] = {10, 96, 0, 10};
+    struct guard_err err;
+    struct guard_pod_verdict verdict;
+    for (uint32_t i = 0; i < 30; i++) {
+        struct guard_pod_record record = pod_traffic_next(traffic, i % 5);
+        struct guard_pod_feature features[3] = {
+            {.kind = GUARD_POD_DESTINATION, .address_len = 4, .port = 53, .transport = 17},
+            {.kind = GUARD_POD_DESTINATION, .address_len = 4, .transport = 6},
+            {.kind = GUARD_POD_DESTINATION, .address_len = 4, .transport = 6}};
+        memcpy(features[0].address, resolver, sizeof(resolver));
+        for (uint32_t j = 0; j < 3; j++) {
+            features[j].count = 1;
+            features[j].first_ms = traffic->now_ms;
+            if (j == 0)
+                continue;
+            features[j].port = (uint16_t)test_random_between(&traffic->random, 80, 83);
+            features[j].address[0] = (uint8_t)test_random_below(&traffic->random, 256);
+            features[j].text = pod_traffic_span(j == 1 ? "api.example" : "db.example");
+            features[j].flags = GUARD_POD_ANSWERED;
+            features[j].detail = (struct guard_span){resolver, sizeof(resolver)};
+        }
+        record.features = features;
+        record.feature_count = 3;
+        assert_int_equal(guard_pods_observe(pods, &rules, &record, &verdict, &err), GUARD_OK);
+    }
+}
+
+/* Whatever a replica's own resolver says, it is judged as if nobody had said anything. */
+static void test_made_up_names_change_nothing(void **state)
+{
+    (void)state;
+    struct guard_err err;
+    struct guard_pod_verdict plain, lied;
+    struct test_random random = test_random_start("made-up names");
+    for (uint32_t round = 0; round < 100; round++) {
+        struct pod_traffic traffic = {.random = {test_random_next(&random)},
+                                      .now_ms = UINT64_C(1700000000000)};
+        struct guard_pods *honest = fresh();
+        learn_names(honest, &traffic);
+        struct guard_pods *other = copy(honest);
+        for (uint32_t i = 0; i < 20; i++) {
+            struct guard_pod_record record =
+                pod_traffic_next(&traffic, (uint32_t)test_random_below(&random, 6));
+            drop_names(&record, false, &random);
+            assert_int_equal(guard_pods_observe(honest, &rules, &record, &plain, &err), GUARD_OK);
+            drop_names(&record, true, &random);
+            assert_int_equal(guard_pods_observe(other, &rules, &record, &lied, &err), GUARD_OK);
+            assert_int_equal(plain.decision, lied.decision);
+            assert_int_equal(plain.count, lied.count);
+            for (uint32_t j = 0; j < plain.count; j++)
+                assert_int_equal(plain.evidence[j].id, lied.evidence[j].id);
+        }
+        guard_pods_free(honest);
+        guard_pods_free(other);
+    }
+}
+
 /* A full profile takes no more things, and merging refuses as a whole. */
 static void test_bounds_hold(void **state)
 {
@@ -242,6 +324,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_merging_has_no_order),
         cmocka_unit_test(test_overlaps_are_refused),
+        cmocka_unit_test(test_made_up_names_change_nothing),
         cmocka_unit_test(test_bounds_hold),
         cmocka_unit_test(test_hostile_bytes),
     };

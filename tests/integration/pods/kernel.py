@@ -15,7 +15,7 @@ from harness import BIN, wait_for
 PODWATCH = BIN / "guard-podwatch"
 KINDS = ["destination", "listen", "exec", "user", "write", "secret", "dns", "dropped", "memfd", "root", "outbound", "response", "request"]
 RATES = ["bytes_out", "bytes_in", "connections", "cpu_us", "memory_bytes", "pressure_us", "requests"]
-SESSION, SNAPSHOT, BY_SHELL, NO_PORT = 16, 2, 1, 4
+SESSION, SNAPSHOT, BY_SHELL, NO_PORT, ANSWERED = 16, 2, 1, 4, 32
 
 
 class Reader:
@@ -55,7 +55,7 @@ def read_feature(reader):
 
 def read_record(data):
     reader = Reader(data)
-    assert reader.number("I") and reader.number("H") == 1 and reader.number("H") == 0
+    assert reader.number("I") and reader.number("H") in (1, 2) and reader.number("H") == 0
     assert reader.number("I") == len(data) and reader.number("I") == 0
     names = ["service", "namespace", "workload", "pod", "container", "image", "template_hash", "node"]
     record = {name: reader.text() for name in names}

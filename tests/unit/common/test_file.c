@@ -114,10 +114,37 @@ static void test_lines_begin_anew(void **state)
     assert_int_equal(unlink("log.2"), 0);
 }
 
+/* In a folder that others write into. */
+static void test_only_plain_files(void **state)
+{
+    (void)state;
+    uint8_t *bytes = NULL;
+    size_t len = 0;
+    struct stat info;
+    struct guard_err err;
+    write_file("plain", "text", 0600);
+    assert_int_equal(file_read_plain("plain", 100, &bytes, &len, &info, &err), GUARD_OK);
+    assert_int_equal(info.st_size, 4);
+    assert_string_equal((char *)bytes, "text");
+    free(bytes);
+    assert_int_equal(symlink("plain", "other"), 0);
+    assert_int_equal(file_read_plain("other", 100, &bytes, &len, &info, &err), GUARD_E_IO);
+    assert_int_equal(unlink("other"), 0);
+    assert_int_equal(link("plain", "other"), 0);
+    assert_int_equal(file_read_plain("other", 100, &bytes, &len, &info, &err), GUARD_E_IO);
+    assert_int_equal(unlink("other"), 0);
+    assert_int_equal(mkfifo("other", 0600), 0);
+    assert_int_equal(file_read_plain("other", 100, &bytes, &len, &info, &err), GUARD_E_IO);
+    assert_int_equal(unlink("other"), 0);
+    assert_int_equal(file_read_plain("other", 100, &bytes, &len, &info, &err), GUARD_E_IO);
+    assert_int_equal(unlink("plain"), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_no_regular_file),
+        cmocka_unit_test(test_only_plain_files),
         cmocka_unit_test(test_temporary_names),
         cmocka_unit_test(test_lines_begin_anew),
     };
