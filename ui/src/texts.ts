@@ -382,7 +382,8 @@ export const texts = {
         learned: "Learned",
         compares: "compares",
         learning: "still learning: nothing is compared yet",
-        known: "things known, of them normal",
+        known: "things known,",
+        normal: "of them normal",
         replicas: "live replicas",
         matching: "live replicas match",
         lonely: "One replica alone: there is nothing to compare it with, so that alerts are all there is.",
@@ -473,7 +474,7 @@ export const texts = {
         resumeUndo: "It stops by itself when two pods show the same again. To stop everything put the file “stop” into the responder's state folder.",
         noResume: "The responder takes no resume from here. On its node:",
         fromAlert: "Look at the pod, and decide",
-        overview: { none: "–", quiet: "quiet", told: "told of", replace: "to be replaced", card: "pods do what no other replica does" },
+        overview: { of: "those of", none: "–", quiet: "quiet", told: "told of", replace: "to be replaced", card: "pods do what no other replica does" },
     },
     generations: {
         title: "Generations",

@@ -76,6 +76,11 @@ describe("replicas", () => {
         await fireEvent.click(container.querySelector("button")!);
         expect(container.querySelectorAll("tbody th")).toHaveLength(100);
     }, 60_000); // much to render without a browser
+    it("may have the same name, as one that was made anew has", () => {
+        const list = workload([replica("web-0"), replica("web-0", { alone_count: 1 })]);
+        const { container } = render(PodReplicas, { service: "shop", workload: list, pods: answer([list]), which: "all", filtered: false, reload: () => {} });
+        expect(container.querySelectorAll("tbody th")).toHaveLength(2);
+    });
     it("say “unseen” in the cell, and that one alone can't be compared", () => {
         const list = workload([replica("a", { blind: ["exec", "user"] })]);
         render(PodReplicas, { service: "shop", workload: list, pods: answer([list]), which: "all", filtered: false, reload: () => {} });
@@ -97,8 +102,13 @@ describe("a case", () => {
     });
     it("is told in the order of time, from the door to the end", () => {
         expect(momentsOf(one, order).map((moment) => `${moment.what} ${moment.outcome || moment.text}`)).toEqual([
-            "door gets GET /lookup", "evidence runs /tmp/x", "evidence bytes out", "told replace", "order 5c1f", "step contain done", "step capture failed", "step capture done", "end replaced",
+            "door gets GET /lookup", "evidence runs /tmp/x", "evidence bytes out", "order 5c1f", "told replace", "step contain done", "step capture failed", "step capture done", "end replaced",
         ]);
+    });
+    it("has what the gate said of the request, and no step before its order, whatever whole seconds say", () => {
+        const early = { ...order, decided_ms: 5400, steps: order.steps.map((step) => ({ ...step, time_ms: 5000 })), end: { ...order.end!, time_ms: 5000 } };
+        const said = { time_ms: 2000, explanation: "BLOCK GET /lookup" } as unknown as Alert;
+        expect(momentsOf({ ...one, told_ms: 5400 }, early, said).map((moment) => moment.what)).toEqual(["door", "door", "evidence", "evidence", "order", "told", "step", "step", "step", "end"]);
     });
     it("names where captures are only when they were made", () => {
         expect(captureOf(order)).toBe("/captures/5c1f: 3 processes");

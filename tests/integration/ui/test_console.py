@@ -199,15 +199,15 @@ def test_codes_are_for_administrators_and_entries_of_the_list(demo):
     assert ask(demo, "/session", "-H", f"Authorization: Login {code}", method="POST").status == 401
 
 
-def test_the_journey_of_an_operator(demo):
-    demo.drive("journey.mjs")
-
-
 def test_a_misused_pod_is_named_and_decided_about(demo):
     demo.drive("pods.mjs")
     changes = [json.loads(line) for line in (pathlib.Path(demo.state) / "audit.jsonl").read_text().splitlines()]
     said = {(change["action"], change["via"], change["reason"]) for change in changes if change["action"].startswith("pods ")}
     assert {("pods approve", "api", "a nightly job"), ("pods refuse", "api", "nobody knows it"), ("pods session", "api", "a ticket")} <= said
+
+
+def test_the_journey_of_an_operator(demo):
+    demo.drive("journey.mjs")
 
 
 def test_what_attackers_send_stays_text(demo):

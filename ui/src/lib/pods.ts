@@ -134,18 +134,23 @@ export interface Moment {
     hard: boolean;
 }
 
-/** What happened, was told and was done, in the order of time; of one time in the order of cause. */
-export function momentsOf(one: Case, order: Order | null): Moment[] {
-    const rank = { door: 0, evidence: 1, told: 2, order: 3, step: 4, end: 5 };
+/** What happened, was told and was done, in the order of time; of one time in the order of cause. door: what the gate said of the request
+ *  that opened it. */
+export function momentsOf(one: Case, order: Order | null, door: Alert | null = null): Moment[] {
+    const rank = { door: 0, evidence: 1, order: 2, told: 3, step: 4, end: 5 };
     const moment = (time_ms: number, what: Moment["what"], text: string, outcome = "", hard = false) => ({ time_ms, what, text, outcome, hard });
     const moments = one.evidence.map((seen) => moment(seen.seen_ms, seen.kind === "request" ? "door" : "evidence", seen.text, "", seen.hard));
+    if (door) moments.push(moment(door.time_ms, "door", door.explanation));
     moments.push(moment(one.told_ms, "told", one.decision));
     if (order) {
         moments.push(moment(order.decided_ms, "order", order.id));
         for (const step of order.steps) moments.push(moment(step.time_ms, "step", step.detail, `${step.step} ${step.outcome}`));
         if (order.end) moments.push(moment(order.end.time_ms, "end", order.end.detail, order.end.end));
     }
-    return moments.sort((a, b) => a.time_ms - b.time_ms || rank[a.what] - rank[b.what]);
+    // Reports know whole seconds: no step was before its order, or before the step that stands above it.
+    const least = order && order.id === one.order ? Math.max(order.decided_ms, one.told_ms) : 0;
+    const when = (moment: Moment) => (rank[moment.what] < rank.step ? moment.time_ms : Math.max(moment.time_ms, least));
+    return moments.sort((a, b) => when(a) - when(b) || rank[a.what] - rank[b.what]);
 }
 
 /** Where the responder's captures of an order are, as far as a step says that it made them. */
