@@ -146,7 +146,7 @@ await confirm(page, "done");
 await page.getByRole("button", { name: "Somebody debugs in it" }).waitFor();
 
 await page.goto(`${base}#/`);
-await page.getByRole("link", { name: /^demo.*to be replaced/ }).waitFor();
+await page.getByRole("link", { name: /^demo.*to replace/ }).waitFor();
 await page.getByLabel("Which").selectOption("pods");
 await page.getByRole("listitem").filter({ hasText: "pods do what no other" }).getByRole("link", { name: "demo" }).click();
 await page.getByRole("heading", { name: /prod\/web/ }).waitFor();

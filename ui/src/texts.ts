@@ -474,7 +474,7 @@ export const texts = {
         resumeUndo: "It stops by itself when two pods show the same again. To stop everything put the file “stop” into the responder's state folder.",
         noResume: "The responder takes no resume from here. On its node:",
         fromAlert: "Look at the pod, and decide",
-        overview: { of: "those of", none: "–", quiet: "quiet", told: "told of", replace: "to be replaced", card: "pods do what no other replica does" },
+        overview: { of: "those of", none: "–", quiet: "quiet", told: "told of", replace: "to replace", card: "pods do what no other replica does" },
     },
     generations: {
         title: "Generations",
