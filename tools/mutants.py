@@ -24,6 +24,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 BUILD = pathlib.Path(os.environ.get("GUARD_BUILD", ROOT / "build")).resolve()
 TEST_SECONDS = 300  # a mutant that hangs for so long was noticed, too
 PYTEST_RED = 1      # others: nothing found, wrong use, interrupted
+TESTS_IN_C = ("tests/unit", "tests/prop", "tests/golden", "tests/oom", "fuzz")  # folders of the build
 
 
 def load(folder):
@@ -112,15 +113,30 @@ def run(command, tree, seconds, env=None):
         return status, out.read().decode(errors="replace")
 
 
-def programs(tree):
-    """What tests run: programs and modules. Pages and completions are made by running the programs, which a mutant may break."""
-    targets = json.loads((tree / "build" / "meson-info" / "intro-targets.json").read_text(encoding="utf-8"))
-    return [os.path.relpath(name, tree / "build") for target in targets for name in target["filename"]
-            if target["type"] in ("executable", "shared module", "shared library")]
+def targets_of(tree):
+    return json.loads((tree / "build" / "meson-info" / "intro-targets.json").read_text(encoding="utf-8"))
 
 
-def build(tree):
-    status, text = run(["ninja", "-C", "build", *programs(tree)], tree, 900)
+def with_tests(tree):
+    """The release build has no tests in C; the copy learns to build them, with the objects that are there."""
+    for command in (["meson", "configure", "build", "-Dtests=true"], ["ninja", "-C", "build", "build.ninja"]):
+        status, text = run(command, tree, 300)
+        if status != 0:
+            sys.exit(f"mutants.py: {' '.join(command)}: {text[-2000:]}")
+
+
+def programs(tree, tests):
+    """What these tests run: programs and modules, and of the tests in C their own. Pages and completions are made by running the
+    programs, which a mutant may break."""
+    of_tests = tuple(str(tree / "build" / folder) + "/" for folder in TESTS_IN_C)
+    found = [name for target in targets_of(tree) if target["type"] in ("executable", "shared module", "shared library")
+             for name in target["filename"] if not name.startswith(of_tests)]
+    found += [program_of(tree, test) for test in tests if test.endswith(".c")]
+    return [os.path.relpath(name, tree / "build") for name in found]
+
+
+def build(tree, tests):
+    status, text = run(["ninja", "-C", "build", *programs(tree, tests)], tree, 900)
     if status == 0:
         status, text = run([sys.executable, "tools/stage.py", "build"], tree, 60)
     return status == 0, "\n".join(line for line in text.splitlines() if "error" in line)[:2000] or text[-2000:]
@@ -128,8 +144,7 @@ def build(tree):
 
 def program_of(tree, source):
     """The program of a test that is written in C."""
-    targets = json.loads((tree / "build" / "meson-info" / "intro-targets.json").read_text(encoding="utf-8"))
-    for target in targets:
+    for target in targets_of(tree):
         sources = [name for part in target["target_sources"] for name in part.get("sources", ())]
         if target["type"] == "executable" and str(tree / source) in sources:
             return target["filename"][0]
@@ -170,7 +185,7 @@ def judge(tree, mutant):
     try:
         for path, text in changed.items():
             (tree / path).write_text(as_of_system(path) + text, encoding="utf-8")
-        built, text = build(tree)
+        built, text = build(tree, mutant["tests"])
         if not built:
             return "STALE", "doesn't build: " + text
         status, text = test(tree, mutant["tests"], True)
@@ -202,10 +217,13 @@ def run_all(mutants, green):
         tree = pathlib.Path(folder) / "tree"
         tree.mkdir()
         copy_tree(tree)
-        built, text = build(tree)
+        tests = sorted({test for mutant in mutants for test in mutant["tests"]})
+        if any(test.endswith(".c") for test in tests):
+            with_tests(tree)
+        built, text = build(tree, tests)
         if not built:
             sys.exit(f"mutants.py: the sources don't build: {text}")
-        status, text = (0, "") if green else test(tree, sorted({test for mutant in mutants for test in mutant["tests"]}), False)
+        status, text = (0, "") if green else test(tree, tests, False)
         if status != 0:
             sys.exit(f"mutants.py: tests are red without any mutant:\n{text[-4000:]}")
         for number, mutant in enumerate(mutants, 1):
