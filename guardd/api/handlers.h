@@ -24,7 +24,7 @@ api_handler api_pile;
 /* guardians.c */
 api_handler api_guardian_get, api_guardian_put;
 /* pods.c: what pods do, and what people decide of it. */
-api_handler api_pods, api_pods_decide, api_pods_resume, api_pods_session;
+api_handler api_pods, api_pods_decided, api_pods_decide, api_pods_resume, api_pods_session;
 /* exceptions.c */
 api_handler api_exceptions_get, api_exceptions_post, api_exception_delete;
 /* patches.c */

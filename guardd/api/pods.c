@@ -10,18 +10,21 @@
 
 #include "common/file.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
-enum { WORD_MAX = 16, POD_ROOM = 2 * GUARD_POD_NAME_MAX + 2 };
+enum { WORD_MAX = 16, POD_ROOM = 2 * GUARD_POD_NAME_MAX + 2, ENTRY_ROOM = 16 * 1024 };
 
 enum api_step api_pods(struct api *api, struct api_request *request, struct api_response *response)
 {
     struct json_writer json;
+    const char *part = api_param(request, "pod");
     const struct service *service = api_service(api, request, response);
     if (service == NULL || !api_json_begin(&json, response))
         return API_DONE;
     json_open(&json, NULL, '{');
-    pods_show(&json, api->view.services, service, clock_unix_ms());
+    pods_show(&json, api->view.services, service, part != NULL ? part : "", clock_unix_ms());
     json_close(&json, '}');
     api_json_end(&json, response, 200);
     return API_DONE;
@@ -72,6 +75,67 @@ static void decide(struct api *api, struct api_request *request, const struct se
         answer(service, what, "decision", word, 200, response);
     else
         problem_change(response, rc, &err);
+}
+
+static void write_decision(struct json_writer *json, const struct pod_decision *decision)
+{
+    char id[WORD_MAX + 1];
+    snprintf(id, sizeof(id), "%016" PRIx64, decision->id);
+    json_open(json, NULL, '{');
+    json_text(json, "id", id);
+    json_text(json, "decision", decision->review == GUARD_POD_APPROVED ? "approve" : "refuse");
+    json_text(json, "what", decision->what);
+    json_text(json, "by", decision->by);
+    json_text(json, "reason", decision->why);
+    json_integer(json, "time_ms", (int64_t)decision->time_ms);
+    json_close(json, '}');
+}
+
+static void list_decisions(const struct pod_decisions *decisions, const struct service *service,
+                           uint64_t at, uint64_t limit, struct api_response *response)
+{
+    struct json_writer json;
+    char next[24];
+    if (!api_json_begin(&json, response))
+        return;
+    json_open(&json, NULL, '{');
+    json_string(&json, "service", service->name);
+    json_integer(&json, "total", decisions->count);
+    json_open(&json, "decisions", '[');
+    for (; limit > 0 && at < decisions->count && api_json_room(&json) > ENTRY_ROOM; limit--)
+        write_decision(&json, &decisions->list[at++]);
+    json_close(&json, ']');
+    snprintf(next, sizeof(next), "%" PRIu64, at);
+    if (at < decisions->count)
+        json_text(&json, "next", next);
+    else
+        json_null(&json, "next");
+    json_close(&json, '}');
+    api_json_end(&json, response, 200);
+}
+
+enum api_step api_pods_decided(struct api *api, struct api_request *request,
+                               struct api_response *response)
+{
+    struct guard_alloc heap = heap_alloc();
+    struct guard_arena arena;
+    struct pod_decisions *decisions = NULL;
+    struct guard_err err;
+    uint64_t limit, at;
+    const struct service *service = api_service(api, request, response);
+    if (service == NULL ||
+        !api_param_number(request, response, "limit", API_PAGE, API_PAGE_MAX, &limit) ||
+        !api_param_number(request, response, "cursor", 0, UINT32_MAX, &at))
+        return API_DONE;
+    guard_arena_init(&arena, &heap, POD_DECISIONS_ARENA);
+    enum guard_rc rc =
+        pod_decisions_load(&decisions, api->view.services->state, service->name, &arena, &err);
+    if (rc == GUARD_OK)
+        list_decisions(decisions, service, at, limit, response);
+    else
+        problem(response, 500, "failed", NULL, "%s", err.text);
+    guard_arena_reset(&arena);
+    return API_DONE;
 }
 
 enum api_step api_pods_decide(struct api *api, struct api_request *request,

@@ -4,6 +4,7 @@
 
 #include "bypass.h"
 #include "common/file.h"
+#include "guardd/pods/show.h"
 #include "guardd/status.h"
 #include "problem.h"
 
@@ -51,6 +52,7 @@ static void write_summary(const struct api *api, struct service *service, struct
     json_bool(json, "bypassed", bypass_in_force(api, service));
     json_text(json, "guardian_error", service->guardian_err.text);
     json_text(json, "review_error", service->review_err.text);
+    pods_summary(json, api->view.services, service, clock_unix_ms());
     json_close(json, '}');
 }
 

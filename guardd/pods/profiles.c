@@ -132,7 +132,7 @@ void pod_counts_status(struct json_writer *json, const struct pod_counts *counts
     json_close(json, '}');
 }
 
-static void write_blind(struct json_writer *json, uint32_t blind)
+void pods_write_blind(struct json_writer *json, uint32_t blind)
 {
     json_open(json, "blind", '[');
     for (uint32_t kind = 0; kind < GUARD_POD_KINDS; kind++) {
@@ -159,7 +159,7 @@ static uint32_t write_replicas(struct json_writer *json, const struct guard_pods
         json_integer(json, "records", (int64_t)replica.records);
         json_integer(json, "incomplete", (int64_t)replica.incomplete);
         json_integer(json, "alone", replica.alone);
-        write_blind(json, replica.blind);
+        pods_write_blind(json, replica.blind);
         json_close(json, '}');
     }
     json_close(json, ']');

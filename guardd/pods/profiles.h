@@ -68,6 +68,8 @@ const char *pod_refusal_name(enum pod_refusal refusal);
 void pod_counts_status(struct json_writer *json, const struct pod_counts *counts);
 /* "pods": [...] of the service: what is known of each workload, and of its replicas. */
 void pods_status(struct json_writer *json, const struct service *service);
+/* "blind": [...]: the names of the kinds whose bit is set, which no sensor sees. */
+void pods_write_blind(struct json_writer *json, uint32_t blind);
 
 /* --- judgements.c --- */
 

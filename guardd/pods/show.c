@@ -14,11 +14,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ALONE_MAX = 16, REPLICAS_MAX = 64, CASES_MAX = 32, ROOM = 16 * 1024 };
+enum { ALONE_MAX = 16, REPLICAS_MAX = 256, CASES_MAX = 32, ROOM = 16 * 1024 };
+enum { DAY_MS = 86400000 };
 
-static bool full(const struct json_writer *json, size_t begin)
+/* Nothing begins behind `until`. */
+static bool full(const struct json_writer *json, size_t until)
 {
-    return json->len - begin > PODS_SHOWN_MAX - ROOM || json->cap - json->len < ROOM;
+    return json->len > until || json->cap - json->len < ROOM;
 }
 
 static void write_id(struct json_writer *json, uint64_t id)
@@ -69,16 +71,50 @@ static uint32_t live_count(const struct guard_pods *profile, uint64_t live_since
     return count;
 }
 
-static void write_replicas(struct json_writer *json, const struct guard_pods *profile,
-                           uint64_t live_since_ms, size_t begin)
+/* A replica by its place in the profile. */
+struct ranked {
+    uint32_t index;
+    uint32_t alone; /* things that only it did */
+};
+
+static bool holds(struct guard_span name, const char *part)
+{
+    return part[0] == '\0' || memmem(name.ptr, name.len, part, strlen(part)) != NULL;
+}
+
+/* Those that live and whose name holds `part`, what does most alone first. Returns how many there
+ * are; REPLICAS_MAX of them at most are in `out`. */
+static uint32_t rank_replicas(const struct guard_pods *profile, uint64_t live_since_ms,
+                              const char *part, struct ranked out[REPLICAS_MAX])
 {
     struct guard_pod_replica replica;
-    uint32_t shown = 0;
-    json_open(json, "replicas", '[');
+    uint32_t count = 0, live = 0;
     for (uint32_t i = 0; guard_pods_replica(profile, i, live_since_ms, &replica); i++) {
-        if (!replica.live || shown == REPLICAS_MAX || full(json, begin))
+        if (!replica.live || !holds(replica.pod, part))
             continue;
-        shown++;
+        live++;
+        uint32_t at = count < REPLICAS_MAX ? count++ : REPLICAS_MAX;
+        for (; at > 0 && out[at - 1].alone < replica.alone; at--) {
+            if (at < REPLICAS_MAX)
+                out[at] = out[at - 1];
+        }
+        if (at < REPLICAS_MAX)
+            out[at] = (struct ranked){i, replica.alone};
+    }
+    return live;
+}
+
+static void write_replicas(struct json_writer *json, const struct guard_pods *profile,
+                           uint64_t live_since_ms, const char *part, size_t until)
+{
+    struct ranked list[REPLICAS_MAX];
+    struct guard_pod_replica replica;
+    uint32_t live = rank_replicas(profile, live_since_ms, part, list);
+    json_integer(json, "live_count", live);
+    json_open(json, "replicas", '[');
+    for (uint32_t i = 0; i < live && i < REPLICAS_MAX && !full(json, until); i++) {
+        if (!guard_pods_replica(profile, list[i].index, live_since_ms, &replica))
+            break;
         json_open(json, NULL, '{');
         json_string(json, "pod", replica.pod);
         json_string(json, "node", replica.node);
@@ -86,22 +122,26 @@ static void write_replicas(struct json_writer *json, const struct guard_pods *pr
         json_integer(json, "last_ms", (int64_t)replica.last_ms);
         json_integer(json, "records", (int64_t)replica.records);
         json_integer(json, "incomplete", (int64_t)replica.incomplete);
+        pods_write_blind(json, replica.blind);
         json_integer(json, "alone_count", replica.alone);
-        write_alone(json, profile, i);
+        write_alone(json, profile, list[i].index);
         json_close(json, '}');
     }
     json_close(json, ']');
 }
 
+/* Each has its share of the room that is left: one that has much to tell hides no other. */
 static void write_workloads(struct json_writer *json, const struct services *services,
-                            const struct service *service, uint64_t now_ms, size_t begin)
+                            const struct service *service, const char *part, uint64_t now_ms,
+                            size_t until)
 {
     struct guard_pod_rules rules;
     guardian_pods_rules(&service->guardian.pods, &rules);
     uint64_t live_since_ms = now_ms > rules.live_ms ? now_ms - rules.live_ms : 0;
     json_open(json, "workloads", '[');
-    for (uint32_t i = 0; i < service->pods.count && !full(json, begin); i++) {
+    for (uint32_t i = 0; i < service->pods.count && !full(json, until); i++) {
         struct guard_pods_stats stats;
+        size_t share = (until - json->len) / (service->pods.count - i);
         guard_pods_stats(service->pods.list[i], &rules, &stats);
         json_open(json, NULL, '{');
         json_string(json, "namespace", stats.name_space);
@@ -114,7 +154,7 @@ static void write_workloads(struct json_writer *json, const struct services *ser
         json_integer(json, "normal", stats.normal);
         pod_responder_workload_json(json, services->pod_responder, stats.name_space, stats.workload,
                                     live_count(service->pods.list[i], live_since_ms), now_ms);
-        write_replicas(json, service->pods.list[i], live_since_ms, begin);
+        write_replicas(json, service->pods.list[i], live_since_ms, part, json->len + share);
         json_close(json, '}');
     }
     json_close(json, ']');
@@ -159,17 +199,26 @@ static void write_case(struct json_writer *json, const struct pod_case *entry)
     json_close(json, '}');
 }
 
+/* The index-th newest that is of the service, NULL: it is another's. */
+static const struct pod_case *case_of(const struct pod_cases *cases, uint64_t index,
+                                      struct guard_span service)
+{
+    const struct pod_case *entry = &cases->list[(cases->told - 1 - index) % POD_CASES_MAX];
+    bool ours = strlen(entry->service) == service.len &&
+                memcmp(entry->service, service.ptr, service.len) == 0;
+    return ours ? entry : NULL;
+}
+
 static void write_cases(struct json_writer *json, const struct pod_cases *cases,
-                        struct guard_span service, size_t begin)
+                        struct guard_span service, const char *part, size_t until)
 {
     uint32_t shown = 0;
     json_open(json, "cases", '[');
     for (uint64_t i = 0; cases != NULL && i < cases->told && i < POD_CASES_MAX; i++) {
-        const struct pod_case *entry = &cases->list[(cases->told - 1 - i) % POD_CASES_MAX];
-        if (shown == CASES_MAX || full(json, begin))
+        const struct pod_case *entry = case_of(cases, i, service);
+        if (shown == CASES_MAX || full(json, until))
             break;
-        if (strlen(entry->service) != service.len ||
-            memcmp(entry->service, service.ptr, service.len) != 0)
+        if (entry == NULL || strstr(entry->pod, part) == NULL)
             continue;
         shown++;
         write_case(json, entry);
@@ -194,18 +243,57 @@ static void write_sessions(struct json_writer *json, const struct service_pods *
 }
 
 void pods_show(struct json_writer *json, const struct services *services,
-               const struct service *service, uint64_t now_ms)
+               const struct service *service, const char *part, uint64_t now_ms)
 {
     static const struct pod_orders none;
     const struct pod_orders *orders = services->pod_orders != NULL ? services->pod_orders : &none;
-    size_t begin = json->len;
+    size_t until = json->len + PODS_SHOWN_MAX - ROOM;
     json_string(json, "service", service->name);
     json_text(json, "orders_mode", pod_orders_mode_name(pod_orders_mode_of(orders, service)));
     pod_responder_json(json, services->pod_responder, now_ms);
     write_sessions(json, &service->pods, now_ms);
-    write_cases(json, services->pod_cases, service->name, begin);
-    pod_orders_json(orders, service->name, "orders", json, begin + PODS_SHOWN_MAX - ROOM);
-    write_workloads(json, services, service, now_ms, begin);
+    write_cases(json, services->pod_cases, service->name, part, until);
+    pod_orders_json(orders, service->name, "orders", json, until);
+    write_workloads(json, services, service, part, now_ms, until);
+}
+
+static bool same_pod(const struct pod_case *a, const struct pod_case *b)
+{
+    return strcmp(a->pod, b->pod) == 0 && strcmp(a->name_space, b->name_space) == 0;
+}
+
+/* Of two cases of a pod the newer counts. */
+static bool said_later(const struct pod_cases *cases, uint64_t index, const struct pod_case *entry,
+                       struct guard_span service, bool replace)
+{
+    for (uint64_t i = 0; i < index; i++) {
+        const struct pod_case *later = case_of(cases, i, service);
+        if (later != NULL && same_pod(later, entry) && later->decision != GUARD_POD_CHANGE &&
+            (!replace || later->decision == GUARD_POD_REPLACE))
+            return true;
+    }
+    return false;
+}
+
+void pods_summary(struct json_writer *json, const struct services *services,
+                  const struct service *service, uint64_t now_ms)
+{
+    const struct pod_cases *cases = services->pod_cases;
+    uint32_t told = 0, replace = 0;
+    for (uint64_t i = 0; cases != NULL && i < cases->told && i < POD_CASES_MAX; i++) {
+        const struct pod_case *entry = case_of(cases, i, service->name);
+        if (entry == NULL || entry->decision == GUARD_POD_CHANGE ||
+            entry->told_ms + DAY_MS <= now_ms)
+            continue;
+        told += !said_later(cases, i, entry, service->name, false);
+        replace += entry->decision == GUARD_POD_REPLACE &&
+                   !said_later(cases, i, entry, service->name, true);
+    }
+    json_open(json, "pods", '{');
+    json_integer(json, "workloads", service->pods.count);
+    json_integer(json, "told", told);
+    json_integer(json, "replace", replace);
+    json_close(json, '}');
 }
 
 bool pods_thing(const struct service *service, uint64_t id, char out[160])
@@ -232,7 +320,7 @@ static void show_file(const struct services *services, const struct service *ser
     json_writer_init(&json, text, PODS_SHOWN_MAX);
     json_open(&json, NULL, '{');
     json_integer(&json, "time_ms", (int64_t)now_ms);
-    pods_show(&json, services, service, now_ms);
+    pods_show(&json, services, service, "", now_ms);
     json_close(&json, '}');
     bool good = !json.overflow &&
                 state_path(path, services->state, "pods", service->name, ".json") == GUARD_OK &&

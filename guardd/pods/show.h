@@ -9,9 +9,14 @@
 enum { PODS_SHOWN_MAX = 400 * 1024 };
 
 /* The members of an object that is open, up to so many bytes: workloads with their replicas and
- * what one does alone, the newest cases, orders, sessions. */
+ * what one does alone, those that do most first; the newest cases, orders, sessions. part: replicas
+ * and cases only of pods whose name holds it, "": all. */
 void pods_show(struct json_writer *json, const struct services *services,
-               const struct service *service, uint64_t now_ms);
+               const struct service *service, const char *part, uint64_t now_ms);
+/* "pods": {...} of a list of services: how many workloads there are, and how many pods were told of
+ * within a day, since guardd started. */
+void pods_summary(struct json_writer *json, const struct services *services,
+                  const struct service *service, uint64_t now_ms);
 /* What a thing with that id is, in the words of the first workload that knows it. False: none does.
  */
 bool pods_thing(const struct service *service, uint64_t id, char out[160]);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a new operator does: learn, look, say what it was, let pass, block, go back, review, patch, give a colleague access.
+// What a new operator does: learn, look, say what it was, let pass, block, go back, review, patch, decide about a pod, give a colleague access.
 import http from "node:http";
 import { axe, check, confirm, open } from "./browser.mjs";
+import { DROPPED, put, REQUEST } from "./sensors.mjs";
 
 const { LOGIN, ATTACK, BENIGN } = process.env;
 const { browser, page, faults } = await open();
@@ -232,6 +233,22 @@ await page.getByRole("button", { name: "Remove journey-1" }).click();
 await confirm(page);
 await page.getByText("No patches.").waitFor();
 
+// What the attack did in one of the pods.
+put([
+    [0, "gate", [REQUEST, "GET /users", "character never seen", hit.id]],
+    [0, "podwatch", [DROPPED, "/tmp/miner", "/app/server", hit.id]],
+]);
+await page.getByRole("link", { name: "Pods", exact: true }).click();
+await page.getByRole("row", { name: /web-7f9c-00000/ }).first().getByText("to be replaced").waitFor();
+await page.getByRole("rowheader", { name: "web-7f9c-00000" }).getByRole("link").click();
+const did = page.getByRole("row", { name: /\/tmp\/miner/ }).first();
+await did.getByText("hard sign").waitFor();
+check((await page.getByRole("link", { name: hit.id }).count()) > 0, "the misused pod is named, with the request that opened the door");
+await axe(page, "a misused pod");
+await did.getByRole("button", { name: /^Refuse/ }).click();
+await confirm(page, "nobody deploys that");
+await did.getByText("never normal").waitFor();
+
 // The document of the service: what is wrong is named, what would change is shown before.
 await page.getByRole("link", { name: "Guardian" }).click();
 // Another mode and a smaller budget, before they are set.
@@ -263,7 +280,7 @@ await page.getByRole("button", { name: "Add a token" }).click();
 await confirm(page);
 check(/guard_[0-9a-f]{16}_/.test(await page.getByText(/guard_[0-9a-f]{16}_/).textContent()), "the token is shown");
 await page.getByText("falseAlarmBudget").first().waitFor(); // the audit tells of all that was done
-check(await page.getByText("a bad release").count() > 0, "the audit has the reasons");
+check((await page.getByText("a bad release").count()) > 0 && (await page.getByText("nobody deploys that").count()) > 0, "the audit has the reasons");
 await axe(page, "the settings");
 await page.getByRole("button", { name: "Remove ann", exact: true }).click();
 await confirm(page);

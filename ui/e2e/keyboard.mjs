@@ -51,7 +51,7 @@ await page.locator("button[aria-pressed=true]", { hasText: "block" }).waitFor();
 check(true, "the mode was changed by keys");
 
 // 500 services, and alerts without end.
-const service = (i) => ({ service: `service-${String(i).padStart(3, "0")}`, mode: ["block", "alert", "observe"][i % 3], learn: "on", ready: i % 4 > 0, progress: 0.5, generation: i, rolled_back_to: 0, exchanges: i * 1000, hours: Array.from({ length: 24 }, (_, hour) => (i * hour) % 97), bypassed: i % 50 === 0, guardian_error: "", review_error: "" });
+const service = (i) => ({ service: `service-${String(i).padStart(3, "0")}`, mode: ["block", "alert", "observe"][i % 3], learn: "on", ready: i % 4 > 0, progress: 0.5, generation: i, rolled_back_to: 0, exchanges: i * 1000, hours: Array.from({ length: 24 }, (_, hour) => (i * hour) % 97), bypassed: i % 50 === 0, guardian_error: "", review_error: "", pods: { workloads: i % 3, told: i % 100 === 1 ? 1 : 0, replace: 0 } });
 const alert = (i) => ({ time_ms: 1.7e12 - i, generation: 1, status: 403, score: 1, id: `id${i}`, service: "demo", verdict: "block", action: "block", method: "GET", template: "/users", client: "192.0.2.1", explanation: `made ${i}`, findings: [], suppressed: 0, count: 1, first_ms: 1.7e12 - i, last_ms: 1.7e12 - i, seq: 200000 - i });
 const ALERTS = Number(process.env.ALERTS ?? 5000);
 function page_of(url, make, most) {

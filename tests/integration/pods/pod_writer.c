@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Pod records on standard output, one behind the other, of lines on standard input:
+/* Pod records of the service that is named ("shop") on standard output, one behind the other, of
+ * lines on standard input:
  *   REPLICA SEQUENCE UNTIL_MS gate|podwatch [KIND TEXT DETAIL REQUEST]...
  * with tabs between, "-" for what is empty. */
 #include "unit/pods/sample.h"
@@ -21,7 +22,7 @@ static int fail(const char *text)
     return 1;
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
     static uint8_t bytes[GUARD_POD_RECORD_MAX];
     char line[LINE_ROOM];
@@ -37,6 +38,8 @@ int main(void)
         struct guard_pod_record record = sample_record(pod, replica, sequence, until_ms);
         snprintf(uid, sizeof(uid), "5f1c-%u", replica);
         record.id.uid = sample_span(uid);
+        if (argc > 1)
+            record.id.service = sample_span(argv[1]);
         if (strcmp(strsep(&rest, "\t\n"), "gate") == 0) {
             record.source = GUARD_POD_GATE;
             record.origin.producer += 1000;

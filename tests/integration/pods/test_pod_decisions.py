@@ -75,6 +75,11 @@ def test_what_is_told_can_be_approved_on_files_and_refused_over_a_server(place):
     wait_for(lambda: guardd.log().count("pod-decisions-read") == 2, "the other decision")
     do(sensors, 3, TOOL)
     wait_for(lambda: len(of_pods(guardd)) == 2, "what is refused to be told")
+    listed = api.get("/services/shop/pods/decisions")
+    assert (listed["total"], listed["next"]) == (1, None)  # the later one took the place of the one before
+    [decision] = listed["decisions"]
+    assert (decision["id"], decision["decision"], decision["reason"]) == (thing, "refuse", "nobody knows it"), decision
+    assert decision["what"] == "runs /usr/bin/rsync by /app/server"
     [approved], [refused] = audit(guardd.state, "pods approve"), audit(guardd.state, "pods refuse")
     assert (approved["via"], approved["reason"], approved["after"][:16]) == ("cli", "nightly", thing)
     assert (refused["via"], refused["reason"], refused["after"][:16]) == ("api", "nobody knows it", thing)
@@ -106,3 +111,52 @@ def test_a_broken_file_of_decisions_is_told_and_what_was_read_stays(place):
     assert api.get("/services/shop/pods")["sessions"]
     assert REPLICAS == len(api.get("/services/shop/pods")["workloads"][0]["replicas"])
     assert 'guard_pod_records_refused_total{reason="ahead"} 0' in api.ask("GET", "/metrics").body.decode()
+
+
+def test_those_that_deviate_stand_first_and_are_counted(place):
+    guardd, sensors, api = place
+
+    def summary():
+        [service] = [one for one in api.get("/services")["services"] if one["service"] == "shop"]
+        return service["pods"]
+    assert summary() == {"workloads": 1, "told": 0, "replace": 0}
+    do(sensors, 3, TOOL)
+    wait_for(lambda: summary()["told"] == 1, "the one that was told of")
+    sensors.put(sensors.misuse())
+    wait_for(lambda: summary() == {"workloads": 1, "told": 2, "replace": 1}, "the one that is to be replaced")
+    do(sensors, 3, [(EXEC, "/usr/bin/wget", "/app/server", "-")])
+    wait_for(lambda: len(of_pods(guardd)) == 3, "another alert of the same pod")
+    assert summary() == {"workloads": 1, "told": 2, "replace": 1}
+    [workload] = api.get("/services/shop/pods")["workloads"]
+    assert [replica["alone_count"] for replica in workload["replicas"]] == sorted(
+        (replica["alone_count"] for replica in workload["replicas"]), reverse=True)
+    assert workload["replicas"][0]["alone_count"] >= 2 and workload["replicas"][-1]["alone_count"] == 0
+    assert workload["live_count"] == REPLICAS and all(replica["blind"] == [] for replica in workload["replicas"])
+    of_one = api.get("/services/shop/pods?pod=00002")
+    assert [replica["pod"] for replica in of_one["workloads"][0]["replicas"]] == [ODD] and of_one["workloads"][0]["live_count"] == 1
+    assert {case["pod"] for case in of_one["cases"]} == {ODD}
+    nothing = api.get("/services/shop/pods?pod=nowhere")
+    assert nothing["cases"] == [] and nothing["workloads"][0]["replicas"] == [] and nothing["workloads"][0]["live_count"] == 0
+    assert api.ask("GET", "/services/shop/pods?node=x").status == 400
+    assert api.ask("GET", "/services/shop/pods/decisions?limit=x").status == 400
+
+
+def test_decisions_come_in_pages_and_a_broken_file_is_said(place):
+    guardd, sensors, api = place
+    path = guardd.state / "pods" / "shop.decisions"
+    entries = [{"id": f"{i:016x}", "decision": "approve", "what": f"runs /bin/{i}", "time_ms": 1000 + i, "by": "ann", "reason": "x" * 200} for i in range(250)]
+
+    def lay(text):
+        path.with_suffix(".tmp").write_text(text)
+        path.with_suffix(".tmp").rename(path)
+    assert api.get("/services/shop/pods/decisions") == {"service": "shop", "total": 0, "decisions": [], "next": None}
+    lay(json.dumps({"version": 1, "decisions": entries, "sessions": []}))
+    found, cursor = [], ""
+    while cursor is not None:
+        page = api.get(f"/services/shop/pods/decisions?limit=100{cursor}")
+        found += [one["what"] for one in page["decisions"]]
+        cursor = f"&cursor={page['next']}" if page["next"] else None
+    assert found == [one["what"] for one in entries]
+    lay('{"decisions":[{"id":"zz"}]}')
+    answer = api.ask("GET", "/services/shop/pods/decisions")
+    assert answer.status == 500 and "id" in json.loads(answer.body)["detail"], answer.body

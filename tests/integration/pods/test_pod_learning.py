@@ -37,9 +37,9 @@ def pod_writer(tmp_path_factory):
 class Sensors:
     """Of four replicas: days of the usual, ended now."""
 
-    def __init__(self, writer, state):
-        self.writer, self.folder = writer, state / "pods"
-        self.folder.mkdir(parents=True)
+    def __init__(self, writer, state, service="shop"):
+        self.writer, self.folder, self.service = writer, state / "pods", service
+        self.folder.mkdir(parents=True, exist_ok=True)
         self.sequences, self.files = {}, 0
 
     def line(self, replica, until_ms, features, source="podwatch"):
@@ -48,7 +48,7 @@ class Sensors:
 
     def encode(self, lines):
         text = "\n".join(lines) + "\n"
-        return subprocess.run([self.writer], input=text.encode(), capture_output=True, check=True).stdout
+        return subprocess.run([self.writer, self.service], input=text.encode(), capture_output=True, check=True).stdout
 
     def put(self, data):
         self.files += 1

@@ -4,15 +4,20 @@ started by `make run`. What happens in the browser is said in ui/e2e."""
 
 import json
 import os
+import pathlib
 import re
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 
 import pytest
 
 from harness import BIN, BUILD, ROOT, curl, end_process, free_port, wait_for
+
+sys.path.insert(0, str(ROOT / "tests/integration/pods"))
+from test_pod_learning import Sensors, pod_writer  # noqa: E402, F401
 
 UI = ROOT / "ui"
 CSP = ("default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; "
@@ -32,6 +37,23 @@ def missing():
 pytestmark = pytest.mark.skipif(missing() is not None, reason=str(missing()))
 
 
+def programs(folder):
+    """Those of the build, but that guardd gives orders to replace pods: `guard run` has no option for it."""
+    bin_folder = os.path.join(folder, "bin")
+    os.mkdir(bin_folder)
+    for name in ("console", "modules"):
+        os.symlink(BUILD / name, os.path.join(folder, name))
+    for path in BIN.iterdir():
+        if path.name not in ("guard", "guardd"):
+            os.symlink(path, os.path.join(bin_folder, path.name))
+    shutil.copy(BIN / "guard", bin_folder)  # it looks for the others beside itself
+    wrapper = os.path.join(bin_folder, "guardd")
+    with open(wrapper, "w", encoding="utf-8") as script:
+        script.write(f'#!/bin/sh\nexec "{BIN}/guardd" --pod-orders act "$@"\n')
+    os.chmod(wrapper, 0o755)
+    return bin_folder
+
+
 class Demo:
     """`make run`, until it has learned and blocks."""
 
@@ -42,13 +64,18 @@ class Demo:
         self.output = os.path.join(folder, "output")
         with open(self.output, "wb") as output:
             self.process = subprocess.Popen([ROOT / "tools/run.sh"], env={
-                **os.environ, "BIN": str(BIN), "GUARD_BUILD": str(BUILD), "SEED": "0", "STATE": self.state, "LISTEN": self.gate[7:],
+                **os.environ, "BIN": programs(folder), "GUARD_BUILD": str(BUILD), "SEED": "0", "STATE": self.state, "LISTEN": self.gate[7:],
                 "CONSOLE": self.console[7:], "LEARN_SECONDS": "600"}, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT)
         wait_for(lambda: "Guard keeps running" in self.text() or self.process.poll() is not None, "the demo", 700)
         assert self.process.poll() is None and "FAIL" not in self.text(), self.text()
         wait_for(lambda: "Ctrl-C" in self.text(), "the end of what it says")
         self.attack = re.search(r"curl -i '(\S+)'", self.text()).group(1)
         self.benign = re.search(r"curl '(\S+)'", self.text()).group(1)
+
+    def learn_pods(self, writer):
+        sensors = Sensors(writer, pathlib.Path(self.state), "demo")
+        sensors.live()
+        wait_for(sensors.read, "days of pods to be learned", 120)
 
     def text(self):
         with open(self.output, encoding="utf-8") as output:
@@ -68,7 +95,7 @@ class Demo:
     def drive(self, script, **more):
         self.token("cora", "admin")  # whose codes log in
         env = {**os.environ, "CONSOLE": self.console, "ATTACK": self.attack, "BENIGN": self.benign, "LOGIN": self.login(), "LOGIN_AGAIN": self.login(),
-               "VIEWER": self.token("vera", "viewer"), "OPERATOR": self.token("otto", "operator"), **more}
+               "PODS": os.path.join(self.state, "pods"), "POD_WRITER": str(self.writer), "VIEWER": self.token("vera", "viewer"), "OPERATOR": self.token("otto", "operator"), **more}
         browser = subprocess.Popen(["node", UI / "e2e" / script], cwd=UI, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                    stderr=subprocess.STDOUT, text=True, start_new_session=True)
         try:
@@ -83,13 +110,15 @@ class Demo:
 
 
 @pytest.fixture(scope="module")
-def demo():
+def demo(pod_writer):  # noqa: F811
     # Run by root, nginx's workers have another account.
     with tempfile.TemporaryDirectory(prefix="guard-ui.") as folder:
         os.chmod(folder, 0o711)
         made = None
         try:
             made = Demo(folder)
+            made.writer = pod_writer
+            made.learn_pods(pod_writer)
             yield made
         finally:
             if made is not None:
@@ -168,6 +197,13 @@ def test_codes_are_for_administrators_and_entries_of_the_list(demo):
     entered = ask(demo, "/session", "-H", f"Authorization: Login {code}", method="POST")
     assert entered.status == 201 and entered.json()["role"] == "viewer"
     assert ask(demo, "/session", "-H", f"Authorization: Login {code}", method="POST").status == 401
+
+
+def test_a_misused_pod_is_named_and_decided_about(demo):
+    demo.drive("pods.mjs")
+    changes = [json.loads(line) for line in (pathlib.Path(demo.state) / "audit.jsonl").read_text().splitlines()]
+    said = {(change["action"], change["via"], change["reason"]) for change in changes if change["action"].startswith("pods ")}
+    assert {("pods approve", "api", "a nightly job"), ("pods refuse", "api", "nobody knows it"), ("pods session", "api", "a ticket")} <= said
 
 
 def test_the_journey_of_an_operator(demo):
