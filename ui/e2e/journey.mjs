@@ -86,8 +86,8 @@ check(await page.getByRole("button", { name: "an attack" }).getAttribute("aria-p
 
 // Where it comes from is blocked for a while: whom that hits is told before; it is listed as a person's, and ended.
 const client = (await page.getByText("Client", { exact: true }).locator("xpath=following-sibling::dd[1]").textContent()).trim();
-await page.getByLabel("For", { exact: true }).selectOption("15m");
-await page.getByRole("button", { name: "Block this client" }).click();
+await page.getByRole("combobox", { name: "For", exact: true }).selectOption("15m");
+await page.getByRole("button", { name: "Block this client", exact: true }).click();
 await page.getByRole("dialog").waitFor();
 const whom = await page.getByRole("dialog").textContent();
 check(/\.0\/24 gets nothing but 403/.test(whom) && whom.includes("guard clients block demo ") && whom.includes("--for 15m"), "the dialog tells whom a block hits, and the command");
@@ -107,7 +107,7 @@ await confirm(page, "seen enough");
 await made.waitFor({ state: "detached" });
 check(await until(BENIGN, 200, client), "it is served again");
 await page.getByLabel("Address, prefix or subject").fill("10.0.0.0/8");
-await page.getByRole("button", { name: "Block this client" }).click();
+await page.getByRole("button", { name: "Block this client", exact: true }).click();
 await page.getByRole("alert").filter({ hasText: "too wide" }).waitFor();
 await page.goto(alertAt);
 await page.getByRole("heading", { name: "Accept just this as normal" }).waitFor();
