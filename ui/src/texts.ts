@@ -496,7 +496,8 @@ export const texts = {
         containedUntil: "until",
         frozen: "stands still",
         denied: "no new connections and programs",
-        stopped: "Stopped since",
+        stopped: "Stopped",
+        stoppedSince: "since",
         stops: {
             "same-evidence": "another pod showed the same: replacing one after the other would not end it.",
             replacement: "the replacement did the same: the hole is open.",

@@ -18,13 +18,13 @@ function replica(pod: string, more: Partial<Replica> = {}): Replica {
     return { pod, node: "node-1", first_ms: 1e12, last_ms: 2e12, records: 9, incomplete: 0, blind: [], alone_count: 0, alone: [], ...more };
 }
 function workload(replicas: Replica[], more: Partial<Workload> = {}): Workload {
-    return { namespace: "prod", workload: "web", container: "app", ready: true, records: 90, replica_days: 12, known: 5, normal: 4, live_count: replicas.length, replicas, ...more };
+    return { namespace: "prod", workload: "web", container: "app", ready: true, records: 90, replica_days: 12, known: 5, normal: 4, live_count: replicas.length, responder: null, replicas, ...more };
 }
 function told(pod: string, decision: Case["decision"], more: Partial<Case> = {}): Case {
     return { told_ms: 5000, decision, namespace: "prod", workload: "web", container: "app", pod, score: 9, others: 3, not_more: "", exchange: "", order: "", explanation: "", evidence: [], ...more };
 }
 function answer(workloads: Workload[], more: Partial<Answer> = {}): Answer {
-    return { service: "shop", orders_mode: "off", sessions: [], cases: [], orders: [], workloads, ...more };
+    return { service: "shop", orders_mode: "off", responder: null, sessions: [], cases: [], orders: [], workloads, ...more };
 }
 const order: Order = {
     id: "5c1f", decided_ms: 5000, namespace: "prod", workload: "web", container: "app", pod: "b", uid: "", dry_run: false, reason: "", exchange: "", damaged_lines: 0,

@@ -10,35 +10,11 @@ export type Order = Schemas["PodOrder"];
 export type Evidence = Schemas["PodEvidence"];
 export type Decision = Schemas["PodDecisions"]["decisions"][number];
 
-/** What the responder's books say; absent where none was ever seen. */
-export interface Responder {
-    seen_ms: number;
-    lives: boolean;
-    dry_run: boolean;
-    stopped: boolean;
-    broken: string | null;
-    resumes: boolean;
-    hour: { allowed: number; next_ms: number | null };
-}
-
-export interface Books {
-    dry_run: boolean;
-    budget: {
-        allowed: number;
-        spent: number;
-        window_seconds: number;
-        in_flight: boolean;
-        backoff_seconds: number;
-        next_ms: number | null;
-        permit: string;
-    };
-    stopped: { since_ms: number; reason: string } | null;
-    contained: { pod: string; uid: string; order: string; until_ms: number; frozen: boolean }[];
-    resume_pending: boolean;
-}
-
-export type Workload = Schemas["PodWorkload"] & { responder?: Books | null };
-export type Pods = Omit<Schemas["Pods"], "workloads"> & { responder?: Responder | null; workloads: Workload[] };
+/** What the responder's books say of all, and of a workload. */
+export type Responder = NonNullable<Schemas["PodResponder"]>;
+export type Books = NonNullable<Schemas["PodBooks"]>;
+export type Workload = Schemas["PodWorkload"];
+export type Pods = Schemas["Pods"];
 
 /** What sensors tell of, in columns that people compare by. */
 export const GROUPS = {
