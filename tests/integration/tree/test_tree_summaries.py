@@ -3,6 +3,7 @@
 
 import json
 import pathlib
+import sqlite3
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
@@ -18,6 +19,15 @@ ATTACK = "/users?username=tom%27%20or%20%27a%27=%27a"
 def alerts_of(node):
     path = node.state / "alerts.jsonl"
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def told_all(agent, service="shop"):
+    """The parent has answered for all that stands in the agent's log, and the agent has noted that."""
+    with sqlite3.connect(agent.state / "guard.db", isolation_level=None) as database:
+        found = database.execute("SELECT value FROM note WHERE kind = 'alerts' AND name = ?", (service,)).fetchone()
+    log = (agent.state / "alerts.jsonl").stat()
+    inode, _, offset = found[0].decode().split("-") if found else ("0", "0", "0")
+    return (int(inode, 16), int(offset, 16)) == (log.st_ino, log.st_size)
 
 
 def count(alerts):
@@ -38,6 +48,8 @@ def test_alerts_of_agents_are_told_at_the_root_once_and_with_their_counts(tree, 
     first = wait_for(lambda: [line for line in alerts_of(root) if line["action"] == "block"], "the alert at the root")
     assert first[0]["agent"].startswith("uid:") and first[0]["service"] == "shop"
     assert ask(root, "GET", f"/alerts/{first[0]['id']}").json()["id"] == first[0]["id"]
+    for agent in agents:  # a kill between a line and the answer would have it told again
+        wait_for(lambda: told_all(agent), "the root to have answered for all")
     root.kill()
     drive(gates[0].port, [attack] * 30)  # told when it is back
     root.start()
