@@ -49,6 +49,7 @@ struct log_scan {
     struct log_position at; /* what stands before it was not looked at yet */
     uint32_t limit;
     uint32_t count;          /* lines that were taken */
+    bool passed, again;      /* the taker passed over some; it is to take these, too */
     struct json_writer json; /* of the answer that grows */
 };
 

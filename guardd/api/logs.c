@@ -199,6 +199,23 @@ enum api_step api_alerts_stream(struct api *api, struct api_request *request,
 
 /* --- one alert --- */
 
+/* Alerts of pods name the exchange that opened the door. */
+static bool is_of_pod(const struct document_node *alert)
+{
+    const struct document_node *findings = member_of(alert, "findings");
+    return findings != NULL && findings->kind == DOCUMENT_SEQUENCE && findings->first != NULL &&
+           findings->first->kind == DOCUMENT_MAPPING &&
+           strcmp(text_of(findings->first, "part"), "pod") == 0;
+}
+
+/* An exchange's own alert is before those of pods that name it. */
+static bool pass_over(struct log_scan *scan, const struct document_node *alert)
+{
+    bool passes = !scan->again && is_of_pod(alert);
+    scan->passed = scan->passed || passes;
+    return passes;
+}
+
 /* The newest line that names the id goes into the answer; its service is remembered. */
 static bool take_named(void *ctx, struct guard_span line)
 {
@@ -209,7 +226,8 @@ static bool take_named(void *ctx, struct guard_span line)
     if (scan->count > 0)
         return false;
     if (parse_line(&document, line, &arena) && names(document.root, request->id) &&
-        api_access_covers_line(&request->access, document.root)) {
+        api_access_covers_line(&request->access, document.root) &&
+        !pass_over(scan, document.root)) {
         const char *service = text_of(document.root, "service");
         json_document(&scan->json, NULL, document.root);
         scan->count = 1;
@@ -238,6 +256,11 @@ static enum api_step look_up(struct api *api, struct api_request *request,
     enum log_step step = log_scan_back(scan, api->view.state, file, take_named, request);
     if (step == LOG_MORE)
         return API_AGAIN;
+    if (scan->count == 0 && scan->passed && !scan->again) {
+        scan->again = true;
+        log_newest(api->view.state, file, &scan->at);
+        return API_AGAIN;
+    }
     if (scan->count == 0)
         problem(response, 404, "no-such-alert", "id",
                 strcmp(file, "triage.jsonl") == 0 ? "nobody said anything of this alert"
