@@ -3,6 +3,8 @@
  * of a line, so no two sets of them read alike. */
 #include "common/canary.h"
 
+#include "common/hex.h"
+
 #include <guard/crypto.h>
 
 #include <inttypes.h>
@@ -22,27 +24,10 @@ enum {
 
 /* --- proofs --- */
 
-static void put_hex(char *out, const uint8_t *bytes, size_t len)
-{
-    static const char digits[] = "0123456789abcdef";
-    for (size_t i = 0; i < len; i++) {
-        out[2 * i] = digits[bytes[i] >> 4];
-        out[2 * i + 1] = digits[bytes[i] & 15];
-    }
-}
-
-/* In lower case; -1 for anything else. */
-static int digit_of(uint8_t byte)
-{
-    if (byte >= '0' && byte <= '9')
-        return byte - '0';
-    return byte >= 'a' && byte <= 'f' ? byte - 'a' + 10 : -1;
-}
-
 static bool all_hex(const uint8_t *bytes, size_t len)
 {
     for (size_t i = 0; i < len; i++) {
-        if (digit_of(bytes[i]) < 0)
+        if (hex_digit_of(bytes[i]) < 0)
             return false;
     }
     return true;
@@ -76,7 +61,7 @@ static bool prove(char mac[MAC_LEN], const uint8_t key[GUARD_KEY_BYTES], struct 
     memcpy(message + len, rest.ptr, rest.len);
     len += rest.len;
     guard_key_derive(digest, key, (struct guard_span){message, len});
-    put_hex(mac, digest, sizeof(digest));
+    hex_write(mac, digest, sizeof(digest));
     return true;
 }
 
@@ -93,7 +78,7 @@ enum guard_rc canary_ask(char out[CANARY_PROOF_CAP], const uint8_t key[GUARD_KEY
                          uint64_t now_ms)
 {
     snprintf(out, CANARY_PROOF_CAP, "1.%016" PRIx64 ".", now_ms);
-    put_hex(out + CANARY_HEAD_LEN - 2 * CANARY_NONCE_BYTES, nonce, CANARY_NONCE_BYTES);
+    hex_write(out + CANARY_HEAD_LEN - 2 * CANARY_NONCE_BYTES, nonce, CANARY_NONCE_BYTES);
     out[CANARY_HEAD_LEN] = '.';
     out[CANARY_PROOF_LEN] = '\0';
     return prove_asked(out + CANARY_HEAD_LEN + 1, key, service, out) ? GUARD_OK : GUARD_E_RANGE;
@@ -111,7 +96,7 @@ static bool is_of_now(struct guard_span proof, uint64_t now_ms)
 {
     uint64_t time = 0;
     for (size_t i = 0; i < 16; i++)
-        time = time << 4 | (uint64_t)digit_of(proof.ptr[2 + i]);
+        time = time << 4 | (uint64_t)hex_digit_of(proof.ptr[2 + i]);
     return time > now_ms ? time - now_ms <= CANARY_WINDOW_MS : now_ms - time <= CANARY_WINDOW_MS;
 }
 

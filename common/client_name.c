@@ -2,6 +2,8 @@
 /* Clients as texts. */
 #include "common/client_name.h"
 
+#include "common/hex.h"
+
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
@@ -35,25 +37,10 @@ bool client_name(const char *text, char out[CLIENT_NAME_MAX])
 
 enum { SUBJECT_DIGITS = 2 * GUARD_CLIENT_SUBJECT };
 
-static int digit_of(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 static bool read_subject(const char *text, uint8_t out[GUARD_CLIENT_SUBJECT])
 {
-    if (strlen(text) != SUBJECT_DIGITS)
-        return false;
-    for (size_t i = 0; i < GUARD_CLIENT_SUBJECT; i++) {
-        int high = digit_of(text[2 * i]);
-        int low = digit_of(text[2 * i + 1]);
-        if (high < 0 || low < 0)
-            return false;
-        out[i] = (uint8_t)(high << 4 | low);
-    }
-    return true;
+    return strlen(text) == SUBJECT_DIGITS &&
+           hex_read(out, GUARD_CLIENT_SUBJECT, (const uint8_t *)text);
 }
 
 /* The length after the slash; longest where there is none, -1 where it is no number. */

@@ -2,28 +2,11 @@
 /* See trace_context.h. */
 #include "common/trace_context.h"
 
+#include "common/hex.h"
+
 #include <string.h>
 
 enum { TRACE_AT = 3, SPAN_AT = 36, FLAGS_AT = 53 };
-
-static int digit_of(uint8_t byte)
-{
-    if (byte >= '0' && byte <= '9')
-        return byte - '0';
-    return byte >= 'a' && byte <= 'f' ? byte - 'a' + 10 : -1;
-}
-
-static bool read_hex(uint8_t *out, size_t len, const uint8_t *text)
-{
-    for (size_t i = 0; i < len; i++) {
-        int high = digit_of(text[2 * i]);
-        int low = digit_of(text[2 * i + 1]);
-        if (high < 0 || low < 0)
-            return false;
-        out[i] = (uint8_t)(high << 4 | low);
-    }
-    return true;
-}
 
 static bool is_zero(const uint8_t *bytes, size_t len)
 {
@@ -37,15 +20,15 @@ bool trace_parent_read(struct trace_parent *out, struct guard_span value)
 {
     uint8_t version;
     const uint8_t *text = value.ptr;
-    if (value.len < TRACE_PARENT_CHARS || !read_hex(&version, 1, text) || version == 0xff)
+    if (value.len < TRACE_PARENT_CHARS || !hex_read(&version, 1, text) || version == 0xff)
         return false;
     /* Later versions may go on behind another dash. */
     if (value.len > TRACE_PARENT_CHARS && (version == 0 || text[TRACE_PARENT_CHARS] != '-'))
         return false;
     return text[TRACE_AT - 1] == '-' && text[SPAN_AT - 1] == '-' && text[FLAGS_AT - 1] == '-' &&
-           read_hex(out->trace, TRACE_ID_BYTES, text + TRACE_AT) &&
-           read_hex(out->span, TRACE_SPAN_BYTES, text + SPAN_AT) &&
-           read_hex(&out->flags, 1, text + FLAGS_AT) && !is_zero(out->trace, TRACE_ID_BYTES) &&
+           hex_read(out->trace, TRACE_ID_BYTES, text + TRACE_AT) &&
+           hex_read(out->span, TRACE_SPAN_BYTES, text + SPAN_AT) &&
+           hex_read(&out->flags, 1, text + FLAGS_AT) && !is_zero(out->trace, TRACE_ID_BYTES) &&
            !is_zero(out->span, TRACE_SPAN_BYTES);
 }
 
