@@ -16,7 +16,7 @@ enum { VIEW_LABEL_CAP = 64, VIEW_MOMENT_CAP = 32 };
 struct cluster {
     struct kubernetes_config config;
     struct api_client *client;
-    bool over; /* the call that is under way */
+    bool over;  /* the call that is under way */
     bool ready; /* the server was, before that call */
     struct pod_result result;
     /* Of an answer of 2xx. */
