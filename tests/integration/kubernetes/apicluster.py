@@ -86,7 +86,12 @@ class Cluster:
         self.proxy = subprocess.Popen(self.command("kubectl", "--kubeconfig", self.kubeconfig, "proxy", "--unix-socket", self.socket,
                                                    "--reject-methods", "^$"), env=self.env, stdout=subprocess.DEVNULL,
                                       stderr=subprocess.DEVNULL)
-        wait_for(self.socket.exists, "the proxy to listen")
+
+        def listens():
+            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
+                sock.connect(str(self.socket))
+            return True
+        wait_for(listens, "the proxy to listen")
 
     def end_proxy(self):
         if self.proxy is not None:
