@@ -82,7 +82,7 @@ class Cluster:
     # --- by the proxy ---
 
     def begin_proxy(self):
-        self.socket = self.folder.parent / "proxy"
+        self.socket = self.folder / f"proxy-{os.getpid()}"
         self.proxy = subprocess.Popen(self.command("kubectl", "--kubeconfig", self.kubeconfig, "proxy", "--unix-socket", self.socket,
                                                    "--reject-methods", "^$"), env=self.env, stdout=subprocess.DEVNULL,
                                       stderr=subprocess.DEVNULL)
