@@ -88,7 +88,7 @@ def told(cluster):
 
 
 def measure(cluster, folder, guardians, quiet_s):
-    operator = Operator(cluster, folder / "operator", shipped_rights(cluster, folder / "rights"))
+    operator = Operator(cluster, folder / "operator", shipped_rights(cluster, folder / "rights"), pace=())
     begin = time.monotonic()
     operator.start()
     try:
@@ -97,7 +97,7 @@ def measure(cluster, folder, guardians, quiet_s):
         first = time.monotonic() - begin
         wait_for(lambda: len(list((operator.state / "policies").glob("*.policy"))) >= guardians, "all policies", timeout=LONG_S)
         written, written_cpu = time.monotonic() - begin, cpu_s(process)
-        wait_for(lambda: told(cluster) >= guardians, "all statuses", timeout=LONG_S)
+        wait_for(lambda: told(cluster) >= guardians, "all statuses", timeout=LONG_S, pause=0.5)
         print(f"first file after {first:.1f} s, all {guardians} policies after {written:.1f} s ({written_cpu:.1f} s of processor time), "
               f"all statuses after {time.monotonic() - begin:.1f} s")
         time.sleep(35)  # what is written at most once in 30 s has been
@@ -138,6 +138,7 @@ def main():
         print(f"{options.guardians} Guardians and {options.pods} pods made in {time.monotonic() - begin:.0f} s; load {os.getloadavg()[0]:.1f}", flush=True)
         measure(cluster, folder, options.guardians, options.quiet_s)
     finally:
+        cluster.end_proxy()
         if "GUARD_K8S_DIR" not in os.environ:
             cluster.down()
         subprocess.run(["rm", "-rf", str(folder)], check=False)

@@ -37,6 +37,12 @@ const struct option_spec daemon_options[DAEMON_OPTIONS + 1] = {
                             "others teach as much as fewer than four clients"},
     [DAEMON_KUBERNETES] = {"kubernetes", "in-cluster|KUBECONFIG",
                            "be an operator: Guardians are objects of that cluster"},
+    [DAEMON_WRITE_EVERY] = {"write-every", "TIME",
+                            "an operator's, between two writes of a Guardian's status, of its "
+                            "profile or of one of its events (default 30s)"},
+    [DAEMON_CANARY_EVERY] = {"canary-every", "TIME",
+                             "an operator's, between two rounds of canaries in a namespace "
+                             "(default 60s)"},
     [DAEMON_TOKEN_REVIEWS] = {"token-reviews", "in-cluster|KUBECONFIG",
                               "let agents in that show tokens of that cluster's pods, of the "
                               "audience guard.security"},

@@ -170,8 +170,8 @@ static enum guard_rc start(struct daemon *daemon, struct guard_err *err)
     daemon->intake.services = &daemon->services;
     daemon->intake.alerts = &daemon->alerts;
     return daemon->cfg.kubernetes != NULL && daemon->cfg.task == NULL
-               ? operator_open(&daemon->cluster, daemon->cfg.kubernetes, &daemon->services,
-                               &daemon->alerts, err)
+               ? operator_open(&daemon->cluster, daemon->cfg.kubernetes, &daemon->cfg.operator_pace,
+                               &daemon->services, &daemon->alerts, err)
                : GUARD_OK;
 }
 

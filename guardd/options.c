@@ -63,6 +63,8 @@ static const struct value {
     [DAEMON_SPOOL] = {SIZE, FIELD(tree.spool_bytes), 1, MIB(1 << 30)},
     [DAEMON_WHOLE_PILES] = {TEXT, FIELD(tree.whole_piles), 0, 0},
     [DAEMON_KUBERNETES] = {TEXT, FIELD(kubernetes), 0, 0},
+    [DAEMON_WRITE_EVERY] = {TIME, FIELD(operator_pace.write_ms), 1000, DAYS(1)},
+    [DAEMON_CANARY_EVERY] = {TIME, FIELD(operator_pace.canary_ms), 1000, DAYS(1)},
     [DAEMON_TOKEN_REVIEWS] = {TEXT, FIELD(token_reviews), 0, 0},
     [DAEMON_TOKEN_KEEP] = {TIME, FIELD(token_keep_ms), 1000, DAYS(1)},
     [DAEMON_POD_SENSOR] = {TEXT, FIELD(pod_sensor), 0, 0},
@@ -185,6 +187,7 @@ static void set_defaults(struct daemon_cfg *cfg)
                                .policy_valid_ms = POLICY_VALID_MS,
                                .keep_ms = RETENTION_KEEP_MS,
                                .keep_bytes = RETENTION_KEEP_BYTES,
+                               .operator_pace = {OPERATOR_WRITE_MS, OPERATOR_CANARY_MS},
                                .token_keep_ms = ACCOUNTS_KEEP_MS};
 }
 

@@ -3,12 +3,19 @@
 # Each header compiles alone: whoever includes it needs to know nothing else. --self-test shows that one which doesn't is
 # refused.
 set -u
+self=$(realpath "$0")
 cd "$(dirname "$0")/.." || exit 1
 
 compile() {
     "${CC:-gcc}" -std=c17 -D_GNU_SOURCE -Wall -Wextra -Wundef -Werror -Wno-unused-function -fsyntax-only \
         -Iinclude -Ilib -I. -Itests -x c - <<<"#include \"$1\""
 }
+
+if [ "${1-}" = --one ]; then
+    said=$(compile "$PWD/$2" 2>&1) && exit 0
+    printf '%s\n%s: does not compile alone\n' "$said" "$2" >&2
+    exit 1
+fi
 
 if [ "${1-}" = --self-test ]; then
     folder=$(mktemp -d)
@@ -25,9 +32,8 @@ extern uint8_t x;' >"$folder/good.h"
     exit 0
 fi
 
-failed=0
-while IFS= read -r header; do
-    compile "$PWD/$header" || { echo "$header: does not compile alone" >&2; failed=$((failed + 1)); }
-done < <(find include lib common guardd guard responder tests/support -name '*.h' 2>/dev/null | sort)
+# As many at once as there are processors; each says in one piece what is wrong.
+failed=$(find include lib common guardd guard responder tests/support -name '*.h' -print0 2>/dev/null | sort -z |
+    xargs -0 -n 1 -P "$(nproc)" "$self" --one 2>&1 | tee /dev/stderr | grep -c ': does not compile alone$')
 [ "$failed" = 0 ] && echo "check-headers: ok" || echo "check-headers: $failed headers"
 exit $((failed > 0))

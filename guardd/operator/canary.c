@@ -71,11 +71,12 @@ static void end_round(struct canaries *canaries)
 static void give_up(struct canaries *canaries, const char *why)
 {
     const struct objects *objects = guardians(canaries);
+    uint64_t pace_ms = canaries->cluster->pace.canary_ms;
     for (uint32_t i = 0; i < objects->count; i++) {
         struct object *object = objects->list[i];
         if (strcmp(object->namespace, canaries->paths.namespace) != 0)
             continue;
-        object->canary.due_ms = clock_monotonic_ms() + CANARY_LATER_MS;
+        object->canary.due_ms = clock_monotonic_ms() + pace_ms / CANARY_LATER_SHARE;
         if (object->canary.status != NULL)
             continue;
         object->canary.ours = true;
@@ -93,10 +94,11 @@ static void conclude(struct canaries *canaries)
 {
     const struct paths *paths = &canaries->paths;
     uint64_t now_ms = clock_monotonic_ms();
+    uint64_t pace_ms = canaries->cluster->pace.canary_ms;
     const struct objects *objects = guardians(canaries);
     for (uint32_t i = 0; i < objects->count; i++) {
         if (strcmp(objects->list[i]->namespace, paths->namespace) == 0)
-            objects->list[i]->canary.due_ms = now_ms + CANARY_EACH_MS;
+            objects->list[i]->canary.due_ms = now_ms + pace_ms;
     }
     for (uint32_t i = 0; i < canaries->tallies.count; i++) {
         struct tally *tally = &canaries->tallies.list[i];
@@ -107,7 +109,7 @@ static void conclude(struct canaries *canaries)
         tally_count(tally, i, paths);
         tally_conclude(tally, paths->more, &object->canary);
         if (object->canary.doubted)
-            object->canary.due_ms = now_ms + CANARY_AGAIN_MS;
+            object->canary.due_ms = now_ms + pace_ms / CANARY_AGAIN_SHARE;
         bool was = before.status != NULL && strcmp(before.status, "True") == 0;
         bool is = object->canary.status != NULL && strcmp(object->canary.status, "True") == 0;
         if (was != is && (is || object->canary.status != NULL))

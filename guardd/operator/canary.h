@@ -9,9 +9,9 @@
 #include <guard/types.h>
 
 enum {
-    CANARY_EACH_MS = 60000,  /* between two rounds of a namespace */
-    CANARY_AGAIN_MS = 10000, /* when what a round found has to be found once more */
-    CANARY_LATER_MS = 30000, /* when the cluster didn't say what there is */
+    /* Of pace.canary_ms, between two rounds of a namespace: */
+    CANARY_AGAIN_SHARE = 6, /* when what a round found has to be found once more */
+    CANARY_LATER_SHARE = 2, /* when the cluster didn't say what there is */
     CANARIES_AT_ONCE = 16,
     CANARY_PAUSE_MS = 20,    /* between two of them */
     CANARY_ROUND_MS = 60000, /* of asking in one namespace: others wait */

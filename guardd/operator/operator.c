@@ -148,11 +148,13 @@ static bool wakes(const struct cluster_operator *cluster, int fd)
 }
 
 enum guard_rc operator_open(struct cluster_operator **out, const char *where,
-                            struct services *services, struct alerts *alerts, struct guard_err *err)
+                            const struct operator_pace *pace, struct services *services,
+                            struct alerts *alerts, struct guard_err *err)
 {
     struct cluster_operator *cluster = calloc(1, sizeof(*cluster));
     if (cluster == NULL)
         return guard_fail(err, GUARD_E_NOMEM, "no memory for the operator");
+    cluster->pace = *pace;
     cluster->services = services;
     cluster->wake_fd = epoll_create1(EPOLL_CLOEXEC);
     enum guard_rc rc = open_parts(cluster, where, err);

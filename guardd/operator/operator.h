@@ -5,6 +5,8 @@
 #ifndef GUARDD_OPERATOR_OPERATOR_H
 #define GUARDD_OPERATOR_OPERATOR_H
 
+#include "pace.h"
+
 #include "guardd/service.h"
 
 struct cluster_operator;
@@ -13,6 +15,7 @@ struct alerts;
 /* where: "in-cluster" or a kubeconfig's path. What isn't there yet is tried again: only what is
  * wrong with where fails. */
 GUARD_MUST_USE enum guard_rc operator_open(struct cluster_operator **out, const char *where,
+                                           const struct operator_pace *pace,
                                            struct services *services, struct alerts *alerts,
                                            struct guard_err *err);
 /* Does what is due; NULL: nothing. */

@@ -10,9 +10,8 @@
 #include "common/kubernetes/lease.h"
 
 enum {
-    OPERATOR_WRITE_MS = 30000, /* between two writes of a Guardian's status, or of its events */
-    OPERATOR_MERGES = 8,       /* in a tick */
-    OPERATOR_LOOK_MS = 1000,   /* between two looks at whether an object's status differs */
+    OPERATOR_MERGES = 8,     /* in a tick */
+    OPERATOR_LOOK_MS = 1000, /* between two looks at whether an object's status differs */
     OPERATOR_RELIST_MS = 30000,
     OPERATOR_PROFILE_MS = 10 * 60000, /* then it is said again, should somebody have changed it */
     OPERATOR_TRIM_MS = 10000,         /* after work began */
@@ -35,6 +34,7 @@ struct following {
 };
 
 struct cluster_operator {
+    struct operator_pace pace;
     struct services *services;
     struct alerts *alerts;
     struct kubernetes_config config;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What became of Guardians, told to the cluster: their status and events, each at most once in
- * OPERATOR_WRITE_MS, and only when something changed. */
+ * pace.write_ms, and only when something changed. */
 #include "parts.h"
 
 #include "common/json_writer.h"
@@ -217,7 +217,7 @@ static void report_status(struct cluster_operator *cluster, struct object *objec
                                   .ctx = object};
     object->writing = api_client_call(cluster->client, &call, &err) == GUARD_OK;
     operator_worked(cluster);
-    object->write_ms = mono_ms + OPERATOR_WRITE_MS;
+    object->write_ms = mono_ms + cluster->pace.write_ms;
     object->written = object->writing ? sum : 0;
 }
 
@@ -348,7 +348,7 @@ static void report_object(struct cluster_operator *cluster, struct object *objec
         operator_report_profile(cluster, object, service_of(cluster->services, object), mono_ms);
     for (size_t i = 0; i < OBJECT_EVENTS; i++) {
         const struct event_series *series = &object->events[i];
-        bool rested = series->told_ms == 0 || mono_ms - series->told_ms >= OPERATOR_WRITE_MS;
+        bool rested = series->told_ms == 0 || mono_ms - series->told_ms >= cluster->pace.write_ms;
         if (series->due > 0 && !series->busy && rested)
             report_event(cluster, object, i, mono_ms);
     }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What was learned, as an object beside its Guardian, where that asks for it: written when it says
- * something else than before, at most once in OPERATOR_WRITE_MS. */
+ * something else than before, at most once in pace.write_ms. */
 #include "parts.h"
 #include "projection.h"
 
@@ -57,7 +57,7 @@ static void call(struct cluster_operator *cluster, struct object *object, struct
                                      .ctx = object};
     const struct api_call deleted = {
         .method = "DELETE", .path = path, .done = on_deleted, .ctx = object};
-    object->profile.write_ms = mono_ms + OPERATOR_WRITE_MS;
+    object->profile.write_ms = mono_ms + cluster->pace.write_ms;
     object->profile.busy =
         api_client_call(cluster->client, body.len > 0 ? &written : &deleted, &err) == GUARD_OK;
     if (!object->profile.busy)

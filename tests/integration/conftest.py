@@ -8,6 +8,7 @@ import signal
 import sys
 
 import pytest
+import schedule
 
 from harness import *  # noqa: F401,F403 - test files may take the tools from either
 from harness import EchoServer, Nginx, describe, end_process_of, processes_below, state_of
@@ -24,6 +25,16 @@ def pytest_configure():
     global terminal
     terminal = os.fdopen(os.dup(2), "w")  # not yet captured
     signal.signal(signal.SIGTERM, lambda *_: pytest.exit("ended by a signal", 143))
+
+
+def pytest_collection_modifyitems(config, items):
+    if hasattr(config, "workerinput"):
+        schedule.order(items)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    return schedule.scheduler(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 def pytest_sessionfinish(session):

@@ -2,7 +2,6 @@
 """Canaries of an operator against a real kube-apiserver, with the shipped rights; pods are real nginx with and without the gate, at
 addresses of the cluster's network. There is no kube-proxy: where a Service's address has to lead somewhere, a test listens there."""
 
-import json
 import signal
 import subprocess
 
@@ -25,8 +24,8 @@ def rights(api_cluster, tmp_path_factory):
 def operators(api_cluster, rights, tmp_path):
     started = []
 
-    def make(*options, state=None):
-        started.append(Operator(api_cluster, tmp_path / f"operator{len(started)}", rights, *options))
+    def make(state=None):
+        started.append(Operator(api_cluster, tmp_path / f"operator{len(started)}", rights))
         if state is not None:
             started[-1].state = state  # one that takes over from another one, on the same volume
         return started[-1].start()
@@ -92,13 +91,11 @@ class Shop:
         pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": self.namespace, "labels": {"app": "shop"}},
                "spec": {"automountServiceAccountToken": False, "containers": [
                    {"name": "app", "image": "localhost/app:1", "ports": [{"name": "http", "containerPort": 8080}]}]}}
-        self.cluster.kubectl("create", "-f", "-", text=json.dumps(pod))
+        self.cluster.send("POST", f"/api/v1/namespaces/{self.namespace}/pods", pod)  # it may be there already
         stored = self.cluster.get("pod", name, "-n", self.namespace)
         stored["status"] = {"phase": "Running", "podIP": address, "podIPs": [{"ip": address}],
                             "conditions": [{"type": "Ready", "status": "True" if ready else "False"}]}
-        done = self.cluster.kubectl("replace", "--raw", f"/api/v1/namespaces/{self.namespace}/pods/{name}/status", "-f", "-",
-                                    text=json.dumps(stored))
-        assert done.status == 0, done.err
+        self.cluster.ask("PUT", f"/api/v1/namespaces/{self.namespace}/pods/{name}/status", stored)
 
     def seen(self, name):
         path = self.folder / name / "seen"
@@ -113,7 +110,7 @@ class Shop:
             good = said.get("status") == status and said["reason"] == reason and all(word in said["message"] for word in words)
             return good and said
         try:
-            return wait_for(look, f"NotInPath {status} {reason}", timeout=300, pause=3)  # kubectl costs more than it
+            return wait_for(look, f"NotInPath {status} {reason}", timeout=300)
         except AssertionError as error:
             raise AssertionError(f"{error}: {self.path()}") from error
 
@@ -125,7 +122,7 @@ def shop(api_cluster, namespace, operators, tmp_path):
     made.operator = operator
     service = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "front", "namespace": namespace}, "spec": {
         "selector": {"app": "shop"}, "ports": [{"name": "http", "port": 80, "targetPort": "http"}]}}
-    assert api_cluster.kubectl("create", "-f", "-", text=json.dumps(service)).status == 0
+    api_cluster.ask("POST", f"/api/v1/namespaces/{namespace}/services", service)
     assert api_cluster.apply(resource("Guardian", "shop", {"control": {"mode": "block"}}, namespace)).status == 0
     yield made
     for name in list(made.servers):

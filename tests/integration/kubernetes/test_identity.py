@@ -50,9 +50,9 @@ def make_pod(cluster, namespace, name, service=None, container="guard"):
     args = ["run", "--service", service] if service else []
     pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": namespace}, "spec": {
         "nodeName": "nowhere", "automountServiceAccountToken": False, "containers": [{"name": "app", "image": "a:1"}, {"name": container, "image": "g:1", "args": args}]}}
-    cluster.kubectl("create", "serviceaccount", "default", "-n", namespace)  # there is no controller; it may be there already
-    done = cluster.kubectl("create", "-f", "-", text=json.dumps(pod))
-    assert done.status == 0, done.err
+    # There is no controller; it may be there already.
+    cluster.send("POST", f"/api/v1/namespaces/{namespace}/serviceaccounts", {"metadata": {"name": "default"}})
+    cluster.ask("POST", f"/api/v1/namespaces/{namespace}/pods", pod)
 
 
 def pod_token(cluster, namespace, name, audience=AUDIENCE):
@@ -123,9 +123,7 @@ def test_a_pod_that_is_gone_is_refused_soon(api_cluster, namespace, root):
 
 def test_many_that_show_one_token_are_one_question(api_cluster, namespace, root):
     def reviews():
-        lines = api_cluster.kubectl("get", "--raw", "/metrics").out.splitlines()
-        return sum(float(line.rsplit(" ", 1)[1]) for line in lines
-                   if line.startswith("apiserver_request_total{") and 'resource="tokenreviews"' in line)
+        return api_cluster.requests("tokenreviews", "CREATE", "POST")
     make_pod(api_cluster, namespace, "shop-1", f"{namespace}.shop")
     token = pod_token(api_cluster, namespace, "shop-1")
     before = reviews()

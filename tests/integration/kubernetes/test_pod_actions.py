@@ -29,8 +29,7 @@ class Actions:
 
     def pod(self, name, app="shop"):
         """Made, and running as far as the server can see; its uid."""
-        done = self.cluster.kubectl("create", "-f", "-", text=json.dumps(pod(name, self.namespace, app)))
-        assert done.status == 0, done.err
+        self.cluster.ask("POST", f"/api/v1/namespaces/{self.namespace}/pods", pod(name, self.namespace, app))
         return self.tell("pods", "v1", name, {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]})["metadata"]["uid"]
 
     def tell(self, plural, group, name, status):
@@ -38,14 +37,11 @@ class Actions:
         what = self.cluster.get(plural, name, "-n", self.namespace)
         what["status"] = status(what) if callable(status) else status
         root = "/api/v1" if group == "v1" else f"/apis/{group}"
-        done = self.cluster.kubectl("replace", "--raw", f"{root}/namespaces/{self.namespace}/{plural}/{name}/status", "-f", "-",
-                                    text=json.dumps(what))
-        assert done.status == 0, done.err
-        return json.loads(done.out)
+        return self.cluster.ask("PUT", f"{root}/namespaces/{self.namespace}/{plural}/{name}/status", what)
 
     def there(self, name):
-        done = self.cluster.kubectl("get", "pod", name, "-n", self.namespace, "-o", "json")
-        return done.status == 0 and "deletionTimestamp" not in json.loads(done.out)["metadata"]
+        found = self.cluster.find("pod", name, self.namespace)
+        return found is not None and "deletionTimestamp" not in found["metadata"]
 
 
 @pytest.fixture

@@ -36,6 +36,8 @@ from waiting import wait_for  # noqa: E402
     (["--parent-token", "x"], "--parent-token"),
     (["--policy-key", "x"], "--policy-key"),
     (["--role", "service", "--report-every", "5s"], "--report-every"),
+    (["--write-every", "999"], '--write-every: "999" is no time of 1 s to 1 days'),
+    (["--canary-every", "25h"], '--canary-every: "25h" is no time of 1 s to 1 days'),
     (["--role", "agent", "--parent", "unix:/x", "--report-every", "0s"], '--report-every: "0s" is no time of 1 s to 30 days'),
     (["--role", "service", "--spool", "5M"], "--spool"),
     (["--role", "agent", "--parent", "unix:/x", "--spool", "1K"], "--spool"),
