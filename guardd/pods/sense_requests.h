@@ -3,7 +3,7 @@
 #ifndef GUARDD_PODS_SENSE_REQUESTS_H
 #define GUARDD_PODS_SENSE_REQUESTS_H
 
-#include "gates.h"
+#include "guardd/gates.h"
 
 struct sense_gate {
     char id[GATE_ID_CAP];
