@@ -99,6 +99,19 @@ static void test_one_alone_poisons_nothing(void **state)
     fleet_close(&fleet);
 }
 
+static void test_what_two_send_is_usual(void **state)
+{
+    (void)state;
+    struct fleet fleet;
+    begin(&fleet);
+    assert_int_equal(sends(&fleet, 0, 10 * MB), GUARD_POD_ALERT);
+    assert_int_equal(sends(&fleet, 1, 11 * MB), GUARD_POD_CHANGE);
+    assert_int_equal(sends(&fleet, 3, 12 * MB), GUARD_POD_NORMAL);
+    fleet.now_ms += 2 * 24 * (uint64_t)FLEET_HOUR;
+    assert_int_equal(sends(&fleet, 3, 21 * MB), GUARD_POD_ALERT);
+    fleet_close(&fleet);
+}
+
 static void test_a_person_approves_how_much(void **state)
 {
     (void)state;
@@ -184,6 +197,7 @@ int main(void)
         cmocka_unit_test(test_much_to_a_known_place_is_told_once),
         cmocka_unit_test(test_a_little_more_is_no_news),
         cmocka_unit_test(test_one_alone_poisons_nothing),
+        cmocka_unit_test(test_what_two_send_is_usual),
         cmocka_unit_test(test_a_person_approves_how_much),
         cmocka_unit_test(test_extremes_are_bounded),
         cmocka_unit_test(test_bytes_without_requests_are_told),
