@@ -1,11 +1,15 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Memory and processor time of guard-podwatch while a fake pod runs 1,100 programs and connections a second. As root.
+"""Memory and processor time of guard-podwatch while a fake pod runs 1,100 programs and connections a second, and what the kernel says that
+its programs take: for each packet that comes in, and for each answer of DNS (with dnsmasq). As root.
 
-usage: bench/podwatch.py [SECONDS]
+usage: /usr/bin/python3 bench/podwatch.py [SECONDS]
 """
+import json
 import os
 import pathlib
+import shutil
+import subprocess
 import sys
 import tempfile
 import time
@@ -31,6 +35,69 @@ while time.monotonic() < end:
 """
 
 
+# Asks for so many names, each of its own, and sends as many datagrams to a port that isn't DNS's.
+ASK = """
+import socket, sys
+to, count = sys.argv[1], int(sys.argv[2])
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.settimeout(5); s.connect((to, 53))
+for n in range(count):
+    name = b''.join(bytes([len(part)]) + part for part in (b'n%d' % n, b'flood', b'example')) + b'\\0'
+    s.send(n.to_bytes(2, 'big') + bytes.fromhex('01000001000000000000') + name + b'\\0\\1\\0\\1')
+    s.recv(512)
+"""
+STATS = pathlib.Path("/proc/sys/kernel/bpf_stats_enabled")
+
+
+def costs():
+    """By program: (runs, nanoseconds)."""
+    tool = shutil.which("bpftool", path=os.environ["PATH"] + ":/usr/sbin")
+    programs = json.loads(subprocess.run([tool, "-j", "prog", "list"], capture_output=True, check=True).stdout)
+    return {program["name"]: (program.get("run_cnt", 0), program.get("run_time_ns", 0)) for program in programs
+            if program.get("name", "").startswith("watch_")}
+
+
+def tell_costs(before, after):
+    for name in sorted(after):
+        runs, ns = (now - then for now, then in zip(after[name], before.get(name, (0, 0))))
+        if runs >= 100:
+            print(f"podwatch: {name}: {ns / runs:.0f} ns for each of {runs} runs")
+
+
+def dns(watching, pod, folder):
+    from test_pod_names import WHY_NOT, Caller, Network
+    if WHY_NOT:
+        print(f"podwatch: answers not measured: {WHY_NOT}")
+        return
+    network = Network(folder)
+    enabled = STATS.read_text()
+    try:
+        network.serve("--address=/flood.example/203.0.113.7")
+        STATS.write_text("1")
+        for words, count in (("answers of DNS", 5000), ("their program when nothing comes of DNS", 0)):
+            before = costs()
+            code = ASK.replace("sys.argv[1], int(sys.argv[2])", f"'10.96.0.10', {count}") if count else OTHER
+            caller = Caller(pod, network, code)
+            caller.end()
+            print(f"podwatch: {words}:")
+            tell_costs(before, costs())
+    finally:
+        STATS.write_text(enabled)
+        network.end()
+    watching.intervals(2)
+    answers = watching.status()["events"]["answer"]
+    print(f"podwatch: {answers['counted']} answers, {answers['received']} told, {answers['dropped']} dropped")
+
+
+# Datagrams of another port, to a program in the pod: what every packet pays.
+OTHER = """
+import socket
+a = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); a.bind(('127.0.0.1', 9999))
+b = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); b.connect(('127.0.0.1', 9999))
+for _ in range(20000):
+    b.send(b'x'); a.recv(8)
+"""
+
+
 def main():
     why = cannot()
     if why:
@@ -40,7 +107,7 @@ def main():
     root = hierarchy()[0] / f"guardtest{os.getpid()}.slice"
     root.mkdir()
     with tempfile.TemporaryDirectory() as folder:
-        pod = Pod(root, os.getpid())
+        pod, asking = Pod(root, os.getpid()), Pod(root, os.getpid() + 1)  # the network of its first program is the pod's
         watching = Podwatch(pathlib.Path(folder), root.name)
         try:
             ticks = pathlib.Path(f"/proc/{watching.process.pid}/stat")
@@ -59,8 +126,10 @@ def main():
             counted = sum(kind["counted"] for kind in events.values())
             dropped = sum(kind["dropped"] for kind in events.values())
             print(f"podwatch: {counted / wall:.0f} events/s, {dropped} dropped, {spent / wall:.4f} of a core, {memory:.1f} MiB at most")
+            dns(watching, asking, pathlib.Path(folder))
         finally:
             watching.end()
+            asking.end()
             pod.end()
 
 

@@ -118,6 +118,21 @@ static void print_books(const struct document_node *books)
     }
 }
 
+/* Per minute; where a name says what else, of that. */
+static void print_amounts(const struct document_node *amounts)
+{
+    if (amounts == NULL || amounts->kind != DOCUMENT_MAPPING || amounts->first == NULL)
+        return;
+    printf("    a minute:");
+    for (const struct document_node *one = amounts->first; one != NULL; one = one->next) {
+        printf(" ");
+        say((const char *)one->key->text.ptr);
+        printf(" %lld%s", (long long)whole_of(amounts, (const char *)one->key->text.ptr),
+               one->next != NULL ? "," : "");
+    }
+    printf("\n");
+}
+
 static void print_workload(const struct document_node *workload, bool whole)
 {
     say(text_of(workload, "namespace"));
@@ -136,6 +151,8 @@ static void print_workload(const struct document_node *workload, bool whole)
         say(text_of(replica, "pod"));
         printf(": %lld records, %lld things alone\n", (long long)whole_of(replica, "records"),
                (long long)whole_of(replica, "alone_count"));
+        if (whole)
+            print_amounts(member_of(replica, "amounts"));
         for (const struct document_node *thing = whole ? list_of(replica, "alone") : NULL;
              thing != NULL; thing = thing->next)
             print_thing(thing);

@@ -52,7 +52,7 @@ struct container *containers_by_id(struct containers *containers, struct guard_s
 void containers_remove(struct containers *containers, uint32_t index)
 {
     pod_gather_free(&containers->entries[index]->gather);
-    name_table_free(&containers->entries[index]->dns);
+    name_table_free(&containers->entries[index]->dns, &containers->names);
     free(containers->entries[index]);
     containers->entries[index] = containers->entries[--containers->count];
 }

@@ -36,6 +36,7 @@ struct containers {
     uint32_t count;
     uint32_t last;    /* found */
     uint64_t refused; /* events of those that there was no room for */
+    struct name_room names;
 };
 
 /* Finds or adds; NULL: no room or memory, counted. */

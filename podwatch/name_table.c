@@ -35,28 +35,70 @@ static struct named *soonest(const struct name_table *table)
     return found;
 }
 
-/* An entry without a name, in the place of the one that ends first when there are too many. */
-static struct named *make_room(struct name_table *table, uint64_t now_ms)
+/* What an allocation of the heap takes. */
+static uint32_t heap_bytes(size_t len)
+{
+    enum { HEAD = 8, ALIGN = 16, LEAST = 32 };
+    size_t bytes = (len + HEAD + ALIGN - 1) / ALIGN * ALIGN;
+    return (uint32_t)(bytes > LEAST ? bytes : LEAST);
+}
+
+static uint32_t beyond_own(uint32_t bytes)
+{
+    return bytes > NAME_OWN_BYTES ? bytes - NAME_OWN_BYTES : 0;
+}
+
+static void set_bytes(struct name_table *table, struct name_room *room, uint32_t bytes)
+{
+    room->shared = room->shared - beyond_own(table->bytes) + beyond_own(bytes);
+    table->bytes = bytes;
+}
+
+static bool has_room(const struct name_table *table, const struct name_room *room, uint32_t more)
+{
+    return room->shared - beyond_own(table->bytes) + beyond_own(table->bytes + more) <=
+           NAME_SHARED_BYTES;
+}
+
+/* The last takes its place. */
+static void drop(struct name_table *table, struct name_room *room, struct named *named)
+{
+    set_bytes(table, room, table->bytes - heap_bytes(strlen(named->name) + 1));
+    free(named->name);
+    *named = table->entries[--table->count];
+}
+
+static bool grow(struct name_table *table, struct name_room *room)
 {
     enum { FIRST = 8 };
-    if (table->count == NAMES_MAX) {
+    uint32_t capacity = table->capacity > 0 ? 2 * table->capacity : FIRST;
+    uint32_t now = table->capacity > 0 ? heap_bytes(table->capacity * sizeof(struct named)) : 0;
+    uint32_t then = heap_bytes(capacity * sizeof(struct named));
+    if (capacity > NAMES_MAX || !has_room(table, room, then - now))
+        return false;
+    struct named *more = realloc(table->entries, capacity * sizeof(*more));
+    if (more == NULL)
+        return false;
+    table->entries = more;
+    table->capacity = capacity;
+    set_bytes(table, room, table->bytes + then - now);
+    return true;
+}
+
+/* A place for one more whose name takes so many bytes. NULL: there is none, even for its own. */
+static struct named *make_room(struct name_table *table, struct name_room *room, uint32_t bytes,
+                               uint64_t now_ms)
+{
+    if (table->count == table->capacity)
+        (void)grow(table, room);
+    while (table->count > 0 && (table->count == table->capacity || !has_room(table, room, bytes))) {
         struct named *old = soonest(table);
-        table->pushed_out += old->until_ms >= now_ms;
-        free(old->name);
-        memset(old, 0, sizeof(*old));
-        return old;
+        room->pushed_out += old->until_ms >= now_ms;
+        drop(table, room, old);
     }
-    if (table->count == table->capacity) {
-        uint32_t capacity = table->capacity > 0 ? 2 * table->capacity : FIRST;
-        struct named *more = realloc(table->entries, capacity * sizeof(*more));
-        if (more == NULL)
-            return NULL;
-        table->entries = more;
-        table->capacity = capacity;
-    }
-    struct named *named = &table->entries[table->count++];
-    memset(named, 0, sizeof(*named));
-    return named;
+    return table->count < table->capacity && has_room(table, room, bytes)
+               ? &table->entries[table->count]
+               : NULL;
 }
 
 static uint64_t lasts_ms(uint32_t ttl)
@@ -66,51 +108,52 @@ static uint64_t lasts_ms(uint32_t ttl)
     return ms > NAME_MS_MAX ? NAME_MS_MAX : ms;
 }
 
-static void add(struct name_table *table, const char *name, const struct dns_address *address,
-                struct guard_span resolver, uint64_t now_ms)
+static void add(struct name_table *table, struct name_room *room, const char *name,
+                const struct dns_address *address, struct guard_span resolver, uint64_t now_ms)
 {
-    char *copy = strdup(name);
+    uint32_t bytes = heap_bytes(strlen(name) + 1);
     struct named *named = find(table, (struct guard_span){address->bytes, address->len});
-    if (copy != NULL && named == NULL)
-        named = make_room(table, now_ms);
-    if (copy == NULL || named == NULL) {
-        free(copy);
-        table->pushed_out++;
+    if (named != NULL)
+        drop(table, room, named);
+    named = make_room(table, room, bytes, now_ms);
+    char *copy = named != NULL ? strdup(name) : NULL;
+    if (copy == NULL) {
+        room->pushed_out++;
         return;
     }
-    free(named->name);
     *named = (struct named){.address = *address,
                             .resolver_len = (uint8_t)resolver.len,
                             .until_ms = now_ms + lasts_ms(address->ttl),
                             .name = copy};
     memcpy(named->resolver, resolver.ptr, resolver.len);
+    table->count++;
+    set_bytes(table, room, table->bytes + bytes);
 }
 
-void name_table_add(struct name_table *table, const struct dns_answer *answer,
-                    struct guard_span resolver, uint64_t now_ms)
+void name_table_add(struct name_table *table, struct name_room *room,
+                    const struct dns_answer *answer, struct guard_span resolver, uint64_t now_ms)
 {
     if (resolver.len != 4 && resolver.len != 16)
         return;
     for (uint32_t i = 0; i < answer->count; i++)
-        add(table, answer->name, &answer->addresses[i], resolver, now_ms);
+        add(table, room, answer->name, &answer->addresses[i], resolver, now_ms);
 }
 
-void name_table_expire(struct name_table *table, uint64_t now_ms)
+void name_table_expire(struct name_table *table, struct name_room *room, uint64_t now_ms)
 {
     for (uint32_t i = table->count; i-- > 0;) {
-        if (table->entries[i].until_ms >= now_ms)
-            continue;
-        free(table->entries[i].name);
-        table->entries[i] = table->entries[--table->count];
+        if (table->entries[i].until_ms < now_ms)
+            drop(table, room, &table->entries[i]);
     }
     if (table->count == 0)
-        name_table_free(table);
+        name_table_free(table, room);
 }
 
-void name_table_free(struct name_table *table)
+void name_table_free(struct name_table *table, struct name_room *room)
 {
     for (uint32_t i = 0; i < table->count; i++)
         free(table->entries[i].name);
     free(table->entries);
-    *table = (struct name_table){.pushed_out = table->pushed_out};
+    set_bytes(table, room, 0);
+    *table = (struct name_table){.entries = NULL};
 }

@@ -254,7 +254,7 @@ static void take_answer(struct report *report, const struct event_answer *event)
     const struct guard_pod_feature asked = {
         .kind = GUARD_POD_DNS, .text = text(answer.name), .count = 1, .first_ms = at_ms};
     keep(report, container, &event->head, &asked);
-    name_table_add(&container->dns, &answer,
+    name_table_add(&container->dns, &report->containers.names, &answer,
                    (struct guard_span){event->resolver, event->resolver_len}, at_ms);
 }
 
@@ -316,7 +316,7 @@ static bool close_interval(struct report *report, struct container *container)
     bool known = state_of(report, container, &state);
     bool alive = known && state.alive_epoch == programs_epoch(report->programs);
     programs_read(report->programs);
-    name_table_expire(&container->dns, clock_unix_ms());
+    name_table_expire(&container->dns, &report->containers.names, clock_unix_ms());
     container->idle = alive ? 0 : container->idle + 1;
     if (alive || container->received > 0 || state.counts.counted != container->counted.counted)
         hand_over(report, container, &state, true);

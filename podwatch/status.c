@@ -54,6 +54,7 @@ enum guard_rc status_write(const char *path, const struct report *report,
     json_integer(&json, "events_unbalanced", (int64_t)report->unbalanced);
     json_integer(&json, "events_of_too_many_containers", (int64_t)report->containers.refused);
     json_integer(&json, "answers_refused", (int64_t)report->answers_refused);
+    json_integer(&json, "names_pushed_out", (int64_t)report->containers.names.pushed_out);
     json_open(&json, "events", '{');
     for (uint32_t kind = 0; kind < EVENT_KINDS; kind++)
         write_kind(&json, names[kind], &counts[kind], report->received[kind]);

@@ -13,7 +13,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { FUTURE_MS = 60 * 1000 };
+enum {
+    FUTURE_MS = 60 * 1000,
+    NAMES_MAX = 8192, /* that a look goes through, whatever they are */
+};
 
 static const char suffix[] = ".json";
 enum { SUFFIX_LEN = sizeof(suffix) - 1 };
@@ -100,8 +103,33 @@ static bool take(struct responder *responder, int folder, const char *file, uint
     return true;
 }
 
+/* "ID.json.PID.tmp": what somebody who was killed was about to lay down. */
+static bool is_unfinished(const char *name)
+{
+    const char *dot = strchr(name, '.');
+    size_t id_len = dot != NULL ? (size_t)(dot - name) : 0;
+    if (!pod_order_id_valid((struct guard_span){(const uint8_t *)name, id_len}) ||
+        strncmp(dot, suffix, SUFFIX_LEN) != 0 || dot[SUFFIX_LEN] != '.')
+        return false;
+    const char *pid = dot + SUFFIX_LEN + 1;
+    size_t digits = strspn(pid, "0123456789");
+    return digits > 0 && strcmp(pid + digits, ".tmp") == 0;
+}
+
+/* Old enough that nobody writes it any more, and nobody else's than who writes there. */
+static bool is_leftover(const struct responder *responder, int folder, const char *name,
+                        uint64_t now_ms)
+{
+    struct stat info;
+    if (!is_unfinished(name) || fstatat(folder, name, &info, AT_SYMLINK_NOFOLLOW) != 0 ||
+        !is_theirs(folder, &info) || info.st_mtim.tv_sec < 0)
+        return false;
+    return (uint64_t)info.st_mtim.tv_sec * 1000 + responder->cfg.order_ms < now_ms;
+}
+
 void resumes_look(struct responder *responder, uint64_t now_ms)
 {
+    uint32_t resumes = 0, leftovers = 0;
     if (responder->broken[0] != '\0')
         return;
     int folder = open_folder(responder->cfg.guard);
@@ -112,14 +140,23 @@ void resumes_look(struct responder *responder, uint64_t now_ms)
             close(folder);
         return;
     }
-    for (uint32_t i = 0; i < POD_RESUMES_MAX && (entry = readdir(dir)) != NULL; i++) {
+    for (uint32_t i = 0;
+         i < NAMES_MAX && resumes < POD_RESUMES_MAX && (entry = readdir(dir)) != NULL; i++) {
+        if (is_leftover(responder, folder, entry->d_name, now_ms)) {
+            leftovers += unlinkat(folder, entry->d_name, 0) == 0;
+            continue;
+        }
         size_t len = strlen(entry->d_name);
         if (len <= SUFFIX_LEN || strcmp(entry->d_name + len - SUFFIX_LEN, suffix) != 0 ||
             !pod_order_id_valid(
                 (struct guard_span){(const uint8_t *)entry->d_name, len - SUFFIX_LEN}))
             continue; /* a name beside, or nothing of guardd's */
+        resumes++;
         if (take(responder, folder, entry->d_name, now_ms))
             (void)unlinkat(folder, entry->d_name, 0);
     }
     closedir(dir);
+    if (leftovers > 0)
+        log_event("info", "resume-leftovers", (struct guard_span){NULL, 0},
+                  "pods/resumes: %u files that nobody finished were removed", leftovers);
 }

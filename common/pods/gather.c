@@ -80,6 +80,8 @@ enum guard_rc pod_gather_add(struct pod_gather *gather, const struct guard_pod_f
         if (!equal(gather, entry, &bounded))
             continue;
         entry->feature.count += bounded.count;
+        entry->feature.bytes_out += bounded.bytes_out;
+        entry->feature.bytes_in += bounded.bytes_in;
         return GUARD_OK;
     }
     size_t texts = bounded.text.len + bounded.detail.len;

@@ -21,8 +21,8 @@ struct pod_gather {
     uint32_t texts_len, texts_capacity;
 };
 
-/* Adds the feature, or its count to an equal one's; texts are copied, longer ones cut. tag and
- * sensor_kind are kept of the first. GUARD_E_LIMIT: full, make a record and empty it;
+/* Adds the feature, or its count and bytes to an equal one's; texts are copied, longer ones cut.
+ * tag and sensor_kind are kept of the first. GUARD_E_LIMIT: full, make a record and empty it;
  * GUARD_E_NOMEM. */
 GUARD_MUST_USE enum guard_rc pod_gather_add(struct pod_gather *gather,
                                             const struct guard_pod_feature *feature, uint64_t tag,

@@ -150,6 +150,13 @@ static enum guard_rc check(const char *dir, const char *name_space, const char *
     return rc;
 }
 
+static bool is_resume(const char *name)
+{
+    static const char suffix[] = ".json";
+    size_t len = strlen(name), end = sizeof(suffix) - 1;
+    return len > end && strcmp(name + len - end, suffix) == 0;
+}
+
 static bool has_room(const char *folder)
 {
     uint32_t count = 0;
@@ -157,7 +164,7 @@ static bool has_room(const char *folder)
     if (dir == NULL)
         return true; /* writing says why */
     for (const struct dirent *entry; count < POD_RESUMES_MAX && (entry = readdir(dir)) != NULL;)
-        count += entry->d_name[0] != '.';
+        count += is_resume(entry->d_name); /* the responder removes what nobody finished */
     closedir(dir);
     return count < POD_RESUMES_MAX;
 }

@@ -4,6 +4,7 @@
  * told apart. */
 #include "sense.h"
 
+#include "sense_requests.h"
 #include "sense_sockets.h"
 #include "sense_spec.h"
 #include "sense_table.h"
@@ -32,8 +33,16 @@ enum {
 
 static const struct guard_span no_service = {NULL, 0};
 
+/* Bytes, as the kernel tells them of a connection. */
+struct moved {
+    uint64_t out, in;
+};
+
 struct sense {
     struct sense_spec spec;
+    const struct services *services;
+    const char *state;
+    struct sense_requests requests;
     struct sense_sockets sockets;
     struct sense_table table;
     struct pod_gather gather;
@@ -80,7 +89,9 @@ static void tell(struct sense *sense, const struct guard_pod_feature *feature)
         sense->record.deduplicated++;
 }
 
-static void tell_destination(struct sense *sense, const struct socket_told *told)
+/* count: connections that begin, or 1 for one that goes on; moved: its bytes since it was told. */
+static void tell_destination(struct sense *sense, const struct socket_told *told,
+                             const struct moved *moved)
 {
     struct guard_pod_feature feature = {.kind = GUARD_POD_DESTINATION,
                                         .flags = sense->flags,
@@ -88,23 +99,42 @@ static void tell_destination(struct sense *sense, const struct socket_told *told
                                         .port = told->remote.port,
                                         .transport = told->transport,
                                         .count = 1,
+                                        .bytes_out = moved->out,
+                                        .bytes_in = moved->in,
                                         .first_ms = clock_unix_ms()};
     memcpy(feature.address, told->remote.address, told->address_len);
     if (feature.port == 0)
         feature.flags |= GUARD_POD_NO_PORT;
-    sense->record.rates[GUARD_POD_CONNECTIONS]++;
     tell(sense, &feature);
 }
 
-static void add_bytes(struct sense *sense, struct sense_socket *known,
-                      const struct socket_told *told)
+/* What was there before the sensor, or before there was room to note it, moved its bytes at a time
+ * that isn't known. */
+static bool is_older(const struct sense *sense)
+{
+    return (sense->flags & GUARD_POD_SNAPSHOT) != 0 || sense->table.overflowed;
+}
+
+/* Since it was told last. */
+static struct moved moved_since(struct sense_socket *known, const struct socket_told *told)
 {
     if (!told->has_bytes || told->bytes_out < known->bytes_out || told->bytes_in < known->bytes_in)
-        return; /* of one that was reset the kernel has forgotten them */
-    sense->record.rates[GUARD_POD_BYTES_OUT] += told->bytes_out - known->bytes_out;
-    sense->record.rates[GUARD_POD_BYTES_IN] += told->bytes_in - known->bytes_in;
+        return (struct moved){0, 0}; /* of one that was reset the kernel has forgotten them */
+    struct moved moved = {told->bytes_out - known->bytes_out, told->bytes_in - known->bytes_in};
     known->bytes_out = told->bytes_out;
     known->bytes_in = told->bytes_in;
+    return moved;
+}
+
+static void add_bytes(struct sense *sense, const struct moved *moved, bool came)
+{
+    uint64_t *rates = sense->record.rates;
+    rates[GUARD_POD_BYTES_OUT] += moved->out;
+    rates[GUARD_POD_BYTES_IN] += moved->in;
+    if (came)
+        return;
+    rates[GUARD_POD_CALLS_OUT] += moved->out;
+    rates[GUARD_POD_CALLS_IN] += moved->in;
 }
 
 static void take_socket(struct sense *sense, const struct socket_told *told, bool ended)
@@ -121,9 +151,17 @@ static void take_socket(struct sense *sense, const struct socket_told *told, boo
     }
     known->listing = sense->table.listing;
     known->ended |= ended;
-    add_bytes(sense, known, told);
-    if (added && !(told->transport == TCP && is_listening(sense, told->local.port)))
-        tell_destination(sense, told);
+    if (added)
+        known->came = told->transport == TCP && is_listening(sense, told->local.port);
+    struct moved moved = moved_since(known, told);
+    if (added && !ended && is_older(sense))
+        moved = (struct moved){0, 0};
+    add_bytes(sense, &moved, known->came);
+    if (known->came)
+        return;
+    sense->record.rates[GUARD_POD_CONNECTIONS] += added;
+    if (added || moved.out > 0 || moved.in > 0)
+        tell_destination(sense, told, &moved);
 }
 
 static void take_listener(void *ctx, const struct socket_told *told)
@@ -213,6 +251,20 @@ static void set_usage(struct sense *sense, struct guard_pod_record *record)
     sense->usage = now;
 }
 
+static void set_requests(struct sense *sense, struct guard_pod_record *record, uint64_t now_ms)
+{
+    const char *name = sense->spec.service[0] != '\0' ? sense->spec.service : sense->spec.workload;
+    struct gates gates;
+    gates_read(&gates, sense->state, sense->services, now_ms);
+    if (sense_requests_since(&sense->requests, &gates,
+                             (struct guard_span){(const uint8_t *)name, strlen(name)},
+                             &record->rates[GUARD_POD_REQUESTS]))
+        record->rates_known |= 1U << GUARD_POD_REQUESTS;
+    else
+        record->rates[GUARD_POD_REQUESTS] = 0;
+    gates_free(&gates);
+}
+
 /* An overrun is at least one that is lost. */
 static void set_lost(struct sense *sense, struct guard_pod_record *record)
 {
@@ -254,8 +306,10 @@ static void write_record(struct sense *sense, uint64_t now_ms)
     record->from_ms = sense->from_ms < now_ms ? sense->from_ms : now_ms;
     if (now_ms - record->from_ms > GUARD_POD_INTERVAL_MAX_MS)
         record->from_ms = now_ms - GUARD_POD_INTERVAL_MAX_MS; /* the clock was set forward */
-    record->rates_known =
-        1U << GUARD_POD_BYTES_OUT | 1U << GUARD_POD_BYTES_IN | 1U << GUARD_POD_CONNECTIONS;
+    record->rates_known = 1U << GUARD_POD_BYTES_OUT | 1U << GUARD_POD_BYTES_IN |
+                          1U << GUARD_POD_CONNECTIONS | 1U << GUARD_POD_CALLS_OUT |
+                          1U << GUARD_POD_CALLS_IN;
+    set_requests(sense, record, now_ms);
     set_usage(sense, record);
     set_lost(sense, record);
     record->features = features;
@@ -305,12 +359,14 @@ static void release(struct sense *sense)
 }
 
 enum guard_rc sense_open(struct sense **out, const char *spec, const char *state,
-                         struct guard_err *err)
+                         const struct services *services, struct guard_err *err)
 {
     struct sense *sense = calloc(1, sizeof(*sense));
     if (sense == NULL)
         return guard_fail(err, GUARD_E_NOMEM, "no memory");
     sense->sockets = (struct sense_sockets){.ended = -1, .asking = -1};
+    sense->services = services;
+    sense->state = state;
     enum guard_rc rc = prepare(sense, spec, state, err);
     if (rc != GUARD_OK) {
         release(sense);
@@ -318,6 +374,8 @@ enum guard_rc sense_open(struct sense **out, const char *spec, const char *state
     }
     if (sense->spec.cgroup[0] != '\0')
         sense_usage_read(&sense->usage, sense->spec.cgroup);
+    set_requests(sense, &sense->record, sense->from_ms);
+    sense->record = (struct guard_pod_record){0};
     sense->flags = GUARD_POD_SNAPSHOT;
     list(sense);
     sense->listed_ms = sense->from_ms;

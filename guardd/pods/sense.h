@@ -9,16 +9,18 @@
 enum { SENSE_INTERVAL_MS = 10000 };
 
 struct sense;
+struct services;
 
 /* Whether spec, "workload=cart,pod=cart-1,...", says who is watched: workload and pod are needed;
  * namespace, container, service, image, hash, uid, node, cgroup (the directory of its control
  * group) and records (the directory for them) may be said. err names what is wrong. GUARD_E_SYNTAX,
  * GUARD_E_RANGE. */
 GUARD_MUST_USE enum guard_rc sense_check(const char *spec, struct guard_err *err);
-/* Records go to "<state>/pods" unless spec says where. GUARD_E_IO, GUARD_E_NOMEM and what
+/* Records go to "<state>/pods" unless spec says where. services are borrowed: which of those that
+ * gates tell of is the pod's. GUARD_E_IO, GUARD_E_NOMEM and what
  * sense_check says. */
 GUARD_MUST_USE enum guard_rc sense_open(struct sense **out, const char *spec, const char *state,
-                                        struct guard_err *err);
+                                        const struct services *services, struct guard_err *err);
 /* Every now and then, at least each second; bounded work. sense may be NULL. */
 void sense_tick(struct sense *sense, uint64_t now_ms);
 /* Tells what it has. */

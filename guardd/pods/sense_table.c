@@ -44,8 +44,10 @@ struct sense_socket *sense_table_get(struct sense_table *table, uint64_t cookie,
     struct sense_socket *found = place_of(table->slots, table->capacity, cookie);
     if (found->cookie == cookie)
         return found;
-    if (cookie == 0 || table->count >= SENSE_SOCKETS_MAX)
+    if (cookie == 0 || table->count >= SENSE_SOCKETS_MAX) {
+        table->overflows = table->overflowed = true;
         return NULL;
+    }
     if (table->count >= table->capacity / 2) {
         if (!resize(table, table->capacity * 2, false))
             return NULL;
@@ -60,6 +62,8 @@ struct sense_socket *sense_table_get(struct sense_table *table, uint64_t cookie,
 void sense_table_listed(struct sense_table *table)
 {
     table->listing++;
+    table->overflowed = table->overflows;
+    table->overflows = false;
     uint32_t capacity = table->capacity;
     while (capacity > FIRST && table->count < capacity / 8)
         capacity /= 2;

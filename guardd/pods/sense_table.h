@@ -14,11 +14,14 @@ struct sense_socket {
     uint64_t bytes_out, bytes_in;
     uint32_t listing; /* when it was last told */
     bool ended;
+    bool came; /* a client's, that the pod didn't open */
 };
 struct sense_table {
     struct sense_socket *slots;
     uint32_t count, capacity;
     uint32_t listing;
+    bool overflowed; /* in this listing or the one before some weren't noted */
+    bool overflows;  /* in this one */
 };
 
 /* Finds or adds (*added). NULL: full, or no memory. */

@@ -62,6 +62,17 @@ static void write_alone(struct json_writer *json, const struct guard_pods *profi
     json_close(json, ']');
 }
 
+/* By name, so that further ones are no change of the form. */
+static void write_amounts(struct json_writer *json, const struct guard_pod_replica *replica)
+{
+    json_open(json, "amounts", '{');
+    for (uint32_t i = 0; i < GUARD_POD_AMOUNTS; i++) {
+        if ((replica->amounts_known >> i & 1) != 0)
+            json_integer(json, guard_pod_amount_name(i), replica->amounts[i]);
+    }
+    json_close(json, '}');
+}
+
 static uint32_t live_count(const struct guard_pods *profile, uint64_t live_since_ms)
 {
     struct guard_pod_replica replica;
@@ -123,6 +134,7 @@ static void write_replicas(struct json_writer *json, const struct guard_pods *pr
         json_integer(json, "records", (int64_t)replica.records);
         json_integer(json, "incomplete", (int64_t)replica.incomplete);
         pods_write_blind(json, replica.blind);
+        write_amounts(json, &replica);
         json_integer(json, "alone_count", replica.alone);
         write_alone(json, profile, list[i].index);
         json_close(json, '}');

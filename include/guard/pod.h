@@ -80,7 +80,10 @@ struct guard_pod_feature {
     uint16_t port;
     uint8_t transport; /* IP protocol number: 6, 17; 0: none */
     uint32_t user;
-    uint64_t count;    /* times in the interval, at least 1 */
+    uint64_t count; /* times in the interval, at least 1 */
+    /* Of a destination: sent to it and received of it in the interval, over connections that the
+     * pod opened; 0: none, or not known. */
+    uint64_t bytes_out, bytes_in;
     uint64_t first_ms; /* Unix time of the first of them */
 };
 
@@ -93,7 +96,9 @@ enum guard_pod_rate {
     GUARD_POD_MEMORY_BYTES = 4, /* at its end */
     GUARD_POD_PRESSURE_US = 5,  /* stalled for processor or memory */
     GUARD_POD_REQUESTS = 6,     /* that it answered */
-    GUARD_POD_RATES = 7
+    GUARD_POD_CALLS_OUT = 7,    /* bytes: of BYTES_OUT what went over connections that it opened */
+    GUARD_POD_CALLS_IN = 8,     /* likewise */
+    GUARD_POD_RATES = 9
 };
 
 /* Names: printable ASCII without space, '/', '"' and '\'. */

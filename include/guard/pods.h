@@ -28,7 +28,19 @@ GUARD_API void guard_pods_free(struct guard_pods *pods);
 /* --- rules of the decision --- */
 
 /* Evidence of amounts stands behind the kinds of features. */
-enum { GUARD_POD_AMOUNT = GUARD_POD_KINDS, GUARD_POD_EVIDENCE_KINDS = GUARD_POD_KINDS + 1 };
+enum {
+    GUARD_POD_AMOUNT = GUARD_POD_KINDS,     /* of all that the pod does */
+    GUARD_POD_VOLUME = GUARD_POD_KINDS + 1, /* of what it sends to one destination */
+    GUARD_POD_EVIDENCE_KINDS = GUARD_POD_KINDS + 2
+};
+
+/* What is compared with peers: the rates of records per minute, and what follows from them. */
+enum {
+    GUARD_POD_BYTES_PER_REQUEST = GUARD_POD_RATES, /* CALLS_OUT for each of REQUESTS */
+    GUARD_POD_AMOUNTS = GUARD_POD_RATES + 1
+};
+/* The rate's name, or "bytes out per request"; never NULL. */
+GUARD_API const char *guard_pod_amount_name(uint32_t amount);
 
 /* What counts as two kinds of evidence that are independent of each other. */
 enum guard_pod_independence {
@@ -93,7 +105,7 @@ enum { GUARD_POD_NAMES = 3 };
 struct guard_pod_evidence {
     uint64_t id;                     /* of what is known, for guard_pods_judge */
     uint64_t names[GUARD_POD_NAMES]; /* all that it is known by, the id too; 0: none */
-    uint32_t kind;                   /* enum guard_pod_kind or GUARD_POD_AMOUNT */
+    uint32_t kind;                   /* enum guard_pod_kind, GUARD_POD_AMOUNT or GUARD_POD_VOLUME */
     bool hard;
     bool fresh;  /* not in an earlier verdict */
     bool shared; /* another replica did it lately */
@@ -208,6 +220,9 @@ struct guard_pod_replica {
     uint32_t blind; /* kinds that no sensor of it sees */
     uint32_t alone; /* things that only it did */
     bool live;
+    uint64_t amounts_ms;                 /* when its amounts were told last */
+    uint32_t amounts_known;              /* bit per amount */
+    uint32_t amounts[GUARD_POD_AMOUNTS]; /* per minute; of memory bytes, per request bytes */
 };
 /* The index-th, false behind the last. Live are those with a record since then. */
 GUARD_API bool guard_pods_replica(const struct guard_pods *pods, uint32_t index,
@@ -221,6 +236,9 @@ struct guard_pod_known {
     enum guard_pod_review review;
     uint32_t replicas; /* estimated above 32 */
     uint64_t count, first_ms, last_ms;
+    /* Bytes of a minute that went there at most, of the replica that sent most but one: what two
+     * did. 0: not known. */
+    uint64_t volume;
     char text[160];
 };
 GUARD_API bool guard_pods_known(const struct guard_pods *pods, uint32_t index,

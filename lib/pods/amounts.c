@@ -13,11 +13,11 @@ enum {
 };
 
 /* Less than that is never unusual: bytes, bytes, connections, microseconds, bytes, microseconds,
- * requests. */
-static const uint32_t floors[GUARD_POD_RATES] = {1 << 20,   1 << 20, 30, 6000000,
-                                                 128 << 20, 6000000, 600};
+ * requests, bytes, bytes, bytes of a request. */
+static const uint32_t floors[GUARD_POD_AMOUNTS] = {1 << 20, 1 << 20, 30,      6000000, 128 << 20,
+                                                   6000000, 600,     1 << 20, 1 << 20, 1 << 18};
 
-uint32_t gd_pod_per_minute(const struct guard_pod_record *record, uint32_t rate)
+static uint32_t per_minute(const struct guard_pod_record *record, uint32_t rate)
 {
     enum { MINUTE_MS = 60000 };
     uint64_t interval = record->until_ms - record->from_ms;
@@ -27,9 +27,34 @@ uint32_t gd_pod_per_minute(const struct guard_pod_record *record, uint32_t rate)
     return value > UINT32_MAX ? UINT32_MAX : (uint32_t)value;
 }
 
+/* What goes out without any request counts as if there had been one. */
+static uint32_t per_request(const struct guard_pod_record *record)
+{
+    uint64_t requests = record->rates[GUARD_POD_REQUESTS];
+    uint64_t value = record->rates[GUARD_POD_CALLS_OUT] / (requests > 0 ? requests : 1);
+    return value > UINT32_MAX ? UINT32_MAX : (uint32_t)value;
+}
+
+bool gd_pod_amount(const struct guard_pod_record *record, uint32_t amount, uint32_t *value)
+{
+    const uint32_t both = 1u << GUARD_POD_CALLS_OUT | 1u << GUARD_POD_REQUESTS;
+    bool ratio = amount == GUARD_POD_BYTES_PER_REQUEST;
+    uint32_t needs = ratio ? both : 1u << amount;
+    *value = 0;
+    if ((record->rates_known & needs) != needs)
+        return false;
+    *value = ratio ? per_request(record) : per_minute(record, amount);
+    return true;
+}
+
+bool gd_pod_tells_minutes(const struct guard_pod_record *record)
+{
+    return record->until_ms - record->from_ms >= SHORTEST_MS;
+}
+
 bool gd_pod_has_amounts(const struct guard_pod_record *record)
 {
-    return record->until_ms - record->from_ms >= SHORTEST_MS && record->rates_known != 0;
+    return gd_pod_tells_minutes(record) && record->rates_known != 0;
 }
 
 void gd_pods_learn_amounts(struct guard_pods *pods, struct gd_pod_replica *replica,
@@ -40,13 +65,15 @@ void gd_pods_learn_amounts(struct guard_pods *pods, struct gd_pod_replica *repli
     bool newer = record->until_ms >= replica->rates_ms;
     if (newer) {
         replica->rates_ms = record->until_ms;
-        replica->rates_known = record->rates_known;
+        replica->rates_known = 0;
     }
-    for (uint32_t rate = 0; rate < GUARD_POD_RATES; rate++) {
-        bool known = (record->rates_known >> rate & 1) != 0;
-        uint32_t value = known ? gd_pod_per_minute(record, rate) : 0;
-        if (newer)
+    for (uint32_t rate = 0; rate < GUARD_POD_AMOUNTS; rate++) {
+        uint32_t value;
+        bool known = gd_pod_amount(record, rate, &value);
+        if (newer) {
             replica->rates[rate] = value;
+            replica->rates_known |= (uint32_t)known << rate;
+        }
         if (known) {
             uint32_t *minutes = &pods->amounts[rate][gd_bucket(value)];
             *minutes += *minutes < UINT32_MAX;

@@ -18,6 +18,7 @@ uint32_t gd_pod_class(uint32_t kind)
         [GUARD_POD_MEMFD] = HARD,          [GUARD_POD_ROOT] = HARD,
         [GUARD_POD_OUTBOUND] = GATE,       [GUARD_POD_RESPONSE] = GATE,
         [GUARD_POD_REQUEST] = GATE,        [GUARD_POD_AMOUNT] = AMOUNT,
+        [GUARD_POD_VOLUME] = AMOUNT,
     };
     return classes[kind];
 }
@@ -198,6 +199,8 @@ static void look_at_others(const struct gd_pod_view *view, struct guard_pod_evid
         const struct gd_pod_replica *other = view->pods->replicas[i];
         with += other != view->replica && other->open != NULL && did_lately(other->open, evidence);
     }
+    /* Who ever sent as much isn't who does so lately. */
+    evidence->shared |= with > 0 && evidence->kind == GUARD_POD_VOLUME;
     if (with == 0 || with <= evidence->with)
         return;
     evidence->with = with;

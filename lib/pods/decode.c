@@ -6,7 +6,7 @@
 
 #include <guard/crypto.h>
 
-enum { MAGIC = 0x50504c47, VERSION = 1 };
+enum { MAGIC = 0x50504c47, VERSION_FIRST = 1, VERSION_VOLUMES = 2 };
 
 static uint32_t get_number(struct gd_reader *reader, uint32_t max)
 {
@@ -29,7 +29,8 @@ static uint8_t get_tags(struct gd_reader *reader, uint32_t *out, uint32_t max)
 
 /* --- replicas --- */
 
-static enum guard_rc get_replica(struct gd_reader *reader, struct guard_pods *pods, uint32_t at)
+static enum guard_rc get_replica(struct gd_reader *reader, struct guard_pods *pods, uint32_t at,
+                                 uint16_t version)
 {
     uint32_t tag = gd_get_u32(reader);
     if (tag == 0 || (at > 0 && pods->replicas[at - 1]->tag >= tag))
@@ -47,8 +48,8 @@ static enum guard_rc get_replica(struct gd_reader *reader, struct guard_pods *po
     replica->days = gd_get_varint(reader);
     replica->day_last = get_number(reader, UINT32_MAX);
     replica->rates_ms = gd_get_varint(reader);
-    replica->rates_known = get_number(reader, (1u << GUARD_POD_RATES) - 1);
-    for (uint32_t i = 0; i < GUARD_POD_RATES; i++)
+    replica->rates_known = get_number(reader, (1u << gd_pods_amounts_of(version)) - 1);
+    for (uint32_t i = 0; i < gd_pods_amounts_of(version); i++)
         replica->rates[i] = get_number(reader, UINT32_MAX);
     const struct gd_pod_names names = {.pod = gd_get_string(reader, GUARD_POD_NAME_MAX),
                                        .template_hash = gd_get_string(reader, GUARD_POD_HASH_MAX),
@@ -98,7 +99,20 @@ static bool is_genuine(const struct guard_pods *pods, struct gd_pod_key *key)
            (key->address_len == 0 || key->address_len == 4 || key->address_len == 16);
 }
 
-static enum guard_rc get_entry(struct gd_reader *reader, struct guard_pods *pods, uint32_t at)
+static void get_senders(struct gd_reader *reader, struct gd_pod_entry *entry)
+{
+    entry->volumes = gd_get_varint(reader);
+    entry->sender_count = gd_get_u8(reader);
+    reader->failed |= entry->sender_count > GD_POD_SENDERS;
+    for (uint32_t i = 0; i < entry->sender_count && !reader->failed; i++) {
+        entry->senders[i].tag = gd_get_u32(reader);
+        entry->senders[i].bytes = gd_get_varint(reader);
+    }
+    reader->failed |= reader->failed || !gd_pod_senders_valid(entry);
+}
+
+static enum guard_rc get_entry(struct gd_reader *reader, struct guard_pods *pods, uint32_t at,
+                               uint16_t version)
 {
     struct gd_pod_key key;
     struct gd_pod_entry head = {.hash = gd_get_u64(reader)};
@@ -118,6 +132,8 @@ static enum guard_rc get_entry(struct gd_reader *reader, struct guard_pods *pods
     head.tag_count = get_tags(reader, head.tags, GD_POD_TAGS);
     head.variety_count = get_tags(reader, head.variety, GD_POD_VARIETY);
     get_texts(reader, &key);
+    if (version >= VERSION_VOLUMES)
+        get_senders(reader, &head);
     if (reader->failed || flags > 3 || head.first_ms > head.last_ms || head.tag_count == 0 ||
         !is_genuine(pods, &key))
         return GUARD_E_SYNTAX;
@@ -133,14 +149,17 @@ static enum guard_rc get_entry(struct gd_reader *reader, struct guard_pods *pods
     entry->variety_count = head.variety_count;
     memcpy(entry->tags, head.tags, sizeof(entry->tags));
     memcpy(entry->variety, head.variety, sizeof(entry->variety));
+    entry->volumes = head.volumes;
+    entry->sender_count = head.sender_count;
+    memcpy(entry->senders, head.senders, sizeof(entry->senders));
     return GUARD_OK;
 }
 
 /* --- the rest --- */
 
-static void get_amounts(struct gd_reader *reader, struct guard_pods *pods)
+static void get_amounts(struct gd_reader *reader, struct guard_pods *pods, uint16_t version)
 {
-    for (uint32_t rate = 0; rate < GUARD_POD_RATES; rate++) {
+    for (uint32_t rate = 0; rate < gd_pods_amounts_of(version); rate++) {
         uint32_t used = get_number(reader, GD_BUCKETS);
         for (uint32_t i = 0, before = 0; i < used && !reader->failed; i++) {
             uint32_t bucket = gd_get_u8(reader);
@@ -199,7 +218,8 @@ static enum guard_rc get_judged(struct gd_reader *reader, struct guard_pods *pod
     return GUARD_OK;
 }
 
-static enum guard_rc get_profile(struct gd_reader *reader, struct guard_pods *pods)
+static enum guard_rc get_profile(struct gd_reader *reader, struct guard_pods *pods,
+                                 uint16_t version)
 {
     pods->records = gd_get_varint(reader);
     pods->incomplete = gd_get_varint(reader);
@@ -209,24 +229,25 @@ static enum guard_rc get_profile(struct gd_reader *reader, struct guard_pods *po
     if (pods->first_ms > pods->last_ms)
         return GUARD_E_SYNTAX;
     GUARD_TRY(get_intervals(reader, pods));
-    get_amounts(reader, pods);
+    get_amounts(reader, pods, version);
     uint32_t count = get_number(reader, UINT32_MAX);
     if (count > pods->replicas_max)
         return GUARD_E_LIMIT;
     for (uint32_t i = 0; i < count; i++)
-        GUARD_TRY(get_replica(reader, pods, i));
+        GUARD_TRY(get_replica(reader, pods, i, version));
     count = get_number(reader, UINT32_MAX);
     if (count > pods->known_max)
         return GUARD_E_LIMIT;
     for (uint32_t i = 0; i < count; i++)
-        GUARD_TRY(get_entry(reader, pods, i));
+        GUARD_TRY(get_entry(reader, pods, i, version));
     GUARD_TRY(get_judged(reader, pods));
     gd_pods_count_alone(pods);
-    return gd_reader_done(reader) ? GUARD_OK : GUARD_E_SYNTAX;
+    /* One way to say it. */
+    return gd_reader_done(reader) && gd_pods_version(pods) == version ? GUARD_OK : GUARD_E_SYNTAX;
 }
 
 static enum guard_rc open_bytes(struct gd_reader *reader, struct guard_span bytes,
-                                struct guard_err *err)
+                                uint16_t *version, struct guard_err *err)
 {
     uint8_t digest[GUARD_DIGEST_BYTES];
     if (bytes.len <= GUARD_DIGEST_BYTES)
@@ -235,10 +256,11 @@ static enum guard_rc open_bytes(struct gd_reader *reader, struct guard_span byte
     gd_reader_init(reader, content);
     if (gd_get_u32(reader) != MAGIC)
         return guard_fail(err, GUARD_E_SYNTAX, "these bytes are no pod profile");
-    uint16_t version = gd_get_u16(reader);
-    if (version != VERSION)
-        return guard_fail(err, GUARD_E_VERSION, "a pod profile of version %u, this one reads %d",
-                          (unsigned)version, VERSION);
+    *version = gd_get_u16(reader);
+    if (*version < VERSION_FIRST || *version > VERSION_VOLUMES)
+        return guard_fail(err, GUARD_E_VERSION,
+                          "a pod profile of version %u, this one reads %d to %d",
+                          (unsigned)*version, VERSION_FIRST, VERSION_VOLUMES);
     guard_digest(digest, content);
     if (memcmp(digest, content.ptr + content.len, sizeof(digest)) != 0)
         return guard_fail(err, GUARD_E_CHECKSUM, "a pod profile isn't as it was written");
@@ -251,8 +273,9 @@ enum guard_rc guard_pods_decode(struct guard_pods **out, const struct guard_pods
     struct gd_reader reader;
     struct guard_pods *pods = NULL;
     struct guard_pods_cfg named = *cfg;
+    uint16_t version = 0;
     *out = NULL;
-    GUARD_TRY(open_bytes(&reader, bytes, err));
+    GUARD_TRY(open_bytes(&reader, bytes, &version, err));
     struct guard_span key_id = gd_get_bytes(&reader, sizeof(pods->key_id));
     named.name_space = gd_get_string(&reader, GUARD_POD_NAME_MAX);
     named.workload = gd_get_string(&reader, GUARD_POD_NAME_MAX);
@@ -268,7 +291,7 @@ enum guard_rc guard_pods_decode(struct guard_pods **out, const struct guard_pods
     enum guard_rc rc =
         memcmp(pods->key_id, key_id.ptr, key_id.len) == 0 ? GUARD_OK : GUARD_E_FOREIGN;
     if (rc == GUARD_OK)
-        rc = get_profile(&reader, pods);
+        rc = get_profile(&reader, pods, version);
     if (rc != GUARD_OK) {
         guard_pods_free(pods);
         return guard_fail(err, rc,

@@ -60,7 +60,10 @@ bool guard_pods_replica(const struct guard_pods *pods, uint32_t index, uint64_t 
         .blind = ~replica->covered & ((1u << GUARD_POD_KINDS) - 1),
         .alone = alone_of(pods, replica->tag),
         .live = replica->last_ms >= live_since_ms,
+        .amounts_ms = replica->rates_ms,
+        .amounts_known = replica->rates_known,
     };
+    memcpy(out->amounts, replica->rates, sizeof(out->amounts));
     return true;
 }
 
@@ -80,6 +83,7 @@ bool guard_pods_known(const struct guard_pods *pods, uint32_t index, struct guar
         .count = entry->count,
         .first_ms = entry->first_ms,
         .last_ms = entry->last_ms,
+        .volume = entry->sender_count > 1 ? entry->senders[1].bytes : 0,
     };
     (void)guard_pod_feature_text(&feature, out->text, sizeof(out->text));
     return true;

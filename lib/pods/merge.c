@@ -140,13 +140,14 @@ static enum guard_rc unite_entry(struct guard_pods *into, const struct gd_pod_en
     own->last_ms = most(own->last_ms, other->last_ms);
     own->told_ms = most(own->told_ms, other->told_ms);
     own->count = sum(disjoint, own->count, other->count);
+    gd_pod_volumes_unite(own, other, disjoint);
     own->normal |= other->normal;
     return GUARD_OK;
 }
 
 static void unite_amounts(struct guard_pods *into, const struct guard_pods *other, bool disjoint)
 {
-    for (uint32_t rate = 0; rate < GUARD_POD_RATES; rate++) {
+    for (uint32_t rate = 0; rate < GUARD_POD_AMOUNTS; rate++) {
         for (uint32_t bucket = 0; bucket < GD_BUCKETS; bucket++) {
             uint64_t minutes =
                 sum(disjoint, into->amounts[rate][bucket], other->amounts[rate][bucket]);

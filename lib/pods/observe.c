@@ -182,6 +182,50 @@ static uint32_t keys_to_judge(const struct step *step, const struct guard_pod_ru
     return count + (vouched ? later : gd_pod_nameless(keys + count, later));
 }
 
+/* The narrowest name by which it is known how much goes there. */
+static const struct gd_pod_entry *measured(const struct guard_pods *pods,
+                                           const struct gd_pod_key *keys, uint32_t count)
+{
+    const struct gd_pod_entry *found = NULL;
+    for (uint32_t i = 0; i < count; i++) {
+        const struct gd_pod_entry *entry = gd_pods_find(pods, keys[i].hash, NULL);
+        if (entry != NULL && (found == NULL || entry->volumes > found->volumes) &&
+            (found == NULL || found->volumes < GD_POD_VOLUMES_MIN))
+            found = entry;
+    }
+    return found;
+}
+
+/* How much goes to a place where it may go. */
+static enum guard_rc judge_volume(struct step *step, const struct guard_pod_rules *rules,
+                                  const struct guard_pod_feature *feature,
+                                  const struct gd_pod_key *keys, uint32_t count)
+{
+    uint64_t volume = gd_pod_volume(step->record, feature), usual;
+    const struct gd_pod_entry *entry = volume > 0 ? measured(step->pods, keys, count) : NULL;
+    uint32_t with;
+    if (entry == NULL || !gd_pod_volume_unusual(entry, step->replica->tag, volume, &with, &usual) ||
+        gd_pods_review(step->pods, gd_pod_volume_id(entry)) == GUARD_POD_APPROVED)
+        return GUARD_OK;
+    struct gd_pod_case *open = gd_pod_case_of(step->pods, step->replica);
+    if (open == NULL)
+        return GUARD_E_NOMEM;
+    struct guard_pod_evidence evidence = {
+        .id = gd_pod_volume_id(entry),
+        .kind = GUARD_POD_VOLUME,
+        .fresh = true,
+        .session = open->session_ms > step->record->until_ms,
+        .with = with,
+        .days = view_of(step, rules)->days[GUARD_POD_DESTINATION],
+        .seen_ms = step->record->until_ms,
+    };
+    evidence.names[0] = evidence.id;
+    evidence.strength = gd_pod_strength(rules, GUARD_POD_VOLUME, evidence.with, evidence.days);
+    gd_pod_volume_text(feature, volume, usual, evidence.text, sizeof(evidence.text));
+    gd_pod_case_add(step->pods, rules, open, &evidence, 0);
+    return GUARD_OK;
+}
+
 static enum guard_rc judge_feature(struct step *step, const struct guard_pod_rules *rules,
                                    const struct guard_pod_feature *feature)
 {
@@ -190,6 +234,7 @@ static enum guard_rc judge_feature(struct step *step, const struct guard_pod_rul
         return GUARD_OK;
     uint32_t count = keys_to_judge(step, rules, feature, keys);
     promote(step, rules, keys, count);
+    GUARD_TRY(judge_volume(step, rules, feature, keys, count));
     if (count > 0 && (gd_pod_normal(step->pods, rules, keys, count) ||
                       did_before(step, rules, feature, keys, count)))
         return GUARD_OK;
@@ -218,10 +263,10 @@ static enum guard_rc judge_amounts(struct step *step, const struct guard_pod_rul
     uint64_t live_since = record->until_ms < rules->live_ms ? 0 : record->until_ms - rules->live_ms;
     if (!gd_pod_has_amounts(record))
         return GUARD_OK;
-    for (uint32_t rate = 0; rate < GUARD_POD_RATES; rate++) {
+    for (uint32_t rate = 0; rate < GUARD_POD_AMOUNTS; rate++) {
         uint64_t as_much = 0, minutes = 0;
-        uint32_t value = gd_pod_per_minute(record, rate);
-        if ((record->rates_known >> rate & 1) == 0 ||
+        uint32_t value;
+        if (!gd_pod_amount(record, rate, &value) ||
             gd_pods_review(step->pods, rate + 1) == GUARD_POD_APPROVED ||
             !gd_pods_amount_unusual(step->pods, step->replica, rate, value, live_since, &as_much,
                                     &minutes))
@@ -239,8 +284,9 @@ static enum guard_rc judge_amounts(struct step *step, const struct guard_pod_rul
             .seen_ms = record->until_ms,
         };
         evidence.strength = gd_pod_strength(rules, GUARD_POD_AMOUNT, evidence.with, evidence.days);
-        (void)snprintf(evidence.text, sizeof(evidence.text), "%s %u per minute, peers far less",
-                       guard_pod_rate_name((enum guard_pod_rate)rate), value);
+        (void)snprintf(evidence.text, sizeof(evidence.text), "%s %u%s, peers far less",
+                       guard_pod_amount_name(rate), value,
+                       rate == GUARD_POD_BYTES_PER_REQUEST ? "" : " per minute");
         gd_pod_case_add(step->pods, rules, open, &evidence, 0);
     }
     return GUARD_OK;
@@ -320,6 +366,7 @@ static enum guard_rc learn_key(struct step *step, const struct guard_pod_rules *
     if (__builtin_add_overflow(entry->count, feature->count, &entry->count))
         entry->count = UINT64_MAX;
     tag(step, entry);
+    gd_pod_volume_learn(entry, step->replica->tag, gd_pod_volume(step->record, feature));
     if (key->variant != 0)
         entry->variety_count = (uint8_t)gd_bottom_add(entry->variety, entry->variety_count,
                                                       GD_POD_VARIETY, key->variant);

@@ -25,6 +25,8 @@ enum {
     GD_POD_DAY_MS = 24 * 3600 * 1000,
     GD_POD_KEYS = 4, /* of one feature at most */
     GD_POD_DNS_PORT = 53,
+    GD_POD_SENDERS = 3,       /* replicas that sent most to a destination */
+    GD_POD_VOLUMES_MIN = 100, /* intervals that tell how much is usual */
 };
 
 /* How a thing is named: a destination is known by any of its names. */
@@ -56,6 +58,12 @@ struct gd_pod_key {
     uint8_t detail[GUARD_POD_TEXT_MAX];
 };
 
+/* The most that a replica ever sent to a destination in a minute. */
+struct gd_pod_sender {
+    uint32_t tag;
+    uint64_t bytes;
+};
+
 struct gd_pod_entry {
     uint64_t hash;
     uint64_t first_ms;
@@ -77,7 +85,10 @@ struct gd_pod_entry {
     uint8_t address[16];
     uint32_t tags[GD_POD_TAGS];
     uint32_t variety[GD_POD_VARIETY];
-    uint8_t *text; /* then detail */
+    uint8_t sender_count;
+    struct gd_pod_sender senders[GD_POD_SENDERS]; /* the one that sent most first */
+    uint64_t volumes; /* intervals in which it is known how much was sent */
+    uint8_t *text;    /* then detail */
 };
 
 struct gd_pod_case;
@@ -95,7 +106,7 @@ struct gd_pod_replica {
     uint32_t day_last;
     uint32_t rates_known;
     uint64_t rates_ms;
-    uint32_t rates[GUARD_POD_RATES]; /* per minute, of its last record */
+    uint32_t rates[GUARD_POD_AMOUNTS]; /* per minute, of its last record */
     uint16_t pod_len, hash_len, image_len, node_len;
     uint8_t *text;            /* pod, hash, image, node */
     struct gd_pod_case *open; /* not a part of the profile; NULL: none */
@@ -128,8 +139,8 @@ struct guard_pods {
     uint32_t entry_count, entry_cap;
     struct gd_pod_judged *judged; /* by id */
     uint32_t judged_count, judged_cap;
-    uint32_t held_count;                           /* of the judged */
-    uint32_t amounts[GUARD_POD_RATES][GD_BUCKETS]; /* minutes of replicas, by amount */
+    uint32_t held_count;                             /* of the judged */
+    uint32_t amounts[GUARD_POD_AMOUNTS][GD_BUCKETS]; /* minutes of replicas, by amount */
     uint16_t name_space_len, workload_len, container_len;
     uint8_t names[3 * GUARD_POD_NAME_MAX];
 };
@@ -194,17 +205,49 @@ struct guard_pod_feature gd_pod_entry_feature(const struct gd_pod_entry *entry);
 
 /* --- amounts.c --- */
 
-/* Per minute, of a record; UINT32_MAX at most. */
-uint32_t gd_pod_per_minute(const struct guard_pod_record *record, uint32_t rate);
+/* Of a record, per minute or request; UINT32_MAX at most. False: it isn't known. */
+bool gd_pod_amount(const struct guard_pod_record *record, uint32_t amount, uint32_t *value);
 /* A hard sign cuts an interval short: what was done in a moment says nothing of a minute. */
+bool gd_pod_tells_minutes(const struct guard_pod_record *record);
 bool gd_pod_has_amounts(const struct guard_pod_record *record);
 void gd_pods_learn_amounts(struct guard_pods *pods, struct gd_pod_replica *replica,
                            const struct guard_pod_record *record);
 /* Minutes of all replicas in which it was as much, and of how many; false: it isn't unusual among
  * its peers of now, or there are too few. */
 bool gd_pods_amount_unusual(const struct guard_pods *pods, const struct gd_pod_replica *replica,
-                            uint32_t rate, uint32_t value, uint64_t live_since_ms,
+                            uint32_t amount, uint32_t value, uint64_t live_since_ms,
                             uint64_t *as_much, uint64_t *minutes);
+
+/* --- volumes.c --- */
+
+/* Bytes of a minute that the feature of the record sent; 0: not known, or the interval is too short
+ * to say. */
+uint64_t gd_pod_volume(const struct guard_pod_record *record,
+                       const struct guard_pod_feature *feature);
+/* Learns that the replica sent so much. Of replicas that sent least only the count is kept. */
+void gd_pod_volume_learn(struct gd_pod_entry *entry, uint32_t tag, uint64_t volume);
+void gd_pod_volumes_unite(struct gd_pod_entry *into, const struct gd_pod_entry *other,
+                          bool disjoint);
+/* Whether it is far more than all other replicas but one ever sent; too little known is false.
+ * *with: other replicas that sent as much, *usual: what it was compared with. */
+bool gd_pod_volume_unusual(const struct gd_pod_entry *entry, uint32_t tag, uint64_t volume,
+                           uint32_t *with, uint64_t *usual);
+/* "sends 52 MB a minute to tcp 203.0.113.9:443, usual are 1.2 MB at most". */
+void gd_pod_volume_text(const struct guard_pod_feature *feature, uint64_t volume, uint64_t usual,
+                        char *out, size_t size);
+/* What people judge: how much goes there, not whether. */
+uint64_t gd_pod_volume_id(const struct gd_pod_entry *entry);
+/* Sorted as they are kept, each replica once. */
+bool gd_pod_senders_valid(const struct gd_pod_entry *entry);
+
+/* --- codec.c --- */
+
+enum { GD_POD_AMOUNTS_FIRST = 7 }; /* that version 1 of the bytes knows */
+
+/* The lowest that says it all, so that older readers take what they know. */
+uint16_t gd_pods_version(const struct guard_pods *pods);
+/* How many amounts that version has. */
+uint32_t gd_pods_amounts_of(uint16_t version);
 
 /* --- judge.c --- */
 

@@ -10,6 +10,8 @@ enum {
     MAGIC = 0x52504c47, /* "GLPR" */
     VERSION_FIRST = 1,
     VERSION_ANSWERS = 2, /* names may be answers of DNS */
+    VERSION_VOLUMES = 3, /* destinations have bytes, and there are bytes of calls */
+    VERSION_AT = 4,      /* where it stands */
     TRAILER = 8,
 };
 
@@ -27,7 +29,13 @@ static void put_identity(struct gd_writer *writer, const struct guard_pod_identi
     gd_put_string(writer, id->node);
 }
 
-static void put_feature(struct gd_writer *writer, const struct guard_pod_feature *feature)
+static bool has_volumes(uint16_t version, enum guard_pod_kind kind)
+{
+    return version >= VERSION_VOLUMES && kind == GUARD_POD_DESTINATION;
+}
+
+static void put_feature(struct gd_writer *writer, const struct guard_pod_feature *feature,
+                        uint16_t version)
 {
     gd_put_u8(writer, (uint8_t)feature->kind);
     gd_put_varint(writer, feature->flags);
@@ -41,6 +49,10 @@ static void put_feature(struct gd_writer *writer, const struct guard_pod_feature
     gd_put_varint(writer, feature->user);
     gd_put_varint(writer, feature->count);
     gd_put_varint(writer, feature->first_ms);
+    if (has_volumes(version, feature->kind)) {
+        gd_put_varint(writer, feature->bytes_out);
+        gd_put_varint(writer, feature->bytes_in);
+    }
 }
 
 static void put_rates(struct gd_writer *writer, const struct guard_pod_record *record)
@@ -52,7 +64,8 @@ static void put_rates(struct gd_writer *writer, const struct guard_pod_record *r
     }
 }
 
-static void put_members(struct gd_writer *writer, const struct guard_pod_record *record)
+static void put_members(struct gd_writer *writer, const struct guard_pod_record *record,
+                        uint16_t version)
 {
     put_identity(writer, &record->id);
     gd_put_u8(writer, (uint8_t)record->source);
@@ -70,7 +83,7 @@ static void put_members(struct gd_writer *writer, const struct guard_pod_record 
     put_rates(writer, record);
     gd_put_varint(writer, record->feature_count);
     for (uint32_t i = 0; i < record->feature_count; i++)
-        put_feature(writer, &record->features[i]);
+        put_feature(writer, &record->features[i], version);
     if (record->id.uid.len > 0)
         gd_put_string(writer, record->id.uid);
 }
@@ -78,11 +91,16 @@ static void put_members(struct gd_writer *writer, const struct guard_pod_record 
 /* The lowest that says it all, so that older readers take what they know. */
 static uint16_t version_of(const struct guard_pod_record *record)
 {
+    const uint32_t calls = 1u << GUARD_POD_CALLS_OUT | 1u << GUARD_POD_CALLS_IN;
+    uint16_t version = (record->rates_known & calls) != 0 ? VERSION_VOLUMES : VERSION_FIRST;
     for (uint32_t i = 0; i < record->feature_count; i++) {
-        if ((record->features[i].flags & GUARD_POD_ANSWERED) != 0)
-            return VERSION_ANSWERS;
+        const struct guard_pod_feature *feature = &record->features[i];
+        if (feature->bytes_out != 0 || feature->bytes_in != 0)
+            return VERSION_VOLUMES;
+        if ((feature->flags & GUARD_POD_ANSWERED) != 0 && version < VERSION_ANSWERS)
+            version = VERSION_ANSWERS;
     }
-    return VERSION_FIRST;
+    return version;
 }
 
 static void put_head(struct gd_writer *writer, uint16_t version, size_t len)
@@ -99,14 +117,15 @@ enum guard_rc guard_pod_record_encode(const struct guard_pod_record *record, uin
 {
     struct gd_writer writer, head;
     GUARD_TRY(gd_pod_record_check(record, err));
+    uint16_t version = version_of(record);
     size = size < GUARD_POD_RECORD_MAX ? size : GUARD_POD_RECORD_MAX;
     gd_writer_init(&writer, out, size);
-    put_head(&writer, version_of(record), 0);
-    put_members(&writer, record);
+    put_head(&writer, version, 0);
+    put_members(&writer, record, version);
     if (writer.overflow || size - writer.len < TRAILER)
         return guard_fail(err, GUARD_E_LIMIT, "a pod record of more than %zu bytes", size);
     gd_writer_init(&head, out, GUARD_POD_HEAD_BYTES);
-    put_head(&head, version_of(record), writer.len + TRAILER);
+    put_head(&head, version, writer.len + TRAILER);
     gd_put_u64(&writer, gd_hash_fast(MAGIC, gd_span(out, writer.len)));
     *len = writer.len;
     return GUARD_OK;
@@ -125,10 +144,10 @@ enum guard_rc guard_pod_record_size(struct guard_span bytes, size_t *len, struct
     uint32_t more_zeros = gd_get_u32(&reader);
     if (reader.failed || magic != MAGIC)
         return guard_fail(err, GUARD_E_SYNTAX, "these bytes are no pod record");
-    if (version < VERSION_FIRST || version > VERSION_ANSWERS)
+    if (version < VERSION_FIRST || version > VERSION_VOLUMES)
         return guard_fail(err, GUARD_E_VERSION,
                           "a pod record of version %u, this one reads %d to %d", (unsigned)version,
-                          VERSION_FIRST, VERSION_ANSWERS);
+                          VERSION_FIRST, VERSION_VOLUMES);
     if (zeros != 0 || more_zeros != 0 || size < GUARD_POD_HEAD_BYTES + TRAILER)
         return guard_fail(err, GUARD_E_SYNTAX, "the head of a pod record is broken");
     if (size > GUARD_POD_RECORD_MAX)
@@ -157,7 +176,7 @@ static void get_identity(struct gd_reader *reader, struct guard_pod_identity *id
     id->node = gd_get_string(reader, GUARD_POD_NAME_MAX);
 }
 
-static void get_feature(struct gd_reader *reader, struct guard_pod_feature *out)
+static void get_feature(struct gd_reader *reader, struct guard_pod_feature *out, uint16_t version)
 {
     *out = (struct guard_pod_feature){.kind = (enum guard_pod_kind)gd_get_u8(reader)};
     out->flags = get_number(reader);
@@ -174,6 +193,10 @@ static void get_feature(struct gd_reader *reader, struct guard_pod_feature *out)
     out->user = get_number(reader);
     out->count = gd_get_varint(reader);
     out->first_ms = gd_get_varint(reader);
+    if (has_volumes(version, out->kind)) {
+        out->bytes_out = gd_get_varint(reader);
+        out->bytes_in = gd_get_varint(reader);
+    }
 }
 
 static void get_members(struct gd_reader *reader, struct guard_pod_record *out)
@@ -205,6 +228,7 @@ enum guard_rc guard_pod_record_decode(struct guard_pod_record *out,
     struct gd_reader reader, trailer;
     size_t len;
     GUARD_TRY(guard_pod_record_size(bytes, &len, err));
+    uint16_t version = (uint16_t)(bytes.ptr[VERSION_AT] | bytes.ptr[VERSION_AT + 1] << 8);
     if (len != bytes.len)
         return guard_fail(err, GUARD_E_SYNTAX, "a pod record of %zu bytes is %zu bytes long", len,
                           bytes.len);
@@ -216,16 +240,14 @@ enum guard_rc guard_pod_record_decode(struct guard_pod_record *out,
     *out = (struct guard_pod_record){.features = features};
     get_members(&reader, out);
     for (uint32_t i = 0; i < out->feature_count && !reader.failed; i++)
-        get_feature(&reader, &features[i]);
+        get_feature(&reader, &features[i], version);
     if (!reader.failed && reader.ptr < reader.end) {
         out->id.uid = gd_get_string(&reader, GUARD_POD_UID_MAX);
         reader.failed |= out->id.uid.len == 0; /* one way to say that there is none */
     }
     if (!gd_reader_done(&reader))
         return guard_fail(err, GUARD_E_SYNTAX, "the members of a pod record are broken");
-    gd_reader_init(&reader, bytes);
-    (void)gd_get_u32(&reader);
-    if (gd_get_u16(&reader) != version_of(out))
+    if (version != version_of(out))
         return guard_fail(err, GUARD_E_SYNTAX, "a pod record of another version than its members");
     return gd_pod_record_check(out, err);
 }

@@ -76,6 +76,9 @@ static enum guard_rc check_feature(const struct guard_pod_feature *feature, uint
          feature->text.len == 0 || (feature->detail.len != 4 && feature->detail.len != 16)))
         return guard_fail(err, GUARD_E_RANGE, "feature %u: an answer without name or who said it",
                           at);
+    if ((feature->bytes_out != 0 || feature->bytes_in != 0) &&
+        feature->kind != GUARD_POD_DESTINATION)
+        return guard_fail(err, GUARD_E_RANGE, "feature %u: bytes of what is no destination", at);
     if (feature->count == 0 || feature->first_ms > record->until_ms)
         return guard_fail(err, GUARD_E_RANGE, "feature %u: seen no time, or after the interval",
                           at);

@@ -94,7 +94,7 @@ enum guard_rc guard_pods_judge(struct guard_pods *pods, uint64_t id, enum guard_
 /* Amounts are compared with peers each time, and never become normal by being seen. */
 static bool counts(const struct guard_pod_evidence *evidence)
 {
-    return evidence->with == 0 && !evidence->session && evidence->kind != GUARD_POD_AMOUNT;
+    return evidence->with == 0 && !evidence->session && evidence->kind < GUARD_POD_AMOUNT;
 }
 
 enum guard_rc gd_pods_hold(struct guard_pods *pods, const struct guard_pod_verdict *verdict,

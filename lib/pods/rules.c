@@ -22,7 +22,7 @@ void guard_pod_rules_default(struct guard_pod_rules *out)
         [GUARD_POD_USER] = 1.0,        [GUARD_POD_WRITE] = 1.0,    [GUARD_POD_SECRET] = 1.0,
         [GUARD_POD_DNS] = 0.5,         [GUARD_POD_DROPPED] = 1.0,  [GUARD_POD_MEMFD] = 1.0,
         [GUARD_POD_ROOT] = 1.0,        [GUARD_POD_OUTBOUND] = 0.7, [GUARD_POD_RESPONSE] = 0.7,
-        [GUARD_POD_REQUEST] = 0.5,     [GUARD_POD_AMOUNT] = 0.7,
+        [GUARD_POD_REQUEST] = 0.5,     [GUARD_POD_AMOUNT] = 0.7,   [GUARD_POD_VOLUME] = 0.7,
     };
     for (uint32_t i = 0; i < GUARD_POD_EVIDENCE_KINDS; i++)
         out->weights[i] = weights[i];
@@ -40,7 +40,9 @@ enum guard_rc guard_pod_rules_check(const struct guard_pod_rules *rules, struct 
         if (!within(rules->weights[i], 0, 10))
             return guard_fail(err, GUARD_E_RANGE, "the weight of %s is 0 to 10",
                               i == GUARD_POD_AMOUNT ? "amount"
-                                                    : guard_pod_kind_name((enum guard_pod_kind)i));
+                              : i == GUARD_POD_VOLUME
+                                  ? "volume"
+                                  : guard_pod_kind_name((enum guard_pod_kind)i));
     }
     if (!within(rules->alert_at, 0, 100) || !within(rules->replace_at, 0, 1000))
         return guard_fail(err, GUARD_E_RANGE, "alert_at is 0 to 100, replace_at 0 to 1000");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Names of kinds, and features as people read them: what hostile programs chose is escaped. */
-#include <guard/pod.h>
+#include <guard/pods.h>
 
 #include <stdio.h>
 #include <string.h>
@@ -23,9 +23,16 @@ const char *guard_pod_source_name(enum guard_pod_source source)
 
 const char *guard_pod_rate_name(enum guard_pod_rate rate)
 {
-    static const char *const names[GUARD_POD_RATES] = {
-        "bytes out", "bytes in", "connections", "cpu", "memory", "pressure", "requests"};
+    static const char *const names[GUARD_POD_RATES] = {"bytes out", "bytes in",  "connections",
+                                                       "cpu",       "memory",    "pressure",
+                                                       "requests",  "calls out", "calls in"};
     return (uint32_t)rate < GUARD_POD_RATES ? names[rate] : "";
+}
+
+const char *guard_pod_amount_name(uint32_t amount)
+{
+    return amount == GUARD_POD_BYTES_PER_REQUEST ? "bytes out per request"
+                                                 : guard_pod_rate_name((enum guard_pod_rate)amount);
 }
 
 uint32_t guard_pod_hard_kinds(void)

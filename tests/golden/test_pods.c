@@ -81,11 +81,14 @@ static void records(void)
     named.detail = sample_span("\x0a\x60\x01\x0a");
     named.first_ms = 1699999999500;
     record("pod_record/named", &named, 1);
+    named.bytes_out = 123456;
+    named.bytes_in = 789;
+    record("pod_record/volumes", &named, 1);
     record("pod_record/quiet", NULL, 0);
     record("pod_record/every_kind", features, GUARD_POD_KINDS);
 }
 
-static void profile(void)
+static void profile(const char *name, bool volumes)
 {
     const struct guard_alloc heap = {NULL, get, put};
     uint8_t *bytes = NULL;
@@ -95,7 +98,8 @@ static void profile(void)
     struct guard_pod_rules rules;
     struct guard_pod_verdict verdict;
     struct guard_pods_cfg cfg = pod_traffic_cfg(&heap);
-    struct pod_traffic traffic = {.random = {1}, .now_ms = UINT64_C(1700000000000)};
+    struct pod_traffic traffic = {
+        .random = {1}, .now_ms = UINT64_C(1700000000000), .volumes = volumes};
     guard_pod_rules_default(&rules);
     enum guard_rc rc = guard_pods_new(&pods, &cfg, &err);
     for (uint32_t i = 0; i < 60 && rc == GUARD_OK; i++) {
@@ -108,7 +112,7 @@ static void profile(void)
     if (rc == GUARD_OK)
         rc = guard_pods_encode(pods, &bytes, &len, &err);
     if (rc == GUARD_OK)
-        agree("pod_profile/learned", (struct guard_span){bytes, len});
+        agree(name, (struct guard_span){bytes, len});
     failures += rc != GUARD_OK;
     free(bytes);
     guard_pods_free(pods);
@@ -123,6 +127,7 @@ int main(int argc, char **argv)
     }
     corpus = argv[argc - 1];
     records();
-    profile();
+    profile("pod_profile/learned", false);
+    profile("pod_profile/volumes", true);
     return failures == 0 ? 0 : 1;
 }

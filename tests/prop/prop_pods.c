@@ -54,7 +54,8 @@ static void observe(struct guard_pods *pods, struct pod_traffic *traffic, uint32
 static void make(struct guard_pods *out[3], struct test_random *random)
 {
     struct pod_traffic traffic = {.random = {test_random_next(random)},
-                                  .now_ms = UINT64_C(1700000000000)};
+                                  .now_ms = UINT64_C(1700000000000),
+                                  .volumes = !test_random_once_in(random, 4)};
     for (uint32_t i = 0; i < 3; i++)
         out[i] = fresh();
     uint64_t records = test_random_between(random, 10, 120);

@@ -12,6 +12,7 @@
 enum { POD_TRAFFIC_FEATURES = 6 };
 
 struct pod_traffic {
+    bool volumes; /* destinations have bytes, and there are amounts of calls */
     struct test_random random;
     uint64_t now_ms;
     uint64_t sequences[64];
@@ -41,6 +42,8 @@ static inline void pod_traffic_feature(struct pod_traffic *traffic, uint32_t at)
         .count = test_random_between(random, 1, 5),
         .first_ms = traffic->now_ms - test_random_below(random, 9000),
     };
+    if (traffic->volumes && feature->kind == GUARD_POD_DESTINATION)
+        feature->bytes_out = test_random_below(random, 1u << 24);
 }
 
 /* The next record of the replica; its spans live until the next call. */
@@ -54,7 +57,7 @@ static inline struct guard_pod_record pod_traffic_next(struct pod_traffic *traff
     snprintf(traffic->hash, sizeof(traffic->hash), "h%u", replica % 3);
     for (uint32_t i = 0; i < count; i++)
         pod_traffic_feature(traffic, i);
-    return (struct guard_pod_record){
+    struct guard_pod_record record = {
         .id = {.name_space = pod_traffic_span("prod"),
                .workload = pod_traffic_span("web"),
                .pod = pod_traffic_span(traffic->pod),
@@ -73,6 +76,12 @@ static inline struct guard_pod_record pod_traffic_next(struct pod_traffic *traff
         .features = traffic->features,
         .feature_count = count,
     };
+    if (traffic->volumes) {
+        record.rates_known |= 1u << GUARD_POD_CALLS_OUT | 1u << GUARD_POD_REQUESTS;
+        record.rates[GUARD_POD_CALLS_OUT] = test_random_below(random, 1u << 24);
+        record.rates[GUARD_POD_REQUESTS] = test_random_below(random, 100);
+    }
+    return record;
 }
 
 static inline struct guard_pods_cfg pod_traffic_cfg(const struct guard_alloc *alloc)

@@ -15,7 +15,7 @@ import { texts } from "../src/texts";
 const t = texts.pods;
 
 function replica(pod: string, more: Partial<Replica> = {}): Replica {
-    return { pod, node: "node-1", first_ms: 1e12, last_ms: 2e12, records: 9, incomplete: 0, blind: [], alone_count: 0, alone: [], ...more };
+    return { pod, node: "node-1", first_ms: 1e12, last_ms: 2e12, records: 9, incomplete: 0, blind: [], amounts: {}, alone_count: 0, alone: [], ...more };
 }
 function workload(replicas: Replica[], more: Partial<Workload> = {}): Workload {
     return { namespace: "prod", workload: "web", container: "app", ready: true, records: 90, replica_days: 12, known: 5, normal: 4, live_count: replicas.length, responder: null, replicas, ...more };

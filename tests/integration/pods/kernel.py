@@ -14,7 +14,7 @@ from harness import BIN, wait_for
 
 PODWATCH = BIN / "guard-podwatch"
 KINDS = ["destination", "listen", "exec", "user", "write", "secret", "dns", "dropped", "memfd", "root", "outbound", "response", "request"]
-RATES = ["bytes_out", "bytes_in", "connections", "cpu_us", "memory_bytes", "pressure_us", "requests"]
+RATES = ["bytes_out", "bytes_in", "connections", "cpu_us", "memory_bytes", "pressure_us", "requests", "calls_out", "calls_in"]
 SESSION, SNAPSHOT, BY_SHELL, NO_PORT, ANSWERED = 16, 2, 1, 4, 32
 
 
@@ -43,19 +43,23 @@ class Reader:
         return self.bytes(self.varint()).decode("latin-1")
 
 
-def read_feature(reader):
+def read_feature(reader, version):
     feature = {"kind": KINDS[reader.number("B")], "flags": reader.varint(), "text": reader.text(), "detail": reader.text(),
                "request": reader.text()}
     address = reader.bytes(reader.number("B"))
     feature["address"] = ".".join(map(str, address)) if len(address) == 4 else address.hex()
     feature |= {"port": reader.number("H"), "transport": reader.number("B"), "user": reader.varint(), "count": reader.varint(),
                 "first_ms": reader.varint()}
+    if version == 3 and feature["kind"] == "destination":
+        feature |= {"bytes_out": reader.varint(), "bytes_in": reader.varint()}
     return feature
 
 
 def read_record(data):
     reader = Reader(data)
-    assert reader.number("I") and reader.number("H") in (1, 2) and reader.number("H") == 0
+    assert reader.number("I")
+    version = reader.number("H")
+    assert version in (1, 2, 3) and reader.number("H") == 0
     assert reader.number("I") == len(data) and reader.number("I") == 0
     names = ["service", "namespace", "workload", "pod", "container", "image", "template_hash", "node"]
     record = {name: reader.text() for name in names}
@@ -65,7 +69,7 @@ def read_record(data):
         record[name] = reader.varint()
     known = reader.varint()
     record["rates"] = {name: reader.varint() for i, name in enumerate(RATES) if known >> i & 1}
-    record["features"] = [read_feature(reader) for _ in range(reader.varint())]
+    record["features"] = [read_feature(reader, version) for _ in range(reader.varint())]
     record["uid"] = reader.text() if reader.at < len(data) - 8 else ""
     record["unseen"] = [kind for i, kind in enumerate(KINDS) if record["blind"] >> i & 1]
     assert record["counted"] == record["received"] + record["deduplicated"] + record["dropped"]

@@ -245,6 +245,30 @@ def test_neither_side_believes_the_others_bytes(place, pods):
     wait_for(one.books, "the books to be told again")
 
 
+def test_what_killed_guardds_left_crowds_no_resume_out(place, pods):
+    """More than may lie there, of guardds that were killed while they wrote; what isn't theirs, and what may still be written, stays."""
+    one = place()
+    one.responder.start()
+    wait_for(one.books, "the responder's books")
+    one.stop(pods)
+    left = [one.resumes / f"{number:016x}.json.{4000 + number}.tmp" for number in range(400)]
+    stays = [one.resumes / "00000000000000aa.json.77.tmp", one.resumes / "notes.txt", one.resumes / "00000000000000ab.json.78.tmp",
+             one.resumes / "00000000000000ac.json.79.tmp"]
+    for path in left + stays:
+        path.write_bytes(b'{"version":1')
+        path.chmod(0o640)
+    stays[3].unlink()
+    stays[3].symlink_to(one.state / "elsewhere")
+    for path in left + stays[1:3]:
+        os.utime(path, (0, 0))
+    os.chown(stays[2], 12345, 12345)
+    wait_for(lambda: not any(path.exists() for path in left), "what was left to be removed")
+    assert sum(int(detail.split()[1]) for detail in one.responder.events("resume-leftovers")) == len(left)
+    assert one.ask().status == 202
+    wait_for(lambda: one.books()["stopped"] is None, "the responder to go on")
+    assert sorted(one.resumes.iterdir()) == sorted(stays) and stays[3].is_symlink()
+
+
 def test_one_that_takes_no_resumes_from_guardd(place, pods):
     one = place(resumes=False)
     one.responder.start()

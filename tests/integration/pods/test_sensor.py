@@ -227,6 +227,131 @@ def test_refused_and_datagrams_and_what_was_there_before(world, place):
     assert any(f["flags"] & 2 for r in records for f in r["features"] if f["port"] == PORT)
 
 
+# Sends and receives so much over one connection, in steps that are ordered by a line each.
+BULK = """
+import socket, sys
+to, port = sys.argv[1], int(sys.argv[2])
+s = socket.create_connection((to, port)); print('open', flush=True)
+for line in sys.stdin:
+    out, back = map(int, line.split())
+    s.sendall(f"{out:015} {back:015}\\n".encode() + b"x" * out)
+    while back:
+        back -= len(s.recv(min(back, 65536)))
+    print('done', flush=True)
+s.close()
+"""
+BULK_HEAD = 32  # bytes of what is ordered
+BULK_SERVER = """
+import socket, sys, threading
+server = socket.socket(); server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+server.bind(('', int(sys.argv[1]))); server.listen(256); print('ready', flush=True)
+def serve(client):
+    stream = client.makefile('rb')
+    while line := stream.readline():
+        out, back = map(int, line.split())
+        while out:
+            out -= len(stream.read(min(out, 65536)))
+        client.sendall(b'y' * back)
+while True:
+    threading.Thread(target=serve, args=server.accept()[:1], daemon=True).start()
+"""
+
+
+class Bulk:
+    def __init__(self, world, where, to, port):
+        self.process = world.python(where, BULK, to, port, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        assert self.process.stdout.readline() == "open\n"
+
+    def move(self, out, back):
+        self.process.stdin.write(f"{out} {back}\n")
+        self.process.stdin.flush()
+        assert self.process.stdout.readline() == "done\n"
+
+    def close(self):
+        self.process.stdin.close()
+        assert self.process.wait(timeout=60) == 0
+
+
+def moved(records):
+    """Bytes by destination: (sent, received)."""
+    by = {}
+    for record in records:
+        for feature in record["features"]:
+            if feature["kind"] == "destination":
+                key = (feature["address"], feature["port"])
+                out, back = by.get(key, (0, 0))
+                by[key] = (out + feature.get("bytes_out", 0), back + feature.get("bytes_in", 0))
+    return by
+
+
+def assert_near(told, really, connections):
+    """The kernel counts a connection's SYN and FIN as a byte each."""
+    assert really <= told <= really + 2 * connections, (told, really)
+
+
+def test_bytes_are_told_by_destination_and_way(world, place):
+    server = world.python(world.outside, BULK_SERVER, PORT, stdout=subprocess.PIPE, text=True)
+    other = world.python(world.outside, BULK_SERVER, PORT + 1, stdout=subprocess.PIPE, text=True)
+    inside = world.python(world.pod, BULK_SERVER, PORT + 2, stdout=subprocess.PIPE, text=True)
+    assert [process.stdout.readline() for process in (server, other, inside)] == ["ready\n"] * 3
+    before = Bulk(world, world.pod, PEER, PORT)
+    before.move(700_000, 50_000)  # nobody watches yet
+    sensor = Sensor(world, place)
+    before.move(300_000, 20_000)
+    two = [Bulk(world, world.pod, PEER, PORT + 1) for _ in range(2)]
+    for bulk in two:
+        bulk.move(1_000_000, 0)
+        bulk.move(0, 200_000)
+    client = Bulk(world, world.outside, HERE, PORT + 2)  # a client of the pod: what it is answered is no call
+    client.move(10_000, 3_000_000)
+    two[0].close()
+    client.close()
+    sensor.await_record(lambda records: total(records, "bytes_out") >= 5_300_000)
+    before.move(40_000, 0)  # in a later interval, over connections that were told
+    two[1].move(60_000, 0)
+    records = sensor.end()
+    by = moved(records)
+    assert set(by) == {(PEER, PORT), (PEER, PORT + 1)}, by
+    assert_near(by[(PEER, PORT)][0], 340_000 + 2 * BULK_HEAD, 1)
+    assert_near(by[(PEER, PORT)][1], 20_000, 1)
+    assert_near(by[(PEER, PORT + 1)][0], 2_060_000 + 5 * BULK_HEAD, 2)
+    assert_near(by[(PEER, PORT + 1)][1], 400_000, 2)
+    assert total(records, "calls_out") == sum(out for out, _ in by.values())
+    assert total(records, "calls_in") == sum(back for _, back in by.values())
+    assert_near(total(records, "bytes_out") - total(records, "calls_out"), 3_000_000, 1)
+    assert_near(total(records, "bytes_in") - total(records, "calls_in"), 10_000 + BULK_HEAD, 1)
+    assert total(records, "connections") == 3
+    assert all("requests" not in record["rates"] for record in records)  # no gate is there to say
+
+
+def test_a_reset_connection_hides_what_it_moved_since_the_last_look(world, place):
+    """The kernel forgets it: what was seen by then stays told, and nothing is counted twice or below zero."""
+    server = world.python(world.outside, BULK_SERVER, PORT, stdout=subprocess.PIPE, text=True)
+    assert server.stdout.readline() == "ready\n"
+    sensor = Sensor(world, place)
+    held = Bulk(world, world.pod, PEER, PORT)
+    held.move(500_000, 0)
+    sensor.await_record(lambda records: total(records, "calls_out") >= 500_000)
+    held.move(100_000, 0)
+    held.process.kill()  # unread bytes or not, the peer sees an end; then a real reset
+    held.process.wait()
+    world.serve(world.outside, "reset", PORT + 1)
+    world.call(world.pod, "reset", PEER, PORT + 1, 50)
+    sensor.await_record(lambda records: total(records, "connections") >= 51)
+    records = sensor.end()
+    assert_near(moved(records)[(PEER, PORT)][0], 600_000 + 2 * BULK_HEAD, 1)
+    assert total(records, "calls_out") < 700_000
+    assert all(record["dropped"] == 0 for record in records)
+
+
+def gate_counts(state, name, exchanges, gate="0123456789abcdef"):
+    """As a gate's worker writes it."""
+    rings = state / "rings"
+    path = rings / f"{gate}.counts"
+    path.with_suffix(".new").write_text(f'{{"service":"{name}","mode":"observe","counts":{{"exchanges":{exchanges}}}}}\n')
+    path.with_suffix(".new").rename(path)
+
+
 def test_the_use_of_a_control_group_is_told(world, place):
     group = place / "group"
     group.mkdir()

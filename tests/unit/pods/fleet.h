@@ -27,7 +27,9 @@ struct fleet {
     uint64_t dropped;
     uint32_t blind;
     uint64_t started_ms;
-    uint64_t bytes_out;           /* of the interval; 0: not known */
+    uint64_t bytes_out; /* of the interval; 0: not known */
+    uint64_t calls_out; /* likewise; then requests are known, too */
+    uint64_t requests;
     uint64_t interval_ms;         /* 0: as in the sample */
     enum guard_pod_source source; /* likewise */
 };
@@ -98,6 +100,11 @@ static inline enum guard_rc fleet_tell_into(struct fleet *fleet, struct guard_po
     record.started_ms = fleet->started_ms;
     record.rates_known = fleet->bytes_out > 0 ? 1u << GUARD_POD_BYTES_OUT : 0;
     record.rates[GUARD_POD_BYTES_OUT] = fleet->bytes_out;
+    if (fleet->calls_out > 0) {
+        record.rates_known |= 1u << GUARD_POD_CALLS_OUT | 1u << GUARD_POD_REQUESTS;
+        record.rates[GUARD_POD_CALLS_OUT] = fleet->calls_out;
+        record.rates[GUARD_POD_REQUESTS] = fleet->requests;
+    }
     if (fleet->interval_ms != 0)
         record.from_ms = record.until_ms - fleet->interval_ms;
     if (fleet->source != 0)

@@ -58,6 +58,39 @@ static void test_reads_what_was_written(void **state)
     assert_memory_equal(again, bytes, len);
 }
 
+/* Bytes of destinations and of calls want a version that older readers refuse by its number. */
+static void test_volumes_have_a_version(void **state)
+{
+    (void)state;
+    enum { VERSION_AT = 4 };
+    char pod[32];
+    struct guard_err err;
+    struct guard_pod_record out;
+    struct guard_pod_feature features[2] = {sample_connect("db.example", 9, 5432),
+                                            sample_feature(GUARD_POD_EXEC, "/bin/sh", "")};
+    struct guard_pod_record record = sample_record(pod, 1, 7, 1700000000000);
+    record.features = features;
+    record.feature_count = 2;
+    record.id.uid = sample_span("0b5c");
+    assert_int_equal(encode(&record).ptr[VERSION_AT], 1);
+    features[0].bytes_out = UINT64_MAX;
+    features[0].bytes_in = 5;
+    record.rates_known = 1u << GUARD_POD_CALLS_OUT;
+    record.rates[GUARD_POD_CALLS_OUT] = 99;
+    struct guard_span encoded = encode(&record);
+    assert_int_equal(encoded.ptr[VERSION_AT], 3);
+    assert_int_equal(guard_pod_record_decode(&out, room, encoded, &err), GUARD_OK);
+    assert_true(out.features[0].bytes_out == UINT64_MAX && out.features[0].bytes_in == 5);
+    assert_int_equal(out.features[1].bytes_out, 0);
+    assert_int_equal(out.rates[GUARD_POD_CALLS_OUT], 99);
+    assert_memory_equal(out.id.uid.ptr, "0b5c", 4);
+    features[1].bytes_in = 1;
+    size_t len;
+    assert_int_equal(guard_pod_record_encode(&record, bytes, sizeof(bytes), &len, &err),
+                     GUARD_E_RANGE);
+    assert_non_null(strstr(err.text, "feature 1: bytes of what is no destination"));
+}
+
 static void test_the_largest_record_fits(void **state)
 {
     (void)state;
@@ -207,6 +240,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_reads_what_was_written),
+        cmocka_unit_test(test_volumes_have_a_version),
         cmocka_unit_test(test_the_uid_is_read_where_there_is_one),
         cmocka_unit_test(test_the_largest_record_fits),
         cmocka_unit_test(test_refuses_other_bytes),

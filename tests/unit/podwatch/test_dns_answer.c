@@ -8,6 +8,9 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 struct message {
     uint8_t bytes[2048];
@@ -141,19 +144,20 @@ static void test_names_last_and_end(void **state)
 {
     (void)state;
     struct name_table table = {.count = 0};
+    struct name_room room = {.shared = 0};
     struct dns_answer first = of("a.example", 1, 1), forever = of("b.example", 2, UINT32_MAX);
-    name_table_add(&table, &first, resolver, 1000);
-    name_table_add(&table, &forever, resolver, 1000);
+    name_table_add(&table, &room, &first, resolver, 1000);
+    name_table_add(&table, &room, &forever, resolver, 1000);
     assert_string_equal(find(&table, 1, 1000 + NAME_MS_MIN)->name, "a.example");
     assert_memory_equal(find(&table, 1, 1000)->resolver, resolver_bytes, 4);
     assert_null(find(&table, 1, 1001 + NAME_MS_MIN));
     assert_null(find(&table, 2, 1001 + NAME_MS_MAX));
-    name_table_expire(&table, 1001 + NAME_MS_MIN);
+    name_table_expire(&table, &room, 1001 + NAME_MS_MIN);
     assert_int_equal(table.count, 1);
     struct dns_answer later = of("c.example", 2, 60);
-    name_table_add(&table, &later, resolver, 2000);
+    name_table_add(&table, &room, &later, resolver, 2000);
     assert_string_equal(find(&table, 2, 2000)->name, "c.example");
-    name_table_expire(&table, UINT64_MAX);
+    name_table_expire(&table, &room, UINT64_MAX);
     assert_null(table.entries);
 }
 
@@ -161,14 +165,62 @@ static void test_a_table_is_bounded(void **state)
 {
     (void)state;
     struct name_table table = {.count = 0};
+    struct name_room room = {.shared = 0};
     for (uint32_t i = 0; i < 3 * NAMES_MAX; i++) {
         struct dns_answer answer = of("a.example", (uint8_t)i, 60);
         answer.addresses[0].bytes[1] = (uint8_t)(i >> 8);
-        name_table_add(&table, &answer, resolver, 1000 + i);
+        name_table_add(&table, &room, &answer, resolver, 1000 + i);
     }
     assert_int_equal(table.count, NAMES_MAX);
-    assert_int_equal(table.pushed_out, 2 * NAMES_MAX);
-    name_table_free(&table);
+    assert_int_equal(room.pushed_out, 2 * NAMES_MAX);
+    name_table_free(&table, &room);
+}
+
+static long resident_kib(void)
+{
+    char line[128];
+    long pages = 0;
+    FILE *file = fopen("/proc/self/statm", "r");
+    if (file != NULL && fgets(line, sizeof(line), file) != NULL && strchr(line, ' ') != NULL)
+        pages = strtol(strchr(line, ' '), NULL, 10);
+    if (file != NULL)
+        (void)fclose(file);
+    return pages * (sysconf(_SC_PAGESIZE) / 1024);
+}
+
+/* Of as many containers as there may be, each told the longest names for all its addresses. */
+static void test_all_tables_together_are_bounded(void **state)
+{
+    (void)state;
+    enum { CONTAINERS = 1024 };
+    static struct name_table tables[CONTAINERS];
+    struct name_room room = {.shared = 0};
+    struct dns_answer answer = of("", 0, 60);
+    memset(answer.name, 'a', DNS_NAME_MAX);
+    long before = resident_kib();
+    uint32_t kept = 0;
+    uint64_t bytes = 0;
+    for (uint32_t i = 0; i < NAMES_MAX; i++) {
+        for (uint32_t k = 0; k < CONTAINERS; k++) {
+            answer.addresses[0].bytes[3] = (uint8_t)i;
+            name_table_add(&tables[k], &room, &answer, resolver, 1000 + i);
+        }
+    }
+    for (uint32_t k = 0; k < CONTAINERS; k++) {
+        assert_true(tables[k].count >= 8); /* its own, though others take all they can */
+        assert_non_null(find(&tables[k], NAMES_MAX - 1, 1000)); /* and the newest of these */
+        kept += tables[k].count;
+        bytes += tables[k].bytes;
+    }
+    assert_in_range(room.shared, NAME_SHARED_BYTES - 1024 * 1024, NAME_SHARED_BYTES);
+    assert_true(bytes <= NAME_SHARED_BYTES + CONTAINERS * NAME_OWN_BYTES);
+    assert_int_equal(kept + room.pushed_out, CONTAINERS * NAMES_MAX);
+    print_message("full tables of names: %ld KiB resident, %llu KiB counted, %u of %d names kept\n",
+                  resident_kib() - before, (unsigned long long)bytes / 1024, kept,
+                  CONTAINERS * NAMES_MAX);
+    for (uint32_t k = 0; k < CONTAINERS; k++)
+        name_table_free(&tables[k], &room);
+    assert_int_equal(room.shared, 0);
 }
 
 int main(void)
@@ -181,6 +233,7 @@ int main(void)
         cmocka_unit_test(test_what_is_no_answer_is_refused),
         cmocka_unit_test(test_names_last_and_end),
         cmocka_unit_test(test_a_table_is_bounded),
+        cmocka_unit_test(test_all_tables_together_are_bounded),
     };
     return cmocka_run_group_tests_name("podwatch-dns-answer", tests, NULL, NULL);
 }
