@@ -5,6 +5,7 @@ whatever becomes of guardd."""
 import http.server
 import json
 import pathlib
+import subprocess
 import sys
 import threading
 import time
@@ -14,7 +15,9 @@ import pytest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "pods"))
 from trees import agent_options, ask, gate_of, key_of, root_options, tree  # noqa: E402, F401
+from harness import BIN  # noqa: E402
 from test_guardd import drive  # noqa: E402
+from talking import Api  # noqa: E402
 from test_pod_learning import ODD, Sensors, pod_writer  # noqa: E402, F401
 from traffic import Shop  # noqa: E402
 from waiting import wait_for  # noqa: E402
@@ -39,12 +42,14 @@ class Pods:
         for gate in self.gates.values():
             assert drive(gate.port, Shop(7).many(1)) == [200]
         self.root.wait_exchanges(2)
+        self.api = Api(self.root.state).ready()
 
     def status(self, pod):
         return self.gates[pod].curl("/p").status
 
     def withdrawn(self):
-        return ask(self.root, "GET", "/services/shop/pods").json()["withdrawals"]
+        """Held against the document of the API."""
+        return self.api.get("/services/shop/pods")["withdrawals"]
 
     def withdraw(self, pod=ODD, seconds=600, reason="misused", name_space="prod"):
         return ask(self.root, "POST", "/services/shop/pods/withdrawals", *JSON,
@@ -100,6 +105,27 @@ def test_one_gate_is_withdrawn_by_hand_obeyed_renewed_and_lifted(pods):
     assert shop.lift(which).status == 404
     told = [line["action"] for line in map(json.loads, (shop.root.state / "audit.jsonl").read_text().splitlines())]
     assert told.count("pods withdraw") == 3
+
+
+def test_people_do_it_from_the_command_line(pods):
+    shop = pods()
+    server = f"unix:{shop.root.state}/api.sock"
+
+    def guard(*words, status=0):
+        done = subprocess.run([BIN / "guard", "pods", *words], capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == status, (done.stdout, done.stderr)
+        return done.stdout + done.stderr
+    name = f"prod/{ODD}"
+    assert "--server" in guard("withdraw", "shop", name, "--for", "5m", "--reason", "x", "--state", str(shop.root.state), status=2)
+    assert "1s to 1h" in guard("withdraw", "shop", name, "--for", "2h", "--reason", "x", "--server", server, status=2)
+    guard("withdraw", "shop", name, "--for", "5m", "--reason", "it's mis&used", "--server", server)
+    shop.wait(503)
+    wait_for(lambda: f"its gate answers with 503: {name} until " in guard("list", "shop", "--server", server), "the agent to say so")
+    assert "isn't withdrawn" in guard("withdraw", "shop", f"prod/{OTHER}", "--for", "0s", "--reason", "x", "--server", server, status=1)
+    guard("withdraw", "shop", name, "--for", "0s", "--reason", "looked & closed", "--server", server)
+    shop.wait(200)
+    reasons = [line["reason"] for line in map(json.loads, (shop.root.state / "audit.jsonl").read_text().splitlines())]
+    assert reasons[-2:] == ["it's mis&used", "looked & closed"]
 
 
 def test_it_ends_by_itself_with_guardd_dead_and_is_taken_away_when_it_is_back(pods):
