@@ -36,7 +36,9 @@ static struct in_place read_file(const char *path)
         document.root->kind == DOCUMENT_MAPPING) {
         int64_t until = whole_of(document.root, "until_ms");
         out.until_ms = until > 0 ? (uint64_t)until : 0;
-        snprintf(out.order, sizeof(out.order), "%s", text_of(document.root, "order"));
+        const char *order = text_of(document.root, "order");
+        if (pod_order_id_valid((struct guard_span){(const uint8_t *)order, strlen(order)}))
+            snprintf(out.order, sizeof(out.order), "%s", order);
     }
     guard_arena_reset(&arena);
     return out;

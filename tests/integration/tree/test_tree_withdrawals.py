@@ -16,6 +16,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "pods"))
 from trees import agent_options, ask, gate_of, key_of, root_options, tree  # noqa: E402, F401
 from harness import BIN  # noqa: E402
+from test_tree_aggregator import aggregator_options  # noqa: E402
 from test_guardd import drive  # noqa: E402
 from talking import Api  # noqa: E402
 from test_pod_learning import ODD, Sensors, pod_writer  # noqa: E402, F401
@@ -242,6 +243,20 @@ def test_agents_decide_nothing_and_other_services_are_told_nothing(pods):
     assert ask(shop.root, "GET", "/services/cart/withdrawals").status == 503  # there is none
     assert ask(shop.root, "GET", "/services/shop/withdrawals").status == 200
     assert ask(shop.root, "GET", "/services/shop/policy?after=0&pod=a%20b").status == 400
+
+
+def test_it_arrives_below_an_aggregator(tree, nginx, fast_upstream):  # noqa: F811
+    root = tree("root", root_options())
+    middle = tree("middle", aggregator_options(root))
+    agent = tree("agent", agent_options(middle, root=root) + ["--pod", f"prod/{ODD}"])
+    gate = gate_of(nginx, agent, fast_upstream)
+    drive(gate.port, Shop(7).many(1))
+    root.wait_exchanges(1)
+    answer = ask(root, "POST", "/services/shop/pods/withdrawals", *JSON,
+                 data=json.dumps({"pod": f"prod/{ODD}", "seconds": 600, "reason": "x"}).encode())
+    wait_for(lambda: gate.curl("/p").status == 503, "the gate to be withdrawn")
+    ask(root, "DELETE", f"/services/shop/pods/withdrawals/{answer.json()['id']}?reason=x")
+    wait_for(lambda: gate.curl("/p").status == 200, "it to serve again")
 
 
 def misused(shop, writer):

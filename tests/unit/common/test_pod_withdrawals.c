@@ -133,6 +133,9 @@ static void names_are_the_same_and_uids_where_both_are_known(void **state)
     assert_false(pod_withdrawal_is_of(&one, &self));
     self.uid[0] = '\0';
     assert_true(pod_withdrawal_is_of(&one, &self));
+    self.pod[0] = 'x';
+    assert_false(pod_withdrawal_is_of(&one, &self));
+    self.pod[0] = 'w';
     one.name_space[0] = 't';
     assert_false(pod_withdrawal_is_of(&one, &self));
     one = (struct pod_withdrawal){.pod = ""};
