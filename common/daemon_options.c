@@ -52,6 +52,9 @@ const struct option_spec daemon_options[DAEMON_OPTIONS + 1] = {
                            "watch the pod that guardd runs in: workload=NAME,pod=NAME, and "
                            "namespace, container, service, image, hash, uid, node, cgroup, "
                            "records (default: no pod)"},
+    [DAEMON_POD] = {"pod", "NAMESPACE/POD/UID",
+                    "the pod that this guardd stands beside: its gate can be withdrawn (the uid "
+                    "may be left out)"},
     [DAEMON_POD_ORDERS] = {"pod-orders", "off|dry-run|act",
                            "have a pod replaced that alone is misused: orders to the responder, "
                            "that may touch nothing, or may where the service's mode is block "

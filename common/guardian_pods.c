@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ALERT_MAX = 100, REPLACE_MAX = 1000 };
+enum { ALERT_MAX = 100, REPLACE_MAX = 1000, WITHDRAW_MIN = 60, WITHDRAW_MAX = 3600 };
 
 static const char *const order_words[] = {"off", "dry-run", "act"};
 static const char *const independence_words[] = {"observers", "classes"};
@@ -43,6 +43,20 @@ static enum guard_rc read_strength(const struct document *document,
         return FAIL(node, GUARD_E_RANGE, "%s: must be a number from 0 to %g",
                     (const char *)node->key->text.ptr, max);
     *out = value;
+    return GUARD_OK;
+}
+
+static enum guard_rc read_seconds(const struct document *document, const struct document_node *node,
+                                  int32_t *out, struct guard_err *err)
+{
+    const char *text =
+        node->kind == DOCUMENT_SCALAR && !node->quoted ? (const char *)node->text.ptr : "";
+    size_t digits = strspn(text, "0123456789");
+    long value = digits > 0 && digits <= 4 && text[digits] == '\0' ? strtol(text, NULL, 10) : 0;
+    if (value < WITHDRAW_MIN || value > WITHDRAW_MAX)
+        return FAIL(node, GUARD_E_RANGE, "withdrawSeconds: must be a whole number from %d to %d",
+                    WITHDRAW_MIN, WITHDRAW_MAX);
+    *out = (int32_t)value;
     return GUARD_OK;
 }
 
@@ -90,6 +104,8 @@ static enum guard_rc read_member(const struct document *document, const struct d
         return read_strength(document, node, ALERT_MAX, &out->alert_at, err);
     if (text_is(key, "replaceStrength"))
         return read_strength(document, node, REPLACE_MAX, &out->replace_at, err);
+    if (text_is(key, "withdrawSeconds"))
+        return read_seconds(document, node, &out->withdraw_seconds, err);
     if (!text_is(key, "independence"))
         return FAIL(key, GUARD_E_SYNTAX, "unknown member \"%s\"", (const char *)key->text.ptr);
     return word_of(node, independence_words, 2, &out->independence)
@@ -140,7 +156,8 @@ size_t guardian_pods_put(char *out, size_t size, const struct guard_pod_settings
     size_t at = 0;
     if (size > 0)
         out[0] = '\0';
-    if (!orders && !pods->hard_said && pods->alert_at < 0 && pods->replace_at < 0 && !independence)
+    if (!orders && !pods->hard_said && pods->alert_at < 0 && pods->replace_at < 0 &&
+        !independence && pods->withdraw_seconds < 0)
         return 0;
     at = put(out, size, at, "pods:\n");
     if (orders)
@@ -153,6 +170,8 @@ size_t guardian_pods_put(char *out, size_t size, const struct guard_pod_settings
         at = put(out, size, at, "  replaceStrength: %.9g\n", pods->replace_at);
     if (independence)
         at = put(out, size, at, "  independence: %s\n", independence_words[pods->independence]);
+    if (pods->withdraw_seconds >= 0)
+        at = put(out, size, at, "  withdrawSeconds: %d\n", (int)pods->withdraw_seconds);
     return at;
 }
 

@@ -55,6 +55,7 @@ static const char server[] =
     "            proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;\n"
     "            proxy_set_header X-Forwarded-Proto $scheme;\n"
     "        }\n"
+    "        location = /.guard/ready { guard_ready; }\n"
     "%s"
     "    }\n";
 

@@ -5,6 +5,7 @@
 #include "common/file.h"
 #include "common/pods/decisions.h"
 #include "common/pods/resumes.h"
+#include "common/pods/withdrawals.h"
 #include "remote.h"
 #include "state_files.h"
 
@@ -16,7 +17,8 @@ enum { PODS_FOR, PODS_REASON, PODS_STATE, PODS_SERVER };
 enum { ARENA_MAX = 64 << 20, AGO_MS = 60000, HOUR_SECONDS = 3600 };
 
 static const struct option_spec options[] = {
-    {"for", "TIME", "session: 30m, 2h; at most 24h, 0s ends it (default 1h)"},
+    {"for", "TIME",
+     "session: 30m, 2h; at most 24h (default 1h); withdraw: at most 1h; 0s ends either"},
     {"reason", "TEXT", "why, for the audit log (required to decide)"},
     {"state", "DIR", "state directory (default $GUARD_STATE or /var/lib/guard)"},
     REMOTE_OPTIONS,
@@ -211,6 +213,22 @@ static void print_session(const struct document_node *session)
     printf("\n");
 }
 
+static void print_withdrawal(const struct document_node *one)
+{
+    printf("withdrawn, ");
+    printf(is_true(one, "obeyed") ? "its gate answers with 503" : "its gate didn't say so yet");
+    printf(": ");
+    say(text_of(one, "namespace"));
+    printf("/");
+    say(text_of(one, "pod"));
+    print_until(one, "until_ms", " until ");
+    printf(" by ");
+    say(text_of(one, "by"));
+    printf(": ");
+    say(text_of(one, "reason"));
+    printf("\n");
+}
+
 static void print_responder(const struct document_node *responder)
 {
     if (responder == NULL || responder->kind != DOCUMENT_MAPPING)
@@ -252,6 +270,9 @@ static void print_pods(const struct document_node *root, bool whole)
     for (const struct document_node *node = list_of(root, "sessions"); node != NULL;
          node = node->next)
         print_session(node);
+    for (const struct document_node *node = list_of(root, "withdrawals"); node != NULL;
+         node = node->next)
+        print_withdrawal(node);
 }
 
 /* --- deciding --- */
@@ -426,6 +447,62 @@ static int resume(const struct remote *remote, const char *dir, const char *serv
 
 /* --- the command --- */
 
+/* The id of the one that is in force of "NAMESPACE/POD"; NULL: there is none. */
+static const char *withdrawal_of(const struct document_node *root, const char *pod)
+{
+    for (const struct document_node *one = list_of(root, "withdrawals"); one != NULL;
+         one = one->next) {
+        const char *name_space = text_of(one, "namespace");
+        size_t len = strlen(name_space);
+        if (strncmp(pod, name_space, len) == 0 && pod[len] == '/' &&
+            strcmp(pod + len + 1, text_of(one, "pod")) == 0)
+            return text_of(one, "id");
+    }
+    return NULL;
+}
+
+static int serve_again(const struct remote *remote, const char *service, const char *pod,
+                       const char *reason)
+{
+    char path[3 * CHANGE_REASON_MAX + POD_ORDER_ID_MAX + 64], escaped[3 * CHANGE_REASON_MAX + 1];
+    struct document document;
+    if (!load(remote, "", service, &document))
+        return EXIT_FAILED;
+    const char *id = withdrawal_of(document.root, pod);
+    if (id == NULL || !pod_order_id_valid(span(id)))
+        return complain(EXIT_FAILED, "%s isn't withdrawn", pod);
+    if (!remote_escape(escaped, sizeof(escaped), reason))
+        return complain(EXIT_USAGE, "--reason: is too long");
+    snprintf(path, sizeof(path), "/pods/withdrawals/%s?reason=%s", id, escaped);
+    if (!remote_service(remote, "DELETE", span(service), path, NULL, &document))
+        return EXIT_FAILED;
+    return told(service, "served again", pod);
+}
+
+/* Only guardd can tell the gates of other machines: there is nothing to write here. */
+static int withdraw(const struct remote *remote, const char *service, const char *pod,
+                    const char *time, const char *reason)
+{
+    struct document document;
+    struct remote_body body;
+    bool ends = time != NULL && strcmp(time, "0s") == 0;
+    unsigned long seconds = time == NULL ? 0 : read_seconds(time, POD_WITHDRAWAL_SECONDS_MAX);
+    if (remote->server == NULL)
+        return complain(EXIT_USAGE, "guardd tells the pod's gate: say --server (at its own machine "
+                                    "unix:DIR/api.sock of the state directory)");
+    if (ends)
+        return serve_again(remote, service, pod, reason);
+    if (seconds == 0)
+        return complain(EXIT_USAGE, "--for needs a time from 1s to 1h, or 0s");
+    remote_body(&body);
+    json_text(&body.json, "pod", pod);
+    json_integer(&body.json, "seconds", (int64_t)seconds);
+    json_text(&body.json, "reason", reason);
+    if (!remote_service(remote, "POST", span(service), "/pods/withdrawals", &body, &document))
+        return EXIT_FAILED;
+    return told(service, "withdrawn is", pod);
+}
+
 static int show(const struct remote *remote, const char *dir, const char *service, bool whole)
 {
     struct document document;
@@ -448,6 +525,8 @@ static int act(const struct remote *remote, const struct arguments *arguments)
         return complain(EXIT_USAGE, "--reason is needed");
     if (strcmp(verb, "resume") == 0)
         return resume(remote, dir, service, arguments->operands[2], reason);
+    if (strcmp(verb, "withdraw") == 0)
+        return withdraw(remote, service, arguments->operands[2], time, reason);
     if (strcmp(verb, "session") != 0)
         return decide(remote, dir, service, verb, arguments->operands[2], reason);
     bool ends = time != NULL && strcmp(time, "0s") == 0;
@@ -471,17 +550,18 @@ static bool is_one_of(const char *word, const char *const *words)
 static int run(const struct arguments *arguments)
 {
     static const char *const shows[] = {"list", "show", NULL};
-    static const char *const acts[] = {"approve", "refuse", "resume", "session", NULL};
+    static const char *const acts[] = {"approve", "refuse", "resume", "session", "withdraw", NULL};
     struct guard_alloc heap = heap_alloc();
     struct guard_arena arena;
     struct remote remote;
     const char *verb = arguments->count > 0 ? arguments->operands[0] : "";
     bool shown = arguments->count == 2 && is_one_of(verb, shows);
     if (!shown && !(arguments->count == 3 && is_one_of(verb, acts)))
-        return complain(EXIT_USAGE, "say `guard pods list|show SERVICE`, `guard pods "
-                                    "approve|refuse SERVICE ID --reason TEXT`, `guard pods "
-                                    "session SERVICE NAMESPACE/POD --reason TEXT` or `guard pods "
-                                    "resume SERVICE NAMESPACE/WORKLOAD --reason TEXT`");
+        return complain(EXIT_USAGE,
+                        "say `guard pods list|show SERVICE`, `guard pods "
+                        "approve|refuse SERVICE ID --reason TEXT`, `guard pods "
+                        "session|withdraw SERVICE NAMESPACE/POD --reason TEXT` or `guard pods "
+                        "resume SERVICE NAMESPACE/WORKLOAD --reason TEXT`");
     if (!state_service_valid(span(arguments->operands[1])))
         return complain(EXIT_USAGE, "a service's name is 1 to 64 letters, digits, '.', '_' or '-'");
     guard_arena_init(&arena, &heap, ARENA_MAX);
@@ -497,14 +577,15 @@ static int run(const struct arguments *arguments)
 
 const struct command command_pods = {
     .name = "pods",
-    .usage = "list|show SERVICE | approve|refuse SERVICE ID | session SERVICE NAMESPACE/POD | "
-             "resume SERVICE NAMESPACE/WORKLOAD",
-    .operands = "list|show|approve|refuse|session|resume SERVICE",
+    .usage = "list|show SERVICE | approve|refuse SERVICE ID | session|withdraw SERVICE "
+             "NAMESPACE/POD | resume SERVICE NAMESPACE/WORKLOAD",
+    .operands = "list|show|approve|refuse|session|withdraw|resume SERVICE",
     .summary = "show what a service's pods do and which one does what no other does; decide",
     .details = "What is approved is normal from now on, what is refused never becomes so, in all "
                "workloads of the service. While a session lasts what that pod does is told and "
                "not acted on. resume asks the responder to go on with a workload for which it "
-               "stopped because two of its pods did the same.",
+               "stopped because two of its pods did the same. While a pod is withdrawn its own "
+               "gate answers with 503: needs --server, and guardd beside the pod with --pod.",
     .options = options,
     .run = run,
 };

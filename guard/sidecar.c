@@ -5,6 +5,7 @@
 #include "common/file.h"
 #include "common/guardian.h"
 #include "common/log.h"
+#include "common/pods/withdrawals.h"
 #include "state_files.h"
 
 #include <errno.h>
@@ -57,12 +58,15 @@ bool sidecar_read(struct sidecar *out, const struct arguments *arguments,
 {
     const char *const *values = arguments->values;
     const char *drain = values[options->drain];
+    struct pod_self pod;
+    struct guard_err err;
     out->probe = values[options->probe];
     out->guardian = values[options->guardian];
     out->parent = values[options->parent];
     out->parent_token = values[options->parent_token];
     out->parent_ca = values[options->parent_ca];
     out->policy_key = values[options->policy_key];
+    out->pod = values[options->pod];
     for (int i = 0; i < arguments->given_count; i++) {
         if (arguments->given[i].option == options->also &&
             !add_also(out, arguments->given[i].value))
@@ -74,6 +78,8 @@ bool sidecar_read(struct sidecar *out, const struct arguments *arguments,
         return complain(0, "--drain is a time, as 5s or 1m, of at most an hour") != 0;
     if (out->probe != NULL && !is_probe(out->probe))
         return complain(0, "--probe is a path of letters, digits and ._~-") != 0;
+    if (out->pod != NULL && pod_self_read(&pod, out->pod, &err) != GUARD_OK)
+        return complain(0, "--pod: %s", err.text) != 0;
     if (out->parent == NULL &&
         (out->parent_token != NULL || out->parent_ca != NULL || out->policy_key != NULL))
         return complain(0, "--parent-token, --parent-ca and --policy-key go with --parent") != 0;
@@ -93,7 +99,8 @@ void sidecar_daemon_arguments(const struct sidecar *sidecar, char **argv, int co
     } options[] = {{"--parent", sidecar->parent},
                    {"--parent-token", sidecar->parent_token},
                    {"--parent-ca", sidecar->parent_ca},
-                   {"--policy-key", sidecar->policy_key}};
+                   {"--policy-key", sidecar->policy_key},
+                   {"--pod", sidecar->pod}};
     if (sidecar->parent != NULL)
         argv[count++] = role;
     for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++) {

@@ -10,7 +10,7 @@
 
 #include <sys/stat.h>
 
-enum { ALSO_MAX = 8, ADDRESS_CAP = 300, SIDECAR_DAEMON_ARGS = 10 };
+enum { ALSO_MAX = 8, ADDRESS_CAP = 300, SIDECAR_DAEMON_ARGS = 12 };
 
 struct sidecar_options { /* by their index in the table */
     int also;
@@ -21,6 +21,7 @@ struct sidecar_options { /* by their index in the table */
     int parent_token;
     int parent_ca;
     int policy_key;
+    int pod;
 };
 
 struct sidecar {
@@ -36,6 +37,7 @@ struct sidecar {
     const char *parent_token;
     const char *parent_ca;
     const char *policy_key;
+    const char *pod;  /* "NAMESPACE/POD/UID"; NULL: not said */
     struct stat seen; /* of the Guardian's file */
 };
 

@@ -165,6 +165,7 @@ static enum guard_rc forget_service(struct forgetting *forgetting, struct servic
     remove_file(services, service, "clients", ".lifts");
     remove_file(services, service, "pods", ".json");
     remove_file(services, service, "pods", ".decisions");
+    remove_file(services, service, "pods", ".withdrawals");
     remove_file(services, service, "reviews", ".json");
     remove_file(services, service, "rollback", ".json");
     documents_drop_refused(services, service, SHARED_KINDS, 0);

@@ -145,6 +145,8 @@ static enum guard_rc start(struct daemon *daemon, struct guard_err *err)
         log_event("alarm", "store-damaged", no_service, "%s was put aside; learning starts anew",
                   path);
     daemon->services.state = daemon->cfg.state;
+    if (daemon->cfg.pod != NULL)
+        GUARD_TRY(pod_self_read(&daemon->services.pod_self, daemon->cfg.pod, err));
     daemon->services.release_window_ms = daemon->cfg.release_window_ms;
     daemon->services.policy_valid_ms = daemon->cfg.policy_valid_ms;
     daemon->retention.keep_ms = daemon->cfg.keep_ms;
@@ -332,6 +334,7 @@ static void tick(struct daemon *daemon)
     expiries_tick(&daemon->services, now);
     sense_tick(daemon->sense, clock_unix_ms());
     more = pod_intake_tick(daemon->pods, clock_unix_ms()) || more;
+    withdrawals_tick(&daemon->services, clock_unix_ms());
     alerts_flush(&daemon->alerts, clock_unix_ms());
     outputs_tick(&daemon->outputs, clock_unix_ms());
     if (commit_due(daemon, now) || elapsed(&daemon->saved_ms, now, SAVE_MS))

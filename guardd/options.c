@@ -68,6 +68,7 @@ static const struct value {
     [DAEMON_TOKEN_REVIEWS] = {TEXT, FIELD(token_reviews), 0, 0},
     [DAEMON_TOKEN_KEEP] = {TIME, FIELD(token_keep_ms), 1000, DAYS(1)},
     [DAEMON_POD_SENSOR] = {TEXT, FIELD(pod_sensor), 0, 0},
+    [DAEMON_POD] = {TEXT, FIELD(pod), 0, 0},
     [DAEMON_POD_ORDERS] = {ORDERS, FIELD(pod_orders), 0, 0},
     [DAEMON_HELP] = {ACTION, 0, 0, 0},
     [DAEMON_VERSION] = {ACTION, 0, 0, 0},
@@ -159,6 +160,7 @@ static int refuse(int option, const char *text)
 static bool fits_together(struct daemon_cfg *cfg)
 {
     struct guard_err err;
+    struct pod_self self;
     bool fits = !cfg->api_front || cfg->api;
     if (!fits)
         fputs("guardd: --api-front on needs --api on\n", stderr);
@@ -172,6 +174,9 @@ static bool fits_together(struct daemon_cfg *cfg)
         fits = false;
     } else if (cfg->pod_sensor != NULL && sense_check(cfg->pod_sensor, &err) != GUARD_OK) {
         fprintf(stderr, "guardd: --pod-sensor: %s\n", err.text);
+        fits = false;
+    } else if (cfg->pod != NULL && pod_self_read(&self, cfg->pod, &err) != GUARD_OK) {
+        fprintf(stderr, "guardd: --pod: %s\n", err.text);
         fits = false;
     } else if (tree_check(&cfg->tree, !cfg->api, &err) != GUARD_OK) {
         fprintf(stderr, "guardd: %s\n", err.text);

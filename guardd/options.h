@@ -28,6 +28,7 @@ struct daemon_cfg {
     uint64_t keep_bytes;
     const char *pod_sensor; /* whom the unprivileged sensor watches; NULL: nobody */
     enum pod_orders_mode pod_orders;
+    const char *pod; /* that this guardd stands beside; NULL: none */
     struct tree_cfg tree;
 };
 

@@ -30,6 +30,7 @@ static void service_free(struct service *service)
     guard_arena_reset(&service->review_arena);
     clients_free(&service->clients);
     pods_free(&service->pods);
+    withdrawals_free(&service->withdrawals);
     replica_free(&service->replica);
     delta_free(&service->delta);
     summary_free(&service->summary);
@@ -102,6 +103,7 @@ static enum guard_rc services_add(struct services *services, struct guard_span n
     guard_pile_stats(service->pile, &stats);
     service->day = stats.last_ms / DAY_MS;
     services->list[services->count++] = service;
+    withdrawals_open(services, service);
     *out = service;
     return GUARD_OK;
 }
@@ -677,6 +679,7 @@ static void drop_learned(struct services *services, struct service *service,
     guard_arena_reset(&service->review_arena);
     clients_free(&service->clients);
     pods_free(&service->pods);
+    withdrawals_free(&service->withdrawals);
     replica_free(&service->replica);
     service->model = NULL;
     service->parent = NULL;

@@ -17,6 +17,7 @@
 #include "traffic.h"
 
 #include "guardd/pods/profiles.h"
+#include "guardd/pods/withdrawals.h"
 #include "guardd/tree/delta.h"
 #include "guardd/tree/inbox.h"
 #include "guardd/tree/outbox.h"
@@ -121,6 +122,7 @@ struct service {
     struct breaker breaker;
     struct service_clients clients;
     struct service_pods pods;
+    struct service_withdrawals withdrawals;
     struct releases releases;
 };
 
@@ -158,6 +160,8 @@ struct services {
     struct pod_orders *pod_orders; /* NULL: no records of pods are taken in, as pod_cases */
     struct pod_cases *pod_cases;
     struct pod_responder *pod_responder; /* likewise */
+    struct pod_self pod_self;            /* that this guardd stands beside; all zeros: none */
+    uint64_t withdrawals_ms;             /* when they were looked through */
 };
 
 /* Loads all services of the store. */

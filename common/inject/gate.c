@@ -19,6 +19,12 @@ static void add_option(struct document_edit *edit, struct document_node *args, c
     edit_add_text(edit, args, value);
 }
 
+/* Who has a parent says of which pod it is. Knative refuses such fields by default. */
+static bool names_pod(const struct injection *in, const struct inject_plan *plan)
+{
+    return in->cfg->parent != NULL && !plan->knative;
+}
+
 static void put_arguments(struct injection *in, const struct inject_plan *plan,
                           struct document_node *container)
 {
@@ -53,6 +59,8 @@ static void put_arguments(struct injection *in, const struct inject_plan *plan,
         add_option(edit, args, "--parent-ca", PARENT_DIR "/ca.crt");
         add_option(edit, args, "--policy-key", PARENT_DIR "/policy.pub");
     }
+    if (names_pod(in, plan)) /* the kubelet puts them in */
+        add_option(edit, args, "--pod", "$(GUARD_POD_NAMESPACE)/$(GUARD_POD)/$(GUARD_POD_UID)");
 }
 
 static void put_ports(struct injection *in, const struct inject_plan *plan,
@@ -77,28 +85,43 @@ static void put_ports(struct injection *in, const struct inject_plan *plan,
     }
 }
 
+/* Ready is asked of the gate itself, which says 503 while the pod is withdrawn, so that Services
+ * leave it out. Whether it started isn't: then it would be started anew for being withdrawn. */
 static void put_probe(struct injection *in, const struct inject_plan *plan,
                       struct document_node *container, const char *name, long failures)
 {
     struct document_edit *edit = &in->edit;
     struct document_node *probe = edit_mapping(edit, container, name);
-    struct document_node *socket = edit_mapping(edit, probe, "tcpSocket");
-    edit_number(edit, socket, "port", plan->ports[0].gate);
+    bool ready = strcmp(name, "readinessProbe") == 0;
+    struct document_node *asked = edit_mapping(edit, probe, ready ? "httpGet" : "tcpSocket");
+    if (ready)
+        edit_text(edit, asked, "path", "/.guard/ready");
+    edit_number(edit, asked, "port", plan->ports[0].gate);
     edit_number(edit, probe, "periodSeconds", 1);
     edit_number(edit, probe, "failureThreshold", failures);
 }
 
-static void put_revision(struct injection *in, const struct inject_plan *plan,
-                         struct document_node *container)
+static void put_field(struct injection *in, struct document_node *container, const char *variable,
+                      const char *path)
 {
     struct document_edit *edit = &in->edit;
-    if (plan->revision == NULL)
+    struct document_node *entry = edit_element(edit, edit_list(edit, container, "env"));
+    edit_text(edit, entry, "name", variable);
+    struct document_node *from = edit_mapping(edit, entry, "valueFrom");
+    edit_text(edit, edit_mapping(edit, from, "fieldRef"), "fieldPath", path);
+}
+
+static void put_environment(struct injection *in, const struct inject_plan *plan,
+                            struct document_node *container)
+{
+    if (plan->revision != NULL)
+        put_field(in, container, "GUARD_REVISION",
+                  edit_keep(&in->edit, "metadata.labels['%s']", plan->revision));
+    if (!names_pod(in, plan))
         return;
-    struct document_node *variable = edit_element(edit, edit_list(edit, container, "env"));
-    edit_text(edit, variable, "name", "GUARD_REVISION");
-    struct document_node *from = edit_mapping(edit, variable, "valueFrom");
-    struct document_node *field = edit_mapping(edit, from, "fieldRef");
-    edit_text(edit, field, "fieldPath", edit_keep(edit, "metadata.labels['%s']", plan->revision));
+    put_field(in, container, "GUARD_POD_NAMESPACE", "metadata.namespace");
+    put_field(in, container, "GUARD_POD", "metadata.name");
+    put_field(in, container, "GUARD_POD_UID", "metadata.uid");
 }
 
 static void put_limits(struct injection *in, struct document_node *container)
@@ -140,7 +163,7 @@ void inject_gate(struct injection *in, const struct inject_plan *plan,
     if (in->cfg->pull_policy != NULL)
         edit_text(edit, container, "imagePullPolicy", in->cfg->pull_policy);
     put_arguments(in, plan, container);
-    put_revision(in, plan, container);
+    put_environment(in, plan, container);
     if (plan->native)
         edit_text(edit, container, "restartPolicy", "Always");
     if (!plan->knative)

@@ -90,6 +90,7 @@ struct api_wait {
     uint64_t until_ms; /* Unix time */
     uint64_t ticket;
     uint64_t verdicts;
+    uint64_t withdrawals;
     const char *outcome; /* static */
     const struct service *service;
 };

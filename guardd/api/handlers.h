@@ -25,6 +25,7 @@ api_handler api_pile;
 api_handler api_guardian_get, api_guardian_put;
 /* pods.c: what pods do, and what people decide of it. */
 api_handler api_pods, api_pods_decided, api_pods_decide, api_pods_resume, api_pods_session;
+api_handler api_pods_withdraw, api_pods_withdraw_end;
 /* exceptions.c */
 api_handler api_exceptions_get, api_exceptions_post, api_exception_delete;
 /* patches.c */
@@ -53,7 +54,8 @@ api_handler api_forget, api_forget_report;
 /* outputs.c: where alerts go. */
 api_handler api_outputs, api_output_test;
 /* reports.c: what nodes below this one send and fetch. */
-api_handler api_report_key, api_report_piles, api_report_policy, api_report_verdicts;
+api_handler api_report_key, api_report_piles, api_report_policy, api_report_verdicts,
+    api_report_withdrawals;
 api_handler api_report_summary;
 
 #endif

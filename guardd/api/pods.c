@@ -245,3 +245,79 @@ enum api_step api_pods_resume(struct api *api, struct api_request *request,
     api_body_close(&body);
     return API_DONE;
 }
+
+/* --- withdrawals --- */
+
+static void answer_withdrawal(const struct service *service, const struct pod_withdrawal *one,
+                              struct api_response *response)
+{
+    struct json_writer json;
+    if (!api_json_begin(&json, response))
+        return;
+    json_open(&json, NULL, '{');
+    json_string(&json, "service", service->name);
+    json_text(&json, "id", one->id);
+    json_text(&json, "namespace", one->name_space);
+    json_text(&json, "pod", one->pod);
+    json_integer(&json, "until_ms", (int64_t)one->until_ms);
+    json_close(&json, '}');
+    api_json_end(&json, response, 201);
+}
+
+static void withdraw(struct api *api, struct api_request *request, struct service *service,
+                     const struct api_body *body, struct api_response *response)
+{
+    const char *name, *reason;
+    uint64_t seconds;
+    struct pod_self pod;
+    const struct pod_withdrawal *one = NULL;
+    struct guard_err err;
+    if (!api_body_text(body, response, "pod", true, POD_ROOM + POD_ORDER_UID_MAX, &name) ||
+        !api_body_number(body, response, "seconds", true, POD_WITHDRAWAL_SECONDS_MAX, &seconds) ||
+        !api_body_text(body, response, "reason", true, CHANGE_REASON_MAX, &reason))
+        return;
+    if (pod_self_read(&pod, name, &err) != GUARD_OK) {
+        problem(response, 422, "bad-document", "pod", "%s", err.text);
+        return;
+    }
+    const struct change change = api_change(api, request, reason);
+    enum guard_rc rc =
+        withdrawals_begin(api->view.services, service, &change, &pod, seconds, &one, &err);
+    if (rc == GUARD_OK)
+        answer_withdrawal(service, one, response);
+    else
+        problem_change(response, rc, &err);
+}
+
+enum api_step api_pods_withdraw(struct api *api, struct api_request *request,
+                                struct api_response *response)
+{
+    static const char *const members[] = {"pod", "seconds", "reason", NULL};
+    struct api_body body;
+    struct service *service = api_service(api, request, response);
+    if (service == NULL)
+        return API_DONE;
+    if (api_body_open(&body, request, response, members))
+        withdraw(api, request, service, &body, response);
+    api_body_close(&body);
+    return API_DONE;
+}
+
+enum api_step api_pods_withdraw_end(struct api *api, struct api_request *request,
+                                    struct api_response *response)
+{
+    struct guard_err err;
+    const char *reason = api_param(request, "reason");
+    struct service *service = api_service(api, request, response);
+    if (service == NULL)
+        return API_DONE;
+    const struct change change = api_change(api, request, reason != NULL ? reason : "");
+    enum guard_rc rc = withdrawals_lift(api->view.services, service, &change, request->id, &err);
+    if (rc == GUARD_OK)
+        answer(service, request->id, "withdrawal", "ended", 200, response);
+    else if (rc == GUARD_E_RANGE)
+        problem(response, 404, "no-such-withdrawal", "id", "%s", err.text);
+    else
+        problem_change(response, rc, &err);
+    return API_DONE;
+}

@@ -53,6 +53,7 @@ static void write_controls(const struct service *service, struct json_writer *js
     json_integer(json, "generation", (int64_t)service->generation);
     json_bool(json, "young", is_young(service));
     json_text(json, "client_mode", guard_mode_name(service->guardian.client_mode));
+    json_integer(json, "withdrawals", (int64_t)service->withdrawals.issued_ms);
 }
 
 /* --- keys --- */
@@ -343,15 +344,41 @@ static bool policy_due(const struct api *api, const struct api_request *request,
 {
     const struct api_wait *wait = &request->wait;
     return offered_of(api, wait->service) > wait->ticket ||
-           verdicts_of(wait->service) > wait->verdicts || now_ms >= wait->until_ms ||
+           verdicts_of(wait->service) > wait->verdicts ||
+           wait->service->withdrawals.issued_ms > wait->withdrawals || now_ms >= wait->until_ms ||
            wait->until_ms - now_ms > API_WAIT_MS;
 }
 
-/* The tag tells both: the generation, and the table of verdicts on clients. */
+/* The tag tells all: the generation, the table of verdicts on clients, and the withdrawals. */
 static void tag(const struct api *api, const struct service *service, struct api_response *response)
 {
-    snprintf(response->etag, sizeof(response->etag), "\"%" PRIu64 "-%" PRIu64 "\"",
-             offered_of(api, service), verdicts_of(service));
+    snprintf(response->etag, sizeof(response->etag), "\"%" PRIu64 "-%" PRIu64 "-%" PRIu64 "\"",
+             offered_of(api, service), verdicts_of(service), service->withdrawals.issued_ms);
+}
+
+/* Which pod the asking guardd stands beside, and what the gate there was told. A cluster said whose
+ * its own tokens are: they speak for no other pod. */
+static bool take_pod(struct service *service, const struct api_request *request,
+                     struct api_response *response)
+{
+    static const char of_cluster[] = "pod:";
+    const char *name = api_param(request, "pod"), *obeys = api_param(request, "obeys");
+    const char *reporter = request->access.name;
+    struct pod_self pod;
+    struct guard_err err;
+    if (name == NULL)
+        return true;
+    if (pod_self_read(&pod, name, &err) != GUARD_OK) {
+        problem(response, 400, "bad-parameter", "pod", "%s", err.text);
+        return false;
+    }
+    if (strncmp(reporter, of_cluster, sizeof(of_cluster) - 1) == 0 &&
+        strcmp(reporter + sizeof(of_cluster) - 1, pod.uid) != 0) {
+        problem(response, 403, "forbidden", "pod", "the token is another pod's");
+        return false;
+    }
+    pod_gates_seen(&service->withdrawals.gates, &pod, obeys != NULL ? obeys : "", clock_unix_ms());
+    return true;
 }
 
 enum api_step api_report_policy(struct api *api, struct api_request *request,
@@ -361,16 +388,21 @@ enum api_step api_report_policy(struct api *api, struct api_request *request,
     if (!takes_reports(api, response))
         return API_DONE;
     struct service *service = reported_service(api, request, response);
+    /* Who doesn't ask for withdrawals knows none. */
     if (service == NULL ||
         !api_param_number(request, response, "after", 0, INT64_MAX, &wait->ticket) ||
-        !api_param_number(request, response, "verdicts", 0, INT64_MAX, &wait->verdicts))
+        !api_param_number(request, response, "verdicts", 0, INT64_MAX, &wait->verdicts) ||
+        !api_param_number(request, response, "withdrawals", INT64_MAX, INT64_MAX,
+                          &wait->withdrawals) ||
+        (wait->due == NULL && !take_pod(service, request, response)))
         return API_DONE;
     if (offered_of(api, service) > wait->ticket) {
         if (answer_file(api, service, "policies", ".policy", response))
             tag(api, service, response);
         return API_DONE;
     }
-    if (wait->due == NULL && verdicts_of(service) <= wait->verdicts) {
+    if (wait->due == NULL && verdicts_of(service) <= wait->verdicts &&
+        service->withdrawals.issued_ms <= wait->withdrawals) {
         wait->due = policy_due;
         wait->until_ms = clock_unix_ms() + API_WAIT_MS;
         wait->service = service;
@@ -388,6 +420,18 @@ enum api_step api_report_verdicts(struct api *api, struct api_request *request,
         return API_DONE;
     const struct service *service = reported_service(api, request, response);
     if (service == NULL || !answer_file(api, service, "verdicts", ".table", response))
+        return API_DONE;
+    tag(api, service, response);
+    return API_DONE;
+}
+
+enum api_step api_report_withdrawals(struct api *api, struct api_request *request,
+                                     struct api_response *response)
+{
+    if (!takes_reports(api, response))
+        return API_DONE;
+    const struct service *service = reported_service(api, request, response);
+    if (service == NULL || !answer_file(api, service, "pods", ".withdrawals", response))
         return API_DONE;
     tag(api, service, response);
     return API_DONE;

@@ -25,7 +25,8 @@ struct pod_order_known {
     struct pod_report_line end;                         /* when `end.ended` */
     uint64_t stamp;                                     /* of the report that was read; 0: none */
     uint32_t bad_lines;
-    bool told; /* its end */
+    bool told;                 /* its end */
+    const char *not_withdrawn; /* why, as it was told; static. NULL: it wasn't */
 };
 
 struct pod_orders {

@@ -264,6 +264,7 @@ void pods_show(struct json_writer *json, const struct services *services,
     json_text(json, "orders_mode", pod_orders_mode_name(pod_orders_mode_of(orders, service)));
     pod_responder_json(json, services->pod_responder, now_ms);
     write_sessions(json, &service->pods, now_ms);
+    withdrawals_json(services, service, "withdrawals", json, now_ms);
     write_cases(json, services->pod_cases, service->name, part, until);
     pod_orders_json(orders, service->name, "orders", json, until);
     write_workloads(json, services, service, part, now_ms, until);

@@ -88,6 +88,7 @@ void download_open(struct services *services, struct service *service)
 {
     open_policy(services, service);
     open_verdicts(services, service);
+    service->up.withdrawals = service->withdrawals.issued_ms;
 }
 
 /* Told once for what is offered again and again. */
@@ -170,10 +171,28 @@ uint64_t download_verdicts_of(const char *etag)
     return dash != NULL ? strtoull(dash + 1, NULL, 10) : 0;
 }
 
+static void offered(struct service *service, uint64_t withdrawals)
+{
+    service->up.says_withdrawals = true;
+    service->up.offered_withdrawals = withdrawals;
+    service->up.wants_withdrawals = withdrawals > service->up.withdrawals;
+}
+
+void download_tag(struct service *service, const char *etag)
+{
+    const char *dash = strchr(etag, '-');
+    dash = dash != NULL ? strchr(dash + 1, '-') : NULL;
+    if (dash != NULL)
+        offered(service, strtoull(dash + 1, NULL, 10));
+}
+
 void download_controls(struct service *service, const struct document_node *answer)
 {
     static const enum guard_mode modes[] = {GUARD_MODE_OBSERVE, GUARD_MODE_ALERT, GUARD_MODE_BLOCK};
     const char *mode = text_of(answer, "client_mode");
+    const char *withdrawals = text_of(answer, "withdrawals");
+    if (withdrawals[0] >= '0' && withdrawals[0] <= '9')
+        offered(service, strtoull(withdrawals, NULL, 10));
     service->up.young = strcmp(text_of(answer, "young"), "true") == 0;
     for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
         if (strcmp(mode, guard_mode_name(modes[i])) == 0)

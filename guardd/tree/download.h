@@ -17,8 +17,11 @@ bool download_policy(struct services *services, struct service *service, struct 
 bool download_verdicts(struct services *services, struct service *service, struct guard_span bytes);
 /* Of the tag "GENERATION-ISSUED" of a policy the latter; 0: it says none. */
 uint64_t download_verdicts_of(const char *etag);
-/* What the parent's answers say of a service beside what was asked: whether it is young, and what
- * is done with clients. */
+/* And what a tag "GENERATION-ISSUED-WITHDRAWALS" says of withdrawals: a parent that has none of
+ * them says nothing. */
+void download_tag(struct service *service, const char *etag);
+/* What the parent's answers say of a service beside what was asked: whether it is young, what is
+ * done with clients, and since when its withdrawals are as they are. */
 struct document_node;
 void download_controls(struct service *service, const struct document_node *answer);
 void download_answer(struct service *service, struct guard_span body);

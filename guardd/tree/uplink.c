@@ -464,6 +464,7 @@ static void on_follow(void *ctx, const struct http_answer *answer)
         service->up.failures = good ? 0 : service->up.failures + 1;
         uint64_t newest = download_verdicts_of(answer->etag);
         service->up.wants_verdicts = newest > service->up.verdicts;
+        download_tag(service, answer->etag);
     } else {
         if (is_of_parent(answer))
             parent_away(uplink, answer, now_ms);
@@ -475,14 +476,31 @@ static void on_follow(void *ctx, const struct http_answer *answer)
                       : 0);
 }
 
+/* And who asks: the pod that this guardd stands beside, and what its gate was told. Names and ids
+ * need no escapes in a parameter. */
+static void ask_withdrawals(const struct services *services, const struct service *service,
+                            char *out, size_t size)
+{
+    const struct pod_self *self = &services->pod_self;
+    const char *obeyed = service->withdrawals.obeyed;
+    int len = snprintf(out, size, "&withdrawals=%" PRIu64, service->up.withdrawals);
+    if (self->pod[0] != '\0')
+        snprintf(out + len, size - (size_t)len, "&pod=%s/%s%s%s%s%s", self->name_space, self->pod,
+                 self->uid[0] != '\0' ? "/" : "", self->uid, obeyed[0] != '\0' ? "&obeys=" : "",
+                 obeyed);
+}
+
 static void follow(struct uplink *uplink, struct service *service)
 {
-    char path[224];
+    char path[1024];
     /* One that is lost here is wanted again. */
     uint64_t after = service->up.in_place || service->generation == 0 ? service->generation
                                                                       : service->generation - 1;
-    snprintf(path, sizeof(path), "/api/v1/services/%s/policy?after=%" PRIu64 "&verdicts=%" PRIu64,
-             service->name_text, after, service->up.verdicts);
+    int len = snprintf(path, sizeof(path),
+                       "/api/v1/services/%s/policy?after=%" PRIu64 "&verdicts=%" PRIu64,
+                       service->name_text, after, service->up.verdicts);
+    if (service->up.says_withdrawals)
+        ask_withdrawals(uplink->services, service, path + len, sizeof(path) - (size_t)len);
     struct http_request request = {.method = "GET",
                                    .path = path,
                                    .answer_max = GUARD_POLICY_BYTES_MAX,
@@ -519,6 +537,42 @@ static void fetch_verdicts(struct uplink *uplink, struct service *service)
     begin(uplink, &request, asked_new(uplink, service, service->name_text), &service->up.fetching);
 }
 
+static void on_withdrawals(void *ctx, const struct http_answer *answer)
+{
+    struct asked *asked = ctx;
+    struct uplink *uplink = asked->uplink;
+    struct service *service = asked->service;
+    uint64_t number = asked->number;
+    free(asked);
+    service->up.fetching_withdrawals = false;
+    if (uplink->closing)
+        return;
+    if (is_of_parent(answer)) {
+        parent_away(uplink, answer, clock_unix_ms());
+        return;
+    }
+    /* What was refused isn't asked for again until there is another one. */
+    service->up.withdrawals = number;
+    if (answer->status == 200)
+        (void)withdrawals_take(uplink->services, service, answer->body);
+}
+
+static void fetch_withdrawals(struct uplink *uplink, struct service *service)
+{
+    char path[160];
+    service->up.wants_withdrawals = false;
+    snprintf(path, sizeof(path), "/api/v1/services/%s/withdrawals", service->name_text);
+    struct http_request request = {.method = "GET",
+                                   .path = path,
+                                   .answer_max = POD_WITHDRAWALS_BYTES,
+                                   .timeout_ms = REQUEST_MS,
+                                   .done = on_withdrawals};
+    struct asked *asked = asked_new(uplink, service, service->name_text);
+    if (asked != NULL)
+        asked->number = service->up.offered_withdrawals;
+    begin(uplink, &request, asked, &service->up.fetching_withdrawals);
+}
+
 static void follow_all(struct uplink *uplink, uint64_t now_ms)
 {
     struct services *services = uplink->services;
@@ -526,7 +580,11 @@ static void follow_all(struct uplink *uplink, uint64_t now_ms)
         struct service *service = services->list[i];
         if (service->up.wants_verdicts && !service->up.fetching)
             fetch_verdicts(uplink, service);
-        if (!service->up.following && now_ms >= service->up.follow_ms)
+        if (service->up.wants_withdrawals && !service->up.fetching_withdrawals)
+            fetch_withdrawals(uplink, service);
+        /* Then with what the gate was told. */
+        if (!service->up.following && !service->up.fetching_withdrawals &&
+            now_ms >= service->up.follow_ms)
             follow(uplink, service);
     }
 }

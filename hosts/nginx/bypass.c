@@ -149,3 +149,19 @@ void gate_bypass_follow(struct gate_service *service, ngx_log_t *log)
     for (int i = 0; i < ORDERS; i++)
         follow(service, &orders[i], log);
 }
+
+ngx_int_t gate_ready_handler(ngx_http_request_t *r)
+{
+    static ngx_str_t type = ngx_string("text/plain");
+    static ngx_str_t serves = ngx_string("ready\n"), withdrawn = ngx_string("withdrawn\n");
+    const gate_loc_conf_t *conf = ngx_http_get_module_loc_conf(r, ngx_http_guard_module);
+    ngx_http_complex_value_t body;
+    if (!(r->method & (NGX_HTTP_GET | NGX_HTTP_HEAD)))
+        return NGX_HTTP_NOT_ALLOWED;
+    bool ready = conf->service < 0 ||
+                 gate_worker.services[conf->service].withdrawn_until_ms <= gate_unix_ms();
+    ngx_memzero(&body, sizeof(body));
+    body.value = ready ? serves : withdrawn;
+    return ngx_http_send_response(r, ready ? NGX_HTTP_OK : NGX_HTTP_SERVICE_UNAVAILABLE, &type,
+                                  &body);
+}

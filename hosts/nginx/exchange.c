@@ -459,7 +459,7 @@ static ngx_int_t precontent(ngx_http_request_t *r)
     if (exchange != NULL)
         return exchange->verdict != NULL ? carry_out(r, exchange) : NGX_DECLINED;
     const gate_loc_conf_t *conf = ngx_http_get_module_loc_conf(r, ngx_http_guard_module);
-    if (conf->service < 0 || is_error_page(r))
+    if (conf->service < 0 || conf->ready || is_error_page(r))
         return NGX_DECLINED;
     ngx_int_t rc = gate_canary(r, conf); /* a withdrawn gate stands in the path, too */
     if (rc != NGX_DECLINED)

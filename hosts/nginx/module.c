@@ -15,6 +15,7 @@ static char *set_service(ngx_conf_t *cf, ngx_command_t *command, void *conf);
 static char *set_state(ngx_conf_t *cf, ngx_command_t *command, void *conf);
 static char *set_key(ngx_conf_t *cf, ngx_command_t *command, void *conf);
 static char *set_status(ngx_conf_t *cf, ngx_command_t *command, void *conf);
+static char *set_ready(ngx_conf_t *cf, ngx_command_t *command, void *conf);
 static char *check_ring_size(ngx_conf_t *cf, void *post, void *data);
 static char *check_body_limit(ngx_conf_t *cf, void *post, void *data);
 static char *set_hold(ngx_conf_t *cf, ngx_command_t *command, void *conf);
@@ -102,6 +103,8 @@ static ngx_command_t commands[] = {
      NULL},
     {ngx_string("guard_status"), NGX_HTTP_LOC_CONF | NGX_CONF_NOARGS, set_status,
      NGX_HTTP_LOC_CONF_OFFSET, offsetof(gate_loc_conf_t, status), NULL},
+    {ngx_string("guard_ready"), NGX_HTTP_LOC_CONF | NGX_CONF_NOARGS, set_ready,
+     NGX_HTTP_LOC_CONF_OFFSET, offsetof(gate_loc_conf_t, ready), NULL},
     {ngx_string("guard_body"), GATE_ANY_LEVEL, ngx_conf_set_enum_slot, NGX_HTTP_LOC_CONF_OFFSET,
      offsetof(gate_loc_conf_t, body), bodies},
     {ngx_string("guard_websocket"),
@@ -176,6 +179,17 @@ static char *set_status(ngx_conf_t *cf, ngx_command_t *command, void *data)
         return complain(cf, "is duplicate");
     conf->status = 1;
     core->handler = gate_status_handler;
+    return NGX_CONF_OK;
+}
+
+static char *set_ready(ngx_conf_t *cf, ngx_command_t *command, void *data)
+{
+    gate_loc_conf_t *conf = data;
+    ngx_http_core_loc_conf_t *core = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+    if (conf->ready)
+        return complain(cf, "is duplicate");
+    conf->ready = 1;
+    core->handler = gate_ready_handler;
     return NGX_CONF_OK;
 }
 

@@ -86,6 +86,7 @@ typedef struct {
     ngx_str_t revision;   /* of the service that stands behind; data NULL: not said, len 0: none */
     uint64_t revision_id; /* 0: none */
     ngx_flag_t status;
+    ngx_flag_t ready; /* guard_ready: nothing here is the service's */
 } gate_loc_conf_t;
 
 /* Tells one version of a file from another. */
@@ -357,6 +358,8 @@ struct json_writer;
 void gate_status_service(struct json_writer *json, const struct gate_service *service);
 /* The content handler of guard_status. */
 ngx_int_t gate_status_handler(ngx_http_request_t *r);
+/* bypass.c: that of guard_ready: 200, or 503 while the service is withdrawn. */
+ngx_int_t gate_ready_handler(ngx_http_request_t *r);
 
 /* variables.c */
 ngx_int_t gate_variables_add(ngx_conf_t *cf);

@@ -82,6 +82,8 @@ struct guard_pod_settings {
     double alert_at;      /* strength of evidence; below 0 = not said */
     double replace_at;    /* sum of them; below 0 = not said */
     int32_t independence; /* enum guard_pod_independence; -1 = not said */
+    /* So long the gate of a pod with an order answers with 503; -1 = not said: it doesn't. */
+    int32_t withdraw_seconds;
 };
 
 struct guard_guardian {

@@ -13,7 +13,7 @@ void guard_guardian_default(struct guard_guardian *guardian, struct guard_span s
     guardian->false_alarm_budget = 1e-4;
     guardian->support = 4;
     guardian->pods = (struct guard_pod_settings){
-        .orders = -1, .alert_at = -1, .replace_at = -1, .independence = -1};
+        .orders = -1, .alert_at = -1, .replace_at = -1, .independence = -1, .withdraw_seconds = -1};
 }
 
 void guard_guardian_set_mode(struct guard_guardian *guardian, enum guard_mode mode)

@@ -24,7 +24,7 @@ function told(pod: string, decision: Case["decision"], more: Partial<Case> = {})
     return { told_ms: 5000, decision, namespace: "prod", workload: "web", container: "app", pod, score: 9, others: 3, not_more: "", exchange: "", order: "", explanation: "", evidence: [], ...more };
 }
 function answer(workloads: Workload[], more: Partial<Answer> = {}): Answer {
-    return { service: "shop", orders_mode: "off", responder: null, sessions: [], cases: [], orders: [], workloads, ...more };
+    return { service: "shop", orders_mode: "off", responder: null, sessions: [], withdrawals: [], cases: [], orders: [], workloads, ...more };
 }
 const order: Order = {
     id: "5c1f", decided_ms: 5000, namespace: "prod", workload: "web", container: "app", pod: "b", uid: "", dry_run: false, reason: "", exchange: "", damaged_lines: 0,
@@ -160,6 +160,16 @@ describe("deciding", () => {
         await fireEvent.click(screen.getByText(t.sessionEnd));
         expect(asked.action!.body!("x")).toEqual({ pod: "prod/b", reason: "x" });
         expect(asked.action!.cli("x")).toContain("--for 0s");
+    });
+    it("tells of its withdrawal, and lets it serve again", async () => {
+        const one = { id: "5c1f", namespace: "prod", workload: "web", pod: "b", uid: "", by: "guardd", reason: "misused", ordered: true, begun_ms: 1e12, until_ms: 2e12, obeyed: false };
+        render(PodView, { service: "shop", name: "prod/b", pods: answer([workload([replica("b")])], { withdrawals: [one, { ...one, id: "5c20", pod: "c" }] }), decisions: [], reload: () => {} });
+        expect(screen.getByText(t.withdrawals.notYet)).toBeTruthy();
+        await fireEvent.click(screen.getByText(t.withdrawals.end));
+        expect(asked.action!.method).toBe("DELETE");
+        expect(asked.action!.path).toBe("/services/shop/pods/withdrawals/5c1f");
+        expect(asked.action!.reasonInPath).toBe(true);
+        expect(asked.action!.cli("x")).toBe("guard pods withdraw shop prod/b --for 0s --reason x --server URL");
     });
 });
 

@@ -93,7 +93,8 @@ def test_everything_that_is_read_has_the_form_that_the_document_tells(guardd, ap
         "/services/{service}/preview": "/services/shop/preview?mode=alert",
     }
     text = {"/metrics", "/openapi.yaml", "/alerts/stream",  # in the other tests
-            "/forget/{id}", "/services/{service}/patches/{id}", "/services/{service}/pile", "/services/{service}/key", "/services/{service}/policy", "/services/{service}/verdicts"}
+            "/forget/{id}", "/services/{service}/patches/{id}", "/services/{service}/pile", "/services/{service}/key", "/services/{service}/policy", "/services/{service}/verdicts",
+            "/services/{service}/withdrawals"}
     assert set(paths) | text == {path for path, methods in api.document["paths"].items() if "get" in methods}
     for template, path in paths.items():
         api.get(path or template.replace("{service}", "shop").replace("{id}", alerts[0]["id"]))

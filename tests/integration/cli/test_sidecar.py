@@ -112,6 +112,7 @@ def test_the_probe_brings_nothing_of_the_client_to_the_service(sidecar):
     assert not {"x-evil", "cookie"} & {name.lower() for name in probe[2]}
     assert ask(sidecar.port, "/.guard/probe", "POST", body="x")[0] == 403
     assert len(sidecar.app.probes) == 1
+    assert ask(sidecar.port, "/.guard/ready")[0] == 200 and len(sidecar.app.probes) == 1  # the gate's own
 
 
 def test_after_the_signal_it_goes_on_for_a_while_and_then_ends(sidecar):

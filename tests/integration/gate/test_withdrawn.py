@@ -43,6 +43,22 @@ def test_it_answers_503_and_serves_again(gate):
     assert nginx.log_text().count("withdrawn, it is answered with 503") == 1 and "it is served again" in nginx.log_text()
 
 
+def test_who_asks_whether_it_is_ready_is_told_and_never_learned(gate):
+    nginx = gate(SERVERS.replace("location / {", "location = /.guard/ready { guard_ready; } location / {", 1))
+    assert nginx.curl("/.guard/ready").status == 200
+    withdrawn(gate, nginx)
+    judged = status_of(nginx)
+    answer = nginx.curl("/.guard/ready")
+    assert answer.status == 503 and answer.body == b"withdrawn\n"
+    assert nginx.curl("/.guard/ready", "-X", "POST", "-d", "x").status == 405
+    assert nginx.curl("/.guard/ready/").status == 503  # the service's, as everything else
+    status = status_of(nginx)
+    assert status["exchanges"] == judged["exchanges"] and status["withdrawn"] == judged["withdrawn"] + 1
+    gate.state.withdraw(None)
+    wait_for(lambda: nginx.curl("/.guard/ready").status == 200, "it to be ready again")
+    assert status_of(nginx)["exchanges"] == judged["exchanges"]
+
+
 def test_it_ends_by_itself_without_a_word_of_anybody(gate):
     nginx = gate(SERVERS)
     seen = []

@@ -46,6 +46,7 @@ static void what_is_not_said_is_the_default(void **state)
     for (size_t i = 0; i < 2; i++) {
         assert_int_equal(parse(&guardian, texts[i], &err), GUARD_OK);
         assert_int_equal(guardian.pods.orders, -1);
+        assert_int_equal(guardian.pods.withdraw_seconds, -1);
         memset(&rules, 0, sizeof(rules));
         guardian_pods_rules(&guardian.pods, &rules);
         assert_int_equal(rules.hard_kinds, usual.hard_kinds);
@@ -58,7 +59,7 @@ static void what_is_said_holds_and_is_written_again(void **state)
 {
     static const char said[] = "service: a\npods:\n  orders: off\n  hardSigns: [memfd]\n"
                                "  alertStrength: 2.5\n  replaceStrength: 12\n"
-                               "  independence: classes\n";
+                               "  independence: classes\n  withdrawSeconds: 900\n";
     struct guard_pod_rules rules;
     struct guard_guardian guardian;
     struct guard_span text, again;
@@ -67,6 +68,7 @@ static void what_is_said_holds_and_is_written_again(void **state)
     assert_int_equal(parse(&guardian, said, &err), GUARD_OK);
     for (int i = 0; i < 2; i++) {
         assert_int_equal(guardian.pods.orders, GUARD_POD_ORDERS_OFF);
+        assert_int_equal(guardian.pods.withdraw_seconds, 900);
         guardian_pods_rules(&guardian.pods, &rules);
         assert_int_equal(rules.hard_kinds, 1u << GUARD_POD_MEMFD);
         assert_true(rules.alert_at == 2.5 && rules.replace_at == 12);
@@ -113,6 +115,11 @@ static void refuses_with_the_place(void **state)
         {"pods: {replaceStrength: 1001}\n", "g:2:25:", "0 to 1000"},
         {"pods: {replaceStrength: [1]}\n", "g:2:25:", "number"},
         {"pods: {independence: any}\n", "g:2:22:", "observers or classes"},
+        {"pods: {withdrawSeconds: 59}\n", "g:2:25:", "60 to 3600"},
+        {"pods: {withdrawSeconds: 3601}\n", "g:2:25:", "60 to 3600"},
+        {"pods: {withdrawSeconds: 60.5}\n", "g:2:25:", "60 to 3600"},
+        {"pods: {withdrawSeconds: \"60\"}\n", "g:2:25:", "60 to 3600"},
+        {"pods: {withdrawSeconds: [60]}\n", "g:2:25:", "60 to 3600"},
     };
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {

@@ -15,6 +15,7 @@ export type Responder = NonNullable<Schemas["PodResponder"]>;
 export type Books = NonNullable<Schemas["PodBooks"]>;
 export type Workload = Schemas["PodWorkload"];
 export type Pods = Schemas["Pods"];
+export type Withdrawal = Schemas["PodWithdrawal"];
 
 /** What sensors tell of, in columns that people compare by. */
 export const GROUPS = {

@@ -163,6 +163,10 @@ def test_pods_with_a_parent_show_it_a_token_of_their_own():
     spec = made["spec"]["template"]["spec"]
     args = spec["containers"][1]["args"]
     assert args[args.index("--parent") + 1] == "https://guard.guard-system:8443" and "--policy-key" in args
+    assert args[args.index("--pod") + 1] == "$(GUARD_POD_NAMESPACE)/$(GUARD_POD)/$(GUARD_POD_UID)"
+    fields = {one["name"]: one["valueFrom"]["fieldRef"]["fieldPath"] for one in spec["containers"][1]["env"]}
+    assert {"GUARD_POD_NAMESPACE": "metadata.namespace", "GUARD_POD": "metadata.name", "GUARD_POD_UID": "metadata.uid"}.items() <= fields.items()
+    assert spec["containers"][1]["readinessProbe"]["httpGet"] == {"path": "/.guard/ready", "port": 14080}
     sources = next(one for one in spec["volumes"] if one["name"] == "guard-parent")["projected"]["sources"]
     assert sources[0]["serviceAccountToken"] == {"audience": "guard.security", "expirationSeconds": 3600, "path": "token"}
     assert args[args.index("--service") + 1] == made["metadata"]["name"], "the namespace isn't known"

@@ -1,0 +1,309 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The root says which pod is withdrawn, and the gate of that pod alone answers with 503: by a person or by an order, for a while, and
+whatever becomes of guardd."""
+
+import http.server
+import json
+import pathlib
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "pods"))
+from trees import agent_options, ask, gate_of, key_of, root_options, tree  # noqa: E402, F401
+from harness import BIN  # noqa: E402
+from test_tree_aggregator import aggregator_options  # noqa: E402
+from test_guardd import drive  # noqa: E402
+from talking import Api  # noqa: E402
+from test_pod_learning import ODD, Sensors, pod_writer  # noqa: E402, F401
+from traffic import Shop  # noqa: E402
+from waiting import wait_for  # noqa: E402
+
+JSON = ("-H", "Content-Type: application/json", "--data-binary", "@-")
+OTHER = ODD[:-1] + "1"
+GUARDIAN = "service: shop\ncontrol: {{mode: {mode}}}\npods: {{orders: {orders}{withdraw}}}\n"
+
+
+class Pods:
+    """A root, and a pod each for the odd one and another: an agent and its gate."""
+
+    def __init__(self, tree, nginx, upstream, guardian=None):
+        self.tree = tree
+        self.root = tree("root", root_options(), start=False)
+        if guardian:
+            (self.root.state / "guardians").mkdir()
+            (self.root.state / "guardians" / "shop.yaml").write_text(guardian)
+        self.root.start()
+        self.agents = {pod: tree(pod, agent_options(self.root) + ["--pod", f"prod/{pod}/5f1c-{pod[-1]}"]) for pod in (ODD, OTHER)}
+        self.gates = {pod: gate_of(nginx, agent, upstream) for pod, agent in self.agents.items()}
+        for gate in self.gates.values():
+            assert drive(gate.port, Shop(7).many(1)) == [200]
+        self.root.wait_exchanges(2)
+        self.api = Api(self.root.state).ready()
+
+    def status(self, pod):
+        return self.gates[pod].curl("/p").status
+
+    def withdrawn(self):
+        """Held against the document of the API."""
+        return self.api.get("/services/shop/pods")["withdrawals"]
+
+    def withdraw(self, pod=ODD, seconds=600, reason="misused", name_space="prod"):
+        return ask(self.root, "POST", "/services/shop/pods/withdrawals", *JSON,
+                   data=json.dumps({"pod": f"{name_space}/{pod}", "seconds": seconds, "reason": reason}).encode())
+
+    def lift(self, which):
+        return ask(self.root, "DELETE", f"/services/shop/pods/withdrawals/{which}?reason=looked")
+
+    def wait(self, status, pod=ODD):
+        """The other one serves all the time."""
+        other = OTHER if pod == ODD else ODD
+
+        def is_so():
+            assert self.status(other) == 200
+            return self.status(pod) == status
+        wait_for(is_so, f"the pod's gate to answer {status}")
+        assert self.status(other) == 200
+
+
+@pytest.fixture
+def pods(tree, nginx, fast_upstream):  # noqa: F811
+    return lambda guardian=None: Pods(tree, nginx, fast_upstream, guardian)
+
+
+def test_one_gate_is_withdrawn_by_hand_obeyed_renewed_and_lifted(pods):
+    shop = pods()
+    answer = shop.withdraw()
+    assert answer.status == 201, answer.body
+    which = answer.json()["id"]
+    shop.wait(503)
+    refused = shop.gates[ODD].curl("/p")
+    assert refused.headers["retry-after"] == "1"
+    wait_for(lambda: [one["obeyed"] for one in shop.withdrawn()] == [True], "the agent to say so")
+    [one] = shop.withdrawn()
+    assert (one["id"], one["namespace"], one["pod"], one["uid"], one["ordered"], one["reason"]) == (
+        which, "prod", ODD, f"5f1c-{ODD[-1]}", False, "misused")
+    # Again: it is the same one, and lasts longer.
+    assert shop.withdraw(seconds=3600).json()["id"] == which
+    gate_file = shop.agents[ODD].state / "withdrawn" / "shop.json"
+    wait_for(lambda: json.loads(gate_file.read_text())["until_ms"] > (time.time() + 3000) * 1000, "the gate to be told")
+    assert not (shop.agents[OTHER].state / "withdrawn" / "shop.json").exists()
+    # Killed while it lasts, at both ends: it stays, and ends when it is lifted.
+    shop.agents[ODD].kill()
+    shop.root.kill()
+    assert shop.status(ODD) == 503
+    shop.root.start()
+    shop.agents[ODD].start()
+    assert [one["id"] for one in shop.withdrawn()] == [which]
+    assert shop.status(ODD) == 503
+    assert shop.lift(which).status == 200 and shop.withdrawn() == []
+    shop.wait(200)
+    assert not gate_file.exists()
+    assert shop.lift(which).status == 404
+    told = [line["action"] for line in map(json.loads, (shop.root.state / "audit.jsonl").read_text().splitlines())]
+    assert told.count("pods withdraw") == 3
+
+
+def test_people_do_it_from_the_command_line(pods):
+    shop = pods()
+    server = f"unix:{shop.root.state}/api.sock"
+
+    def guard(*words, status=0):
+        done = subprocess.run([BIN / "guard", "pods", *words], capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == status, (done.stdout, done.stderr)
+        return done.stdout + done.stderr
+    name = f"prod/{ODD}"
+    assert "--server" in guard("withdraw", "shop", name, "--for", "5m", "--reason", "x", "--state", str(shop.root.state), status=2)
+    assert "1s to 1h" in guard("withdraw", "shop", name, "--for", "2h", "--reason", "x", "--server", server, status=2)
+    guard("withdraw", "shop", name, "--for", "5m", "--reason", "it's mis&used", "--server", server)
+    shop.wait(503)
+    wait_for(lambda: f"its gate answers with 503: {name} until " in guard("list", "shop", "--server", server), "the agent to say so")
+    assert "isn't withdrawn" in guard("withdraw", "shop", f"prod/{OTHER}", "--for", "0s", "--reason", "x", "--server", server, status=1)
+    guard("withdraw", "shop", name, "--for", "0s", "--reason", "looked & closed", "--server", server)
+    shop.wait(200)
+    reasons = [line["reason"] for line in map(json.loads, (shop.root.state / "audit.jsonl").read_text().splitlines())]
+    assert reasons[-2:] == ["it's mis&used", "looked & closed"]
+
+
+def test_it_ends_by_itself_with_guardd_dead_and_is_taken_away_when_it_is_back(pods):
+    shop = pods()
+    assert shop.withdraw(seconds=8).status == 201
+    shop.wait(503)
+    shop.agents[ODD].kill()
+    shop.root.kill()
+    shop.wait(200)  # by the file's own end
+    shop.agents[ODD].start()
+    wait_for(lambda: not (shop.agents[ODD].state / "withdrawn" / "shop.json").exists(), "the file to be taken away")
+    assert shop.status(ODD) == 200
+
+
+def test_what_people_did_at_the_gate_itself_stays(pods):
+    shop = pods()
+    gate_file = shop.agents[ODD].state / "withdrawn" / "shop.json"
+    by_hand = {"until_ms": int((time.time() + 7200) * 1000), "reason": "mine", "by": "anna"}
+    gate_file.write_text(json.dumps(by_hand))
+    shop.wait(503)
+    which = shop.withdraw().json()["id"]
+    wait_for(lambda: shop.withdrawn()[0]["obeyed"], "the agent to see it")
+    shop.lift(which)
+    wait_for(lambda: shop.agents[ODD].log().count("gate-") == 0 and not shop.withdrawn(), "the lift")
+    assert json.loads(gate_file.read_text()) == by_hand and shop.status(ODD) == 503
+    # Ended at the gate: it doesn't begin anew, also not after a restart.
+    gate_file.unlink()
+    shop.wait(200)
+    shop.withdraw()
+    shop.wait(503)
+    gate_file.unlink()
+    shop.wait(200)
+    shop.agents[ODD].kill()
+    shop.agents[ODD].start()
+    wait_for(lambda: shop.withdrawn()[0]["obeyed"], "the agent to ask again")
+    assert not gate_file.exists() and shop.status(ODD) == 200
+
+
+def test_what_isnt_signed_by_the_root_or_is_older_moves_no_gate(pods):
+    shop = pods()
+    which = shop.withdraw().json()["id"]
+    shop.wait(503)
+    before = (shop.root.state / "pods" / "shop.withdrawals").read_bytes()
+    shop.lift(which)
+    shop.wait(200)
+    agent = shop.agents[ODD]
+    for forged, why in ((before, "replay"), (before.replace(b"hand-", b"order"), "not signed"), (b"0" * 300, "no signature")):
+        agent.stop()
+        parent = HostileParent(forged)  # one that was taken over, without the root's key
+        agent.options = tuple(parent.url if str(option).startswith(("unix:", "http:")) else option for option in agent.options)
+        agent.start()
+        try:
+            wait_for(lambda: why in agent.log(), "the refusal")
+            assert agent.log().count(why) == 1  # and it isn't asked for again and again
+        finally:
+            parent.close()
+        assert shop.status(ODD) == 200 and shop.status(OTHER) == 200
+
+
+class HostileParent:
+    """Says that there are newer withdrawals, and which."""
+
+    def __init__(self, text):
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self):
+                body = text if self.path.endswith("/withdrawals") else b""
+                self.send_response(200 if body else 304)
+                self.send_header("ETag", '"0-0-9999999999999"')
+                if body:
+                    self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def do_POST(self):
+                self.rfile.read(int(self.headers.get("Content-Length", "0")))
+                body = b'{"generation":0,"young":false,"client_mode":"alert","withdrawals":9999999999999}'
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_):
+                pass
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def close(self):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+@pytest.mark.parametrize("body, status", [
+    ({"pod": "prod", "seconds": 60, "reason": "x"}, 422), ({"pod": "prod/a b", "seconds": 60, "reason": "x"}, 422),
+    ({"pod": "prod/a", "seconds": 3601, "reason": "x"}, 422), ({"pod": "prod/a", "seconds": 0, "reason": "x"}, 422),
+    ({"pod": "prod/a", "reason": "x"}, 422), ({"pod": "prod/a", "seconds": 60}, 422)])
+def test_what_makes_no_sense_is_refused(tree, body, status):  # noqa: F811
+    root = tree("root", root_options())
+    key_of(root)
+    answer = ask(root, "POST", "/services/shop/pods/withdrawals", *JSON, data=json.dumps(body).encode())
+    assert answer.status == status, answer.body
+    assert ask(root, "GET", "/services/shop/pods").json()["withdrawals"] == []
+
+
+def test_agents_decide_nothing_and_other_services_are_told_nothing(pods):
+    shop = pods()
+    assert shop.withdraw().status == 201
+    answer = ask(shop.agents[OTHER], "POST", "/services/shop/pods/withdrawals", *JSON,
+                 data=json.dumps({"pod": f"prod/{ODD}", "seconds": 60, "reason": "x"}).encode())
+    assert answer.status == 409, answer.body
+    key_of(shop.root, "cart")
+    assert ask(shop.root, "GET", "/services/cart/withdrawals").status == 503  # there is none
+    assert ask(shop.root, "GET", "/services/shop/withdrawals").status == 200
+    assert ask(shop.root, "GET", "/services/shop/policy?after=0&pod=a%20b").status == 400
+
+
+def test_it_arrives_below_an_aggregator(tree, nginx, fast_upstream):  # noqa: F811
+    root = tree("root", root_options())
+    middle = tree("middle", aggregator_options(root))
+    agent = tree("agent", agent_options(middle, root=root) + ["--pod", f"prod/{ODD}"])
+    gate = gate_of(nginx, agent, fast_upstream)
+    drive(gate.port, Shop(7).many(1))
+    root.wait_exchanges(1)
+    answer = ask(root, "POST", "/services/shop/pods/withdrawals", *JSON,
+                 data=json.dumps({"pod": f"prod/{ODD}", "seconds": 600, "reason": "x"}).encode())
+    wait_for(lambda: gate.curl("/p").status == 503, "the gate to be withdrawn")
+    ask(root, "DELETE", f"/services/shop/pods/withdrawals/{answer.json()['id']}?reason=x")
+    wait_for(lambda: gate.curl("/p").status == 200, "it to serve again")
+
+
+def misused(shop, writer):
+    sensors = Sensors(writer, shop.root.state)
+    sensors.live()
+    wait_for(sensors.read, "benign days", 120)
+    sensors.put(sensors.misuse())
+    orders = shop.root.state / "pods" / "orders"
+    wait_for(lambda: list(orders.glob("*.json")), "the order")
+    return [json.loads(path.read_text()) for path in orders.glob("*.json")][0]
+
+
+def test_an_order_withdraws_one_gate_and_its_end_lets_it_serve_again(pods, pod_writer):  # noqa: F811
+    shop = pods(GUARDIAN.format(mode="block", orders="act", withdraw=", withdrawSeconds: 3600"))
+    order = misused(shop, pod_writer)
+    shop.wait(503)
+    [one] = shop.withdrawn()
+    assert one["id"] == order["id"] and one["ordered"] and one["by"] == "guardd" and one["workload"] == "web"
+    wait_for(lambda: shop.withdrawn()[0]["obeyed"], "the agent to say so")
+    with (shop.root.state / "pods" / "reports" / f"{order['id']}.jsonl").open("a") as file:
+        file.write(json.dumps({"version": 1, "id": order["id"], "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+                               "end": "replaced", "detail": "a new one serves"}) + "\n")
+    shop.wait(200)
+    assert shop.withdrawn() == []
+    # One order is carried out once.
+    shop.root.kill()
+    shop.root.start()
+    assert shop.withdrawn() == [] and shop.status(ODD) == 200
+
+
+def test_no_order_withdraws_more_than_the_budget(pods, pod_writer):  # noqa: F811
+    """Of two gates one may be out: the other one was withdrawn by a person."""
+    shop = pods(GUARDIAN.format(mode="block", orders="act", withdraw=", withdrawSeconds: 3600"))
+    which = shop.withdraw(OTHER).json()["id"]
+    shop.wait(503, OTHER)
+    misused(shop, pod_writer)
+    wait_for(lambda: "too few replicas" in shop.root.log(), "the refusal")
+    assert shop.status(ODD) == 200
+    shop.lift(which)
+    shop.wait(503)  # within the order's time
+
+
+@pytest.mark.parametrize("guardian", [GUARDIAN.format(mode="block", orders="dry-run", withdraw=", withdrawSeconds: 3600"),
+                                      GUARDIAN.format(mode="alert", orders="act", withdraw=", withdrawSeconds: 3600")])
+def test_a_dry_run_touches_nothing(pods, pod_writer, guardian):  # noqa: F811
+    shop = pods(guardian)
+    order = misused(shop, pod_writer)
+    assert order["dryRun"]
+    wait_for(lambda: "dry run, its gate would answer with 503" in shop.root.log(), "it to be told")
+    assert shop.withdrawn() == [] and shop.status(ODD) == 200 and not (shop.root.state / "pods" / "shop.withdrawals").exists()
