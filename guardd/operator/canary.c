@@ -77,6 +77,7 @@ static void end_round(struct canaries *canaries)
     paths_free(&canaries->paths);
     tallies_free(&canaries->tallies);
     canaries->next[0] = '\0';
+    canaries->small = false;
     canaries->stage = IDLE;
 }
 
@@ -266,7 +267,10 @@ static void on_list(void *ctx, const struct api_answer *answer)
         end_round(canaries);
         return;
     }
-    canaries->small = answer->too_large;
+    if (answer->too_large && !canaries->small) {
+        canaries->small = true; /* for the rest of the round; the same page again */
+        return;
+    }
     const struct document_node *metadata = member_of(answer->root, "metadata");
     if (answer->status != 200 || !take_next(canaries, text_of(metadata, "continue"))) {
         give_up(canaries, answer->message[0] != '\0' ? answer->message : "no list");
