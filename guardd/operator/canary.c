@@ -380,7 +380,11 @@ static void end_part(struct canaries *canaries)
 static void ask_more(struct canaries *canaries, uint64_t mono_ms)
 {
     bool busy = false;
+    const uint64_t most_ms = (uint64_t)CANARIES_AT_ONCE * CANARY_PAUSE_MS;
     bound_time(canaries, mono_ms);
+    if (mono_ms - canaries->begun_ms >
+        most_ms) /* turns may come late: what they missed is made up */
+        canaries->begun_ms = mono_ms - most_ms;
     for (size_t i = 0; i < CANARIES_AT_ONCE; i++) {
         struct slot *slot = &canaries->slots[i];
         while (canaries->at < canaries->paths.target_count &&
@@ -388,7 +392,7 @@ static void ask_more(struct canaries *canaries, uint64_t mono_ms)
             canaries->at++;
         if (!slot->busy && canaries->at < canaries->paths.target_count &&
             mono_ms - canaries->begun_ms >= CANARY_PAUSE_MS) {
-            canaries->begun_ms = mono_ms;
+            canaries->begun_ms += CANARY_PAUSE_MS;
             (void)ask_one(canaries, slot, next_target(canaries));
             canaries->at++;
         }
