@@ -1,15 +1,19 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """guardd as the operator of a large cluster, against a real kube-apiserver: 1,000 Guardians in 50 namespaces, 1,000 Services of them and
-5,000 pods (which it doesn't watch: they are there for the server's sake).
+5,000 pods, which it doesn't watch but asks by canaries. All pods are one nginx with the gate at one address (they say that they are in
+their node's network, so that its name is no matter), and Services' addresses lead to it.
 
-Printed: the time until all files are written and until all have a status, resident memory at its highest, processor time while nothing
-changes, and what it asks of the server then. Without the kit (GUARD_SHARED) it says that it is skipped."""
+Printed: the time until all files are written, until all have a status, and until the gates of all are proved; resident memory and its
+highest; then, while nothing changes, processor time, canaries, and what is asked of the server. Without the kit (GUARD_SHARED) it says
+that it is skipped."""
 
 import argparse
+import http.client
 import json
 import os
 import pathlib
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -17,10 +21,13 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "tests" / "integration")]
+from harness import Nginx, end_process  # noqa: E402
 from kubernetes.apicluster import CRDS, KIT, Cluster, resource  # noqa: E402
 from kubernetes.operators import Operator, shipped_rights, wait_for  # noqa: E402
 
 LONG_S = 1800
+ADDRESS, SERVICES_NET = "10.99.0.1", "10.96.128.0/17"
+HTTP, HTTP_OF_PODS = 80, 8080
 
 
 def create(cluster, items):
@@ -39,11 +46,59 @@ def fill(cluster, guardians, pods, namespaces):
         create(cluster, [{"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default", "namespace": name}}] +
                [resource("Guardian", f"shop-{number}", spec, name) for number in own] +
                [{"apiVersion": "v1", "kind": "Service", "metadata": {"name": f"shop-{number}", "namespace": name},
-                 "spec": {"ports": [{"name": "http", "port": 80}]}} for number in own])
-        create(cluster, [{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": f"shop-{number}", "namespace": name},
-                          "spec": {"nodeName": "none", "automountServiceAccountToken": False,
+                 "spec": {"clusterIP": f"10.96.{128 + number // 250}.{1 + number % 250}", "selector": {"app": f"shop-{number}"},
+                          "ports": [{"name": "http", "port": HTTP, "targetPort": HTTP_OF_PODS}]}} for number in own])
+        create(cluster, [{"apiVersion": "v1", "kind": "Pod",
+                          "metadata": {"name": f"shop-{number}", "namespace": name, "labels": {"app": f"shop-{number % guardians}"},
+                                       "annotations": {"guard.security/service": f"{name}.shop-{number % guardians}"}},
+                          "spec": {"nodeName": "none", "automountServiceAccountToken": False, "hostNetwork": True,
                                    "containers": [{"name": "app", "image": "localhost/app:1"}]}}
                          for number in range(part, pods, namespaces)])
+    return [(name, number) for part, name in enumerate(names) for number in range(part, guardians, namespaces)]
+
+
+# --- pods that run ---
+
+def api_connection():
+    """To the apiserver, from inside its network."""
+    context = ssl.create_default_context(cafile=os.environ["K8S_CA"])
+    context.load_cert_chain(os.environ["K8S_CLIENT_CERT"], os.environ["K8S_CLIENT_KEY"])
+    return http.client.HTTPSConnection("127.0.0.1", 443, context=context)
+
+
+def set_running(paths):
+    """Inside the cluster's network: says of pods what a kubelet would."""
+    connection = api_connection()
+    status = json.dumps({"status": {"phase": "Running", "podIP": ADDRESS, "podIPs": [{"ip": ADDRESS}],
+                                    "conditions": [{"type": "Ready", "status": "True"}]}})
+    for path in paths:
+        connection.request("PATCH", f"{path}/status", status, {"Content-Type": "application/merge-patch+json"})
+        answer = connection.getresponse()
+        text = answer.read()
+        assert answer.status == 200, text[:500]
+
+
+def run_pods(cluster):
+    found = cluster.kubectl("get", "pods", "-A", "-o", 'jsonpath={range .items[*]}{.metadata.namespace} {.metadata.name}{"\\n"}{end}')
+    paths = [f"/api/v1/namespaces/{line.split()[0]}/pods/{line.split()[1]}" for line in found.out.splitlines() if line.startswith("scale-")]
+    done = subprocess.run(cluster.command(sys.executable, __file__, "--running"), input="\n".join(paths),
+                          text=True, env=cluster.env, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
+def start_gate(cluster, folder, state, shops):
+    """All pods and Services at once."""
+    for words in (("addr", "replace", f"{ADDRESS}/32", "dev", "lo"), ("route", "replace", "local", SERVICES_NET, "dev", "lo")):
+        done = cluster.kit("exec", cluster.folder, "ip", *words)
+        assert done.status == 0, done.err
+    servers = "".join(f"server {{ listen {HTTP}; listen {HTTP_OF_PODS}; server_name shop-{number}.{name}.svc;"
+                      f" location / {{ guard {name}.shop-{number}; root {{prefix}}/none; log_not_found off; }} }}\n" for name, number in shops)
+    nginx = Nginx(folder / "gate", f"server_names_hash_max_size 65536; server_names_hash_bucket_size 128; guard_state {state};"
+                                   f" guard_policy_key {state}/keys/policy.pub;"
+                                   f" log_format one '$status'; access_log {{prefix}}/seen one;\n{servers}")
+    nginx.write()
+    with open(folder / "gate" / "out", "ab") as out:
+        return subprocess.Popen(cluster.command(*nginx.command()), stdout=out, stderr=out, env=cluster.env)
 
 
 def process_of(operator):
@@ -76,18 +131,41 @@ def asked(cluster):
             continue
         labels = dict(word.split("=", 1) for word in line[line.index("{") + 1:line.rindex("}")].split(",") if "=" in word)
         kind = labels.get("resource", "").strip('"')
-        if "guardian" in kind or kind in ("leases", "events"):
+        if "guardian" in kind or kind in ("leases", "events", "pods", "services"):
             key = (labels["verb"].strip('"'), kind)
             counts[key] = counts.get(key, 0) + float(line.rsplit(" ", 1)[1])
     return counts
 
 
-def told(cluster):
-    done = cluster.kubectl("get", "guardians", "-A", "-o", 'jsonpath={range .items[*]}{.status.conditions[?(@.type=="Ready")].status}{"\\n"}{end}')
-    return done.out.split().count("True")
+def told(cluster, kind="Ready", word="status"):
+    """{word: Guardians whose condition says it}."""
+    done = cluster.kubectl("get", "guardians", "-A", "-o",
+                           f'jsonpath={{range .items[*]}}{{.status.conditions[?(@.type=="{kind}")].{word}}}{{"\\n"}}{{end}}')
+    words = done.out.split()
+    return {word: words.count(word) for word in set(words)}
 
 
-def measure(cluster, folder, guardians, quiet_s):
+def canaries_answered(folder):
+    with open(folder / "gate" / "seen", "rb") as file:
+        return sum(chunk.count(b"\n") for chunk in iter(lambda: file.read(1 << 20), b""))
+
+
+def measure_quiet(cluster, operator, folder, quiet_s):
+    process = process_of(operator)
+    before, cpu, start, canaries = asked(cluster), cpu_s(process), time.monotonic(), canaries_answered(folder)
+    time.sleep(quiet_s)
+    took = time.monotonic() - start
+    after, used, canaries = asked(cluster), cpu_s(process) - cpu, canaries_answered(folder) - canaries
+    writes = sum(after[key] - before.get(key, 0) for key in after if key[0] in ("PATCH", "PUT", "POST", "APPLY") and key[1] != "leases")
+    print(f"while nothing changes, in {took:.0f} s: {writes:.0f} writes of statuses and events, {canaries / took:.1f} canaries a second, "
+          f"processor {100 * used / took:.1f} % of one")
+    print(f"resident memory: {memory_mib(process, 'VmRSS'):.1f} MiB, at its highest {memory_mib(process, 'VmHWM'):.1f} MiB")
+    print("asked meanwhile: " + ", ".join(f"{verb} {kind} {after[verb, kind] - before.get((verb, kind), 0):.0f}" for verb, kind in sorted(after)
+                                          if after[verb, kind] != before.get((verb, kind), 0)), flush=True)
+
+
+def measure(cluster, folder, shops, quiet_s):
+    guardians, gate = len(shops), None
     operator = Operator(cluster, folder / "operator", shipped_rights(cluster, folder / "rights"), pace=())
     begin = time.monotonic()
     operator.start()
@@ -97,21 +175,17 @@ def measure(cluster, folder, guardians, quiet_s):
         first = time.monotonic() - begin
         wait_for(lambda: len(list((operator.state / "policies").glob("*.policy"))) >= guardians, "all policies", timeout=LONG_S)
         written, written_cpu = time.monotonic() - begin, cpu_s(process)
-        wait_for(lambda: told(cluster) >= guardians, "all statuses", timeout=LONG_S, pause=0.5)
+        gate = start_gate(cluster, folder, operator.state, shops)
+        wait_for(lambda: told(cluster).get("True", 0) >= guardians, "all statuses", timeout=LONG_S, pause=0.5)
         print(f"first file after {first:.1f} s, all {guardians} policies after {written:.1f} s ({written_cpu:.1f} s of processor time), "
-              f"all statuses after {time.monotonic() - begin:.1f} s")
+              f"all statuses after {time.monotonic() - begin:.1f} s", flush=True)
+        wait_for(lambda: told(cluster, "NotInPath", "reason").get("Proved", 0) >= guardians, "all gates to be proved", timeout=LONG_S)
+        print(f"gates of all proved after {time.monotonic() - begin:.1f} s ({cpu_s(process):.1f} s of processor time)", flush=True)
         time.sleep(35)  # what is written at most once in 30 s has been
-        before, cpu, start = asked(cluster), cpu_s(process), time.monotonic()
-        time.sleep(quiet_s)
-        took = time.monotonic() - start
-        after = asked(cluster)
-        used = cpu_s(process) - cpu
-        writes = sum(after[key] - before.get(key, 0) for key in after if key[0] in ("PATCH", "PUT", "POST", "APPLY") and key[1] != "leases")
-        print(f"while nothing changes, in {took:.0f} s: {writes:.0f} writes of statuses and events, processor {100 * used / took:.1f} % of one")
-        print(f"resident memory: {memory_mib(process, 'VmRSS'):.1f} MiB, at its highest {memory_mib(process, 'VmHWM'):.1f} MiB")
-        print("asked meanwhile: " + ", ".join(f"{verb} {kind} {after[verb, kind] - before.get((verb, kind), 0):.0f}" for verb, kind in sorted(after)
-                                              if after[verb, kind] != before.get((verb, kind), 0)))
+        measure_quiet(cluster, operator, folder, quiet_s)
     finally:
+        if gate is not None:
+            end_process(gate)
         operator.stop()
 
 
@@ -120,8 +194,12 @@ def main():
     parser.add_argument("--guardians", type=int, default=1000)
     parser.add_argument("--pods", type=int, default=5000)
     parser.add_argument("--namespaces", type=int, default=50)
-    parser.add_argument("--quiet-s", type=int, default=60)
+    parser.add_argument("--quiet-s", type=int, default=180)
+    parser.add_argument("--running", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
+    if options.running:
+        set_running(sys.stdin.read().split())
+        return
     if not KIT.exists() or os.geteuid() != 0:
         sys.exit(f"SKIPPED: needs {KIT} and root")
     folder = pathlib.Path(tempfile.mkdtemp(prefix="guard-operator."))
@@ -134,9 +212,11 @@ def main():
         assert done.status == 0, done.err
         wait_for(lambda: cluster.kubectl("get", "guardians").status == 0, "Guardians to be served")
         begin = time.monotonic()
-        fill(cluster, options.guardians, options.pods, options.namespaces)
-        print(f"{options.guardians} Guardians and {options.pods} pods made in {time.monotonic() - begin:.0f} s; load {os.getloadavg()[0]:.1f}", flush=True)
-        measure(cluster, folder, options.guardians, options.quiet_s)
+        shops = fill(cluster, options.guardians, options.pods, options.namespaces)
+        run_pods(cluster)
+        print(f"{options.guardians} Guardians and {options.pods} pods made in {time.monotonic() - begin:.0f} s; "
+              f"load {os.getloadavg()[0]:.1f}", flush=True)
+        measure(cluster, folder, shops, options.quiet_s)
     finally:
         cluster.end_proxy()
         if "GUARD_K8S_DIR" not in os.environ:

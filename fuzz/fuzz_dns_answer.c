@@ -19,6 +19,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static const uint8_t resolver[4] = {10, 96, 0, 10};
     static const char allowed[] = "abcdefghijklmnopqrstuvwxyz0123456789-_.";
     struct name_table table = {.count = 0};
+    struct name_room room = {.shared = 0};
     struct dns_answer answer;
     /* Several in a row, as they come: a length of two bytes before each. */
     while (size > 2) {
@@ -30,13 +31,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             check(answer.count <= DNS_ADDRESSES_MAX);
             for (uint32_t i = 0; i < answer.count; i++)
                 check(answer.addresses[i].len == 4 || answer.addresses[i].len == 16);
-            name_table_add(&table, &answer, (struct guard_span){resolver, 4}, 1000);
-            check(table.count <= NAMES_MAX);
+            name_table_add(&table, &room, &answer, (struct guard_span){resolver, 4}, 1000);
+            check(table.count <= NAMES_MAX && room.shared <= NAME_SHARED_BYTES);
         }
         data += 2 + len;
         size -= 2 + len;
     }
-    name_table_expire(&table, 1000 + NAME_MS_MIN / 2);
-    name_table_free(&table);
+    name_table_expire(&table, &room, 1000 + NAME_MS_MIN / 2);
+    name_table_free(&table, &room);
+    check(room.shared == 0);
     return 0;
 }

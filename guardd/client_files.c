@@ -180,10 +180,19 @@ bool client_files_decided(const struct services *services, const struct service 
     return path_of(path, services, service, "clients", ".lifts") && stat(path, &info) == 0;
 }
 
-static void take_lifts(struct service_clients *clients, const struct document_node *list)
+static void take_lifts(struct service *service, const struct document_node *list)
 {
+    struct service_clients *clients = &service->clients;
     clients->lift_count = 0;
-    for (const struct document_node *node = list == NULL ? NULL : list->first;
+    if (list == NULL || list->first == NULL)
+        return;
+    if (clients->lifts == NULL)
+        clients->lifts = calloc(CLIENT_LIFTS_MAX, sizeof(clients->lifts[0]));
+    if (clients->lifts == NULL) {
+        log_event("alarm", "client-lifts-not-read", service->name, "no memory");
+        return;
+    }
+    for (const struct document_node *node = list->first;
          node != NULL && clients->lift_count < CLIENT_LIFTS_MAX; node = node->next) {
         struct client_lift *lift = &clients->lifts[clients->lift_count++];
         snprintf(lift->text, sizeof(lift->text), "%s", text_of(node, "client"));
@@ -232,7 +241,7 @@ bool client_files_lifts(struct services *services, struct service *service)
         return false;
     clients->lifts_stamp = stamp;
     const struct document_node *root = read_document(path, &arena);
-    take_lifts(clients, member(root, "lifts", DOCUMENT_SEQUENCE));
+    take_lifts(service, member(root, "lifts", DOCUMENT_SEQUENCE));
     take_blocks(service, member(root, "blocks", DOCUMENT_SEQUENCE), services->uplink != NULL);
     guard_arena_reset(&arena);
     return true;

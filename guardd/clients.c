@@ -204,6 +204,7 @@ void clients_follow(struct services *services, struct service *service, uint8_t 
     if (clients->policy != NULL)
         guard_policy_unref(clients->policy);
     free(clients->policy_bytes);
+    free(clients->lifts);
     clients->policy = policy;
     clients->policy_bytes = bytes;
 }

@@ -32,6 +32,7 @@ struct service_clients {
     struct client_entry *entries; /* GUARD_CLIENT_VERDICTS_MAX, by code; NULL before the first */
     uint32_t count;
     uint64_t issued_ms;
+    struct client_lift *lifts; /* by people; CLIENT_LIFTS_MAX, NULL before the first */
     uint32_t lift_count;
     struct client_block *blocks; /* by people; BLOCKS_MAX, NULL before the first */
     uint32_t block_count;
@@ -43,7 +44,6 @@ struct service_clients {
     uint64_t tried_ms;
     uint64_t saved_ms;
     uint64_t counted; /* exchanges at the last saving */
-    struct client_lift lifts[CLIENT_LIFTS_MAX];
 };
 
 struct service;

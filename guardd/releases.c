@@ -121,7 +121,8 @@ bool releases_observe(struct releases *releases, const struct guard_record_head 
 bool releases_saved(struct releases *releases)
 {
     bool told = false;
-    releases->changed = false;
+    if (releases->changed) /* what isn't written to takes no memory */
+        releases->changed = false;
     for (uint32_t i = 0; i < releases->count; i++) {
         struct release *release = &releases->list[i];
         told = told || (release->state == RELEASE_LET_IN && !release->saved);

@@ -31,7 +31,7 @@ static void read_review(struct service *service, const char *path, uint64_t stam
     struct review_document document;
     struct guard_arena arena;
     struct guard_alloc heap = heap_alloc();
-    guard_arena_init(&arena, &heap, ARENA_MAX);
+    guard_arena_init_growing(&arena, &heap, ARENA_MAX);
     service->review_stamp = stamp;
     service->review_err.text[0] = '\0';
     if (load(service, path, &document, &arena, &service->review_err) != GUARD_OK) {

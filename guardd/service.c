@@ -52,8 +52,8 @@ static struct service *service_new(struct guard_span name, const uint8_t key[GUA
     memcpy(service->name_text, name.ptr, name.len);
     service->name = (struct guard_span){(const uint8_t *)service->name_text, name.len};
     memcpy(service->key, key, GUARD_KEY_BYTES);
-    guard_arena_init(&service->guardian_arena, &heap, (size_t)16 << 20);
-    guard_arena_init(&service->review_arena, &heap, (size_t)8 << 20);
+    guard_arena_init_growing(&service->guardian_arena, &heap, (size_t)16 << 20);
+    guard_arena_init_growing(&service->review_arena, &heap, (size_t)8 << 20);
     guard_guardian_default(&service->guardian, service->name);
     return service;
 }
@@ -501,7 +501,7 @@ static void read_guardian(struct service *service, const char *path, uint64_t st
     struct guard_guardian guardian;
     struct guard_arena arena;
     struct guard_alloc heap = heap_alloc();
-    guard_arena_init(&arena, &heap, (size_t)16 << 20);
+    guard_arena_init_growing(&arena, &heap, (size_t)16 << 20);
     service->guardian_stamp = stamp;
     service->guardian_err.text[0] = '\0';
     enum guard_rc rc = guardian_load(&guardian, path, &arena, &service->guardian_err);

@@ -117,10 +117,10 @@ struct service {
     /* Of a node with children. */
     struct inbox_queue inbox;
     struct guard_pile *held; /* of an aggregator: which records came */
+    struct service_clients clients;
     /* What has large tables stands last: pages of them that nothing was written to take no memory,
      * and most services of a large cluster have little traffic. */
     struct breaker breaker;
-    struct service_clients clients;
     struct service_pods pods;
     struct service_withdrawals withdrawals;
     struct releases releases;

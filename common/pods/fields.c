@@ -66,10 +66,12 @@ static enum guard_rc read_share(const struct document *document, const struct do
                                 double *out, struct guard_err *err)
 {
     char *end = NULL;
-    const char *text = node->kind == DOCUMENT_SCALAR ? (const char *)node->text.ptr : "";
+    const char *text =
+        node->kind == DOCUMENT_SCALAR && !node->quoted ? (const char *)node->text.ptr : "";
     double share = strtod(text, &end);
-    /* No words: "nan" and "infinity" are numbers to strtod. */
-    if (text[0] < '0' || text[0] > '9' || *end != '\0' || !(share >= 0 && share <= 1))
+    /* No words and no other bases: to strtod "nan", "infinity" and "0x1" are numbers. */
+    if (text[strspn(text, "0123456789.eE+-")] != '\0' || text[0] < '0' || text[0] > '9' ||
+        *end != '\0' || !(share >= 0 && share <= 1))
         return FAIL(node, GUARD_E_RANGE, "no number from 0 to 1");
     *out = share;
     return GUARD_OK;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One namespace after the other, in rounds: its Services and pods are listed, each target is asked
- * once, then it is concluded of each Guardian. Nothing but conclusions is kept between rounds. */
+ * once, then it is concluded of each Guardian. Nothing but conclusions is kept between rounds. A
+ * round of many pods has parts, in the order of their names, between which others have their turn;
+ * what was counted in parts before is kept until its end. */
 #include "canary.h"
 
 #include "parts.h"
@@ -27,6 +29,15 @@ struct slot {
     bool busy;
 };
 
+/* A round that has one more part. */
+struct started {
+    struct started *next;
+    char namespace[PATH_LABEL_CAP];
+    char after[PATH_NAME_CAP]; /* pods up to this name were asked */
+    bool more;                 /* as of paths */
+    struct tallies tallies;
+};
+
 struct canaries {
     struct cluster_operator *cluster;
     struct http_client *http;
@@ -37,11 +48,13 @@ struct canaries {
     char next[NEXT_CAP];
     struct paths paths;
     struct tallies tallies;
-    uint32_t at; /* of the targets, those before were begun */
+    struct started *started; /* at most one for each namespace with Guardians */
+    uint32_t at;             /* of the targets, those before were begun: addresses, then pods' */
+    uint32_t addresses;      /* how many of the targets are Services' own, the last ones */
     struct slot slots[CANARIES_AT_ONCE];
     uint64_t look_ms;
     uint64_t begun_ms; /* monotonic: the last canary */
-    uint64_t asked_ms; /* when asking of the round began */
+    uint64_t asked_ms; /* when asking of the part began */
     bool told;         /* that we may not look */
 };
 
@@ -64,7 +77,70 @@ static void end_round(struct canaries *canaries)
     paths_free(&canaries->paths);
     tallies_free(&canaries->tallies);
     canaries->next[0] = '\0';
+    canaries->small = false;
     canaries->stage = IDLE;
+}
+
+static void set_due(struct canaries *canaries, uint64_t due_ms)
+{
+    const struct objects *objects = guardians(canaries);
+    for (uint32_t i = 0; i < objects->count; i++) {
+        if (strcmp(objects->list[i]->namespace, canaries->paths.namespace) == 0)
+            objects->list[i]->canary.due_ms = due_ms;
+    }
+}
+
+static void drop_started(struct started **place)
+{
+    struct started *started = *place;
+    *place = started->next;
+    tallies_free(&started->tallies);
+    free(started);
+}
+
+static bool has_guardians(const struct canaries *canaries, const char *namespace)
+{
+    const struct objects *objects = guardians(canaries);
+    for (uint32_t i = 0; i < objects->count; i++) {
+        if (takes_part(objects->list[i]) && strcmp(objects->list[i]->namespace, namespace) == 0)
+            return true;
+    }
+    return false;
+}
+
+static struct started **find_started(struct canaries *canaries, const char *namespace)
+{
+    struct started **place = &canaries->started;
+    while (*place != NULL && strcmp((*place)->namespace, namespace) != 0)
+        place = &(*place)->next;
+    return place;
+}
+
+/* The round goes on behind the last pod that was asked. False: no memory. */
+static bool keep_started(struct canaries *canaries)
+{
+    struct paths *paths = &canaries->paths;
+    for (struct started **place = &canaries->started; *place != NULL;) {
+        if (has_guardians(canaries, (*place)->namespace))
+            place = &(*place)->next;
+        else
+            drop_started(place); /* nobody would go on with it */
+    }
+    struct started *started = calloc(1, sizeof(*started));
+    if (started == NULL)
+        return false;
+    for (uint32_t i = 0; i < canaries->tallies.count; i++)
+        tally_count(&canaries->tallies.list[i], i, paths);
+    snprintf(started->namespace, sizeof(started->namespace), "%s", paths->namespace);
+    snprintf(started->after, sizeof(started->after), "%s", paths->pods[paths->pod_count - 1].name);
+    started->more = paths->more;
+    started->tallies = canaries->tallies;
+    started->next = canaries->started;
+    canaries->started = started;
+    canaries->tallies = (struct tallies){.list = NULL};
+    set_due(canaries, clock_monotonic_ms()); /* behind all that are due by now */
+    end_round(canaries);
+    return true;
 }
 
 /* Nothing is known of the namespace: what was known before stays. */
@@ -95,11 +171,7 @@ static void conclude(struct canaries *canaries)
     const struct paths *paths = &canaries->paths;
     uint64_t now_ms = clock_monotonic_ms();
     uint64_t pace_ms = canaries->cluster->pace.canary_ms;
-    const struct objects *objects = guardians(canaries);
-    for (uint32_t i = 0; i < objects->count; i++) {
-        if (strcmp(objects->list[i]->namespace, paths->namespace) == 0)
-            objects->list[i]->canary.due_ms = now_ms + pace_ms;
-    }
+    set_due(canaries, now_ms + pace_ms);
     for (uint32_t i = 0; i < canaries->tallies.count; i++) {
         struct tally *tally = &canaries->tallies.list[i];
         struct object *object = objects_find(guardians(canaries), paths->namespace, tally->name);
@@ -153,7 +225,15 @@ static void owners(struct canaries *canaries)
         if (takes_part(object) && strcmp(object->namespace, canaries->paths.namespace) == 0)
             tallies_add(&canaries->tallies, object->name, read_key(canaries, object));
     }
+    struct started **started = find_started(canaries, canaries->paths.namespace);
+    if (*started != NULL) {
+        tallies_carry(&canaries->tallies, &(*started)->tallies);
+        canaries->paths.more = canaries->paths.more || (*started)->more;
+        drop_started(started);
+    }
+    canaries->addresses = canaries->paths.target_count;
     paths_take_addresses(&canaries->paths);
+    canaries->addresses = canaries->paths.target_count - canaries->addresses;
     tallies_own(&canaries->tallies, &canaries->paths);
     canaries->at = 0;
     canaries->asked_ms = clock_monotonic_ms();
@@ -189,17 +269,21 @@ static void on_list(void *ctx, const struct api_answer *answer)
         end_round(canaries);
         return;
     }
-    canaries->small = answer->too_large;
+    if (answer->too_large && !canaries->small) {
+        canaries->small = true; /* for the rest of the round; the same page again */
+        return;
+    }
     const struct document_node *metadata = member_of(answer->root, "metadata");
     if (answer->status != 200 || !take_next(canaries, text_of(metadata, "continue"))) {
         give_up(canaries, answer->message[0] != '\0' ? answer->message : "no list");
         return;
     }
     take_items(canaries, member_of(answer->root, "items"));
-    if (canaries->next[0] != '\0' && !canaries->paths.more)
+    bool services = canaries->stage == LIST_SERVICES;
+    if (canaries->next[0] != '\0' && !(services ? canaries->paths.more : canaries->paths.rest))
         return; /* the next page by the next turn */
     canaries->next[0] = '\0';
-    if (canaries->stage == LIST_SERVICES)
+    if (services)
         canaries->stage = LIST_PODS;
     else
         owners(canaries);
@@ -256,28 +340,68 @@ static bool ask_one(struct canaries *canaries, struct slot *slot, uint32_t index
     return slot->busy;
 }
 
+/* The target that is the next one, of those that stand in the order of the table. */
+static uint32_t next_target(const struct canaries *canaries)
+{
+    uint32_t pods = canaries->paths.target_count - canaries->addresses;
+    return canaries->at < canaries->addresses ? pods + canaries->at
+                                              : canaries->at - canaries->addresses;
+}
+
+/* Addresses have half of the time. Of pods at least one is asked, and the one that was begun last
+ * is left where it is: a part that has no end of its own begins no new one. */
+static void bound_time(struct canaries *canaries, uint64_t mono_ms)
+{
+    struct paths *paths = &canaries->paths;
+    uint64_t took_ms = mono_ms - canaries->asked_ms;
+    if (canaries->at < canaries->addresses) {
+        if (took_ms >= CANARY_PART_MS / 2) {
+            canaries->at = canaries->addresses;
+            paths->more = true;
+        }
+        return;
+    }
+    if (took_ms < CANARY_PART_MS || canaries->at == canaries->addresses ||
+        canaries->at == paths->target_count)
+        return;
+    paths->pod_count = paths->targets[next_target(canaries) - 1].pod + 1;
+    canaries->at = paths->target_count;
+    paths->rest = true;
+}
+
+static void end_part(struct canaries *canaries)
+{
+    struct paths *paths = &canaries->paths;
+    bool goes_on = paths->rest && paths->pod_count > 0;
+    if (goes_on && keep_started(canaries))
+        return;
+    paths->more = paths->more || paths->rest;
+    conclude(canaries);
+}
+
 static void ask_more(struct canaries *canaries, uint64_t mono_ms)
 {
     bool busy = false;
-    if (mono_ms - canaries->asked_ms >= CANARY_ROUND_MS &&
-        canaries->at < canaries->paths.target_count) {
-        canaries->at = canaries->paths.target_count;
-        canaries->paths.more = true;
-    }
+    const uint64_t most_ms = (uint64_t)CANARIES_AT_ONCE * CANARY_PAUSE_MS;
+    bound_time(canaries, mono_ms);
+    if (mono_ms - canaries->begun_ms >
+        most_ms) /* turns may come late: what they missed is made up */
+        canaries->begun_ms = mono_ms - most_ms;
     for (size_t i = 0; i < CANARIES_AT_ONCE; i++) {
         struct slot *slot = &canaries->slots[i];
         while (canaries->at < canaries->paths.target_count &&
-               !tallies_asks(&canaries->tallies, &canaries->paths.targets[canaries->at]))
+               !tallies_asks(&canaries->tallies, &canaries->paths.targets[next_target(canaries)]))
             canaries->at++;
         if (!slot->busy && canaries->at < canaries->paths.target_count &&
             mono_ms - canaries->begun_ms >= CANARY_PAUSE_MS) {
-            canaries->begun_ms = mono_ms;
-            (void)ask_one(canaries, slot, canaries->at++);
+            canaries->begun_ms += CANARY_PAUSE_MS;
+            (void)ask_one(canaries, slot, next_target(canaries));
+            canaries->at++;
         }
         busy = busy || slot->busy;
     }
     if (!busy && canaries->at == canaries->paths.target_count)
-        conclude(canaries);
+        end_part(canaries);
 }
 
 /* --- turns --- */
@@ -301,7 +425,8 @@ static void begin_round(struct canaries *canaries, uint64_t mono_ms)
     }
     if (due == NULL)
         return;
-    if (paths_begin(&canaries->paths, due->namespace))
+    const struct started *started = *find_started(canaries, due->namespace);
+    if (paths_begin(&canaries->paths, due->namespace, started != NULL ? started->after : ""))
         canaries->stage = LIST_SERVICES;
     else
         give_up(canaries, "no memory");
@@ -337,6 +462,8 @@ void canaries_stop(struct canaries *canaries)
         canaries->dropped = true;
     else if (canaries->stage != IDLE)
         end_round(canaries);
+    while (canaries->started != NULL)
+        drop_started(&canaries->started);
     forget(canaries);
 }
 
@@ -378,5 +505,7 @@ void canaries_close(struct canaries *canaries)
     canaries->stage = IDLE;
     http_client_close(canaries->http);
     end_round(canaries);
+    while (canaries->started != NULL)
+        drop_started(&canaries->started);
     free(canaries);
 }

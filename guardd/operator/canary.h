@@ -13,8 +13,8 @@ enum {
     CANARY_AGAIN_SHARE = 6, /* when what a round found has to be found once more */
     CANARY_LATER_SHARE = 2, /* when the cluster didn't say what there is */
     CANARIES_AT_ONCE = 16,
-    CANARY_PAUSE_MS = 20,    /* between two of them */
-    CANARY_ROUND_MS = 60000, /* of asking in one namespace: others wait */
+    CANARY_PAUSE_MS = 20,   /* between two of them */
+    CANARY_PART_MS = 60000, /* of asking in one namespace: others wait */
 };
 
 struct cluster_operator;

@@ -255,12 +255,16 @@ static void add_target(struct paths *paths, uint32_t service, uint16_t number, b
 void paths_take_pod(struct paths *paths, const struct document_node *pod)
 {
     const struct document_node *labels = member_of(member_of(pod, "metadata"), "labels");
+    const char *name = text_of(member_of(pod, "metadata"), "name");
     uint32_t before = paths->target_count;
-    if (paths->pod_count == PATHS_PODS) {
-        paths->more = true;
+    bool more = paths->more;
+    if (paths->rest || strcmp(name, paths->after) <= 0 || !is_ready(pod))
+        return;
+    if (paths->pod_count == paths->pods_max) {
+        paths->rest = true;
         return;
     }
-    if (!is_ready(pod) || !read_pod(&paths->pods[paths->pod_count], paths->namespace, pod))
+    if (!read_pod(&paths->pods[paths->pod_count], paths->namespace, pod))
         return;
     for (uint32_t i = 0; i < paths->service_count; i++) {
         struct path_service *service = &paths->services[i];
@@ -269,6 +273,11 @@ void paths_take_pod(struct paths *paths, const struct document_node *pod)
             service->used = service->used || number != 0;
             add_target(paths, i, number, service->ports[k].tls);
         }
+    }
+    if (paths->target_count == PATHS_TARGETS && before > 0) { /* maybe not all of them */
+        paths->target_count = before;
+        paths->more = more;
+        paths->rest = true;
     }
     paths->pod_count += paths->target_count > before;
 }
@@ -305,12 +314,14 @@ bool paths_server(const struct paths *paths, const struct path_target *target, c
 
 /* --- life --- */
 
-bool paths_begin(struct paths *paths, const char *namespace)
+bool paths_begin(struct paths *paths, const char *namespace, const char *after)
 {
-    *paths = (struct paths){.services = calloc(PATHS_SERVICES, sizeof(*paths->services)),
+    *paths = (struct paths){.pods_max = PATHS_PODS,
+                            .services = calloc(PATHS_SERVICES, sizeof(*paths->services)),
                             .pods = calloc(PATHS_PODS, sizeof(*paths->pods)),
                             .targets = calloc(PATHS_TARGETS, sizeof(*paths->targets))};
-    return copy(paths->namespace, sizeof(paths->namespace), namespace) && paths->services != NULL &&
+    return copy(paths->namespace, sizeof(paths->namespace), namespace) &&
+           copy(paths->after, sizeof(paths->after), after) && paths->services != NULL &&
            paths->pods != NULL && paths->targets != NULL;
 }
 

@@ -10,7 +10,7 @@ enum {
     PATHS_SERVICES = 256, /* of a namespace; what is beyond these isn't asked, which is told */
     PATHS_PORTS = 8,      /* of a Service */
     PATHS_LABELS = 16,    /* of a selector */
-    PATHS_PODS = 1024,
+    PATHS_PODS = 1024,    /* of a part; what is beyond is the next part's */
     PATHS_TARGETS = 4096,
     PATH_NAME_CAP = 254,
     PATH_LABEL_CAP = 64,
@@ -59,14 +59,19 @@ struct paths {
     struct path_pod *pods;
     struct path_target *targets;
     uint32_t service_count, pod_count, target_count;
-    bool more; /* than there is room for */
+    uint32_t pods_max;
+    char after[PATH_NAME_CAP]; /* pods up to this name were another part's */
+    bool rest;                 /* there are pods for one more part, behind the last one here */
+    bool more;                 /* than there is room for: what is left out is never asked */
 };
 
-/* False: no memory. paths_free in any case. */
-bool paths_begin(struct paths *paths, const char *namespace);
+/* after: "" for the first part of a namespace's pods, else the last name of the part before. False:
+ * no memory. paths_free in any case. */
+bool paths_begin(struct paths *paths, const char *namespace, const char *after);
 void paths_free(struct paths *paths);
-/* All Services first, then all pods: a pod that takes requests of one becomes targets. What isn't
- * of the form of such an object is passed over. */
+/* All Services first, then pods in the order of their names: one that takes requests of a Service
+ * becomes targets. What isn't of the form of such an object is passed over. Pods that come when
+ * `rest` is true already aren't needed. */
 void paths_take_service(struct paths *paths, const struct document_node *service);
 void paths_take_pod(struct paths *paths, const struct document_node *pod);
 /* Behind the pods: the own addresses of those Services that have some. */

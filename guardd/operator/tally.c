@@ -61,6 +61,18 @@ void tallies_own(const struct tallies *tallies, struct paths *paths)
     }
 }
 
+void tallies_carry(struct tallies *tallies, const struct tallies *before)
+{
+    for (uint32_t i = 0; i < tallies->count; i++) {
+        struct tally *tally = &tallies->list[i];
+        uint32_t at = find(before, tally->name);
+        bool keyed = tally->keyed && at != TALLY_NOBODY && before->list[at].keyed;
+        if (at != TALLY_NOBODY)
+            *tally = before->list[at];
+        tally->keyed = keyed;
+    }
+}
+
 bool tallies_asks(const struct tallies *tallies, const struct path_target *target)
 {
     return target->owner != TALLY_NOBODY && tallies->list[target->owner].keyed;

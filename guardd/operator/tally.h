@@ -44,6 +44,9 @@ struct tallies {
 bool tallies_begin(struct tallies *tallies);
 void tallies_free(struct tallies *tallies);
 void tallies_add(struct tallies *tallies, const char *name, bool keyed);
+/* Goes on with what was counted in parts before. Whose Guardian wasn't asked there waits for the
+ * next round: of the pods of some parts nothing is concluded. */
+void tallies_carry(struct tallies *tallies, const struct tallies *before);
 /* Says of each target whose it is: of a pod the Guardian of its workload, else that of its
  * Service. */
 void tallies_own(const struct tallies *tallies, struct paths *paths);

@@ -458,8 +458,10 @@ void pod_intake_saved(struct pod_intake *intake)
     if (intake == NULL || !intake->saving)
         return;
     struct services *services = intake->services;
-    for (uint32_t i = 0; i < services->count; i++)
-        services->list[i]->pods.changed = false;
+    for (uint32_t i = 0; i < services->count; i++) {
+        if (services->list[i]->pods.changed) /* what isn't written to takes no memory */
+            services->list[i]->pods.changed = false;
+    }
     intake->saving = false;
     remove_read(intake);
 }

@@ -93,7 +93,7 @@ enum guard_rc pods_observe(struct service *service, const struct guard_pod_rules
 
 void pods_forget_old(struct service_pods *pods, uint64_t now_ms)
 {
-    if (pods->dropped_day == now_ms / DAY)
+    if (pods->count == 0 || pods->dropped_day == now_ms / DAY)
         return;
     pods->dropped_day = now_ms / DAY;
     for (uint32_t i = 0; i < pods->count; i++) {

@@ -35,13 +35,20 @@ struct guard_arena {
     uint8_t *end;
     size_t used;  /* bytes taken from source */
     size_t limit; /* bytes that may be taken from source */
+    bool growing;
 };
 
-enum { GUARD_ARENA_CHUNK = 16 * 1024 }; /* every chunk asked of source has at least this size */
+enum {
+    GUARD_ARENA_CHUNK = 16 * 1024, /* every chunk asked of source has at least this size, */
+    GUARD_ARENA_SMALL = 1024,      /* but of a growing arena this or what it has so far */
+};
 
 /* source is copied. Nothing is allocated yet. */
 GUARD_API void guard_arena_init(struct guard_arena *arena, const struct guard_alloc *source,
                                 size_t limit);
+/* The same for what lives long and is mostly small: chunks begin small and double. */
+GUARD_API void guard_arena_init_growing(struct guard_arena *arena, const struct guard_alloc *source,
+                                        size_t limit);
 /* NULL when the source has none or the limit is reached; the arena stays usable. */
 GUARD_API void *guard_arena_get(struct guard_arena *arena, size_t size);
 /* Gives every chunk back to the source; the arena can be used again. */

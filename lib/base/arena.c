@@ -35,6 +35,19 @@ void guard_arena_init(struct guard_arena *arena, const struct guard_alloc *sourc
     *arena = (struct guard_arena){.source = *source, .limit = limit};
 }
 
+void guard_arena_init_growing(struct guard_arena *arena, const struct guard_alloc *source,
+                              size_t limit)
+{
+    *arena = (struct guard_arena){.source = *source, .limit = limit, .growing = true};
+}
+
+static size_t chunk_least(const struct guard_arena *arena)
+{
+    if (!arena->growing || arena->used >= GUARD_ARENA_CHUNK)
+        return GUARD_ARENA_CHUNK;
+    return arena->used > GUARD_ARENA_SMALL ? arena->used : GUARD_ARENA_SMALL;
+}
+
 static uint8_t *chunk_data(struct guard_arena_chunk *chunk)
 {
     uintptr_t misfit = (uintptr_t)(chunk + 1) & (GD_ARENA_ALIGN - 1);
@@ -45,8 +58,9 @@ static uint8_t *chunk_data(struct guard_arena_chunk *chunk)
 static void *get_from_new_chunk(struct guard_arena *arena, size_t need)
 {
     size_t total = need + CHUNK_OVERHEAD;
-    if (total < GUARD_ARENA_CHUNK)
-        total = GUARD_ARENA_CHUNK;
+    size_t least = chunk_least(arena);
+    if (total < least)
+        total = least;
     if (total > arena->limit - arena->used)
         return NULL;
     struct guard_arena_chunk *chunk = arena->source.alloc(arena->source.ctx, total);

@@ -475,7 +475,7 @@ enum guard_rc gd_model_build(struct guard_model **out, const struct gd_model_sou
         return guard_fail(err, GUARD_E_NOMEM, "no memory for the model");
     memset(owner, 0, sizeof(*owner));
     owner->model.alloc = cfg->alloc;
-    guard_arena_init(&owner->arena, &cfg->alloc, MODEL_MAX);
+    guard_arena_init_growing(&owner->arena, &cfg->alloc, MODEL_MAX);
 
     struct guard_arena scratch;
     guard_arena_init(&scratch, &cfg->alloc, SCRATCH_MAX);

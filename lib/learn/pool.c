@@ -52,6 +52,15 @@ static size_t step_of(size_t size)
     return (size + GD_POOL_STEP - 1) / GD_POOL_STEP;
 }
 
+/* In whole steps, as what is left of it is put away by them. */
+static size_t chunk_size(const struct gd_pool *pool)
+{
+    size_t steps = pool->taken & ~(size_t)(GD_POOL_STEP - 1);
+    if (steps < GD_POOL_FIRST)
+        return GD_POOL_FIRST;
+    return steps < GD_POOL_CHUNK ? steps : GD_POOL_CHUNK;
+}
+
 static void *small(struct gd_pool *pool, size_t step)
 {
     void *ptr = pool->unused[step];
@@ -61,7 +70,8 @@ static void *small(struct gd_pool *pool, size_t step)
     }
     size_t size = step * GD_POOL_STEP;
     if (size > (size_t)(pool->end - pool->next)) {
-        uint8_t *chunk = take(pool, GD_POOL_CHUNK);
+        size_t whole = chunk_size(pool);
+        uint8_t *chunk = take(pool, whole);
         if (chunk == NULL)
             return NULL;
         /* What is left of the old chunk serves smaller blocks. */
@@ -69,7 +79,7 @@ static void *small(struct gd_pool *pool, size_t step)
         if (rest >= GD_POOL_STEP)
             gd_pool_put(pool, pool->next, rest);
         pool->next = chunk;
-        pool->end = chunk + GD_POOL_CHUNK;
+        pool->end = chunk + whole;
     }
     ptr = pool->next;
     pool->next += size;

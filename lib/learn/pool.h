@@ -10,6 +10,7 @@ enum {
     GD_POOL_STEP = 16,
     GD_POOL_SMALL = 1024, /* larger blocks come from the source one by one */
     GD_POOL_CHUNK = 32 * 1024,
+    GD_POOL_FIRST = 2 * 1024, /* chunks double from this: most piles of many stay small */
 };
 
 struct gd_pool_block;

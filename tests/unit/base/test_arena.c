@@ -75,6 +75,32 @@ static void test_large_blocks(void **state)
     guard_arena_reset(&arena);
 }
 
+static void test_growing(void **state)
+{
+    (void)state;
+    struct failing_alloc memory;
+    failing_alloc_init(&memory, 0);
+    struct guard_arena arena;
+    guard_arena_init_growing(&arena, &memory.alloc, 1 << 20);
+    for (int round = 0; round < 2; round++) {
+        uint64_t before = memory.calls;
+        assert_non_null(guard_arena_get(&arena, 10));
+        assert_int_equal(arena.used, GUARD_ARENA_SMALL);
+        assert_non_null(guard_arena_get(&arena, 600));
+        assert_non_null(guard_arena_get(&arena, 600));
+        assert_int_equal(arena.used, 2 * GUARD_ARENA_SMALL);
+        size_t got = 0;
+        for (; got < 400000; got += 96)
+            assert_non_null(guard_arena_get(&arena, 96));
+        assert_true(memory.calls - before < 6 + got / GUARD_ARENA_CHUNK * 3 / 2);
+        while (guard_arena_get(&arena, 1000) != NULL)
+            continue;
+        assert_true(arena.used <= arena.limit);
+        guard_arena_reset(&arena);
+        assert_int_equal(memory.live, 0);
+    }
+}
+
 static void test_no_memory(void **state)
 {
     (void)state;
@@ -99,6 +125,7 @@ int main(void)
         cmocka_unit_test(test_alignment_and_contents),
         cmocka_unit_test(test_limit),
         cmocka_unit_test(test_large_blocks),
+        cmocka_unit_test(test_growing),
         cmocka_unit_test(test_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

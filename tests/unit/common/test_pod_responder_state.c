@@ -134,6 +134,8 @@ static void what_cannot_be_is_refused_with_its_place(void **unused)
         {"\"running\":true", "\"running\":\"true\"", GUARD_E_SYNTAX, "running"},
         {"\"share\":0.1", "\"share\":0.9", GUARD_E_RANGE, "share"},
         {"\"share\":0.1", "\"share\":nan", GUARD_E_RANGE, "workloads[0].share"},
+        {"\"share\":0.1", "\"share\":0x0", GUARD_E_RANGE, "workloads[0].share"},
+        {"\"share\":0.1", "\"share\":\"0.1\"", GUARD_E_RANGE, "workloads[0].share"},
         {"\"windowMs\":600000", "\"windowMs\":0", GUARD_E_RANGE, "window"},
         {"\"windowMs\":600000", "\"windowMs\":99999999999999999999", GUARD_E_RANGE, "windowMs"},
         {"\"windowMs\":600000", "\"windowMs\":-1", GUARD_E_RANGE, "windowMs"},

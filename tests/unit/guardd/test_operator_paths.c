@@ -60,11 +60,12 @@ static void pod(const char *name, const char *address, const char *labels, const
 
 #define PORT_HTTP "{\"name\":\"http\",\"port\":80,\"targetPort\":\"http\"}"
 #define SHOP "{\"app\":\"shop\"}"
+#define SHOP_MANY "{\"app\":\"shop\",\"ports\":\"many\"}"
 
 static int set_up(void **state)
 {
     (void)state;
-    return paths_begin(&paths, "prod") && tallies_begin(&tallies) ? 0 : -1;
+    return paths_begin(&paths, "prod", "") && tallies_begin(&tallies) ? 0 : -1;
 }
 
 static int tear_down(void **state)
@@ -176,15 +177,114 @@ static void test_what_is_too_much_is_left_out_and_told(void **state)
         service(name, "", i == 0 ? SHOP : "{\"app\":\"none\"}", PORT_HTTP);
     }
     assert_true(paths.more);
+    assert_false(paths.rest);
     paths.more = false;
     for (unsigned i = 0; i < PATHS_PODS + 1; i++) {
-        snprintf(name, sizeof(name), "shop-%u", i);
+        snprintf(name, sizeof(name), "shop-%05u", i);
         snprintf(address, sizeof(address), "10.1.%u.%u", i / 250, 1 + i % 250);
         pod(name, address, SHOP, "");
     }
-    assert_true(paths.more);
+    assert_true(paths.rest);
+    assert_false(paths.more);
     assert_int_equal(paths.pod_count, PATHS_PODS);
     assert_int_equal(paths.target_count, PATHS_PODS);
+}
+
+/* Asks the next part, of at most three pods, all of which are bare; each sixth has few ports. True:
+ * one more. */
+static bool ask_part(unsigned first, unsigned pods, unsigned ports, unsigned asked[20])
+{
+    char name[32], address[32], more[512], after[PATH_NAME_CAP] = "";
+    struct tallies before = tallies;
+    if (paths.pod_count > 0 && paths.rest)
+        snprintf(after, sizeof(after), "%s", paths.pods[paths.pod_count - 1].name);
+    paths_free(&paths);
+    assert_true(paths_begin(&paths, "prod", after) && tallies_begin(&tallies));
+    paths.pods_max = 3;
+    tallies_add(&tallies, "shop", true);
+    if (before.count > 0)
+        tallies_carry(&tallies, &before);
+    tallies_free(&before);
+    for (unsigned i = 0; i < ports; i++) {
+        snprintf(name, sizeof(name), "s%03u", i / PATHS_PORTS);
+        if (i % PATHS_PORTS > 0)
+            continue;
+        snprintf(more, sizeof(more), "{\"name\":\"http\",\"port\":%u}", 1000 + i);
+        for (unsigned k = 1; k < PATHS_PORTS && i + k < ports; k++)
+            snprintf(more + strlen(more), sizeof(more) - strlen(more),
+                     ",{\"name\":\"http-%u\",\"port\":%u}", k, 1000 + i + k);
+        service(name, "", i == 0 ? SHOP : SHOP_MANY, more);
+    }
+    for (unsigned i = first; i < pods; i++) {
+        snprintf(name, sizeof(name), "shop-%02u", i);
+        snprintf(address, sizeof(address), "10.1.0.%u", i + 1);
+        pod(name, address, i % 6 == 5 ? SHOP : SHOP_MANY,
+            ",\"annotations\":{\"guard.security/service\":\"shop\"}");
+    }
+    tallies_own(&tallies, &paths);
+    for (uint32_t i = 0; i < paths.target_count; i++) {
+        const struct canary_result bare = {.outcome = CANARY_BARE, .status = 404};
+        tally_result(&paths, &paths.targets[i], &bare);
+    }
+    for (uint32_t i = 0; i < paths.pod_count; i++)
+        asked[strtoul(paths.pods[i].name + 5, NULL, 10)]++;
+    tally_count(&tallies.list[0], 0, &paths);
+    return paths.rest;
+}
+
+static void test_parts_ask_each_pod_once_and_are_counted_together(void **state)
+{
+    (void)state;
+    unsigned asked[20] = {0};
+    struct canary_state canary = {.doubted = true};
+    assert_true(ask_part(0, 10, 1, asked));
+    assert_true(ask_part(0, 10, 1, asked));
+    assert_true(ask_part(2, 10, 1, asked));  /* two that were asked are gone, */
+    assert_false(ask_part(2, 11, 1, asked)); /* and one came */
+    for (unsigned i = 0; i < 11; i++)
+        assert_int_equal(asked[i], 1);
+    tally_conclude(&tallies.list[0], false, &canary);
+    assert_non_null(strstr(canary.message, "11 of 11 pods answer without a gate"));
+    assert_int_equal(tallies.list[0].pods, 11);
+}
+
+/* Without room for all ports of a pod it is the next part's, whole. */
+static void test_ports_dont_fall_between_parts(void **state)
+{
+    (void)state;
+    unsigned asked[20] = {0};
+    assert_true(ask_part(0, 6, 1800, asked));
+    assert_int_equal(paths.pod_count, 2);
+    assert_false(paths.more);
+    assert_true(ask_part(0, 6, 1800, asked));
+    assert_false(ask_part(0, 6, 1800, asked));
+    for (unsigned i = 0; i < 6; i++)
+        assert_int_equal(asked[i], 1);
+    assert_int_equal(tallies.list[0].bare, 6);
+}
+
+static void test_who_came_in_a_later_part_waits(void **state)
+{
+    (void)state;
+    unsigned asked[20] = {0};
+    struct tallies before;
+    struct canary_state canary = {.status = NULL};
+    assert_true(ask_part(0, 5, 1, asked));
+    before = tallies;
+    assert_true(tallies_begin(&tallies));
+    tallies_add(&tallies, "cart", true);
+    tallies_add(&tallies, "shop", true);
+    tallies_carry(&tallies, &before);
+    assert_false(tallies.list[0].keyed);
+    assert_int_equal(tallies.list[0].pods, 0);
+    assert_true(tallies.list[1].keyed);
+    assert_int_equal(tallies.list[1].bare, 3);
+    tally_conclude(&tallies.list[0], false, &canary);
+    assert_null(canary.status);
+    before.list[0].keyed = false; /* there was no policy to ask by */
+    tallies_carry(&tallies, &before);
+    assert_false(tallies.list[1].keyed);
+    tallies_free(&before);
 }
 
 static void test_pods_are_of_the_guardian_of_their_workload(void **state)
@@ -375,6 +475,9 @@ int main(void)
         TEST(test_ports_are_those_that_speak_http),
         TEST(test_nobody_else_is_asked),
         TEST(test_what_is_too_much_is_left_out_and_told),
+        TEST(test_parts_ask_each_pod_once_and_are_counted_together),
+        TEST(test_ports_dont_fall_between_parts),
+        TEST(test_who_came_in_a_later_part_waits),
         TEST(test_pods_are_of_the_guardian_of_their_workload),
         TEST(test_all_proved),
         TEST(test_bad_news_must_come_twice),
