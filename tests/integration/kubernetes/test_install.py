@@ -94,6 +94,11 @@ def test_variants():
     assert guardd["args"][-2:] == ["--store", "$(GUARD_STORE)"] and guardd["env"][0]["valueFrom"]["secretKeyRef"]["name"] == "guardd-store"
     assert {container["image"] for one in manager if one["kind"] in ("StatefulSet", "Deployment")
             for container in one["spec"]["template"]["spec"]["containers"]} == {"registry.example/guard:9"}
+    reviews = rendered("--access-reviews")
+    assert one_of(reviews, "StatefulSet", "guardd")["spec"]["template"]["spec"]["containers"][0]["args"][-4:] == [
+        "--access-reviews", "in-cluster", "--access-keep", "60s"]
+    assert one_of(reviews, "ClusterRoleBinding", "guard-access-reviews")["subjects"] == [
+        {"kind": "ServiceAccount", "name": "guardd", "namespace": "guard-system"}]
 
 
 @pytest.mark.parametrize("account, verb, what, namespace, allowed", [
