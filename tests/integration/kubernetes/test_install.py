@@ -16,14 +16,15 @@ from harness import BIN, ROOT, end_process, free_port
 from kubernetes.apicluster import CRDS, resource
 from kubernetes.operators import Operator, condition, shipped_rights, token_of, wait_for
 
+sys.path.insert(0, str(ROOT / "tools"))
+import install  # noqa: E402
+
 INSTALL = ROOT / "tools" / "install.py"
 PART_OF = "app.kubernetes.io/part-of"
 
 
 def rendered(*options):
-    done = subprocess.run([sys.executable, INSTALL, *options], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return [one for one in yaml.safe_load_all(done.stdout) if one]
+    return install.made(install.options_of(options))
 
 
 @pytest.fixture(scope="module")
