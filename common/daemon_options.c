@@ -48,6 +48,11 @@ const struct option_spec daemon_options[DAEMON_OPTIONS + 1] = {
                               "audience guard.security"},
     [DAEMON_TOKEN_KEEP] = {"token-keep", "TIME",
                            "how long what the cluster said of a token counts (default 3m)"},
+    [DAEMON_ACCESS_REVIEWS] = {"access-reviews", "in-cluster|KUBECONFIG",
+                               "let that cluster's users in by their bearer tokens: they may do "
+                               "here what they may do with its Guardians"},
+    [DAEMON_ACCESS_KEEP] = {"access-keep", "TIME",
+                            "how long what it said of a user counts (default 60s)"},
     [DAEMON_POD_SENSOR] = {"pod-sensor", "WHO",
                            "watch the pod that guardd runs in: workload=NAME,pod=NAME, and "
                            "namespace, container, service, image, hash, uid, node, cgroup, "

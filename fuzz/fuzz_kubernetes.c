@@ -3,6 +3,7 @@
  * cut. */
 #include "common/document_members.h"
 #include "common/file.h"
+#include "common/kubernetes/access_review.h"
 #include "common/kubernetes/account_review.h"
 #include "common/kubernetes/authority.h"
 #include "common/kubernetes/config.h"
@@ -37,6 +38,29 @@ static uint32_t feed(const uint8_t *data, size_t size, size_t piece, enum guard_
     return count;
 }
 
+/* Whoever it says they are, what is asked of them is one object of JSON again. */
+static void read_user(const struct document_node *root, struct guard_arena *arena)
+{
+    static char text[ACCESS_REVIEW_MAX];
+    const struct access_question question = {.verb = "get"};
+    struct cluster_user user;
+    struct guard_err err;
+    struct document_node *asked = NULL;
+    bool allowed = true;
+    size_t len;
+    if (access_review_read(&allowed, root, &err) != GUARD_OK && allowed)
+        abort();
+    if (user_review_read(&user, root, false, &err) == GUARD_OK) {
+        if (user.name[0] == '\0' ||
+            !access_review_write(text, sizeof(text), &user, &question, &len) ||
+            json_tree_parse(&asked, (struct guard_span){(const uint8_t *)text, len}, arena, &err) !=
+                GUARD_OK ||
+            asked->count != 3)
+            abort();
+    }
+    cluster_user_fini(&user);
+}
+
 /* The same bytes as what a cluster says of tokens, pods and Secrets: whom it lets in has a name,
  * and speaks for its own namespace alone. */
 static void read_answer(const uint8_t *data, size_t size)
@@ -58,6 +82,7 @@ static void read_answer(const uint8_t *data, size_t size)
         if (account_pod_service(service, &account, root, &err) == GUARD_OK &&
             strncmp(service, "a.", 2) != 0)
             abort();
+        read_user(root, &arena);
         authority_read(&authority, root);
         if (strnlen(authority.signer.key, sizeof(authority.signer.key)) ==
             sizeof(authority.signer.key))
@@ -69,6 +94,7 @@ static void read_answer(const uint8_t *data, size_t size)
 static void read_token(const uint8_t *data, size_t size)
 {
     uint64_t expires_ms = 0;
+    struct account_token says;
     char *text = malloc(size + 1);
     if (text == NULL)
         return;
@@ -76,6 +102,10 @@ static void read_token(const uint8_t *data, size_t size)
     text[size] = '\0';
     if (account_token_expiry(text, &expires_ms) && (!account_token_formed(text) || expires_ms == 0))
         abort();
+    account_token_says(text, &says);
+    if ((says.for_us || says.of_pod) && !account_token_formed(text))
+        abort();
+    (void)cluster_token_formed(text);
     free(text);
 }
 

@@ -124,8 +124,10 @@ static bool take_token(struct remote_server *server, bool env)
     }
     bool named = path[0] != '\0';
     return (server->token[0] == '\0' && !named) ||
-           secret_id(server->token, strlen(server->token), id) ||
-           complain(0, "%s holds no token as `guard token add` prints it",
+           (strncmp(server->token, "guard_", 6) == 0
+                ? secret_id(server->token, strlen(server->token), id)
+                : cluster_token_formed(server->token)) ||
+           complain(0, "%s holds no token, neither as `guard token add` prints it nor a cluster's",
                     named ? path : "$GUARD_TOKEN") != 0;
 }
 

@@ -6,7 +6,9 @@
 
 #include "contexts.h"
 
-enum { REMOTE_TOKEN_CAP = 512 };
+#include "common/kubernetes/access_review.h"
+
+enum { REMOTE_TOKEN_CAP = CLUSTER_TOKEN_MAX + 2 }; /* with the end of its line */
 
 struct remote_server {
     struct context place;          /* server, files; server[0] '\0': files are meant */

@@ -201,6 +201,8 @@ static bool open_api(struct daemon *daemon)
     const struct api_view view = {.state = daemon->cfg.state,
                                   .token_reviews = daemon->cfg.token_reviews,
                                   .token_keep_ms = daemon->cfg.token_keep_ms,
+                                  .access_reviews = daemon->cfg.access_reviews,
+                                  .access_keep_ms = daemon->cfg.access_keep_ms,
                                   .services = &daemon->services,
                                   .connections = connections_wanted(daemon),
                                   .intake = &daemon->intake,
@@ -213,7 +215,8 @@ static bool open_api(struct daemon *daemon)
     if (daemon->cfg.api && server_open(&daemon->server, &view, daemon->cfg.api_group,
                                        daemon->cfg.api_front, &err) != GUARD_OK)
         log_event("alarm", "api-not-served", no_service, "%s", err.text);
-    return daemon->server != NULL || daemon->cfg.token_reviews == NULL;
+    return daemon->server != NULL ||
+           (daemon->cfg.token_reviews == NULL && daemon->cfg.access_reviews == NULL);
 }
 
 /* Without it guardd does its work all the same. */

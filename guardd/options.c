@@ -3,6 +3,7 @@
 #include "options.h"
 
 #include "api/accounts.h"
+#include "api/cluster_users.h"
 #include "pods/orders.h"
 #include "pods/sense.h"
 #include "retention.h"
@@ -67,6 +68,8 @@ static const struct value {
     [DAEMON_CANARY_EVERY] = {TIME, FIELD(operator_pace.canary_ms), 1000, DAYS(1)},
     [DAEMON_TOKEN_REVIEWS] = {TEXT, FIELD(token_reviews), 0, 0},
     [DAEMON_TOKEN_KEEP] = {TIME, FIELD(token_keep_ms), 1000, DAYS(1)},
+    [DAEMON_ACCESS_REVIEWS] = {TEXT, FIELD(access_reviews), 0, 0},
+    [DAEMON_ACCESS_KEEP] = {TIME, FIELD(access_keep_ms), 1000, 600 * 1000},
     [DAEMON_POD_SENSOR] = {TEXT, FIELD(pod_sensor), 0, 0},
     [DAEMON_POD] = {TEXT, FIELD(pod), 0, 0},
     [DAEMON_POD_ORDERS] = {ORDERS, FIELD(pod_orders), 0, 0},
@@ -172,6 +175,9 @@ static bool fits_together(struct daemon_cfg *cfg)
         fprintf(stderr, "guardd: --token-reviews: nobody reports to --role %s\n",
                 tree_role_name(cfg->tree.role));
         fits = false;
+    } else if (cfg->access_reviews != NULL && !cfg->api) {
+        fputs("guardd: --access-reviews needs --api on\n", stderr);
+        fits = false;
     } else if (cfg->pod_sensor != NULL && sense_check(cfg->pod_sensor, &err) != GUARD_OK) {
         fprintf(stderr, "guardd: --pod-sensor: %s\n", err.text);
         fits = false;
@@ -193,7 +199,8 @@ static void set_defaults(struct daemon_cfg *cfg)
                                .keep_ms = RETENTION_KEEP_MS,
                                .keep_bytes = RETENTION_KEEP_BYTES,
                                .operator_pace = {OPERATOR_WRITE_MS, OPERATOR_CANARY_MS},
-                               .token_keep_ms = ACCOUNTS_KEEP_MS};
+                               .token_keep_ms = ACCOUNTS_KEEP_MS,
+                               .access_keep_ms = CLUSTER_USERS_KEEP_MS};
 }
 
 static void name_options(struct option options[DAEMON_OPTIONS + 1])

@@ -20,6 +20,8 @@ struct daemon_cfg {
     struct operator_pace operator_pace;
     const char *token_reviews; /* NULL: no cluster's tokens are taken */
     uint64_t token_keep_ms;
+    const char *access_reviews; /* NULL: no cluster's users come */
+    uint64_t access_keep_ms;
     bool api;
     bool api_front;
     uint64_t release_window_ms; /* for how long what is new in a revision isn't blocked */

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Renders the parts of deploy/kubernetes into one list of objects: tools/install.py [--cert-manager] [--store] [--responder] [--image REF] [--check].
+"""Renders the parts of deploy/kubernetes into one list of objects: tools/install.py [--cert-manager] [--store] [--access-reviews] [--responder] [--image REF] [--check].
 
 Without options it writes deploy/kubernetes/install.yaml (--check: only tells whether that is what it would write); with some, to standard
 output. Definitions of kinds come first, each object once, each with the label that uninstalling goes by; no Secret's content is in it."""
@@ -36,7 +36,8 @@ Dumper.add_representer(str, text)
 
 
 def parts(names):
-    return [one for name in names for path in sorted(FOLDER.glob(name)) for one in yaml.safe_load_all(path.read_text(encoding="utf-8")) if one]
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    return [one for name in names for path in sorted(FOLDER.glob(name)) for one in yaml.load_all(path.read_text(encoding="utf-8"), loader) if one]
 
 
 def key(one):
@@ -78,7 +79,15 @@ def with_store(objects):
     return objects
 
 
-def rendered(options):
+def with_access_reviews(objects):
+    """The cluster's users at guardd's API, by what they may do with Guardians."""
+    args = named(objects, "StatefulSet", "guardd")["spec"]["template"]["spec"]["containers"][0]["args"]
+    args += ["--access-reviews", "in-cluster", "--access-keep", "60s"]
+    return objects + parts(["access-reviews.yaml"])
+
+
+def made(options):
+    """All objects, in the order in which they are applied."""
     objects = {}
     for one in parts(["crds/*.yaml", "rbac.yaml", "guardd.yaml", "webhook.yaml"] + (["responder.yaml"] if options.responder else [])):
         if key(one) in objects and one["kind"] != "Namespace":
@@ -87,6 +96,8 @@ def rendered(options):
     objects = list(objects.values())
     if options.cert_manager:
         objects = by_cert_manager(objects)
+    if options.access_reviews:
+        objects = with_access_reviews(objects)
     if options.store:
         objects = with_store(objects)
     for one in objects:
@@ -95,20 +106,28 @@ def rendered(options):
         container["image"] = options.image
         if "--image" in container.get("args", []):
             container["args"][container["args"].index("--image") + 1] = options.image
-    objects.sort(key=lambda one: ORDER.index(one["kind"]))
-    return HEADER + yaml.dump_all(objects, Dumper=Dumper, sort_keys=False, width=130, allow_unicode=True, explicit_start=True)
+    return sorted(objects, key=lambda one: ORDER.index(one["kind"]))
 
 
-def main():
+def rendered(options):
+    return HEADER + yaml.dump_all(made(options), Dumper=Dumper, sort_keys=False, width=130, allow_unicode=True, explicit_start=True)
+
+
+def options_of(words):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--cert-manager", action="store_true", help="the webhook's certificate is cert-manager's")
     parser.add_argument("--store", action="store_true", help="guardd's store is PostgreSQL")
+    parser.add_argument("--access-reviews", action="store_true", help="the cluster's users may ask guardd's API by their tokens")
     parser.add_argument("--responder", action="store_true", help="guard-responder on each node, a dry run that may act nowhere yet")
     parser.add_argument("--image", default=IMAGE)
     parser.add_argument("--check", action="store_true")
-    options = parser.parse_args()
+    return parser.parse_args(words)
+
+
+def main():
+    options = options_of(sys.argv[1:])
     content = rendered(options)
-    if options.cert_manager or options.store or options.responder or options.image != IMAGE:
+    if options.cert_manager or options.store or options.access_reviews or options.responder or options.image != IMAGE:
         sys.stdout.write(content)
     elif options.check:
         if not OUT.exists() or OUT.read_text(encoding="utf-8") != content:

@@ -16,6 +16,27 @@ enum { PAYLOAD_MAX = 4096, ARENA_MAX = 1 << 20 };
 static const char base64url[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 static const char account_prefix[] = "system:serviceaccount:";
 
+/* --- trees --- */
+
+static const struct document_node *mapping_in(const struct document_node *mapping, const char *name)
+{
+    const struct document_node *node =
+        mapping != NULL && mapping->kind == DOCUMENT_MAPPING ? member_of(mapping, name) : NULL;
+    return node != NULL && node->kind == DOCUMENT_MAPPING ? node : NULL;
+}
+
+static const struct document_node *list_in(const struct document_node *mapping, const char *name)
+{
+    const struct document_node *node =
+        mapping != NULL && mapping->kind == DOCUMENT_MAPPING ? member_of(mapping, name) : NULL;
+    return node != NULL && node->kind == DOCUMENT_SEQUENCE ? node->first : NULL;
+}
+
+static const char *text_at(const struct document_node *node)
+{
+    return node != NULL && node->kind == DOCUMENT_SCALAR ? (const char *)node->text.ptr : "";
+}
+
 /* --- the token --- */
 
 /* Its second part; false: there are not three. */
@@ -40,28 +61,49 @@ bool account_token_formed(const char *token)
     return payload_of(token, &payload);
 }
 
-bool account_token_expiry(const char *token, uint64_t *expires_ms)
+/* The claims of a token, which nobody has verified, in the arena; NULL: they can't be read. */
+static const struct document_node *claims_of(const char *token, struct guard_arena *arena)
 {
     uint8_t text[PAYLOAD_MAX];
     struct guard_span payload;
-    struct guard_arena arena;
     struct guard_err err;
     struct document_node *root = NULL;
-    const struct guard_alloc heap = heap_alloc();
     size_t len = 0;
     if (!payload_of(token, &payload) || payload.len > sizeof(text) ||
-        !base64_decode(text, &len, payload))
-        return false;
+        !base64_decode(text, &len, payload) ||
+        json_tree_parse(&root, (struct guard_span){text, len}, arena, &err) != GUARD_OK ||
+        root->kind != DOCUMENT_MAPPING)
+        return NULL;
+    return root;
+}
+
+bool account_token_expiry(const char *token, uint64_t *expires_ms)
+{
+    struct guard_arena arena;
+    const struct guard_alloc heap = heap_alloc();
     guard_arena_init(&arena, &heap, ARENA_MAX);
-    int64_t seconds = 0;
-    if (json_tree_parse(&root, (struct guard_span){text, len}, &arena, &err) == GUARD_OK &&
-        root->kind == DOCUMENT_MAPPING)
-        seconds = whole_of(root, "exp");
+    const struct document_node *claims = claims_of(token, &arena);
+    int64_t seconds = claims != NULL ? whole_of(claims, "exp") : 0;
     guard_arena_reset(&arena);
     if (seconds <= 0 || seconds > INT64_MAX / 1000)
         return false;
     *expires_ms = (uint64_t)seconds * 1000;
     return true;
+}
+
+void account_token_says(const char *token, struct account_token *out)
+{
+    struct guard_arena arena;
+    const struct guard_alloc heap = heap_alloc();
+    guard_arena_init(&arena, &heap, ARENA_MAX);
+    const struct document_node *claims = claims_of(token, &arena);
+    const struct document_node *one = list_in(claims, "aud");
+    *out = (struct account_token){.for_us = claims != NULL &&
+                                            strcmp(text_of(claims, "aud"), ACCOUNT_AUDIENCE) == 0};
+    for (; one != NULL; one = one->next)
+        out->for_us = out->for_us || strcmp(text_at(one), ACCOUNT_AUDIENCE) == 0;
+    out->of_pod = mapping_in(mapping_in(claims, "kubernetes.io"), "pod") != NULL;
+    guard_arena_reset(&arena);
 }
 
 /* --- the review --- */
@@ -82,25 +124,6 @@ bool account_review_write(char *out, size_t cap, const char *token, size_t *len)
     json_close(&json, '}');
     *len = json.len;
     return !json.overflow;
-}
-
-static const struct document_node *mapping_in(const struct document_node *mapping, const char *name)
-{
-    const struct document_node *node =
-        mapping != NULL && mapping->kind == DOCUMENT_MAPPING ? member_of(mapping, name) : NULL;
-    return node != NULL && node->kind == DOCUMENT_MAPPING ? node : NULL;
-}
-
-static const struct document_node *list_in(const struct document_node *mapping, const char *name)
-{
-    const struct document_node *node =
-        mapping != NULL && mapping->kind == DOCUMENT_MAPPING ? member_of(mapping, name) : NULL;
-    return node != NULL && node->kind == DOCUMENT_SEQUENCE ? node->first : NULL;
-}
-
-static const char *text_at(const struct document_node *node)
-{
-    return node != NULL && node->kind == DOCUMENT_SCALAR ? (const char *)node->text.ptr : "";
 }
 
 /* The whole of it, or nothing: who is cut off is somebody else. */

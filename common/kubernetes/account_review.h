@@ -29,6 +29,13 @@ bool account_token_formed(const char *token);
  */
 bool account_token_expiry(const char *token, uint64_t *expires_ms);
 
+/* What a token says of itself, unverified: by that it is told whom to ask, and nothing else. */
+struct account_token {
+    bool for_us; /* it has our audience */
+    bool of_pod; /* it is bound to one */
+};
+void account_token_says(const char *token, struct account_token *out);
+
 /* The TokenReview to be sent; false: no room. */
 bool account_review_write(char *out, size_t cap, const char *token, size_t *len);
 /* What came back. GUARD_E_FOREIGN: it isn't valid, not for our audience, of no service account, or

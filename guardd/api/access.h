@@ -26,8 +26,9 @@ struct api_access {
     /* What services' names must match one of, with '*' for any run of characters; none: all. */
     char services[ACCESS_SERVICES_MAX][ACCESS_PATTERN_CAP];
     uint32_t service_count;
-    uint64_t session; /* of a browser; 0: none */
-    bool by_code;     /* let in by one that is used up */
+    uint64_t session;  /* of a browser; 0: none */
+    bool by_code;      /* let in by one that is used up */
+    uint64_t until_ms; /* a cluster's user: what it said counts until then, monotonic; 0: none */
 };
 
 /* "read", "evidence", ...; "" for none. */

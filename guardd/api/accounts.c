@@ -378,7 +378,7 @@ enum credentials_answer accounts_check(struct accounts *accounts, const char *to
 
 uint64_t accounts_answers(const struct accounts *accounts)
 {
-    return accounts->answers;
+    return accounts != NULL ? accounts->answers : 0;
 }
 
 bool accounts_run(struct accounts *accounts)

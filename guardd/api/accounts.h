@@ -36,7 +36,7 @@ const char *accounts_token(const struct accounts *accounts, const char *authoriz
 enum credentials_answer accounts_check(struct accounts *accounts, const char *token,
                                        uint64_t now_ms, uint64_t mono_ms, struct api_access *out,
                                        unsigned *retry_s);
-/* How often the cluster answered, or gave up. */
+/* How often the cluster answered, or gave up. NULL: 0. */
 uint64_t accounts_answers(const struct accounts *accounts);
 /* Whether who was let in by a token of the cluster may still be. */
 bool accounts_still(struct accounts *accounts, const struct api_access *access, uint64_t now_ms);

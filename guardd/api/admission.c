@@ -6,17 +6,27 @@
 
 #include "common/file.h"
 
-enum guard_rc admission_init(struct admission *admission, const char *dir, const char *cluster,
-                             uint64_t keep_ms, struct guard_err *err)
+#include <string.h>
+
+enum guard_rc admission_init(struct admission *admission, const struct api_view *view,
+                             struct guard_err *err)
 {
-    GUARD_TRY(credentials_init(&admission->credentials, dir, err));
-    return cluster != NULL ? accounts_open(&admission->accounts, cluster, keep_ms, err) : GUARD_OK;
+    GUARD_TRY(credentials_init(&admission->credentials, view->state, err));
+    if (view->token_reviews != NULL)
+        GUARD_TRY(
+            accounts_open(&admission->accounts, view->token_reviews, view->token_keep_ms, err));
+    return view->access_reviews != NULL
+               ? cluster_users_open(&admission->users, view->access_reviews, view->access_keep_ms,
+                                    err)
+               : GUARD_OK;
 }
 
 void admission_fini(struct admission *admission)
 {
     accounts_close(admission->accounts);
     admission->accounts = NULL;
+    cluster_users_close(admission->users);
+    admission->users = NULL;
     credentials_fini(&admission->credentials);
 }
 
@@ -24,7 +34,12 @@ enum credentials_answer admission_check(struct admission *admission,
                                         const struct credentials_given *given, bool cheap,
                                         struct api_access *out, unsigned *retry_s)
 {
-    const char *token = accounts_token(admission->accounts, given->authorization);
+    const char *token =
+        cluster_users_token(admission->users, given->authorization, admission->accounts != NULL);
+    if (token != NULL)
+        return cluster_users_check(admission->users, token, clock_unix_ms(), clock_monotonic_ms(),
+                                   out, retry_s);
+    token = accounts_token(admission->accounts, given->authorization);
     if (token != NULL)
         return accounts_check(admission->accounts, token, clock_unix_ms(), clock_monotonic_ms(),
                               out, retry_s);
@@ -33,12 +48,65 @@ enum credentials_answer admission_check(struct admission *admission,
                              clock_monotonic_ms(), out, retry_s);
 }
 
+/* The cluster's own words for what isn't allowed. */
+static void refuse_wish(struct api_response *response, const struct api_access *access,
+                        const struct cluster_wish *wish)
+{
+    struct guard_span service = wish->service;
+    size_t namespace = 0;
+    while (namespace < service.len && service.ptr[namespace] != '.')
+    namespace ++;
+    bool one = service.len > 0 && namespace < service.len;
+    problem(response, 403, "forbidden", NULL,
+            "the cluster doesn't let %s %s guardians.guard.security in %s%.*s%s", access->name,
+            cluster_users_verb(wish), one ? "the namespace " : "all namespaces",
+            one ? (int)namespace : 0, one ? (const char *)service.ptr : "",
+            service.len > 0 ? "" : ", nor in those that there are, or they are too many");
+}
+
+enum credentials_answer admission_authorise(struct admission *admission,
+                                            const struct api_route *route,
+                                            const struct services *services,
+                                            struct api_request *request,
+                                            struct api_response *response)
+{
+    unsigned retry_s = 0;
+    bool whole = request->service[0] != '\0';
+    const char *name = whole ? request->service : api_param(request, "service");
+    const struct cluster_wish wish = {
+        .right = route->right,
+        .follows = strcmp(route->path, "/alerts/stream") == 0,
+        .whole = whole,
+        .service = {(const uint8_t *)name, name != NULL ? strlen(name) : 0},
+        .services = services,
+    };
+    if (!cluster_users_are(&request->access))
+        return CREDENTIALS_GOOD;
+    enum credentials_answer answer = cluster_users_authorise(
+        admission->users, &wish, clock_monotonic_ms(), &request->access, &retry_s);
+    if (answer == CREDENTIALS_UNCHECKED) {
+        problem(response, 503, "access-not-checked", "Authorization",
+                "the cluster can't be asked just now what %s may do", request->access.name);
+        response->retry_after_s = retry_s;
+    } else if (answer == CREDENTIALS_BAD) {
+        refuse_wish(response, &request->access, &wish);
+    }
+    return answer;
+}
+
+uint64_t admission_answers(const struct admission *admission)
+{
+    return accounts_answers(admission->accounts) + cluster_users_answers(admission->users);
+}
+
 bool admission_still(struct admission *admission, struct api_access *access)
 {
     if (access->role == API_ROLE_LOCAL)
         return true;
     if (accounts_are(access))
         return accounts_still(admission->accounts, access, clock_unix_ms());
+    if (cluster_users_are(access))
+        return cluster_users_still(access, clock_monotonic_ms());
     credentials_watch(&admission->credentials);
     return credentials_still(&admission->credentials, access, clock_unix_ms(),
                              clock_monotonic_ms());

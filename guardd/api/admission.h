@@ -4,23 +4,34 @@
 #define GUARDD_API_ADMISSION_H
 
 #include "accounts.h"
-#include "api.h"
+#include "cluster_users.h"
+#include "router.h"
 
 struct admission {
     struct credentials credentials;
-    struct accounts *accounts; /* NULL: no cluster is asked */
+    struct accounts *accounts;   /* NULL: no cluster is asked for agents */
+    struct cluster_users *users; /* NULL: none is for people */
 };
 
-/* cluster and keep_ms: as accounts_open, NULL: none. admission_fini in any case. GUARD_E_IO,
- * GUARD_E_NOMEM, and what is wrong with cluster. */
-GUARD_MUST_USE enum guard_rc admission_init(struct admission *admission, const char *dir,
-                                            const char *cluster, uint64_t keep_ms,
-                                            struct guard_err *err);
+/* Which clusters are asked, by what the view says. admission_fini in any case. GUARD_E_IO,
+ * GUARD_E_NOMEM, and what is wrong with one of them. */
+GUARD_MUST_USE enum guard_rc admission_init(struct admission *admission,
+                                            const struct api_view *view, struct guard_err *err);
 void admission_fini(struct admission *admission);
 /* As credentials_check and accounts_check. */
 enum credentials_answer admission_check(struct admission *admission,
                                         const struct credentials_given *given, bool cheap,
                                         struct api_access *out, unsigned *retry_s);
+/* What who was let in may, where it isn't known by that: by the cluster's word on what the route
+ * needs. CREDENTIALS_ASKED as from admission_check; all others but CREDENTIALS_GOOD after a
+ * problem. */
+enum credentials_answer admission_authorise(struct admission *admission,
+                                            const struct api_route *route,
+                                            const struct services *services,
+                                            struct api_request *request,
+                                            struct api_response *response);
+/* How often clusters answered, or gave up. */
+uint64_t admission_answers(const struct admission *admission);
 /* Whether who was let in may still be; access is read anew. */
 bool admission_still(struct admission *admission, struct api_access *access);
 /* The problem of who isn't let in. */

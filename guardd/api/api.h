@@ -33,7 +33,7 @@ struct api_saves {
     uint64_t failed;
 };
 
-struct accounts;
+struct admission;
 struct outputs;
 struct proposals;
 struct sessions;
@@ -41,8 +41,10 @@ struct sessions;
 /* What of guardd the API shows and changes. */
 struct api_view {
     const char *state;
-    const char *token_reviews; /* the cluster that is asked for tokens of agents; NULL: none */
-    uint64_t token_keep_ms;    /* how long what it said counts */
+    const char *token_reviews;  /* the cluster that is asked for tokens of agents; NULL: none */
+    uint64_t token_keep_ms;     /* how long what it said counts */
+    const char *access_reviews; /* the cluster whose users may come; NULL: none */
+    uint64_t access_keep_ms;    /* how long what it said counts */
     struct services *services;
     uint32_t connections; /* at most; 0: those of people */
     const struct intake *intake;
@@ -69,7 +71,7 @@ struct api_counts {
 struct api {
     struct api_view view;
     struct sessions *sessions;
-    const struct accounts *accounts; /* NULL: none */
+    const struct admission *admission; /* NULL: there is no server */
     struct api_counts counts;
     bool changed;            /* something was written: guardd looks at once */
     uint64_t diff_free_ms;   /* when the next costly comparison may begin */

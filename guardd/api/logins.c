@@ -81,6 +81,11 @@ enum api_step api_session_post(struct api *api, struct api_request *request,
                 "sessions belong to a token or a certificate, and this door needs neither");
         return API_DONE;
     }
+    if (access->until_ms != 0) {
+        problem(response, 409, "no-entry", NULL,
+                "sessions belong to a token or a certificate of guardd's own, not to a cluster's");
+        return API_DONE;
+    }
     if (access->by_code && !note_login(api, request, response))
         return API_DONE;
     enum guard_rc rc = session_begin(api->sessions, access, clock_monotonic_ms(), secret, &serial);

@@ -256,18 +256,11 @@ static bool permitted(struct exchange *exchange)
 
 /* --- the stream of alerts --- */
 
-/* Whether its reader may go on: asked before each piece that is sent. */
-static bool may_read(struct stream *stream)
-{
-    return admission_still(&stream->server->admission, &stream->access) &&
-           api_role_has(stream->access.role, API_RIGHT_EVIDENCE);
-}
-
 static ssize_t read_stream(void *ctx, uint64_t position, char *out, size_t max)
 {
     struct stream *stream = ctx;
     (void)position;
-    int64_t n = stream->server->closing || !may_read(stream)
+    int64_t n = stream->server->closing || !stream_may_go_on(stream)
                     ? -1
                     : log_stream_read(&stream->log, out, max, clock_monotonic_ms());
     if (n < 0)
@@ -279,44 +272,13 @@ static ssize_t read_stream(void *ctx, uint64_t position, char *out, size_t max)
     return (ssize_t)n;
 }
 
-static void end_stream(void *ctx)
-{
-    struct stream *stream = ctx;
-    stream->server->streams[stream->place] = NULL;
-    stream->server->api.counts.streams--;
-    free(stream);
-}
-
-/* NULL when there are too many. Some places are for the local door alone. */
-static struct stream *new_stream(struct exchange *exchange)
-{
-    struct server *server = exchange->server;
-    int end = exchange->door->front ? SERVER_FRONT_STREAMS : SERVER_STREAMS;
-    int place = 0;
-    while (place < end && server->streams[place] != NULL)
-        place++;
-    struct stream *stream = place < end ? malloc(sizeof(*stream)) : NULL;
-    if (stream == NULL)
-        return NULL;
-    stream->server = server;
-    stream->connection = exchange->connection;
-    stream->place = place;
-    stream->suspended = false;
-    stream->access = exchange->request.access;
-    log_stream_begin(&stream->log, server->api.view.state, "alerts.jsonl", clock_monotonic_ms());
-    stream->log.filter = exchange->request.scan.filter;
-    stream->log.at = exchange->request.scan.at;
-    stream->log.access = &stream->access;
-    return stream;
-}
-
 static struct MHD_Response *open_stream(struct exchange *exchange)
 {
-    struct stream *stream = new_stream(exchange);
+    struct stream *stream = stream_new(exchange);
     if (stream == NULL)
         return NULL;
     struct MHD_Response *made = MHD_create_response_from_callback(
-        MHD_SIZE_UNKNOWN, (size_t)32 * 1024, read_stream, stream, end_stream);
+        MHD_SIZE_UNKNOWN, (size_t)32 * 1024, read_stream, stream, stream_end);
     if (made == NULL) {
         free(stream);
         return NULL;
@@ -405,7 +367,7 @@ static void refuse_waiting(struct api_response *response)
 static bool answered(const struct api *api, const struct api_request *request, uint64_t now_ms)
 {
     (void)now_ms;
-    return accounts_answers(api->accounts) != request->wait.ticket;
+    return admission_answers(api->admission) != request->wait.ticket;
 }
 
 /* What the cluster says may be of another one's token: then it waits on. */
@@ -417,7 +379,7 @@ static enum MHD_Result wait_for_cluster(struct exchange *exchange)
         return answer(exchange);
     }
     exchange->request.wait.due = answered;
-    exchange->request.wait.ticket = accounts_answers(server->api.accounts);
+    exchange->request.wait.ticket = admission_answers(&server->admission);
     park(exchange);
     return MHD_YES;
 }
@@ -461,7 +423,20 @@ static enum MHD_Result work(struct exchange *exchange)
     exchange->late = false;
     if (exchange->route == NULL)
         find_route(exchange);
-    if (exchange->route == NULL || !permitted(exchange))
+    if (exchange->route == NULL)
+        return answer(exchange);
+    if (!exchange->authorised) {
+        enum credentials_answer authorised =
+            admission_authorise(&server->admission, exchange->route, server->api.view.services,
+                                &exchange->request, &exchange->response);
+        exchange->request.wait = (struct api_wait){.due = NULL};
+        exchange->authorised = authorised == CREDENTIALS_GOOD;
+        if (authorised == CREDENTIALS_ASKED)
+            return wait_for_cluster(exchange);
+        if (!exchange->authorised)
+            return answer(exchange);
+    }
+    if (!permitted(exchange))
         return answer(exchange);
     if (clock_monotonic_ms() - server->turn_ms >= SERVER_TURN_MS) {
         wait_for_turn(exchange);
@@ -620,7 +595,7 @@ static void resume_streams(struct server *server, uint64_t now_ms)
     for (int i = 0; i < SERVER_STREAMS; i++) {
         struct stream *stream = server->streams[i];
         if (stream == NULL || !stream->suspended ||
-            (!server->closing && may_read(stream) && !log_stream_due(&stream->log, now_ms)))
+            (!server->closing && stream_may_go_on(stream) && !log_stream_due(&stream->log, now_ms)))
             continue;
         stream->suspended = false;
         MHD_resume_connection(stream->connection);
@@ -632,7 +607,9 @@ static void turn(struct server *server)
     server->turn_ms = clock_monotonic_ms();
     sweep(server, server->turn_ms);
     resume_waiting(server);
-    if (accounts_run(server->admission.accounts))
+    bool said = accounts_run(server->admission.accounts);
+    said = cluster_users_run(server->admission.users) || said;
+    if (said)
         resume_parked(server);
     for (int i = 0; i < DOORS; i++) {
         if (server->doors[i].daemon != NULL)
@@ -647,6 +624,7 @@ static int pause_ms(struct server *server, uint64_t max)
     if (server->waiting_count > server->late_count)
         return 0;
     max = accounts_wait_ms(server->admission.accounts, (uint32_t)max);
+    max = cluster_users_wait_ms(server->admission.users, (uint32_t)max);
     if (server->late_count > 0) {
         uint64_t free_ms = server->admission.credentials.free_ms;
         max = free_ms <= now ? 0 : free_ms - now < max ? free_ms - now : max;
@@ -662,10 +640,11 @@ static int pause_ms(struct server *server, uint64_t max)
 
 static bool wait_for_clients(struct server *server, uint64_t max, int wake_fd, bool *woken)
 {
-    struct pollfd waited[DOORS + 2] = {
+    struct pollfd waited[DOORS + 3] = {
         {.fd = wake_fd, .events = POLLIN},
-        {.fd = accounts_fd(server->admission.accounts), .events = POLLIN}};
-    nfds_t count = 2;
+        {.fd = accounts_fd(server->admission.accounts), .events = POLLIN},
+        {.fd = cluster_users_fd(server->admission.users), .events = POLLIN}};
+    nfds_t count = 3;
     for (int i = 0; i < DOORS; i++) {
         if (server->doors[i].daemon != NULL)
             waited[count++] = (struct pollfd){.fd = server->doors[i].epoll_fd, .events = POLLIN};
@@ -763,9 +742,8 @@ enum guard_rc server_open(struct server **out, const struct api_view *view, cons
     server->api.sessions = &server->admission.credentials.sessions;
     server->looks.dir = view->state;
     server->last_waiting = &server->waiting;
-    enum guard_rc rc = admission_init(&server->admission, view->state, view->token_reviews,
-                                      view->token_keep_ms, err);
-    server->api.accounts = server->admission.accounts;
+    enum guard_rc rc = admission_init(&server->admission, view, err);
+    server->api.admission = &server->admission;
     if (rc == GUARD_OK)
         rc = open_door(server, LOCAL_DOOR, group, err);
     if (rc == GUARD_OK && front)

@@ -39,9 +39,10 @@ struct exchange {
     size_t body_max;
     bool too_large;
     bool prepared;
-    bool admitted; /* it is known who asks */
-    bool refused;  /* they are nobody: the answer is there, the body isn't kept */
-    bool late;     /* waits for a check that costs something */
+    bool admitted;   /* it is known who asks */
+    bool authorised; /* and that they may */
+    bool refused;    /* they are nobody: the answer is there, the body isn't kept */
+    bool late;       /* waits for a check that costs something */
 };
 
 /* A reader of alerts. It lives as long as the library's response, which is longer than the
@@ -54,6 +55,13 @@ struct stream {
     struct api_access access;
     struct log_stream log;
 };
+
+/* NULL when there are too many, or no memory. */
+struct stream *stream_new(struct exchange *exchange);
+/* Whether its reader may go on: asked before each piece that is sent. */
+bool stream_may_go_on(struct stream *stream);
+/* Of a response of the library: ctx is the stream. */
+void stream_end(void *ctx);
 
 /* A socket that is listened on. Each has connections of its own, so that who floods the front
  * doesn't close the local door. */

@@ -16,14 +16,15 @@ from harness import BIN, ROOT, end_process, free_port
 from kubernetes.apicluster import CRDS, resource
 from kubernetes.operators import Operator, condition, shipped_rights, token_of, wait_for
 
+sys.path.insert(0, str(ROOT / "tools"))
+import install  # noqa: E402
+
 INSTALL = ROOT / "tools" / "install.py"
 PART_OF = "app.kubernetes.io/part-of"
 
 
 def rendered(*options):
-    done = subprocess.run([sys.executable, INSTALL, *options], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return [one for one in yaml.safe_load_all(done.stdout) if one]
+    return install.made(install.options_of(options))
 
 
 @pytest.fixture(scope="module")
@@ -94,6 +95,11 @@ def test_variants():
     assert guardd["args"][-2:] == ["--store", "$(GUARD_STORE)"] and guardd["env"][0]["valueFrom"]["secretKeyRef"]["name"] == "guardd-store"
     assert {container["image"] for one in manager if one["kind"] in ("StatefulSet", "Deployment")
             for container in one["spec"]["template"]["spec"]["containers"]} == {"registry.example/guard:9"}
+    reviews = rendered("--access-reviews")
+    assert one_of(reviews, "StatefulSet", "guardd")["spec"]["template"]["spec"]["containers"][0]["args"][-4:] == [
+        "--access-reviews", "in-cluster", "--access-keep", "60s"]
+    assert one_of(reviews, "ClusterRoleBinding", "guard-access-reviews")["subjects"] == [
+        {"kind": "ServiceAccount", "name": "guardd", "namespace": "guard-system"}]
 
 
 @pytest.mark.parametrize("account, verb, what, namespace, allowed", [
