@@ -129,7 +129,8 @@ check((await focusedRow()) === middle + 3, "an arrow goes to the next alert");
 const top = await page.evaluate(() => document.querySelector(".scroller").scrollTop);
 await slowest("opening an alert", () => page.keyboard.press("Enter"), () => page.getByRole("heading", { name: "Evidence" }).waitFor());
 const back = await slowest("going back", () => page.goBack(), () => rowIs(middle + 3, ALERTS - 4 - middle));
-check(back.requests <= 1, "what was there is there again");
+// What came meanwhile is asked for; the alert's page may still ask for its client's others.
+check(back.requests <= 2 && back.bytes < 150_000, `what was there is there again: ${back.requests}`);
 check((await page.evaluate(() => document.querySelector(".scroller").scrollTop)) === top, "one comes back to where one was");
 await page.waitForFunction((row) => Number(document.activeElement?.closest("[data-row]")?.dataset.row) === row, middle + 3);
 check(true, "and to the alert that one opened");

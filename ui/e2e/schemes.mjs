@@ -12,7 +12,7 @@ await page.goto(LOGIN);
 await page.getByRole("heading", { name: "Overview" }).waitFor();
 await fetch(ATTACK);
 const tabs = ["learned", "review", "patches", "generations", "clients", "pods", "exceptions", "guardian"];
-for (const place of ["", "alerts", "alerts?client=nobody", ...tabs.map((tab) => `services/demo/${tab}`), "services/nowhere", "settings"]) {
+for (const place of ["", "alerts", "alerts?client=nobody", ...tabs.map((tab) => `services/demo/${tab}`), "settings"]) {
     await page.goto(`${CONSOLE}/console/#/${place}`);
     await page.getByRole("heading", { level: 1 }).waitFor();
     await page.waitForFunction(() => document.querySelector(".loading") === null);
