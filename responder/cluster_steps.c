@@ -12,6 +12,7 @@
 #include <time.h>
 
 enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_LATER = 75, EXIT_NOT_YET = 76 };
+enum { EXIT_AGAIN = -1 }; /* at once, and nothing is said; no process ends by it */
 enum { LOOK_AGAIN_S = 1, LATER_MAX_S = 3600 };
 
 struct job {
@@ -29,16 +30,20 @@ static int ends(int status, const char *text, const char *more)
     return status;
 }
 
-/* A token that is over is replaced by a kubelet; a server that has just begun to answer refuses
- * everybody, also what everybody may. */
-static bool refused_for_now(struct cluster *cluster)
+enum refusal { REFUSED, REFUSED_FOR_NOW, REFUSED_BEFORE_READY };
+
+/* A token that is over is replaced by a kubelet. A server that has just begun to answer refuses
+ * everybody, also what everybody may; that it is ready now says nothing of what it refused before
+ * it was asked. */
+static enum refusal refusal_of(struct cluster *cluster)
 {
     enum { UNAUTHORIZED = 401, FORBIDDEN = 403 };
     const struct pod_result result = cluster->result;
-    bool now = result.status == UNAUTHORIZED ||
-               (result.status == FORBIDDEN && cluster_version(cluster) != POD_DONE);
+    enum refusal refusal = result.status == UNAUTHORIZED ? REFUSED_FOR_NOW : REFUSED;
+    if (result.status == FORBIDDEN && !cluster->ready)
+        refusal = cluster_ready(cluster) ? REFUSED_BEFORE_READY : REFUSED_FOR_NOW;
     cluster->result = result;
-    return now;
+    return refusal;
 }
 
 /* What isn't done, by why. */
@@ -58,9 +63,11 @@ static int ends_without(struct cluster *cluster, const char *what)
     case POD_REFUSED:
         break;
     }
-    bool now = refused_for_now(cluster);
-    printf("%s%s: %s\n", now ? "0 " : "", what, result->message);
-    return now ? EXIT_LATER : EXIT_FAILED;
+    enum refusal refusal = refusal_of(cluster);
+    if (refusal == REFUSED_BEFORE_READY)
+        return EXIT_AGAIN;
+    printf("%s%s: %s\n", refusal == REFUSED_FOR_NOW ? "0 " : "", what, result->message);
+    return refusal == REFUSED_FOR_NOW ? EXIT_LATER : EXIT_FAILED;
 }
 
 /* Servers before 1.22 don't know the first form, those from 1.25 on not the second. */
@@ -248,22 +255,27 @@ static int run_look(struct cluster *cluster, const struct job *job)
                                         : ends(EXIT_NOT_YET, "none is ready", "");
 }
 
+static int run_step(struct cluster *cluster, const struct job *job)
+{
+    if (job->step->label_count > 0)
+        return run_relabel(cluster, job);
+    return job->step->evict ? run_evict(cluster, job) : run_look(cluster, job);
+}
+
 static int run(void *ctx, int kept)
 {
     static struct cluster cluster;
     const struct job *job = ctx;
     struct guard_err err;
     (void)kept;
-    int status;
+    int status = EXIT_AGAIN;
     if (cluster_open(&cluster, job->kubernetes, &err) != GUARD_OK) {
         /* A token or a certificate that is being replaced may be there a moment later. */
         printf("0 %s\n", err.text);
         status = EXIT_LATER;
-    } else if (job->step->label_count > 0) {
-        status = run_relabel(&cluster, job);
-    } else {
-        status = job->step->evict ? run_evict(&cluster, job) : run_look(&cluster, job);
     }
+    while (status == EXIT_AGAIN) /* once: the server is ready before the second time */
+        status = run_step(&cluster, job);
     cluster_close(&cluster);
     fflush(stdout);
     return status;

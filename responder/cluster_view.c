@@ -64,26 +64,32 @@ enum pod_outcome cluster_wait(struct cluster *cluster, enum guard_rc rc,
     return cluster->result.outcome;
 }
 
+static enum pod_outcome run_get(struct cluster *cluster, const struct api_call *call)
+{
+    struct guard_err err;
+    return cluster_wait(cluster, api_client_call(cluster->client, call, &err), &err);
+}
+
 static enum pod_outcome get(struct cluster *cluster, const char *path,
                             void (*take)(void *ctx, const struct document_node *root), void *ctx)
 {
-    struct guard_err err;
     const struct api_call call = {
         .method = "GET", .path = path, .done = on_answer, .ctx = cluster, .own_limit = true};
     cluster->take = take;
     cluster->ctx = ctx;
-    return cluster_wait(cluster, api_client_call(cluster->client, &call, &err), &err);
+    return run_get(cluster, &call);
 }
 
-static void take_nothing(void *ctx, const struct document_node *root)
+bool cluster_ready(struct cluster *cluster)
 {
-    (void)ctx;
-    (void)root;
-}
-
-enum pod_outcome cluster_version(struct cluster *cluster)
-{
-    return get(cluster, "/version", take_nothing, NULL);
+    const struct api_call call = {.method = "GET",
+                                  .path = "/readyz",
+                                  .done = on_answer,
+                                  .ctx = cluster,
+                                  .own_limit = true,
+                                  .text = true};
+    cluster->ready = run_get(cluster, &call) == POD_DONE;
+    return cluster->ready;
 }
 
 /* --- pods --- */

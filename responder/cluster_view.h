@@ -16,7 +16,8 @@ enum { VIEW_LABEL_CAP = 64, VIEW_MOMENT_CAP = 32 };
 struct cluster {
     struct kubernetes_config config;
     struct api_client *client;
-    bool over; /* the call that is under way */
+    bool over;  /* the call that is under way */
+    bool ready; /* the server was, before that call */
     struct pod_result result;
     /* Of an answer of 2xx. */
     void (*take)(void *ctx, const struct document_node *root);
@@ -34,8 +35,8 @@ void cluster_close(struct cluster *cluster);
 enum pod_outcome cluster_wait(struct cluster *cluster, enum guard_rc rc,
                               const struct guard_err *err);
 
-/* Whether the server says what it is, which everybody may ask. */
-enum pod_outcome cluster_version(struct cluster *cluster);
+/* Whether the server has read all that it decides by, which everybody may ask. */
+bool cluster_ready(struct cluster *cluster);
 
 struct pod_view {
     char uid[POD_UID_CAP];

@@ -27,7 +27,7 @@ struct pending {
     bool (*part)(void *ctx, struct guard_span piece);
     void (*done)(void *ctx, const struct api_answer *answer);
     void *ctx;
-    bool own_limit;
+    bool own_limit, text;
 };
 
 enum guard_rc api_client_open(struct api_client **out, const struct kubernetes_config *config,
@@ -97,7 +97,7 @@ static void on_done(void *ctx, const struct http_answer *http)
     guard_arena_init(&arena, &heap, ARENA_MAX);
     if (http->status == 0)
         snprintf(answer.message, sizeof(answer.message), "%.250s", http->failure);
-    else if (pending->part == NULL || http->status != 200)
+    else if (http->status != 200 || (pending->part == NULL && !pending->text))
         answer_tree(&answer, http, &arena);
     if ((http->status == 429 && !pending->own_limit) ||
         (http->status == 503 && http->retry_after_s > 0)) {
@@ -139,7 +139,7 @@ static enum guard_rc begin(struct api_client *client, const struct api_call *cal
     struct pending *pending = malloc(sizeof(*pending));
     if (pending == NULL)
         return guard_fail(err, GUARD_E_NOMEM, "no memory for a call");
-    *pending = (struct pending){client, part, call->done, call->ctx, call->own_limit};
+    *pending = (struct pending){client, part, call->done, call->ctx, call->own_limit, call->text};
     request.ctx = pending;
     enum guard_rc rc = http_client_start(client->http, &request, err);
     if (rc != GUARD_OK)

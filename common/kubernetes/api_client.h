@@ -34,6 +34,7 @@ struct api_call {
     void (*done)(void *ctx, const struct api_answer *answer);
     void *ctx;
     bool own_limit; /* 429 is said of what this call asks for, and keeps no other call back */
+    bool text;      /* an answer of 200 is no JSON: root stays NULL */
 };
 
 /* version: what it calls itself, "guardd/1.0"; kept by the caller. */

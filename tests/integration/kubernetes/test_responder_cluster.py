@@ -382,6 +382,27 @@ def test_a_server_that_is_away_and_a_token_that_is_renewed(plane, shop, responde
     assert len(shop.serving()) == 3
 
 
+@pytest.mark.parametrize("unready,refused,end", [(0, 1, "replaced"), (2, 3, "replaced"), (0, 2, "untouched")])
+def test_a_young_server_refuses_for_now(plane, shop, responder, tmp_path, unready, refused, end):
+    """Before it was ready its refusal is no answer, also where it is ready a moment later; after it, the second is."""
+    plane.bind(shop.namespace)
+    output = tmp_path / "starting"
+    with output.open("wb") as told:
+        starting = subprocess.Popen(plane.command("/usr/bin/python3", pathlib.Path(__file__).with_name("starting_server.py"), plane.folder, 8443,
+                                                  unready, refused), stdout=told, stdin=subprocess.DEVNULL, env=plane.env)
+    try:
+        wait_closely(lambda: b"listens" in output.read_bytes() or starting.poll() is not None, "the server to listen")
+        serving = responder(EVICT)
+        config = tmp_path / "kubeconfig"
+        config.write_text(config.read_text().replace("127.0.0.1:443", "127.0.0.1:8443"))
+        order = serving.start().order_for(shop.names[0])
+        assert serving.ended(order)["end"] == end, (serving.lines(order), output.read_text())
+        assert output.read_text().count("GET readyz 500") == unready and output.read_text().count(" 403") == refused
+    finally:
+        starting.terminate()
+        starting.wait()
+
+
 @pytest.mark.parametrize("step", ["outOfService", "waitReady", "remove"])
 def test_a_kill_in_a_step_is_gone_on_from(plane, shop, responder, step):
     """The responder is killed as soon as the cluster shows that the step has begun, or before its answer came; the next run ends it."""
