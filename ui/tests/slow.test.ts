@@ -65,7 +65,7 @@ describe("the stream of alerts", () => {
         readyState = 0;
         onopen = () => {};
         onerror = () => {};
-        onmessage = (_: { data: string }) => {};
+        onmessage: (event: { data: string }) => void = () => {};
         closed = false;
         constructor(readonly url: string) {
             super();
