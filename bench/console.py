@@ -86,11 +86,53 @@ def measure_api(state, alerts):
         cursor = "&cursor=" + ask(state, f"/alerts?limit=100{cursor}")[1]["next"]
     say(f"100 alerts behind {alerts // 2}", f"/alerts?limit=100{cursor}")
     say("one alert by its id, the oldest", f"/alerts/{0:032x}")
+    say("the index of all alerts", "/alerts/index", 5)
+    say("the index of one service's", "/alerts/index?service=service-007", 5)
     say("100 alerts of one service", "/alerts?limit=100&service=service-007")
     say("a filter that nothing meets", "/alerts?limit=100&client=192.0.2.1")
     say("100 services", "/services?limit=100")
     say("a day of one service by five minutes", "/services/service-007/history")
     say("the same by the minute", f"/services/service-007/history?step=60&since={NOW_MS - 80000000}")
+
+
+def drive_browser(state, console, alerts, services):
+    token = subprocess.run([BIN / "guard", "token", "add", "bench", "--role", "operator", "--state", state], capture_output=True, text=True,
+                           check=True).stdout.strip()
+    with subprocess.Popen(["node", ROOT / "ui/e2e/scale.mjs"], cwd=ROOT / "ui", start_new_session=True,
+                          env={**os.environ, "CONSOLE": f"http://{console}", "OPERATOR": token, "ALERTS": str(alerts), "SERVICES": str(services),
+                               "STATE": str(state)}) as browser:
+        try:
+            if browser.wait(timeout=600) != 0:
+                raise RuntimeError("ui/e2e/scale.mjs failed")
+        finally:
+            if browser.poll() is None:
+                os.killpg(browser.pid, signal.SIGKILL)  # the browser with it
+
+
+def run(alerts, services, measure, postgres=None):
+    """measure: "api", "browser" or both."""
+    with tempfile.TemporaryDirectory(prefix="guard-console.") as folder:
+        os.chmod(folder, 0o711)
+        state = pathlib.Path(folder) / "state"
+        write_services(state, services)
+        write_alerts(state / "alerts.jsonl", alerts, services)
+        log = open(pathlib.Path(folder) / "log", "wb")
+        console, listen = (f"127.0.0.1:{free_port()}" for _ in range(2))
+        store = ["--store", postgres.url] if postgres else []
+        command = ([BIN / "guard", "run", "--upstream", "http://127.0.0.1:9", "--listen", listen, "--state", state, "--workers", "1",
+                    "--console", console, "--console-files", BUILD / "console"] if "browser" in measure else
+                   [BIN / "guardd", "--state", state, *store])
+        process = subprocess.Popen(command, stdout=log, stderr=log, env={**os.environ, "GUARD_MODULE": str(MODULE)})
+        try:
+            wait_for(lambda: ask(state, "/services?limit=1")[1]["total"] >= services, "the services", 300)
+            fill_history(state, postgres, services)
+            if "api" in measure:
+                measure_api(state, alerts)
+            if "browser" in measure:
+                drive_browser(state, console, alerts, services)
+        finally:
+            end_process(process)
+            log.close()
 
 
 def main():
@@ -104,35 +146,17 @@ def main():
     options = parser.parse_args()
     if options.store == "postgresql" and missing():
         sys.exit(missing())
-    print(f"load {os.getloadavg()[0]:.1f}, {options.alerts} alerts, {options.services} services, {options.store}")
+    print(f"load {os.getloadavg()[0]:.1f}, {options.alerts} alerts, {options.services} services, {options.store}", flush=True)
+    measure = set() if options.browser_only else {"api"}
+    if options.store == "sqlite" and not options.api_only and shutil.which("chromium"):
+        measure.add("browser")
     postgres = Postgres().start() if options.store == "postgresql" else None
-    with tempfile.TemporaryDirectory(prefix="guard-console.") as folder:
-        os.chmod(folder, 0o711)
-        state = pathlib.Path(folder) / "state"
-        write_services(state, options.services)
-        write_alerts(state / "alerts.jsonl", options.alerts, options.services)
-        log = open(pathlib.Path(folder) / "log", "wb")
-        console, listen = (f"127.0.0.1:{free_port()}" for _ in range(2))
-        store = ["--store", postgres.url] if postgres else []
-        command = ([BIN / "guardd", "--state", state, *store] if postgres or options.api_only else
-                   [BIN / "guard", "run", "--upstream", "http://127.0.0.1:9", "--listen", listen, "--state", state, "--workers", "1",
-                    "--console", console, "--console-files", BUILD / "console"])
-        process = subprocess.Popen(command, stdout=log, stderr=log, env={**os.environ, "GUARD_MODULE": str(MODULE)})
-        try:
-            wait_for(lambda: ask(state, "/services?limit=1")[1]["total"] >= options.services, "the services", 300)
-            fill_history(state, postgres, options.services)
-            if not options.browser_only:
-                measure_api(state, options.alerts)
-            if not postgres and not options.api_only and shutil.which("chromium"):
-                token = subprocess.run([BIN / "guard", "token", "add", "bench", "--role", "operator", "--state", state], capture_output=True,
-                                       text=True, check=True).stdout.strip()
-                subprocess.run(["node", ROOT / "ui/e2e/scale.mjs"], cwd=ROOT / "ui", check=True,
-                               env={**os.environ, "CONSOLE": f"http://{console}", "OPERATOR": token, "ALERTS": str(options.alerts)})
-        finally:
-            end_process(process)
-            log.close()
-            if postgres:
-                postgres.close()
+    try:
+        run(options.alerts, options.services, measure, postgres)
+    finally:
+        if postgres:
+            postgres.close()
+    print(f"load {os.getloadavg()[0]:.1f} at the end")
 
 
 if __name__ == "__main__":

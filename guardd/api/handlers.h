@@ -9,6 +9,8 @@
 api_handler api_live, api_ready, api_build, api_status, api_openapi_yaml, api_openapi_json;
 /* metrics.c */
 api_handler api_metrics;
+/* alert_index.c */
+api_handler api_alert_index;
 /* alert_review.c */
 api_handler api_alert_review;
 /* blocks.c */

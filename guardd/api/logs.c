@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Alerts, what people said of them, and the audit: pages from the newest line back. Lines are read
  * as documents and written anew, so that a damaged file can't spoil an answer. */
-#include "handlers.h"
+#include "logs.h"
 
 #include "body.h"
 #include "common/document_members.h"
 #include "common/file.h"
 #include "common/json_document.h"
+#include "handlers.h"
 #include "looks.h"
 #include "problem.h"
 
@@ -36,6 +37,45 @@ static bool names(const struct document_node *alert, const char *id)
     return false;
 }
 
+/* Whether the service that the text names may be theirs. Quotes within texts are escaped, so that
+ * only a member reads like one. */
+static bool may_be_theirs(const struct api_access *access, struct guard_span line)
+{
+    static const char member[] = "\"service\":\"";
+    struct guard_span service = {NULL, 0};
+    if (api_access_unbound(access))
+        return true;
+    const uint8_t *at = memmem(line.ptr, line.len, member, sizeof(member) - 1);
+    if (at != NULL) {
+        service.ptr = at + sizeof(member) - 1;
+        const uint8_t *end = memchr(service.ptr, '"', (size_t)(line.ptr + line.len - service.ptr));
+        service.len = end != NULL ? (size_t)(end - service.ptr) : 0;
+    }
+    return api_access_covers(access, service);
+}
+
+bool logs_line(const struct api_request *request, struct guard_span line, struct document *out,
+               struct guard_arena *arena)
+{
+    struct guard_alloc heap = heap_alloc();
+    guard_arena_init(arena, &heap, 0); /* to be reset, also when nothing is read */
+    return may_be_theirs(&request->access, line) && parse_line(out, line, arena) &&
+           api_access_covers_line(&request->access, out->root) &&
+           (request->id[0] == '\0' || names(out->root, request->id));
+}
+
+bool logs_line_text(const struct api_request *request, struct guard_span line)
+{
+    struct guard_arena arena;
+    struct document document;
+    if (request->id[0] == '\0')
+        return line.ptr[0] == '{' && line.ptr[line.len - 1] == '}' &&
+               may_be_theirs(&request->access, line);
+    bool theirs = logs_line(request, line, &document, &arena);
+    guard_arena_reset(&arena);
+    return theirs;
+}
+
 /* --- pages --- */
 
 static bool take_line(void *ctx, struct guard_span line)
@@ -45,9 +85,7 @@ static bool take_line(void *ctx, struct guard_span line)
     struct guard_arena arena;
     struct document document;
     /* A line of others doesn't even tell that there is another page. */
-    bool theirs = parse_line(&document, line, &arena) &&
-                  api_access_covers_line(&request->access, document.root) &&
-                  (request->id[0] == '\0' || names(document.root, request->id));
+    bool theirs = logs_line(request, line, &document, &arena);
     bool room = scan->count < scan->limit && api_json_room(&scan->json) >= LOG_LINE_ROOM;
     if (theirs && room) {
         struct json_writer before = scan->json;
@@ -89,16 +127,13 @@ static bool add_id(struct api_request *request, struct api_response *response)
     return true;
 }
 
-static bool begin_page(struct api *api, struct api_request *request, struct api_response *response,
-                       const char *file, const char *list)
+bool logs_begin(const struct api *api, struct api_request *request, struct api_response *response,
+                const char *file, char newest[LOG_POSITION_CAP])
 {
     static const char *const filters[] = {"service", "action", "client", NULL};
     struct log_scan *scan = &request->scan;
     const char *cursor = api_param(request, "cursor");
-    char newest[LOG_POSITION_CAP];
-    uint64_t limit;
-    if (!api_param_number(request, response, "limit", API_PAGE, API_PAGE_MAX, &limit) ||
-        !api_param_number(request, response, "since", 0, INT64_MAX, &scan->filter.since_ms) ||
+    if (!api_param_number(request, response, "since", 0, INT64_MAX, &scan->filter.since_ms) ||
         !add_filters(request, response, filters) || !add_id(request, response))
         return false;
     log_newest(api->view.state, file, &scan->at);
@@ -107,7 +142,17 @@ static bool begin_page(struct api *api, struct api_request *request, struct api_
         problem(response, 400, "bad-parameter", "cursor", "is none that this API gave");
         return false;
     }
-    if (!api_json_begin(&scan->json, response))
+    return true;
+}
+
+static bool begin_page(struct api *api, struct api_request *request, struct api_response *response,
+                       const char *file, const char *list)
+{
+    struct log_scan *scan = &request->scan;
+    char newest[LOG_POSITION_CAP];
+    uint64_t limit;
+    if (!api_param_number(request, response, "limit", API_PAGE, API_PAGE_MAX, &limit) ||
+        !logs_begin(api, request, response, file, newest) || !api_json_begin(&scan->json, response))
         return false;
     scan->limit = (uint32_t)limit;
     json_open(&scan->json, NULL, '{');

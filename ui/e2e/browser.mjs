@@ -35,13 +35,21 @@ export function check(good, what) {
     console.log(`ok ${what}`);
 }
 
-/** axe finds nothing. Run from outside the page's policy, which forbids scripts of others. */
+/**
+ * axe finds nothing, and what is about colours neither in the other scheme. Run from outside the page's policy, which forbids scripts of
+ * others.
+ */
 export async function axe(page, what) {
-    const source = require("axe-core").source;
-    await page.evaluate(source);
-    const found = await page.evaluate(() => globalThis.axe.run(document, { resultTypes: ["violations"] }));
-    for (const violation of found.violations) console.log(`${violation.id}: ${violation.nodes.map((node) => node.html.slice(0, 200)).join(" | ")}`);
-    check(found.violations.length === 0, `axe finds nothing on ${what}`);
+    await page.evaluate(require("axe-core").source);
+    const now = await page.evaluate(() => (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light"));
+    const other = now === "dark" ? "light" : "dark";
+    for (const [scheme, options] of [[now, {}], [other, { runOnly: { type: "rule", values: ["color-contrast", "link-in-text-block"] } }]]) {
+        await page.emulateMedia({ colorScheme: scheme });
+        const found = await page.evaluate((more) => globalThis.axe.run(document, { resultTypes: ["violations"], ...more }), options);
+        for (const violation of found.violations) console.log(`${violation.id}: ${violation.nodes.map((node) => `${node.html.slice(0, 200)} ${node.any[0]?.message ?? ""}`).join(" | ")}`);
+        check(found.violations.length === 0, `axe finds nothing on ${what}, ${scheme}`);
+    }
+    await page.emulateMedia({ colorScheme: now });
 }
 
 /** Says yes to the action that is asked about, with a reason. */

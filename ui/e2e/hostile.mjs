@@ -49,6 +49,7 @@ for (const link of (await page.getByRole("region", { name: "Alerts" }).getByRole
 const long = `${MARKUP}\u202e${"\u0301".repeat(500)}${"A".repeat(65536)}`;
 const alert = (i) => ({ time_ms: 1e12, generation: 1, status: 403, score: 1, id: `${i}`, service: long, verdict: "block", action: long, method: long, template: long, client: long, explanation: long, findings: [{ part: long, location: long, name: long, rule: long, observed: long, expected: long, p: 1e-9 }], suppressed: 0, count: 1, first_ms: 1e12, last_ms: -5e300, seq: i });
 await page.route(/\/api\/v1\/alerts(\?|$)/, (route) => route.fulfill({ json: { newest: "1", alerts: [1, 2, 3].map(alert), next: null } }));
+await page.route(/\/api\/v1\/alerts\/index/, (route) => route.fulfill({ json: { lines: 1e15, alerts: -1, step: 100, cursors: [long], until_ms: 1e300, bin_ms: 1, bins: [1, -5, 1e300] } }));
 await page.route(/\/api\/v1\/alerts\/1$/, (route) => route.fulfill({ json: alert(1) }));
 await page.route(/\/api\/v1\/alerts\/1\/triage$/, (route) => route.fulfill({ json: { time_ms: 1, by: long, id: "1", service: long, state: long, reason: long } }));
 const item = (id) => ({ id, title: long, clients: 1, lacks: long, attack: true });

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { byHour, overTime } from "../src/lib/alerts";
+import { byHour } from "../src/lib/alerts";
 import { drawn, sums } from "../src/lib/history";
 import type { Schemas } from "../src/lib/api";
 
@@ -86,13 +86,6 @@ describe("alerts over time", () => {
         expect(total).toBe(8);
         expect(of.get("a")!.hours.slice(-2)).toEqual([1, 5]);
         expect(of.get("b")!.total).toBe(2);
-    });
-    it("draws as many as there are", () => {
-        const { times, values } = overTime([alert("a", 5, 3), alert("a", 0, 4)]);
-        expect(values.reduce((a, b) => a + b)).toBe(7);
-        expect(values[0]).toBe(3);
-        expect(values[59]).toBe(4);
-        expect(times).toHaveLength(60);
     });
 });
 

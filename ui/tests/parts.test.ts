@@ -46,14 +46,53 @@ describe("Text", () => {
 });
 
 describe("VirtualList", () => {
+    const row = createRawSnippet((item: () => string | undefined, index: () => number) => ({ render: () => (item() === undefined ? `<span>…</span>` : `<a href="#/${index()}">${item()}</a>`) }));
+    const length = 100_000;
+    function made(more = {}) {
+        return render(VirtualList<string>, { length, at: (index: number) => (index === 50 ? undefined : `row ${index}`), height: 44, label: "rows", row, ...more });
+    }
     it("holds only what is in view of 100,000", () => {
-        const items = Array.from({ length: 100_000 }, (_, i) => `row ${i}`);
-        const row = createRawSnippet((item: () => string) => ({ render: () => `<span>${item()}</span>` }));
-        const { container } = render(VirtualList<string>, { items, height: 44, keyOf: (item: string) => item, label: "rows", row });
+        const { container } = made();
         const rows = container.querySelectorAll("li");
         expect(rows.length).toBeGreaterThan(0);
         expect(rows.length).toBeLessThan(60);
         expect(rows[0]!.getAttribute("aria-setsize")).toBe("100000");
+        expect(rows[0]!.getAttribute("aria-posinset")).toBe("1");
+    });
+    it("says that it doesn't know how many there are", () => {
+        expect(made({ known: false }).container.querySelector("li")!.getAttribute("aria-setsize")).toBe("-1");
+    });
+    it("goes from row to row by keys, to both ends, and keeps the row that has the focus", async () => {
+        const { container } = made();
+        const rowNow = () => document.activeElement?.closest<HTMLElement>("[data-row]")?.dataset.row;
+        const press = async (key: string, to: number) => {
+            await fireEvent.keyDown(document.activeElement!, { key });
+            await waitFor(() => expect(rowNow()).toBe(String(to)));
+        };
+        container.querySelector<HTMLElement>("[data-row='3'] a")!.focus();
+        await press("ArrowDown", 4);
+        await press("ArrowUp", 3);
+        await press("End", length - 1);
+        await press("ArrowDown", length - 1);
+        await press("ArrowUp", length - 2);
+        await press("Home", 0);
+        const scroller = container.querySelector<HTMLElement>(".scroller")!;
+        scroller.scrollTop = 44 * 5000;
+        await fireEvent.scroll(scroller);
+        expect(container.querySelector("[data-row='5000']")).toBeTruthy();
+        expect(rowNow()).toBe("0");
+        expect(container.querySelectorAll("li").length).toBeLessThan(60);
+    });
+    it("tells what is in view", async () => {
+        const onview = vi.fn();
+        const { container } = made({ onview });
+        const scroller = container.querySelector<HTMLElement>(".scroller")!;
+        scroller.scrollTop = 44 * 70_000;
+        await fireEvent.scroll(scroller);
+        const [from, to] = onview.mock.lastCall as [number, number];
+        expect(from).toBeLessThanOrEqual(70_000);
+        expect(to).toBeGreaterThan(70_000);
+        expect(to - from).toBeLessThan(60);
     });
 });
 

@@ -84,7 +84,7 @@ def test_everything_that_is_read_has_the_form_that_the_document_tells(guardd, ap
         "/services/{service}/guardian": None, "/services/{service}/mode": None, "/services/{service}/learning": None,
         "/services/{service}/bypass": None, "/services/{service}/generations": None,
         "/services/{service}/diff": f"/services/shop/diff?from={kept}", "/services/{service}/rollback": None,
-        "/services/{service}/patches": None, "/services/{service}/review": None, "/services/{service}/clients": None, "/alerts": None,
+        "/services/{service}/patches": None, "/services/{service}/review": None, "/services/{service}/clients": None, "/alerts": None, "/alerts/index": None,
         "/alerts/{id}": None, "/alerts/{id}/triage": None, "/audit": None, "/audit/looks": None, "/openapi.json": None,
         "/triage": None, "/services/{service}/decisions": None, "/services/{service}/changes": None, "/tokens": None, "/outputs": None,
         "/session": None, "/services/{service}/exceptions": None, "/services/{service}/history": None,
@@ -176,6 +176,45 @@ def test_filters_pages_and_ids_of_alerts(guardd, api):
     for query, field in (("limit=101", "limit"), ("limit=x", "limit"), ("since=-1", "since"), ("cursor=zz", "cursor"),
                          ("service=" + "a" * 500, "service"), ("limits=1", "limits"), ("limit=1&limit=2", "limit")):
         api.problem(api.ask("GET", "/alerts?" + query), 400, field)
+
+
+def test_the_index_of_alerts_leads_anywhere_among_them(guardd, api):
+    """Over rotated files: each cursor is that of its page, for all, for a filter, and for who has some of the services."""
+    def line(i):
+        return json.dumps({"time_ms": BEGIN_MS + i, "generation": 1, "status": 403, "score": 1.5, "id": f"{i:032x}", "service": ["a", "b", "c"][i % 3],
+                           "verdict": "block", "action": "block", "method": "GET", "template": "/", "client": "127.0.1.0/24",
+                           "explanation": 'says "service":"a"', "findings": [], "suppressed": 0, "count": 1 + i % 2, "first_ms": BEGIN_MS + i,
+                           "last_ms": BEGIN_MS + i, "seq": i + 1}, separators=(",", ":")) + "\n"
+    count = 1050
+    for name, numbers in (("alerts.jsonl.2", range(300)), ("alerts.jsonl.1", range(300, 301)), ("alerts.jsonl", range(301, count))):
+        (guardd.state / name).write_text("no line of ours\n" + "".join(map(line, numbers)) + '{"torn":')
+
+    def agrees(wanted, query="", begin=""):
+        index = api.get(f"/alerts/index?{query or begin}".rstrip("?"))
+        assert index["lines"] == len(wanted) and index["alerts"] == sum(1 + i % 2 for i in wanted) == sum(index["bins"])
+        assert index["step"] == 100 and len(index["cursors"]) == (len(wanted) + 99) // 100
+        assert index["until_ms"] == (BEGIN_MS + wanted[0] if wanted else 0)
+        for part, cursor in enumerate(index["cursors"]):
+            page = api.get(f"/alerts?limit=100&cursor={cursor}&{query}".rstrip("&"))
+            assert [alert["seq"] - 1 for alert in page["alerts"]] == wanted[part * 100:part * 100 + 100]
+        return index
+    everything = list(range(count - 1, -1, -1))
+    agrees(everything)
+    agrees([i for i in everything if i % 3 == 1], "service=b")
+    agrees([i for i in everything if i >= 700], f"since={BEGIN_MS + 700}")
+    agrees([77], f"id={77:032x}")
+    agrees([], "client=127.0.2.0/24")
+    newest = api.get("/alerts?limit=1")["newest"]
+    with open(guardd.state / "alerts.jsonl", "a", encoding="ascii") as log:
+        log.write("\n" + line(count))
+    agrees(everything, begin=f"cursor={newest}")  # what came since moves nothing
+    agrees([count, *everything])
+    token = subprocess.run([BIN / "guard", "token", "add", "bea", "--role", "viewer", "--service", "b", "--state", guardd.state],
+                           capture_output=True, text=True, check=True).stdout.strip()
+    bound = curl(guardd.state, "/alerts/index", "-H", f"Authorization: Bearer {token}").json()
+    assert bound["lines"] == len([i for i in everything if i % 3 == 1])
+    for query, field in (("cursor=zz", "cursor"), ("since=-1", "since"), ("limit=1", "limit"), ("id=", "id")):
+        api.problem(api.ask("GET", "/alerts/index?" + query), 400, field)
 
 
 def test_unknown_paths_and_methods(api):

@@ -218,5 +218,9 @@ def test_roles_sessions_and_bad_answers(demo):
     demo.drive("access.mjs")
 
 
-def test_by_keys_alone_and_with_many_services_and_alerts(demo):
+def test_every_page_can_be_read_in_both_schemes(demo):
+    demo.drive("schemes.mjs")
+
+
+def test_by_keys_alone_and_with_many_services(demo):
     demo.drive("keyboard.mjs")

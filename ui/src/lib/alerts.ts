@@ -28,13 +28,3 @@ export function byHour(alerts: Alert[], now = Date.now()): { total: number; of: 
     }
     return { total, of };
 }
-
-/** Sixty equal pieces of the time from the first alert to the last one: seconds, and how many. */
-export function overTime(alerts: Alert[]): { times: number[]; values: number[] } {
-    const begin = Math.min(...alerts.map((alert) => alert.last_ms));
-    const end = Math.max(...alerts.map((alert) => alert.last_ms));
-    const step = Math.max(1000, (end - begin) / 59);
-    const values = new Array<number>(60).fill(0);
-    for (const alert of alerts) values[Math.min(59, Math.floor((alert.last_ms - begin) / step))]! += alert.count;
-    return { times: values.map((_, i) => (begin + i * step) / 1000), values };
-}

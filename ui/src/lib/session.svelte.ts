@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Who is logged in here. The secret of the session is a cookie that this page can't read.
+import { forgetList } from "./alert_list.svelte";
 import { ApiError, exchange, get, whenLoginIsNeeded, type Session } from "./api";
 import { texts } from "../texts";
 
@@ -15,6 +16,7 @@ function leave(note: string): void {
     session.who = null;
     session.state = "out";
     session.note = note;
+    forgetList();
 }
 
 whenLoginIsNeeded(() => leave(session.state === "in" ? texts.login.over : ""));

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+// Every page, whatever else is on it: axe finds nothing, in the light and in the dark scheme.
+import { axe, check, open } from "./browser.mjs";
+
+const { CONSOLE, LOGIN, ATTACK } = process.env;
+const { browser, page, faults } = await open({ dark: true });
+
+await page.goto(`${CONSOLE}/console/`);
+await page.getByLabel("Token").waitFor();
+await axe(page, "the login");
+await page.goto(LOGIN);
+await page.getByRole("heading", { name: "Overview" }).waitFor();
+await fetch(ATTACK);
+const tabs = ["learned", "review", "patches", "generations", "clients", "pods", "exceptions", "guardian"];
+for (const place of ["", "alerts", "alerts?client=nobody", ...tabs.map((tab) => `services/demo/${tab}`), "settings"]) {
+    await page.goto(`${CONSOLE}/console/#/${place}`);
+    await page.getByRole("heading", { level: 1 }).waitFor();
+    await page.waitForFunction(() => document.querySelector(".loading") === null);
+    await axe(page, place || "overview");
+}
+await page.goto(`${CONSOLE}/console/#/alerts`);
+await page.getByRole("region", { name: "Alerts" }).getByRole("link").first().click();
+await page.getByRole("heading", { name: "What was it?" }).waitFor();
+await axe(page, "an alert");
+const real = faults.filter((one) => !/status of 40[14]/.test(one));
+check(real.length === 0, `nothing is wrong on the console: ${real.join("; ")}`);
+await browser.close();
