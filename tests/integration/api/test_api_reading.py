@@ -89,7 +89,7 @@ def test_everything_that_is_read_has_the_form_that_the_document_tells(guardd, ap
         "/triage": None, "/services/{service}/decisions": None, "/services/{service}/changes": None, "/tokens": None, "/outputs": None,
         "/session": None, "/services/{service}/exceptions": None, "/services/{service}/history": None,
         "/services/{service}/endpoint": "/services/shop/endpoint?method=GET&template=/users", "/services/{service}/pods": None,
-            "/services/{service}/pods/decisions": None, "/alerts/{id}/review": None,
+        "/services/{service}/pods/decisions": None, "/alerts/{id}/review": None,
         "/services/{service}/preview": "/services/shop/preview?mode=alert",
     }
     text = {"/metrics", "/openapi.yaml", "/alerts/stream",  # in the other tests
