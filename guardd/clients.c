@@ -204,7 +204,6 @@ void clients_follow(struct services *services, struct service *service, uint8_t 
     if (clients->policy != NULL)
         guard_policy_unref(clients->policy);
     free(clients->policy_bytes);
-    free(clients->lifts);
     clients->policy = policy;
     clients->policy_bytes = bytes;
 }
@@ -400,5 +399,6 @@ void clients_free(struct service_clients *clients)
         guard_policy_unref(clients->policy);
     free(clients->policy_bytes);
     free(clients->entries);
+    free(clients->lifts);
     free(clients->blocks);
 }

@@ -35,6 +35,15 @@ export function check(good, what) {
     console.log(`ok ${what}`);
 }
 
+/** Until it is so in the page. Its policy forbids what the library's own wait does when the first look finds that it isn't. */
+export async function untilSo(page, condition, argument, what) {
+    for (let i = 0; i < 600; i++) {
+        if (await page.evaluate(condition, argument)) return;
+        await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+    throw new Error(`never so: ${what}`);
+}
+
 /**
  * axe finds nothing, and what is about colours neither in the other scheme. Run from outside the page's policy, which forbids scripts of
  * others.

@@ -2,7 +2,7 @@
 // Many services and alerts, as bench/console.py and the tests put them there: nothing here is made up. What a step costs is counted
 // (requests, bytes, rows in the page), which is so on any machine, and timed, which is said.
 import { appendFileSync } from "node:fs";
-import { axe, check, open } from "./browser.mjs";
+import { axe, check, open, untilSo } from "./browser.mjs";
 
 const { CONSOLE, OPERATOR, STATE } = process.env;
 const ALERTS = Number(process.env.ALERTS);
@@ -132,7 +132,7 @@ const back = await slowest("going back", () => page.goBack(), () => rowIs(middle
 // What came meanwhile is asked for; the alert's page may still ask for its client's others.
 check(back.requests <= 2 && back.bytes < 150_000, `what was there is there again: ${back.requests}`);
 check((await page.evaluate(() => document.querySelector(".scroller").scrollTop)) === top, "one comes back to where one was");
-await page.waitForFunction((row) => Number(document.activeElement?.closest("[data-row]")?.dataset.row) === row, middle + 3);
+await untilSo(page, (row) => Number(document.activeElement?.closest("[data-row]")?.dataset.row) === row, middle + 3, "the row after three has the focus");
 check(true, "and to the alert that one opened");
 
 // A new alert moves nothing that is read.
@@ -154,7 +154,7 @@ if (STATE) {
 await rowOf(3).getByRole("link").focus();
 const ends = ALERTS - 1 + (STATE ? 1 : 0);
 await slowest("End, from an alert", () => page.keyboard.press("End"), () => rowIs(ends, 0));
-await page.waitForFunction((row) => Number(document.activeElement?.closest("[data-row]")?.dataset.row) === row && document.activeElement.tagName === "A", ends);
+await untilSo(page, (row) => Number(document.activeElement?.closest("[data-row]")?.dataset.row) === row && document.activeElement.tagName === "A", ends, "the row that was left has the focus");
 check(await inView(ends), "the keys go to the oldest alert");
 await page.keyboard.press("PageUp");
 check((await focusedRow()) < ends - 3, "and a page back");

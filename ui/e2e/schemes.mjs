@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Every page, whatever else is on it: axe finds nothing, in the light and in the dark scheme.
-import { axe, check, open } from "./browser.mjs";
+import { axe, check, open, untilSo } from "./browser.mjs";
 
 const { CONSOLE, LOGIN, ATTACK } = process.env;
 const { browser, page, faults } = await open({ dark: true });
@@ -15,7 +15,7 @@ const tabs = ["learned", "review", "patches", "generations", "clients", "pods", 
 for (const place of ["", "alerts", "alerts?client=nobody", ...tabs.map((tab) => `services/demo/${tab}`), "settings"]) {
     await page.goto(`${CONSOLE}/console/#/${place}`);
     await page.getByRole("heading", { level: 1 }).waitFor();
-    await page.waitForFunction(() => document.querySelector(".loading") === null);
+    await untilSo(page, () => document.querySelector(".loading") === null, null, "it is loaded");
     await axe(page, place || "overview");
 }
 await page.goto(`${CONSOLE}/console/#/alerts`);

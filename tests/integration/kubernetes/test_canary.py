@@ -153,8 +153,10 @@ def test_the_one_replica_without_a_gate_is_named(api_cluster, shop, operators):
     # To the application it is a harmless request, to the gate none at all.
     assert set(line.split("|")[0] for line in shop.seen("shop-2")) <= {f"GET {PATH} HTTP/1.1", "GET /ready HTTP/1.1"}
     assert shop.seen("shop-1") == []
-    status = subprocess.run([BIN / "guard", "status", "--state", shop.state], capture_output=True, text=True, check=True).stdout
-    assert "NOT IN PATH: 1 of 2 pods" in status and ": mode block, learning on" in status and " 0 exchanges" in status
+    def status():
+        return subprocess.run([BIN / "guard", "status", "--state", shop.state], capture_output=True, text=True, check=True).stdout
+    told = wait_for(lambda: "NOT IN PATH: 1 of 2 pods" in status() and status(), lambda: f"the status to say so: {status()}")
+    assert ": mode block, learning on" in told and " 0 exchanges" in told
     # Another leader knows it from the object, and goes on with it; the second operator has no volume of its own.
     shop.operator.process.send_signal(signal.SIGKILL)
     shop.operator.process.wait()
