@@ -10,7 +10,7 @@ await page.getByLabel("Token").waitFor();
 await axe(page, "the login");
 await page.goto(LOGIN);
 await page.getByRole("heading", { name: "Overview" }).waitFor();
-await fetch(ATTACK);
+const attack = (await fetch(ATTACK)).headers.get("x-guard-id");
 const tabs = ["learned", "review", "patches", "generations", "clients", "pods", "exceptions", "guardian"];
 for (const place of ["", "alerts", "alerts?client=nobody", ...tabs.map((tab) => `services/demo/${tab}`), "settings"]) {
     await page.goto(`${CONSOLE}/console/#/${place}`);
@@ -18,8 +18,8 @@ for (const place of ["", "alerts", "alerts?client=nobody", ...tabs.map((tab) => 
     await untilSo(page, () => document.querySelector(".loading") === null, null, "it is loaded");
     await axe(page, place || "overview");
 }
-await page.goto(`${CONSOLE}/console/#/alerts`);
-await page.getByRole("region", { name: "Alerts" }).getByRole("link").first().click();
+await untilSo(page, (id) => fetch(`/api/v1/alerts/${id}`, { headers: { "X-Guard-Console": "1" } }).then((answer) => answer.ok), attack, "the attack is told of");
+await page.goto(`${CONSOLE}/console/#/alerts/${attack}`);
 await page.getByRole("heading", { name: "What was it?" }).waitFor();
 await axe(page, "an alert");
 const real = faults.filter((one) => !/status of 40[14]/.test(one));

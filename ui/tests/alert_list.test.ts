@@ -156,6 +156,12 @@ describe("a list of alerts", () => {
         expect(listFor("a=c", true).kept).toBe(false);
         expect(knownAlert(`id${LINES}`)).toBeUndefined();
     });
+    it("knows an exchange's own alert, not a pod's that names the exchange", async () => {
+        const list = await loaded();
+        const finding = { part: "pod", location: "", name: "prod/web-1", rule: "request", observed: "", expected: "", p: 0 };
+        list.fresh = [{ ...alert(LINES + 1), id: `id${LINES}`, findings: [finding as unknown as Alert["findings"][number]] }];
+        expect(list.find(`id${LINES}`)!.seq).toBe(LINES);
+    });
 });
 
 describe("alerts over time", () => {

@@ -105,7 +105,7 @@ describe("the stream of alerts", () => {
 });
 
 describe("who is logged out", () => {
-    const page = { newest: "1", alerts: [{ id: "secret", service: "shop", last_ms: 1 }], next: null };
+    const page = { newest: "1", alerts: [{ id: "secret", service: "shop", last_ms: 1, findings: [] }], next: null };
     const index = { lines: 1, alerts: 1, step: 100, cursors: ["1"], until_ms: 1, bin_ms: 1000, bins: [1] };
     async function looked(): Promise<void> {
         vi.stubGlobal("fetch", (path: string) => Promise.resolve(Response.json(path.includes("/index") ? index : page)));

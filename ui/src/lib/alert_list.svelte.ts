@@ -2,6 +2,7 @@
 // A list of all alerts that match, of which only the parts that are looked at are here: guardd's index tells how many there are, and the
 // cursors of pages anywhere among them. What comes meanwhile waits until it moves nothing that somebody reads.
 import { ApiError, get, type Alert, type Failure, type Schemas } from "./api";
+import { isOfPod } from "./pods";
 
 export type AlertIndex = Schemas["AlertIndex"];
 
@@ -86,9 +87,10 @@ export class AlertList {
         return this.parts.get(Math.floor(line / this.step))?.[line % this.step];
     }
 
+    /** An exchange's own alert: those of pods that name it have its id, too. */
     find(id: string): Alert | undefined {
         for (const list of [this.fresh, this.waiting, this.first, ...this.parts.values()]) {
-            const found = list.find((alert) => alert.id === id);
+            const found = list.find((alert) => alert.id === id && !isOfPod(alert));
             if (found) return found;
         }
         return undefined;
