@@ -61,6 +61,7 @@ class Operator:
         self.state.mkdir(parents=True, exist_ok=True)
         self.log_path = self.state.parent / "guardd.log"
         self.process = None
+        self.excused = 0  # so much of its log tells of a server that refused everybody
 
     def start(self):
         with open(self.log_path, "ab") as log:

@@ -32,7 +32,7 @@ def operators(api_cluster, rights, tmp_path):
         if operator.process.poll() is None:
             operator.process.send_signal(signal.SIGCONT)
         operator.stop()
-    assert not any("forbidden" in operator.log() for operator in started)
+    assert not any("forbidden" in operator.log()[operator.excused:] for operator in started)
 
 
 def test_a_guardian_is_in_force_and_says_so(api_cluster, namespace, operators):
@@ -260,6 +260,7 @@ def test_it_goes_on_after_the_apiserver_was_away(api_cluster, namespace, operato
     service = f"{namespace}.shop"
     assert api_cluster.apply(resource("Guardian", "shop", {"control": {"mode": "block"}}, namespace)).status == 0
     wait_for(lambda: operator.guardian(service), "its file")
+    assert "forbidden" not in operator.log()
     os.kill(int((api_cluster.folder / "pids/kube-apiserver").read_text().split()[0]), signal.SIGKILL)
     wait_for(lambda: operator.said("cluster-away"), "it to notice")
     done = api_cluster.up()
@@ -267,6 +268,7 @@ def test_it_goes_on_after_the_apiserver_was_away(api_cluster, namespace, operato
     wait_for(lambda: api_cluster.apply(resource("Guardian", "shop", {"control": {"mode": "observe"}}, namespace)).status == 0, "the change")
     wait_for(lambda: operator.guardian(service)["control"]["mode"] == "observe", "it to follow", timeout=120)
     wait_for(lambda: operator.said("cluster-back"), "it to say so")
+    operator.excused = len(operator.log())  # a server that has just begun refuses everybody until it has read its roles
 
 
 def test_many_changes_are_few_writes(api_cluster, namespace, operators):
