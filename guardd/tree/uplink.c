@@ -553,6 +553,8 @@ static void on_withdrawals(void *ctx, const struct http_answer *answer)
     }
     /* What was refused isn't asked for again until there is another one. */
     service->up.withdrawals = number;
+    /* Told again while it was on its way. */
+    service->up.wants_withdrawals = service->up.offered_withdrawals > number;
     if (answer->status == 200)
         (void)withdrawals_take(uplink->services, service, answer->body);
 }
