@@ -17,7 +17,7 @@
 
 enum { KEEP_MS = 60000 };
 
-/* As kube-apiserver 1.20.2 answered, but for names. */
+/* Written in the form of a kube-apiserver of 1.20, not recorded from one. */
 static const char ann[] =
     "{\"kind\":\"TokenReview\",\"apiVersion\":\"authentication.k8s.io/v1\",\"metadata\":{"
     "\"creationTimestamp\":null},\"spec\":{\"token\":\"t\",\"audiences\":[\"https://kubernetes."
