@@ -160,9 +160,9 @@ class Pod:
 
 
 class Podwatch:
-    def __init__(self, folder, root, *options, interval=1, tracefs=True):
-        self.records, self.status_file, self.log = folder / "records", folder / "status.json", folder / "podwatch.log"
-        self.records.mkdir()
+    def __init__(self, folder, root, *options, interval=1, tracefs=True, records=None):
+        self.records, self.status_file, self.log = records or folder / "records", folder / "status.json", folder / "podwatch.log"
+        self.records.mkdir(exist_ok=records is not None)
         command = [str(PODWATCH), "--records", str(self.records), "--status", str(self.status_file), "--interval", str(interval),
                    "--root", root, "--node", "node-1", *map(str, options)]
         if tracefs:  # in a mount namespace of its own: nothing stays mounted
