@@ -53,10 +53,11 @@ const struct option_spec daemon_options[DAEMON_OPTIONS + 1] = {
                                "here what they may do with its Guardians"},
     [DAEMON_ACCESS_KEEP] = {"access-keep", "TIME",
                             "how long what it said of a user counts (default 60s)"},
-    [DAEMON_POD_SENSOR] = {"pod-sensor", "WHO",
-                           "watch the pod that guardd runs in: workload=NAME,pod=NAME, and "
-                           "namespace, container, service, image, hash, uid, node, cgroup, "
-                           "records (default: no pod)"},
+    [DAEMON_POD_SENSOR] =
+        {"pod-sensor", "WHO",
+         "watch the pod that guardd runs in: workload=NAME,pod=NAME, and "
+         "namespace, container, service, image, hash, uid, node, cgroup, processes, "
+         "records (default: no pod)"},
     [DAEMON_POD] = {"pod", "NAMESPACE/POD/UID",
                     "the pod that this guardd stands beside: its gate can be withdrawn (the uid "
                     "may be left out)"},

@@ -4,6 +4,7 @@
  * told apart. */
 #include "sense.h"
 
+#include "sense_processes.h"
 #include "sense_requests.h"
 #include "sense_sockets.h"
 #include "sense_spec.h"
@@ -24,6 +25,7 @@
 
 enum {
     LIST_MS = 5000,
+    LOOK_MS = 1000, /* at processes */
     TCP = 6,
     UDP = 17,
     ENDED_MAX = 4096, /* of a batch */
@@ -44,18 +46,20 @@ struct sense {
     const char *state;
     struct sense_requests requests;
     struct sense_sockets sockets;
+    struct sense_processes *processes; /* NULL: not wanted */
     struct sense_table table;
     struct pod_gather gather;
     struct pod_files files;
     struct guard_pod_record record; /* what is counted for the next one */
     uint64_t overruns;              /* that were told */
-    uint64_t listed_ms, from_ms;
+    uint64_t listed_ms, looked_ms, from_ms;
     uint64_t sequence, incarnation;
     struct sense_usage usage;
     struct socket_told *ended;
     uint32_t ended_count;
     uint8_t listening[2][PORTS / 8]; /* in this interval, in the one before */
     uint32_t flags;                  /* of what is told */
+    bool crowded;                    /* that there are too many processes was told */
     bool failing;                    /* the last record wasn't written */
     uint64_t lost_told;              /* records that weren't, as far as that was said */
 };
@@ -229,6 +233,32 @@ static void list(struct sense *sense)
     sense->flags = 0;
 }
 
+static void take_process(void *ctx, const struct sense_process *process, const char *parent)
+{
+    struct sense *sense = ctx;
+    const struct guard_pod_feature feature = {
+        .kind = GUARD_POD_EXEC,
+        .flags = sense->flags,
+        .text = {(const uint8_t *)process->program, strlen(process->program)},
+        .detail = {(const uint8_t *)parent, strlen(parent)},
+        .user = process->user,
+        .count = 1,
+        .first_ms = clock_unix_ms()};
+    tell(sense, &feature);
+}
+
+static void look_at_processes(struct sense *sense)
+{
+    if (sense->processes == NULL || sense_processes_look(sense->processes, take_process, sense))
+        return;
+    sense->record.counted++;
+    sense->record.dropped++;
+    if (!sense->crowded)
+        log_event("warn", "processes-unseen", no_service, "more than %d processes at a time",
+                  SENSE_PROCESSES_MAX);
+    sense->crowded = true;
+}
+
 static void set_usage(struct sense *sense, struct guard_pod_record *record)
 {
     struct sense_usage now;
@@ -293,8 +323,10 @@ static void tell_lost(struct sense *sense, enum guard_rc rc, const struct guard_
 static void write_record(struct sense *sense, uint64_t now_ms)
 {
     static struct guard_pod_feature features[GUARD_POD_FEATURES_MAX];
-    const uint32_t sees = 1U << GUARD_POD_DESTINATION | 1U << GUARD_POD_LISTEN;
+    uint32_t sees = 1U << GUARD_POD_DESTINATION | 1U << GUARD_POD_LISTEN;
     struct guard_pod_record *record = &sense->record;
+    if (sense->processes != NULL)
+        sees |= 1U << GUARD_POD_EXEC;
     struct guard_err err;
     record->id = sense_spec_identity(&sense->spec);
     record->source = GUARD_POD_SIDECAR;
@@ -328,6 +360,14 @@ static void write_record(struct sense *sense, uint64_t now_ms)
     sense->from_ms = now_ms;
 }
 
+/* Without them the rest is seen all the same. */
+static void open_processes(struct sense *sense)
+{
+    struct guard_err err;
+    if (sense_processes_open(&sense->processes, "/proc", &err) != GUARD_OK)
+        log_event("alarm", "processes-unseen", no_service, "%s", err.text);
+}
+
 static enum guard_rc prepare(struct sense *sense, const char *spec, const char *state,
                              struct guard_err *err)
 {
@@ -341,6 +381,8 @@ static enum guard_rc prepare(struct sense *sense, const char *spec, const char *
     if (!elsewhere && mkdir(dir, 0750) != 0 && errno != EEXIST)
         return guard_fail(err, GUARD_E_IO, "%s: %s", dir, strerror(errno));
     GUARD_TRY(sense_sockets_open(&sense->sockets, err));
+    if (sense->spec.processes[0] != '\0')
+        open_processes(sense);
     sense->incarnation = sense->from_ms = clock_unix_ms();
     GUARD_TRY(pod_files_open(&sense->files, dir, pod_producer("sidecar", sense->spec.pod, ""),
                              sense->incarnation, err));
@@ -351,6 +393,7 @@ static enum guard_rc prepare(struct sense *sense, const char *spec, const char *
 static void release(struct sense *sense)
 {
     sense_sockets_close(&sense->sockets);
+    sense_processes_close(sense->processes);
     sense_table_free(&sense->table);
     pod_gather_free(&sense->gather);
     pod_files_close(&sense->files);
@@ -377,8 +420,9 @@ enum guard_rc sense_open(struct sense **out, const char *spec, const char *state
     set_requests(sense, &sense->record, sense->from_ms);
     sense->record = (struct guard_pod_record){0};
     sense->flags = GUARD_POD_SNAPSHOT;
+    look_at_processes(sense);
     list(sense);
-    sense->listed_ms = sense->from_ms;
+    sense->listed_ms = sense->looked_ms = sense->from_ms;
     *out = sense;
     return GUARD_OK;
 }
@@ -394,6 +438,10 @@ void sense_tick(struct sense *sense, uint64_t now_ms)
         return;
     sense_sockets_ended(&sense->sockets, keep_ended, sense);
     take_ended(sense);
+    if (elapsed(now_ms, sense->looked_ms, LOOK_MS)) {
+        look_at_processes(sense);
+        sense->looked_ms = now_ms;
+    }
     if (elapsed(now_ms, sense->listed_ms, LIST_MS)) {
         list(sense);
         sense->listed_ms = now_ms;
@@ -408,6 +456,7 @@ void sense_close(struct sense *sense, uint64_t now_ms)
         return;
     sense_sockets_ended(&sense->sockets, keep_ended, sense);
     take_ended(sense);
+    look_at_processes(sense);
     list(sense);
     write_record(sense, now_ms);
     release(sense);

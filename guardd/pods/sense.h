@@ -13,7 +13,8 @@ struct services;
 
 /* Whether spec, "workload=cart,pod=cart-1,...", says who is watched: workload and pod are needed;
  * namespace, container, service, image, hash, uid, node, cgroup (the directory of its control
- * group) and records (the directory for them) may be said. err names what is wrong. GUARD_E_SYNTAX,
+ * group), processes (yes: the containers share a process namespace with guardd's) and records (the
+ * directory for them) may be said. err names what is wrong. GUARD_E_SYNTAX,
  * GUARD_E_RANGE. */
 GUARD_MUST_USE enum guard_rc sense_check(const char *spec, struct guard_err *err);
 /* Records go to "<state>/pods" unless spec says where. services are borrowed: which of those that

@@ -22,6 +22,7 @@ static const struct key {
     {"uid", offsetof(struct sense_spec, uid), GUARD_POD_UID_MAX, false},
     {"node", offsetof(struct sense_spec, node), GUARD_POD_NAME_MAX, false},
     {"cgroup", offsetof(struct sense_spec, cgroup), SENSE_VALUE_CAP - 1, true},
+    {"processes", offsetof(struct sense_spec, processes), 3, false},
     {"records", offsetof(struct sense_spec, records), SENSE_VALUE_CAP - 1, true},
 };
 
@@ -73,6 +74,9 @@ enum guard_rc sense_spec_read(struct sense_spec *out, const char *text, struct g
         GUARD_TRY(take(out, part, len < 1000 ? len : 1000, err));
         part += len + (part[len] == ',');
     }
+    if (out->processes[0] != '\0' && strcmp(out->processes, "yes") != 0)
+        return guard_fail(err, GUARD_E_RANGE, "processes can't be \"%s\": yes, or nothing is said",
+                          out->processes);
     if (out->workload[0] == '\0' || out->pod[0] == '\0')
         return guard_fail(err, GUARD_E_SYNTAX, "workload and pod must be said");
     set_default(out->name_space, "-");

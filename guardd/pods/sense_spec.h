@@ -11,8 +11,9 @@ struct sense_spec {
     char service[SENSE_VALUE_CAP], name_space[SENSE_VALUE_CAP], workload[SENSE_VALUE_CAP];
     char pod[SENSE_VALUE_CAP], container[SENSE_VALUE_CAP], image[SENSE_VALUE_CAP];
     char hash[SENSE_VALUE_CAP], node[SENSE_VALUE_CAP], uid[SENSE_VALUE_CAP];
-    char cgroup[SENSE_VALUE_CAP];  /* "": none */
-    char records[SENSE_VALUE_CAP]; /* where records go; "": where guardd itself reads them */
+    char cgroup[SENSE_VALUE_CAP];    /* "": none */
+    char processes[SENSE_VALUE_CAP]; /* "": not looked at */
+    char records[SENSE_VALUE_CAP];   /* where records go; "": where guardd itself reads them */
 };
 
 /* GUARD_E_SYNTAX: not key=value,...; GUARD_E_RANGE: a value that a name can't be. */

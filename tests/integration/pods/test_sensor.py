@@ -368,6 +368,7 @@ def test_the_use_of_a_control_group_is_told(world, place):
 
 def test_a_wrong_option_is_refused_by_name(tmp_path):
     for spec, why in [("workload=a", "workload and pod must be said"), ("workload=a,pod=b,colour=c", 'there is no "colour"'),
-                      ("workload=a/b,pod=c", "workload can't be"), ("workload=a,pod=b,pod=c", "pod is said twice"), ("x", "not key=value")]:
+                      ("workload=a/b,pod=c", "workload can't be"), ("workload=a,pod=b,pod=c", "pod is said twice"), ("x", "not key=value"),
+                      ("workload=a,pod=b,processes=all", "processes can't be")]:
         ended = subprocess.run([BIN / "guardd", "--state", tmp_path, "--pod-sensor", spec], capture_output=True, text=True)
         assert ended.returncode == 2 and why in ended.stderr, (spec, ended.stderr)
