@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Memory and processor time of guard-podwatch while a fake pod runs 1,100 programs and connections a second, and what the kernel says that
-its programs take: for each packet that comes in, and for each answer of DNS (with dnsmasq). As root.
+its programs take: for each packet that comes in, and for each answer of DNS (with dnsmasq). With --floods instead: what 1, 256 and 1,024
+pods cost that flood at once. As root.
 
-usage: /usr/bin/python3 bench/podwatch.py [SECONDS]
+usage: /usr/bin/python3 bench/podwatch.py [SECONDS | --floods]
 """
 import json
 import os
@@ -98,10 +99,59 @@ for _ in range(20000):
 """
 
 
+def processor_time(process):
+    fields = pathlib.Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def resident(process, what="VmRSS"):
+    return int(pathlib.Path(f"/proc/{process.pid}/status").read_text().split(f"{what}:")[1].split()[0]) / 1024
+
+
+def flood(count, folder):
+    """So many pods, each with 250 files by long paths and 100 destinations, a thing in 20 ms."""
+    root = hierarchy()[0] / f"guardtest{os.getpid()}.slice"
+    pods = [Pod(root, os.getpid() * 4096 + number) for number in range(count)]
+    watching = Podwatch(folder, root.name, interval=10)
+    process = watching.process
+    try:
+        before = processor_time(process)
+        flooding = subprocess.Popen([folder.parent / "flood", "250", "100", "0", "20000"], stdin=subprocess.PIPE, text=True)
+        flooding.stdin.write("".join(f"{pod.folder}\n" for pod in pods))
+        flooding.stdin.close()
+        peak = 0
+        while flooding.poll() is None:
+            peak = max(peak, resident(process))
+            time.sleep(0.1)
+        watching.intervals(2)
+        spent, status = processor_time(process) - before, watching.status()
+        events = status["events"].values()
+        received, dropped, counted = (sum(kind[name] for kind in events) for name in ("received", "dropped", "counted"))
+        print(f"podwatch: {count} flood: {peak:.1f} MiB while they do, {resident(process, 'VmHWM'):.1f} at most; of {counted} events {received} told, "
+              f"{dropped} dropped, {status['features_unkept']} without room; {spent:.2f} s, {1e6 * spent / max(received, 1):.1f} us an event told", flush=True)
+    finally:
+        watching.end()
+        for pod in pods:
+            pod.end()
+
+
+def floods():
+    with tempfile.TemporaryDirectory() as folder:
+        source = ROOT / "tests" / "integration" / "pods" / "pod_flood.c"
+        subprocess.run(["cc", "-O2", "-o", f"{folder}/flood", source], check=True)
+        for count in (1, 256, 1024):
+            own = pathlib.Path(folder) / str(count)
+            own.mkdir()
+            flood(count, own)
+
+
 def main():
     why = cannot()
     if why:
         print(f"podwatch: not measured: {why}")
+        return
+    if sys.argv[1:] == ["--floods"]:
+        floods()
         return
     seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 10
     root = hierarchy()[0] / f"guardtest{os.getpid()}.slice"

@@ -51,10 +51,16 @@ struct container *containers_by_id(struct containers *containers, struct guard_s
 
 void containers_remove(struct containers *containers, uint32_t index)
 {
-    pod_gather_free(&containers->entries[index]->gather);
+    pod_gather_clear(&containers->entries[index]->gather, &containers->room);
     name_table_free(&containers->entries[index]->dns, &containers->names);
     free(containers->entries[index]);
     containers->entries[index] = containers->entries[--containers->count];
+}
+
+void containers_init(struct containers *containers)
+{
+    *containers =
+        (struct containers){.room = {.own = GATHER_OWN_BLOCKS, .shared = GATHER_SHARED_BLOCKS}};
 }
 
 void containers_free(struct containers *containers)

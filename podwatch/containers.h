@@ -10,7 +10,11 @@
 #include "common/pods/cgroup_name.h"
 #include "common/pods/gather.h"
 
-enum { CONTAINERS_MAX = 1024 };
+enum {
+    CONTAINERS_MAX = 1024,
+    GATHER_OWN_BLOCKS = 4,       /* that each container has for itself until its next record */
+    GATHER_SHARED_BLOCKS = 6144, /* for all that want more */
+};
 
 struct container {
     uint64_t cgroup;
@@ -22,7 +26,7 @@ struct container {
     uint64_t sequence;           /* of its last record */
     uint64_t from_ms;            /* begin of what is gathered */
     uint64_t received;           /* events since then */
-    uint64_t unkept;             /* of these, for want of memory */
+    uint64_t unkept;             /* of these, for want of room or memory */
     uint64_t received_all;       /* since its cgroup was met */
     uint64_t lost;               /* that the kernel sent and never came, of all */
     struct event_counts counted; /* by the kernel, as of the last record */
@@ -37,6 +41,7 @@ struct containers {
     uint32_t last;    /* found */
     uint64_t refused; /* events of those that there was no room for */
     struct name_room names;
+    struct pod_room room; /* of what is gathered, Falco's too */
 };
 
 /* Finds or adds; NULL: no room or memory, counted. */
@@ -45,6 +50,8 @@ struct container *containers_find(struct containers *containers, uint64_t cgroup
 /* The one whose id begins with these digits, at least 12; NULL: none. */
 struct container *containers_by_id(struct containers *containers, struct guard_span id);
 void containers_remove(struct containers *containers, uint32_t index);
+/* Before anything else. */
+void containers_init(struct containers *containers);
 void containers_free(struct containers *containers);
 
 #endif

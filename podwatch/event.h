@@ -37,6 +37,16 @@ enum {
     ROOT_CAP = 32,
     /* New things of one cgroup in one interval: what floods doesn't take the ring from others. */
     EVENTS_PER_CGROUP = 224,
+    /* Of all cgroups together, answers too. Each has some for itself; of those that are left for
+     * who wants more it gets at most a part, so that many that flood share them, and who comes
+     * later still finds as many. All of an interval fit into SEEN_ENTRIES. */
+    EVENTS_OWN = 16,
+    EVENTS_SHARED = 32768,
+    EVENTS_PART = 64,
+    /* How full the ring may be for what is beyond a cgroup's own, and for its own. The rest is for
+     * telling whose cgroups these are, and for programs that the image didn't bring. */
+    RING_FOR_MORE = RING_BYTES / 2,
+    RING_FOR_OWN = RING_BYTES / 4 * 3,
     /* Besides, of programs that the image didn't bring: a flood of others doesn't hide them. */
     HARD_PER_CGROUP = 32,
     /* Answers likewise: who floods loses the names of its own destinations. */

@@ -26,6 +26,7 @@ struct told {
 };
 
 struct falco {
+    struct pod_room *room;
     const char *path; /* NULL: standard input */
     int fd;
     ino_t inode;
@@ -56,13 +57,15 @@ static bool reopen(struct falco *falco)
     return true;
 }
 
-enum guard_rc falco_open(struct falco **out, const char *path, struct guard_err *err)
+enum guard_rc falco_open(struct falco **out, const char *path, struct pod_room *room,
+                         struct guard_err *err)
 {
     struct falco *falco = calloc(1, sizeof(*falco));
     if (falco == NULL || (falco->line = malloc(FALCO_LINE_MAX)) == NULL) {
         free(falco);
         return guard_fail(err, GUARD_E_NOMEM, "no memory");
     }
+    falco->room = room;
     falco->fd = -1;
     *out = falco;
     if (strcmp(path, "-") == 0) {
@@ -83,7 +86,7 @@ enum guard_rc falco_open(struct falco **out, const char *path, struct guard_err 
 
 static void forget(struct falco *falco, uint32_t index)
 {
-    pod_gather_free(&falco->told[index]->gather);
+    pod_gather_clear(&falco->told[index]->gather, falco->room);
     free(falco->told[index]);
     falco->told[index] = falco->told[--falco->count];
 }
@@ -137,6 +140,12 @@ static struct told *told_of(struct falco *falco, const struct falco_event *event
     return told;
 }
 
+static bool keep(struct falco *falco, struct told *told, const struct guard_pod_feature *feature)
+{
+    const struct pod_gather_tag none = {0};
+    return pod_gather_add(&told->gather, falco->room, feature, none) == GUARD_OK;
+}
+
 static void take_line(struct falco *falco, struct containers *containers)
 {
     struct guard_alloc heap = heap_alloc();
@@ -156,7 +165,7 @@ static void take_line(struct falco *falco, struct containers *containers)
         struct told *told = told_of(falco, &event, containers);
         if (told == NULL)
             falco->counts.elsewhere++;
-        else if (pod_gather_add(&told->gather, &event.feature, 0, 0) == GUARD_OK)
+        else if (keep(falco, told, &event.feature))
             told->received++;
         else
             told->dropped++;
@@ -243,7 +252,7 @@ static void write_record(struct told *told, struct pod_files *files, const struc
     };
     if (now - record.from_ms > GUARD_POD_INTERVAL_MAX_MS)
         record.from_ms = now - GUARD_POD_INTERVAL_MAX_MS;
-    record.feature_count = pod_gather_features(&told->gather, features);
+    record.feature_count = pod_gather_features(&told->gather, features, NULL);
     for (uint32_t i = 0; i < record.feature_count; i++) {
         record.blind &= ~(1U << features[i].kind);
         if (features[i].first_ms == 0 || features[i].first_ms > now)
@@ -270,7 +279,7 @@ void falco_interval(struct falco *falco, struct pod_files *files, const struct p
         if (told->received + told->dropped > 0)
             told->from_ms = now;
         told->received = told->dropped = 0;
-        pod_gather_clear(&told->gather);
+        pod_gather_clear(&told->gather, falco->room);
     }
 }
 

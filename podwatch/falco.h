@@ -18,8 +18,9 @@ struct falco_counts {
 };
 
 /* path: a file that is followed from its end, renamed and truncated ones too, or "-" for standard
- * input. GUARD_E_IO, GUARD_E_NOMEM. */
-GUARD_MUST_USE enum guard_rc falco_open(struct falco **out, const char *path,
+ * input. What it tells is kept in the room, which must last longer.
+ * GUARD_E_IO, GUARD_E_NOMEM. */
+GUARD_MUST_USE enum guard_rc falco_open(struct falco **out, const char *path, struct pod_room *room,
                                         struct guard_err *err);
 void falco_close(struct falco *falco);
 /* To be polled; -1: look every now and then. */

@@ -150,9 +150,10 @@ static enum guard_rc start(struct podwatch *podwatch, struct guard_err *err)
     GUARD_TRY(pod_files_open(&podwatch->files, cfg->records,
                              pod_producer("podwatch", cfg->node, ""), clock_unix_ms(), err));
     GUARD_TRY(random_bytes(&cfg->programs.seed, sizeof(cfg->programs.seed)));
-    if (cfg->falco != NULL)
-        GUARD_TRY(falco_open(&podwatch->falco, cfg->falco, err));
     podwatch->report = (struct report){.files = &podwatch->files, .node = cfg->node};
+    containers_init(&podwatch->report.containers);
+    if (cfg->falco != NULL)
+        GUARD_TRY(falco_open(&podwatch->falco, cfg->falco, &podwatch->report.containers.room, err));
     GUARD_TRY(
         programs_open(&podwatch->programs, &cfg->programs, report_event, &podwatch->report, err));
     podwatch->report.programs = podwatch->programs;
@@ -168,8 +169,8 @@ static enum guard_rc start(struct podwatch *podwatch, struct guard_err *err)
 static void release(struct podwatch *podwatch)
 {
     programs_close(podwatch->programs);
-    report_free(&podwatch->report);
     falco_close(podwatch->falco);
+    report_free(&podwatch->report);
     pod_files_close(&podwatch->files);
     pod_list_free(podwatch->pods);
 }

@@ -311,6 +311,7 @@ uint32_t programs_attached(const struct programs *programs)
 void programs_next_epoch(struct programs *programs)
 {
     programs->skeleton->data->epoch++;
+    programs->skeleton->bss->shared_taken = 0;
 }
 
 uint32_t programs_epoch(const struct programs *programs)

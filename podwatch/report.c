@@ -103,11 +103,11 @@ static void set_rates(struct container *container, const struct cgroup_state *st
 static uint32_t read_features(struct report *report, const struct container *container,
                               struct guard_pod_feature *features, uint64_t until_ms)
 {
-    uint32_t count = pod_gather_features(&container->gather, features);
+    static struct pod_gather_tag tags[GUARD_POD_FEATURES_MAX];
+    uint32_t count = pod_gather_features(&container->gather, features, tags);
     for (uint32_t i = 0; i < count; i++) {
-        const struct seen_key key = {.cgroup = container->cgroup,
-                                     .hash = container->gather.entries[i].tag,
-                                     .kind = container->gather.entries[i].sensor_kind};
+        const struct seen_key key = {
+            .cgroup = container->cgroup, .hash = tags[i].number, .kind = tags[i].kind};
         uint64_t seen = programs_seen(report->programs, &key);
         if (seen > features[i].count)
             features[i].count = seen;
@@ -151,7 +151,7 @@ static void hand_over(struct report *report, struct container *container,
     container->received = 0;
     container->unkept = 0;
     container->urgent = false;
-    pod_gather_clear(&container->gather);
+    pod_gather_clear(&container->gather, &report->containers.room);
 }
 
 static void flush(struct report *report)
@@ -207,17 +207,25 @@ static void name_by_number(struct container *container)
     snprintf(container->names.container, sizeof(container->names.container), "-");
 }
 
-static void keep(struct report *report, struct container *container, const struct event *event,
+static bool is_hard(const struct guard_pod_feature *feature)
+{
+    return (guard_pod_hard_kinds() >> feature->kind & 1) != 0;
+}
+
+/* False: there was no room. What is told before its time frees the container's own, so that a hard
+ * sign always finds room, whatever floods. */
+static bool keep(struct report *report, struct container *container, const struct event *event,
                  const struct guard_pod_feature *feature)
 {
-    const struct seen_key *key = &event->key;
-    enum guard_rc rc = pod_gather_add(&container->gather, feature, key->hash, key->kind);
-    if (rc == GUARD_E_LIMIT) {
+    const struct pod_gather_tag tag = {.number = event->key.hash, .kind = event->key.kind};
+    struct pod_room *room = &report->containers.room;
+    enum guard_rc rc = pod_gather_add(&container->gather, room, feature, tag);
+    if (rc == GUARD_E_LIMIT || (rc == GUARD_E_NOMEM && is_hard(feature))) {
         close_early(report, container);
-        rc = pod_gather_add(&container->gather, feature, key->hash, key->kind);
+        rc = pod_gather_add(&container->gather, room, feature, tag);
     }
-    if (rc != GUARD_OK)
-        container->unkept++;
+    report->unkept += rc != GUARD_OK;
+    return rc == GUARD_OK;
 }
 
 /* By what the container was told, or another of its pod: a resolver beside it asks for all. */
@@ -253,7 +261,7 @@ static void take_answer(struct report *report, const struct event_answer *event)
     }
     const struct guard_pod_feature asked = {
         .kind = GUARD_POD_DNS, .text = text(answer.name), .count = 1, .first_ms = at_ms};
-    keep(report, container, &event->head, &asked);
+    (void)keep(report, container, &event->head, &asked);
     name_table_add(&container->dns, &report->containers.names, &answer,
                    (struct guard_span){event->resolver, event->resolver_len}, at_ms);
 }
@@ -263,12 +271,13 @@ static void gather(struct report *report, struct container *container, const str
     struct guard_pod_feature features[EVENT_FEATURES_MAX];
     uint64_t at_ms = unix_ms(report, event->boot_ns);
     uint32_t count = features_of_event(event, at_ms, features);
-    bool hard = false;
+    bool hard = false, kept = true;
     for (uint32_t i = 0; i < count; i++) {
         name_destination(report, container, &features[i], at_ms);
-        keep(report, container, event, &features[i]);
-        hard |= (guard_pod_hard_kinds() >> features[i].kind & 1) != 0;
+        kept &= keep(report, container, event, &features[i]);
+        hard |= is_hard(&features[i]);
     }
+    container->unkept += !kept;
     container->urgent |= hard;
     report->urgent |= hard;
 }

@@ -21,6 +21,7 @@ struct report {
     uint64_t received[EVENT_KINDS];
     uint64_t lost;            /* that the kernel sent and didn't come: must stay 0 */
     uint64_t unbalanced;      /* that the kernel counted and says nothing more of: must stay 0 */
+    uint64_t unkept;          /* features that found no room; their records say so */
     uint64_t answers_refused; /* of DNS, that say nothing that could be read */
     uint64_t records;
     struct pace pace;

@@ -53,6 +53,7 @@ enum guard_rc status_write(const char *path, const struct report *report,
     json_integer(&json, "events_lost", (int64_t)report->lost);
     json_integer(&json, "events_unbalanced", (int64_t)report->unbalanced);
     json_integer(&json, "events_of_too_many_containers", (int64_t)report->containers.refused);
+    json_integer(&json, "features_unkept", (int64_t)report->unkept);
     json_integer(&json, "answers_refused", (int64_t)report->answers_refused);
     json_integer(&json, "names_pushed_out", (int64_t)report->containers.names.pushed_out);
     json_open(&json, "events", '{');

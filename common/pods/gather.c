@@ -1,16 +1,41 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Features gathered for the next record. Few are new in an interval, so they are compared one by
- * one. */
+/* Features gathered for the next record, one behind the other in blocks. Few are new in an
+ * interval, so they are compared one by one. */
 #include "common/pods/gather.h"
 
-#include <stdlib.h>
 #include <string.h>
 
-enum { ENTRIES_FIRST = 16, TEXTS_FIRST = 2048 };
+enum { ALIGN = 8 };
 
-static struct guard_span at(const struct pod_gather *gather, uint32_t offset, size_t len)
+/* Its text and its detail lie behind it. */
+struct gathered {
+    struct pod_gather_tag tag;
+    uint64_t count, bytes_out, bytes_in, first_ms;
+    uint32_t flags, user;
+    uint16_t port, text_len, detail_len;
+    uint8_t kind, transport, address_len;
+    uint8_t address[16];
+};
+_Static_assert(sizeof(struct gathered) + 2 * (size_t)GUARD_POD_TEXT_MAX + ALIGN <=
+                   sizeof(((struct pod_block *)NULL)->bytes),
+               "the longest fits into a block");
+
+static size_t size_of(size_t text_len, size_t detail_len)
 {
-    return (struct guard_span){len > 0 ? gather->texts + offset : NULL, len};
+    return (sizeof(struct gathered) + text_len + detail_len + ALIGN - 1) / ALIGN * ALIGN;
+}
+
+static struct guard_span text_of(const struct gathered *entry)
+{
+    const uint8_t *texts = (const uint8_t *)(entry + 1);
+    return (struct guard_span){entry->text_len > 0 ? texts : NULL, entry->text_len};
+}
+
+static struct guard_span detail_of(const struct gathered *entry)
+{
+    const uint8_t *texts = (const uint8_t *)(entry + 1);
+    return (struct guard_span){entry->detail_len > 0 ? texts + entry->text_len : NULL,
+                               entry->detail_len};
 }
 
 static bool same(struct guard_span a, struct guard_span b)
@@ -18,108 +43,134 @@ static bool same(struct guard_span a, struct guard_span b)
     return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
 }
 
-static struct guard_span cut(struct guard_span text, size_t max)
+static struct guard_span cut(struct guard_span text)
 {
-    return (struct guard_span){text.ptr, text.len < max ? text.len : max};
+    return (struct guard_span){text.ptr,
+                               text.len < GUARD_POD_TEXT_MAX ? text.len : GUARD_POD_TEXT_MAX};
 }
 
-static bool equal(const struct pod_gather *gather, const struct pod_gathered *entry,
-                  const struct guard_pod_feature *feature)
+static bool equal(const struct gathered *entry, const struct guard_pod_feature *feature)
 {
-    const struct guard_pod_feature *has = &entry->feature;
-    return has->kind == feature->kind && has->flags == feature->flags &&
-           has->port == feature->port && has->transport == feature->transport &&
-           has->user == feature->user && has->address_len == feature->address_len &&
-           memcmp(has->address, feature->address, has->address_len) == 0 &&
-           same(at(gather, entry->text, has->text.len), feature->text) &&
-           same(at(gather, entry->detail, has->detail.len), feature->detail);
+    return entry->kind == (uint8_t)feature->kind && entry->flags == feature->flags &&
+           entry->port == feature->port && entry->transport == feature->transport &&
+           entry->user == feature->user && entry->address_len == feature->address_len &&
+           memcmp(entry->address, feature->address, entry->address_len) == 0 &&
+           same(text_of(entry), feature->text) && same(detail_of(entry), feature->detail);
 }
 
-static bool make_room(struct pod_gather *gather, size_t texts)
+static struct gathered *find(const struct pod_gather *gather,
+                             const struct guard_pod_feature *feature)
 {
-    if (gather->count == gather->capacity) {
-        uint32_t capacity = gather->capacity > 0 ? gather->capacity * 2 : ENTRIES_FIRST;
-        struct pod_gathered *more =
-            realloc(gather->entries, capacity * sizeof(struct pod_gathered));
-        if (more == NULL)
-            return false;
-        gather->entries = more;
-        gather->capacity = capacity;
-    }
-    if (gather->texts == NULL || gather->texts_len + texts > gather->texts_capacity) {
-        uint32_t capacity = gather->texts_capacity > 0 ? gather->texts_capacity : TEXTS_FIRST;
-        while (capacity < gather->texts_len + texts)
-            capacity *= 2;
-        uint8_t *more = realloc(gather->texts, capacity);
-        if (more == NULL)
-            return false;
-        gather->texts = more;
-        gather->texts_capacity = capacity;
-    }
+    for (struct pod_block *block = gather->first; block != NULL; block = block->next)
+        for (size_t at = 0; at < block->used;) {
+            struct gathered *entry = (struct gathered *)(void *)(block->bytes + at);
+            if (equal(entry, feature))
+                return entry;
+            at += size_of(entry->text_len, entry->detail_len);
+        }
+    return NULL;
+}
+
+static bool add_block(struct pod_gather *gather, struct pod_room *room)
+{
+    struct pod_block *block = pod_room_take(room, gather->blocks);
+    if (block == NULL)
+        return false;
+    if (gather->last != NULL)
+        gather->last->next = block;
+    else
+        gather->first = block;
+    gather->last = block;
+    gather->blocks++;
     return true;
 }
 
-static uint32_t keep(struct pod_gather *gather, struct guard_span text)
+static void append(struct pod_gather *gather, const struct guard_pod_feature *feature,
+                   struct pod_gather_tag tag)
 {
-    uint32_t offset = gather->texts_len;
-    if (text.len > 0)
-        memcpy(gather->texts + offset, text.ptr, text.len);
-    gather->texts_len += (uint32_t)text.len;
-    return offset;
+    struct pod_block *block = gather->last;
+    struct gathered *entry = (struct gathered *)(void *)(block->bytes + block->used);
+    *entry = (struct gathered){.tag = tag,
+                               .count = feature->count,
+                               .bytes_out = feature->bytes_out,
+                               .bytes_in = feature->bytes_in,
+                               .first_ms = feature->first_ms,
+                               .flags = feature->flags,
+                               .user = feature->user,
+                               .port = feature->port,
+                               .text_len = (uint16_t)feature->text.len,
+                               .detail_len = (uint16_t)feature->detail.len,
+                               .kind = (uint8_t)feature->kind,
+                               .transport = feature->transport,
+                               .address_len = feature->address_len};
+    memcpy(entry->address, feature->address, sizeof(entry->address));
+    uint8_t *texts = (uint8_t *)(entry + 1);
+    if (feature->text.len > 0)
+        memcpy(texts, feature->text.ptr, feature->text.len);
+    if (feature->detail.len > 0)
+        memcpy(texts + feature->text.len, feature->detail.ptr, feature->detail.len);
+    block->used += size_of(feature->text.len, feature->detail.len);
+    gather->count++;
 }
 
-enum guard_rc pod_gather_add(struct pod_gather *gather, const struct guard_pod_feature *feature,
-                             uint64_t tag, uint32_t sensor_kind)
+enum guard_rc pod_gather_add(struct pod_gather *gather, struct pod_room *room,
+                             const struct guard_pod_feature *feature, struct pod_gather_tag tag)
 {
     struct guard_pod_feature bounded = *feature;
-    bounded.text = cut(feature->text, GUARD_POD_TEXT_MAX);
-    bounded.detail = cut(feature->detail, GUARD_POD_TEXT_MAX);
-    bounded.request = (struct guard_span){NULL, 0};
-    for (uint32_t i = 0; i < gather->count; i++) {
-        struct pod_gathered *entry = &gather->entries[i];
-        if (!equal(gather, entry, &bounded))
-            continue;
-        entry->feature.count += bounded.count;
-        entry->feature.bytes_out += bounded.bytes_out;
-        entry->feature.bytes_in += bounded.bytes_in;
+    bounded.text = cut(feature->text);
+    bounded.detail = cut(feature->detail);
+    struct gathered *entry = find(gather, &bounded);
+    if (entry != NULL) {
+        entry->count += bounded.count;
+        entry->bytes_out += bounded.bytes_out;
+        entry->bytes_in += bounded.bytes_in;
         return GUARD_OK;
     }
-    size_t texts = bounded.text.len + bounded.detail.len;
-    if (gather->count == GUARD_POD_FEATURES_MAX || gather->texts_len + texts > POD_GATHER_TEXTS_MAX)
+    if (gather->count == GUARD_POD_FEATURES_MAX)
         return GUARD_E_LIMIT;
-    if (!make_room(gather, texts))
+    size_t size = size_of(bounded.text.len, bounded.detail.len);
+    bool fits = gather->last != NULL && gather->last->used + size <= sizeof(gather->last->bytes);
+    if (!fits && !add_block(gather, room))
         return GUARD_E_NOMEM;
-    gather->entries[gather->count++] =
-        (struct pod_gathered){.feature = bounded,
-                              .tag = tag,
-                              .sensor_kind = sensor_kind,
-                              .text = keep(gather, bounded.text),
-                              .detail = keep(gather, bounded.detail)};
+    append(gather, &bounded, tag);
     return GUARD_OK;
 }
 
-uint32_t pod_gather_features(const struct pod_gather *gather, struct guard_pod_feature *out)
+static struct guard_pod_feature feature_of(const struct gathered *entry)
 {
-    for (uint32_t i = 0; i < gather->count; i++) {
-        const struct pod_gathered *entry = &gather->entries[i];
-        out[i] = entry->feature;
-        out[i].text = at(gather, entry->text, entry->feature.text.len);
-        out[i].detail = at(gather, entry->detail, entry->feature.detail.len);
-    }
-    return gather->count;
+    struct guard_pod_feature feature = {.kind = (enum guard_pod_kind)entry->kind,
+                                        .flags = entry->flags,
+                                        .text = text_of(entry),
+                                        .detail = detail_of(entry),
+                                        .address_len = entry->address_len,
+                                        .port = entry->port,
+                                        .transport = entry->transport,
+                                        .user = entry->user,
+                                        .count = entry->count,
+                                        .bytes_out = entry->bytes_out,
+                                        .bytes_in = entry->bytes_in,
+                                        .first_ms = entry->first_ms};
+    memcpy(feature.address, entry->address, sizeof(feature.address));
+    return feature;
 }
 
-void pod_gather_clear(struct pod_gather *gather)
+uint32_t pod_gather_features(const struct pod_gather *gather, struct guard_pod_feature *out,
+                             struct pod_gather_tag *tags)
 {
-    if (gather->capacity > ENTRIES_FIRST || gather->texts_capacity > TEXTS_FIRST)
-        pod_gather_free(gather);
-    gather->count = 0;
-    gather->texts_len = 0;
+    uint32_t count = 0;
+    for (struct pod_block *block = gather->first; block != NULL; block = block->next)
+        for (size_t at = 0; at < block->used; count++) {
+            const struct gathered *entry = (const struct gathered *)(void *)(block->bytes + at);
+            out[count] = feature_of(entry);
+            if (tags != NULL)
+                tags[count] = entry->tag;
+            at += size_of(entry->text_len, entry->detail_len);
+        }
+    return count;
 }
 
-void pod_gather_free(struct pod_gather *gather)
+void pod_gather_clear(struct pod_gather *gather, struct pod_room *room)
 {
-    free(gather->entries);
-    free(gather->texts);
+    pod_room_give(room, gather->first);
     *gather = (struct pod_gather){0};
 }

@@ -4,34 +4,35 @@
 #ifndef GUARD_COMMON_PODS_GATHER_H
 #define GUARD_COMMON_PODS_GATHER_H
 
+#include "common/pods/room.h"
+
 #include <guard/pod.h>
 
-enum { POD_GATHER_TEXTS_MAX = 96 * 1024 };
+/* Blocks that the most features with the longest texts take. */
+enum { POD_GATHER_BLOCKS_MAX = GUARD_POD_FEATURES_MAX };
 
-struct pod_gathered {
-    struct guard_pod_feature feature; /* its spans are made when it is read: texts move */
-    uint64_t tag;                     /* of the sensor's own */
-    uint32_t sensor_kind;
-    uint32_t text, detail; /* where in the texts */
+/* Of the sensor's own, kept of the first of equal features. */
+struct pod_gather_tag {
+    uint64_t number;
+    uint32_t kind;
 };
 struct pod_gather {
-    struct pod_gathered *entries;
-    uint8_t *texts;
-    uint32_t count, capacity;
-    uint32_t texts_len, texts_capacity;
+    struct pod_block *first, *last;
+    uint32_t blocks;
+    uint32_t count;
 };
 
 /* Adds the feature, or its count and bytes to an equal one's; texts are copied, longer ones cut.
- * tag and sensor_kind are kept of the first. GUARD_E_LIMIT: full, make a record and empty it;
- * GUARD_E_NOMEM. */
-GUARD_MUST_USE enum guard_rc pod_gather_add(struct pod_gather *gather,
-                                            const struct guard_pod_feature *feature, uint64_t tag,
-                                            uint32_t sensor_kind);
-/* Fills out (room for GUARD_POD_FEATURES_MAX) and returns how many; spans live until the next
- * change. */
-uint32_t pod_gather_features(const struct pod_gather *gather, struct guard_pod_feature *out);
-/* Forgets all; what was much memory goes back. */
-void pod_gather_clear(struct pod_gather *gather);
-void pod_gather_free(struct pod_gather *gather);
+ * GUARD_E_LIMIT: full, make a record and clear it; GUARD_E_NOMEM: the room has nothing more for it
+ * by now, or there is no memory. */
+GUARD_MUST_USE enum guard_rc pod_gather_add(struct pod_gather *gather, struct pod_room *room,
+                                            const struct guard_pod_feature *feature,
+                                            struct pod_gather_tag tag);
+/* Fills out and, unless it is NULL, tags (room for GUARD_POD_FEATURES_MAX each), and returns how
+ * many; spans live until the next change. */
+uint32_t pod_gather_features(const struct pod_gather *gather, struct guard_pod_feature *out,
+                             struct pod_gather_tag *tags);
+/* Forgets all; its memory goes back to the room. */
+void pod_gather_clear(struct pod_gather *gather, struct pod_room *room);
 
 #endif

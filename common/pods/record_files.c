@@ -44,7 +44,7 @@ enum guard_rc pod_files_add(struct pod_files *files, const struct guard_pod_reco
                             struct guard_err *err)
 {
     size_t len = 0;
-    if (files->len + GUARD_POD_RECORD_MAX > POD_FILE_BYTES_MAX) {
+    if (files->len + GUARD_POD_RECORD_MAX > POD_FILE_BYTES_FULL) {
         enum guard_rc rc = pod_files_flush(files, err);
         if (rc != GUARD_OK) {
             files->records_lost++; /* beside those that waited */

@@ -7,7 +7,11 @@
 
 #include <guard/pod.h>
 
-enum { POD_FILES_MAX = 4096, POD_FILE_BYTES_MAX = 8 << 20 };
+enum {
+    POD_FILES_MAX = 4096,
+    POD_FILE_BYTES_MAX = 8 << 20,  /* that are read */
+    POD_FILE_BYTES_FULL = 1 << 20, /* that are written: further records go into the next one */
+};
 
 struct pod_files {
     char dir[768];

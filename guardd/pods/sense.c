@@ -48,6 +48,7 @@ struct sense {
     struct sense_sockets sockets;
     struct sense_processes *processes; /* NULL: not wanted */
     struct sense_table table;
+    struct pod_room room;
     struct pod_gather gather;
     struct pod_files files;
     struct guard_pod_record record; /* what is counted for the next one */
@@ -83,9 +84,10 @@ static void set_listening(struct sense *sense, uint16_t port)
 
 static void tell(struct sense *sense, const struct guard_pod_feature *feature)
 {
+    const struct pod_gather_tag none = {0};
     uint32_t before = sense->gather.count;
     sense->record.counted++;
-    if (pod_gather_add(&sense->gather, feature, 0, 0) != GUARD_OK)
+    if (pod_gather_add(&sense->gather, &sense->room, feature, none) != GUARD_OK)
         sense->record.dropped++;
     else if (sense->gather.count > before)
         sense->record.received++;
@@ -345,7 +347,7 @@ static void write_record(struct sense *sense, uint64_t now_ms)
     set_usage(sense, record);
     set_lost(sense, record);
     record->features = features;
-    record->feature_count = pod_gather_features(&sense->gather, features);
+    record->feature_count = pod_gather_features(&sense->gather, features, NULL);
     for (uint32_t i = 0; i < record->feature_count; i++)
         if (features[i].first_ms > now_ms)
             features[i].first_ms = now_ms;
@@ -354,7 +356,7 @@ static void write_record(struct sense *sense, uint64_t now_ms)
         rc = pod_files_flush(&sense->files, &err);
     tell_lost(sense, rc, &err);
     sense->record = (struct guard_pod_record){0};
-    pod_gather_clear(&sense->gather);
+    pod_gather_clear(&sense->gather, &sense->room);
     memcpy(sense->listening[1], sense->listening[0], sizeof(sense->listening[0]));
     memset(sense->listening[0], 0, sizeof(sense->listening[0]));
     sense->from_ms = now_ms;
@@ -372,6 +374,7 @@ static enum guard_rc prepare(struct sense *sense, const char *spec, const char *
                              struct guard_err *err)
 {
     char dir[PATH_CAP];
+    sense->room.own = POD_GATHER_BLOCKS_MAX; /* one gathers */
     GUARD_TRY(sense_spec_read(&sense->spec, spec, err));
     bool elsewhere = sense->spec.records[0] != '\0';
     int len = elsewhere ? snprintf(dir, sizeof(dir), "%s", sense->spec.records)
@@ -395,7 +398,7 @@ static void release(struct sense *sense)
     sense_sockets_close(&sense->sockets);
     sense_processes_close(sense->processes);
     sense_table_free(&sense->table);
-    pod_gather_free(&sense->gather);
+    pod_gather_clear(&sense->gather, &sense->room);
     pod_files_close(&sense->files);
     free(sense->ended);
     free(sense);

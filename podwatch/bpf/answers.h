@@ -142,11 +142,11 @@ static __always_inline bool is_new_answer(struct cgroup_state *state, const stru
         state->answer_epoch = epoch;
         state->answers = 0;
     }
-    if (state->answers >= ANSWERS_PER_CGROUP) {
+    if (state->answers >= ANSWERS_PER_CGROUP || !may_have(state->answers)) {
         count(state, EVENT_ANSWER, DROPPED);
         return false;
     }
-    state->answers++;
+    note_shared(state->answers++);
     bpf_map_update_elem(&seen, key, &first, BPF_ANY);
     return true;
 }

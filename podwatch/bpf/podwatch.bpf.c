@@ -35,6 +35,7 @@ const volatile struct path_prefix prefixes[PREFIXES] = {};
 const volatile u32 prefix_count = 0;
 
 u32 epoch = 1;                 /* of the interval */
+u32 shared_taken = 0;          /* of EVENTS_SHARED, in it */
 u64 real_offset_ns = 0;        /* from the clock since boot to Unix time */
 bool connect_by_state = false; /* the hooks of cgroups are refused */
 
@@ -207,6 +208,24 @@ static __noinline void announce(struct place *place)
     count(place->state, EVENT_CGROUP, SENT);
 }
 
+/* Whether one who has had so many in this interval may have another. Nothing that is refused here
+ * is forgotten: the next of its kind asks again. */
+static __always_inline bool may_have(u32 had)
+{
+    u64 waiting = bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA);
+    if (had < EVENTS_OWN)
+        return waiting < RING_FOR_OWN;
+    u32 taken = shared_taken;
+    return waiting < RING_FOR_MORE && taken < EVENTS_SHARED &&
+           had - EVENTS_OWN < (EVENTS_SHARED - taken) / EVENTS_PART;
+}
+
+static __always_inline void note_shared(u32 had)
+{
+    if (had >= EVENTS_OWN)
+        __sync_fetch_and_add(&shared_taken, 1);
+}
+
 static __always_inline bool within_budget(struct cgroup_state *state, bool hard)
 {
     if (state->epoch != epoch) {
@@ -214,7 +233,7 @@ static __always_inline bool within_budget(struct cgroup_state *state, bool hard)
         state->events = 0;
         state->hard = 0;
     }
-    if (state->events < EVENTS_PER_CGROUP)
+    if (state->events < EVENTS_PER_CGROUP && may_have(state->events))
         return true;
     if (!hard || state->hard >= HARD_PER_CGROUP)
         return false;
@@ -234,12 +253,12 @@ static __noinline bool is_new(struct place *place, const struct seen_key *key, b
         count(place->state, key->kind, DEDUPLICATED);
         return false;
     }
+    if (!place->state->announced) /* whose drops they are has to be known, too */
+        announce(place);
     if (!within_budget(place->state, hard)) {
         count(place->state, key->kind, DROPPED);
         return false;
     }
-    if (!place->state->announced)
-        announce(place);
     bpf_map_update_elem(&seen, key, &first, BPF_ANY);
     return true;
 }
@@ -253,7 +272,7 @@ static __always_inline void not_sent(struct place *place, const struct seen_key 
 
 static __always_inline void sent(struct place *place, const struct seen_key *key)
 {
-    place->state->events++;
+    note_shared(place->state->events++);
     count(place->state, key->kind, SENT);
 }
 
@@ -669,79 +688,7 @@ int watch_egress(struct __sk_buff *skb)
     return 1;
 }
 
-static __always_inline u32 class_of(const struct scratch *scratch)
-{
-    for (u32 i = 0; i < PREFIXES; i++) {
-        u64 differs = 0;
-        if (i >= prefix_count)
-            return PREFIX_NONE;
-        for (int word = 0; word < PREFIX_CAP / 8; word++)
-            differs |= (scratch->path[word] & prefixes[i].mask[word]) ^ prefixes[i].words[word];
-        if (!differs)
-            return prefixes[i].class;
-    }
-    return PREFIX_NONE;
-}
-
-static __always_inline int opens(const char *path, u64 open_flags)
-{
-    struct place place;
-    const u32 scratch_of = EVENT_WRITE;
-    struct task_struct *task = (struct task_struct *)bpf_get_current_task();
-    if (!of_pod(&place, task, EVENT_WRITE))
-        return 0;
-    struct scratch *scratch = bpf_map_lookup_elem(&scratches, &scratch_of);
-    if (!scratch)
-        return 0;
-    __builtin_memset(scratch->path, 0, sizeof(scratch->path));
-    bpf_probe_read_user_str(scratch->path, sizeof(scratch->path), path);
-    u32 class = class_of(scratch);
-    bool writes = open_flags & OPEN_WRITES;
-    if (class == PREFIX_NONE || (class == PREFIX_PROGRAM && !writes))
-        return 0;
-    const struct seen_key key = {.cgroup = place.cgroup,
-                                 .kind = class == PREFIX_SECRET ? EVENT_SECRET : EVENT_WRITE,
-                                 .hash = mix_path(hash_program(task), scratch)};
-    if (!is_new(&place, &key, false))
-        return 0;
-    struct event_path *event = bpf_ringbuf_reserve(&ring, sizeof(*event), 0);
-    if (!event) {
-        not_sent(&place, &key);
-        return 0;
-    }
-    fill_head(&event->head, &place, &key, 0);
-    __builtin_memcpy(event->path, scratch->path, sizeof(event->path));
-    read_program(event->program, task);
-    event->parent[0] = '\0';
-    bpf_ringbuf_submit(event, 0);
-    sent(&place, &key);
-    return 0;
-}
-
-SEC("tp/syscalls/sys_enter_openat")
-int watch_openat(struct sys_enter *ctx)
-{
-    return opens((const char *)ctx->args[1], ctx->args[2]);
-}
-
-/* Its flags lie in user memory, and may be others when the kernel reads them. */
-SEC("tp/syscalls/sys_enter_openat2")
-int watch_openat2(struct sys_enter *ctx)
-{
-    return opens((const char *)ctx->args[1], OPEN_WRITES);
-}
-
-SEC("tp/syscalls/sys_enter_open")
-int watch_open(struct sys_enter *ctx)
-{
-    return opens((const char *)ctx->args[0], ctx->args[1]);
-}
-
-SEC("tp/syscalls/sys_enter_creat")
-int watch_creat(struct sys_enter *ctx)
-{
-    return opens((const char *)ctx->args[0], OPEN_WRITES);
-}
+#include "files.h"
 
 /* What runs already. */
 SEC("iter/task")
@@ -769,14 +716,17 @@ int list_tasks(struct bpf_iter__task *ctx)
     return 0;
 }
 
-/* Which containers still run. */
+/* Which containers still run; and whose they are, of those that a full ring left without names. */
 SEC("iter/task")
 int mark_tasks(struct bpf_iter__task *ctx)
 {
     struct task_struct *task = ctx->task;
     struct place place;
-    if (task && task->pid == task->tgid && of_pod(&place, task, EVENT_EXEC))
-        place.state->alive_epoch = epoch;
+    if (!task || task->pid != task->tgid || !of_pod(&place, task, EVENT_EXEC))
+        return 0;
+    place.state->alive_epoch = epoch;
+    if (!place.state->announced)
+        announce(&place);
     return 0;
 }
 

@@ -29,23 +29,30 @@ static struct guard_pod_feature exec_of(const char *path)
 static void test_equal_features_are_one(void **state)
 {
     struct pod_gather gather = {0};
+    struct pod_room room = {.own = POD_GATHER_BLOCKS_MAX};
     struct guard_pod_feature out[GUARD_POD_FEATURES_MAX];
     struct guard_pod_feature feature = exec_of("/bin/a");
     for (int i = 0; i < 3; i++)
-        assert_int_equal(pod_gather_add(&gather, &feature, 7, 1), GUARD_OK);
+        assert_int_equal(pod_gather_add(&gather, &room, &feature, (struct pod_gather_tag){7, 1}),
+                         GUARD_OK);
     feature.user = 1;
-    assert_int_equal(pod_gather_add(&gather, &feature, 8, 1), GUARD_OK);
-    assert_int_equal(pod_gather_features(&gather, out), 2);
+    assert_int_equal(pod_gather_add(&gather, &room, &feature, (struct pod_gather_tag){8, 1}),
+                     GUARD_OK);
+    assert_int_equal(pod_gather_features(&gather, out, NULL), 2);
     assert_int_equal(out[0].count, 3);
     assert_memory_equal(out[1].text.ptr, "/bin/a", 6);
-    pod_gather_clear(&gather);
-    assert_int_equal(pod_gather_features(&gather, out), 0);
-    pod_gather_free(&gather);
+    pod_gather_clear(&gather, &room);
+    assert_int_equal(pod_gather_features(&gather, out, NULL), 0);
+    assert_int_equal(room.given, 0);
+    assert_int_equal(room.segment_count, 0);
 }
 
 static void test_what_is_too_much_is_refused(void **state)
 {
     struct pod_gather gather = {0};
+    struct pod_room room = {.own = POD_GATHER_BLOCKS_MAX};
+    static struct guard_pod_feature out[GUARD_POD_FEATURES_MAX];
+    static struct pod_gather_tag tags[GUARD_POD_FEATURES_MAX];
     char path[400];
     uint32_t added = 0;
     memset(path, 'a', sizeof(path));
@@ -55,14 +62,68 @@ static void test_what_is_too_much_is_refused(void **state)
         path[sizeof(path) - 1] = '\0';
         struct guard_pod_feature feature = exec_of(path);
         feature.detail = feature.text;
-        enum guard_rc rc = pod_gather_add(&gather, &feature, i, 1);
+        enum guard_rc rc = pod_gather_add(&gather, &room, &feature, (struct pod_gather_tag){i, 1});
         added += rc == GUARD_OK;
         assert_true(rc == GUARD_OK || rc == GUARD_E_LIMIT);
     }
-    assert_in_range(added, 100, GUARD_POD_FEATURES_MAX);
-    assert_true(gather.texts_len <= POD_GATHER_TEXTS_MAX);
-    assert_int_equal(gather.entries[0].feature.text.len, GUARD_POD_TEXT_MAX);
-    pod_gather_free(&gather);
+    assert_int_equal(added, GUARD_POD_FEATURES_MAX);
+    assert_in_range(gather.blocks, 1, POD_GATHER_BLOCKS_MAX);
+    assert_int_equal(pod_gather_features(&gather, out, tags), GUARD_POD_FEATURES_MAX);
+    for (uint32_t i = 0; i < GUARD_POD_FEATURES_MAX; i++) {
+        snprintf(path, 8, "%06u", i);
+        assert_int_equal(out[i].text.len, GUARD_POD_TEXT_MAX);
+        assert_int_equal(out[i].detail.len, GUARD_POD_TEXT_MAX);
+        assert_memory_equal(out[i].text.ptr, path, 6);
+        assert_memory_equal(out[i].detail.ptr, path, 6);
+        assert_int_equal(tags[i].number, i);
+    }
+    pod_gather_clear(&gather, &room);
+}
+
+enum { GATHERERS = 64, OWN = 2, SHARED = 512 };
+
+static uint32_t flood(struct pod_gather *gather, struct pod_room *room, uint32_t features)
+{
+    char path[GUARD_POD_TEXT_MAX + 1];
+    uint32_t kept = 0;
+    memset(path, 'x', sizeof(path) - 1);
+    path[sizeof(path) - 1] = '\0';
+    for (uint32_t i = 0; i < features; i++) {
+        snprintf(path, 8, "%06u", gather->count + i);
+        path[6] = '/';
+        struct guard_pod_feature feature = exec_of(path);
+        kept += pod_gather_add(gather, room, &feature, (struct pod_gather_tag){i, 1}) == GUARD_OK;
+    }
+    return kept;
+}
+
+static void test_who_floods_leaves_room_for_others(void **state)
+{
+    static struct pod_gather gathers[GATHERERS];
+    struct pod_gather quiet = {0};
+    struct pod_room room = {.own = OWN, .shared = SHARED};
+    (void)state;
+    /* One after the other, each as much as it can get. */
+    for (uint32_t i = 0; i < GATHERERS; i++) {
+        (void)flood(&gathers[i], &room, GUARD_POD_FEATURES_MAX);
+        assert_true(gathers[i].blocks >= OWN + 1);
+        assert_true(gathers[i].blocks <= OWN + SHARED / 17 + 1);
+        assert_true(room.taken <= SHARED);
+    }
+    assert_true(room.given <= GATHERERS * OWN + SHARED);
+    /* Who comes last has its own for sure, and its part of what is left. */
+    assert_true(flood(&quiet, &room, 3) == 3);
+    assert_true(quiet.blocks <= OWN);
+    for (uint32_t i = 0; i < GATHERERS; i++)
+        pod_gather_clear(&gathers[i], &room);
+    assert_int_equal(room.taken, 0);
+    assert_int_equal(room.given, quiet.blocks);
+    /* Alone now it may have a seventeenth. */
+    (void)flood(&quiet, &room, GUARD_POD_FEATURES_MAX);
+    assert_in_range(quiet.blocks, OWN + SHARED / 17, OWN + SHARED / 17 + 1);
+    pod_gather_clear(&quiet, &room);
+    assert_int_equal(room.taken, 0);
+    assert_int_equal(room.segment_count, 0);
 }
 
 static uint32_t files_in(const char *dir, bool remove)
@@ -126,6 +187,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_equal_features_are_one),
         cmocka_unit_test(test_what_is_too_much_is_refused),
+        cmocka_unit_test(test_who_floods_leaves_room_for_others),
         cmocka_unit_test(test_files),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
