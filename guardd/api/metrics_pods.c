@@ -50,5 +50,10 @@ void put_pods(struct text *text, const struct api *api)
             pod_report_end_name((enum guard_pod_end)i), counts->ends[i]);
     put_number(text, "guard_pod_orders_open", "gauge", "Orders of which no end was reported.",
                services->pod_orders != NULL ? pod_orders_open_count(services->pod_orders) : 0);
+    head(text, "guard_pod_gate_claims_total", "counter",
+         "What guardds said of the pods that they stand beside, by what became of it.");
+    for (uint32_t i = 0; i < POD_GATE_ANSWERS; i++)
+        put(text, "guard_pod_gate_claims_total{outcome=\"%s\"} %" PRIu64 "\n",
+            pod_gate_answer_name((enum pod_gate_answer)i), services->pod_gate_claims[i]);
     put_responder(text, services->pod_responder);
 }

@@ -153,12 +153,13 @@ static void fill(struct pod_withdrawal *one, const struct service *service,
                  const struct change *change, const struct pod_self *pod, uint64_t seconds,
                  uint64_t now_ms)
 {
-    const struct pod_gate *gate =
-        pod_gates_find(&service->withdrawals.gates, pod->name_space, pod->pod, pod->uid, now_ms);
     memcpy(one->name_space, pod->name_space, sizeof(one->name_space));
     memcpy(one->pod, pod->pod, sizeof(one->pod));
     /* So that a later pod of the same name isn't meant. */
-    memcpy(one->uid, gate != NULL && pod->uid[0] == '\0' ? gate->uid : pod->uid, sizeof(one->uid));
+    snprintf(one->uid, sizeof(one->uid), "%s",
+             pod->uid[0] != '\0'
+                 ? pod->uid
+                 : pod_gates_uid(&service->withdrawals.gates, pod->name_space, pod->pod, now_ms));
     pod_order_text(one->by, sizeof(one->by), span(change->who.by));
     pod_order_text(one->reason, sizeof(one->reason), span(change->reason));
     one->ordered = false;
@@ -319,8 +320,8 @@ static void consider(struct services *services, struct service *service,
     if (service->withdrawals.table != NULL &&
         of_pod(service->withdrawals.table, &named, now_ms) != NULL)
         return;
-    if (pod_gates_find(&service->withdrawals.gates, order->name_space, order->pod, order->uid,
-                       now_ms) == NULL) {
+    if (!pod_gates_has(&service->withdrawals.gates, order->name_space, order->pod, order->uid,
+                       now_ms)) {
         tell_why(service, known, "no gate of this pod reports here");
         return;
     }
@@ -434,9 +435,8 @@ bool withdrawals_take(struct services *services, struct service *service, struct
 static bool is_obeyed(const struct services *services, const struct service *service,
                       const struct pod_withdrawal *one, uint64_t now_ms)
 {
-    const struct pod_gate *gate =
-        pod_gates_find(&service->withdrawals.gates, one->name_space, one->pod, one->uid, now_ms);
-    return (gate != NULL && pod_gate_obeys(gate, one->id)) ||
+    return pod_gates_obey(&service->withdrawals.gates, one->name_space, one->pod, one->uid, one->id,
+                          now_ms) ||
            (pod_withdrawal_is_of(one, &services->pod_self) &&
             strcmp(service->withdrawals.obeyed, one->id) == 0);
 }

@@ -31,14 +31,15 @@ GUARDIAN = "service: shop\ncontrol: {{mode: {mode}}}\npods: {{orders: {orders}{w
 class Pods:
     """A root, and a pod each for the odd one and another: an agent and its gate."""
 
-    def __init__(self, tree, nginx, upstream, guardian=None):
+    def __init__(self, tree, nginx, upstream, guardian=None, middle=False):
         self.tree = tree
         self.root = tree("root", root_options(), start=False)
         if guardian:
             (self.root.state / "guardians").mkdir()
             (self.root.state / "guardians" / "shop.yaml").write_text(guardian)
         self.root.start()
-        self.agents = {pod: tree(pod, agent_options(self.root) + ["--pod", f"prod/{pod}/5f1c-{pod[-1]}"]) for pod in (ODD, OTHER)}
+        above = tree("middle", aggregator_options(self.root)) if middle else self.root
+        self.agents = {pod: tree(pod, agent_options(above, root=self.root) + ["--pod", f"prod/{pod}/5f1c-{pod[-1]}"]) for pod in (ODD, OTHER)}
         self.gates = {pod: gate_of(nginx, agent, upstream) for pod, agent in self.agents.items()}
         for gate in self.gates.values():
             assert drive(gate.port, Shop(7).many(1)) == [200]
@@ -72,7 +73,7 @@ class Pods:
 
 @pytest.fixture
 def pods(tree, nginx, fast_upstream):  # noqa: F811
-    return lambda guardian=None: Pods(tree, nginx, fast_upstream, guardian)
+    return lambda guardian=None, middle=False: Pods(tree, nginx, fast_upstream, guardian, middle)
 
 
 def test_one_gate_is_withdrawn_by_hand_obeyed_renewed_and_lifted(pods):
@@ -276,15 +277,31 @@ def test_an_order_withdraws_one_gate_and_its_end_lets_it_serve_again(pods, pod_w
     [one] = shop.withdrawn()
     assert one["id"] == order["id"] and one["ordered"] and one["by"] == "guardd" and one["workload"] == "web"
     wait_for(lambda: shop.withdrawn()[0]["obeyed"], "the agent to say so")
-    with (shop.root.state / "pods" / "reports" / f"{order['id']}.jsonl").open("a") as file:
-        file.write(json.dumps({"version": 1, "id": order["id"], "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-                               "end": "replaced", "detail": "a new one serves"}) + "\n")
+    ended(shop, order)
     shop.wait(200)
     assert shop.withdrawn() == []
     # One order is carried out once.
     shop.root.kill()
     shop.root.start()
     assert shop.withdrawn() == [] and shop.status(ODD) == 200
+
+
+def test_an_order_reaches_a_gate_below_an_aggregator(pods, pod_writer):  # noqa: F811
+    shop = pods(GUARDIAN.format(mode="block", orders="act", withdraw=", withdrawSeconds: 3600"), middle=True)
+    order = misused(shop, pod_writer)
+    shop.wait(503)
+    [one] = shop.withdrawn()
+    assert one["id"] == order["id"] and one["ordered"]
+    wait_for(lambda: shop.withdrawn()[0]["obeyed"], "the aggregator to say so")
+    ended(shop, order)
+    shop.wait(200)
+
+
+def ended(shop, order, end="replaced"):
+    """As the responder reports it."""
+    with (shop.root.state / "pods" / "reports" / f"{order['id']}.jsonl").open("a") as file:
+        file.write(json.dumps({"version": 1, "id": order["id"], "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+                               "end": end, "detail": "a new one serves"}) + "\n")
 
 
 def test_no_order_withdraws_more_than_the_budget(pods, pod_writer):  # noqa: F811
