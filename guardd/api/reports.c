@@ -55,7 +55,7 @@ static void write_controls(const struct service *service, struct json_writer *js
     json_integer(json, "generation", (int64_t)service->generation);
     json_bool(json, "young", is_young(service));
     json_text(json, "client_mode", guard_mode_name(service->guardian.client_mode));
-    json_integer(json, "withdrawals", (int64_t)service->withdrawals.issued_ms);
+    json_integer(json, "withdrawals", (int64_t)service->withdrawals.offered_ms);
 }
 
 /* --- keys --- */
@@ -347,7 +347,7 @@ static bool policy_due(const struct api *api, const struct api_request *request,
     const struct api_wait *wait = &request->wait;
     return offered_of(api, wait->service) > wait->ticket ||
            verdicts_of(wait->service) > wait->verdicts ||
-           wait->service->withdrawals.issued_ms > wait->withdrawals || now_ms >= wait->until_ms ||
+           wait->service->withdrawals.offered_ms > wait->withdrawals || now_ms >= wait->until_ms ||
            wait->until_ms - now_ms > API_WAIT_MS;
 }
 
@@ -355,7 +355,7 @@ static bool policy_due(const struct api *api, const struct api_request *request,
 static void tag(const struct api *api, const struct service *service, struct api_response *response)
 {
     snprintf(response->etag, sizeof(response->etag), "\"%" PRIu64 "-%" PRIu64 "-%" PRIu64 "\"",
-             offered_of(api, service), verdicts_of(service), service->withdrawals.issued_ms);
+             offered_of(api, service), verdicts_of(service), service->withdrawals.offered_ms);
 }
 
 /* A cluster said whose its own tokens are: they speak for no other pod. */
@@ -420,7 +420,7 @@ enum api_step api_report_policy(struct api *api, struct api_request *request,
         return API_DONE;
     }
     if (wait->due == NULL && verdicts_of(service) <= wait->verdicts &&
-        service->withdrawals.issued_ms <= wait->withdrawals) {
+        service->withdrawals.offered_ms <= wait->withdrawals) {
         wait->due = policy_due;
         wait->until_ms = clock_unix_ms() + API_WAIT_MS;
         wait->service = service;

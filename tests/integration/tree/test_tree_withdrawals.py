@@ -166,6 +166,99 @@ def test_what_people_did_at_the_gate_itself_stays(pods):
     assert not gate_file.exists() and shop.status(ODD) == 200
 
 
+def metric(node, name):
+    lines = ask(node, "GET", "/metrics").body.decode().splitlines()
+    return float(next(line for line in lines if line.startswith(name + " ")).split()[-1])
+
+
+def tried(node, more=3):
+    """So many tries more have failed."""
+    before = metric(node, FAILURES)
+    wait_for(lambda: metric(node, FAILURES) >= before + more, "it to be tried again")
+
+
+FAILURES, UNWRITTEN = "guard_pod_withdrawal_write_failures_total", "guard_pod_withdrawals_unwritten"
+
+
+@pytest.fixture
+def mount(tmp_path):
+    """A file system of its own at a folder, of one page: full with one file."""
+    mounted = []
+
+    def make(folder):
+        done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4k", "guard-test", folder], capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            pytest.skip(f"SKIPPED: nothing can be mounted here: {done.stderr.strip()}")
+        mounted.append(folder)
+        return folder
+    yield make
+    for folder in mounted:
+        subprocess.run(["umount", "-l", folder], check=True)
+
+
+def test_a_full_disk_is_told_once_and_the_gate_when_there_is_room(pods, mount):
+    shop = pods()
+    agent = shop.agents[ODD]
+    folder = mount(agent.state / "withdrawn")
+    (folder / "full").write_bytes(bytes(4096))
+    which = shop.withdraw().json()["id"]
+    wait_for(lambda: agent.events("gate-not-withdrawn"), "the alarm")
+    tried(agent)
+    assert metric(agent, UNWRITTEN) == 1 and not shop.withdrawn()[0]["obeyed"]
+    assert shop.status(ODD) == 200 and len(agent.events("gate-not-withdrawn")) == 1
+    (folder / "full").unlink()
+    shop.wait(503)
+    wait_for(lambda: metric(agent, UNWRITTEN) == 0, "it to be over")
+    assert len(agent.events("gate-withdrawn")) == 1
+    # Its end can't be written: told once, and done when it can.
+    subprocess.run(["mount", "-o", "remount,ro", folder], check=True)
+    shop.lift(which)
+    wait_for(lambda: agent.events("gate-not-served"), "the alarm")
+    tried(agent)
+    assert shop.status(ODD) == 503 and len(agent.events("gate-not-served")) == 1
+    subprocess.run(["mount", "-o", "remount,rw", folder], check=True)
+    shop.wait(200)
+    wait_for(lambda: len(agent.events("gate-serves-again")) == 1 and metric(agent, UNWRITTEN) == 0, "it to be over")
+    # One that ends before there was room.
+    (folder / "full").write_bytes(bytes(4096))
+    which = shop.withdraw().json()["id"]
+    wait_for(lambda: len(agent.events("gate-not-withdrawn")) == 2, "the alarm of the next one")
+    shop.lift(which)
+    wait_for(lambda: agent.events("gate-was-not-withdrawn"), "it to be over")
+    assert shop.status(ODD) == 200 and metric(agent, UNWRITTEN) == 0
+
+
+def test_a_text_that_cant_be_written_is_in_force_and_told_once(pods):
+    """A file stands where the folder was, so that this is seen also where nothing can be mounted."""
+    shop = pods()
+    agent = shop.agents[ODD]
+    (agent.state / "pods").rename(agent.state / "pods.away")
+    (agent.state / "pods").write_text("")
+    shop.withdraw()
+    shop.wait(503)
+    tried(agent)
+    wait_for(lambda: shop.withdrawn()[0]["obeyed"], "the agent to say so")
+    assert len(agent.events("pod-withdrawals-not-written")) == 1 and metric(agent, UNWRITTEN) == 1
+    (agent.state / "pods").unlink()
+    (agent.state / "pods.away").rename(agent.state / "pods")
+    wait_for(lambda: (agent.state / "pods" / "shop.withdrawals").exists(), "the text to be written")
+    wait_for(lambda: metric(agent, UNWRITTEN) == 0, "it to be over")
+    assert len(agent.events("pod-withdrawals-written")) == 1 and shop.status(ODD) == 503
+
+
+def test_a_root_that_cant_write_withdraws_nobody(pods, pod_writer):  # noqa: F811
+    shop = pods(GUARDIAN.format(mode="block", orders="act", withdraw=", withdrawSeconds: 3600"))
+    (shop.root.state / "pods" / "shop.withdrawals").mkdir(parents=True)  # nothing can take its place
+    assert shop.withdraw().status == 507
+    misused(shop, pod_writer)
+    wait_for(lambda: shop.root.events("pod-not-withdrawn"), "the alarm")
+    tried(shop.root)
+    assert len(shop.root.events("pod-not-withdrawn")) == 1
+    assert shop.withdrawn() == [] and shop.status(ODD) == 200
+    (shop.root.state / "pods" / "shop.withdrawals").rmdir()
+    shop.wait(503)
+
+
 def test_what_isnt_signed_by_the_root_or_is_older_moves_no_gate(pods):
     shop = pods()
     which = shop.withdraw().json()["id"]
