@@ -4,6 +4,7 @@
  * kill between any two steps changes nothing. */
 #include "documents.h"
 
+#include "pods/withdrawals_shared.h"
 #include "service.h"
 
 #include "common/audit.h"
@@ -42,6 +43,7 @@ static const struct {
     [SHARED_BYPASS] = {"bypass", "bypass", ".json", false, true},
     [SHARED_LIFTS] = {"lifts", "clients", ".lifts", false, false},
     [SHARED_PODS] = {"pods", "pods", ".decisions", false, false},
+    [SHARED_WITHDRAWALS] = {"withdrawals", "pods", ".withdrawals", true, false},
 };
 
 const char *shared_kind_name(enum shared_kind kind)
@@ -503,6 +505,10 @@ static bool attend(struct services *services, struct service *service)
         struct comparing comparing;
         struct guard_err err;
         uint64_t uid = 0;
+        if (kind == SHARED_WITHDRAWALS) { /* nobody edits the file: it follows the database */
+            withdrawals_attend(services, service, service->shared[kind].head);
+            continue;
+        }
         if (!prepare(&comparing, services, service, (enum shared_kind)kind))
             continue;
         const struct shared_file *file = comparing.file;

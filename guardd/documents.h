@@ -19,6 +19,7 @@ enum shared_kind {
     SHARED_BYPASS,
     SHARED_LIFTS,
     SHARED_PODS,
+    SHARED_WITHDRAWALS, /* guardd's own: pods/withdrawals_shared.h */
     SHARED_KINDS,
     SHARED_NONE = SHARED_KINDS,
 };

@@ -162,6 +162,7 @@ struct services {
     struct pod_responder *pod_responder; /* likewise */
     struct pod_self pod_self;            /* that this guardd stands beside; all zeros: none */
     uint64_t withdrawals_ms;             /* when they were looked through */
+    uint64_t pod_gate_claims[POD_GATE_ANSWERS]; /* what became of them; counted since the start */
 };
 
 /* Loads all services of the store. */

@@ -25,6 +25,22 @@ static void put_responder(struct text *text, const struct pod_responder *respond
                pod_responder_contained(of, now_ms));
 }
 
+/* Tries count: a full disk is one of many seconds. */
+static void put_withdrawals(struct text *text, const struct services *services)
+{
+    uint64_t failures = 0;
+    uint32_t unwritten = 0;
+    for (uint32_t i = 0; i < services->count; i++) {
+        const struct service_withdrawals *of = &services->list[i]->withdrawals;
+        failures += of->write_failures;
+        unwritten += of->not_told[0] != '\0' || of->unwritten != NULL || of->failing;
+    }
+    put_number(text, "guard_pod_withdrawal_write_failures_total", "counter",
+               "Tries to write a withdrawal, or that it is over, that failed.", (double)failures);
+    put_number(text, "guard_pod_withdrawals_unwritten", "gauge",
+               "Services of which a withdrawal can't be written now.", unwritten);
+}
+
 void put_pods(struct text *text, const struct api *api)
 {
     const struct services *services = api->view.services;
@@ -50,5 +66,11 @@ void put_pods(struct text *text, const struct api *api)
             pod_report_end_name((enum guard_pod_end)i), counts->ends[i]);
     put_number(text, "guard_pod_orders_open", "gauge", "Orders of which no end was reported.",
                services->pod_orders != NULL ? pod_orders_open_count(services->pod_orders) : 0);
+    head(text, "guard_pod_gate_claims_total", "counter",
+         "What guardds said of the pods that they stand beside, by what became of it.");
+    for (uint32_t i = 0; i < POD_GATE_ANSWERS; i++)
+        put(text, "guard_pod_gate_claims_total{outcome=\"%s\"} %" PRIu64 "\n",
+            pod_gate_answer_name((enum pod_gate_answer)i), services->pod_gate_claims[i]);
+    put_withdrawals(text, services);
     put_responder(text, services->pod_responder);
 }

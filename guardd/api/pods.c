@@ -248,6 +248,19 @@ enum api_step api_pods_resume(struct api *api, struct api_request *request,
 
 /* --- withdrawals --- */
 
+/* Roots that share a database: without it nobody knows what is withdrawn. */
+static void refuse_withdrawal(const struct api *api, struct api_response *response,
+                              enum guard_rc rc, const struct guard_err *err)
+{
+    const struct services *services = api->view.services;
+    if (rc != GUARD_E_IO || services->run == 0 || store_session(services->store) != 0) {
+        problem_change(response, rc, err);
+        return;
+    }
+    problem(response, 503, "store-away", NULL, "%s", err->text);
+    response->retry_after_s = 5;
+}
+
 static void answer_withdrawal(const struct service *service, const struct pod_withdrawal *one,
                               struct api_response *response)
 {
@@ -286,7 +299,7 @@ static void withdraw(struct api *api, struct api_request *request, struct servic
     if (rc == GUARD_OK)
         answer_withdrawal(service, one, response);
     else
-        problem_change(response, rc, &err);
+        refuse_withdrawal(api, response, rc, &err);
 }
 
 enum api_step api_pods_withdraw(struct api *api, struct api_request *request,
@@ -318,6 +331,6 @@ enum api_step api_pods_withdraw_end(struct api *api, struct api_request *request
     else if (rc == GUARD_E_RANGE)
         problem(response, 404, "no-such-withdrawal", "id", "%s", err.text);
     else
-        problem_change(response, rc, &err);
+        refuse_withdrawal(api, response, rc, &err);
     return API_DONE;
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What nodes below this one send and fetch. Answers wait here without a thread: a delta's for the
  * commit that holds it, a policy's for the next generation. */
+#include "accounts.h"
+#include "guardd/pods/gates_told.h"
 #include "handlers.h"
 #include "problem.h"
 
@@ -53,7 +55,7 @@ static void write_controls(const struct service *service, struct json_writer *js
     json_integer(json, "generation", (int64_t)service->generation);
     json_bool(json, "young", is_young(service));
     json_text(json, "client_mode", guard_mode_name(service->guardian.client_mode));
-    json_integer(json, "withdrawals", (int64_t)service->withdrawals.issued_ms);
+    json_integer(json, "withdrawals", (int64_t)service->withdrawals.offered_ms);
 }
 
 /* --- keys --- */
@@ -345,7 +347,7 @@ static bool policy_due(const struct api *api, const struct api_request *request,
     const struct api_wait *wait = &request->wait;
     return offered_of(api, wait->service) > wait->ticket ||
            verdicts_of(wait->service) > wait->verdicts ||
-           wait->service->withdrawals.issued_ms > wait->withdrawals || now_ms >= wait->until_ms ||
+           wait->service->withdrawals.offered_ms > wait->withdrawals || now_ms >= wait->until_ms ||
            wait->until_ms - now_ms > API_WAIT_MS;
 }
 
@@ -353,17 +355,25 @@ static bool policy_due(const struct api *api, const struct api_request *request,
 static void tag(const struct api *api, const struct service *service, struct api_response *response)
 {
     snprintf(response->etag, sizeof(response->etag), "\"%" PRIu64 "-%" PRIu64 "-%" PRIu64 "\"",
-             offered_of(api, service), verdicts_of(service), service->withdrawals.issued_ms);
+             offered_of(api, service), verdicts_of(service), service->withdrawals.offered_ms);
 }
 
-/* Which pod the asking guardd stands beside, and what the gate there was told. A cluster said whose
- * its own tokens are: they speak for no other pod. */
-static bool take_pod(struct service *service, const struct api_request *request,
+/* A cluster said whose its own tokens are: they speak for no other pod. */
+static bool is_its_own(const struct api_access *access, const struct pod_self *pod)
+{
+    char name[POD_ORDER_UID_MAX + 8], subject[2 * GUARD_POD_NAME_MAX];
+    snprintf(name, sizeof(name), "pod:%s", pod->uid);
+    /* As accounts.c writes them. */
+    snprintf(subject, sizeof(subject), "%s/%.180s", pod->name_space, pod->pod);
+    return strcmp(access->name, name) == 0 && strcmp(access->subject, subject) == 0;
+}
+
+/* Which pod the asking guardd stands beside, and what the gate there was told. */
+static bool take_pod(struct api *api, struct service *service, const struct api_request *request,
                      struct api_response *response)
 {
-    static const char of_cluster[] = "pod:";
     const char *name = api_param(request, "pod"), *obeys = api_param(request, "obeys");
-    const char *reporter = request->access.name;
+    char reporter[REPORTER_CAP];
     struct pod_self pod;
     struct guard_err err;
     if (name == NULL)
@@ -372,12 +382,20 @@ static bool take_pod(struct service *service, const struct api_request *request,
         problem(response, 400, "bad-parameter", "pod", "%s", err.text);
         return false;
     }
-    if (strncmp(reporter, of_cluster, sizeof(of_cluster) - 1) == 0 &&
-        strcmp(reporter + sizeof(of_cluster) - 1, pod.uid) != 0) {
+    bool attested = accounts_are(&request->access);
+    if (attested && !is_its_own(&request->access, &pod)) {
         problem(response, 403, "forbidden", "pod", "the token is another pod's");
         return false;
     }
-    pod_gates_seen(&service->withdrawals.gates, &pod, obeys != NULL ? obeys : "", clock_unix_ms());
+    reporter_of(request, reporter);
+    const struct pod_gate_claim claim = {.pod = pod_gate_pod(pod.name_space, pod.pod),
+                                         .by = pod_gate_by(reporter),
+                                         .obeys = pod_gate_order(obeys != NULL ? obeys : ""),
+                                         .seen_ms = clock_unix_ms(),
+                                         .uid = pod.uid,
+                                         .attested = attested,
+                                         .ours = true};
+    gates_note(api->view.services, service, &claim, reporter, name);
     return true;
 }
 
@@ -394,7 +412,7 @@ enum api_step api_report_policy(struct api *api, struct api_request *request,
         !api_param_number(request, response, "verdicts", 0, INT64_MAX, &wait->verdicts) ||
         !api_param_number(request, response, "withdrawals", INT64_MAX, INT64_MAX,
                           &wait->withdrawals) ||
-        (wait->due == NULL && !take_pod(service, request, response)))
+        (wait->due == NULL && !take_pod(api, service, request, response)))
         return API_DONE;
     if (offered_of(api, service) > wait->ticket) {
         if (answer_file(api, service, "policies", ".policy", response))
@@ -402,7 +420,7 @@ enum api_step api_report_policy(struct api *api, struct api_request *request,
         return API_DONE;
     }
     if (wait->due == NULL && verdicts_of(service) <= wait->verdicts &&
-        service->withdrawals.issued_ms <= wait->withdrawals) {
+        service->withdrawals.offered_ms <= wait->withdrawals) {
         wait->due = policy_due;
         wait->until_ms = clock_unix_ms() + API_WAIT_MS;
         wait->service = service;

@@ -26,6 +26,7 @@ struct pod_order_known {
     uint64_t stamp;                                     /* of the report that was read; 0: none */
     uint32_t bad_lines;
     bool told;                 /* its end */
+    bool was_stopped;          /* its workload, by the responder, since we know of it */
     const char *not_withdrawn; /* why, as it was told; static. NULL: it wasn't */
 };
 

@@ -85,6 +85,17 @@ uint32_t pod_responder_contained(const struct pod_responder *responder, uint64_t
     return lives(responder, now_ms) ? responder->state->contained_count : 0;
 }
 
+enum pod_going pod_responder_going(const struct pod_responder *responder, const char *name_space,
+                                   const char *workload, uint64_t now_ms)
+{
+    const struct guard_span names[] = {{(const uint8_t *)name_space, strlen(name_space)},
+                                       {(const uint8_t *)workload, strlen(workload)}};
+    if (responder == NULL || !lives(responder, now_ms))
+        return POD_GOING_UNKNOWN;
+    const struct responder_workload *of = responder_state_of(responder->state, names[0], names[1]);
+    return of == NULL ? POD_GOING_UNKNOWN : of->budget.stopped ? POD_GOING_STOPPED : POD_GOING_ON;
+}
+
 /* --- showing --- */
 
 static void time_or_null(struct json_writer *json, const char *name, uint64_t time_ms)

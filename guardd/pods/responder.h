@@ -25,6 +25,11 @@ void pod_responder_close(struct pod_responder *responder);
 uint32_t pod_responder_stopped(const struct pod_responder *responder, uint64_t now_ms);
 uint32_t pod_responder_contained(const struct pod_responder *responder, uint64_t now_ms);
 
+/* Whether a responder that lives is stopped for the workload. responder may be NULL. */
+enum pod_going { POD_GOING_UNKNOWN, POD_GOING_ON, POD_GOING_STOPPED };
+enum pod_going pod_responder_going(const struct pod_responder *responder, const char *name_space,
+                                   const char *workload, uint64_t now_ms);
+
 /* "responder": {...} or null. responder may be NULL. */
 void pod_responder_json(struct json_writer *json, const struct pod_responder *responder,
                         uint64_t now_ms);

@@ -9,6 +9,7 @@
 #include "common/json_writer.h"
 #include "common/log.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -63,6 +64,7 @@ static void note(struct service_withdrawals *state, const struct pod_withdrawal 
 {
     memcpy(state->obeyed, one->id, sizeof(state->obeyed));
     state->obeyed_until_ms = one->until_ms;
+    state->not_told[0] = '\0';
 }
 
 void withdrawn_self_known(const struct services *services, struct service *service)
@@ -77,8 +79,8 @@ void withdrawn_self_known(const struct services *services, struct service *servi
 }
 
 /* No longer than the longest, whatever clock the root has. */
-static bool write_file(const char *path, const struct service *service,
-                       const struct pod_withdrawal *one, uint64_t now_ms)
+static bool write_file(const char *path, struct service *service, const struct pod_withdrawal *one,
+                       uint64_t now_ms)
 {
     char text[8192];
     struct json_writer json;
@@ -97,7 +99,12 @@ static bool write_file(const char *path, const struct service *service,
                   one->reason);
         return true;
     }
-    log_event("alarm", "gate-not-withdrawn", service->name, "%s; tried again", err.text);
+    struct service_withdrawals *state = &service->withdrawals;
+    state->write_failures++;
+    if (strcmp(state->not_told, one->id) != 0)
+        log_event("alarm", "gate-not-withdrawn", service->name, "%s: %s; tried again", one->id,
+                  err.text);
+    memcpy(state->not_told, one->id, sizeof(state->not_told));
     return false;
 }
 
@@ -113,10 +120,29 @@ static void begin(const char *path, struct service *service, const struct pod_wi
 static void end(const char *path, struct service *service)
 {
     struct service_withdrawals *state = &service->withdrawals;
-    if (strcmp(read_file(path).order, state->obeyed) == 0 && unlink(path) == 0)
+    bool ours = strcmp(read_file(path).order, state->obeyed) == 0;
+    if (ours && unlink(path) != 0) {
+        state->write_failures++;
+        if (strcmp(state->not_told, state->obeyed) != 0)
+            log_event("alarm", "gate-not-served", service->name,
+                      "%s is over, and its file can't be removed: %s; tried again", state->obeyed,
+                      strerror(errno));
+        memcpy(state->not_told, state->obeyed, sizeof(state->not_told));
+        return;
+    }
+    if (ours)
         log_event("warn", "gate-serves-again", service->name, "%s", state->obeyed);
+    state->not_told[0] = '\0';
     state->obeyed[0] = '\0';
     state->obeyed_until_ms = 0;
+}
+
+/* It is over before its gate could be told. */
+static void give_up(struct service *service)
+{
+    struct service_withdrawals *state = &service->withdrawals;
+    log_event("warn", "gate-was-not-withdrawn", service->name, "%s is over", state->not_told);
+    state->not_told[0] = '\0';
 }
 
 void withdrawn_self_tick(const struct services *services, struct service *service, uint64_t now_ms)
@@ -128,6 +154,8 @@ void withdrawn_self_tick(const struct services *services, struct service *servic
         return;
     if (one == NULL && state->obeyed[0] != '\0')
         end(path, service);
+    else if (one == NULL && state->not_told[0] != '\0')
+        give_up(service);
     else if (one != NULL &&
              (strcmp(one->id, state->obeyed) != 0 || one->until_ms != state->obeyed_until_ms))
         begin(path, service, one, now_ms);

@@ -3,6 +3,7 @@
  * all else is small and is sent as it stands. */
 #include "guardd/tree/summary.h"
 
+#include "guardd/pods/gates_told.h"
 #include "guardd/service.h"
 
 #include "common/file.h"
@@ -104,7 +105,8 @@ bool summary_due(struct services *services, struct service *service, uint64_t no
         (now_ms < summary->next_ms && summary->next_ms - now_ms <= 60 * 1000))
         return false;
     if (summary->revisions || summary->clients || summary->novel_count > 0 ||
-        history_in_flight(&service->history) || breaker_due(service, now_ms))
+        history_in_flight(&service->history) || breaker_due(service, now_ms) ||
+        gates_due(service, now_ms))
         return true;
     return summary_alerts_left(services, service);
 }
@@ -253,6 +255,8 @@ static bool write_document(struct services *services, struct service *service,
     if (history_in_flight(&service->history))
         history_write(&service->history, json);
     any = write_alerts(services, service, json) > 0 || any;
+    if (service->withdrawals.gates.count > 0) /* last: as many as there is room for */
+        any = gates_write(service, json, now_ms) > 0 || any;
     json_close(json, '}');
     return any;
 }
@@ -269,6 +273,7 @@ uint8_t *summary_write(struct services *services, struct service *service, size_
     if (!any) /* what came to the log was of other services */
         service->summary.alerts = service->summary.alerts_sent;
     if (json.overflow || !any) {
+        gates_sent(service, false);
         free(text);
         return NULL;
     }
@@ -283,6 +288,7 @@ void summary_sent(struct services *services, struct service *service, bool good,
     (void)services;
     summary->sending = false;
     summary->next_ms = now_ms + SUMMARY_EVERY_MS;
+    gates_sent(service, good);
     if (!good)
         return;
     uint32_t left = summary->novel_count - summary->novel_in_flight;

@@ -4,6 +4,7 @@
 #include "guardd/tree/summary.h"
 
 #include "guardd/alerts.h"
+#include "guardd/pods/gates_told.h"
 #include "guardd/service.h"
 
 #include "common/document_members.h"
@@ -185,6 +186,7 @@ enum guard_rc summary_take(struct services *services, struct service *service, c
         GUARD_TRY(history_take(services, service, reporter, text_of(root, "node"),
                                member_of(root, "history"), err));
     GUARD_TRY(summary_hear(services, service, reporter, document, 0, err));
+    gates_take(services, service, reporter, root);
     take_alerts(services, service, reporter, text_of(root, "node"), member_of(root, "alerts"));
     return GUARD_OK;
 }

@@ -3,6 +3,7 @@
  * in the log of the one that was told. */
 #include "guardd/tree/told.h"
 
+#include "guardd/pods/gates_told.h"
 #include "guardd/service.h"
 
 #include "common/file.h"
@@ -120,6 +121,8 @@ static enum guard_rc hear(void *ctx, const struct store_told *told)
     enum guard_rc rc = document_parse(&document, "told", told->document, &arena, &err);
     if (rc == GUARD_OK)
         rc = summary_hear(services, service, reporter, &document, told->age_ms, &err);
+    if (rc == GUARD_OK)
+        gates_hear(services, service, reporter, document.root, told->age_ms);
     guard_arena_reset(&arena);
     if (rc != GUARD_OK)
         log_event("warn", "summary-not-heard", service->name, "%s", err.text);

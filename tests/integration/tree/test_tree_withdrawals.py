@@ -2,9 +2,11 @@
 """The root says which pod is withdrawn, and the gate of that pod alone answers with 503: by a person or by an order, for a while, and
 whatever becomes of guardd."""
 
+import http.client
 import http.server
 import json
 import pathlib
+import socket
 import subprocess
 import sys
 import threading
@@ -14,7 +16,7 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "pods"))
-from trees import agent_options, ask, gate_of, key_of, root_options, tree  # noqa: E402, F401
+from trees import agent_options, ask, gate_of, key_of, root_options, tool, tree  # noqa: E402, F401
 from harness import BIN  # noqa: E402
 from test_tree_aggregator import aggregator_options  # noqa: E402
 from test_guardd import drive  # noqa: E402
@@ -31,14 +33,15 @@ GUARDIAN = "service: shop\ncontrol: {{mode: {mode}}}\npods: {{orders: {orders}{w
 class Pods:
     """A root, and a pod each for the odd one and another: an agent and its gate."""
 
-    def __init__(self, tree, nginx, upstream, guardian=None):
+    def __init__(self, tree, nginx, upstream, guardian=None, middle=False, options=()):
         self.tree = tree
-        self.root = tree("root", root_options(), start=False)
+        self.root = tree("root", [*root_options(), *options], start=False)
         if guardian:
             (self.root.state / "guardians").mkdir()
             (self.root.state / "guardians" / "shop.yaml").write_text(guardian)
         self.root.start()
-        self.agents = {pod: tree(pod, agent_options(self.root) + ["--pod", f"prod/{pod}/5f1c-{pod[-1]}"]) for pod in (ODD, OTHER)}
+        above = tree("middle", aggregator_options(self.root)) if middle else self.root
+        self.agents = {pod: tree(pod, agent_options(above, root=self.root) + ["--pod", f"prod/{pod}/5f1c-{pod[-1]}"]) for pod in (ODD, OTHER)}
         self.gates = {pod: gate_of(nginx, agent, upstream) for pod, agent in self.agents.items()}
         for gate in self.gates.values():
             assert drive(gate.port, Shop(7).many(1)) == [200]
@@ -72,7 +75,7 @@ class Pods:
 
 @pytest.fixture
 def pods(tree, nginx, fast_upstream):  # noqa: F811
-    return lambda guardian=None: Pods(tree, nginx, fast_upstream, guardian)
+    return lambda guardian=None, **how: Pods(tree, nginx, fast_upstream, guardian, **how)
 
 
 def test_one_gate_is_withdrawn_by_hand_obeyed_renewed_and_lifted(pods):
@@ -163,6 +166,99 @@ def test_what_people_did_at_the_gate_itself_stays(pods):
     shop.agents[ODD].start()
     wait_for(lambda: shop.withdrawn()[0]["obeyed"], "the agent to ask again")
     assert not gate_file.exists() and shop.status(ODD) == 200
+
+
+def metric(node, name):
+    lines = ask(node, "GET", "/metrics").body.decode().splitlines()
+    return float(next(line for line in lines if line.startswith(name + " ")).split()[-1])
+
+
+def tried(node, more=3):
+    """So many tries more have failed."""
+    before = metric(node, FAILURES)
+    wait_for(lambda: metric(node, FAILURES) >= before + more, "it to be tried again")
+
+
+FAILURES, UNWRITTEN = "guard_pod_withdrawal_write_failures_total", "guard_pod_withdrawals_unwritten"
+
+
+@pytest.fixture
+def mount(tmp_path):
+    """A file system of its own at a folder, of one page: full with one file."""
+    mounted = []
+
+    def make(folder):
+        done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4k", "guard-test", folder], capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            pytest.skip(f"SKIPPED: nothing can be mounted here: {done.stderr.strip()}")
+        mounted.append(folder)
+        return folder
+    yield make
+    for folder in mounted:
+        subprocess.run(["umount", "-l", folder], check=True)
+
+
+def test_a_full_disk_is_told_once_and_the_gate_when_there_is_room(pods, mount):
+    shop = pods()
+    agent = shop.agents[ODD]
+    folder = mount(agent.state / "withdrawn")
+    (folder / "full").write_bytes(bytes(4096))
+    which = shop.withdraw().json()["id"]
+    wait_for(lambda: agent.events("gate-not-withdrawn"), "the alarm")
+    tried(agent)
+    assert metric(agent, UNWRITTEN) == 1 and not shop.withdrawn()[0]["obeyed"]
+    assert shop.status(ODD) == 200 and len(agent.events("gate-not-withdrawn")) == 1
+    (folder / "full").unlink()
+    shop.wait(503)
+    wait_for(lambda: metric(agent, UNWRITTEN) == 0, "it to be over")
+    assert len(agent.events("gate-withdrawn")) == 1
+    # Its end can't be written: told once, and done when it can.
+    subprocess.run(["mount", "-o", "remount,ro", folder], check=True)
+    shop.lift(which)
+    wait_for(lambda: agent.events("gate-not-served"), "the alarm")
+    tried(agent)
+    assert shop.status(ODD) == 503 and len(agent.events("gate-not-served")) == 1
+    subprocess.run(["mount", "-o", "remount,rw", folder], check=True)
+    shop.wait(200)
+    wait_for(lambda: len(agent.events("gate-serves-again")) == 1 and metric(agent, UNWRITTEN) == 0, "it to be over")
+    # One that ends before there was room.
+    (folder / "full").write_bytes(bytes(4096))
+    which = shop.withdraw().json()["id"]
+    wait_for(lambda: len(agent.events("gate-not-withdrawn")) == 2, "the alarm of the next one")
+    shop.lift(which)
+    wait_for(lambda: agent.events("gate-was-not-withdrawn"), "it to be over")
+    assert shop.status(ODD) == 200 and metric(agent, UNWRITTEN) == 0
+
+
+def test_a_text_that_cant_be_written_is_in_force_and_told_once(pods):
+    """A file stands where the folder was, so that this is seen also where nothing can be mounted."""
+    shop = pods()
+    agent = shop.agents[ODD]
+    (agent.state / "pods").rename(agent.state / "pods.away")
+    (agent.state / "pods").write_text("")
+    shop.withdraw()
+    shop.wait(503)
+    tried(agent)
+    wait_for(lambda: shop.withdrawn()[0]["obeyed"], "the agent to say so")
+    assert len(agent.events("pod-withdrawals-not-written")) == 1 and metric(agent, UNWRITTEN) == 1
+    (agent.state / "pods").unlink()
+    (agent.state / "pods.away").rename(agent.state / "pods")
+    wait_for(lambda: (agent.state / "pods" / "shop.withdrawals").exists(), "the text to be written")
+    wait_for(lambda: metric(agent, UNWRITTEN) == 0, "it to be over")
+    assert len(agent.events("pod-withdrawals-written")) == 1 and shop.status(ODD) == 503
+
+
+def test_a_root_that_cant_write_withdraws_nobody(pods, pod_writer):  # noqa: F811
+    shop = pods(GUARDIAN.format(mode="block", orders="act", withdraw=", withdrawSeconds: 3600"))
+    (shop.root.state / "pods" / "shop.withdrawals").mkdir(parents=True)  # nothing can take its place
+    assert shop.withdraw().status == 507
+    misused(shop, pod_writer)
+    wait_for(lambda: shop.root.events("pod-not-withdrawn"), "the alarm")
+    tried(shop.root)
+    assert len(shop.root.events("pod-not-withdrawn")) == 1
+    assert shop.withdrawn() == [] and shop.status(ODD) == 200
+    (shop.root.state / "pods" / "shop.withdrawals").rmdir()
+    shop.wait(503)
 
 
 def test_what_isnt_signed_by_the_root_or_is_older_moves_no_gate(pods):
@@ -276,15 +372,142 @@ def test_an_order_withdraws_one_gate_and_its_end_lets_it_serve_again(pods, pod_w
     [one] = shop.withdrawn()
     assert one["id"] == order["id"] and one["ordered"] and one["by"] == "guardd" and one["workload"] == "web"
     wait_for(lambda: shop.withdrawn()[0]["obeyed"], "the agent to say so")
-    with (shop.root.state / "pods" / "reports" / f"{order['id']}.jsonl").open("a") as file:
-        file.write(json.dumps({"version": 1, "id": order["id"], "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-                               "end": "replaced", "detail": "a new one serves"}) + "\n")
+    ended(shop, order)
     shop.wait(200)
     assert shop.withdrawn() == []
     # One order is carried out once.
     shop.root.kill()
     shop.root.start()
     assert shop.withdrawn() == [] and shop.status(ODD) == 200
+
+
+def test_an_order_reaches_a_gate_below_an_aggregator(pods, pod_writer):  # noqa: F811
+    shop = pods(GUARDIAN.format(mode="block", orders="act", withdraw=", withdrawSeconds: 3600"), middle=True)
+    order = misused(shop, pod_writer)
+    shop.wait(503)
+    [one] = shop.withdrawn()
+    assert one["id"] == order["id"] and one["ordered"]
+    wait_for(lambda: shop.withdrawn()[0]["obeyed"], "the aggregator to say so")
+    ended(shop, order)
+    shop.wait(200)
+
+
+def ended(shop, order, end="replaced"):
+    """As the responder reports it."""
+    with (shop.root.state / "pods" / "reports" / f"{order['id']}.jsonl").open("a") as file:
+        file.write(json.dumps({"version": 1, "id": order["id"], "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+                               "end": end, "detail": "a new one serves"}) + "\n")
+
+
+class Books:
+    """What a responder says of itself, as docs/internals/pod-orders.md has it; test_pod_budget.py has a real one."""
+
+    def __init__(self, state):
+        self.path = state / "pods" / "responder" / "state.json"
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+
+    def say(self, stopped):
+        now = int(time.time() * 1000)
+        workload = {"namespace": "prod", "workload": "web", "dryRun": False, "share": 0.1, "windowMs": 600000, "backoffFirstMs": 60000,
+                    "backoffMaxMs": 1800000, "calmMs": 21600000, "replicasMax": 100, "streak": 1, "lastMs": now, "inFlight": False,
+                    "stopped": stopped, "stoppedMs": now if stopped else 0, "begunMs": [now]}
+        told = {"version": 1, "writtenMs": now, "running": True, "dryRun": False, "stopped": False, "resumes": True, "broken": "",
+                "perHour": 10, "hourUntilMs": 0, "workloads": [workload], "contained": []}
+        self.path.with_suffix(".tmp").write_text(json.dumps(told))
+        self.path.with_suffix(".tmp").rename(self.path)
+        return True
+
+    def shown(self, shop):
+        [workload] = [one for one in shop.api.get("/services/shop/pods")["workloads"] if one["workload"] == "web"]
+        return workload["responder"]
+
+
+def test_a_workload_that_goes_on_serves_again_but_for_what_people_withdrew(pods, pod_writer):  # noqa: F811
+    shop = pods(GUARDIAN.format(mode="block", orders="act", withdraw=", withdrawSeconds: 3600"))
+    books = Books(shop.root.state)
+    books.say("")
+    order = misused(shop, pod_writer)
+    shop.wait(503)
+    by_hand = shop.withdraw("web-of-mine").json()["id"]
+    # The responder works on it: that it was stopped and isn't any more is nothing yet.
+    books.say("same-evidence")
+    wait_for(lambda: books.shown(shop)["stopped"], "the stop to be read")
+    looked(shop)
+    books.say("")
+    wait_for(lambda: books.shown(shop)["stopped"] is None, "it to be read")
+    looked(shop)
+    assert shop.status(ODD) == 503
+    books.say("same-evidence")
+    ended(shop, order, "kept")
+    wait_for(lambda: books.say("same-evidence") and shop.root.events("pod-order-ended"), "the end to be read")
+    looked(shop)
+    assert shop.status(ODD) == 503 and sorted(one["id"] for one in shop.withdrawn()) == sorted([order["id"], by_hand])
+    books.say("")  # however it was told to
+    shop.wait(200)
+    assert [one["id"] for one in shop.withdrawn()] == [by_hand]
+
+
+def looked(shop):
+    """guardd went over all of them since: what is asked of it comes behind that."""
+    before = shop.root.status()["time_ms"]
+    wait_for(lambda: shop.root.status()["time_ms"] > before + 2000, "two looks at what is over")
+
+
+class Reporter:
+    """Who has a token that may report, and says what it likes."""
+
+    def __init__(self, root, name):
+        self.path = str(root.state / "api-front.sock")
+        self.secret = tool("token", "add", name, "--role", "reporter", "--service", "shop", "--state", root.state).split()[-1]
+        self.connection = None
+        wait_for(lambda: self.claim("prod/probe") != 401, "the token to be known")
+
+    def claim(self, pod, obeys=""):
+        """Of what is asked with each question: answered at once, since there are withdrawals."""
+        if self.connection is None:
+            self.connection = http.client.HTTPConnection("localhost", timeout=60)
+            self.connection.sock = socket.socket(socket.AF_UNIX)
+            self.connection.sock.connect(self.path)
+        self.connection.request("GET", f"/api/v1/services/shop/policy?after={10**12}&withdrawals=0&pod={pod}" + (f"&obeys={obeys}" if obeys else ""),
+                                headers={"Authorization": f"Bearer {self.secret}"})
+        answer = self.connection.getresponse()
+        answer.read()
+        if answer.will_close:
+            self.connection = None
+        return answer.status
+
+
+def claims(root, outcome):
+    return metric(root, f'guard_pod_gate_claims_total{{outcome="{outcome}"}}')
+
+
+def test_a_stolen_token_keeps_no_order_from_withdrawing_and_none_obeyed(pods, pod_writer):  # noqa: F811
+    shop = pods(GUARDIAN.format(mode="block", orders="act", withdraw=", withdrawSeconds: 3600"), options=["--api-front", "on"])
+    assert shop.withdraw("web-of-mine").status == 201
+    thief = Reporter(shop.root, "thief")
+    for number in range(600):
+        assert thief.claim(f"prod/made-up-{number}") == 304
+    assert claims(shop.root, "too-many") == 600 + 1 - 512  # and the one that was asked with first
+    assert len(shop.root.events("pod-gate-claimed")) == 1
+    # What isn't its own: told, and neither of the two is believed alone.
+    other = Reporter(shop.root, "another")
+    contested = claims(shop.root, "contested")
+    assert other.claim(f"prod/{ODD}", "hand-1") == 304
+    assert claims(shop.root, "contested") == contested + 1
+    order = misused(shop, pod_writer)
+    shop.wait(503)
+    one = next(one for one in shop.withdrawn() if one["pod"] == ODD)
+    assert one["id"] == order["id"] and not one["obeyed"]
+    shop.lift(order["id"])
+    shop.wait(200)
+    # And by hand: it isn't withdrawn as the one that was made up.
+    assert other.claim(f"prod/{ODD}/made-up", "hand-1") == 304
+    assert shop.withdraw().status == 201
+    shop.wait(503)
+    # Who says that a pod obeys says so for its own claim only.
+    which = next(one for one in shop.withdrawn() if one["pod"] == ODD)["id"]
+    wait_for(lambda: other.claim(f"prod/{ODD}/made-up", which) == 304 and next(one for one in shop.withdrawn() if one["pod"] == ODD)["obeyed"],
+             "both to say so")
 
 
 def test_no_order_withdraws_more_than_the_budget(pods, pod_writer):  # noqa: F811
