@@ -151,8 +151,13 @@ static void print_workload(const struct document_node *workload, bool whole)
          replica = replica->next) {
         printf("  ");
         say(text_of(replica, "pod"));
-        printf(": %lld records, %lld things alone\n", (long long)whole_of(replica, "records"),
+        printf(": %lld records, %lld things alone", (long long)whole_of(replica, "records"),
                (long long)whole_of(replica, "alone_count"));
+        if (text_of(replica, "reporter")[0] != '\0') {
+            printf(", says ");
+            say(text_of(replica, "reporter"));
+        }
+        printf("\n");
         if (whole)
             print_amounts(member_of(replica, "amounts"));
         for (const struct document_node *thing = whole ? list_of(replica, "alone") : NULL;

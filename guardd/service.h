@@ -160,6 +160,8 @@ struct services {
     struct pod_orders *pod_orders; /* NULL: no records of pods are taken in, as pod_cases */
     struct pod_cases *pod_cases;
     struct pod_responder *pod_responder; /* likewise */
+    struct pod_forward *pod_forward;     /* NULL: there is no parent */
+    struct pod_reported *pod_reported;   /* NULL: no children, or none that may report of pods */
     struct pod_self pod_self;            /* that this guardd stands beside; all zeros: none */
     uint64_t withdrawals_ms;             /* when they were looked through */
     uint64_t pod_gate_claims[POD_GATE_ANSWERS]; /* what became of them; counted since the start */

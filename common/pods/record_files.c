@@ -66,8 +66,7 @@ enum guard_rc pod_files_add(struct pod_files *files, const struct guard_pod_reco
     return GUARD_OK;
 }
 
-/* Stops counting where it is too many. */
-static bool has_room(const char *dir)
+bool pod_files_room(const char *dir)
 {
     DIR *open_dir = opendir(dir);
     if (open_dir == NULL)
@@ -99,7 +98,7 @@ static enum guard_rc write_file(struct pod_files *files, struct guard_err *err)
     snprintf(path, sizeof(path), "%s/%016" PRIx64 "-%016" PRIx64 "-%020" PRIu64 ".pods", files->dir,
              files->producer, files->incarnation, files->sequence + 1);
     snprintf(temporary, sizeof(temporary), "%s/%016" PRIx64 ".tmp", files->dir, files->producer);
-    if (!has_room(files->dir))
+    if (!pod_files_room(files->dir))
         return guard_fail(err, GUARD_E_LIMIT, "%s: nobody reads what lies there", files->dir);
     (void)unlink(temporary); /* of one that was killed */
     int fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0640);

@@ -39,6 +39,8 @@ GUARD_MUST_USE enum guard_rc pod_files_add(struct pod_files *files,
  * counted: GUARD_E_LIMIT: POD_FILES_MAX files lie there unread; GUARD_E_IO. */
 GUARD_MUST_USE enum guard_rc pod_files_flush(struct pod_files *files, struct guard_err *err);
 void pod_files_close(struct pod_files *files);
+/* Whether fewer than POD_FILES_MAX files lie in the directory. */
+bool pod_files_room(const char *dir);
 
 /* Of a sensor's kind, its node and a container: never 0. */
 uint64_t pod_producer(const char *sensor, const char *node, const char *container);

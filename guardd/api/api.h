@@ -94,6 +94,7 @@ struct api_wait {
     uint64_t verdicts;
     uint64_t withdrawals;
     const char *outcome; /* static */
+    uint32_t taken, refused;
     const struct service *service;
 };
 

@@ -59,5 +59,7 @@ api_handler api_outputs, api_output_test;
 api_handler api_report_key, api_report_piles, api_report_policy, api_report_verdicts,
     api_report_withdrawals;
 api_handler api_report_summary;
+/* pod_reports.c */
+api_handler api_report_pods;
 
 #endif

@@ -2,6 +2,7 @@
 /* Metrics of pods: counts of guardd, without a label that pods could make many of. */
 #include "metrics_text.h"
 
+#include "guardd/pods/reported.h"
 #include "guardd/pods/responder.h"
 #include "guardd/pods/tell.h"
 
@@ -41,6 +42,25 @@ static void put_withdrawals(struct text *text, const struct services *services)
                "Services of which a withdrawal can't be written now.", unwritten);
 }
 
+/* What goes over the tree; 0 where there is no parent, or no child. */
+static void put_tree(struct text *text, const struct services *services)
+{
+    static const struct pod_forward nothing;
+    const struct pod_forward *up = services->pod_forward != NULL ? services->pod_forward : &nothing;
+    const struct {
+        const char *outcome;
+        uint64_t count;
+    } of[] = {{"sent", up->sent}, {"refused", up->refused}, {"dropped", up->dropped}};
+    head(text, "guard_pod_records_forwarded_total", "counter",
+         "Pod records for the parent, by what became of them.");
+    for (size_t i = 0; i < sizeof(of) / sizeof(of[0]); i++)
+        put(text, "guard_pod_records_forwarded_total{outcome=\"%s\"} %" PRIu64 "\n", of[i].outcome,
+            of[i].count);
+    put_number(text, "guard_pod_records_reported_total", "counter",
+               "Pod records that children sent and that were taken.",
+               services->pod_reported != NULL ? (double)services->pod_reported->records : 0);
+}
+
 void put_pods(struct text *text, const struct api *api)
 {
     const struct services *services = api->view.services;
@@ -56,6 +76,7 @@ void put_pods(struct text *text, const struct api *api)
     for (uint32_t i = 0; i < POD_REFUSALS; i++)
         put(text, "guard_pod_records_refused_total{reason=\"%s\"} %" PRIu64 "\n",
             pod_refusal_name((enum pod_refusal)i), counts->refused[i]);
+    put_tree(text, services);
     head(text, "guard_pod_decisions_total", "counter", "What was told of pods.");
     for (uint32_t i = GUARD_POD_ALERT; i <= GUARD_POD_REPLACE; i++)
         put(text, "guard_pod_decisions_total{verdict=\"%s\"} %" PRIu64 "\n",

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What nodes below this one send and fetch. Answers wait here without a thread: a delta's for the
  * commit that holds it, a policy's for the next generation. */
+#include "reports.h"
+
 #include "accounts.h"
 #include "guardd/pods/gates_told.h"
 #include "handlers.h"
@@ -20,9 +22,7 @@
 
 enum { KEY_WAIT_MS = 5000 };
 
-/* Who reports, as producers are bound to it: a token's or subject's name, or the user of the
- * process at the local door. */
-static void reporter_of(const struct api_request *request, char out[REPORTER_CAP])
+void api_reporter(const struct api_request *request, char out[REPORTER_CAP])
 {
     if (request->access.name[0] != '\0')
         snprintf(out, REPORTER_CAP, "%s", request->access.name);
@@ -30,7 +30,7 @@ static void reporter_of(const struct api_request *request, char out[REPORTER_CAP
         snprintf(out, REPORTER_CAP, "uid:%" PRId64, request->uid);
 }
 
-static bool takes_reports(const struct api *api, struct api_response *response)
+bool api_takes_reports(const struct api *api, struct api_response *response)
 {
     if (tree_has_children(api->view.services->role))
         return true;
@@ -50,17 +50,20 @@ static bool is_young(const struct service *service)
 }
 
 /* What a node needs to know of a service beside its policy. */
-static void write_controls(const struct service *service, struct json_writer *json)
+static void write_controls(const struct services *services, const struct service *service,
+                           struct json_writer *json)
 {
     json_integer(json, "generation", (int64_t)service->generation);
     json_bool(json, "young", is_young(service));
     json_text(json, "client_mode", guard_mode_name(service->guardian.client_mode));
     json_integer(json, "withdrawals", (int64_t)service->withdrawals.offered_ms);
+    api_write_pod_records(services, service, json);
 }
 
 /* --- keys --- */
 
-static void answer_key(const struct service *service, struct api_response *response)
+static void answer_key(const struct services *services, const struct service *service,
+                       struct api_response *response)
 {
     struct json_writer json;
     char key[2 * GUARD_DIGEST_BYTES + 1];
@@ -70,7 +73,7 @@ static void answer_key(const struct service *service, struct api_response *respo
     json_open(&json, NULL, '{');
     json_string(&json, "service", service->name);
     json_text(&json, "key", key);
-    write_controls(service, &json);
+    write_controls(services, service, &json);
     json_close(&json, '}');
     memset(key, 0, sizeof(key));
     api_json_end(&json, response, 200);
@@ -97,7 +100,7 @@ enum api_step api_report_key(struct api *api, struct api_request *request,
     struct services *services = api->view.services;
     const struct guard_span name = {(const uint8_t *)request->service, strlen(request->service)};
     uint64_t now_ms = clock_unix_ms();
-    if (!takes_reports(api, response))
+    if (!api_takes_reports(api, response))
         return API_DONE;
     if (!state_service_valid(name)) {
         problem(response, 404, "no-such-service", "service", "no service can have this name");
@@ -118,7 +121,7 @@ enum api_step api_report_key(struct api *api, struct api_request *request,
         return API_LATER;
     }
     if (service != NULL) {
-        answer_key(service, response);
+        answer_key(services, service, response);
         return API_DONE;
     }
     if (services->uplink != NULL && request->wait.due == NULL &&
@@ -158,7 +161,7 @@ static void answer_pile(const struct api *api, const struct api_request *request
         return;
     json_open(&json, NULL, '{');
     json_text(&json, "outcome", request->wait.outcome);
-    write_controls(request->wait.service, &json);
+    write_controls(api->view.services, request->wait.service, &json);
     json_close(&json, '}');
     api_json_end(&json, response, 200);
     response->quiet = true;
@@ -191,7 +194,7 @@ enum api_step api_report_piles(struct api *api, struct api_request *request,
     char reporter[REPORTER_CAP];
     enum inbox_outcome outcome;
     struct guard_err err;
-    if (!takes_reports(api, response))
+    if (!api_takes_reports(api, response))
         return API_DONE;
     if (request->wait.due != NULL) {
         answer_pile(api, request, response);
@@ -205,7 +208,7 @@ enum api_step api_report_piles(struct api *api, struct api_request *request,
         problem(response, 415, "bad-type", "Content-Type", "must be application/octet-stream");
         return API_DONE;
     }
-    reporter_of(request, reporter);
+    api_reporter(request, reporter);
     enum guard_rc rc = inbox_take(services, service, reporter, request->body, &outcome,
                                   &request->wait.ticket, &err);
     if (rc != GUARD_OK) {
@@ -220,14 +223,15 @@ enum api_step api_report_piles(struct api *api, struct api_request *request,
 
 /* --- summaries --- */
 
-static void answer_summary(const struct service *service, struct api_response *response)
+static void answer_summary(const struct services *services, const struct service *service,
+                           struct api_response *response)
 {
     struct json_writer json;
     response->quiet = true;
     if (!api_json_begin(&json, response))
         return;
     json_open(&json, NULL, '{');
-    write_controls(service, &json);
+    write_controls(services, service, &json);
     json_close(&json, '}');
     api_json_end(&json, response, 200);
 }
@@ -263,7 +267,7 @@ static enum api_step answer_saved(struct api *api, struct api_request *request,
 {
     const struct inbox *inbox = &api->view.services->inbox;
     if (inbox->committed >= request->wait.ticket) {
-        answer_summary(request->wait.service, response);
+        answer_summary(api->view.services, request->wait.service, response);
         return API_DONE;
     }
     problem(response, 503, "not-saved", NULL, "the summary couldn't be saved");
@@ -280,14 +284,14 @@ enum api_step api_report_summary(struct api *api, struct api_request *request,
     struct document document;
     struct guard_err err;
     char reporter[REPORTER_CAP];
-    if (!takes_reports(api, response))
+    if (!api_takes_reports(api, response))
         return API_DONE;
     if (request->wait.due != NULL)
         return answer_saved(api, request, response);
     struct service *service = reported_service(api, request, response);
     if (service == NULL)
         return API_DONE;
-    reporter_of(request, reporter);
+    api_reporter(request, reporter);
     guard_arena_init(&arena, &heap, (size_t)16 << 20);
     enum guard_rc rc = document_parse(&document, "body", request->body, &arena, &err);
     if (rc == GUARD_OK)
@@ -301,7 +305,7 @@ enum api_step api_report_summary(struct api *api, struct api_request *request,
         return share_summary(api, request, service, reporter, response);
     if (service->releases.changed || service->history.queue != NULL)
         return answer_when_saved(api, request, service);
-    answer_summary(service, response);
+    answer_summary(services, service, response);
     return API_DONE;
 }
 
@@ -403,7 +407,7 @@ enum api_step api_report_policy(struct api *api, struct api_request *request,
                                 struct api_response *response)
 {
     struct api_wait *wait = &request->wait;
-    if (!takes_reports(api, response))
+    if (!api_takes_reports(api, response))
         return API_DONE;
     struct service *service = reported_service(api, request, response);
     /* Who doesn't ask for withdrawals knows none. */
@@ -434,7 +438,7 @@ enum api_step api_report_policy(struct api *api, struct api_request *request,
 enum api_step api_report_verdicts(struct api *api, struct api_request *request,
                                   struct api_response *response)
 {
-    if (!takes_reports(api, response))
+    if (!api_takes_reports(api, response))
         return API_DONE;
     const struct service *service = reported_service(api, request, response);
     if (service == NULL || !answer_file(api, service, "verdicts", ".table", response))
@@ -446,7 +450,7 @@ enum api_step api_report_verdicts(struct api *api, struct api_request *request,
 enum api_step api_report_withdrawals(struct api *api, struct api_request *request,
                                      struct api_response *response)
 {
-    if (!takes_reports(api, response))
+    if (!api_takes_reports(api, response))
         return API_DONE;
     const struct service *service = reported_service(api, request, response);
     if (service == NULL || !answer_file(api, service, "pods", ".withdrawals", response))

@@ -255,6 +255,7 @@ const struct api_route api_routes[] = {
     {"GET", "/forget/{id}", {NULL}, api_forget_report, API_RIGHT_ADMINISTER, SHARED_NONE},
     {"GET", "/outputs", {NULL}, api_outputs, API_RIGHT_EVIDENCE, SHARED_NONE},
     {"POST", "/outputs/{id}/test", {NULL}, api_output_test, API_RIGHT_OPERATE, SHARED_NONE},
+    {"POST", "/pods/records", {NULL}, api_report_pods, API_RIGHT_REPORT, SHARED_NONE},
     {"GET", "/services/{service}/key", {NULL}, api_report_key, API_RIGHT_REPORT, SHARED_NONE},
     {"POST", "/services/{service}/piles", {NULL}, api_report_piles, API_RIGHT_REPORT, SHARED_NONE},
     {"POST",

@@ -3,6 +3,8 @@
  * read stay in a list until they are removed, so that nothing is read twice in one life. */
 #include "intake.h"
 
+#include "forward.h"
+#include "reported.h"
 #include "responder.h"
 #include "show.h"
 
@@ -25,6 +27,7 @@ enum {
     READ_MAX = POD_FILES_MAX, /* names that wait for their removal */
     NAMES_ROUND = 256,        /* of a look into the directory */
     LOOK_MS = 500,
+    BOUND_MS = 5000,
     BUDGET_MS = 50, /* of a tick */
     RECORDS_PER_TICK = 2000,
     SAVE_MS = 10000,
@@ -43,7 +46,8 @@ static const struct guard_span no_service = {NULL, 0};
 
 struct read_file {
     char name[NAME_CAP];
-    bool kept; /* it couldn't be removed: passed over from now on */
+    bool kept;     /* it couldn't be removed: passed over from now on */
+    uint64_t mark; /* that the parent must have answered for; 0: nothing of it went there */
 };
 
 struct pod_intake {
@@ -64,8 +68,12 @@ struct pod_intake {
     uint64_t looked_ms, watched_ms, shown_ms, shown_all_ms, saved_ms, minute;
     bool saving;          /* the transaction holds all that was learned */
     char after[NAME_CAP]; /* where the next look goes on, so that what waits keeps nobody waiting */
-    uint64_t refused_day[POD_REFUSALS]; /* on which it was said last that a record was */
-    bool unreadable;                    /* that was said */
+    bool unreadable;      /* that was said */
+    struct pod_reported *reported; /* NULL: no children report here */
+    struct pod_forward *forward;   /* NULL: there is no parent */
+    uint64_t bounded_ms;
+    uint64_t removed_mark; /* up to which files were removed */
+    bool forwarded;        /* records of the file that is being read */
 };
 
 /* --- what is to be read --- */
@@ -170,6 +178,9 @@ static void end_file(struct pod_intake *intake)
     *file = (struct read_file){.kept = false};
     memcpy(file->name, intake->names[intake->name_at++], NAME_CAP);
     intake->removable++;
+    if (intake->forwarded)
+        file->mark = pod_forward_mark(intake->forward);
+    intake->forwarded = false;
 }
 
 static void refuse_file(struct pod_intake *intake, const char *why)
@@ -184,20 +195,10 @@ static void refuse_file(struct pod_intake *intake, const char *why)
 
 /* --- a record --- */
 
-/* Said once a day for each reason, by guardd's clock: those of records are what is in doubt. */
 static void refuse(struct pod_intake *intake, const struct guard_pod_record *record,
                    enum pod_refusal refusal, const char *why, uint64_t now_ms)
 {
-    uint64_t day = now_ms / DAY + 1;
-    intake->services->pod_counts.refused[refusal]++;
-    if (intake->refused_day[refusal] != day)
-        log_event("warn", "pod-record-refused", no_service,
-                  "workload %.*s, pod %.*s: %s; of others it is counted (status, refused.%s) and "
-                  "not said before tomorrow",
-                  (int)record->id.workload.len, (const char *)record->id.workload.ptr,
-                  (int)record->id.pod.len, (const char *)record->id.pod.ptr, why,
-                  pod_refusal_name(refusal));
-    intake->refused_day[refusal] = day;
+    pod_refuse(intake->services, record, refusal, why, "", now_ms);
 }
 
 /* Held to our clock, not the sensor's: what is ahead or was forgotten long since teaches nothing.
@@ -241,34 +242,48 @@ static void observe(struct pod_intake *intake, struct service *service,
         refuse(intake, record, POD_REFUSED_OTHER, err.text, now_ms);
 }
 
-/* False: it can't be taken yet. */
-static bool take(struct pod_intake *intake, struct guard_pod_record *record, uint64_t now_ms)
+enum step { STEP_TAKEN, STEP_WAITS, STEP_FULL, STEP_ENDED };
+
+/* On its way to the parent, which learns; what it says decides. */
+static enum step forward(struct pod_intake *intake, const struct service *service,
+                         struct guard_span bytes)
+{
+    if (service->up.pod_records == POD_PARENT_UNKNOWN)
+        return STEP_WAITS;
+    if (!pod_forward_add(intake->forward, bytes))
+        return STEP_FULL;
+    intake->forwarded = true;
+    return STEP_TAKEN;
+}
+
+static enum step take(struct pod_intake *intake, struct guard_pod_record *record,
+                      struct guard_span bytes, uint64_t now_ms)
 {
     struct services *services = intake->services;
     const struct guard_span nobody = GUARD_SPAN_LITERAL("-");
     struct guard_span name = record->id.service.len > 0 ? record->id.service : record->id.workload;
     if (record->id.workload.len == nobody.len && record->id.workload.ptr[0] == '-') {
         refuse(intake, record, POD_REFUSED_NOBODY, "the sensor doesn't know whose it is", now_ms);
-        return true;
+        return STEP_TAKEN;
     }
     if (has_bad_time(intake, record, now_ms))
-        return true;
+        return STEP_TAKEN;
     struct service *service = services_get(services, name);
     if (service == NULL && services->uplink != NULL && state_service_valid(name) &&
         uplink_want(services->uplink, name))
-        return false;
+        return STEP_WAITS;
     if (service == NULL) {
         refuse(intake, record, POD_REFUSED_SERVICE,
                "no service can have its name, or there are too many", now_ms);
-        return true;
+        return STEP_TAKEN;
     }
+    if (intake->forward != NULL && service->up.pod_records != POD_PARENT_LEAVES)
+        return forward(intake, service, bytes);
     if (!replica_publishes(services, service))
-        return false; /* another guardd learns it; what lies here is for when this one does */
+        return STEP_WAITS; /* another guardd learns it; what lies here is for when this one does */
     observe(intake, service, record, now_ms);
-    return true;
+    return STEP_TAKEN;
 }
-
-enum step { STEP_TAKEN, STEP_WAITS, STEP_ENDED };
 
 static enum step read_record(struct pod_intake *intake, uint64_t now_ms)
 {
@@ -290,10 +305,9 @@ static enum step read_record(struct pod_intake *intake, uint64_t now_ms)
         refuse_file(intake, err.text);
         return STEP_ENDED;
     }
-    if (!take(intake, &record, now_ms))
-        return STEP_WAITS;
-    intake->at += len;
-    return STEP_TAKEN;
+    enum step step = take(intake, &record, rest, now_ms);
+    intake->at += step == STEP_TAKEN ? len : 0;
+    return step;
 }
 
 /* The file waits, whole, and others have their turn. */
@@ -373,6 +387,92 @@ static void tell_ends(struct pod_intake *intake, uint64_t now_ms)
     }
 }
 
+/* Of those that were read: what went to the parent when that answered, all else when what was
+ * learned is saved. */
+static void remove_read(struct pod_intake *intake, bool saved)
+{
+    char path[STATE_PATH_MAX];
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < intake->read_count; i++) {
+        struct read_file *file = &intake->read[i];
+        bool due =
+            !file->kept && (file->mark == 0 ? saved : file->mark <= intake->forward->settled);
+        if (due && place(path, intake, file->name) && unlink(path) != 0 && errno != ENOENT) {
+            log_event("warn", "pod-records-stay", no_service, "pods/%s: %s; it is passed over",
+                      file->name, strerror(errno));
+            file->kept = true;
+        }
+        if (file->kept || !due)
+            intake->read[kept++] = *file;
+    }
+    intake->read_count = kept;
+    if (saved)
+        intake->removable = 0;
+}
+
+/* True: there is more to do now. */
+static bool read_files(struct pod_intake *intake, uint64_t begin_ms, uint64_t now_ms)
+{
+    for (uint32_t records = 0;
+         records < RECORDS_PER_TICK && clock_monotonic_ms() - begin_ms < BUDGET_MS; records++) {
+        enum step step = STEP_TAKEN;
+        if (intake->bytes != NULL)
+            step = read_record(intake, now_ms);
+        else if (!next_file(intake))
+            break;
+        if (step == STEP_WAITS)
+            put_off(intake);
+        if (step == STEP_FULL)
+            return false; /* it goes on once the parent answered */
+    }
+    return intake->bytes != NULL ||
+           (intake->name_at < intake->name_count && intake->read_count < READ_MAX);
+}
+
+/* Whether records of it are counted already. */
+static bool is_held(const void *ctx, const char *name)
+{
+    const struct pod_intake *intake = ctx;
+    return was_read(intake, name) ||
+           (intake->bytes != NULL && strcmp(intake->names[intake->name_at], name) == 0);
+}
+
+/* The parent takes none after all: what it didn't answer for is read again, for whoever it is now.
+ */
+static void take_back(struct pod_intake *intake)
+{
+    struct services *services = intake->services;
+    uint32_t kept = 0;
+    pod_forward_undo(intake->forward);
+    free(intake->bytes);
+    intake->bytes = NULL;
+    intake->forwarded = false;
+    intake->name_count = intake->name_at = 0;
+    for (uint32_t i = 0; i < intake->read_count; i++) {
+        if (intake->read[i].mark <= intake->forward->settled)
+            intake->read[kept++] = intake->read[i];
+    }
+    intake->read_count = kept;
+    for (uint32_t i = 0; i < services->count; i++)
+        services->list[i]->up.pod_records = POD_PARENT_UNKNOWN;
+}
+
+/* What came from below, and what goes up. */
+static void tick_tree(struct pod_intake *intake, uint64_t now_ms)
+{
+    char path[STATE_PATH_MAX];
+    pod_reported_tick(intake->reported, now_ms);
+    if (intake->forward == NULL)
+        return;
+    if (intake->forward->left)
+        take_back(intake);
+    if (intake->forward->settled != intake->removed_mark)
+        remove_read(intake, false);
+    intake->removed_mark = intake->forward->settled;
+    if (elapsed(&intake->bounded_ms, now_ms, BOUND_MS) && place(path, intake, ""))
+        pod_forward_bound(intake->forward, path, is_held, intake);
+}
+
 bool pod_intake_tick(struct pod_intake *intake, uint64_t now_ms)
 {
     if (intake == NULL)
@@ -381,15 +481,8 @@ bool pod_intake_tick(struct pod_intake *intake, uint64_t now_ms)
     if (intake->bytes == NULL && intake->name_at >= intake->name_count &&
         elapsed(&intake->looked_ms, now_ms, LOOK_MS))
         look(intake);
-    for (uint32_t records = 0;
-         records < RECORDS_PER_TICK && clock_monotonic_ms() - begin_ms < BUDGET_MS; records++) {
-        if (intake->bytes == NULL) {
-            if (!next_file(intake))
-                break;
-        } else if (read_record(intake, now_ms) == STEP_WAITS) {
-            put_off(intake);
-        }
-    }
+    tick_tree(intake, now_ms);
+    bool more = read_files(intake, begin_ms, now_ms);
     tell_ends(intake, now_ms);
     pod_responder_tick(&intake->responder, now_ms);
     if (elapsed(&intake->watched_ms, now_ms, WATCH_MS))
@@ -399,8 +492,7 @@ bool pod_intake_tick(struct pod_intake *intake, uint64_t now_ms)
                         now_ms);
     if (elapsed(&intake->minute, now_ms, MINUTE_MS))
         tell_outliers(intake, now_ms);
-    return intake->bytes != NULL ||
-           (intake->name_at < intake->name_count && intake->read_count < READ_MAX);
+    return more;
 }
 
 /* --- saving --- */
@@ -412,6 +504,7 @@ enum guard_rc pod_intake_save(struct pod_intake *intake, bool all, uint64_t now_
         return GUARD_OK;
     struct services *services = intake->services;
     bool whole = true;
+    GUARD_TRY(pod_reported_save(intake->reported, err));
     intake->saving = false;
     if (!all && intake->removable < FILES_UNSAVED_MAX && now_ms >= intake->saved_ms &&
         now_ms - intake->saved_ms < SAVE_MS)
@@ -434,28 +527,13 @@ enum guard_rc pod_intake_save(struct pod_intake *intake, bool all, uint64_t now_
     return GUARD_OK;
 }
 
-static void remove_read(struct pod_intake *intake)
-{
-    char path[STATE_PATH_MAX];
-    uint32_t kept = 0;
-    for (uint32_t i = 0; i < intake->read_count; i++) {
-        struct read_file *file = &intake->read[i];
-        if (!file->kept && place(path, intake, file->name) && unlink(path) != 0 &&
-            errno != ENOENT) {
-            log_event("warn", "pod-records-stay", no_service, "pods/%s: %s; it is passed over",
-                      file->name, strerror(errno));
-            file->kept = true;
-        }
-        if (file->kept)
-            intake->read[kept++] = *file;
-    }
-    intake->read_count = kept;
-    intake->removable = 0;
-}
-
 void pod_intake_saved(struct pod_intake *intake)
 {
-    if (intake == NULL || !intake->saving)
+    if (intake == NULL)
+        return;
+    if (intake->reported != NULL)
+        intake->reported->speakers.changed = false;
+    if (!intake->saving)
         return;
     struct services *services = intake->services;
     for (uint32_t i = 0; i < services->count; i++) {
@@ -463,10 +541,26 @@ void pod_intake_saved(struct pod_intake *intake)
             services->list[i]->pods.changed = false;
     }
     intake->saving = false;
-    remove_read(intake);
+    remove_read(intake, true);
 }
 
 /* --- its life --- */
+
+/* Without it guardd does its work all the same; children and parent are told so. */
+static void open_tree(struct pod_intake *intake)
+{
+    struct services *services = intake->services;
+    struct guard_err err;
+    /* Of roots that share a database the one that is asked may not be the one that learns. */
+    bool children = tree_has_children(services->role) && services->run == 0;
+    if (services->uplink != NULL &&
+        pod_forward_open(&intake->forward, services->state, &err) != GUARD_OK)
+        log_event("alarm", "pods-not-sent", no_service, "%s", err.text);
+    if (children && pod_reported_open(&intake->reported, services, &err) != GUARD_OK)
+        log_event("alarm", "pods-not-taken", no_service, "%s", err.text);
+    services->pod_forward = intake->forward;
+    services->pod_reported = intake->reported;
+}
 
 enum guard_rc pod_intake_open(struct pod_intake **out, struct services *services,
                               enum pod_orders_mode orders, uint64_t now_ms, struct guard_err *err)
@@ -486,6 +580,7 @@ enum guard_rc pod_intake_open(struct pod_intake **out, struct services *services
     services->pod_orders = &intake->orders;
     services->pod_cases = &intake->cases;
     services->pod_responder = &intake->responder;
+    open_tree(intake);
     *out = intake;
     return GUARD_OK;
 }
@@ -498,7 +593,13 @@ void pod_intake_close(struct pod_intake *intake)
         intake->services->pod_orders = NULL;
         intake->services->pod_cases = NULL;
         intake->services->pod_responder = NULL;
+        intake->services->pod_forward = NULL;
+        intake->services->pod_reported = NULL;
     }
+    if (intake->forward != NULL)
+        remove_read(intake, false);
+    pod_forward_close(intake->forward);
+    pod_reported_close(intake->reported);
     pod_responder_close(&intake->responder);
     pod_orders_close(&intake->orders);
     free(intake->bytes);

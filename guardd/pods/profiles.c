@@ -7,6 +7,7 @@
 #include "common/file.h"
 #include "common/guardian_pods.h"
 #include "common/json_writer.h"
+#include "common/log.h"
 #include "common/pods/orders.h"
 
 #include <string.h>
@@ -102,9 +103,28 @@ void pods_forget_old(struct service_pods *pods, uint64_t now_ms)
     }
 }
 
+void pod_refuse(struct services *services, const struct guard_pod_record *record,
+                enum pod_refusal refusal, const char *why, const char *reporter, uint64_t now_ms)
+{
+    const struct guard_span no_service = {NULL, 0};
+    struct pod_counts *counts = &services->pod_counts;
+    uint64_t day = now_ms / DAY + 1;
+    counts->refused[refusal]++;
+    if (counts->refused_day[refusal] != day)
+        log_event("warn", "pod-record-refused", no_service,
+                  "workload %.*s, pod %.*s%s%s: %s; of others it is counted (status, refused.%s) "
+                  "and not said before tomorrow",
+                  (int)record->id.workload.len, (const char *)record->id.workload.ptr,
+                  (int)record->id.pod.len, (const char *)record->id.pod.ptr,
+                  reporter[0] != '\0' ? ", reporter " : "", reporter, why,
+                  pod_refusal_name(refusal));
+    counts->refused_day[refusal] = day;
+}
+
 const char *pod_refusal_name(enum pod_refusal refusal)
 {
-    static const char *const names[POD_REFUSALS] = {"ahead", "old", "nobody", "service", "other"};
+    static const char *const names[POD_REFUSALS] = {"ahead", "old",     "nobody", "service",
+                                                    "other", "foreign", "flood"};
     return (uint32_t)refusal < POD_REFUSALS ? names[refusal] : "";
 }
 

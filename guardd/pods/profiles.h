@@ -22,7 +22,9 @@ enum pod_refusal {
     POD_REFUSED_NOBODY = 2,  /* the sensor doesn't know whose it is */
     POD_REFUSED_SERVICE = 3, /* no service can have its name, or there are too many */
     POD_REFUSED_OTHER = 4,   /* too many workloads or replicas, no memory */
-    POD_REFUSALS = 5,
+    POD_REFUSED_FOREIGN = 5, /* a child of the tree spoke of a pod that isn't its to speak for */
+    POD_REFUSED_FLOOD = 6,   /* a child sent more than it may */
+    POD_REFUSALS = 7,
 };
 
 /* Since guardd started. */
@@ -31,6 +33,7 @@ struct pod_counts {
     uint64_t records; /* learned, or only judged; without those that came again */
     uint64_t repeated;
     uint64_t refused[POD_REFUSALS];
+    uint64_t refused_day[POD_REFUSALS]; /* on which it was said last that a record was */
     uint64_t alerts;
     uint64_t decisions[GUARD_POD_REPLACE + 1]; /* that were told, by what they were */
     uint64_t ends[GUARD_POD_USELESS + 1];      /* of orders */
@@ -62,6 +65,10 @@ GUARD_MUST_USE enum guard_rc pods_observe(struct service *service,
                                           struct guard_pod_verdict *verdict, struct guard_err *err);
 /* Forgets, once a day, what wasn't seen for 90 days. */
 void pods_forget_old(struct service_pods *pods, uint64_t now_ms);
+/* Counts it, and says it once a day for each reason, by guardd's clock: those of records are what
+ * is in doubt. reporter: who sent it; "": our own sensors. */
+void pod_refuse(struct services *services, const struct guard_pod_record *record,
+                enum pod_refusal refusal, const char *why, const char *reporter, uint64_t now_ms);
 /* "ahead", "old", ... */
 const char *pod_refusal_name(enum pod_refusal refusal);
 /* "pods": {...} of guardd: the counts. */

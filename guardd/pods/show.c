@@ -2,6 +2,7 @@
 /* Everything is bounded twice: by how many are shown, and by the room that is left. */
 #include "show.h"
 
+#include "reported.h"
 #include "responder.h"
 
 #include "common/file.h"
@@ -115,12 +116,36 @@ static uint32_t rank_replicas(const struct guard_pods *profile, uint64_t live_si
     return live;
 }
 
-static void write_replicas(struct json_writer *json, const struct guard_pods *profile,
-                           uint64_t live_since_ms, const char *part, size_t until)
+/* Who says of the pod what it does; nothing where that are sensors of this machine. */
+static void write_reporter(struct json_writer *json, const struct services *services,
+                           const struct service *service, struct guard_span name_space,
+                           struct guard_span pod)
 {
+    const struct pod_speaker *speaker =
+        services->pod_reported == NULL
+            ? NULL
+            : pod_speakers_of(&services->pod_reported->speakers, service->name, name_space, pod);
+    if (speaker != NULL)
+        json_text(json, "reporter", speaker->name);
+}
+
+/* Where and of what the replicas shown are. */
+struct showing {
+    const struct services *services;
+    const struct service *service;
+    const struct guard_pods *profile;
+    struct guard_span name_space;
+    uint64_t live_since_ms;
+    const char *part;
+};
+
+static void write_replicas(struct json_writer *json, const struct showing *showing, size_t until)
+{
+    const struct guard_pods *profile = showing->profile;
+    uint64_t live_since_ms = showing->live_since_ms;
     struct ranked list[REPLICAS_MAX];
     struct guard_pod_replica replica;
-    uint32_t live = rank_replicas(profile, live_since_ms, part, list);
+    uint32_t live = rank_replicas(profile, live_since_ms, showing->part, list);
     json_integer(json, "live_count", live);
     json_open(json, "replicas", '[');
     for (uint32_t i = 0; i < live && i < REPLICAS_MAX && !full(json, until); i++) {
@@ -129,6 +154,7 @@ static void write_replicas(struct json_writer *json, const struct guard_pods *pr
         json_open(json, NULL, '{');
         json_string(json, "pod", replica.pod);
         json_string(json, "node", replica.node);
+        write_reporter(json, showing->services, showing->service, showing->name_space, replica.pod);
         json_integer(json, "first_ms", (int64_t)replica.first_ms);
         json_integer(json, "last_ms", (int64_t)replica.last_ms);
         json_integer(json, "records", (int64_t)replica.records);
@@ -166,7 +192,9 @@ static void write_workloads(struct json_writer *json, const struct services *ser
         json_integer(json, "normal", stats.normal);
         pod_responder_workload_json(json, services->pod_responder, stats.name_space, stats.workload,
                                     live_count(service->pods.list[i], live_since_ms), now_ms);
-        write_replicas(json, service->pods.list[i], live_since_ms, part, json->len + share);
+        const struct showing showing = {services,         service,       service->pods.list[i],
+                                        stats.name_space, live_since_ms, part};
+        write_replicas(json, &showing, json->len + share);
         json_close(json, '}');
     }
     json_close(json, ']');

@@ -186,6 +186,17 @@ void download_tag(struct service *service, const char *etag)
         offered(service, strtoull(dash + 1, NULL, 10));
 }
 
+/* Who doesn't say it is older than that. */
+static void take_pod_records(struct service *service, const struct document_node *said)
+{
+    if (said == NULL || said->kind != DOCUMENT_SCALAR)
+        service->up.pod_records = POD_PARENT_LEAVES;
+    else if (said->text.len == 1 && said->text.ptr[0] == '1')
+        service->up.pod_records = POD_PARENT_TAKES;
+    else /* it doesn't know whether its own parent does */
+        service->up.pod_records = POD_PARENT_UNKNOWN;
+}
+
 void download_controls(struct service *service, const struct document_node *answer)
 {
     static const enum guard_mode modes[] = {GUARD_MODE_OBSERVE, GUARD_MODE_ALERT, GUARD_MODE_BLOCK};
@@ -193,6 +204,7 @@ void download_controls(struct service *service, const struct document_node *answ
     const char *withdrawals = text_of(answer, "withdrawals");
     if (withdrawals[0] >= '0' && withdrawals[0] <= '9')
         offered(service, strtoull(withdrawals, NULL, 10));
+    take_pod_records(service, member_of(answer, "pod_records"));
     service->up.young = strcmp(text_of(answer, "young"), "true") == 0;
     for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
         if (strcmp(mode, guard_mode_name(modes[i])) == 0)

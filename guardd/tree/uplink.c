@@ -445,6 +445,72 @@ static void send_summaries(struct uplink *uplink, uint64_t now_ms)
     }
 }
 
+/* --- records of pods --- */
+
+static uint64_t taken_of(struct guard_span body)
+{
+    struct guard_alloc heap = heap_alloc();
+    struct guard_arena arena;
+    struct document document;
+    uint64_t taken = 0;
+    guard_arena_init(&arena, &heap, (size_t)1 << 20);
+    if (body.len > 0 && document_parse(&document, "answer", body, &arena, NULL) == GUARD_OK &&
+        document.root->kind == DOCUMENT_MAPPING)
+        taken = strtoull(text_of(document.root, "taken"), NULL, 10);
+    guard_arena_reset(&arena);
+    return taken;
+}
+
+/* It took none of the batch and never will: another one may be good. */
+static void pods_refused(struct uplink *uplink, const struct http_answer *answer)
+{
+    char problem[256];
+    problem_of(answer, problem, sizeof(problem));
+    log_event("alarm", "pod-records-refused", no_service, "%s", problem);
+    pod_forward_taken(uplink->services->pod_forward, 0);
+}
+
+static void on_pods(void *ctx, const struct http_answer *answer)
+{
+    struct asked *asked = ctx;
+    struct uplink *uplink = asked->uplink;
+    struct pod_forward *forward = uplink->services->pod_forward;
+    uint64_t now_ms = clock_unix_ms();
+    free(asked);
+    if (uplink->closing || forward == NULL)
+        return;
+    if (is_of_parent(answer)) {
+        parent_away(uplink, answer, now_ms);
+        pod_forward_failed(forward, uplink->next_ms);
+        return;
+    }
+    parent_there(uplink, now_ms);
+    if (answer->status == 200)
+        pod_forward_taken(forward, taken_of(answer->body));
+    else if (answer->status == 404 || answer->status == 405 || answer->status == 409)
+        forward->left = true; /* another one than said so */
+    else
+        pods_refused(uplink, answer);
+}
+
+static void send_pods(struct uplink *uplink, uint64_t now_ms)
+{
+    struct pod_forward *forward = uplink->services->pod_forward;
+    bool begun = false;
+    if (now_ms < uplink->next_ms || !pod_forward_due(forward, now_ms))
+        return;
+    struct http_request request = {.method = "POST",
+                                   .path = "/api/v1/pods/records",
+                                   .headers = {"Content-Type: application/octet-stream"},
+                                   .body = pod_forward_begin(forward),
+                                   .answer_max = ANSWER_MAX,
+                                   .timeout_ms = REQUEST_MS,
+                                   .done = on_pods};
+    begin(uplink, &request, asked_new(uplink, NULL, ""), &begun);
+    if (!begun)
+        pod_forward_failed(forward, uplink->next_ms);
+}
+
 /* --- policies and verdicts --- */
 
 static void on_follow(void *ctx, const struct http_answer *answer)
@@ -606,6 +672,7 @@ void uplink_tick(struct uplink *uplink, uint64_t now_ms)
     ask_keys(uplink, now_ms);
     post_all(uplink, now_ms);
     send_summaries(uplink, now_ms);
+    send_pods(uplink, now_ms);
     follow_all(uplink, now_ms);
     http_client_run(uplink->client);
 }
@@ -614,6 +681,8 @@ void uplink_try_again(struct uplink *uplink)
 {
     uplink->next_ms = 0;
     uplink->known = uplink->there;
+    if (uplink->services->pod_forward != NULL)
+        uplink->services->pod_forward->retry_ms = 0;
     for (uint32_t i = 0; i < uplink->services->count; i++)
         uplink->services->list[i]->summary.next_ms = 0;
 }
@@ -623,6 +692,8 @@ bool uplink_drained(const struct uplink *uplink)
     const struct services *services = uplink->services;
     if (uplink->known && !uplink->there)
         return true;
+    if (services->pod_forward != NULL && services->pod_forward->records > 0)
+        return false;
     for (uint32_t i = 0; i < services->count; i++) {
         struct service *service = services->list[i];
         if (may_post(service) || service->up.posting || service->summary.sending ||
@@ -674,6 +745,7 @@ void uplink_status(const struct uplink *uplink, struct json_writer *json, uint64
     json_integer(json, "lost", (int64_t)spool->lost);
     json_bool(json, "failing", services->spool_failing);
     json_close(json, '}');
+    pod_forward_status(services->pod_forward, json);
     json_close(json, '}');
 }
 

@@ -4,6 +4,7 @@
 #ifndef GUARDD_TREE_UPLINK_H
 #define GUARDD_TREE_UPLINK_H
 
+#include "guardd/pods/forward.h"
 #include "guardd/tree/role.h"
 
 #include "common/json_writer.h"
@@ -40,6 +41,7 @@ struct uplink_service {
     bool fetching_withdrawals;
     uint64_t offered_withdrawals; /* of the text that the parent has */
     uint64_t withdrawals;         /* of the one that came last, taken or not */
+    enum pod_parent pod_records;
     uint64_t
         refused; /* why a policy was, as a checksum: told once; 0: none since the last good one */
 };

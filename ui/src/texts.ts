@@ -458,6 +458,7 @@ export const texts = {
         unseenNone: "nothing: its sensors see all kinds",
         incomplete: "of its records are incomplete: the sensor lost events",
         node: "Node",
+        reporter: "Said by",
         seen: "Seen",
         records: "Records",
         decide: { approve: "Approve as normal", refuse: "Refuse" },

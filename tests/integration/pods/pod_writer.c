@@ -2,7 +2,7 @@
 /* Pod records of the service that is named ("shop") on standard output, one behind the other, of
  * lines on standard input:
  *   REPLICA SEQUENCE UNTIL_MS gate|podwatch [KIND TEXT DETAIL REQUEST]...
- * with tabs between, "-" for what is empty. */
+ * with tabs between, "-" for what is empty. TEXT of a destination is ADDRESS:PORT, by TCP. */
 #include "unit/pods/sample.h"
 
 #include <stdlib.h>
@@ -14,6 +14,21 @@ static struct guard_span word(char **rest)
     char *text = strsep(rest, "\t\n");
     return text == NULL || strcmp(text, "-") == 0 ? (struct guard_span){NULL, 0}
                                                   : sample_span(text);
+}
+
+static void make_destination(struct guard_pod_feature *feature)
+{
+    unsigned part[4], port;
+    char text[64];
+    snprintf(text, sizeof(text), "%.*s", (int)feature->text.len, (const char *)feature->text.ptr);
+    if (sscanf(text, "%u.%u.%u.%u:%u", &part[0], &part[1], &part[2], &part[3], &port) != 5)
+        return;
+    for (int i = 0; i < 4; i++)
+        feature->address[i] = (uint8_t)part[i];
+    feature->address_len = 4;
+    feature->port = (uint16_t)port;
+    feature->transport = 6;
+    feature->text = (struct guard_span){NULL, 0};
 }
 
 static int fail(const char *text)
@@ -52,6 +67,8 @@ int main(int argc, char **argv)
             feature->text = word(&rest);
             feature->detail = word(&rest);
             feature->request = word(&rest);
+            if (feature->kind == GUARD_POD_DESTINATION)
+                make_destination(feature);
         }
         record.features = features;
         if (guard_pod_record_encode(&record, bytes, sizeof(bytes), &len, &err) != GUARD_OK)
