@@ -5,8 +5,8 @@
 their node's network, so that its name is no matter), and Services' addresses lead to it.
 
 Printed: the time until all files are written, until all have a status, and until the gates of all are proved; resident memory and its
-highest; then, while nothing changes, processor time, canaries, and what is asked of the server. Without the kit (GUARD_SHARED) it says
-that it is skipped."""
+highest; then, while nothing changes, processor time, canaries, and what is asked of the server; and the same when no pod runs any more, so
+that what a canary takes can be told from the rest. Without the kit (GUARD_SHARED) it says that it is skipped."""
 
 import argparse
 import http.client
@@ -66,10 +66,10 @@ def api_connection():
     return http.client.HTTPSConnection("127.0.0.1", 443, context=context)
 
 
-def set_running(paths):
+def set_phase(phase, paths):
     """Inside the cluster's network: says of pods what a kubelet would."""
     connection = api_connection()
-    status = json.dumps({"status": {"phase": "Running", "podIP": ADDRESS, "podIPs": [{"ip": ADDRESS}],
+    status = json.dumps({"status": {"phase": phase, "podIP": ADDRESS, "podIPs": [{"ip": ADDRESS}],
                                     "conditions": [{"type": "Ready", "status": "True"}]}})
     for path in paths:
         connection.request("PATCH", f"{path}/status", status, {"Content-Type": "application/merge-patch+json"})
@@ -78,10 +78,10 @@ def set_running(paths):
         assert answer.status == 200, text[:500]
 
 
-def run_pods(cluster):
+def set_pods(cluster, phase):
     found = cluster.kubectl("get", "pods", "-A", "-o", 'jsonpath={range .items[*]}{.metadata.namespace} {.metadata.name}{"\\n"}{end}')
     paths = [f"/api/v1/namespaces/{line.split()[0]}/pods/{line.split()[1]}" for line in found.out.splitlines() if line.startswith("scale-")]
-    done = subprocess.run(cluster.command(sys.executable, __file__, "--running"), input="\n".join(paths),
+    done = subprocess.run(cluster.command(sys.executable, __file__, "--phase", phase), input="\n".join(paths),
                           text=True, env=cluster.env, capture_output=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
 
@@ -151,6 +151,7 @@ def canaries_answered(folder):
 
 
 def measure_quiet(cluster, operator, folder, quiet_s):
+    """(seconds of processor time, canaries), each in one second."""
     process = process_of(operator)
     before, cpu, start, canaries = asked(cluster), cpu_s(process), time.monotonic(), canaries_answered(folder)
     time.sleep(quiet_s)
@@ -162,6 +163,7 @@ def measure_quiet(cluster, operator, folder, quiet_s):
     print(f"resident memory: {memory_mib(process, 'VmRSS'):.1f} MiB, at its highest {memory_mib(process, 'VmHWM'):.1f} MiB")
     print("asked meanwhile: " + ", ".join(f"{verb} {kind} {after[verb, kind] - before.get((verb, kind), 0):.0f}" for verb, kind in sorted(after)
                                           if after[verb, kind] != before.get((verb, kind), 0)), flush=True)
+    return used / took, canaries / took
 
 
 def measure(cluster, folder, shops, quiet_s):
@@ -182,7 +184,13 @@ def measure(cluster, folder, shops, quiet_s):
         wait_for(lambda: told(cluster, "NotInPath", "reason").get("Proved", 0) >= guardians, "all gates to be proved", timeout=LONG_S)
         print(f"gates of all proved after {time.monotonic() - begin:.1f} s ({cpu_s(process):.1f} s of processor time)", flush=True)
         time.sleep(35)  # what is written at most once in 30 s has been
-        measure_quiet(cluster, operator, folder, quiet_s)
+        used, canaries = measure_quiet(cluster, operator, folder, quiet_s)
+        set_pods(cluster, "Pending")
+        wait_for(lambda: told(cluster, "NotInPath", "reason").get("Proved", 0) == 0, "that there are no pods to be told", timeout=LONG_S, pause=2)
+        time.sleep(35)
+        print("no pod runs:", flush=True)
+        without = measure_quiet(cluster, operator, folder, quiet_s)[0]
+        print(f"so a canary takes {1000 * (used - without) / max(canaries, 1):.2f} ms of processor time", flush=True)
     finally:
         if gate is not None:
             end_process(gate)
@@ -195,10 +203,10 @@ def main():
     parser.add_argument("--pods", type=int, default=5000)
     parser.add_argument("--namespaces", type=int, default=50)
     parser.add_argument("--quiet-s", type=int, default=180)
-    parser.add_argument("--running", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--phase", help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.running:
-        set_running(sys.stdin.read().split())
+    if options.phase:
+        set_phase(options.phase, sys.stdin.read().split())
         return
     if not KIT.exists() or os.geteuid() != 0:
         sys.exit(f"SKIPPED: needs {KIT} and root")
@@ -213,7 +221,7 @@ def main():
         wait_for(lambda: cluster.kubectl("get", "guardians").status == 0, "Guardians to be served")
         begin = time.monotonic()
         shops = fill(cluster, options.guardians, options.pods, options.namespaces)
-        run_pods(cluster)
+        set_pods(cluster, "Running")
         print(f"{options.guardians} Guardians and {options.pods} pods made in {time.monotonic() - begin:.0f} s; "
               f"load {os.getloadavg()[0]:.1f}", flush=True)
         measure(cluster, folder, shops, options.quiet_s)

@@ -317,6 +317,23 @@ static void tick_services(struct daemon *daemon, uint64_t now)
     }
 }
 
+/* Until the next tick: what the cluster and gates answer comes by the hundred in a second where
+ * canaries go out, and a tick looks at every service. */
+static void wait_as_operator(struct daemon *daemon, uint32_t ms)
+{
+    uint64_t begin_ms = clock_monotonic_ms(), spent_ms = 0;
+    bool changed, due;
+    do {
+        server_run(daemon->server, operator_wait_ms(daemon->cluster, (uint32_t)(ms - spent_ms)),
+                   operator_fd(daemon->cluster));
+        changed = server_changed(daemon->server);
+        due = operator_run(daemon->cluster);
+        spent_ms = clock_monotonic_ms() - begin_ms;
+    } while (!changed && !due && !stopping && spent_ms < ms);
+    if (changed)
+        daemon->scanned_ms = 0; /* looked at now */
+}
+
 static void tick(struct daemon *daemon)
 {
     uint64_t now = clock_unix_ms();
@@ -346,13 +363,13 @@ static void tick(struct daemon *daemon)
     uplink_tick(daemon->services.uplink, clock_unix_ms());
     if (elapsed(&daemon->status_ms, now, STATUS_MS))
         status_write(daemon->cfg.state, &daemon->services, &daemon->intake);
-    operator_tick(daemon->cluster);
-    uint32_t wait_ms = operator_wait_ms(daemon->cluster, TICK_MS);
-    /* Who has a parent is no operator. */
-    server_run(daemon->server,
-               more || forgot ? 0 : uplink_wait_ms(daemon->services.uplink, wait_ms),
-               daemon->cluster != NULL ? operator_fd(daemon->cluster)
-                                       : uplink_fd(daemon->services.uplink));
+    more = operator_tick(daemon->cluster) || more;
+    uint32_t wait_ms = more || forgot ? 0 : TICK_MS;
+    if (daemon->cluster != NULL) /* who has a parent is no operator */
+        wait_as_operator(daemon, wait_ms);
+    else
+        server_run(daemon->server, uplink_wait_ms(daemon->services.uplink, wait_ms),
+                   uplink_fd(daemon->services.uplink));
 }
 
 /* The parent has what we had, or is away and gets it when we come again. */

@@ -432,9 +432,11 @@ static void begin_round(struct canaries *canaries, uint64_t mono_ms)
         give_up(canaries, "no memory");
 }
 
-void canaries_tick(struct canaries *canaries, uint64_t mono_ms)
+void canaries_tick(struct canaries *canaries, bool asks, uint64_t mono_ms)
 {
     http_client_run(canaries->http);
+    if (!asks)
+        return;
     if (canaries->stage == IDLE)
         begin_round(canaries, mono_ms);
     else if (canaries->stage == ASK)

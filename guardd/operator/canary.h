@@ -22,8 +22,8 @@ struct canaries;
 
 GUARD_MUST_USE enum guard_rc canaries_open(struct canaries **out, struct cluster_operator *cluster,
                                            struct guard_err *err);
-/* Only while we lead. */
-void canaries_tick(struct canaries *canaries, uint64_t mono_ms);
+/* asks: we lead and know the objects; else what is under way ends, and nothing is begun. */
+void canaries_tick(struct canaries *canaries, bool asks, uint64_t mono_ms);
 /* We don't lead: what is under way ends, and what was found is what objects say of it. */
 void canaries_stop(struct canaries *canaries);
 int canaries_fd(const struct canaries *canaries);

@@ -78,6 +78,7 @@ static void take_object(struct following *following, const struct document_node 
                       namespace, name, (int)OBJECTS_MAX, (int)OBJECTS_TOLD, (int)OBJECTS_SHARE);
         following->left_out = following->objects.left_out;
     }
+    following->cluster->changed = following->cluster->changed || changed;
     if (changed && following->kind != INFORMED_GUARDIANS)
         all_dirty(following->cluster);
 }
@@ -271,26 +272,35 @@ static void give_back(struct cluster_operator *cluster, uint64_t now_ms)
     cluster->trim_ms = 0;
 }
 
-void operator_tick(struct cluster_operator *cluster)
+bool operator_run(struct cluster_operator *cluster)
 {
-    if (cluster == NULL)
-        return;
     api_client_run(cluster->client);
     uint64_t now = clock_monotonic_ms();
     for (int kind = 0; kind < INFORMED; kind++)
         follow(&cluster->followed[kind], now);
     lease_tick(&cluster->lease, now);
+    bool leads = lease_held(&cluster->lease, now);
+    canaries_tick(cluster->canaries, cluster->leads && leads && is_synced(cluster), now);
+    return leads != cluster->leads || cluster->changed;
+}
+
+bool operator_tick(struct cluster_operator *cluster)
+{
+    if (cluster == NULL)
+        return false;
+    (void)operator_run(cluster);
+    uint64_t now = clock_monotonic_ms();
     note_trouble(cluster);
     note_leading(cluster, lease_held(&cluster->lease, now));
     give_back(cluster, now);
-    cluster->more = false;
+    cluster->more = cluster->changed = false;
     if (!cluster->leads || !is_synced(cluster))
-        return;
+        return false;
     operator_check_defaults(cluster);
     operator_reconcile(cluster);
-    canaries_tick(cluster->canaries, now);
     if (lease_held(&cluster->lease, clock_monotonic_ms()))
         operator_report(cluster, now);
+    return cluster->more;
 }
 
 int operator_fd(const struct cluster_operator *cluster)
@@ -300,8 +310,6 @@ int operator_fd(const struct cluster_operator *cluster)
 
 uint32_t operator_wait_ms(const struct cluster_operator *cluster, uint32_t max)
 {
-    if (cluster != NULL && cluster->more)
-        return 0;
     if (cluster == NULL)
         return max;
     return canaries_wait_ms(cluster->canaries, api_client_wait_ms(cluster->client, max));

@@ -18,8 +18,12 @@ GUARD_MUST_USE enum guard_rc operator_open(struct cluster_operator **out, const 
                                            const struct operator_pace *pace,
                                            struct services *services, struct alerts *alerts,
                                            struct guard_err *err);
-/* Does what is due; NULL: nothing. */
-void operator_tick(struct cluster_operator *cluster);
+/* Does what is due; true: there is more, at once. It looks at each object: for some ten times in a
+ * second. NULL: nothing. */
+bool operator_tick(struct cluster_operator *cluster);
+/* Between ticks: takes what the cluster and gates answered, and asks on. True: a tick has something
+ * to do now. */
+bool operator_run(struct cluster_operator *cluster);
 /* Readable when there is something to do; -1 for NULL. */
 int operator_fd(const struct cluster_operator *cluster);
 uint32_t operator_wait_ms(const struct cluster_operator *cluster, uint32_t max);

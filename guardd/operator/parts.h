@@ -45,6 +45,7 @@ struct cluster_operator {
     struct following followed[INFORMED];
     bool leads;
     bool more;      /* there is more to merge at once */
+    bool changed;   /* something that was followed is another one since the last tick */
     uint32_t known; /* of guardd's services, that have an object or need none */
     bool told;      /* that the cluster can't be reached */
     uint32_t at;    /* where merging goes on */

@@ -3,73 +3,21 @@
 
 import http.client
 import json
-import os
 import pathlib
-import shutil
 import ssl
 import subprocess
 import sys
 import tempfile
-import time
-import urllib.error
-import urllib.request
 
 import pytest
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parents[1])]
 import admission_reviews as reviews  # noqa: E402
-from harness import BIN, accepts, end_process, free_port, wait_for  # noqa: E402
+from harness import BIN, accepts, end_process, wait_for  # noqa: E402
+from webhooks import HTTP, Webhook, certificate, measure  # noqa: E402
 
-HTTP = {"name": "http", "containerPort": 8080, "protocol": "TCP"}
-P99_S = 0.02
-ACCOUNT = 65532
-
-
-def certificate(folder, name):
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
-                    "-subj", f"/CN={name}", "-addext", "subjectAltName=DNS:localhost", "-keyout", folder / "new.key", "-out",
-                    folder / "new.crt"], check=True, capture_output=True)
-    (folder / "new.key").chmod(0o644)
-    (folder / "new.key").rename(folder / "tls.key")
-    (folder / "new.crt").rename(folder / "tls.crt")
-
-
-class Webhook:
-    def __init__(self, folder):
-        self.folder, self.port = folder, free_port()
-        certificate(folder, "first")
-        # It wants no root; what it is made of may lie where only root gets.
-        shutil.copy(BIN / "guard", folder / "guard")
-        account = {}
-        if os.geteuid() == 0:
-            account = {"user": ACCOUNT, "group": ACCOUNT, "extra_groups": []}
-            folder.chmod(0o711)
-            (folder / "state").mkdir()
-            os.chown(folder / "state", ACCOUNT, ACCOUNT)
-        self.process = subprocess.Popen([folder / "guard", "webhook", "--listen", f"127.0.0.1:{self.port}", "--certificate",
-                                         folder / "tls.crt", "--key", folder / "tls.key", "--state", folder / "state", "--image",
-                                         "localhost/guard:1"], stderr=subprocess.DEVNULL, **account)
-        wait_for(lambda: accepts(self.port), "the webhook")
-
-    def post(self, body, path="/inject", method="POST"):
-        data = body if isinstance(body, bytes) else json.dumps(body).encode()
-        context = ssl.create_default_context(cafile=self.folder / "tls.crt")
-        request = urllib.request.Request(f"https://localhost:{self.port}{path}", data=data if method == "POST" else None, method=method,
-                                         headers={"Content-Type": "application/json"})
-        with urllib.request.urlopen(request, timeout=30, context=context) as answer:
-            return json.loads(answer.read() or b"null")
-
-    def status(self, body, **options):
-        try:
-            self.post(body, **options)
-            return 200
-        except urllib.error.HTTPError as error:
-            return error.code
-
-    def subject(self):
-        text = ssl.get_server_certificate(("127.0.0.1", self.port))
-        return subprocess.run(["openssl", "x509", "-noout", "-subject"], input=text, capture_output=True, text=True, check=True).stdout
+REVIEW_CPU_MS, HANDSHAKE_CPU_MS = 4, 4
 
 
 @pytest.fixture(scope="module")
@@ -162,28 +110,25 @@ def test_a_review_that_was_begun_is_answered_when_it_ends():
             end_process(hook.process)
 
 
-def median_and_p99(rounds, post):
-    times = []
-    for _ in range(rounds):
-        begin = time.monotonic()
-        post()
-        times.append(time.monotonic() - begin)
-    times.sort()
-    return times[rounds // 2], times[rounds * 99 // 100]
+def test_connections_are_kept_for_longer_than_an_api_server_keeps_them(webhook):
+    """90 s: who ends one in the moment that the other sends a review by it fails that."""
+    connection = http.client.HTTPSConnection("localhost", webhook.port, timeout=30,
+                                             context=ssl.create_default_context(cafile=webhook.folder / "tls.crt"))
+    connection.request("GET", "/healthz")
+    first = connection.sock
+    for _ in range(1100):  # nginx by itself ends one behind the thousandth request
+        answer = connection.getresponse()
+        answer.read()
+        assert answer.status == 200 and answer.headers["Keep-Alive"] == "timeout=600"
+        connection.request("GET", "/healthz")
+    assert connection.sock is first
+    assert not first.session.has_ticket, "it resumes none"
+    connection.close()
 
 
 def test_its_answers_take_little(webhook):
-    """Printed, and the medians held against ten times the goal: other programs run on this machine. The API server keeps its connection."""
-    body = json.dumps(reviews.review(reviews.pod(HTTP)))
-    context = ssl.create_default_context(cafile=webhook.folder / "tls.crt")
-    connection = http.client.HTTPSConnection("localhost", webhook.port, context=context, timeout=30)
-
-    def kept():
-        connection.request("POST", "/inject", body, {"Content-Type": "application/json"})
-        answer = connection.getresponse()
-        assert answer.status == 200 and json.loads(answer.read())["response"]["allowed"] is True
-    new, kept_open = median_and_p99(200, lambda: webhook.post(body.encode())), median_and_p99(500, kept)
-    connection.close()
-    for name, (median, late) in (("a new TLS connection", new), ("one that is kept", kept_open)):
-        print(f"a review over {name}: median {median * 1000:.1f} ms, p99 {late * 1000:.1f} ms, load {os.getloadavg()[0]:.1f}")
-    assert new[0] <= 10 * P99_S and kept_open[0] <= 10 * P99_S
+    """Processor time is held to; what the clock says is printed, since other programs run on this machine: bench/webhook.py."""
+    kept, new, handshake = took = measure(webhook, 200)
+    for one in took:
+        print(one)
+    assert kept.cpu <= REVIEW_CPU_MS and new.cpu <= REVIEW_CPU_MS + HANDSHAKE_CPU_MS and handshake.cpu <= HANDSHAKE_CPU_MS
