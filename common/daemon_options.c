@@ -35,6 +35,8 @@ const struct option_spec daemon_options[DAEMON_OPTIONS + 1] = {
     [DAEMON_WHOLE_PILES] = {"whole-piles", "NAMES",
                             "reporters whose piles are believed (NAME,NAME or *); those of all "
                             "others teach as much as fewer than four clients"},
+    [DAEMON_FOLLOW] = {"follow", "NAMES",
+                       "services (NAME,NAME) whose policies are asked for before a gate is there"},
     [DAEMON_KUBERNETES] = {"kubernetes", "in-cluster|KUBECONFIG",
                            "be an operator: Guardians are objects of that cluster"},
     [DAEMON_WRITE_EVERY] = {"write-every", "TIME",

@@ -274,6 +274,8 @@ static enum guard_rc read_criterion(struct reading *reading, const struct docume
         return FAIL(reading, node, GUARD_E_SYNTAX, "a parameter needs \"in\" and \"name\"");
     if (out->length_min >= 0 && out->length_max >= 0 && out->length_min > out->length_max)
         return FAIL(reading, node, GUARD_E_RANGE, "minLength is above maxLength");
+    if (out->required == 1 && out->forbidden)
+        return FAIL(reading, node, GUARD_E_RANGE, "required and forbidden exclude each other");
     return GUARD_OK;
 }
 
@@ -430,6 +432,15 @@ static enum guard_rc response_failures(struct reading *reading, const struct doc
 
 /* --- endpoints --- */
 
+/* Anywhere else it would be taken for text, which nobody means. */
+static bool rest_is_last(struct guard_span path)
+{
+    static const char rest[] = "/{*}";
+    const size_t len = sizeof(rest) - 1;
+    return memmem(path.ptr, path.len, rest + 1, len - 1) == NULL ||
+           (path.len >= len && memcmp(path.ptr + path.len - len, rest, len) == 0);
+}
+
 static enum guard_rc endpoint_path(struct reading *reading, const struct document_node *node,
                                    void *target)
 {
@@ -437,6 +448,9 @@ static enum guard_rc endpoint_path(struct reading *reading, const struct documen
     GUARD_TRY(read_text(reading, node, GUARDIAN_TEXT_MAX, &rule->template_text));
     if (rule->template_text.ptr[0] != '/')
         return FAIL(reading, node, GUARD_E_RANGE, "path: must start with \"/\"");
+    if (!rest_is_last(rule->template_text))
+        return FAIL(reading, node, GUARD_E_RANGE,
+                    "path: \"{*}\" stands for the rest, so only at the end, behind a \"/\"");
     return GUARD_OK;
 }
 

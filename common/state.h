@@ -28,6 +28,10 @@
 
 #include <guard/types.h>
 
+/* While this file is in the state directory gates are to lose their clients, since who runs them
+ * ends soon. By `guard run`. */
+#define STATE_DRAINING "draining"
+
 enum { STATE_PATH_MAX = 1024, STATE_SERVICE_MAX = 64, STATE_REVISION_MAX = 64 };
 
 /* A service's name is a file's name: letters, digits, '.', '_', '-', not starting with '.', 1..64

@@ -59,6 +59,8 @@ enum {
     START_WAIT_MS = 15000,
     STOP_WAIT_MS = 10000,
     LOCK_WAIT_MS = 5000,
+    POLICY_WAIT_MS = 300,      /* for a parent's: a pod that lives a minute can't wait for long */
+    OWN_POLICY_WAIT_MS = 3000, /* which takes nothing but time of this machine */
     RETRY_MAX_MS = 30000,
     STABLE_MS = 60000
 };
@@ -259,6 +261,8 @@ static bool read_settings(struct run_settings *settings, const struct arguments 
         return false;
     if (settings->sidecar.parent != NULL && values[RUN_MODE] != NULL)
         return complain(0, "with --parent the mode is the parent's") != 0;
+    sidecar_follow(&settings->sidecar, settings->service,
+                   settings->egress.count > 0 ? settings->egress.service : NULL);
     const char *dir = state_dir(values[RUN_STATE]);
     if (state_prepare(dir, &err) != GUARD_OK) {
         bool ours = geteuid() == 0 || values[RUN_STATE] != NULL || getenv("GUARD_STATE") != NULL;
@@ -509,6 +513,36 @@ static bool key_is_there(const struct running *running)
            stat(path, &info) == 0 && info.st_size > 0;
 }
 
+static bool policy_is_there(const struct running *running)
+{
+    char path[STATE_PATH_MAX];
+    const char *service = running->settings.service;
+    return state_path(path, running->settings.state, "policies",
+                      (struct guard_span){(const uint8_t *)service, strlen(service)},
+                      ".policy") == GUARD_OK &&
+           access(path, F_OK) == 0;
+}
+
+/* The gate takes what lies there when it starts, so the first request is judged. Who doesn't get it
+ * in time starts without: a gate that waits for its parent would be an outage. */
+static void await_policy(const struct running *running)
+{
+    uint64_t start = clock_monotonic_ms();
+    bool has_parent = running->settings.sidecar.parent != NULL;
+    uint64_t most = has_parent ? POLICY_WAIT_MS : OWN_POLICY_WAIT_MS;
+    while (!stop_requested && !policy_is_there(running)) {
+        if (clock_monotonic_ms() - start >= most) {
+            const char *service = running->settings.service;
+            log_event("warn", "begins-without-policy",
+                      (struct guard_span){(const uint8_t *)service, strlen(service)},
+                      "none within %llu ms; requests pass until it comes, and are counted",
+                      (unsigned long long)most);
+            return;
+        }
+        pause_ms(10);
+    }
+}
+
 static bool nginx_answers(const struct running *running)
 {
     return answers(running->settings.listen);
@@ -528,14 +562,29 @@ static void revive(struct running *running, struct child *child,
         (void)start(running);
 }
 
+static void say_draining(const struct running *running, bool draining)
+{
+    char path[STATE_PATH_MAX];
+    const char *state = running->settings.state;
+    struct guard_err err;
+    if (state_path(path, state, "", (struct guard_span){NULL, 0}, STATE_DRAINING) != GUARD_OK)
+        return;
+    if (!draining)
+        (void)unlink(path); /* also of one that was killed */
+    else if (file_replace(path, (struct guard_span){NULL, 0}, 0640, false, &err) != GUARD_OK)
+        log_event("warn", "draining-not-told", (struct guard_span){NULL, 0}, "%s", err.text);
+}
+
 /* Until a signal; then for the time that others need to learn that we end, or a second one. */
 static void go_on(struct running *running)
 {
     struct run_settings *settings = &running->settings;
     uint64_t stop_ms = 0;
     for (uint32_t turn = 0; stop_requested < 2; turn++) {
-        if (stop_requested && stop_ms == 0)
+        if (stop_requested && stop_ms == 0) {
             stop_ms = clock_monotonic_ms() + settings->sidecar.drain_ms;
+            say_draining(running, settings->sidecar.drain_ms > 0);
+        }
         if (stop_requested && clock_monotonic_ms() >= stop_ms)
             break;
         revive(running, &running->daemon, start_daemon);
@@ -560,6 +609,7 @@ static int supervise(struct running *running)
         if (answers(egress->listeners[i].listen))
             return complain(EXIT_FAILED, "%s is in use already", egress->listeners[i].listen);
     }
+    await_policy(running);
     if (!start_nginx(running) ||
         !wait_until(running, nginx_answers, &running->nginx, "nginx doesn't start"))
         return EXIT_FAILED;
@@ -596,9 +646,11 @@ static int run(const struct arguments *arguments)
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGINT, &action, NULL);
     signal(SIGPIPE, SIG_IGN);
+    say_draining(&running, false);
     int status = supervise(&running);
     child_stop(&running.nginx, SIGQUIT, STOP_WAIT_MS);
     child_stop(&running.daemon, SIGTERM, STOP_WAIT_MS);
+    say_draining(&running, false);
     return status;
 }
 

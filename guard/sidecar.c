@@ -90,6 +90,12 @@ bool sidecar_read(struct sidecar *out, const struct arguments *arguments,
     return true;
 }
 
+void sidecar_follow(struct sidecar *sidecar, const char *service, const char *outbound)
+{
+    snprintf(sidecar->follow, sizeof(sidecar->follow), "%s%s%s", service,
+             outbound != NULL ? "," : "", outbound != NULL ? outbound : "");
+}
+
 void sidecar_daemon_arguments(const struct sidecar *sidecar, char **argv, int count)
 {
     static char role[] = "--role=agent";
@@ -100,7 +106,8 @@ void sidecar_daemon_arguments(const struct sidecar *sidecar, char **argv, int co
                    {"--parent-token", sidecar->parent_token},
                    {"--parent-ca", sidecar->parent_ca},
                    {"--policy-key", sidecar->policy_key},
-                   {"--pod", sidecar->pod}};
+                   {"--pod", sidecar->pod},
+                   {"--follow", sidecar->parent != NULL ? sidecar->follow : NULL}};
     if (sidecar->parent != NULL)
         argv[count++] = role;
     for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++) {

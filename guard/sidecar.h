@@ -10,7 +10,7 @@
 
 #include <sys/stat.h>
 
-enum { ALSO_MAX = 8, ADDRESS_CAP = 300, SIDECAR_DAEMON_ARGS = 12 };
+enum { ALSO_MAX = 8, ADDRESS_CAP = 300, SIDECAR_DAEMON_ARGS = 14 };
 
 struct sidecar_options { /* by their index in the table */
     int also;
@@ -38,6 +38,7 @@ struct sidecar {
     const char *parent_ca;
     const char *policy_key;
     const char *pod;  /* "NAMESPACE/POD/UID"; NULL: not said */
+    char follow[192]; /* the services of this gate, for guardd to ask a parent for at once */
     struct stat seen; /* of the Guardian's file */
 };
 
@@ -46,6 +47,8 @@ bool sidecar_read(struct sidecar *out, const struct arguments *arguments,
                   const struct sidecar_options *options);
 /* "http://host:port" or "https://host:port", and nothing behind it. */
 bool sidecar_is_upstream(const char *text);
+/* Which services the gate will have; the second one may be NULL. */
+void sidecar_follow(struct sidecar *sidecar, const char *service, const char *outbound);
 /* Adds guardd's options to argv, which has room for SIDECAR_DAEMON_ARGS and the NULL. */
 void sidecar_daemon_arguments(const struct sidecar *sidecar, char **argv, int count);
 /* Takes the file over as the service's Guardian, with that mode when it isn't NULL. False after a

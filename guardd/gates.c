@@ -39,6 +39,7 @@ const char *const gate_number_names[] = {
     "bypassed",
     "exempt",
     "withdrawn",
+    "without_policy",
     "not_inspected_memory",
     "not_inspected_file",
     "upgrades_opaque",

@@ -171,6 +171,7 @@ static enum guard_rc start(struct daemon *daemon, struct guard_err *err)
     daemon->intake.store = daemon->store;
     daemon->intake.services = &daemon->services;
     daemon->intake.alerts = &daemon->alerts;
+    uplink_want_listed(daemon->services.uplink, daemon->cfg.tree.follow);
     return daemon->cfg.kubernetes != NULL && daemon->cfg.task == NULL
                ? operator_open(&daemon->cluster, daemon->cfg.kubernetes, &daemon->cfg.operator_pace,
                                &daemon->services, &daemon->alerts, err)

@@ -63,6 +63,7 @@ static const struct value {
     [DAEMON_REPORT_EVERY] = {TIME, FIELD(tree.report_ms), 1000, DAYS(30)},
     [DAEMON_SPOOL] = {SIZE, FIELD(tree.spool_bytes), 1, MIB(1 << 30)},
     [DAEMON_WHOLE_PILES] = {TEXT, FIELD(tree.whole_piles), 0, 0},
+    [DAEMON_FOLLOW] = {TEXT, FIELD(tree.follow), 0, 0},
     [DAEMON_KUBERNETES] = {TEXT, FIELD(kubernetes), 0, 0},
     [DAEMON_WRITE_EVERY] = {TIME, FIELD(operator_pace.write_ms), 1000, DAYS(1)},
     [DAEMON_CANARY_EVERY] = {TIME, FIELD(operator_pace.canary_ms), 1000, DAYS(1)},

@@ -86,14 +86,21 @@ bool inject_is_mode(const char *text)
     return strcmp(text, "observe") == 0 || strcmp(text, "alert") == 0 || strcmp(text, "block") == 0;
 }
 
-bool inject_is_time(const char *text)
+/* 0: it is none. */
+static long seconds_of(const char *text)
 {
     char *end = NULL;
     if (text[0] < '0' || text[0] > '9' || strlen(text) > 6)
-        return false;
+        return 0;
     long value = strtol(text, &end, 10);
     long unit = strcmp(end, "m") == 0 ? 60 : strcmp(end, "s") == 0 ? 1 : 0;
-    return unit > 0 && value * unit > 0 && value * unit <= DRAIN_MAX_S;
+    return value * unit;
+}
+
+bool inject_is_time(const char *text)
+{
+    long seconds = seconds_of(text);
+    return seconds > 0 && seconds <= DRAIN_MAX_S;
 }
 
 /* What ends up in a container's image field: no blank, no quote, nothing of a shell's. */
@@ -234,6 +241,33 @@ static enum guard_rc settings(struct injection *in, struct inject_plan *plan, co
     return GUARD_OK;
 }
 
+/* Who is killed while it drains loses what is under way, and what was learned last. What the pod
+ * says itself is held to it; our default is shortened (a pod that ends at once has no drain). */
+static enum guard_rc fit_drain(struct injection *in, struct inject_plan *plan)
+{
+    enum { GRACE_S = 30 }; /* the cluster's default */
+    struct document_node *said = NULL;
+    struct document_node *drain = NULL;
+    char key[64];
+    snprintf(key, sizeof(key), "%sdrain", prefix);
+    GUARD_TRY(inject_member(in, plan->annotations, key, DOCUMENT_SCALAR, &drain));
+    GUARD_TRY(
+        inject_member(in, plan->spec, "terminationGracePeriodSeconds", DOCUMENT_SCALAR, &said));
+    const char *text = said != NULL ? (const char *)said->text.ptr : "";
+    if (said != NULL && (text[0] == '\0' || strspn(text, "0123456789") != said->text.len))
+        return GUARD_OK; /* the API server will say so */
+    long grace = said != NULL ? strtol(text, NULL, 10) : GRACE_S;
+    if (seconds_of(plan->drain) < grace)
+        return GUARD_OK;
+    if (drain != NULL)
+        return inject_fail(in, drain, GUARD_E_RANGE,
+                           "must be less than the pod's terminationGracePeriodSeconds (%ld): it "
+                           "would be killed before it is done",
+                           grace);
+    plan->drain = "1s";
+    return GUARD_OK;
+}
+
 /* Which of the pod's own labels tells its revision. */
 static const char *revision_label(const struct injection *in, const struct inject_plan *plan)
 {
@@ -327,6 +361,7 @@ enum guard_rc inject_plan(struct injection *in, struct document_node *template,
         return GUARD_OK;
     }
     GUARD_TRY(refuse(in, plan));
+    GUARD_TRY(fit_drain(in, plan));
     GUARD_TRY(inject_queue(in, plan, &found));
     if (!found && !plan->marked)
         GUARD_TRY(inject_ports(in, plan, ports, &found));

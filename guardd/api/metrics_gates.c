@@ -29,6 +29,8 @@ static const struct gate_metric gate_metrics[] = {
     {"guard_gate_actions_total", "counter", "By what was done.", "done_pass", ",action=\"pass\""},
     {"guard_gate_actions_total", "counter", NULL, "done_alert", ",action=\"alert\""},
     {"guard_gate_actions_total", "counter", NULL, "done_block", ",action=\"block\""},
+    {"guard_gate_without_policy_total", "counter", "Passed unjudged: no policy was there yet.",
+     "without_policy", ""},
     {"guard_gate_not_inspected_total", "counter",
      "Exchanges that weren't inspected (or were refused for it), by reason.",
      "not_inspected_memory", ",reason=\"memory\""},

@@ -4,6 +4,7 @@
 #include "guardd/tree/role.h"
 
 #include "common/http_client.h"
+#include "common/state.h"
 
 #include <string.h>
 
@@ -58,10 +59,30 @@ static enum guard_rc check_parent(const struct tree_cfg *cfg, struct guard_err *
     return GUARD_OK;
 }
 
+static enum guard_rc check_followed(const struct tree_cfg *cfg, struct guard_err *err)
+{
+    struct guard_span name;
+    uint32_t count = 0;
+    if (cfg->follow != NULL && !tree_has_parent(cfg->role))
+        return guard_fail(err, GUARD_E_RANGE, "--follow: --role %s has no parent to ask",
+                          names[cfg->role]);
+    for (const char *at = cfg->follow; tree_next_listed(&at, &name);) {
+        if (!state_service_valid(name))
+            return guard_fail(err, GUARD_E_RANGE,
+                              "--follow: \"%.*s\" is no service's name: 1 to 64 letters, digits, "
+                              "'.', '_' or '-'",
+                              (int)(name.len < 80 ? name.len : 80), (const char *)name.ptr);
+        if (++count > TREE_FOLLOW_MAX)
+            return guard_fail(err, GUARD_E_LIMIT, "--follow: at most %d services", TREE_FOLLOW_MAX);
+    }
+    return GUARD_OK;
+}
+
 enum guard_rc tree_check(struct tree_cfg *cfg, bool api_off, struct guard_err *err)
 {
     const char *role = names[cfg->role];
     GUARD_TRY(check_parent(cfg, err));
+    GUARD_TRY(check_followed(cfg, err));
     if (!tree_has_parent(cfg->role)) {
         if (cfg->policy_key != NULL)
             return guard_fail(err, GUARD_E_RANGE,
@@ -87,14 +108,23 @@ enum guard_rc tree_check(struct tree_cfg *cfg, bool api_off, struct guard_err *e
     return GUARD_OK;
 }
 
+bool tree_next_listed(const char **at, struct guard_span *out)
+{
+    if (*at == NULL || **at == '\0')
+        return false;
+    *out = (struct guard_span){(const uint8_t *)*at, strcspn(*at, ",")};
+    *at += out->len + ((*at)[out->len] == ',');
+    return true;
+}
+
 bool tree_listed(const char *list, const char *name)
 {
     size_t len = strlen(name);
-    for (const char *at = list; at != NULL && *at != '\0';) {
-        size_t item = strcspn(at, ",");
-        if ((item == 1 && *at == '*') || (item == len && memcmp(at, name, len) == 0))
+    struct guard_span item;
+    for (const char *at = list; tree_next_listed(&at, &item);) {
+        if ((item.len == 1 && item.ptr[0] == '*') ||
+            (item.len == len && memcmp(item.ptr, name, len) == 0))
             return true;
-        at += item + (at[item] == ',');
     }
     return false;
 }

@@ -17,6 +17,7 @@ enum {
     TREE_REPORT_MIN_MS = 1000,
     TREE_YOUNG_MS = 5000, /* between reports while the service is young at the root */
     TREE_SPOOL_MIN = 1 << 20,
+    TREE_FOLLOW_MAX = 64, /* services that are named before a gate names them */
 };
 #define TREE_SPOOL_BYTES ((uint64_t)64 << 20)
 
@@ -28,6 +29,7 @@ struct tree_cfg {
     const char *parent_ca;
     const char *policy_key;
     const char *whole_piles;
+    const char *follow;
     uint64_t report_ms;
     uint64_t spool_bytes;
 };
@@ -46,6 +48,8 @@ static inline bool tree_has_children(enum tree_role role)
 /* Fills in what wasn't given. GUARD_E_RANGE for what makes no sense together; err names the
  * option. */
 GUARD_MUST_USE enum guard_rc tree_check(struct tree_cfg *cfg, bool api_off, struct guard_err *err);
+/* The next name of such a list from *at on, which is moved behind it; false: there is none. */
+bool tree_next_listed(const char **at, struct guard_span *out);
 /* Whether the list (names separated by commas, "*" is all) has the name. */
 bool tree_listed(const char *list, const char *name);
 

@@ -169,6 +169,17 @@ bool uplink_want(struct uplink *uplink, struct guard_span name)
     return false;
 }
 
+void uplink_want_listed(struct uplink *uplink, const char *list)
+{
+    struct guard_span name;
+    if (uplink == NULL)
+        return;
+    for (const char *at = list; tree_next_listed(&at, &name);) {
+        if (services_find(uplink->services, name) == NULL && wanted_of(uplink, name) == NULL)
+            (void)wanted_new(uplink, name, clock_unix_ms());
+    }
+}
+
 static bool read_key(const struct http_answer *answer, const char *name,
                      uint8_t key[GUARD_KEY_BYTES])
 {

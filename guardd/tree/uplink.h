@@ -54,6 +54,9 @@ void uplink_tick(struct uplink *uplink, uint64_t now_ms);
 /* A record of a service came whose key isn't known: it is asked for. True: the record should wait.
  */
 bool uplink_want(struct uplink *uplink, struct guard_span name);
+/* Asks for keys and policies of the services in the list (as tree_next_listed has it), so that a
+ * gate that starts later finds them. NULL of either: nothing. */
+void uplink_want_listed(struct uplink *uplink, const char *list);
 /* Before the end: a parent that was away is tried once more. */
 void uplink_try_again(struct uplink *uplink);
 /* Whether nothing that may be sent is left, or the parent is away. */

@@ -153,15 +153,17 @@ void gate_bypass_follow(struct gate_service *service, ngx_log_t *log)
 ngx_int_t gate_ready_handler(ngx_http_request_t *r)
 {
     static ngx_str_t type = ngx_string("text/plain");
-    static ngx_str_t serves = ngx_string("ready\n"), withdrawn = ngx_string("withdrawn\n");
+    static ngx_str_t serves = ngx_string("ready\n"), withdrawn = ngx_string("withdrawn\n"),
+                     draining = ngx_string("draining\n");
     const gate_loc_conf_t *conf = ngx_http_get_module_loc_conf(r, ngx_http_guard_module);
     ngx_http_complex_value_t body;
     if (!(r->method & (NGX_HTTP_GET | NGX_HTTP_HEAD)))
         return NGX_HTTP_NOT_ALLOWED;
-    bool ready = conf->service < 0 ||
-                 gate_worker.services[conf->service].withdrawn_until_ms <= gate_unix_ms();
+    bool is_withdrawn = conf->service >= 0 &&
+                        gate_worker.services[conf->service].withdrawn_until_ms > gate_unix_ms();
+    bool ready = !is_withdrawn && !gate_worker.draining;
     ngx_memzero(&body, sizeof(body));
-    body.value = ready ? serves : withdrawn;
+    body.value = ready ? serves : is_withdrawn ? withdrawn : draining;
     return ngx_http_send_response(r, ready ? NGX_HTTP_OK : NGX_HTTP_SERVICE_UNAVAILABLE, &type,
                                   &body);
 }

@@ -8,7 +8,7 @@
 #include "common/file.h"
 
 enum {
-    TABLE_VERSION = 2,
+    TABLE_VERSION = 3,
     ROWS = 512, /* of nginx's 1,024 places; a worker beyond counts for itself */
     SERVICES_MIN = 64,
     NAME_MAX_BYTES = 64,
@@ -42,6 +42,7 @@ static const char *const names[GATE_COUNT_MAX] = {
     [GATE_COUNT_BYPASSED] = "bypassed",
     [GATE_COUNT_EXEMPT] = "exempt",
     [GATE_COUNT_WITHDRAWN] = "withdrawn",
+    [GATE_COUNT_WITHOUT_POLICY] = "without_policy",
     [GATE_COUNT_NOT_INSPECTED] = "not_inspected",
     [GATE_COUNT_NOT_INSPECTED_MEMORY] = "not_inspected_memory",
     [GATE_COUNT_NOT_INSPECTED_FILE] = "not_inspected_file",

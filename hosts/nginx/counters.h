@@ -19,6 +19,7 @@ enum gate_count {
     GATE_COUNT_BYPASSED,             /* would have been blocked but for a bypass */
     GATE_COUNT_EXEMPT,               /* by guard_exempt */
     GATE_COUNT_WITHDRAWN,            /* answered with 503: the service is withdrawn */
+    GATE_COUNT_WITHOUT_POLICY,       /* passed unjudged: no policy was there yet */
     GATE_COUNT_NOT_INSPECTED,        /* the sum of the next two */
     GATE_COUNT_NOT_INSPECTED_MEMORY, /* there was none */
     GATE_COUNT_NOT_INSPECTED_FILE,   /* one that holds a body couldn't be read */

@@ -201,6 +201,8 @@ static bool begin(ngx_http_request_t *r, const gate_loc_conf_t *conf, gate_excha
         exchange->policy = service->policy;
         exchange->generation = service->generation;
         guard_policy_ref(service->policy);
+    } else {
+        gate_count(service, GATE_COUNT_WITHOUT_POLICY);
     }
     exchange->exempt = is_exempt(r, conf);
     exchange->revision_id = conf->revision_id;
@@ -471,6 +473,8 @@ ngx_int_t gate_precontent_handler(ngx_http_request_t *r)
 {
     if (r != r->main)
         return NGX_DECLINED;
+    if (gate_worker.draining)
+        r->keepalive = 0; /* told with an answer, nobody sends into a connection that is closed */
     ngx_int_t rc = precontent(r);
     gate_exchange_t *exchange = rc == NGX_DECLINED ? gate_exchange_find(r) : NULL;
     if (exchange != NULL)

@@ -152,6 +152,7 @@ struct gate_worker {
     bool failing;
     struct decoder_pool decoders;
     size_t held_bytes; /* memory of held responses, until they are sent */
+    bool draining;     /* the program around us ends soon: clients are to come to another one */
 };
 
 extern struct gate_worker gate_worker;

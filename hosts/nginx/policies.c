@@ -236,8 +236,20 @@ static bool folder_changed(const char *folder, struct gate_file_id *seen)
     return changed;
 }
 
+/* Said by who runs nginx. Unlike a withdrawal it is of all services, and requests are served. */
+static void look_for_draining(void)
+{
+    struct stat info;
+    char path[STATE_PATH_MAX];
+    const struct guard_span none = {NULL, 0};
+    gate_worker.draining = state_path(path, (const char *)gate_worker.conf->state.data, "", none,
+                                      STATE_DRAINING) == GUARD_OK &&
+                           stat(path, &info) == 0;
+}
+
 static void begin_round(ngx_log_t *log)
 {
+    look_for_draining();
     bool policies = folder_changed("policies", &folder_seen[0]);
     bool bypasses = folder_changed("bypass", &folder_seen[1]);
     bool withdrawals = folder_changed("withdrawn", &folder_seen[3]);
@@ -275,6 +287,7 @@ ngx_msec_t gate_policies_slice(ngx_log_t *log)
 void gate_policies_load(ngx_cycle_t *cycle)
 {
     loader.fd = -1;
+    look_for_draining();
     for (size_t i = 0; i < gate_worker.service_count; i++) {
         gate_bypass_follow(&gate_worker.services[i], cycle->log);
         gate_verdicts_follow(&gate_worker.services[i], cycle->log);

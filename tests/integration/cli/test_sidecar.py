@@ -121,6 +121,28 @@ def test_after_the_signal_it_goes_on_for_a_while_and_then_ends(sidecar):
     assert sidecar.process.wait(timeout=120) == 0
 
 
+def test_after_the_signal_who_kept_a_connection_is_told_to_leave_it(folder):
+    """Else the last request into it would meet one that is just being closed."""
+    sidecar = Sidecar(folder, "--drain", "1m")
+    kept = http.client.HTTPConnection("127.0.0.1", sidecar.port, timeout=30)
+
+    def kept_on():
+        kept.request("GET", "/still")
+        answer = kept.getresponse()
+        assert (answer.status, answer.read()) == (200, b"ok")
+        return answer.headers.get("Connection") != "close"
+    try:
+        assert kept_on() and kept_on()
+        sidecar.process.send_signal(signal.SIGTERM)
+        wait_for(lambda: not kept_on(), "the connection to be given up")
+        assert ask(sidecar.port, "/.guard/ready") == (503, "draining\n") and ask(sidecar.port, "/still")[0] == 200
+        sidecar.process.send_signal(signal.SIGTERM)  # at once
+        assert sidecar.process.wait(timeout=120) == 0 and not (folder / "state/draining").exists()
+    finally:
+        kept.close()
+        sidecar.stop()
+
+
 @pytest.mark.parametrize("options,why", [
     (["--also", "x"], "--also is LISTEN=http://host:port"),
     (["--also", "127.0.0.1:1=http://a;b"], "--also is LISTEN=http://host:port"),

@@ -190,6 +190,11 @@ static void refuses_with_the_place(void **state)
          "g.yaml:2:54:", "strin"},
         {"service: a\nconfigured: {headers: [{in: header, name: x, minLength: 3, maxLength: 2}]}\n",
          "g.yaml:2:24:", "minLength"},
+        {"service: a\nconfigured: {headers: [{in: header, name: x, required: true, forbidden: "
+         "true}]}\n",
+         "g.yaml:2:24:", "exclude each other"},
+        {"service: a\nconfigured: {endpoints: [{path: '/a{*}'}]}\n", "g.yaml:2:33:", "the rest"},
+        {"service: a\nconfigured: {endpoints: [{path: '/a/{*}/b'}]}\n", "g.yaml:2:33:", "the rest"},
         {"service: a\ncontrol: [1]\n", "g.yaml:2:10:", "mapping"},
         {"service: a\nconfigured: {response: 200}\n", "g.yaml:2:24:", "mapping"},
         {"service: a\nconfigured: {response: {status: [200]}}\n",

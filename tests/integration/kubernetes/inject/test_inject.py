@@ -67,6 +67,15 @@ def test_nothing_is_lost_but_what_moves_to_the_gate():
     assert gate["ports"] == [{"name": "http", "containerPort": 14080, "hostPort": 18080}]
 
 
+@pytest.mark.parametrize("grace, said, drain", [(None, None, "5s"), (5, None, "1s"), (6, None, "5s"), (300, "2m", "2m")])
+def test_it_ends_before_it_is_killed(grace, said, drain):
+    members = {"terminationGracePeriodSeconds": grace} if grace else {}
+    made = pod({"name": "http", "containerPort": 80}, annotations={"guard.security/drain": said} if said else {}, **members)
+    gate = next(one for one in yaml.safe_load(injected("-f", "-", text=deployment(made)))["spec"]["template"]["spec"]["containers"]
+                if one["name"] == "guard")
+    assert gate["args"][gate["args"].index("--drain") + 1] == drain
+
+
 def test_what_is_no_workload_passes_byte_by_byte():
     other = "# a comment\nkind:   ConfigMap\napiVersion: v1\ndata:   {a:   'x'}\n"
     assert injected("-f", "-", text=other) == other
@@ -129,6 +138,8 @@ HTTP = {"name": "http", "containerPort": 80}
     (deployment(pod(HTTP, annotations={"guard.security/service": "a b"})), "guard.security/service: must be 1 to 64 letters"),
     (deployment(pod(HTTP, annotations={"guard.security/port": "web"})), 'no TCP port "web"'),
     (deployment(pod(HTTP, annotations={"guard.security/drain": "5"})), "guard.security/drain: must be 1s to 60m"),
+    (deployment(pod(HTTP, annotations={"guard.security/drain": "30s"})), "drain: must be less than the pod's terminationGracePeriodSeconds (30)"),
+    (deployment(pod(HTTP, annotations={"guard.security/drain": "2m"}, terminationGracePeriodSeconds=60)), "terminationGracePeriodSeconds (60)"),
     (deployment(pod(HTTP, annotations={"guard.security/status": "{}"})), "marked as guarded, and has no such container"),
     (deployment(pod(HTTP, volumes=[{"name": "guard-state", "persistentVolumeClaim": {"claimName": "data"}}])),
      'spec.template.spec.volumes[0]: a volume is called "guard-state" and isn\'t ours'),
