@@ -77,10 +77,12 @@ bool log_filter_matches(const struct log_filter *filter, struct guard_span line)
         if (memmem(line.ptr, line.len, filter->needles[i], filter->lens[i]) == NULL)
             return false;
     }
-    if (filter->since_ms == 0)
+    if (filter->since_ms == 0 && filter->until_ms == 0)
         return true;
     uint64_t last = log_number(line, "\"last_ms\":");
-    return (last != 0 ? last : log_number(line, "\"time_ms\":")) >= filter->since_ms;
+    if (last == 0)
+        last = log_number(line, "\"time_ms\":");
+    return last >= filter->since_ms && (filter->until_ms == 0 || last <= filter->until_ms);
 }
 
 /* A file that is open. */

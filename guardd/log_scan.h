@@ -35,6 +35,7 @@ struct log_filter {
     size_t lens[LOG_NEEDLES];
     uint32_t count;
     uint64_t since_ms; /* last_ms, else time_ms, is at or after it */
+    uint64_t until_ms; /* and at or before it; 0: whenever */
 };
 /* A member that is this text; name NULL: the text as a value anywhere. False: too long to be
  * anywhere. */

@@ -191,7 +191,7 @@ static void write_review(struct json_writer *json, const struct service *service
 }
 
 /* Nothing where no canary was sent: by a guardd that is no operator, or doesn't lead. */
-static void write_path(struct json_writer *json, const struct service_path *path)
+void status_path(struct json_writer *json, const struct service_path *path)
 {
     if (!path->asked)
         return;
@@ -229,7 +229,7 @@ void status_service(struct json_writer *json, const struct service *service)
     write_review(json, service);
     write_generations(json, service);
     pods_status(json, service);
-    write_path(json, &service->path);
+    status_path(json, &service->path);
     if (service->model != NULL) {
         write_growth(json, service);
         write_model(json, service->model);

@@ -17,5 +17,7 @@ void status_all(struct json_writer *json, const struct services *services,
                 const struct intake *intake, status_shown *shown, const void *ctx);
 /* What it says of one service, as members of an object that is open. */
 void status_service(struct json_writer *json, const struct service *service);
+/* A member "path" of it: what canaries proved; none where none was sent. */
+void status_path(struct json_writer *json, const struct service_path *path);
 
 #endif

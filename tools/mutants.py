@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Plants the defects of tests/mutants/*.toml one after the other in a copy of the sources, builds what changed and runs the
-tests named there, of pytest or a whole program's source in C: they must go red. A mutant that no longer applies or builds is an error, one that survives a failure.
+tests named there, of pytest, of the console's components (ui/tests/NAME.test.ts) or a whole program's source in C: they must go red. A mutant that no longer applies or builds is an error, one that survives a failure.
 
 usage: tools/mutants.py [--list | --check | --sample N] [--green] [NAME...]
   --check      only whether each mutant applies, without building
@@ -23,6 +23,7 @@ import tomllib
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 BUILD = pathlib.Path(os.environ.get("GUARD_BUILD", ROOT / "build")).resolve()
 TEST_SECONDS = 300  # a mutant that hangs for so long was noticed, too
+CONSOLE = ROOT / "ui" / "node_modules"
 PYTEST_RED = 1      # others: nothing found, wrong use, interrupted
 TESTS_IN_C = ("tests/unit", "tests/prop", "tests/golden", "tests/oom", "fuzz")  # folders of the build
 
@@ -85,6 +86,9 @@ def copy_tree(target):
     else:
         shutil.copytree(ROOT, target, dirs_exist_ok=True, symlinks=True,
                         ignore=lambda folder, names: [n for n in names if n.startswith("build") or n == ".git"])
+    if CONSOLE.is_dir():  # what a checkout doesn't hold of the console
+        (target / "ui/node_modules").symlink_to(CONSOLE)
+        shutil.copy2(ROOT / "ui/src/api.d.ts", target / "ui/src/api.d.ts")
     shutil.copytree(BUILD, target / "build", symlinks=True, ignore=shutil.ignore_patterns("run", "*.log"))
     # What meson wrote down with its whole path: where the copy's own things are.
     for name in ("build.ninja", "meson-info/intro-targets.json"):
@@ -158,7 +162,12 @@ def test(tree, tests, stop_early):
         if status != 0:
             return status and PYTEST_RED, "FAILED " + "\nFAILED ".join(
                 dict.fromkeys(f"{name}::{line.split()[-1]}" for line in text.splitlines() if line.startswith("[  FAILED  ] test_")) or [name])
-    tests = [name for name in tests if not name.endswith(".c")]
+    pages = [name.removeprefix("ui/") for name in tests if name.endswith(".ts")]
+    if pages:
+        status, text = run(["node_modules/.bin/vitest", "run", "--reporter=json", *pages], tree / "ui", TEST_SECONDS)
+        if status != 0:
+            return status and PYTEST_RED, "FAILED " + "\nFAILED ".join(reds_of_pages(text) or pages)
+    tests = [name for name in tests if not name.endswith((".c", ".ts"))]
     if not tests:
         return 0, ""
     env = {**os.environ, "GUARD_BUILD": str(tree / "build"), "GUARD_BIN": str(tree / "build" / "bin"),
@@ -167,6 +176,15 @@ def test(tree, tests, stop_early):
         env["GUARD_TEST_PATIENCE"] = "20"
     return run(["/usr/bin/python3", "-m", "pytest", "-q", "-p", "no:cacheprovider", *(["-x"] if stop_early else []), *tests], tree,
                TEST_SECONDS if stop_early else 1800, env)
+
+
+def reds_of_pages(text):
+    """As one word each, as pytest's are."""
+    try:
+        files = json.loads(text[text.index("{\"num"):])["testResults"]
+    except ValueError:
+        return []
+    return ["console::" + one["fullName"].strip().replace(" ", "_") for file in files for one in file["assertionResults"] if one["status"] == "failed"]
 
 
 def as_of_system(path):
@@ -249,6 +267,11 @@ def main():
         sys.exit(f"mutants.py: no such mutants: {', '.join(sorted(unknown))}")
     if options.names:
         mutants = [mutant for mutant in mutants if mutant["name"] in options.names]
+    if not CONSOLE.is_dir() and not options.check and not options.list:
+        left_out = [mutant["name"] for mutant in mutants if any(test.endswith(".ts") for test in mutant["tests"])]
+        if left_out:
+            print(f"mutants.py: left out, the console's packages aren't there (tools/ui.sh check): {', '.join(left_out)}")
+        mutants = [mutant for mutant in mutants if mutant["name"] not in left_out]
     if options.list:
         for mutant in mutants:
             print(f"{mutant['name']:44} {' '.join(mutant['rows']):16} {mutant['plants']}")

@@ -15,5 +15,5 @@ export default defineConfig({
         cssCodeSplit: false,
         modulePreload: { polyfill: false },
     },
-    test: { environment: "jsdom", include: ["tests/**/*.test.ts"], pool: "threads", isolate: true },
+    test: { environment: "jsdom", include: ["tests/**/*.test.ts"], pool: "threads", isolate: true, setupFiles: ["tests/setup.ts"], testTimeout: 60_000 },
 });

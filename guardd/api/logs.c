@@ -134,6 +134,7 @@ bool logs_begin(const struct api *api, struct api_request *request, struct api_r
     struct log_scan *scan = &request->scan;
     const char *cursor = api_param(request, "cursor");
     if (!api_param_number(request, response, "since", 0, INT64_MAX, &scan->filter.since_ms) ||
+        !api_param_number(request, response, "until", 0, INT64_MAX, &scan->filter.until_ms) ||
         !add_filters(request, response, filters) || !add_id(request, response))
         return false;
     log_newest(api->view.state, file, &scan->at);

@@ -5,9 +5,9 @@
 
 #include "api.h"
 
-/* The parameters service, action, client, id and since into the request's scan, which begins at
- * `cursor`, or behind the newest line of the file. newest: the place behind that one. False after
- * a problem. */
+/* The parameters service, action, client, id, since and until into the request's scan, which begins
+ * at `cursor`, or behind the newest line of the file. newest: the place behind that one. False
+ * after a problem. */
 bool logs_begin(const struct api *api, struct api_request *request, struct api_response *response,
                 const char *file, char newest[LOG_POSITION_CAP]);
 /* The line as a document in the arena, which is begun here and reset by the caller either way.

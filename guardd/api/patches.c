@@ -48,9 +48,23 @@ static uint32_t behind(const struct guard_guardian *guardian, const char *cursor
     return patch != NULL ? (uint32_t)(patch - guardian->patches) + 1 : 0;
 }
 
+/* Since guardd was started. */
+static void write_hits(const struct api *api, const struct guard_guardian *guardian,
+                       struct guard_span patch, struct json_writer *json)
+{
+    const struct patch_hit *hit =
+        patch_hits_find(&api->view.alerts->patches, guardian->service, patch);
+    json_open(json, "hits", '{');
+    json_integer(json, "hits", hit != NULL ? (int64_t)hit->hits : 0);
+    json_integer(json, "shadow_hits", hit != NULL ? (int64_t)hit->shadow_hits : 0);
+    json_integer(json, "since_ms", (int64_t)api->view.started_ms);
+    json_close(json, '}');
+}
+
 /* costs: one for each patch; NULL: nothing is known of them. */
-static void write_list(const struct guard_guardian *guardian, const struct patch_cost *costs,
-                       uint32_t first, uint64_t limit, struct json_writer *json)
+static void write_list(const struct api *api, const struct guard_guardian *guardian,
+                       const struct patch_cost *costs, uint32_t first, uint64_t limit,
+                       struct json_writer *json)
 {
     uint64_t now_ms = clock_unix_ms();
     uint32_t i = first;
@@ -61,6 +75,7 @@ static void write_list(const struct guard_guardian *guardian, const struct patch
         patch_json(json, &guardian->patches[i], now_ms);
         if (costs != NULL)
             patch_cost_json(json, &costs[i]);
+        write_hits(api, guardian, guardian->patches[i].id, json);
         json_close(json, '}');
     }
     json_close(json, ']');
@@ -90,7 +105,8 @@ enum api_step api_patches_get(struct api *api, struct api_request *request,
         json_open(&json, NULL, '{');
         json_text(&json, "service", request->service);
         json_integer(&json, "total", guardian.patch_count);
-        write_list(&guardian, costs, behind(&guardian, api_param(request, "cursor")), limit, &json);
+        write_list(api, &guardian, costs, behind(&guardian, api_param(request, "cursor")), limit,
+                   &json);
         json_close(&json, '}');
         api_json_end(&json, response, 200);
     }

@@ -11,7 +11,7 @@
 struct api_route {
     const char *method;
     const char *path;      /* below API_PREFIX; "{service}", "{id}" stand for one segment */
-    const char *params[8]; /* of the query; NULL behind the last */
+    const char *params[9]; /* of the query; NULL behind the last */
     api_handler *handler;
     enum api_right right;     /* what is needed for it */
     enum shared_kind decides; /* what people decide by it */

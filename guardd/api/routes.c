@@ -211,7 +211,7 @@ const struct api_route api_routes[] = {
      SHARED_NONE},
     {"GET",
      "/alerts",
-     {"service", "action", "client", "id", "since", "limit", "cursor"},
+     {"service", "action", "client", "id", "since", "until", "limit", "cursor"},
      api_alerts,
      API_RIGHT_EVIDENCE,
      SHARED_NONE},

@@ -31,6 +31,15 @@ static void write_hours(const struct api *api, struct service *service, struct j
     json_close(json, ']');
 }
 
+static void write_false_blocks(const struct service *service, struct json_writer *json)
+{
+    const double budget = service->guardian.false_alarm_budget;
+    json_open(json, "false_blocks", '{');
+    json_number(json, "budget", budget);
+    json_number(json, "proved", guard_budget_proved(service->model, budget));
+    json_close(json, '}');
+}
+
 static void write_summary(const struct api *api, struct service *service, struct json_writer *json)
 {
     struct guard_pile_stats stats;
@@ -52,6 +61,8 @@ static void write_summary(const struct api *api, struct service *service, struct
     json_bool(json, "bypassed", bypass_in_force(api, service));
     json_text(json, "guardian_error", service->guardian_err.text);
     json_text(json, "review_error", service->review_err.text);
+    write_false_blocks(service, json);
+    status_path(json, &service->path);
     pods_summary(json, api->view.services, service, clock_unix_ms());
     json_close(json, '}');
 }
@@ -122,6 +133,7 @@ enum api_step api_service_one(struct api *api, struct api_request *request,
     json_open(&json, NULL, '{');
     status_service(&json, service);
     write_coverage(service->model, &json);
+    write_false_blocks(service, &json);
     bypass_json(api, service, &json, "bypass");
     json_close(&json, '}');
     api_json_end(&json, response, 200);

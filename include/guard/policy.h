@@ -134,5 +134,8 @@ struct guard_thresholds {
  * blocks from. model NULL: scores mean what they say. */
 GUARD_API void guard_budget_thresholds(const struct guard_model *model, double alpha,
                                        struct guard_thresholds *out);
+/* The share of benign requests (0..1) that what was learned proves to be blocked at most at this
+ * budget: alpha, or what so few exchanges can prove. 1: nothing is proved, as with model NULL. */
+GUARD_API double guard_budget_proved(const struct guard_model *model, double alpha);
 
 #endif

@@ -95,6 +95,18 @@ void gd_budget_spend(struct gd_policy_header *header, const struct guard_model *
     header->threshold = score_of(model->scale[GUARD_SCALE_REQUESTS], requests);
 }
 
+double guard_budget_proved(const struct guard_model *model, double alpha)
+{
+    if (model == NULL || model->scale[GUARD_SCALE_REQUESTS][GUARD_SCALE_POINTS - 1] == 0)
+        return 1;
+    /* The worse of all exchanges and of the newest half counts; beyond the last few the scale goes
+     * on without a measure. */
+    double least = (FEW + 1) / ((double)model->exchanges / 2 + 1);
+    if (least > 1)
+        return 1;
+    return alpha > least ? alpha : least;
+}
+
 void guard_budget_thresholds(const struct guard_model *model, double alpha,
                              struct guard_thresholds *out)
 {

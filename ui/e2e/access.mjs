@@ -49,6 +49,10 @@ check(planted.value !== "f".repeat(64) && planted.value !== first && planted.htt
 await page.getByRole("link", { name: /^demo/ }).click();
 await page.getByRole("heading", { name: "Endpoints" }).waitFor();
 check((await page.getByRole("button", { name: /block|Bypass|Pause/ }).count()) === 0, "a viewer can't change modes");
+await page.goto(`${CONSOLE}/console/#/services/nowhere`);
+await page.getByRole("heading", { level: 1, name: "No such service" }).waitFor();
+await page.getByRole("link", { name: "All services" }).click();
+await page.getByRole("link", { name: /^demo/ }).click();
 await page.getByRole("link", { name: "Guardian" }).click();
 await page.getByText("Your role may read it.").waitFor();
 await page.getByRole("link", { name: "Settings" }).click();

@@ -7,11 +7,11 @@ const { LOGIN, ATTACK } = process.env;
 const MARKUP = '"><img src=x onerror=alert(1)><script>alert(2)</script>';
 const gate = new URL(ATTACK);
 
-function send(path, headers = {}) {
+function send(path, headers = {}, body = "") {
     return new Promise((resolve, reject) => {
-        const asked = http.request({ host: gate.hostname, port: gate.port, path, headers }, (answer) => answer.resume().on("end", () => resolve(answer.statusCode)));
+        const asked = http.request({ host: gate.hostname, port: gate.port, path, headers, method: body ? "POST" : "GET" }, (answer) => answer.resume().on("end", () => resolve(answer.statusCode)));
         asked.on("error", reject);
-        asked.end();
+        asked.end(body);
     });
 }
 
@@ -23,6 +23,14 @@ for (const word of nasty) {
     await send(`${gate.pathname}?username=${escaped}`);
     await send(`/${escaped}`.slice(0, 4000));
     await send(gate.pathname, { "x-odd": encodeURIComponent(word).slice(0, 4000), "user-agent": MARKUP });
+}
+
+// Bodies: names of 64 KiB, and markup as names of members, of fields and of a cookie.
+for (const word of [MARKUP, MARKUP + "y".repeat(65536)]) {
+    await send(gate.pathname, { "content-type": "application/json" }, JSON.stringify({ [word]: word, list: [{ [word]: 1 }] }));
+    await send(gate.pathname, { "content-type": "application/x-www-form-urlencoded" }, `${encodeURIComponent(word)}=${encodeURIComponent(word)}`);
+    await send(gate.pathname, { "content-type": word.slice(0, 2000) }, word);
+    await send(gate.pathname, { cookie: `${encodeURIComponent(word).slice(0, 2000)}=1` });
 }
 
 const { browser, page, faults } = await open();

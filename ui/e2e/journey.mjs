@@ -40,10 +40,12 @@ console.log(`first view: ${Math.round(timing.bytes / 1024)} KiB`);
 check(timing.bytes < 150 * 1024, "the first view has at most 150 KiB");
 await page.getByRole("link", { name: /^demo/ }).waitFor();
 await axe(page, "the overview");
+check(/≤ 1 in [0-9,]+/.test(await page.getByRole("link", { name: /^demo/ }).textContent()), "what is proved of false blocks is told");
 
 await page.getByRole("link", { name: /^demo/ }).click();
 await page.getByRole("heading", { name: "demo" }).waitFor();
 check(await page.getByRole("table").getByText("ready").count() > 0, "endpoints are ready");
+await page.getByRole("heading", { name: "Releases" }).waitFor();
 await page.getByRole("img", { name: /^Traffic: [1-9]/ }).waitFor();
 await page.getByText("As a table").focus();
 await page.keyboard.press("Enter");
@@ -73,9 +75,22 @@ await page.getByRole("region", { name: "Alerts" }).waitFor();
 await page.getByText("live", { exact: true }).waitFor();
 const before = await page.getByRole("listitem").filter({ hasText: "blocked" }).count();
 check(before > 0, "the attack that was blocked is there");
+const top = await page.getByRole("listitem").first().textContent();
+await page.mouse.move(0, 0); // nobody reads the list
+let appeared = false;
+for (let i = 0; i < 600 && !appeared; i++) {
+    // Another one each time: repetitions are told once a minute.
+    if (i % 20 === 0) await status(`${new URL(ATTACK).origin}/appears-${i}/../etc?name=${encodeURIComponent("' or 1=1--")}`);
+    appeared = (await page.getByRole("listitem").first().textContent()) !== top;
+    if (!appeared) await new Promise((resolve) => setTimeout(resolve, 100));
+}
+check(appeared, "an attack appears without asking");
 await page.getByRole("link", { name: /blocked/ }).first().click();
 await page.getByRole("heading", { name: "Evidence" }).waitFor();
 check(await page.getByRole("cell").first().isVisible(), "an alert shows evidence");
+const near = page.getByRole("heading", { name: "Neighbours in time" }).locator("xpath=following-sibling::ul[1]");
+await near.waitFor();
+check((await near.getByRole("link").count()) > 0, "what came just before and after it is listed");
 await axe(page, "an alert");
 await page.getByRole("button", { name: "an attack" }).click();
 check((await page.getByRole("dialog").textContent()).includes("guard triage "), "the dialog tells the command");
@@ -225,6 +240,13 @@ for (let i = 0; i < 600 && !hit; i++) {
     hit = newest.alerts.find((one) => one.findings.some((finding) => finding.patch === "journey-1")) ?? null;
 }
 check(hit !== null, "the attack is a hit of the patch");
+const hits = page.getByRole("row", { name: /journey-1/ }).getByRole("cell").nth(3);
+let told = 0;
+for (let i = 0; i < 600 && told === 0; i++) {
+    told = Number((await hits.textContent()).replaceAll(",", ""));
+    if (told === 0) await new Promise((resolve) => setTimeout(resolve, 100));
+}
+check(told > 0, `its hits stand in the list: ${told}`);
 await page.goto(`${base}#/alerts/${encodeURIComponent(hit.id)}`);
 await page.getByRole("link", { name: "Make a patch against it" }).click();
 await page.getByText("Guard stores no values").waitFor();

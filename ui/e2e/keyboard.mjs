@@ -51,7 +51,7 @@ await page.locator("button[aria-pressed=true]", { hasText: "block" }).waitFor();
 check(true, "the mode was changed by keys");
 
 // 500 services. (Many alerts: scale.mjs, with what guardd says of them.)
-const service = (i) => ({ service: `service-${String(i).padStart(3, "0")}`, mode: ["block", "alert", "observe"][i % 3], learn: "on", ready: i % 4 > 0, progress: 0.5, generation: i, rolled_back_to: 0, exchanges: i * 1000, hours: Array.from({ length: 24 }, (_, hour) => (i * hour) % 97), bypassed: i % 50 === 0, guardian_error: "", review_error: "", pods: { workloads: i % 3, told: i % 100 === 1 ? 1 : 0, replace: 0 } });
+const service = (i) => ({ service: `service-${String(i).padStart(3, "0")}`, mode: ["block", "alert", "observe"][i % 3], learn: "on", ready: i % 4 > 0, progress: 0.5, generation: i, rolled_back_to: 0, exchanges: i * 1000, hours: Array.from({ length: 24 }, (_, hour) => (i * hour) % 97), bypassed: i % 50 === 0, guardian_error: "", review_error: "", false_blocks: { budget: 0.0001, proved: i % 5 ? 0.0001 : 0.01 }, ...(i % 70 === 3 ? { path: { not_in_path: true, pods: 2, proved: 1, bare: 1, silent: 0, message: "1 of 2 pods" } } : {}), pods: { workloads: i % 3, told: i % 100 === 1 ? 1 : 0, replace: 0 } });
 function page_of(url, make, most) {
     const at = Number(new URL(url).searchParams.get("cursor") ?? 0);
     return { list: Array.from({ length: Math.min(100, most - at) }, (_, i) => make(at + i)), next: at + 100 < most ? String(at + 100) : null };

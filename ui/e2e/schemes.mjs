@@ -12,7 +12,7 @@ await page.goto(LOGIN);
 await page.getByRole("heading", { name: "Overview" }).waitFor();
 const attack = (await fetch(ATTACK)).headers.get("x-guard-id");
 const tabs = ["learned", "review", "patches", "generations", "clients", "pods", "exceptions", "guardian"];
-for (const place of ["", "alerts", "alerts?client=nobody", ...tabs.map((tab) => `services/demo/${tab}`), "settings"]) {
+for (const place of ["", "alerts", "alerts?client=nobody", ...tabs.map((tab) => `services/demo/${tab}`), "settings", "services/nowhere", "alerts/nowhere", "nonsense"]) {
     await page.goto(`${CONSOLE}/console/#/${place}`);
     await page.getByRole("heading", { level: 1 }).waitFor();
     await untilSo(page, () => document.querySelector(".loading") === null, null, "it is loaded");

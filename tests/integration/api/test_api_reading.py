@@ -102,7 +102,11 @@ def test_everything_that_is_read_has_the_form_that_the_document_tells(guardd, ap
     assert service["mode"] == "block" and service["ready"] and service["bypass"]["reason"] == 'a "test"'
     assert service["revision"]["text"] == "v1" and service["growth"]["trusted"] > 0 and service["releases"]["let_in"] == 0
     assert service["coverage"]["ready"] > 0 and service["endpoints"][0]["exchanges"] > 0
-    assert api.get("/services")["services"][0]["bypassed"]
+    listed = api.get("/services")["services"][0]
+    assert listed["bypassed"] and "path" not in listed  # nobody sent canaries
+    # Some thousand exchanges prove no more than their number, whatever the budget is.
+    assert listed["false_blocks"] == service["false_blocks"] and service["false_blocks"]["budget"] == 1e-4
+    assert 1e-4 < service["false_blocks"]["proved"] < 0.1, service["false_blocks"]
     assert api.get(f"/alerts/{alerts[0]['id']}/triage")["state"] == "true"
     same = wait_for(lambda: (answer := api.ask("GET", f"/services/shop/diff?from={kept}&to={kept}")).status == 200 and answer,
                     "its turn to compare again")
@@ -166,6 +170,8 @@ def test_filters_pages_and_ids_of_alerts(guardd, api):
     assert [alert["time_ms"] for alert in everything] == [BEGIN_MS + i for i in range(229, -1, -1)] and count == 12
     some, _ = pages(f"limit=20&service=a&action=alert&since={BEGIN_MS + 100}")
     assert [alert["time_ms"] for alert in some] == [BEGIN_MS + i for i in range(229, 99, -1) if i % 6 == 0]
+    around, _ = pages(f"limit=20&since={BEGIN_MS + 100}&until={BEGIN_MS + 102}")
+    assert [alert["time_ms"] for alert in around] == [BEGIN_MS + i for i in (102, 101, 100)]
     assert pages("limit=20&client=127.0.2.0/24")[0] == []
     assert api.get("/alerts/" + "f" * 32)["time_ms"] == BEGIN_MS + 7
     api.problem(api.ask("GET", "/alerts/" + "e" * 32), 404, "id")
@@ -173,7 +179,7 @@ def test_filters_pages_and_ids_of_alerts(guardd, api):
     api.problem(api.ask("GET", "/alerts/" + "e" * 32 + "/triage"), 404, "id")
     raw = api.ask("GET", "/alerts?limit=1").body
     assert b"\x1b" not in raw and "\u202e".encode() not in raw
-    for query, field in (("limit=101", "limit"), ("limit=x", "limit"), ("since=-1", "since"), ("cursor=zz", "cursor"),
+    for query, field in (("limit=101", "limit"), ("limit=x", "limit"), ("since=-1", "since"), ("until=x", "until"), ("cursor=zz", "cursor"),
                          ("service=" + "a" * 500, "service"), ("limits=1", "limits"), ("limit=1&limit=2", "limit")):
         api.problem(api.ask("GET", "/alerts?" + query), 400, field)
 

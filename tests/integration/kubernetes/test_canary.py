@@ -2,14 +2,19 @@
 """Canaries of an operator against a real kube-apiserver, with the shipped rights; pods are real nginx with and without the gate, at
 addresses of the cluster's network. There is no kube-proxy: where a Service's address has to lead somewhere, a test listens there."""
 
+import pathlib
 import signal
 import subprocess
+import sys
 
 import pytest
 
-from harness import BIN, Nginx, end_process
-from kubernetes.apicluster import resource
-from kubernetes.operators import Operator, condition, shipped_rights, wait_for
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "api"))
+from talking import Api  # noqa: E402
+
+from harness import BIN, Nginx, end_process  # noqa: E402
+from kubernetes.apicluster import resource  # noqa: E402
+from kubernetes.operators import Operator, condition, shipped_rights, wait_for  # noqa: E402
 
 PATH = "/.well-known/guard-canary"
 subnets = iter(range(1, 250))
@@ -135,6 +140,10 @@ def annotate(shop):
                                 f"guard.security/service={shop.namespace}.shop").status == 0
 
 
+def api_of(shop):
+    return Api(shop.state)
+
+
 def events(shop):
     return [item for item in shop.cluster.get("events.events.k8s.io", "-n", shop.namespace)["items"]
             if item["reason"] in ("NotInPath", "InPath")]
@@ -148,6 +157,10 @@ def test_the_one_replica_without_a_gate_is_named(api_cluster, shop, operators):
     annotate(shop)
     said = shop.wait_path("True", "PodsUnguarded", "1 of 2 pods", "shop-2 (port 8080, status 404)")
     assert "shop-1" not in said["message"] and "shop-3" not in said["message"]
+    # The list of services tells it too, for the console's overview.
+    told = api_of(shop).get("/services")["services"]
+    one = next(one for one in told if one["service"] == f"{shop.namespace}.shop")
+    assert one["path"]["not_in_path"] and one["path"]["bare"] == 1 and "shop-2" in one["path"]["message"]
     told = wait_for(lambda: events(shop), "the event")
     assert told[0]["reason"] == "NotInPath" and told[0]["type"] == "Warning" and "shop-2" in told[0]["note"]
     # To the application it is a harmless request, to the gate none at all.

@@ -141,6 +141,12 @@ static void filters_see_members_only(void **state)
     filter = (struct log_filter){.since_ms = 5};
     assert_true(log_filter_matches(&filter, GUARD_SPAN_LITERAL("{\"time_ms\":1,\"last_ms\":5}")));
     assert_false(log_filter_matches(&filter, GUARD_SPAN_LITERAL("{\"time_ms\":1,\"last_ms\":4}")));
+    filter = (struct log_filter){.until_ms = 5};
+    assert_true(log_filter_matches(&filter, GUARD_SPAN_LITERAL("{\"time_ms\":9,\"last_ms\":5}")));
+    assert_true(log_filter_matches(&filter, GUARD_SPAN_LITERAL("{\"time_ms\":5}")));
+    assert_false(log_filter_matches(&filter, GUARD_SPAN_LITERAL("{\"time_ms\":1,\"last_ms\":6}")));
+    filter.since_ms = 5;
+    assert_false(log_filter_matches(&filter, GUARD_SPAN_LITERAL("{\"time_ms\":4}")));
 }
 
 static void damaged_lines_are_passed_over(void **state)

@@ -106,11 +106,30 @@ static void test_answers(void **state)
     assert_in_range(header.threshold, 312, 313);
 }
 
+/* So few can't prove more than their number, whatever the budget. */
+static void test_proved(void **state)
+{
+    (void)state;
+    assert_true(guard_budget_proved(NULL, 1e-4) >= 1.0);
+    memset(&model, 0, sizeof(model));
+    model.exchanges = 1000000; /* of which no score was measured */
+    assert_true(guard_budget_proved(&model, 1e-4) >= 1.0);
+    start(1);
+    assert_true(guard_budget_proved(&model, 1e-4) >= 1.0);
+    start(800);
+    double few = guard_budget_proved(&model, 1e-4);
+    assert_true(few > 0.00997 && few < 0.00998); /* 4 of 401 */
+    assert_true(guard_budget_proved(&model, 0.05) >= 0.05);
+    start(1000000);
+    double many = guard_budget_proved(&model, 1e-4);
+    assert_true(many > 0.99e-4 && many < 1.01e-4);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_nothing_measured),
-                                       cmocka_unit_test(test_rest), cmocka_unit_test(test_measured),
-                                       cmocka_unit_test(test_switched_off),
-                                       cmocka_unit_test(test_answers)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_nothing_measured), cmocka_unit_test(test_rest),
+        cmocka_unit_test(test_measured),         cmocka_unit_test(test_switched_off),
+        cmocka_unit_test(test_answers),          cmocka_unit_test(test_proved)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

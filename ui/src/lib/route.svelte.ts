@@ -23,7 +23,9 @@ function parse(hash: string): Route {
 
 export const route = $state<{ now: Route }>({ now: parse(location.hash) });
 
-window.addEventListener("hashchange", () => (route.now = parse(location.hash)));
+window.addEventListener("hashchange", () => {
+    route.now = parse(location.hash);
+});
 
 export function to(path: string[], query: Record<string, string> = {}): string {
     const asked = new URLSearchParams(Object.entries(query).filter(([, value]) => value !== "")).toString();
