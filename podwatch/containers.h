@@ -9,6 +9,7 @@
 
 #include "common/pods/cgroup_name.h"
 #include "common/pods/gather.h"
+#include "common/pods/news.h"
 
 enum {
     CONTAINERS_MAX = 1024,
@@ -21,6 +22,7 @@ struct container {
     struct pod_cgroup names; /* empty: not told yet */
     uint64_t started_boot_ns;
     struct pod_gather gather;
+    struct pod_news news;
     struct name_table dns;
     uint64_t incarnation;        /* ms; when it was met */
     uint64_t sequence;           /* of its last record */

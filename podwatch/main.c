@@ -150,7 +150,10 @@ static enum guard_rc start(struct podwatch *podwatch, struct guard_err *err)
     GUARD_TRY(pod_files_open(&podwatch->files, cfg->records,
                              pod_producer("podwatch", cfg->node, ""), clock_unix_ms(), err));
     GUARD_TRY(random_bytes(&cfg->programs.seed, sizeof(cfg->programs.seed)));
-    podwatch->report = (struct report){.files = &podwatch->files, .node = cfg->node};
+    podwatch->report = (struct report){.files = &podwatch->files,
+                                       .node = cfg->node,
+                                       .pace = {.limits = &pace_hard},
+                                       .news_pace = {.limits = &pace_news}};
     containers_init(&podwatch->report.containers);
     if (cfg->falco != NULL)
         GUARD_TRY(falco_open(&podwatch->falco, cfg->falco, &podwatch->report.containers.room, err));

@@ -117,13 +117,12 @@ static uint32_t read_features(struct report *report, const struct container *con
     return count;
 }
 
-/* drained: all that the kernel had sent when it was asked for its state was read. */
-static void hand_over(struct report *report, struct container *container,
-                      const struct cgroup_state *state, bool drained)
+/* Its next one, which begins at from_ms and ends now. */
+static struct guard_pod_record record_of(const struct report *report,
+                                         const struct container *container, uint64_t from_ms,
+                                         const struct guard_pod_feature *features)
 {
-    static struct guard_pod_feature features[GUARD_POD_FEATURES_MAX];
     const uint32_t all = (1U << GUARD_POD_KINDS) - 1;
-    struct guard_err err;
     uint64_t now = clock_unix_ms();
     struct guard_pod_record record = {
         .id = identity(report, container),
@@ -131,7 +130,7 @@ static void hand_over(struct report *report, struct container *container,
         .origin = {pod_producer("podwatch", report->node, container->names.container),
                    container->incarnation, container->sequence + 1},
         .blind = all & ~programs_sees(report->programs),
-        .from_ms = container->from_ms < now ? container->from_ms : now,
+        .from_ms = from_ms < now ? from_ms : now,
         .until_ms = now,
         .started_ms = unix_ms(report, container->started_boot_ns),
         .features = features,
@@ -140,18 +139,46 @@ static void hand_over(struct report *report, struct container *container,
         record.from_ms = now - GUARD_POD_INTERVAL_MAX_MS; /* the clock was set forward */
     if (container->started_boot_ns == 0 || record.started_ms > now)
         record.started_ms = 0;
-    record.feature_count = read_features(report, container, features, now);
-    close_books(report, container, state, drained, &record);
-    set_rates(container, state, &record);
-    if (pod_files_add(report->files, &record, &err) != GUARD_OK)
+    return record;
+}
+
+static void add_record(struct report *report, struct container *container,
+                       const struct guard_pod_record *record)
+{
+    struct guard_err err;
+    if (pod_files_add(report->files, record, &err) != GUARD_OK)
         log_event("alarm", "record-refused", no_service, "%s", err.text);
     report->records++;
     container->sequence++;
-    container->from_ms = now;
+}
+
+/* drained: all that the kernel had sent when it was asked for its state was read. */
+static void hand_over(struct report *report, struct container *container,
+                      const struct cgroup_state *state, bool drained)
+{
+    static struct guard_pod_feature features[GUARD_POD_FEATURES_MAX];
+    struct guard_pod_record record = record_of(report, container, container->from_ms, features);
+    record.feature_count = read_features(report, container, features, record.until_ms);
+    close_books(report, container, state, drained, &record);
+    set_rates(container, state, &record);
+    add_record(report, container, &record);
+    container->from_ms = record.until_ms;
     container->received = 0;
     container->unkept = 0;
     container->urgent = false;
     pod_gather_clear(&container->gather, &report->containers.room);
+    pod_news_clear(&container->news);
+}
+
+/* Of no length and without counts and amounts: those are told with the interval, so that nobody can
+ * have much in pieces that are too short to tell of it. */
+static void hand_news_over(struct report *report, struct container *container)
+{
+    static struct guard_pod_feature features[GUARD_POD_FEATURES_MAX];
+    struct guard_pod_record record = record_of(report, container, UINT64_MAX, features);
+    (void)read_features(report, container, features, record.until_ms);
+    record.feature_count = pod_news_take(&container->news, features);
+    add_record(report, container, &record);
 }
 
 static void flush(struct report *report)
@@ -219,12 +246,16 @@ static bool keep(struct report *report, struct container *container, const struc
 {
     const struct pod_gather_tag tag = {.number = event->key.hash, .kind = event->key.kind};
     struct pod_room *room = &report->containers.room;
+    uint32_t before = container->gather.count;
     enum guard_rc rc = pod_gather_add(&container->gather, room, feature, tag);
     if (rc == GUARD_E_LIMIT || (rc == GUARD_E_NOMEM && is_hard(feature))) {
         close_early(report, container);
+        before = 0;
         rc = pod_gather_add(&container->gather, room, feature, tag);
     }
     report->unkept += rc != GUARD_OK;
+    if (rc == GUARD_OK && container->gather.count > before)
+        report->news |= pod_news_meets(&container->news, feature, (uint16_t)before);
     return rc == GUARD_OK;
 }
 
@@ -282,7 +313,18 @@ static void gather(struct report *report, struct container *container, const str
     report->urgent |= hard;
 }
 
-void report_urgent(struct report *report)
+static void tell_news(struct report *report)
+{
+    if (!report->news || !pace_allows(&report->news_pace, clock_monotonic_ms()))
+        return;
+    for (uint32_t i = 0; i < report->containers.count; i++)
+        if (report->containers.entries[i]->news.waiting > 0)
+            hand_news_over(report, report->containers.entries[i]);
+    report->news = false;
+    flush(report);
+}
+
+static void tell_hard(struct report *report)
 {
     if (!report->urgent || !pace_allows(&report->pace, clock_monotonic_ms()))
         return;
@@ -291,6 +333,12 @@ void report_urgent(struct report *report)
             close_early(report, report->containers.entries[i]);
     report->urgent = false;
     flush(report);
+}
+
+void report_urgent(struct report *report)
+{
+    tell_hard(report);
+    tell_news(report);
 }
 
 void report_event(void *ctx, const struct event *event)
@@ -329,6 +377,7 @@ static bool close_interval(struct report *report, struct container *container)
     container->idle = alive ? 0 : container->idle + 1;
     if (alive || container->received > 0 || state.counts.counted != container->counted.counted)
         hand_over(report, container, &state, true);
+    pod_news_interval(&container->news);
     return container->idle < IDLE_MAX;
 }
 
@@ -339,9 +388,15 @@ void report_interval(struct report *report)
     for (uint32_t i = report->containers.count; i-- > 0;)
         if (!close_interval(report, report->containers.entries[i]))
             containers_remove(&report->containers, i);
-    report->urgent = false;
+    report->urgent = report->news = false;
+    for (uint32_t i = 0; i < report->containers.count;
+         i++) { /* read after their books were closed */
+        report->urgent |= report->containers.entries[i]->urgent;
+        report->news |= report->containers.entries[i]->news.waiting > 0;
+    }
     flush(report);
     pace_interval(&report->pace);
+    pace_interval(&report->news_pace);
     programs_next_epoch(report->programs);
 }
 

@@ -24,14 +24,17 @@ struct report {
     uint64_t unkept;          /* features that found no room; their records say so */
     uint64_t answers_refused; /* of DNS, that say nothing that could be read */
     uint64_t records;
-    struct pace pace;
+    struct pace pace, news_pace;
     bool urgent;  /* a container's hard sign waits for a record */
+    bool news;    /* something that a container never did before does */
     bool failing; /* records couldn't be written the last time */
 };
 
 /* A programs_handler with the report as ctx. */
 void report_event(void *report, const struct event *event);
-/* A record and a file at once for hard signs among what was read; in a flood of them, together. */
+/* A record and a file at once for hard signs among what was read; in a flood of them, together.
+ * Within a second one of what containers never did before, which their next record tells again with
+ * all that came of it. */
 void report_urgent(struct report *report);
 /* The interval's end: a record for each container that lives or did something; a new epoch. */
 void report_interval(struct report *report);

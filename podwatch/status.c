@@ -50,6 +50,7 @@ enum guard_rc status_write(const char *path, const struct report *report,
     json_integer(&json, "records", (int64_t)report->records);
     json_integer(&json, "records_lost", (int64_t)report->files->records_lost);
     json_integer(&json, "urgent_waited", (int64_t)report->pace.waited);
+    json_integer(&json, "news_waited", (int64_t)report->news_pace.waited);
     json_integer(&json, "events_lost", (int64_t)report->lost);
     json_integer(&json, "events_unbalanced", (int64_t)report->unbalanced);
     json_integer(&json, "events_of_too_many_containers", (int64_t)report->containers.refused);

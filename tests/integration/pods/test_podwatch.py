@@ -145,6 +145,29 @@ def test_a_clock_that_was_set_back_drops_no_image(pods, watch, tmp_path):
     assert watching.await_feature(pods[1], "dropped", text=f"{tmp_path}/third")
 
 
+def test_what_a_pod_never_did_is_told_before_its_interval_ends(pods, watch):
+    """In a record of no length and without counts, and again in the interval's with all that came of it."""
+    watching = watch(interval=2)
+    seen_or_skip(watching, "exec")
+    program = "/usr/bin/id"
+    pods[0].start("sleep", "1000")
+    pods[1].start("sh", "-c", "while :; do /bin/true; sleep 0.1; done")
+    watching.await_feature(pods[0], "exec")
+    watching.await_feature(pods[1], "exec", text="/bin/true")
+    watching.intervals(2)
+    pods[0].run("sh", "-c", "/usr/bin/id >/dev/null; /usr/bin/id >/dev/null; true")
+
+    def early():
+        return [record for record in read_records(watching.records) if record["from_ms"] == record["until_ms"]]
+
+    told = wait_for(early, "a record before its time")
+    wait_for(lambda: len(watching.find(pods[0], "exec", text=program)) == 2, "it in the interval's record, too")
+    assert [record["pod"] for record in told] == [pods[0].uid]  # the other does what it always did
+    assert program in {feature["text"] for feature in told[0]["features"]} and all(f["count"] == 1 for f in told[0]["features"])
+    assert told[0]["counted"] == 0 and told[0]["rates"] == {}
+    assert [feature["count"] for feature in watching.find(pods[0], "exec", text=program)] == [1, 2]
+
+
 def test_a_flood_of_hard_signs_is_few_files(pods, watch, tmp_path):
     watching = watch(interval=10)
     script = f"for i in $(seq 100); do cp /bin/true {tmp_path}/hard$i; {tmp_path}/hard$i; done"

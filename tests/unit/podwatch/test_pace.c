@@ -11,8 +11,8 @@
 static void test_the_first_ones_are_at_once(void **state)
 {
     (void)state;
-    struct pace pace = {.files = 0};
-    for (uint32_t i = 0; i < PACE_AT_ONCE; i++)
+    struct pace pace = {.limits = &pace_hard};
+    for (uint32_t i = 0; i < pace_hard.at_once; i++)
         assert_true(pace_allows(&pace, 1000));
     assert_int_equal(pace.waited, 0);
 }
@@ -21,7 +21,7 @@ static void test_the_first_ones_are_at_once(void **state)
 static void test_a_flood_is_few_files(void **state)
 {
     (void)state;
-    struct pace pace = {.files = 0};
+    struct pace pace = {.limits = &pace_hard};
     uint32_t files = 0, longest = 0, since = 0;
     for (uint64_t ms = 0; ms < 600000; ms += 10) {
         if (ms % 10000 == 0)
@@ -31,19 +31,20 @@ static void test_a_flood_is_few_files(void **state)
         since = now ? 0 : since + 10;
         longest = since > longest ? since : longest;
     }
-    assert_in_range(files, 60 * PACE_AT_ONCE, 60 * (PACE_AT_ONCE + 10000 / PACE_GAP_MS));
-    assert_true(longest <= PACE_GAP_MS);
+    assert_in_range(files, 60 * pace_hard.at_once,
+                    60 * (pace_hard.at_once + 10000 / pace_hard.gap_ms));
+    assert_true(longest <= pace_hard.gap_ms);
     assert_int_equal(pace.waited, 60000 - files);
 }
 
 static void test_a_long_interval_has_a_maximum(void **state)
 {
     (void)state;
-    struct pace pace = {.files = 0};
+    struct pace pace = {.limits = &pace_hard};
     uint32_t files = 0;
     for (uint64_t ms = 0; ms < 3600000; ms += 100)
         files += pace_allows(&pace, ms);
-    assert_int_equal(files, PACE_FILES_MAX);
+    assert_int_equal(files, pace_hard.files_max);
 }
 
 int main(void)
