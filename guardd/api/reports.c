@@ -391,7 +391,7 @@ static bool take_pod(struct api *api, struct service *service, const struct api_
         problem(response, 403, "forbidden", "pod", "the token is another pod's");
         return false;
     }
-    reporter_of(request, reporter);
+    api_reporter(request, reporter);
     const struct pod_gate_claim claim = {.pod = pod_gate_pod(pod.name_space, pod.pod),
                                          .by = pod_gate_by(reporter),
                                          .obeys = pod_gate_order(obeys != NULL ? obeys : ""),
