@@ -190,7 +190,7 @@ def measure(cluster, folder, shops, quiet_s):
         time.sleep(35)
         print("no pod runs:", flush=True)
         without = measure_quiet(cluster, operator, folder, quiet_s)[0]
-        print(f"so a canary takes {1000 * (used - without) / max(canaries, 1):.2f} ms of processor time", flush=True)
+        print(f"the difference is {1000 * (used - without) / max(canaries, 1):.2f} ms of processor time for each canary", flush=True)
     finally:
         if gate is not None:
             end_process(gate)

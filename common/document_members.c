@@ -19,6 +19,19 @@ const struct document_node *member_of(const struct document_node *mapping, const
     return NULL;
 }
 
+const struct document_node *child_of(const struct document_node *mapping, const char *name,
+                                     enum document_kind kind)
+{
+    const struct document_node *node = member_of(mapping, name);
+    return node != NULL && node->kind == kind ? node : NULL;
+}
+
+bool true_in(const struct document_node *mapping, const char *name)
+{
+    const struct document_node *node = child_of(mapping, name, DOCUMENT_SCALAR);
+    return node != NULL && !node->quoted && strcmp((const char *)node->text.ptr, "true") == 0;
+}
+
 const char *text_of(const struct document_node *mapping, const char *name)
 {
     const struct document_node *node = member_of(mapping, name);

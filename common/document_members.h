@@ -7,6 +7,11 @@
 
 /* A member of a mapping, NULL when absent. */
 const struct document_node *member_of(const struct document_node *mapping, const char *name);
+/* The same if it is of that kind, else NULL. */
+const struct document_node *child_of(const struct document_node *mapping, const char *name,
+                                     enum document_kind kind);
+/* Whether it is true, and no text that says so. */
+bool true_in(const struct document_node *mapping, const char *name);
 /* Its text, "" when absent or no scalar. */
 const char *text_of(const struct document_node *mapping, const char *name);
 double number_of(const struct document_node *mapping, const char *name);

@@ -42,7 +42,7 @@ static uint32_t feed(const uint8_t *data, size_t size, size_t piece, enum guard_
 static void read_user(const struct document_node *root, struct guard_arena *arena)
 {
     static char text[ACCESS_REVIEW_MAX];
-    const struct access_question question = {.verb = "get"};
+    const struct access_question question = {.verb = "get", .part = "decisions"};
     struct cluster_user user;
     struct guard_err err;
     struct document_node *asked = NULL;

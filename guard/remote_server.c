@@ -6,6 +6,7 @@
 #include "command.h"
 #include "common/file.h"
 #include "common/http_client.h"
+#include "common/kubernetes/access_review.h"
 #include "common/secret.h"
 #include "remote.h"
 

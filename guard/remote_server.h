@@ -6,9 +6,9 @@
 
 #include "contexts.h"
 
-#include "common/kubernetes/access_review.h"
+#include "common/kubernetes/token_review.h"
 
-enum { REMOTE_TOKEN_CAP = CLUSTER_TOKEN_MAX + 2 }; /* with the end of its line */
+enum { REMOTE_TOKEN_CAP = TOKEN_MAX + 2 }; /* with the end of its line */
 
 struct remote_server {
     struct context place;          /* server, files; server[0] '\0': files are meant */

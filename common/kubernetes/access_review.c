@@ -6,7 +6,7 @@
 #include "common/clean.h"
 #include "common/document_members.h"
 #include "common/json_writer.h"
-#include "common/kubernetes/account_review.h"
+#include "common/kubernetes/token_review.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,57 +19,10 @@ bool cluster_token_formed(const char *token)
 {
     size_t len = strspn(token, token68);
     size_t padding = strspn(token + len, "=");
-    return len >= CLUSTER_TOKEN_MIN && token[len + padding] == '\0' &&
-           len + padding <= CLUSTER_TOKEN_MAX;
+    return len >= CLUSTER_TOKEN_MIN && token[len + padding] == '\0' && len + padding <= TOKEN_MAX;
 }
 
 /* --- whose it is --- */
-
-bool user_review_write(char *out, size_t cap, const char *token, bool for_us, size_t *len)
-{
-    struct json_writer json;
-    json_writer_init(&json, out, cap);
-    json_open(&json, NULL, '{');
-    json_text(&json, "apiVersion", "authentication.k8s.io/v1");
-    json_text(&json, "kind", "TokenReview");
-    json_open(&json, "spec", '{');
-    json_text(&json, "token", token);
-    if (for_us) {
-        json_open(&json, "audiences", '[');
-        json_text(&json, NULL, ACCOUNT_AUDIENCE);
-        json_close(&json, ']');
-    }
-    json_close(&json, '}');
-    json_close(&json, '}');
-    *len = json.len;
-    return !json.overflow;
-}
-
-static const struct document_node *child(const struct document_node *mapping, const char *name,
-                                         enum document_kind kind)
-{
-    const struct document_node *node =
-        mapping != NULL && mapping->kind == DOCUMENT_MAPPING ? member_of(mapping, name) : NULL;
-    return node != NULL && node->kind == kind ? node : NULL;
-}
-
-static bool is_true(const struct document_node *mapping, const char *name)
-{
-    const struct document_node *node = child(mapping, name, DOCUMENT_SCALAR);
-    return node != NULL && !node->quoted && strcmp((const char *)node->text.ptr, "true") == 0;
-}
-
-static bool says_us(const struct document_node *status)
-{
-    const struct document_node *list = child(status, "audiences", DOCUMENT_SEQUENCE);
-    for (const struct document_node *one = list != NULL ? list->first : NULL; one != NULL;
-         one = one->next) {
-        if (one->kind == DOCUMENT_SCALAR &&
-            strcmp((const char *)one->text.ptr, ACCOUNT_AUDIENCE) == 0)
-            return true;
-    }
-    return false;
-}
 
 static void write_list(struct json_writer *json, const char *name, const struct document_node *list)
 {
@@ -117,10 +70,10 @@ static enum guard_rc write_words(struct cluster_user *out, const struct document
     char *text = malloc(CLUSTER_USER_WORDS_MAX);
     if (text == NULL)
         return guard_fail(err, GUARD_E_NOMEM, "no memory for a user of the cluster");
-    const struct document_node *name = child(user, "username", DOCUMENT_SCALAR);
-    const struct document_node *uid = child(user, "uid", DOCUMENT_SCALAR);
-    const struct document_node *groups = child(user, "groups", DOCUMENT_SEQUENCE);
-    const struct document_node *extra = child(user, "extra", DOCUMENT_MAPPING);
+    const struct document_node *name = child_of(user, "username", DOCUMENT_SCALAR);
+    const struct document_node *uid = child_of(user, "uid", DOCUMENT_SCALAR);
+    const struct document_node *groups = child_of(user, "groups", DOCUMENT_SEQUENCE);
+    const struct document_node *extra = child_of(user, "extra", DOCUMENT_MAPPING);
     json_writer_init(&json, text, CLUSTER_USER_WORDS_MAX);
     json_open(&json, NULL, '{');
     json_string(&json, "user", name->text);
@@ -163,24 +116,14 @@ static void tell_groups(struct cluster_user *out, const struct document_node *gr
 enum guard_rc user_review_read(struct cluster_user *out, const struct document_node *root,
                                bool for_us, struct guard_err *err)
 {
-    const struct document_node *status = child(root, "status", DOCUMENT_MAPPING);
-    const struct document_node *user = child(status, "user", DOCUMENT_MAPPING);
-    const struct document_node *name = child(user, "username", DOCUMENT_SCALAR);
-    char said[161];
+    const struct document_node *user = NULL;
     *out = (struct cluster_user){.words = NULL};
-    if (status == NULL || strcmp(text_of(root, "kind"), "TokenReview") != 0)
-        return guard_fail(err, GUARD_E_SYNTAX, "the answer is no TokenReview");
-    if (!is_true(status, "authenticated")) {
-        const char *error = text_of(status, "error");
-        return guard_fail(err, GUARD_E_FOREIGN, "the cluster doesn't know it: %s",
-                          clean(said, sizeof(said), error, strlen(error)));
-    }
-    if (for_us && !says_us(status))
-        return guard_fail(err, GUARD_E_FOREIGN, "it isn't for the audience " ACCOUNT_AUDIENCE);
+    GUARD_TRY(token_review_read(&user, root, for_us, err));
+    const struct document_node *name = child_of(user, "username", DOCUMENT_SCALAR);
     if (name == NULL || name->text.len == 0)
         return guard_fail(err, GUARD_E_FOREIGN, "the cluster doesn't say whose it is");
     clean(out->name, sizeof(out->name), (const char *)name->text.ptr, name->text.len);
-    tell_groups(out, child(user, "groups", DOCUMENT_SEQUENCE));
+    tell_groups(out, child_of(user, "groups", DOCUMENT_SEQUENCE));
     return write_words(out, user, err);
 }
 
@@ -206,6 +149,8 @@ bool access_review_write(char *out, size_t cap, const struct cluster_user *user,
     json_open(&json, NULL, '{');
     json_text(&json, "group", "guard.security");
     json_text(&json, "resource", "guardians");
+    if (question->part[0] != '\0')
+        json_text(&json, "subresource", question->part);
     json_text(&json, "verb", question->verb);
     if (question->namespace.len > 0)
         json_string(&json, "namespace", question->namespace);
@@ -222,10 +167,10 @@ bool access_review_write(char *out, size_t cap, const struct cluster_user *user,
 enum guard_rc access_review_read(bool *allowed, const struct document_node *root,
                                  struct guard_err *err)
 {
-    const struct document_node *status = child(root, "status", DOCUMENT_MAPPING);
+    const struct document_node *status = child_of(root, "status", DOCUMENT_MAPPING);
     *allowed = false;
     if (status == NULL || strcmp(text_of(root, "kind"), "SubjectAccessReview") != 0)
         return guard_fail(err, GUARD_E_SYNTAX, "the answer is no SubjectAccessReview");
-    *allowed = is_true(status, "allowed") && !is_true(status, "denied");
+    *allowed = true_in(status, "allowed") && !true_in(status, "denied");
     return GUARD_OK;
 }

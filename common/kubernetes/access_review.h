@@ -7,8 +7,7 @@
 #include "common/document.h"
 
 enum {
-    CLUSTER_TOKEN_MIN = 16, /* what is shorter is a mistake, or soon guessed */
-    CLUSTER_TOKEN_MAX = 8192,
+    CLUSTER_TOKEN_MIN = 16,      /* what is shorter is a mistake, or soon guessed */
     CLUSTER_USER_NAME_CAP = 257, /* for people to read; what is longer is cut */
     CLUSTER_USER_GROUPS_CAP = 257,
     CLUSTER_USER_WORDS_MAX = 16 * 1024, /* of all that a cluster says of one user */
@@ -23,21 +22,19 @@ struct cluster_user {
     size_t words_len;
 };
 
-/* What is asked: whether they may VERB guardians of guard.security there. */
+/* What is asked: whether they may VERB guardians of guard.security there, or a part of them. */
 struct access_question {
     const char *verb;
+    const char *part;            /* a subresource; "": none */
     struct guard_span namespace; /* empty: in all */
     struct guard_span name;      /* empty: all of them */
 };
 
 /* Whether a text can be a bearer token (RFC 6750). */
 bool cluster_token_formed(const char *token);
-/* The TokenReview to be sent. for_us: the token says to be for our audience, and must be; else for
- * whatever the API server itself takes. False: no room. */
-bool user_review_write(char *out, size_t cap, const char *token, bool for_us, size_t *len);
-/* What came back; cluster_user_fini in any case. GUARD_E_FOREIGN: it isn't valid, or not for our
- * audience; GUARD_E_SYNTAX: it is no TokenReview; GUARD_E_LIMIT: more is said of the user than
- * CLUSTER_USER_WORDS_MAX; GUARD_E_NOMEM. */
+/* What came back of a TokenReview; cluster_user_fini in any case. GUARD_E_FOREIGN: it isn't valid,
+ * or not for our audience; GUARD_E_SYNTAX: it is no TokenReview; GUARD_E_LIMIT: more is said of the
+ * user than CLUSTER_USER_WORDS_MAX; GUARD_E_NOMEM. */
 GUARD_MUST_USE enum guard_rc user_review_read(struct cluster_user *out,
                                               const struct document_node *root, bool for_us,
                                               struct guard_err *err);

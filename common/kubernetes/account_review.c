@@ -5,8 +5,8 @@
 
 #include "common/document_members.h"
 #include "common/file.h"
-#include "common/json_writer.h"
 #include "common/kubernetes/json_tree.h"
+#include "common/kubernetes/token_review.h"
 #include "common/traffic/base64.h"
 
 #include <stdio.h>
@@ -18,18 +18,10 @@ static const char account_prefix[] = "system:serviceaccount:";
 
 /* --- trees --- */
 
-static const struct document_node *mapping_in(const struct document_node *mapping, const char *name)
-{
-    const struct document_node *node =
-        mapping != NULL && mapping->kind == DOCUMENT_MAPPING ? member_of(mapping, name) : NULL;
-    return node != NULL && node->kind == DOCUMENT_MAPPING ? node : NULL;
-}
-
 static const struct document_node *list_in(const struct document_node *mapping, const char *name)
 {
-    const struct document_node *node =
-        mapping != NULL && mapping->kind == DOCUMENT_MAPPING ? member_of(mapping, name) : NULL;
-    return node != NULL && node->kind == DOCUMENT_SEQUENCE ? node->first : NULL;
+    const struct document_node *node = child_of(mapping, name, DOCUMENT_SEQUENCE);
+    return node != NULL ? node->first : NULL;
 }
 
 static const char *text_at(const struct document_node *node)
@@ -52,7 +44,7 @@ static bool payload_of(const char *token, struct guard_span *out)
     size_t signature = strspn(payload + len + 1, base64url);
     *out = (struct guard_span){(const uint8_t *)payload, len};
     return signature > 0 && payload[len + 1 + signature] == '\0' &&
-           head + len + signature + 2 <= ACCOUNT_TOKEN_MAX;
+           head + len + signature + 2 <= TOKEN_MAX;
 }
 
 bool account_token_formed(const char *token)
@@ -99,32 +91,15 @@ void account_token_says(const char *token, struct account_token *out)
     const struct document_node *claims = claims_of(token, &arena);
     const struct document_node *one = list_in(claims, "aud");
     *out = (struct account_token){.for_us = claims != NULL &&
-                                            strcmp(text_of(claims, "aud"), ACCOUNT_AUDIENCE) == 0};
+                                            strcmp(text_of(claims, "aud"), TOKEN_AUDIENCE) == 0};
     for (; one != NULL; one = one->next)
-        out->for_us = out->for_us || strcmp(text_at(one), ACCOUNT_AUDIENCE) == 0;
-    out->of_pod = mapping_in(mapping_in(claims, "kubernetes.io"), "pod") != NULL;
+        out->for_us = out->for_us || strcmp(text_at(one), TOKEN_AUDIENCE) == 0;
+    out->of_pod = child_of(child_of(claims, "kubernetes.io", DOCUMENT_MAPPING), "pod",
+                           DOCUMENT_MAPPING) != NULL;
     guard_arena_reset(&arena);
 }
 
 /* --- the review --- */
-
-bool account_review_write(char *out, size_t cap, const char *token, size_t *len)
-{
-    struct json_writer json;
-    json_writer_init(&json, out, cap);
-    json_open(&json, NULL, '{');
-    json_text(&json, "apiVersion", "authentication.k8s.io/v1");
-    json_text(&json, "kind", "TokenReview");
-    json_open(&json, "spec", '{');
-    json_text(&json, "token", token);
-    json_open(&json, "audiences", '[');
-    json_text(&json, NULL, ACCOUNT_AUDIENCE);
-    json_close(&json, ']');
-    json_close(&json, '}');
-    json_close(&json, '}');
-    *len = json.len;
-    return !json.overflow;
-}
 
 /* The whole of it, or nothing: who is cut off is somebody else. */
 static bool copy(char *out, size_t cap, const char *text, size_t len)
@@ -156,32 +131,13 @@ static bool read_extra(const struct document_node *extra, const char *name, char
     return copy(out, cap, text, strlen(text));
 }
 
-/* An API server that doesn't know of audiences says none: then it is nobody's word. */
-static bool for_us(const struct document_node *status)
-{
-    for (const struct document_node *one = list_in(status, "audiences"); one != NULL;
-         one = one->next) {
-        if (strcmp(text_at(one), ACCOUNT_AUDIENCE) == 0)
-            return true;
-    }
-    return false;
-}
-
 enum guard_rc account_review_read(struct account *out, const struct document_node *root,
                                   struct guard_err *err)
 {
-    const struct document_node *status = mapping_in(root, "status");
-    const struct document_node *user = mapping_in(status, "user");
-    const struct document_node *extra = mapping_in(user, "extra");
+    const struct document_node *user = NULL;
     *out = (struct account){.namespace = ""};
-    if (status == NULL || strcmp(text_of(root, "kind"), "TokenReview") != 0)
-        return guard_fail(err, GUARD_E_SYNTAX, "the answer is no TokenReview");
-    const struct document_node *authenticated = member_of(status, "authenticated");
-    if (strcmp(text_at(authenticated), "true") != 0 || authenticated->quoted)
-        return guard_fail(err, GUARD_E_FOREIGN, "the cluster doesn't know it: %.160s",
-                          text_of(status, "error"));
-    if (!for_us(status))
-        return guard_fail(err, GUARD_E_FOREIGN, "it isn't for the audience " ACCOUNT_AUDIENCE);
+    GUARD_TRY(token_review_read(&user, root, true, err));
+    const struct document_node *extra = child_of(user, "extra", DOCUMENT_MAPPING);
     if (user == NULL || !read_user(out, text_of(user, "username")))
         return guard_fail(err, GUARD_E_FOREIGN, "it is of no service account: %.100s",
                           user != NULL ? text_of(user, "username") : "");
@@ -213,8 +169,8 @@ static const char *argument_in(const struct document_node *containers)
 enum guard_rc account_pod_service(char out[ACCOUNT_SERVICE_CAP], const struct account *account,
                                   const struct document_node *pod, struct guard_err *err)
 {
-    const struct document_node *metadata = mapping_in(pod, "metadata");
-    const struct document_node *spec = mapping_in(pod, "spec");
+    const struct document_node *metadata = child_of(pod, "metadata", DOCUMENT_MAPPING);
+    const struct document_node *spec = child_of(pod, "spec", DOCUMENT_MAPPING);
     size_t len = strlen(account->namespace);
     if (metadata == NULL || strcmp(text_of(metadata, "uid"), account->pod_uid) != 0)
         return guard_fail(err, GUARD_E_FOREIGN, "%s/%.100s isn't the pod that it was bound to",

@@ -7,13 +7,11 @@
 #include "common/document.h"
 
 enum {
-    ACCOUNT_TOKEN_MAX = 8192, /* bytes; real ones have about 1,000 */
     ACCOUNT_NAMESPACE_CAP = 64,
     ACCOUNT_NAME_CAP = 254,
     ACCOUNT_UID_CAP = 40,
     ACCOUNT_SERVICE_CAP = 65,
 };
-#define ACCOUNT_AUDIENCE "guard.security"
 
 /* Who a token is of, by the word of the API server. */
 struct account {
@@ -36,10 +34,9 @@ struct account_token {
 };
 void account_token_says(const char *token, struct account_token *out);
 
-/* The TokenReview to be sent; false: no room. */
-bool account_review_write(char *out, size_t cap, const char *token, size_t *len);
-/* What came back. GUARD_E_FOREIGN: it isn't valid, not for our audience, of no service account, or
- * bound to no pod; err says which. GUARD_E_SYNTAX: it is no TokenReview. */
+/* What came back of a TokenReview for our audience. GUARD_E_FOREIGN: it isn't valid, not for our
+ * audience, of no service account, or bound to no pod; err says which. GUARD_E_SYNTAX: it is no
+ * TokenReview. */
 GUARD_MUST_USE enum guard_rc
 account_review_read(struct account *out, const struct document_node *root, struct guard_err *err);
 /* What the pod's agent may report for: the service that its container "guard" was given, or all of

@@ -3,49 +3,42 @@
  * While the cluster is away what it said holds until the token ends, and nobody new is let in. */
 #include "accounts.h"
 
+#include "cluster_reviews.h"
+
 #include "common/file.h"
 #include "common/kubernetes/account_review.h"
-#include "common/kubernetes/api_client.h"
+#include "common/kubernetes/token_review.h"
 #include "common/log.h"
-#include <guard/crypto.h>
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
-enum { REVIEW_CAP = ACCOUNT_TOKEN_MAX + 512, HTTP_NOT_FOUND = 404 };
+enum { HTTP_NOT_FOUND = 404 };
 static const char name_prefix[] = "pod:"; /* no name of an access list has a colon */
 static const struct guard_span no_service = {NULL, 0};
 
 /* What is known of one token. */
 struct known {
-    struct accounts *accounts;
-    uint8_t digest[GUARD_KEY_BYTES];
-    bool used;
-    bool asking;  /* the cluster, just now */
-    bool good;    /* it said so */
-    bool refused; /* it said that it isn't */
-    uint64_t expires_ms;
-    uint64_t said_ms; /* monotonic, as all below: when it said something last */
-    uint64_t retry_ms;
-    uint64_t used_ms;
+    struct review review;
     struct account account;
     char service[ACCOUNT_SERVICE_CAP];
 };
 
 struct accounts {
-    struct kubernetes_config config;
-    struct api_client *client;
+    struct cluster_reviews reviews;
     uint64_t keep_ms;
-    uint8_t key[GUARD_KEY_BYTES];
-    struct known *known; /* ACCOUNTS_MAX, in sets */
-    uint32_t asked;      /* new ones */
-    uint64_t answers;
-    uint64_t seen;     /* of the answers, by accounts_run */
-    uint64_t wrong_ms; /* when all of the burst may be used again */
-    bool away;
+};
+
+static const struct cluster_reviews_cfg rules = {
+    .size = sizeof(struct known),
+    .sets = ACCOUNTS_SETS,
+    .asked_max = ACCOUNTS_ASKED_MAX,
+    .retry_ms = ACCOUNTS_RETRY_MS,
+    .away = "token-reviews-away",
+    .back = "token-reviews-back",
+    .refused = "agent-refused",
+    .meanwhile = "agents that are known go on, new ones are refused",
 };
 
 enum guard_rc accounts_open(struct accounts **out, const char *where, uint64_t keep_ms,
@@ -55,79 +48,38 @@ enum guard_rc accounts_open(struct accounts **out, const char *where, uint64_t k
     if (accounts == NULL)
         return guard_fail(err, GUARD_E_NOMEM, "no memory for tokens of a cluster");
     accounts->keep_ms = keep_ms;
-    accounts->known = calloc(ACCOUNTS_MAX, sizeof(*accounts->known));
-    enum guard_rc rc = kubernetes_config_load(&accounts->config, where, err);
-    if (rc == GUARD_OK && accounts->known == NULL)
-        rc = guard_fail(err, GUARD_E_NOMEM, "no memory for tokens of a cluster");
-    if (rc == GUARD_OK && random_bytes(accounts->key, sizeof(accounts->key)) != GUARD_OK)
-        rc = guard_fail(err, GUARD_E_IO, "no randomness");
+    enum guard_rc rc = cluster_reviews_init(&accounts->reviews, &rules, where, err);
     if (rc == GUARD_OK)
-        rc = api_client_open(&accounts->client, &accounts->config,
-                             "guardd/" GUARD_VERSION " (linux)", err);
-    if (rc != GUARD_OK) {
+        *out = accounts;
+    else
         accounts_close(accounts);
-        return rc;
-    }
-    *out = accounts;
-    return GUARD_OK;
+    return rc;
 }
 
 void accounts_close(struct accounts *accounts)
 {
     if (accounts == NULL)
         return;
-    accounts->away = true; /* what ends here isn't told */
-    api_client_close(accounts->client);
-    kubernetes_config_free(&accounts->config);
-    free(accounts->known);
-    explicit_bzero(accounts->key, sizeof(accounts->key));
+    cluster_reviews_fini(&accounts->reviews);
     free(accounts);
+}
+
+struct cluster_reviews *accounts_reviews(struct accounts *accounts)
+{
+    return accounts != NULL ? &accounts->reviews : NULL;
 }
 
 const char *accounts_token(const struct accounts *accounts, const char *authorization)
 {
-    static const char scheme[] = "Bearer ";
-    const size_t len = sizeof(scheme) - 1;
-    if (accounts == NULL || authorization == NULL || strncasecmp(authorization, scheme, len) != 0)
-        return NULL;
-    const char *token = authorization + len + strspn(authorization + len, " ");
-    return account_token_formed(token) ? token : NULL;
+    const char *token = accounts != NULL ? cluster_reviews_bearer(authorization) : NULL;
+    return token != NULL && account_token_formed(token) ? token : NULL;
 }
 
 /* --- what is known --- */
 
-/* By the first bytes of a digest, which is keyed: nobody chooses the set. */
-static struct known *set_of(struct accounts *accounts, uint8_t low, uint8_t high)
+static struct known *known_of(struct review *review)
 {
-    size_t set = ((size_t)high << 8 | low) % ACCOUNTS_SETS;
-    return &accounts->known[set * ACCOUNTS_WAYS];
-}
-
-static struct known *find(struct accounts *accounts, const uint8_t digest[GUARD_KEY_BYTES],
-                          bool make)
-{
-    struct known *oldest = NULL;
-    struct known *ways = set_of(accounts, digest[0], digest[1]);
-    for (int i = 0; i < ACCOUNTS_WAYS; i++) {
-        if (ways[i].used && secret_same(ways[i].digest, digest, GUARD_KEY_BYTES))
-            return &ways[i];
-        if (ways[i].asking) /* its answer comes here */
-            continue;
-        if (oldest == NULL || (oldest->used && !ways[i].used) ||
-            (oldest->used == ways[i].used && ways[i].used_ms < oldest->used_ms))
-            oldest = &ways[i];
-    }
-    if (!make || oldest == NULL)
-        return NULL;
-    *oldest = (struct known){.accounts = accounts, .used = true};
-    memcpy(oldest->digest, digest, GUARD_KEY_BYTES);
-    return oldest;
-}
-
-static void id_of(const struct known *known, char out[SECRET_ID_LEN + 1])
-{
-    for (int i = 0; i < SECRET_ID_LEN / 2; i++)
-        snprintf(out + (ptrdiff_t)2 * i, 3, "%02x", known->digest[i]);
+    return (struct known *)(void *)review;
 }
 
 static void fill(const struct known *known, struct api_access *out)
@@ -137,7 +89,7 @@ static void fill(const struct known *known, struct api_access *out)
     snprintf(out->subject, sizeof(out->subject), "%s/%.180s", known->account.namespace,
              known->account.pod);
     snprintf(out->services[0], sizeof(out->services[0]), "%s", known->service);
-    id_of(known, out->id);
+    review_id(&known->review, out->id);
 }
 
 bool accounts_are(const struct api_access *access)
@@ -147,71 +99,25 @@ bool accounts_are(const struct api_access *access)
 
 bool accounts_still(struct accounts *accounts, const struct api_access *access, uint64_t now_ms)
 {
-    unsigned low = 0, high = 0;
-    char id[SECRET_ID_LEN + 1];
-    if (accounts == NULL || sscanf(access->id, "%2x%2x", &low, &high) != 2)
-        return false;
-    const struct known *ways = set_of(accounts, (uint8_t)low, (uint8_t)high);
-    for (int i = 0; i < ACCOUNTS_WAYS; i++) {
-        if (!ways[i].used || !ways[i].good || ways[i].expires_ms <= now_ms)
-            continue;
-        id_of(&ways[i], id);
-        if (strcmp(id, access->id) == 0 &&
-            strcmp(ways[i].account.pod_uid, access->name + sizeof(name_prefix) - 1) == 0)
-            return true;
-    }
-    return false;
+    struct review *review =
+        accounts != NULL ? cluster_reviews_by_id(&accounts->reviews, access->id) : NULL;
+    return review != NULL && review->word.yes && review->expires_ms > now_ms &&
+           strcmp(known_of(review)->account.pod_uid, access->name + sizeof(name_prefix) - 1) == 0;
 }
 
 /* --- the cluster's answers --- */
 
-static void end(struct known *known)
-{
-    struct accounts *accounts = known->accounts;
-    known->asking = false;
-    accounts->answers++;
-    accounts->asked -= !known->good && accounts->asked > 0;
-}
-
-/* Nobody said anything of it. */
 static void unanswered(struct known *known, const char *message)
 {
-    struct accounts *accounts = known->accounts;
-    known->retry_ms = clock_monotonic_ms() + ACCOUNTS_RETRY_MS;
-    if (!accounts->away)
-        log_event("alarm", "token-reviews-away", no_service,
-                  "%s; agents that are known go on, new ones are refused", message);
-    accounts->away = true;
-    end(known);
-}
-
-static void refuse(struct known *known, const struct guard_err *err)
-{
-    struct accounts *accounts = known->accounts;
-    uint64_t now = clock_monotonic_ms();
-    log_event("warn", "agent-refused", no_service, "%s", err->text);
-    end(known);
-    known->good = false;
-    known->refused = true;
-    known->said_ms = now;
-    accounts->wrong_ms = (accounts->wrong_ms > now ? accounts->wrong_ms : now) + ACCOUNTS_WRONG_MS;
+    review_unanswered(&known->review, &known->review.word, message);
 }
 
 static void accept(struct known *known)
 {
-    end(known);
-    if (!known->good)
+    if (!known->review.word.yes)
         log_event("info", "agent-known", no_service, "%s/%s reports for %s",
                   known->account.namespace, known->account.pod, known->service);
-    known->good = true;
-    known->said_ms = clock_monotonic_ms();
-}
-
-static void back(struct accounts *accounts)
-{
-    if (accounts->away)
-        log_event("info", "token-reviews-back", no_service, "%s", "");
-    accounts->away = false;
+    review_said(&known->review, &known->review.word, true);
 }
 
 static void on_pod(void *ctx, const struct api_answer *answer)
@@ -221,14 +127,13 @@ static void on_pod(void *ctx, const struct api_answer *answer)
     if (answer->status == HTTP_NOT_FOUND) {
         (void)guard_fail(&err, GUARD_E_FOREIGN, "its pod %s/%.100s isn't there",
                          known->account.namespace, known->account.pod);
-        refuse(known, &err);
+        review_refused(&known->review, &err);
     } else if (answer->status != 200) {
         unanswered(known, answer->message);
     } else if (account_pod_service(known->service, &known->account, answer->root, &err) !=
                GUARD_OK) {
-        refuse(known, &err);
+        review_refused(&known->review, &err);
     } else {
-        back(known->accounts);
         accept(known);
     }
 }
@@ -241,7 +146,7 @@ static void ask_pod(struct known *known)
     snprintf(path, sizeof(path), "/api/v1/namespaces/%s/pods/%s", known->account.namespace,
              known->account.pod);
     const struct api_call call = {.method = "GET", .path = path, .done = on_pod, .ctx = known};
-    if (api_client_call(known->accounts->client, &call, &err) != GUARD_OK)
+    if (api_client_call(known->review.reviews->client, &call, &err) != GUARD_OK)
         unanswered(known, err.text);
 }
 
@@ -250,7 +155,7 @@ static void on_review(void *ctx, const struct api_answer *answer)
     struct known *known = ctx;
     struct account account;
     struct guard_err err;
-    if (answer->status != 200 && answer->status != 201) {
+    if (!review_came(answer)) {
         unanswered(known, answer->message);
         return;
     }
@@ -259,37 +164,28 @@ static void on_review(void *ctx, const struct api_answer *answer)
         unanswered(known, err.text);
         return;
     }
-    back(known->accounts);
     if (rc != GUARD_OK) {
-        refuse(known, &err);
+        review_refused(&known->review, &err);
         return;
     }
     known->account = account;
-    if (known->good) /* what its pod was given stays the same for as long as there is that pod */
+    if (known->review.word.yes) /* what its pod was given stays the same while there is that pod */
         accept(known);
     else
         ask_pod(known);
 }
 
-/* Whether the cluster is asked. */
-static bool ask(struct known *known, const char *token)
+static bool ask(struct review *review, const char *token)
 {
-    char body[REVIEW_CAP];
-    struct guard_err err;
+    char body[TOKEN_REVIEW_MAX];
     size_t len;
-    if (!account_review_write(body, sizeof(body), token, &len))
+    if (!token_review_write(body, sizeof(body), token, true, &len))
         return false;
-    const struct api_call call = {
-        .method = "POST",
-        .path = "/apis/authentication.k8s.io/v1/tokenreviews",
-        .content_type = "application/json",
-        .body = {(const uint8_t *)body, len},
-        .done = on_review,
-        .ctx = known,
-    };
-    known->asking = api_client_call(known->accounts->client, &call, &err) == GUARD_OK;
-    explicit_bzero(body, sizeof(body));
-    return known->asking;
+    struct api_call call = {.path = TOKEN_REVIEWS_PATH,
+                            .body = {(const uint8_t *)body, len},
+                            .done = on_review,
+                            .ctx = known_of(review)};
+    return review_ask(review, &review->word, &call, body);
 }
 
 /* --- checking --- */
@@ -301,54 +197,46 @@ static enum credentials_answer unchecked(unsigned *retry_s)
 }
 
 /* Of what was said; the answer may have come behind the moment that is asked for. */
-static uint64_t age_ms(const struct known *known, uint64_t mono_ms)
+static uint64_t age_ms(const struct review *review, uint64_t mono_ms)
 {
-    return mono_ms > known->said_ms ? mono_ms - known->said_ms : 0;
+    return mono_ms > review->word.said_ms ? mono_ms - review->word.said_ms : 0;
 }
 
 /* Of one that the cluster hasn't let in. */
-static enum credentials_answer check_new(struct accounts *accounts, struct known *known,
-                                         const uint8_t digest[GUARD_KEY_BYTES], const char *token,
-                                         uint64_t mono_ms, unsigned *retry_s)
+static enum credentials_answer check_new(struct accounts *accounts, const struct review *review,
+                                         const char *token, uint64_t mono_ms, unsigned *retry_s)
 {
-    const uint64_t burst = (uint64_t)ACCOUNTS_WRONG_BURST * ACCOUNTS_WRONG_MS;
+    struct cluster_reviews *reviews = &accounts->reviews;
     uint64_t expires_ms;
-    if (known != NULL && mono_ms < known->retry_ms)
+    if (review != NULL && mono_ms < review->word.retry_ms)
         return unchecked(retry_s);
-    if (known != NULL && known->refused && age_ms(known, mono_ms) < ACCOUNTS_REFUSED_MS)
+    if (review != NULL && review->word.said && age_ms(review, mono_ms) < ACCOUNTS_REFUSED_MS)
         return CREDENTIALS_BAD;
     if (!account_token_expiry(token, &expires_ms) || expires_ms <= clock_unix_ms())
         return CREDENTIALS_BAD;
-    if (accounts->wrong_ms >= mono_ms + burst) {
+    if (cluster_reviews_limited(reviews, mono_ms)) {
         *retry_s = 1;
         return CREDENTIALS_LIMITED;
     }
-    if (accounts->asked >= ACCOUNTS_ASKED_MAX || !api_client_ready(accounts->client, mono_ms))
+    struct review *place = cluster_reviews_ready(reviews, mono_ms)
+                               ? cluster_reviews_get(reviews, token, mono_ms)
+                               : NULL;
+    if (place == NULL)
         return unchecked(retry_s);
-    known = find(accounts, digest, true);
-    if (known == NULL)
-        return unchecked(retry_s);
-    known->refused = false;
-    known->expires_ms = expires_ms;
-    known->used_ms = mono_ms;
-    if (!ask(known, token)) {
-        known->used = false;
-        return unchecked(retry_s);
-    }
-    accounts->asked++;
-    return CREDENTIALS_ASKED;
+    place->expires_ms = expires_ms;
+    return ask(place, token) ? CREDENTIALS_ASKED : unchecked(retry_s);
 }
 
 /* Of one that it has let in. What it said long ago counts only while it can't be asked. */
-static enum credentials_answer check_good(struct accounts *accounts, struct known *known,
+static enum credentials_answer check_good(struct accounts *accounts, struct review *review,
                                           const char *token, uint64_t mono_ms)
 {
-    uint64_t age = age_ms(known, mono_ms);
-    known->used_ms = mono_ms;
-    if (age >= accounts->keep_ms / 2 && !known->asking && mono_ms >= known->retry_ms &&
-        api_client_ready(accounts->client, mono_ms))
-        (void)ask(known, token);
-    return age >= accounts->keep_ms && known->asking && mono_ms >= known->retry_ms
+    uint64_t age = age_ms(review, mono_ms);
+    review->used_ms = mono_ms;
+    if (age >= accounts->keep_ms / 2 && !review->word.asking && mono_ms >= review->word.retry_ms &&
+        api_client_ready(accounts->reviews.client, mono_ms))
+        (void)ask(review, token);
+    return age >= accounts->keep_ms && review->word.asking && mono_ms >= review->word.retry_ms
                ? CREDENTIALS_ASKED
                : CREDENTIALS_GOOD;
 }
@@ -357,46 +245,17 @@ enum credentials_answer accounts_check(struct accounts *accounts, const char *to
                                        uint64_t now_ms, uint64_t mono_ms, struct api_access *out,
                                        unsigned *retry_s)
 {
-    uint8_t digest[GUARD_KEY_BYTES];
-    guard_key_derive(digest, accounts->key,
-                     (struct guard_span){(const uint8_t *)token, strlen(token)});
-    struct known *known = find(accounts, digest, false);
+    struct review *review = cluster_reviews_find(&accounts->reviews, token);
+    bool good = review != NULL && review->word.yes;
     *out = (struct api_access){.role = API_ROLE_NONE};
-    if (known != NULL && known->good && known->expires_ms <= now_ms)
+    if (good && review->expires_ms <= now_ms)
         return CREDENTIALS_BAD;
-    if (known == NULL || !known->good)
-        return known != NULL && known->asking
+    if (!good)
+        return review != NULL && review->word.asking
                    ? CREDENTIALS_ASKED
-                   : check_new(accounts, known, digest, token, mono_ms, retry_s);
-    enum credentials_answer answer = check_good(accounts, known, token, mono_ms);
+                   : check_new(accounts, review, token, mono_ms, retry_s);
+    enum credentials_answer answer = check_good(accounts, review, token, mono_ms);
     if (answer == CREDENTIALS_GOOD)
-        fill(known, out);
+        fill(known_of(review), out);
     return answer;
-}
-
-/* --- its turns --- */
-
-uint64_t accounts_answers(const struct accounts *accounts)
-{
-    return accounts != NULL ? accounts->answers : 0;
-}
-
-bool accounts_run(struct accounts *accounts)
-{
-    if (accounts == NULL)
-        return false;
-    api_client_run(accounts->client);
-    bool answered = accounts->seen != accounts->answers;
-    accounts->seen = accounts->answers;
-    return answered;
-}
-
-int accounts_fd(const struct accounts *accounts)
-{
-    return accounts != NULL ? api_client_fd(accounts->client) : -1;
-}
-
-uint32_t accounts_wait_ms(const struct accounts *accounts, uint32_t max)
-{
-    return accounts != NULL ? api_client_wait_ms(accounts->client, max) : max;
 }

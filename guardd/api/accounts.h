@@ -8,20 +8,16 @@
 #include "credentials.h"
 
 enum {
-    ACCOUNTS_SETS = 512,
-    ACCOUNTS_WAYS = 8,
-    ACCOUNTS_MAX = ACCOUNTS_SETS * ACCOUNTS_WAYS, /* tokens that are known; whose use is longest ago
-                                                     is asked for again */
-    ACCOUNTS_ASKED_MAX = 32,                      /* new ones that the cluster is asked for */
+    ACCOUNTS_SETS = 512,     /* of REVIEWS_WAYS tokens that are known; whose use is longest ago
+                                is asked for again */
+    ACCOUNTS_ASKED_MAX = 32, /* new ones that the cluster is asked for */
     ACCOUNTS_KEEP_MS = 180 * 1000, /* what was said counts, unless another time is told */
     ACCOUNTS_REFUSED_MS = 10 * 1000,
     ACCOUNTS_RETRY_MS = 5 * 1000, /* after the cluster gave no answer */
-    /* Tokens that the cluster refused: so many at once, then one each so many milliseconds. */
-    ACCOUNTS_WRONG_BURST = 20,
-    ACCOUNTS_WRONG_MS = 250,
 };
 
 struct accounts;
+struct cluster_reviews;
 
 /* where: as kubernetes_config_load. keep_ms: how long what the cluster said of a token counts while
  * it can be asked again, which is done from the half of it on. What isn't there yet is tried again:
@@ -32,20 +28,16 @@ void accounts_close(struct accounts *accounts);
 /* The token in a header "Authorization" if it is one that the cluster is asked for, else NULL.
  * accounts may be NULL. */
 const char *accounts_token(const struct accounts *accounts, const char *authorization);
-/* CREDENTIALS_ASKED: to be called again when accounts_answers has grown. */
+/* CREDENTIALS_ASKED: to be called again when the reviews' answers have grown. */
 enum credentials_answer accounts_check(struct accounts *accounts, const char *token,
                                        uint64_t now_ms, uint64_t mono_ms, struct api_access *out,
                                        unsigned *retry_s);
-/* How often the cluster answered, or gave up. NULL: 0. */
-uint64_t accounts_answers(const struct accounts *accounts);
 /* Whether who was let in by a token of the cluster may still be. */
 bool accounts_still(struct accounts *accounts, const struct api_access *access, uint64_t now_ms);
 /* Whether that is how they were let in. */
 bool accounts_are(const struct api_access *access);
 
-/* As api_client_run; true: something was answered. NULL: nothing. */
-bool accounts_run(struct accounts *accounts);
-int accounts_fd(const struct accounts *accounts);
-uint32_t accounts_wait_ms(const struct accounts *accounts, uint32_t max);
+/* What runs them, in turns; NULL for NULL. */
+struct cluster_reviews *accounts_reviews(struct accounts *accounts);
 
 #endif

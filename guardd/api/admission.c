@@ -2,6 +2,7 @@
 /* Tokens tell by their form whom to ask. */
 #include "admission.h"
 
+#include "cluster_reviews.h"
 #include "problem.h"
 
 #include "common/file.h"
@@ -57,10 +58,12 @@ static void refuse_wish(struct api_response *response, const struct api_access *
     while (namespace < service.len && service.ptr[namespace] != '.')
     namespace ++;
     bool one = service.len > 0 && namespace < service.len;
+    const char *part = cluster_users_part(wish);
     problem(response, 403, "forbidden", NULL,
-            "the cluster doesn't let %s %s guardians.guard.security in %s%.*s%s", access->name,
-            cluster_users_verb(wish), one ? "the namespace " : "all namespaces",
-            one ? (int)namespace : 0, one ? (const char *)service.ptr : "",
+            "the cluster doesn't let %s %s guardians.guard.security%s%s in %s%.*s%s", access->name,
+            cluster_users_verb(wish), part[0] != '\0' ? " or guardians/" : "", part,
+            one ? "the namespace " : "all namespaces", one ? (int)namespace : 0,
+            one ? (const char *)service.ptr : "",
             service.len > 0 ? "" : ", nor in those that there are, or they are too many");
 }
 
@@ -96,7 +99,8 @@ enum credentials_answer admission_authorise(struct admission *admission,
 
 uint64_t admission_answers(const struct admission *admission)
 {
-    return accounts_answers(admission->accounts) + cluster_users_answers(admission->users);
+    return cluster_reviews_answers(accounts_reviews(admission->accounts)) +
+           cluster_reviews_answers(cluster_users_reviews(admission->users));
 }
 
 bool admission_still(struct admission *admission, struct api_access *access)

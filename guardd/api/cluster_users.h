@@ -9,21 +9,17 @@
 #include "credentials.h"
 
 enum {
-    CLUSTER_USERS_SETS = 32,
-    CLUSTER_USERS_WAYS = 8,
-    CLUSTER_USERS_MAX = CLUSTER_USERS_SETS * CLUSTER_USERS_WAYS, /* tokens that are known */
+    CLUSTER_USERS_SETS = 32,         /* of REVIEWS_WAYS tokens that are known */
     CLUSTER_USERS_GRANTS = 48,       /* answers to what one of them may */
     CLUSTER_USERS_ASKED_MAX = 16,    /* new tokens that the cluster is asked for */
     CLUSTER_USERS_NAMESPACES = 16,   /* that somebody is asked for who hasn't all */
     CLUSTER_USERS_KEEP_MS = 60000,   /* what was allowed, unless another time is told */
     CLUSTER_USERS_DENIED_MS = 10000, /* what was denied, or less when less is kept */
     CLUSTER_USERS_RETRY_MS = 2000,   /* after the cluster gave no answer */
-    /* Tokens that the cluster refused: so many at once, then one each so many milliseconds. */
-    CLUSTER_USERS_WRONG_BURST = 20,
-    CLUSTER_USERS_WRONG_MS = 250,
 };
 
 struct cluster_users;
+struct cluster_reviews;
 struct services;
 
 /* What is asked for: by a route and of a service, or of all that there are. */
@@ -46,7 +42,7 @@ void cluster_users_close(struct cluster_users *users);
 const char *cluster_users_token(const struct cluster_users *users, const char *authorization,
                                 bool agents);
 /* Who it is; what they may isn't known by that: the role is API_ROLE_NONE. CREDENTIALS_ASKED: to be
- * called again when cluster_users_answers has grown. */
+ * called again when the reviews' answers have grown. */
 enum credentials_answer cluster_users_check(struct cluster_users *users, const char *token,
                                             uint64_t now_ms, uint64_t mono_ms,
                                             struct api_access *out, unsigned *retry_s);
@@ -57,15 +53,12 @@ enum credentials_answer cluster_users_authorise(struct cluster_users *users,
                                                 struct api_access *access, unsigned *retry_s);
 /* The verb that a right is in the cluster. */
 const char *cluster_users_verb(const struct cluster_wish *wish);
+/* The subresource of Guardians of which the verb is as good as of the whole; "": there is none. */
+const char *cluster_users_part(const struct cluster_wish *wish);
 /* Whether that is how they were let in, and whether it still counts. */
 bool cluster_users_are(const struct api_access *access);
 bool cluster_users_still(const struct api_access *access, uint64_t mono_ms);
-/* How often the cluster answered, or gave up. NULL: 0. */
-uint64_t cluster_users_answers(const struct cluster_users *users);
-
-/* As accounts_run and the rest. */
-bool cluster_users_run(struct cluster_users *users);
-int cluster_users_fd(const struct cluster_users *users);
-uint32_t cluster_users_wait_ms(const struct cluster_users *users, uint32_t max);
+/* What runs them, in turns; NULL for NULL. */
+struct cluster_reviews *cluster_users_reviews(struct cluster_users *users);
 
 #endif

@@ -4,6 +4,7 @@
  * turn. */
 #include "server.h"
 
+#include "cluster_reviews.h"
 #include "common/clean.h"
 #include "common/file.h"
 #include "common/log.h"
@@ -607,8 +608,8 @@ static void turn(struct server *server)
     server->turn_ms = clock_monotonic_ms();
     sweep(server, server->turn_ms);
     resume_waiting(server);
-    bool said = accounts_run(server->admission.accounts);
-    said = cluster_users_run(server->admission.users) || said;
+    bool said = cluster_reviews_run(accounts_reviews(server->admission.accounts));
+    said = cluster_reviews_run(cluster_users_reviews(server->admission.users)) || said;
     if (said)
         resume_parked(server);
     for (int i = 0; i < DOORS; i++) {
@@ -623,8 +624,8 @@ static int pause_ms(struct server *server, uint64_t max)
     uint64_t now = clock_monotonic_ms();
     if (server->waiting_count > server->late_count)
         return 0;
-    max = accounts_wait_ms(server->admission.accounts, (uint32_t)max);
-    max = cluster_users_wait_ms(server->admission.users, (uint32_t)max);
+    max = cluster_reviews_wait_ms(accounts_reviews(server->admission.accounts), (uint32_t)max);
+    max = cluster_reviews_wait_ms(cluster_users_reviews(server->admission.users), (uint32_t)max);
     if (server->late_count > 0) {
         uint64_t free_ms = server->admission.credentials.free_ms;
         max = free_ms <= now ? 0 : free_ms - now < max ? free_ms - now : max;
@@ -642,8 +643,9 @@ static bool wait_for_clients(struct server *server, uint64_t max, int wake_fd, b
 {
     struct pollfd waited[DOORS + 3] = {
         {.fd = wake_fd, .events = POLLIN},
-        {.fd = accounts_fd(server->admission.accounts), .events = POLLIN},
-        {.fd = cluster_users_fd(server->admission.users), .events = POLLIN}};
+        {.fd = cluster_reviews_fd(accounts_reviews(server->admission.accounts)), .events = POLLIN},
+        {.fd = cluster_reviews_fd(cluster_users_reviews(server->admission.users)),
+         .events = POLLIN}};
     nfds_t count = 3;
     for (int i = 0; i < DOORS; i++) {
         if (server->doors[i].daemon != NULL)

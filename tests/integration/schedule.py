@@ -5,7 +5,7 @@ need the same cluster stay with one process, which starts it once."""
 # By their measured times, but those with a cluster, which mostly wait, apart from one another; what isn't named follows as ever.
 LONGEST = [
     ["kubernetes/test_operator.py", "kubernetes/test_rollout.py", "kubernetes/test_crds.py", "kubernetes/test_plugin.py",
-     "kubernetes/test_pod_actions.py"],
+     "kubernetes/test_pod_actions.py", "kubernetes/test_transcripts.py"],
     ["pods/test_podwatch.py"],
     ["guardd/test_postgres.py"],
     ["gate/test_egress.py"],

@@ -64,12 +64,13 @@ def access_rights(cluster, folder):
     return shipped_rights(cluster, folder)
 
 
-def may(cluster, namespace, account, *verbs, name=None):
+def may(cluster, namespace, account, *verbs, name=None, decisions=False):
     """A Role and its binding for a service account of the namespace; its token."""
     rule = {"apiGroups": ["guard.security"], "resources": ["guardians"], "verbs": list(verbs), **({"resourceNames": [name]} if name else {})}
+    rules = [rule, *([{**rule, "resources": ["guardians/decisions"], "verbs": ["update"]}] if decisions else [])]
     of_it = {"metadata": {"name": account, "namespace": namespace}}
     objects = [{"apiVersion": "v1", "kind": "ServiceAccount", **of_it},
-               {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", **of_it, "rules": [rule]},
+               {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", **of_it, "rules": rules},
                {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", **of_it,
                 "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": account},
                 "subjects": [{"kind": "ServiceAccount", "name": account, "namespace": namespace}]}]
@@ -106,7 +107,7 @@ def test_a_viewer_looks_and_an_operator_changes_each_in_their_namespace(api_clus
     assert server.status(viewer, f"/services/{shop}/guardian") == 200
     refused = server.set_mode(viewer, shop, "alert")
     assert refused.status == 403 and refused.json()["type"] == "urn:guard:problem:forbidden"
-    assert f"update guardians.guard.security in the namespace {namespace}" in refused.json()["detail"]
+    assert f"update guardians.guard.security or guardians/decisions in the namespace {namespace}" in refused.json()["detail"]
     assert server.set_mode(operator, shop, "alert").status == 200
     for token in (viewer, operator, admin):
         assert server.status(token, f"/services/{other}") == 403
@@ -133,6 +134,10 @@ def test_a_viewer_looks_and_an_operator_changes_each_in_their_namespace(api_clus
     assert mine[-1]["by"] == f"user:{name}"[:64] and mine[-1]["subject"].startswith(f"{name} (system:serviceaccounts")
     log = server.log()
     assert all(token.split(".")[2] not in log for token in (viewer, operator, admin, one))
+    # Who decides needs no right on the object, and has no other here.
+    decider = may(api_cluster, namespace, "decider", "get", decisions=True)
+    assert server.set_mode(decider, shop, "observe").status == 200 and server.set_mode(decider, other, "block").status == 403
+    assert server.status(decider, f"/services/{shop}") == 200 and server.status(decider, "/audit") == 403
 
 
 def test_a_binding_that_is_revoked_ends_with_what_was_said(api_cluster, namespace, server):

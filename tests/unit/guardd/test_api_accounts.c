@@ -2,6 +2,7 @@
 /* What counts for how long, and what an API server is asked: with a client that answers what a test
  * says. Tokens that end can't be had of a real server in a test's time. */
 #include "guardd/api/accounts.h"
+#include "guardd/api/cluster_reviews.h"
 
 #include "common/file.h"
 #include "common/kubernetes/account_review.h"
@@ -201,13 +202,13 @@ static void guesses_are_limited_and_those_who_are_known_go_on(void **state)
     (void)state;
     let_in(1000);
     enum credentials_answer last = CREDENTIALS_ASKED;
-    for (; asked < 3 * ACCOUNTS_WRONG_BURST && last == CREDENTIALS_ASKED; asked++) {
+    for (; asked < 3 * REVIEWS_WRONG_BURST && last == CREDENTIALS_ASKED; asked++) {
         last = check(lasting(asked), 0);
         if (last == CREDENTIALS_ASKED)
             answer(201, no);
     }
     assert_int_equal(last, CREDENTIALS_LIMITED);
-    assert_in_range(asked, ACCOUNTS_WRONG_BURST, ACCOUNTS_WRONG_BURST + 3);
+    assert_in_range(asked, REVIEWS_WRONG_BURST, REVIEWS_WRONG_BURST + 3);
     assert_int_equal(check(lasting(1000), 0), CREDENTIALS_GOOD);
     assert_int_equal(check(lasting(1001), 60000), CREDENTIALS_ASKED);
 }

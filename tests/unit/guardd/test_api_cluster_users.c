@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Who a cluster's users are and what they may, for how long that counts, and what the cluster is
  * asked: with a client that answers what a test says. */
+#include "guardd/api/cluster_reviews.h"
 #include "guardd/api/cluster_users.h"
 
 #include "guardd/service.h"
@@ -162,6 +163,31 @@ static void each_right_is_a_verb_of_its_own(void **state)
     assert_int_equal(server.count, 0);
 }
 
+static void who_may_decide_needs_not_change_what_guardians_say(void **state)
+{
+    static const char part[] = "\"resource\":\"guardians\",\"subresource\":\"decisions\"";
+    (void)state;
+    let_in("t");
+    assert_int_equal(wants(API_RIGHT_OPERATE, "prod.shop", true, 0), CREDENTIALS_ASKED);
+    assert_null(strstr(server.body, "subresource"));
+    answer(201, denied);
+    assert_int_equal(wants(API_RIGHT_OPERATE, "prod.shop", true, 0), CREDENTIALS_ASKED);
+    assert_non_null(strstr(server.body, part));
+    assert_non_null(strstr(server.body, "\"verb\":\"update\""));
+    answer(201, allowed);
+    assert_int_equal(wants(API_RIGHT_OPERATE, "prod.shop", true, 0), CREDENTIALS_GOOD);
+    assert_int_equal(access.role, API_ROLE_OPERATOR);
+    assert_string_equal(access.services[0], "prod.shop");
+    /* Nothing else has it: neither looks nor what an admin has. */
+    assert_int_equal(wants(API_RIGHT_READ, "prod.shop", true, 0), CREDENTIALS_ASKED);
+    answer(201, denied);
+    assert_int_equal(wants(API_RIGHT_READ, "prod.shop", true, 0), CREDENTIALS_BAD);
+    assert_int_equal(wants(API_RIGHT_ADMINISTER, "prod.shop", true, 0), CREDENTIALS_ASKED);
+    answer(201, denied);
+    assert_int_equal(wants(API_RIGHT_ADMINISTER, "prod.shop", true, 0), CREDENTIALS_BAD);
+    assert_int_equal(server.count, 0);
+}
+
 static void what_is_allowed_and_what_is_denied_count_for_times_of_their_own(void **state)
 {
     (void)state;
@@ -289,14 +315,14 @@ static void guesses_are_limited_and_those_who_are_known_go_on(void **state)
     (void)state;
     let_in("known");
     enum credentials_answer last = CREDENTIALS_ASKED;
-    for (; asked < 3 * CLUSTER_USERS_WRONG_BURST && last == CREDENTIALS_ASKED; asked++) {
+    for (; asked < 3 * REVIEWS_WRONG_BURST && last == CREDENTIALS_ASKED; asked++) {
         snprintf(token, sizeof(token), "guess%u", asked);
         last = check(token, 0);
         if (last == CREDENTIALS_ASKED)
             answer(201, nobody);
     }
     assert_int_equal(last, CREDENTIALS_LIMITED);
-    assert_in_range(asked, CLUSTER_USERS_WRONG_BURST, CLUSTER_USERS_WRONG_BURST + 3);
+    assert_in_range(asked, REVIEWS_WRONG_BURST, REVIEWS_WRONG_BURST + 3);
     assert_int_equal(check("known", 0), CREDENTIALS_GOOD);
     assert_int_equal(check("known", KEEP_MS + 5000), CREDENTIALS_ASKED);
     assert_int_equal(check("guess0", 0), CREDENTIALS_BAD);
@@ -400,6 +426,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
         TEST(who_it_is_goes_back_word_by_word),
         TEST(each_right_is_a_verb_of_its_own),
+        TEST(who_may_decide_needs_not_change_what_guardians_say),
         TEST(what_is_allowed_and_what_is_denied_count_for_times_of_their_own),
         TEST(who_cannot_be_asked_for_is_not_let_in),
         TEST(somebody_else_has_not_what_was_said_of_the_one_before),
