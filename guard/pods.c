@@ -589,8 +589,9 @@ const struct command command_pods = {
     .details = "What is approved is normal from now on, what is refused never becomes so, in all "
                "workloads of the service. While a session lasts what that pod does is told and "
                "not acted on. resume asks the responder to go on with a workload for which it "
-               "stopped because two of its pods did the same. While a pod is withdrawn its own "
-               "gate answers with 503: needs --server, and guardd beside the pod with --pod.",
+               "stopped because two of its pods did the same; what ended orders left withdrawn in "
+               "it serves again then. While a pod is withdrawn its own gate answers with 503: "
+               "needs --server, and guardd beside the pod with --pod.",
     .options = options,
     .run = run,
 };

@@ -4,7 +4,6 @@
  * numbers of records are given once, for all piles, so that nothing merges twice. */
 #include "replicas.h"
 
-#include "pods/gates_told.h"
 #include "service.h"
 
 #include "common/file.h"
@@ -563,10 +562,8 @@ void replicas_tick(struct services *services)
         (begin >= services->attended_ms && begin - services->attended_ms < ATTEND_MS))
         return;
     services->attended_ms = begin;
-    if (services->role == TREE_SERVICE) {
-        gates_share(services, begin);
+    if (services->role == TREE_SERVICE)
         told_tick(services, begin);
-    }
     listing.list = calloc(SERVICES_MAX, sizeof(listing.list[0]));
     if (listing.list == NULL ||
         store_list_policies(services->store, note_service, &listing, &err) != GUARD_OK)

@@ -134,6 +134,7 @@ void told_tick(struct services *services, uint64_t now_ms)
 {
     struct told *told = &services->told;
     struct guard_err err;
+    gates_share(services, now_ms);
     enum guard_rc rc = store_list_told(services->store, &told->moment, hear, services, &err);
     if (rc == GUARD_OK &&
         (now_ms < told->dropped_ms || now_ms - told->dropped_ms >= TOLD_DROP_MS)) {

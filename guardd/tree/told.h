@@ -43,7 +43,8 @@ GUARD_MUST_USE enum guard_rc told_forget(struct services *services, const struct
 GUARD_MUST_USE enum guard_rc told_save(struct services *services, struct guard_err *err);
 /* After the commit; or after one that failed: who told it was answered so and tells it again. */
 void told_free(struct told *told);
-/* Between transactions: takes what the others were told, and drops what is old. */
+/* Between transactions: keeps for the others what they are to know of gates, takes what they were
+ * told, and drops what is old. */
 void told_tick(struct services *services, uint64_t now_ms);
 
 #endif

@@ -568,7 +568,7 @@ export const texts = {
         },
         resume: "Resume",
         resumePending: "Resuming was asked for: the responder hasn't taken it yet.",
-        resumeSays: "Orders for this workload are carried out again. If the hole is open its pods are replaced one after the other, within the budget: close it first, by a patch or a release.",
+        resumeSays: "Orders for this workload are carried out again. If the hole is open its pods are replaced one after the other, within the budget: close it first, by a patch or a release. Pods that ended orders left withdrawn serve again.",
         resumeUndo: "It stops by itself when two pods show the same again. To stop everything put the file “stop” into the responder's state folder.",
         noResume: "The responder takes no resume from here. On its node:",
         fromAlert: "Look at the pod, and decide",

@@ -261,6 +261,9 @@ def test_becoming_root_is_told(pods, watch):
     pods[0].run("/usr/bin/python3", "-c", code)
     found = watching.await_feature(pods[0], "root")
     assert found["user"] == 1000
+    # Who gives it up is told as the user that it becomes.
+    pods[1].run("/usr/bin/python3", "-c", "import os; os.setresuid(1000, 1000, 1000)")
+    assert watching.await_feature(pods[1], "user")["user"] == 1000 and not watching.find(pods[1], "root")
 
 
 def test_a_start_with_pods_that_run_already(pods, watch):
