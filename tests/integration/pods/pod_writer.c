@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Pod records of the service that is named ("shop") on standard output, one behind the other, of
  * lines on standard input:
- *   REPLICA SEQUENCE UNTIL_MS gate|podwatch [KIND TEXT DETAIL REQUEST]...
+ *   REPLICA SEQUENCE UNTIL_MS gate|sidecar|podwatch [KIND TEXT DETAIL REQUEST]...
  * with tabs between, "-" for what is empty. TEXT of a destination is ADDRESS:PORT, by TCP. */
 #include "unit/pods/sample.h"
 
@@ -55,9 +55,15 @@ int main(int argc, char **argv)
         record.id.uid = sample_span(uid);
         if (argc > 1)
             record.id.service = sample_span(argv[1]);
-        if (strcmp(strsep(&rest, "\t\n"), "gate") == 0) {
+        const char *source = strsep(&rest, "\t\n");
+        if (strcmp(source, "gate") == 0) {
             record.source = GUARD_POD_GATE;
             record.origin.producer += 1000;
+        } else if (strcmp(source, "sidecar") == 0) {
+            record.source = GUARD_POD_SIDECAR;
+            record.origin.producer += 2000;
+            record.blind = ((1U << GUARD_POD_KINDS) - 1) &
+                           ~(1U << GUARD_POD_DESTINATION | 1U << GUARD_POD_LISTEN);
         }
         while (rest != NULL && *rest != '\0' && record.feature_count < FEATURES_MAX) {
             unsigned long kind = strtoul(strsep(&rest, "\t\n"), NULL, 10);

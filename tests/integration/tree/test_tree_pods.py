@@ -229,6 +229,11 @@ def test_records_of_another_time_or_service_are_refused(tree, pod_writer):  # no
     assert report(root, good + good[:-1] + b"x", 2).status == 422
     assert report(root, good, 1).json() == {"taken": 1, "refused": 0}
     learned(root, 1)
+    # What an unprivileged sensor can't see stays told as unseen.
+    assert report(root, sensors.encode([sensors.line(5, now, [(0, "10.1.2.3:80", "-", "-")], "sidecar")]), 1).json()["taken"] == 1
+    learned(root, 2)
+    blind = {replica["pod"][-1]: replica["blind"] for replica in pods(root)["live"]}
+    assert blind["0"] == [] and "exec" in blind["5"] and "destination" not in blind["5"], blind
     # Whose token is of another service.
     secret = tool("token", "add", "edge", "--role", "reporter", "--service", "cart", "--state", root.state).split()[-1]
     header = ("-H", f"Authorization: Bearer {secret}")
@@ -303,3 +308,17 @@ def test_an_older_parent_is_left_alone(tree, pod_writer):  # noqa: F811
     finally:
         server.shutdown()
         server.server_close()
+
+
+def test_a_pod_that_falls_silent_while_it_serves_is_told(tree, pod_writer):  # noqa: F811
+    root = tree("root", root_options())
+    replicas = Replicas(tree, pod_writer, root)
+    now = int(time.time() * 1000)
+    for replica in range(REPLICAS):
+        replicas.put(replica, USUAL, now - HOUR // 4 + 45000 if replica in (0, 3) else now)
+    replicas.nodes.pop()  # of the last one there is no gate any more, as of a pod that was removed
+    replicas.sensors[0].put(replicas.sensors.pop().folder.glob("*.pods").__next__().read_bytes())
+    replicas.start()
+    wait_for(lambda: "pod-silent" in root.log(), "it to be told", 180)
+    [told] = root.events("pod-silent")
+    assert told["detail"].startswith("prod/web-7f9c-00000, "), told
