@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Pod records of the service that is named ("shop") on standard output, one behind the other, of
  * lines on standard input:
- *   REPLICA SEQUENCE UNTIL_MS gate|sidecar|podwatch [KIND TEXT DETAIL REQUEST]...
- * with tabs between, "-" for what is empty. TEXT of a destination is ADDRESS:PORT, by TCP. */
+ *   REPLICA SEQUENCE UNTIL_MS gate|sidecar|thief|podwatch [KIND TEXT DETAIL REQUEST]...
+ * (thief: with the number of replica 2's sensor) with tabs between, "-" for what is empty. TEXT of a destination is ADDRESS:PORT, by TCP. */
 #include "unit/pods/sample.h"
 
 #include <stdlib.h>
@@ -65,6 +65,8 @@ int main(int argc, char **argv)
             record.blind = ((1U << GUARD_POD_KINDS) - 1) &
                            ~(1U << GUARD_POD_DESTINATION | 1U << GUARD_POD_LISTEN);
         }
+        if (strcmp(source, "thief") == 0)
+            record.origin.producer = 100 + 2;
         while (rest != NULL && *rest != '\0' && record.feature_count < FEATURES_MAX) {
             unsigned long kind = strtoul(strsep(&rest, "\t\n"), NULL, 10);
             struct guard_pod_feature *feature = &features[record.feature_count++];
