@@ -144,7 +144,10 @@ def test_a_parent_that_is_killed_again_and_again_loses_nothing_and_learns_nothin
             replicas.put(replica, USUAL)
         count += REPLICAS
         # One dies with what it read, and wasn't answered for.
-        wait_for(lambda: replicas.nodes[2].parent["pods"]["waiting"] > 0, "records to be under way", 60)
+        for _ in range(4):
+            replicas.put(2, USUAL)
+        count += 4
+        wait_for(lambda: replicas.nodes[2].parent["pods"]["waiting"] >= 5, "records to be under way", 60)
         replicas.nodes[2].kill()
         root.start()
         replicas.nodes[1].start()
