@@ -264,8 +264,11 @@ def test_what_a_parent_that_is_away_gets_is_bounded_and_the_books_balance(tree, 
     learned(root, 1)
     root.kill()
     node.process.send_signal(signal.SIGSTOP)  # sensors write more slowly: a folder that is listed meanwhile may show a later file alone
-    for _ in range(2200):
-        sensors.put(sensors.encode([sensors.line(0, now, [])]))
+    records, at = sensors.encode([sensors.line(0, now, []) for _ in range(2200)]), 0
+    while at < len(records):
+        length = struct.unpack_from("<I", records, at + 8)[0]
+        sensors.put(records[at:at + length])
+        at += length
     node.process.send_signal(signal.SIGCONT)
     wait_for(lambda: len(list(sensors.folder.glob("*.pods"))) <= 2048, "the oldest to be given up", 60)
     wait_for(lambda: "pod-records-dropped" in node.log(), "it to be said")
