@@ -7,6 +7,7 @@
 #include "reported.h"
 #include "responder.h"
 #include "show.h"
+#include "silence.h"
 
 #include "common/file.h"
 #include "common/guardian_pods.h"
@@ -315,6 +316,7 @@ static void put_off(struct pod_intake *intake)
 {
     free(intake->bytes);
     intake->bytes = NULL;
+    intake->forwarded = false; /* what went is sent again with the rest of it, and is known by then */
     intake->name_at++;
 }
 
@@ -356,7 +358,7 @@ static bool elapsed(uint64_t *last_ms, uint64_t now_ms, uint64_t period_ms)
 }
 
 /* What was done alone since before there was enough to compare with. */
-static void tell_outliers(struct pod_intake *intake, uint64_t now_ms)
+static void tell_outliers(struct pod_intake *intake, uint64_t last_ms, uint64_t now_ms)
 {
     struct services *services = intake->services;
     for (uint32_t i = 0; i < services->count; i++) {
@@ -365,6 +367,7 @@ static void tell_outliers(struct pod_intake *intake, uint64_t now_ms)
             continue;
         pods_forget_old(&service->pods, now_ms);
         guardian_pods_rules(&service->guardian.pods, &intake->rules);
+        pods_tell_silent(service, &intake->rules, last_ms, now_ms);
         for (uint32_t k = 0; k < service->pods.count; k++) {
             for (uint32_t told = 0;
                  told < OUTLIERS_MAX && guard_pods_outlier(service->pods.list[k], &intake->rules,
@@ -490,8 +493,9 @@ bool pod_intake_tick(struct pod_intake *intake, uint64_t now_ms)
     if (elapsed(&intake->shown_ms, now_ms, SHOW_MS))
         pods_show_files(intake->services, elapsed(&intake->shown_all_ms, now_ms, SHOW_ALL_MS),
                         now_ms);
+    uint64_t last_ms = intake->minute;
     if (elapsed(&intake->minute, now_ms, MINUTE_MS))
-        tell_outliers(intake, now_ms);
+        tell_outliers(intake, last_ms, now_ms);
     return more;
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Pod records of the service that is named ("shop") on standard output, one behind the other, of
  * lines on standard input:
- *   REPLICA SEQUENCE UNTIL_MS gate|podwatch [KIND TEXT DETAIL REQUEST]...
- * with tabs between, "-" for what is empty. TEXT of a destination is ADDRESS:PORT, by TCP. */
+ *   REPLICA SEQUENCE UNTIL_MS gate|sidecar|thief|podwatch [KIND TEXT DETAIL REQUEST]...
+ * (thief: with the number of replica 2's sensor) with tabs between, "-" for what is empty. TEXT of a destination is ADDRESS:PORT, by TCP. */
 #include "unit/pods/sample.h"
 
 #include <stdlib.h>
@@ -55,10 +55,18 @@ int main(int argc, char **argv)
         record.id.uid = sample_span(uid);
         if (argc > 1)
             record.id.service = sample_span(argv[1]);
-        if (strcmp(strsep(&rest, "\t\n"), "gate") == 0) {
+        const char *source = strsep(&rest, "\t\n");
+        if (strcmp(source, "gate") == 0) {
             record.source = GUARD_POD_GATE;
             record.origin.producer += 1000;
+        } else if (strcmp(source, "sidecar") == 0) {
+            record.source = GUARD_POD_SIDECAR;
+            record.origin.producer += 2000;
+            record.blind = ((1U << GUARD_POD_KINDS) - 1) &
+                           ~(1U << GUARD_POD_DESTINATION | 1U << GUARD_POD_LISTEN);
         }
+        if (strcmp(source, "thief") == 0)
+            record.origin.producer = 100 + 2;
         while (rest != NULL && *rest != '\0' && record.feature_count < FEATURES_MAX) {
             unsigned long kind = strtoul(strsep(&rest, "\t\n"), NULL, 10);
             struct guard_pod_feature *feature = &features[record.feature_count++];

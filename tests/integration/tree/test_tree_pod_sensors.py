@@ -26,7 +26,7 @@ USUAL, STRANGE = "10.231.99.1", "10.231.98.9"
 PORT = 4000
 CONNECT = ("import socket, sys\ns = socket.create_connection((sys.argv[1], int(sys.argv[2])), 30)\ns.sendall(b'x' * 100)\n"
            "s.recv(200)\ns.close()\n")
-GUARDIAN = "service: shop\ncontrol: {mode: block}\npods: {orders: act, withdrawSeconds: 3600, independence: classes, replaceStrength: 2}\n"
+GUARDIAN = "service: shop\ncontrol: {mode: block}\npods: {orders: act, withdrawSeconds: 3600}\n"
 
 
 class Networks:
@@ -123,9 +123,14 @@ def test_sidecars_alone_find_the_odd_replica_and_withdraw_it(tree, nginx, fast_u
     wait_for(lambda: pods(root)["records"] >= before + 2 * REPLICAS, "two intervals of real sensors", 120)
     assert of_pods(root) == [], of_pods(root)
     clients = Clients(gates)
-    # One connects where nobody does, and its gate finds a response of it that deviates.
+    # A node's sensor sees a program of one, and its gate a response that deviates: by these alone nothing is done.
+    at = int(time.time() * 1000)
+    sensors[2].put(sensors[2].encode([sensors[2].line(2, at, [(11, "GET /lookup", "a leak", "5f3a")], "gate"),
+                                      sensors[2].line(2, at, [(2, "/bin/sh", "/app/server", "5f3a")])]))
+    wait_for(lambda: any("/bin/sh" in alert["explanation"] for alert in of_pods(root)), "the program to be told", 60)
+    assert "pod-withdrawn" not in root.log()
+    # It connects where nobody does: its own sensor, without any privilege, sees that.
     networks.connect(2, STRANGE)
-    sensors[2].put(sensors[2].encode([sensors[2].line(2, int(time.time() * 1000), [(11, "GET /lookup", "a leak", "5f3a")], "gate")]))
     wait_for(lambda: gates[ODD].curl("/p").status == 503, "the odd one's gate to be withdrawn", 120)
     asked = clients.asked
     wait_for(lambda: clients.asked > asked + 20, "clients to go on", 60)
@@ -137,8 +142,7 @@ def test_sidecars_alone_find_the_odd_replica_and_withdraw_it(tree, nginx, fast_u
     api = Api(root.state).ready()
     [one] = api.get("/services/shop/pods")["withdrawals"]
     assert (one["pod"], one["ordered"], one["by"]) == (ODD, True, "guardd")
-    # Who says so, and what an unprivileged sensor can't see.
+    # Who says so.
     [workload] = api.get("/services/shop/pods")["workloads"]
     assert {replica["reporter"] for replica in workload["replicas"]} == {f"uid:{os.getuid()}"}
-    assert all("exec" in replica["blind"] for replica in workload["replicas"])
     assert all(of_pods(agent) == [] for agent in agents)

@@ -143,17 +143,25 @@ def test_a_parent_that_is_killed_again_and_again_loses_nothing_and_learns_nothin
         for replica in range(REPLICAS):
             replicas.put(replica, USUAL)
         count += REPLICAS
+        # One dies with what it read, and wasn't answered for.
+        for _ in range(4):
+            replicas.put(2, USUAL)
+        count += 4
+        wait_for(lambda: replicas.nodes[2].parent["pods"]["waiting"] >= 5, "records to be under way", 60)
+        replicas.nodes[2].kill()
         root.start()
         replicas.nodes[1].start()
+        replicas.nodes[2].start()
         learned(root, count)
     replicas.wait_sent()
     # What was answered for and sent once more all the same is known.
     sensor = replicas.sensors[0]
     whole = sensor.encode([sensor.line(0, int(time.time() * 1000), USUAL)])
-    for _ in range(2):
-        sensor.put(whole)
+    sensor.put(whole)
     learned(root, count + 1)
-    wait_for(lambda: root.status()["pods"]["repeated"] >= 1, "the repeated one to be seen")
+    before = root.status()["pods"]["repeated"]
+    sensor.put(whole)
+    wait_for(lambda: root.status()["pods"]["repeated"] == before + 1, "the repeated one to be seen")
     replicas.wait_sent()
     assert pods(root)["records"] == count + 1 and balanced(replicas.books()) and of_pods(root) == []
     refused(root, "foreign", 0)
@@ -179,9 +187,12 @@ def test_nobody_speaks_for_another_pod(tree, pod_writer):  # noqa: F811
     root.stop()
     root.start()
     assert report(root, framed, 1).json() == {"taken": 0, "refused": 1}
-    # Nor does it use up the sequences of the pod's own sensor: those are under the pod's own name.
-    replicas.put(2, USUAL)
+    # Nor does it use up the sequences of the pod's own sensor, whose number it knows.
+    forger.sequences["thief", 9] = 4000
+    assert report(root, forger.encode([forger.line(9, now, USUAL, "thief")]), 1).json() == {"taken": 1, "refused": 0}
     learned(root, STEPS * REPLICAS + 1)
+    replicas.put(2, USUAL)
+    learned(root, STEPS * REPLICAS + 2)
     assert of_pods(root) == []
     # Sent by the agent beside the pod it is believed.
     replicas.misuse()
@@ -229,6 +240,11 @@ def test_records_of_another_time_or_service_are_refused(tree, pod_writer):  # no
     assert report(root, good + good[:-1] + b"x", 2).status == 422
     assert report(root, good, 1).json() == {"taken": 1, "refused": 0}
     learned(root, 1)
+    # What an unprivileged sensor can't see stays told as unseen.
+    assert report(root, sensors.encode([sensors.line(5, now, [(0, "10.1.2.3:80", "-", "-")], "sidecar")]), 1).json()["taken"] == 1
+    learned(root, 2)
+    blind = {replica["pod"][-1]: replica["blind"] for replica in pods(root)["live"]}
+    assert blind["0"] == [] and "exec" in blind["5"] and "destination" not in blind["5"], blind
     # Whose token is of another service.
     secret = tool("token", "add", "edge", "--role", "reporter", "--service", "cart", "--state", root.state).split()[-1]
     header = ("-H", f"Authorization: Bearer {secret}")
@@ -248,8 +264,11 @@ def test_what_a_parent_that_is_away_gets_is_bounded_and_the_books_balance(tree, 
     learned(root, 1)
     root.kill()
     node.process.send_signal(signal.SIGSTOP)  # sensors write more slowly: a folder that is listed meanwhile may show a later file alone
-    for _ in range(2200):
-        sensors.put(sensors.encode([sensors.line(0, now, [])]))
+    records, at = sensors.encode([sensors.line(0, now, []) for _ in range(2200)]), 0
+    while at < len(records):
+        length = struct.unpack_from("<I", records, at + 8)[0]
+        sensors.put(records[at:at + length])
+        at += length
     node.process.send_signal(signal.SIGCONT)
     wait_for(lambda: len(list(sensors.folder.glob("*.pods"))) <= 2048, "the oldest to be given up", 60)
     wait_for(lambda: "pod-records-dropped" in node.log(), "it to be said")
@@ -292,7 +311,7 @@ def test_an_older_parent_is_left_alone(tree, pod_writer):  # noqa: F811
     try:
         root = tree("root", root_options(), start=False)
         (root.state / "keys").mkdir()
-        (root.state / "keys" / "policy.pub").write_bytes(b"\1" * 32)
+        (root.state / "keys" / "policy.pub").write_text("01" * 32)
         options = [f"http://127.0.0.1:{server.server_port}" if str(word).startswith("unix:") else word for word in agent_options(root)]
         node = tree("pod0", options, start=False)
         sensors = Sensors(pod_writer, node.state)
@@ -303,3 +322,17 @@ def test_an_older_parent_is_left_alone(tree, pod_writer):  # noqa: F811
     finally:
         server.shutdown()
         server.server_close()
+
+
+def test_a_pod_that_falls_silent_while_it_serves_is_told(tree, pod_writer):  # noqa: F811
+    root = tree("root", root_options())
+    replicas = Replicas(tree, pod_writer, root)
+    now = int(time.time() * 1000)
+    for replica in range(REPLICAS):
+        replicas.put(replica, USUAL, now - HOUR // 4 + 45000 if replica in (0, 3) else now)
+    replicas.nodes.pop()  # of the last one there is no gate any more, as of a pod that was removed
+    replicas.sensors[0].put(replicas.sensors.pop().folder.glob("*.pods").__next__().read_bytes())
+    replicas.start()
+    wait_for(lambda: "pod-silent" in root.log(), "it to be told", 180)
+    [told] = root.events("pod-silent")
+    assert told["detail"].startswith("prod/web-7f9c-00000, "), told
