@@ -13,14 +13,14 @@ import time
 import pytest
 import yaml
 from harness import BIN, ROOT, end_process, free_port
-from kubernetes.apicluster import CRDS, resource
+from kubernetes.apicluster import resource
 from kubernetes.operators import Operator, condition, shipped_rights, token_of, wait_for
+from kubernetes.shipped import PART_OF, documents, known, one_of, read
 
 sys.path.insert(0, str(ROOT / "tools"))
 import install  # noqa: E402
 
 INSTALL = ROOT / "tools" / "install.py"
-PART_OF = "app.kubernetes.io/part-of"
 
 
 def rendered(*options):
@@ -29,30 +29,7 @@ def rendered(*options):
 
 @pytest.fixture(scope="module")
 def shipped():
-    return [one for one in yaml.load_all((CRDS / "install.yaml").read_text(), yaml.CSafeLoader) if one]
-
-
-def one_of(objects, kind, name):
-    return next(one for one in objects if one["kind"] == kind and one["metadata"]["name"] == name)
-
-
-def known(objects):
-    """The same for the server that is here."""
-    out = []
-    for one in json.loads(json.dumps(objects)):
-        if one["kind"] == "PodDisruptionBudget":
-            one["apiVersion"] = "policy/v1beta1"
-        if one["kind"] == "CustomResourceDefinition":
-            plural = one["spec"]["names"]["plural"]
-            one = yaml.load((CRDS / "crds-plain" / f"{plural}.yaml").read_text(), yaml.CSafeLoader)
-            one["metadata"].setdefault("labels", {})[PART_OF] = "guard"
-        out.append(one)
-    print("***** policy/v1beta1 instead of policy/v1, definitions without CEL: this server is 1.20 *****", file=sys.__stderr__)
-    return out
-
-
-def documents(objects):
-    return json.dumps({"apiVersion": "v1", "kind": "List", "items": objects})
+    return read("install.yaml")
 
 
 def test_the_one_file_is_made_of_the_parts():

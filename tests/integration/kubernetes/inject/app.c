@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A service for pods of tests: answers everything with the target that it saw, /seen with all of
- * them but the probes', /probes with the number of these. Listens on $PORT, 8080 without it. */
+ * them but the probes', /probes with the number of these. Listens on $PORT, 8080 without it.
+ * `app pause SECONDS` waits, as a preStop hook where there is no shell. */
 #include <arpa/inet.h>
 #include <signal.h>
 #include <stdio.h>
@@ -53,8 +54,10 @@ static void stop(int number)
     _exit(0);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+    if (argc == 3 && strcmp(argv[1], "pause") == 0)
+        return (int)sleep((unsigned)strtoul(argv[2], NULL, 10));
     const char *port = getenv("PORT");
     struct sockaddr_in address = {
         .sin_family = AF_INET,

@@ -32,7 +32,9 @@ class Cluster:
     def __init__(self, folder):
         self.kept = "GUARD_K8S_DIR" in os.environ
         self.folder = pathlib.Path(os.environ.get("GUARD_K8S_DIR", folder))
-        self.env = {**os.environ, "K8S_CACHE": os.environ.get("K8S_CACHE", str(pathlib.Path.home() / ".cache/k8s-test"))}
+        # Without kube-proxy webhooks behind a Service are reached by its endpoints only.
+        self.env = {**os.environ, "K8S_CACHE": os.environ.get("K8S_CACHE", str(pathlib.Path.home() / ".cache/k8s-test")),
+                    "K8S_APISERVER_ARGS": "--enable-aggregator-routing=true"}
 
     def kit(self, *arguments, text=None, check=True, timeout=600):
         done = subprocess.run([KIT, *map(str, arguments)], input=text, capture_output=True, text=True, env=self.env, timeout=timeout,

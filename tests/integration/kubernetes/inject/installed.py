@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: Apache-2.0
+"""All of install.yaml on a real node: guardd with its volume behind its front, the webhook's two replicas, and a service whose pods the webhook
+makes guarded and whose gates report to that guardd. Played are what the node hasn't: kube-proxy (service_address.py), names in DNS
+(hostAliases) and a provisioner of volumes."""
+
+import json
+import os
+import pathlib
+import subprocess
+
+from injected import APP_IMAGE, GUARD_IMAGE, KIT
+from kubernetes import apicluster
+from kubernetes.shipped import documents, known, one_of, read
+from harness import end_process
+from waiting import wait_for
+
+HERE = pathlib.Path(__file__).resolve().parent
+OURS, SHOP = "guard-system", "shop"
+PARENT = "guardd.guard-system.svc"
+REPLICAS = 2
+GUARDIAN = {
+    "control": {"mode": "block", "support": 1},
+    "configured": {"endpoints": [{"path": "/users", "parameters": [
+        {"in": "query", "name": "username", "characters": ["lower", "digit", ".", "-"], "maxLength": 32}]}]}}
+ATTACK, BENIGN = "/users?username=tom%20or%201=1", "/users?username=tom"
+
+
+def shipped_for_node(address):
+    """With the image that the node has, and the webhook's parent; guardd writes status more often than each half minute."""
+    objects = json.loads(json.dumps(known(read("install.yaml"))).replace("guard:0.1.0", GUARD_IMAGE))
+    one_of(objects, "Deployment", "guard-webhook")["spec"]["template"]["spec"]["containers"][0]["args"] += [
+        "--parent", f"https://{PARENT}:8443", "--trust", "guard-trust", "--pull-policy", "Never"]
+    one_of(objects, "StatefulSet", "guardd")["spec"]["template"]["spec"]["containers"][0]["args"] += [
+        "--write-every", "1s", "--canary-every", "6s"]
+    one_of(objects, "Service", "guardd")["spec"]["clusterIP"] = address
+    return objects
+
+
+def shop(address):
+    """A service as people write it; its pods go on for a moment when they are to end, as pods behind Services must."""
+    app = {"name": "app", "image": APP_IMAGE, "imagePullPolicy": "Never", "ports": [{"name": "http", "containerPort": 8080, "protocol": "TCP"}],
+           "readinessProbe": {"httpGet": {"path": "/healthz", "port": "http"}, "periodSeconds": 1},
+           "lifecycle": {"preStop": {"exec": {"command": ["/app", "pause", "3"]}}}}
+    labels = {"app": SHOP}
+    return [
+        {"apiVersion": "v1", "kind": "Service", "metadata": {"name": SHOP, "namespace": SHOP}, "spec": {
+            "selector": labels, "ports": [{"name": "http", "port": 80, "targetPort": "http", "protocol": "TCP"}]}},
+        {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": SHOP, "namespace": SHOP}, "spec": {
+            "replicas": REPLICAS, "selector": {"matchLabels": labels},
+            "strategy": {"rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}},
+            "template": {"metadata": {"labels": labels}, "spec": {
+                "containers": [app], "hostAliases": [{"ip": address, "hostnames": [PARENT]}]}}}}]
+
+
+class Installed:
+    ADDRESS = "10.96.77.1"
+
+    def __init__(self, cluster, folder):
+        self.cluster, self.folder, self.helpers = cluster, folder, []
+        self.sent = 0  # requests that gates answered
+        self.api = apicluster.Cluster(cluster.folder)
+        self.volume = folder / "volume"
+        self.volume.mkdir()
+        os.chown(self.volume, 65532, 65532)
+        self.volume.chmod(0o2770)
+
+    def apply(self, objects):
+        self.cluster.kubectl("apply", "--server-side", "-f", "-", text=documents(objects))
+
+    def inside(self, script, *words, **options):
+        made = subprocess.Popen([KIT, "exec", self.cluster.folder, "/usr/bin/python3", HERE / script, self.api.socket, *words],
+                                env=self.cluster.env, stdout=subprocess.PIPE, text=True, **options)
+        self.helpers.append(made)
+        assert made.stdout.readline() != "", script
+        return made
+
+    def start(self):
+        """guardd and the webhook, until they are ready."""
+        self.api.begin_proxy()
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj",
+                        "/CN=guardd", "-addext", f"subjectAltName=DNS:{PARENT}", "-keyout", self.folder / "tls.key", "-out",
+                        self.folder / "tls.crt"], check=True, capture_output=True)
+        self.cluster.namespace(OURS)
+        self.cluster.kubectl("create", "secret", "tls", "guardd-tls", "-n", OURS, f"--cert={self.folder / 'tls.crt'}",
+                             f"--key={self.folder / 'tls.key'}")
+        self.apply([{"apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": "guardd-state"}, "spec": {
+            "capacity": {"storage": "10Gi"}, "accessModes": ["ReadWriteOnce"], "hostPath": {"path": str(self.volume)},
+            "claimRef": {"namespace": OURS, "name": "state-guardd-0"}}}])
+        objects = shipped_for_node(self.ADDRESS)
+        wait_for(lambda: self.apply(objects) or True, "everything to be taken", timeout=120, pause=0.5)
+        self.inside("service_address.py", OURS, "guardd", self.ADDRESS, "8443")
+        self.cluster.kubectl("-n", OURS, "rollout", "status", "statefulset/guardd", "--timeout=180s")
+        self.cluster.kubectl("-n", OURS, "rollout", "status", "deployment/guard-webhook", "--timeout=180s")
+
+    def guard_shop(self):
+        self.cluster.namespace(SHOP, {"guard.security/inject": "enabled"})
+        public = self.cluster.curl("--cacert", self.folder / "tls.crt", "--resolve", f"{PARENT}:8443:{self.ADDRESS}",
+                                   f"https://{PARENT}:8443/policy.pub")
+        self.apply([{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "guard-trust", "namespace": SHOP}, "data": {
+            "ca.crt": (self.folder / "tls.crt").read_text(), "policy.pub": public}},
+            apicluster.resource("Guardian", SHOP, GUARDIAN, SHOP)])
+        self.apply(shop(self.ADDRESS))
+        self.cluster.kubectl("-n", SHOP, "rollout", "status", f"deployment/{SHOP}", "--timeout=180s")
+
+    def stop(self):
+        for one in self.helpers:
+            end_process(one)
+        for kind, name in (("mutatingwebhookconfiguration", "guard"), ("namespace", SHOP), ("namespace", OURS), ("namespace", "guard-responder"),
+                           ("persistentvolume", "guardd-state")):
+            self.cluster.kubectl("delete", kind, name, "--wait=false", check=False)
+        self.api.end_proxy()
+
+    # --- what is seen ---
+
+    def pods(self, namespace=SHOP):
+        """{name: pod}, without those that end."""
+        return {one["metadata"]["name"]: one for one in self.api.find("pods", namespace=namespace)["items"]
+                if "deletionTimestamp" not in one["metadata"]}
+
+    def gate(self):
+        return f"http://{next(iter(self.pods().values()))['status']['podIP']}:14080"
+
+    def status(self, target, gate=None):
+        answered = self.cluster.curl("-o", "/dev/null", "-w", "%{http_code}", f"{gate or self.gate()}{target}", check=False)
+        self.sent += answered in ("200", "403")
+        return answered
+
+    def root(self):
+        """What guardd says of the service in its volume."""
+        told = json.loads((self.volume / "status.json").read_text())
+        return next((one for one in told["services"] if one["service"] == f"{SHOP}.{SHOP}"), {"exchanges": 0, "generation": 0})
+
+    def callers(self):
+        return self.inside("callers.py", SHOP, SHOP, BENIGN, stdin=subprocess.PIPE)
+
+    def end_callers(self, callers):
+        told = json.loads(callers.communicate(timeout=120)[0])
+        self.helpers.remove(callers)
+        self.sent += told["answered"]
+        return told
