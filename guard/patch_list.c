@@ -83,7 +83,8 @@ static int list_files(const struct patch_call *call)
     return EXIT_GOOD;
 }
 
-/* What the server says of one, as it says it. */
+/* What the server says of one, as it says it, but for what only a guardd that runs has counted:
+ * files say the same, and `guard patch report` has the hits of all alerts that are kept. */
 static bool print_member(const struct patch_call *call, const struct document_node *patch,
                          char *line)
 {
@@ -94,7 +95,12 @@ static bool print_member(const struct patch_call *call, const struct document_no
         return true;
     }
     json_writer_init(&json, line, LINE_MAX_BYTES);
-    json_document(&json, NULL, patch);
+    json_open(&json, NULL, '{');
+    for (const struct document_node *node = patch->first; node != NULL; node = node->next) {
+        if (node->key != NULL && strcmp((const char *)node->key->text.ptr, "hits") != 0)
+            json_document(&json, (const char *)node->key->text.ptr, node);
+    }
+    json_close(&json, '}');
     if (json.overflow)
         return complain(0, "a patch's texts are too long to print") != 0;
     printf("%.*s\n", (int)json.len, line);

@@ -86,9 +86,8 @@ def copy_tree(target):
     else:
         shutil.copytree(ROOT, target, dirs_exist_ok=True, symlinks=True,
                         ignore=lambda folder, names: [n for n in names if n.startswith("build") or n == ".git"])
-    if CONSOLE.is_dir():  # what a checkout doesn't hold of the console
+    if CONSOLE.is_dir():
         (target / "ui/node_modules").symlink_to(CONSOLE)
-        shutil.copy2(ROOT / "ui/src/api.d.ts", target / "ui/src/api.d.ts")
     shutil.copytree(BUILD, target / "build", symlinks=True, ignore=shutil.ignore_patterns("run", "*.log"))
     # What meson wrote down with its whole path: where the copy's own things are.
     for name in ("build.ninja", "meson-info/intro-targets.json"):

@@ -35,8 +35,8 @@ await page.getByRole("heading", { name: "Overview" }).waitFor();
 check(!page.url().includes("login="), "the code is gone from the address");
 check((await page.evaluate(() => document.cookie)) === "", "scripts can't read the session");
 check((await page.evaluate(() => localStorage.length + sessionStorage.length)) === 0, "the page keeps nothing");
-const timing = await page.evaluate(() => ({ ms: performance.now(), bytes: performance.getEntriesByType("resource").concat(performance.getEntriesByType("navigation")).filter((one) => !one.name.includes("/api/")).reduce((sum, one) => sum + one.transferSize, 0) }));
-console.log(`first view: ${Math.round(timing.bytes / 1024)} KiB`);
+const timing = await page.evaluate(() => ({ ms: performance.getEntriesByName("first-contentful-paint")[0]?.startTime ?? 0, bytes: performance.getEntriesByType("resource").concat(performance.getEntriesByType("navigation")).filter((one) => !one.name.includes("/api/")).reduce((sum, one) => sum + one.transferSize, 0) }));
+console.log(`first view: ${Math.round(timing.bytes / 1024)} KiB, painted after ${Math.round(timing.ms)} ms`);
 check(timing.bytes < 150 * 1024, "the first view has at most 150 KiB");
 await page.getByRole("link", { name: /^demo/ }).waitFor();
 await axe(page, "the overview");
@@ -75,17 +75,18 @@ await page.getByRole("region", { name: "Alerts" }).waitFor();
 await page.getByText("live", { exact: true }).waitFor();
 const before = await page.getByRole("listitem").filter({ hasText: "blocked" }).count();
 check(before > 0, "the attack that was blocked is there");
-const top = await page.getByRole("listitem").first().textContent();
+const newest = page.getByRole("region", { name: "Alerts" }).getByRole("listitem").first();
+const top = await newest.textContent();
 await page.mouse.move(0, 0); // nobody reads the list
 let appeared = false;
 for (let i = 0; i < 600 && !appeared; i++) {
     // Another one each time: repetitions are told once a minute.
-    if (i % 20 === 0) await status(`${new URL(ATTACK).origin}/appears-${i}/../etc?name=${encodeURIComponent("' or 1=1--")}`);
-    appeared = (await page.getByRole("listitem").first().textContent()) !== top;
+    if (i % 20 === 0) await status(`${new URL(ATTACK).origin}/appears-${i}?name=${encodeURIComponent("' or 1=1--")}`, "127.9.0.1");
+    appeared = (await newest.textContent()) !== top;
     if (!appeared) await new Promise((resolve) => setTimeout(resolve, 100));
 }
 check(appeared, "an attack appears without asking");
-await page.getByRole("link", { name: /blocked/ }).first().click();
+await page.getByRole("link", { name: new RegExp(`blocked.* ${new URL(ATTACK).pathname}`) }).first().click();
 await page.getByRole("heading", { name: "Evidence" }).waitFor();
 check(await page.getByRole("cell").first().isVisible(), "an alert shows evidence");
 const near = page.getByRole("heading", { name: "Neighbours in time" }).locator("xpath=following-sibling::ul[1]");

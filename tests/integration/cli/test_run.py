@@ -169,6 +169,7 @@ def test_no_page_of_the_console_can_be_framed(folder):
             assert answer.status == status, (path, answer.body)
             assert answer.headers["x-frame-options"] == "DENY", path
             policy = answer.headers["content-security-policy"].split("; ")
+            assert "script-src 'self'" in policy and "style-src 'self'" in policy and "unsafe" not in " ".join(policy), path
             assert "frame-ancestors 'none'" in policy and "default-src 'none'" in policy and "form-action 'none'" in policy, path
     finally:
         end_process(process)

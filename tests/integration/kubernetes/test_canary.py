@@ -141,7 +141,7 @@ def annotate(shop):
 
 
 def api_of(shop):
-    return Api(shop.state)
+    return Api(shop.state).ready()
 
 
 def events(shop):

@@ -59,6 +59,7 @@ class Demo:
 
     def __init__(self, folder):
         self.state = os.path.join(folder, "state")
+        self.writer = ""  # of records of pods
         self.gate = f"http://127.0.0.1:{free_port()}"
         self.console = f"http://127.0.0.1:{free_port()}"
         self.output = os.path.join(folder, "output")
