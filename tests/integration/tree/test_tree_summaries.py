@@ -87,12 +87,19 @@ def test_hostile_summaries_do_nothing(tree):
     # Answered before it is sent: who sends it all the same may find the connection closed before the answer is read.
     assert send(b'{"a":"' + b"x" * (300 << 10) + b'"}', "-H", "Expect: 100-continue").status == 413
     odd = {"node": 5, "revisions": {"a": 1}, "novel": [1, None, {"elements": "x"}, {"elements": ["zz", "00" * 8], "address": "0" * 99}],
-           "breaker": [], "clients": [{"code": "0"}, {"code": "f" * 40, "until_ms": "x"}, 7], "alerts": {"lines": [1, {}, {"service": "other"}]}}
+           "breaker": [], "clients": [{"code": "0"}, {"code": "f" * 40, "until_ms": "x"}, 7], "alerts": {"lines": [1, {}, {"service": "other"}]},
+           "gates": [1, None, {}, {"pod": "x"}, {"pod": "0" * 16, "by": "1" * 16, "obeys": "2" * 16, "uid": "a/b\u0007" * 20},
+                     {"pod": "0" * 16, "by": "1" * 16, "obeys": "2" * 16, "uid": "", "ago_ms": 9 << 50}]}
     assert send(odd).status == 200
     for member, value in odd.items():
         assert send({member: value}).status == 200
     far = [{"client": f"10.0.{i}.0/24", "code": f"{i + 1:x}", "rule": "client-rate", "until_ms": 9 << 50, "why": "w" * 500} for i in range(200)]
     assert send({"clients": far, "revisions": ["\x1b[31m", "a" * 100, "ok"] * 20, "breaker": {"generation": 1, "in_force": {"seen": 1 << 40}}}).status == 200
+    gates = [{"pod": f"{i:016x}", "by": "1" * 16, "obeys": "0" * 16, "uid": "u1", "attested": True, "ago_ms": -1} for i in range(600)]
+    metrics = ask(root, "GET", "/metrics").body.decode()
+    assert 'guard_pod_gate_claims_total{outcome="taken"} 0\n' in metrics  # none of the odd ones
+    assert send({"gates": gates}).status == 200
+    assert 'guard_pod_gate_claims_total{outcome="taken"} 512\n' in ask(root, "GET", "/metrics").body.decode()
     assert ask(root, "GET", "/services/shop/clients").json()["verdicts"] == []  # the mode isn't block
     assert root.process.poll() is None and not alerts_of(root)
     wait_for(lambda: root.status()["alerts"]["hostile"] >= 6, "the count of what was refused")
