@@ -26,7 +26,7 @@ static void look_at(const struct service *service, const struct guard_pods *prof
         if (silent_ms <= last_ms || silent_ms > now_ms)
             continue;
         put(pod, replica.pod);
-        if (pod_gates_find(&service->withdrawals.gates, name_space, pod, "", now_ms) != NULL)
+        if (pod_gates_has(&service->withdrawals.gates, name_space, pod, "", now_ms))
             log_event("warn", "pod-silent", service->name,
                       "%s/%s, container %.*s: it serves, and no sensor says anything of it",
                       name_space, pod, (int)stats.container.len, (const char *)stats.container.ptr);
