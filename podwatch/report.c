@@ -337,8 +337,10 @@ void report_interval(struct report *report)
     programs_mark(report->programs);
     programs_read(report->programs);
     for (uint32_t i = report->containers.count; i-- > 0;)
-        if (!close_interval(report, report->containers.entries[i]))
+        if (!close_interval(report, report->containers.entries[i])) {
+            programs_forget(report->programs, report->containers.entries[i]->cgroup);
             containers_remove(&report->containers, i);
+        }
     report->urgent = false;
     flush(report);
     pace_interval(&report->pace);
