@@ -52,6 +52,7 @@ struct podwatch {
     struct falco *falco;
     struct pod_list *pods;
     struct stat pods_stat;
+    bool pods_refused; /* that was said */
 };
 
 static bool is_version_2(const char *path)
@@ -93,8 +94,10 @@ static void read_pods(struct podwatch *podwatch)
         podwatch->pods = list;
         podwatch->report.pods = list;
         podwatch->pods_stat = now;
+        podwatch->pods_refused = false;
         malloc_trim(0);
-    } else {
+    } else if (!podwatch->pods_refused) {
+        podwatch->pods_refused = true;
         log_event("warn", "pods-not-read", no_service, "%s: %s", podwatch->cfg.pods, err.text);
     }
 }

@@ -329,6 +329,11 @@ bool programs_cgroup(const struct programs *programs, uint64_t cgroup, struct cg
     return bpf_map_lookup_elem(bpf_map__fd(programs->skeleton->maps.cgroups), &cgroup, out) == 0;
 }
 
+void programs_forget(const struct programs *programs, uint64_t cgroup)
+{
+    (void)bpf_map_delete_elem(bpf_map__fd(programs->skeleton->maps.cgroups), &cgroup);
+}
+
 uint64_t programs_seen(const struct programs *programs, const struct seen_key *key)
 {
     struct seen_entry entry;

@@ -43,6 +43,8 @@ uint32_t programs_epoch(const struct programs *programs);
 void programs_set_clock(struct programs *programs, uint64_t real_offset_ns);
 /* False: the kernel has forgotten it. */
 bool programs_cgroup(const struct programs *programs, uint64_t cgroup, struct cgroup_state *out);
+/* Its books begin anew, and it is named again, if something is seen of it once more. */
+void programs_forget(const struct programs *programs, uint64_t cgroup);
 /* Times in this interval; at least 1. */
 uint64_t programs_seen(const struct programs *programs, const struct seen_key *key);
 /* Of all processors, by kind. */

@@ -386,11 +386,13 @@ void report_interval(struct report *report)
     programs_mark(report->programs);
     programs_read(report->programs);
     for (uint32_t i = report->containers.count; i-- > 0;)
-        if (!close_interval(report, report->containers.entries[i]))
+        if (!close_interval(report, report->containers.entries[i])) {
+            programs_forget(report->programs, report->containers.entries[i]->cgroup);
             containers_remove(&report->containers, i);
+        }
     report->urgent = report->news = false;
-    for (uint32_t i = 0; i < report->containers.count;
-         i++) { /* read after their books were closed */
+    /* What was read after their books were closed. */
+    for (uint32_t i = 0; i < report->containers.count; i++) {
         report->urgent |= report->containers.entries[i]->urgent;
         report->news |= report->containers.entries[i]->news.waiting > 0;
     }

@@ -140,6 +140,17 @@ def webhook(objects):
                                                               "values": value("webhook.namespaces.only")})
 
 
+def podwatch(objects):
+    pod = install.named(objects, "DaemonSet", "guard-podwatch")["spec"]["template"]["spec"]
+    container = pod["containers"][0]
+    container["resources"] = value("podwatch.resources")
+    container["securityContext"]["seccompProfile"] = value("podwatch.seccompProfile")
+    container["args"] += [control("range .Values.podwatch.extraArgs"), put("toJson ."), control("end")]
+    pod["tolerations"] = value("podwatch.tolerations")
+    for name in ("records", "run"):
+        next(one for one in pod["volumes"] if one["name"] == name)["hostPath"]["path"] = value(f"podwatch.{name}")
+
+
 def condition_of(one):
     """When an object is there; \"\": always."""
     kind, name = one["kind"], one["metadata"]["name"]
@@ -156,6 +167,8 @@ def condition_of(one):
         conditions.append(".Values.guardd.accessReviews.enabled")
     if name.startswith("guard-responder"):
         conditions.append(".Values.responder.enabled")
+    if name.startswith("guard-podwatch"):
+        conditions.append(".Values.podwatch.enabled")
     for kind_of, path in (("NetworkPolicy", "networkPolicy"), ("PodDisruptionBudget", "podDisruptionBudget"), ("ServiceMonitor", "serviceMonitor")):
         if kind == kind_of:
             conditions.append(f".Values.{path}.enabled")
@@ -166,7 +179,8 @@ def rendered():
     """{name of a template: its text}"""
     files = {}
     for name, parts in (("rbac", ["rbac.yaml", "access-reviews.yaml"]), ("guardd", ["guardd.yaml"]), ("webhook", ["webhook.yaml", "cert-manager.yaml"]),
-                        ("servicemonitor", ["servicemonitor.yaml"]), ("responder", ["responder.yaml"])):
+                        ("servicemonitor", ["servicemonitor.yaml"]), ("responder", ["responder.yaml"]),
+                        ("podwatch", ["podwatch.yaml"])):
         objects = [one for one in install.parts(parts) if (one["kind"], one["metadata"]["name"]) != ("Namespace", "guard-system")]
         for one in objects:
             one["metadata"].setdefault("labels", {})[install.PART_OF] = "guard"
@@ -180,6 +194,8 @@ def rendered():
         elif name == "responder":
             config = install.named(objects, "ConfigMap", "guard-responder")
             config["data"] = {"responder.yaml": put("toJson .Values.responder.config")}
+        elif name == "podwatch":
+            podwatch(objects)
         out = HEADER
         for one in objects:
             condition = condition_of(one)

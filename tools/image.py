@@ -36,6 +36,7 @@ def programs(build):
     return {
         "usr/bin/guard": build / "bin/guard",
         "usr/bin/guardd": build / "bin/guardd",
+        "usr/bin/guard-podwatch": build / "bin/guard-podwatch",
         "usr/bin/guard-responder": build / "bin/guard-responder",
         "usr/sbin/nginx": pathlib.Path("/usr/sbin/nginx"),
         "usr/lib/nginx/modules/ngx_http_guard_module.so": build / "modules/ngx_http_guard_module.so",

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Renders the parts of deploy/kubernetes into one list of objects: tools/install.py [--cert-manager] [--store] [--access-reviews] [--responder] [--image REF] [--check].
+"""Renders the parts of deploy/kubernetes into one list of objects: tools/install.py [--cert-manager] [--store] [--access-reviews] [--responder] [--podwatch] [--image REF] [--check].
 
 Without options it writes deploy/kubernetes/install.yaml (--check: only tells whether that is what it would write); with some, to standard
 output. Definitions of kinds come first, each object once, each with the label that uninstalling goes by; no Secret's content is in it."""
@@ -89,7 +89,8 @@ def with_access_reviews(objects):
 def made(options):
     """All objects, in the order in which they are applied."""
     objects = {}
-    for one in parts(["crds/*.yaml", "rbac.yaml", "guardd.yaml", "webhook.yaml"] + (["responder.yaml"] if options.responder else [])):
+    for one in parts(["crds/*.yaml", "rbac.yaml", "guardd.yaml", "webhook.yaml"] + (["responder.yaml"] if options.responder else []) +
+                     (["podwatch.yaml"] if options.podwatch else [])):
         if key(one) in objects and one["kind"] != "Namespace":
             sys.exit(f"install.py: {key(one)} is there twice")
         objects.setdefault(key(one), one)
@@ -119,6 +120,7 @@ def options_of(words):
     parser.add_argument("--store", action="store_true", help="guardd's store is PostgreSQL")
     parser.add_argument("--access-reviews", action="store_true", help="the cluster's users may ask guardd's API by their tokens")
     parser.add_argument("--responder", action="store_true", help="guard-responder on each node, a dry run that may act nowhere yet")
+    parser.add_argument("--podwatch", action="store_true", help="guard-podwatch on each node")
     parser.add_argument("--image", default=IMAGE)
     parser.add_argument("--check", action="store_true")
     return parser.parse_args(words)
@@ -127,7 +129,7 @@ def options_of(words):
 def main():
     options = options_of(sys.argv[1:])
     content = rendered(options)
-    if options.cert_manager or options.store or options.access_reviews or options.responder or options.image != IMAGE:
+    if options.cert_manager or options.store or options.access_reviews or options.responder or options.podwatch or options.image != IMAGE:
         sys.stdout.write(content)
     elif options.check:
         if not OUT.exists() or OUT.read_text(encoding="utf-8") != content:

@@ -69,7 +69,7 @@ def webhook(objects):
 
 def same_but_defined(have, want):
     """Definitions are in crds/, and the Namespace is made by Helm."""
-    want = {one: value for one, value in want.items() if one[0] not in ("CustomResourceDefinition", "Namespace") or one[2] == "guard-responder"}
+    want = {one: value for one, value in want.items() if one[0] not in ("CustomResourceDefinition", "Namespace") or one[2] in ("guard-responder", "guard-podwatch")}
     assert have.keys() == want.keys()
     for one, value in want.items():
         assert have[one] == value, one
@@ -94,6 +94,7 @@ def test_with_its_defaults_it_is_what_install_yaml_has(default):
 @pytest.mark.parametrize("over, options", [
     ({"webhook": {"certificate": {"mode": "cert-manager"}}}, ["--cert-manager"]), ({"guardd": {"store": {"secret": "guardd-store"}}}, ["--store"]),
     ({"guardd": {"accessReviews": {"enabled": True}}}, ["--access-reviews"]), ({"responder": {"enabled": True}}, ["--responder"]),
+    ({"podwatch": {"enabled": True}}, ["--podwatch"]),
     ({"image": {"repository": "registry.example/guard", "tag": "9"}}, ["--image", "registry.example/guard:9"])])
 def test_what_both_know_is_the_same(chart, over, options):
     same_but_defined(rendered(chart, over), installed(*options))
@@ -102,6 +103,14 @@ def test_what_both_know_is_the_same(chart, over, options):
 def changed(default, have):
     """{object: what of it is other}, of those that differ."""
     return {one[0] + "/" + one[2] for one in default.keys() | have.keys() if default.get(one) != have.get(one)}
+
+
+def is_podwatch(objects, records, run):
+    pod = objects["DaemonSet", "guard-podwatch", "guard-podwatch"]["spec"]["template"]["spec"]
+    main = pod["containers"][0]
+    return (main["args"][-2:] == ["--root", "{{ x }}"] and main["resources"]["limits"] == {"memory": "64Mi"} and pod["tolerations"] == [] and
+            main["securityContext"]["seccompProfile"] == {"type": "Unconfined"} and
+            [one["hostPath"]["path"] for one in pod["volumes"]][:2] == [records, run])
 
 
 SWITCHES = [
@@ -159,6 +168,9 @@ SWITCHES = [
         "Namespace/guard-responder", "ServiceAccount/guard-responder", "ClusterRole/guard-responder", "ClusterRole/guard-responder-relabel",
         "ConfigMap/guard-responder", "DaemonSet/guard-responder"},
      lambda o: o["ConfigMap", "guard-responder", "guard-responder"]["data"]["responder.yaml"] == "a: '{{ x }}'\n"),
+    ({"podwatch": {"enabled": True, "records": "/mnt/pods", "run": "/run/p", "seccompProfile": {"type": "Unconfined"}, "tolerations": [],
+                   "resources": {"limits": {"memory": "64Mi"}}, "extraArgs": ["--root", "{{ x }}"]}},
+     {"Namespace/guard-podwatch", "ServiceAccount/guard-podwatch", "DaemonSet/guard-podwatch"}, lambda o: is_podwatch(o, "/mnt/pods", "/run/p")),
 ]
 
 
@@ -218,8 +230,9 @@ def test_another_namespace_is_everywhere(chart):
 def test_the_apiserver_takes_it(api_cluster, chart):
     """Server-side apply as a dry run, in a namespace that is there; and the whole for good in another."""
     assert api_cluster.kubectl("create", "namespace", "security").status == 0
-    assert api_cluster.kubectl("create", "namespace", "guard-responder").status == 0
-    over = {"guardd": {"store": {"secret": "db"}, "accessReviews": {"enabled": True}}, "responder": {"enabled": True}, "cluster": {"defaults": {"control": {"mode": "alert"}}, "floor": {"learn": "on"}},
+    for name in ("guard-responder", "guard-podwatch"):
+        assert api_cluster.kubectl("create", "namespace", name).status == 0
+    over = {"guardd": {"store": {"secret": "db"}, "accessReviews": {"enabled": True}}, "responder": {"enabled": True}, "podwatch": {"enabled": True}, "cluster": {"defaults": {"control": {"mode": "alert"}}, "floor": {"learn": "on"}},
             "namespaceDefaults": [{"namespace": "security", "spec": {"control": {"mode": "alert"}}}], "image": {"pullSecrets": [{"name": "mine"}]},
             "webhook": {"namespaces": {"only": ["prod"]}, "parent": "https://guardd.security.svc:8443", "trust": "guard-trust"}}
     print("***** policy/v1beta1 instead of policy/v1: this server is 1.20 *****", file=sys.__stderr__)

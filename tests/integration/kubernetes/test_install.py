@@ -79,6 +79,26 @@ def test_variants():
         {"kind": "ServiceAccount", "name": "guardd", "namespace": "guard-system"}]
 
 
+def test_podwatch_is_left_out_unless_asked_for_and_has_few_rights(api_cluster, shipped):
+    assert "podwatch" not in {one["metadata"]["name"].removeprefix("guard-") for one in shipped}
+    ours = [one for one in rendered("--podwatch") if one["metadata"]["name"] == "guard-podwatch"]
+    assert [one["kind"] for one in ours] == ["Namespace", "ServiceAccount", "DaemonSet"]  # no role, and so no right
+    assert ours[1]["automountServiceAccountToken"] is False
+    pod = ours[2]["spec"]["template"]["spec"]
+    assert pod["automountServiceAccountToken"] is False and not {"hostNetwork", "hostIPC"} & set(pod) and pod["hostPID"] is True
+    container, = pod["containers"]
+    security = container["securityContext"]
+    assert security["capabilities"] == {"drop": ["ALL"], "add": ["BPF", "PERFMON", "NET_ADMIN"]} and "privileged" not in security
+    assert security["allowPrivilegeEscalation"] is False and security["readOnlyRootFilesystem"] is True
+    assert security["seccompProfile"] == {"type": "RuntimeDefault"} and "memory" in container["resources"]["limits"]
+    mounts = {one["mountPath"]: one.get("readOnly", False) for one in container["volumeMounts"]}
+    assert mounts == {"/var/lib/guard/pods": False, "/run/guard-podwatch": False, "/sys/fs/cgroup": True, "/sys/kernel/tracing": True}
+    # Taken as it is: its namespace has to be there for the dry run of the rest.
+    assert api_cluster.kubectl("apply", "-f", "-", text=documents(ours[:1])).status == 0
+    done = api_cluster.kubectl("apply", "--dry-run=server", "-f", "-", text=documents(ours))
+    assert done.status == 0 and len(done.out.splitlines()) == len(ours), done.err
+
+
 @pytest.mark.parametrize("account, verb, what, namespace, allowed", [
     ("guardd", "create", "tokenreviews", "", True), ("guardd", "get", "pods", "prod", True),
     ("guardd", "patch", "guardians/status", "prod", True), ("guardd", "update", "leases/guard-operator", "guard-system", True),

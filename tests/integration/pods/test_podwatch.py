@@ -387,6 +387,16 @@ def test_a_flood_loses_nothing_that_isnt_told(pods, watch, tmp_path, different):
     assert watching.find(pods[1], "exec") and all(r["dropped"] == 0 for r in read_records(watching.records) if r["pod"] == pods[1].uid)
 
 
+def test_who_comes_back_after_being_forgotten_has_its_name_and_books(pods, watch):
+    watching = watch()
+    for round_of in (1, 2):
+        pods[0].run("id")
+        wait_for(lambda: len(watching.find(pods[0], "exec")) >= round_of, f"{round_of} programs to be told")
+        wait_for(lambda: watching.status()["containers"] == 0, "the container to be forgotten")
+    balanced(watching.status())
+    assert {record["pod"] for record in read_records(watching.records)} == {pods[0].uid}
+
+
 def test_falcos_events_become_records_of_their_own(pods, watch, tmp_path):
     falco = tmp_path / "falco.jsonl"
     falco.write_text("")
