@@ -2,7 +2,8 @@
 /* Pod records of the service that is named ("shop") on standard output, one behind the other, of
  * lines on standard input:
  *   REPLICA SEQUENCE UNTIL_MS gate|sidecar|thief|podwatch [KIND TEXT DETAIL REQUEST]...
- * (thief: with the number of replica 2's sensor) with tabs between, "-" for what is empty. TEXT of a destination is ADDRESS:PORT, by TCP. */
+ * (thief: with the number of replica 2's sensor) with tabs between, "-" for what is empty. TEXT of
+ * a destination is ADDRESS:PORT, by TCP. */
 #include "unit/pods/sample.h"
 
 #include <stdlib.h>
