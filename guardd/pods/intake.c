@@ -316,8 +316,7 @@ static void put_off(struct pod_intake *intake)
 {
     free(intake->bytes);
     intake->bytes = NULL;
-    intake->forwarded =
-        false; /* what went is sent again with the rest of it, and is known by then */
+    intake->forwarded = false; /* what went is sent again with the rest, and is known by then */
     intake->name_at++;
 }
 
