@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Guard as install.yaml installs it, on a real node: pods that the webhook guards serve, an attack is an event and a condition, and neither a
-rollout, a drain nor a killed learner loses a request or what was learned of one."""
+rollout, a drain, a killed learner nor an eviction by the responder loses a request or what was learned of one."""
 
+import json
 import os
 import pathlib
 import signal
@@ -9,12 +10,15 @@ import sys
 import tempfile
 
 import pytest
+import yaml
 
 HERE = pathlib.Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE), str(HERE.parents[1])]
-from injected import images, injected_cluster, processes_of  # noqa: E402,F401
+sys.path[:0] = [str(HERE), str(HERE.parents[1]), str(HERE.parents[1] / "pods")]
+from injected import GUARD_IMAGE, images, injected_cluster, processes_of  # noqa: E402,F401
 from installed import ATTACK, BENIGN, OURS, REPLICAS, SHOP, Installed  # noqa: E402
 from kubernetes.operators import condition  # noqa: E402
+from kubernetes.shipped import one_of, read  # noqa: E402
+from responders import Responder  # noqa: E402
 from waiting import wait_for as wait_closely  # noqa: E402
 
 
@@ -103,3 +107,46 @@ def test_a_restart_of_guardd_loses_nothing(installed):
     all_is_learned(installed)
     assert (installed.volume / "keys/policy.key").read_bytes() == key
     wait_for(lambda: condition(guardian(installed)).get("status") == "True", "the Guardian to be in force")
+
+
+def respond(installed, folder):
+    """guard-responder as its DaemonSet, with evictions alone; what lays orders down is played."""
+    shipped = json.loads(json.dumps(read("responder.yaml")).replace("guard:0.1.0", GUARD_IMAGE))
+    data = one_of(shipped, "ConfigMap", "guard-responder")["data"]
+    config = {**yaml.safe_load(data["responder.yaml"]), "cgroupRoot": "/sys/fs/cgroup", "dryRun": False, "workloads": [{
+        "namespace": SHOP, "workload": SHOP, "dryRun": False, "tries": 20, "retrySeconds": 1,
+        "steps": {"remove": {"evict": True, "seconds": 600}, "verify": {"watchSeconds": 1}}}]}
+    data["responder.yaml"] = yaml.safe_dump(config)
+    # As the guide says it: a namespace binds the role.
+    shipped.append({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "metadata": {
+        "name": "guard-responder", "namespace": SHOP}, "roleRef": {
+            "apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "guard-responder"}, "subjects": [
+                {"kind": "ServiceAccount", "name": "guard-responder", "namespace": "guard-responder"}]})
+    installed.apply(shipped)
+    installed.cluster.kubectl("-n", "guard-responder", "rollout", "status", "daemonset/guard-responder", "--timeout=180s")
+    return Responder(folder, "/sys/fs/cgroup", guard=installed.cluster.folder / "host/lib/guard")
+
+
+def test_a_misused_pod_is_evicted_within_its_budget_while_the_others_serve(installed, tmp_path):
+    budget = f"/apis/policy/v1beta1/namespaces/{SHOP}/poddisruptionbudgets"
+    installed.apply([{"apiVersion": "policy/v1beta1", "kind": "PodDisruptionBudget", "metadata": {"name": SHOP, "namespace": SHOP}, "spec": {
+        "minAvailable": REPLICAS, "selector": {"matchLabels": {"app": SHOP}}}}])
+    wait_for(lambda: installed.api.ask("GET", f"{budget}/{SHOP}")["status"].get("currentHealthy") == REPLICAS, "the budget to be counted")
+    responder = respond(installed, tmp_path)
+    callers = installed.callers()
+    name, pod = next(iter(installed.pods().items()))
+    order = responder.order(pod["metadata"]["uid"], id=f"order-{pod['metadata']['uid']}", service=f"{SHOP}.{SHOP}", namespace=SHOP, workload=SHOP,
+                            pod={"name": name, "uid": pod["metadata"]["uid"]})
+
+    def later():
+        return [line for line in responder.lines(order) if line.get("step") == "remove" and line["outcome"] == "later"]
+    assert "disruption budget is spent" in wait_for(later, lambda: f"the budget to hold it back: {responder.lines(order)}")[0]["detail"]
+    assert name in installed.pods()
+    installed.api.ask("PATCH", f"{budget}/{SHOP}", {"spec": {"minAvailable": REPLICAS - 1}}, "application/merge-patch+json")
+    end = wait_for(lambda: [line for line in responder.lines(order) if "end" in line], lambda: f"it to end: {responder.lines(order)}")[0]
+    assert end["end"] == "replaced", responder.lines(order)
+    assert installed.api.find("pods", name, SHOP) is None
+    wait_for(lambda: len(installed.pods()) == REPLICAS and name not in installed.pods(), "another one in its place")
+    told = installed.end_callers(callers)
+    assert told["failed"] == [] and told["answered"] > 0, told
+    all_is_learned(installed)
