@@ -53,7 +53,8 @@ enum {
     RUN_PARENT_TOKEN,
     RUN_PARENT_CA,
     RUN_POLICY_KEY,
-    RUN_POD
+    RUN_POD,
+    RUN_POD_SENSOR
 };
 enum {
     START_WAIT_MS = 15000,
@@ -96,6 +97,7 @@ static const struct option_spec options[] = {
     {"parent-ca", "FILE", "certificates that the parent's must be signed by"},
     {"policy-key", "FILE", "the parent's public key"},
     {"pod", "NAMESPACE/POD/UID", "the pod that this runs in: the parent can withdraw it"},
+    {"pod-sensor", "WHO", "watch this pod, as guardd's option of this name: workload=..,pod=.."},
     {NULL, NULL, NULL},
 };
 
@@ -254,9 +256,9 @@ static bool read_settings(struct run_settings *settings, const struct arguments 
                                                  RUN_EGRESS_CA, RUN_EGRESS_TRACE};
     if (!egress_read(&settings->egress, arguments, &egress, settings->service))
         return false;
-    static const struct sidecar_options sidecar = {RUN_ALSO,      RUN_DRAIN,      RUN_PROBE,
-                                                   RUN_GUARDIAN,  RUN_PARENT,     RUN_PARENT_TOKEN,
-                                                   RUN_PARENT_CA, RUN_POLICY_KEY, RUN_POD};
+    static const struct sidecar_options sidecar = {
+        RUN_ALSO,         RUN_DRAIN,     RUN_PROBE,      RUN_GUARDIAN, RUN_PARENT,
+        RUN_PARENT_TOKEN, RUN_PARENT_CA, RUN_POLICY_KEY, RUN_POD,      RUN_POD_SENSOR};
     if (!sidecar_read(&settings->sidecar, arguments, &sidecar))
         return false;
     if (settings->sidecar.parent != NULL && values[RUN_MODE] != NULL)

@@ -67,6 +67,7 @@ bool sidecar_read(struct sidecar *out, const struct arguments *arguments,
     out->parent_ca = values[options->parent_ca];
     out->policy_key = values[options->policy_key];
     out->pod = values[options->pod];
+    out->pod_sensor = values[options->pod_sensor];
     for (int i = 0; i < arguments->given_count; i++) {
         if (arguments->given[i].option == options->also &&
             !add_also(out, arguments->given[i].value))
@@ -107,6 +108,7 @@ void sidecar_daemon_arguments(const struct sidecar *sidecar, char **argv, int co
                    {"--parent-ca", sidecar->parent_ca},
                    {"--policy-key", sidecar->policy_key},
                    {"--pod", sidecar->pod},
+                   {"--pod-sensor", sidecar->pod_sensor},
                    {"--follow", sidecar->parent != NULL ? sidecar->follow : NULL}};
     if (sidecar->parent != NULL)
         argv[count++] = role;

@@ -10,7 +10,7 @@
 
 #include <sys/stat.h>
 
-enum { ALSO_MAX = 8, ADDRESS_CAP = 300, SIDECAR_DAEMON_ARGS = 14 };
+enum { ALSO_MAX = 8, ADDRESS_CAP = 300, SIDECAR_DAEMON_ARGS = 16 };
 
 struct sidecar_options { /* by their index in the table */
     int also;
@@ -22,6 +22,7 @@ struct sidecar_options { /* by their index in the table */
     int parent_ca;
     int policy_key;
     int pod;
+    int pod_sensor;
 };
 
 struct sidecar {
@@ -37,9 +38,10 @@ struct sidecar {
     const char *parent_token;
     const char *parent_ca;
     const char *policy_key;
-    const char *pod;  /* "NAMESPACE/POD/UID"; NULL: not said */
-    char follow[192]; /* the services of this gate, for guardd to ask a parent for at once */
-    struct stat seen; /* of the Guardian's file */
+    const char *pod;        /* "NAMESPACE/POD/UID"; NULL: not said */
+    const char *pod_sensor; /* as guardd takes it; NULL: the pod isn't watched */
+    char follow[192];       /* the services of this gate, for guardd to ask a parent for at once */
+    struct stat seen;       /* of the Guardian's file */
 };
 
 /* False after a message. */

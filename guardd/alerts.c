@@ -448,6 +448,8 @@ static void take_document(struct alerts *alerts, const struct document_node *ale
     if (alerts->heard != NULL)
         alerts->heard(alerts->heard_ctx, text_member(alert, "service"),
                       is_text(alert, "action", "block"), count > 0 ? count : 1);
+    if (alerts->found != NULL && agent == NULL)
+        alerts->found(alerts->found_ctx, alert);
     fold_add(alerts, alerts_key(alert), line, json.len, alert, count > 0 ? count : 1);
 }
 

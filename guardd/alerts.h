@@ -55,6 +55,8 @@ enum { ALERT_ACTIONS = 3, ALERT_PARTS = 6 };
 extern const char *const alert_action_names[ALERT_ACTIONS]; /* pass, alert, block */
 extern const char *const alert_part_names[ALERT_PARTS];     /* the last one: others and none */
 
+struct document_node;
+
 struct alerts {
     char path[STATE_PATH_MAX];
     uint64_t sequence;  /* of the last line that was written; 0: none yet */
@@ -77,9 +79,10 @@ struct alerts {
     /* Who else is told of each that was taken; NULL: nobody. */
     void (*heard)(void *ctx, struct guard_span service, bool blocked, uint64_t count);
     void *heard_ctx;
+    /* Who gets each of a gate beside us; NULL: nobody. */
+    void (*found)(void *ctx, const struct document_node *alert);
+    void *found_ctx;
 };
-
-struct document_node;
 
 /* alerts: all zeros. They aren't cleared here, since that would take the memory of all that may be
  * folded. */

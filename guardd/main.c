@@ -226,7 +226,7 @@ static void open_sense(struct daemon *daemon)
     struct guard_err err;
     if (daemon->cfg.pod_sensor != NULL &&
         sense_open(&daemon->sense, daemon->cfg.pod_sensor, daemon->cfg.state, &daemon->services,
-                   &err) != GUARD_OK)
+                   &daemon->alerts, &err) != GUARD_OK)
         log_event("alarm", "pod-not-watched", no_service, "%s", err.text);
 }
 

@@ -148,7 +148,7 @@ def build(tree, tests):
 def program_of(tree, source):
     """The program of a test that is written in C."""
     for target in targets_of(tree):
-        sources = [name for part in target["target_sources"] for name in part.get("sources", ())]
+        sources = [os.path.normpath(name) for part in target["target_sources"] for name in part.get("sources", ())]
         if target["type"] == "executable" and str(tree / source) in sources:
             return target["filename"][0]
     raise ValueError(f"no program is made of {source}")

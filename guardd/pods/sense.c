@@ -4,12 +4,15 @@
  * told apart. */
 #include "sense.h"
 
+#include "gate_findings.h"
 #include "sense_processes.h"
 #include "sense_requests.h"
 #include "sense_sockets.h"
 #include "sense_spec.h"
 #include "sense_table.h"
 #include "sense_usage.h"
+
+#include "guardd/alerts.h"
 
 #include "common/file.h"
 #include "common/log.h"
@@ -51,6 +54,8 @@ struct sense {
     struct pod_room room;
     struct pod_gather gather;
     struct pod_files files;
+    struct gate_findings *findings;
+    struct alerts *alerts;
     struct guard_pod_record record; /* what is counted for the next one */
     uint64_t overruns;              /* that were told */
     uint64_t listed_ms, looked_ms, from_ms;
@@ -389,6 +394,7 @@ static enum guard_rc prepare(struct sense *sense, const char *spec, const char *
     sense->incarnation = sense->from_ms = clock_unix_ms();
     GUARD_TRY(pod_files_open(&sense->files, dir, pod_producer("sidecar", sense->spec.pod, ""),
                              sense->incarnation, err));
+    GUARD_TRY(gate_findings_open(&sense->findings, &sense->spec, dir, sense->incarnation, err));
     sense->ended = malloc(ENDED_MAX * sizeof(*sense->ended));
     return sense->ended != NULL ? GUARD_OK : guard_fail(err, GUARD_E_NOMEM, "no memory");
 }
@@ -400,12 +406,14 @@ static void release(struct sense *sense)
     sense_table_free(&sense->table);
     pod_gather_clear(&sense->gather, &sense->room);
     pod_files_close(&sense->files);
+    gate_findings_close(sense->findings, 0);
     free(sense->ended);
     free(sense);
 }
 
 enum guard_rc sense_open(struct sense **out, const char *spec, const char *state,
-                         const struct services *services, struct guard_err *err)
+                         const struct services *services, struct alerts *alerts,
+                         struct guard_err *err)
 {
     struct sense *sense = calloc(1, sizeof(*sense));
     if (sense == NULL)
@@ -426,6 +434,9 @@ enum guard_rc sense_open(struct sense **out, const char *spec, const char *state
     look_at_processes(sense);
     list(sense);
     sense->listed_ms = sense->looked_ms = sense->from_ms;
+    sense->alerts = alerts;
+    alerts->found = gate_findings_take;
+    alerts->found_ctx = sense->findings;
     *out = sense;
     return GUARD_OK;
 }
@@ -451,6 +462,7 @@ void sense_tick(struct sense *sense, uint64_t now_ms)
     }
     if (elapsed(now_ms, sense->from_ms, SENSE_INTERVAL_MS))
         write_record(sense, now_ms);
+    gate_findings_tick(sense->findings, now_ms);
 }
 
 void sense_close(struct sense *sense, uint64_t now_ms)
@@ -462,5 +474,8 @@ void sense_close(struct sense *sense, uint64_t now_ms)
     look_at_processes(sense);
     list(sense);
     write_record(sense, now_ms);
+    gate_findings_close(sense->findings, now_ms);
+    sense->alerts->found = NULL;
+    sense->findings = NULL;
     release(sense);
 }

@@ -8,6 +8,7 @@
 
 enum { SENSE_INTERVAL_MS = 10000 };
 
+struct alerts;
 struct sense;
 struct services;
 
@@ -21,7 +22,8 @@ GUARD_MUST_USE enum guard_rc sense_check(const char *spec, struct guard_err *err
  * gates tell of is the pod's. GUARD_E_IO, GUARD_E_NOMEM and what
  * sense_check says. */
 GUARD_MUST_USE enum guard_rc sense_open(struct sense **out, const char *spec, const char *state,
-                                        const struct services *services, struct guard_err *err);
+                                        const struct services *services, struct alerts *alerts,
+                                        struct guard_err *err);
 /* Every now and then, at least each second; bounded work. sense may be NULL. */
 void sense_tick(struct sense *sense, uint64_t now_ms);
 /* Tells what it has. */

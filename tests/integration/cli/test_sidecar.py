@@ -3,6 +3,7 @@
 replaced, an end that goes on for a while."""
 
 import http.client
+import json
 import os
 import pathlib
 import signal
@@ -113,6 +114,20 @@ def test_the_probe_brings_nothing_of_the_client_to_the_service(sidecar):
     assert ask(sidecar.port, "/.guard/probe", "POST", body="x")[0] == 403
     assert len(sidecar.app.probes) == 1
     assert ask(sidecar.port, "/.guard/ready")[0] == 200 and len(sidecar.app.probes) == 1  # the gate's own
+
+
+def test_its_pod_is_watched_where_that_is_asked_for(folder):
+    made = Sidecar(folder, "--pod-sensor", "namespace=prod,workload=web,service=shop,pod=web-1,container=app")
+    try:
+        assert ask(made.port, "/users?first=tom")[0] == 200
+
+        def workloads():
+            services = json.loads((folder / "state" / "status.json").read_text())["services"]
+            return [(workload["workload"], workload["live_count"]) for service in services for workload in service.get("pods", [])]
+
+        wait_for(lambda: workloads() == [("web", 1)], "a record of the pod to be learned", 60)
+    finally:
+        made.stop()
 
 
 def test_after_the_signal_it_goes_on_for_a_while_and_then_ends(sidecar):

@@ -2,6 +2,7 @@
 """Sidecars alone: four replicas in network namespaces of their own, a gate and a guardd with its unprivileged sensor beside each, and
 nothing beside the root. The replica that connects where the others don't is found at the root and withdrawn at its own gate."""
 
+import json
 import os
 import pathlib
 import subprocess
@@ -26,7 +27,12 @@ USUAL, STRANGE = "10.231.99.1", "10.231.98.9"
 PORT = 4000
 CONNECT = ("import socket, sys\ns = socket.create_connection((sys.argv[1], int(sys.argv[2])), 30)\ns.sendall(b'x' * 100)\n"
            "s.recv(200)\ns.close()\n")
-GUARDIAN = "service: shop\ncontrol: {mode: block}\npods: {orders: act, withdrawSeconds: 3600}\n"
+GUARDIAN = """
+service: shop
+control: {mode: block}
+pods: {orders: act, withdrawSeconds: 3600}
+configured: {endpoints: [{path: /lookup, response: {contentTypes: [text/html]}}]}
+"""
 
 
 class Networks:
@@ -70,6 +76,12 @@ def networks():
     made = Networks()
     yield made
     made.end()
+
+
+def responses(agent):
+    path = agent.state / "alerts.jsonl"
+    alerts = map(json.loads, path.read_text().splitlines()) if path.exists() else []
+    return [alert for alert in alerts if alert["findings"] and alert["findings"][0]["part"] == "response"]
 
 
 class Clients:
@@ -123,10 +135,10 @@ def test_sidecars_alone_find_the_odd_replica_and_withdraw_it(tree, nginx, fast_u
     wait_for(lambda: pods(root)["records"] >= before + 2 * REPLICAS, "two intervals of real sensors", 120)
     assert of_pods(root) == [], of_pods(root)
     clients = Clients(gates)
-    # A node's sensor sees a program of one, and its gate a response that deviates: by these alone nothing is done.
-    at = int(time.time() * 1000)
-    sensors[2].put(sensors[2].encode([sensors[2].line(2, at, [(11, "GET /lookup", "a leak", "5f3a")], "gate"),
-                                      sensors[2].line(2, at, [(2, "/bin/sh", "/app/server", "5f3a")])]))
+    # Its gate sees a response of one that deviates, and a node's sensor a program: by these alone nothing is done.
+    wait_for(lambda: gates[ODD].curl("/lookup").status == 403, "a response that deviates", 60)
+    [found] = wait_for(lambda: responses(agents[2]), "the gate's alert", 60)[:1]
+    sensors[2].put(sensors[2].encode([sensors[2].line(2, int(time.time() * 1000), [(2, "/bin/sh", "/app/server", found["id"])])]))
     wait_for(lambda: any("/bin/sh" in alert["explanation"] for alert in of_pods(root)), "the program to be told", 60)
     assert "pod-withdrawn" not in root.log()
     # It connects where nobody does: its own sensor, without any privilege, sees that.
