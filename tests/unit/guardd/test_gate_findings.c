@@ -34,7 +34,7 @@ static int set_up(void **state)
 {
     struct guard_err err;
     struct world *world = calloc(1, sizeof(*world));
-    strcpy(world->dir, "/tmp/guard-findings-XXXXXX");
+    snprintf(world->dir, sizeof(world->dir), "/tmp/guard-findings-XXXXXX");
     assert_non_null(mkdtemp(world->dir));
     assert_int_equal(sense_spec_read(&world->spec, "namespace=shop,workload=cart,pod=cart-1", &err),
                      GUARD_OK);
