@@ -25,6 +25,17 @@ static bool names_pod(const struct injection *in, const struct inject_plan *plan
     return in->cfg->parent != NULL && !plan->knative;
 }
 
+/* Programs can be seen where the pod's containers share a process namespace. */
+static const char *watched(struct injection *in, const struct inject_plan *plan)
+{
+    return edit_keep(&in->edit,
+                     "service=%s,namespace=$(GUARD_POD_NAMESPACE),workload=%s,pod=$(GUARD_POD),"
+                     "uid=$(GUARD_POD_UID)%s%s",
+                     plan->service, in->name,
+                     plan->revision != NULL ? ",hash=$(GUARD_REVISION)" : "",
+                     true_in(plan->spec, "shareProcessNamespace") ? ",processes=yes" : "");
+}
+
 static void put_arguments(struct injection *in, const struct inject_plan *plan,
                           struct document_node *container)
 {
@@ -61,6 +72,8 @@ static void put_arguments(struct injection *in, const struct inject_plan *plan,
     }
     if (names_pod(in, plan)) /* the kubelet puts them in */
         add_option(edit, args, "--pod", "$(GUARD_POD_NAMESPACE)/$(GUARD_POD)/$(GUARD_POD_UID)");
+    if (names_pod(in, plan) && plan->pod_sensor)
+        add_option(edit, args, "--pod-sensor", watched(in, plan));
 }
 
 static void put_ports(struct injection *in, const struct inject_plan *plan,

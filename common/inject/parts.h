@@ -58,6 +58,7 @@ struct inject_plan {
     const char *probe;    /* a path that the gate asks the application for; NULL: none */
     const char *revision; /* the field that names the revision; NULL: none */
     bool native;
+    bool pod_sensor;                  /* guardd watches the pod, and tells the parent */
     bool marked;                      /* has Guard already */
     bool knative;                     /* the container holds the port of a Knative Service */
     struct document_node *queue_port; /* value of USER_PORT of Knative's queue-proxy */

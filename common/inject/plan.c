@@ -215,7 +215,7 @@ static enum guard_rc default_service(struct injection *in, struct inject_plan *p
 static enum guard_rc settings(struct injection *in, struct inject_plan *plan, const char **ports)
 {
     const struct inject_cfg *cfg = in->cfg;
-    const char *native;
+    const char *native, *pod_sensor;
     GUARD_TRY(setting(in, plan, "service", cfg->service, is_service,
                       "1 to 64 letters, digits, '.', '_' or '-'", &plan->service));
     GUARD_TRY(setting(in, plan, "mode", cfg->mode, inject_is_mode, "observe, alert or block",
@@ -226,10 +226,19 @@ static enum guard_rc settings(struct injection *in, struct inject_plan *plan, co
     GUARD_TRY(setting(in, plan, "port", cfg->ports, NULL, "", ports));
     GUARD_TRY(setting(in, plan, "native", cfg->native ? "true" : "false", is_switch,
                       "\"true\" or \"false\"", &native));
+    GUARD_TRY(
+        setting(in, plan, "pod-sensor", "false", is_switch, "\"true\" or \"false\"", &pod_sensor));
     if (cfg->parent != NULL && (plan->mode != NULL || plan->guardian != NULL))
         return inject_fail(in, plan->template, GUARD_E_STATE,
                            "with a parent the mode and the Guardian are the parent's");
     plan->native = strcmp(native, "true") == 0;
+    plan->pod_sensor = strcmp(pod_sensor, "true") == 0;
+    if (plan->pod_sensor && (cfg->parent == NULL || plan->knative))
+        return inject_fail(in, plan->template, GUARD_E_STATE,
+                           plan->knative ? "annotation %spod-sensor: Knative lets no pod be named"
+                                         : "annotation %spod-sensor needs a parent, which compares "
+                                           "what pods do",
+                           prefix);
     const char *knative =
         plan->labels != NULL ? text_of(plan->labels, "serving.knative.dev/service") : "";
     if (plan->service == NULL)
@@ -385,6 +394,7 @@ enum guard_rc inject_knative_plan(struct injection *in, struct document_node *te
         inject_say(in, "left as it is: label " INJECT_LABEL " says so");
         return GUARD_OK;
     }
+    plan->knative = true;
     GUARD_TRY(settings(in, plan, &ports));
     GUARD_TRY(inject_read_mark(in, plan));
     if (plan->marked && !in->cfg->update) {
@@ -392,7 +402,6 @@ enum guard_rc inject_knative_plan(struct injection *in, struct document_node *te
         return GUARD_OK;
     }
     plan->native = false;
-    plan->knative = true;
     plan->revision = NULL;
     *wanted = true;
     return GUARD_OK;

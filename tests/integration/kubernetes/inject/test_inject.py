@@ -168,6 +168,28 @@ def test_options_that_make_no_sense(arguments, where):
     assert done.returncode != 0 and where in done.stderr
 
 
+def test_a_pod_is_watched_where_its_annotation_says_so():
+    parent = ["-f", "-", "--parent", "https://g", "--trust", "t"]
+    wanted = {"guard.security/pod-sensor": "true"}
+
+    def watched(text):
+        args = yaml.safe_load(injected(*parent, text=text))["spec"]["template"]["spec"]["containers"][1]["args"]
+        return args[args.index("--pod-sensor") + 1] if "--pod-sensor" in args else None
+
+    who = "service=app,namespace=$(GUARD_POD_NAMESPACE),workload=app,pod=$(GUARD_POD),uid=$(GUARD_POD_UID),hash=$(GUARD_REVISION)"
+    assert watched(deployment(pod(HTTP, annotations=wanted))) == who
+    assert watched(deployment(pod(HTTP, annotations=wanted, shareProcessNamespace=True))) == who + ",processes=yes"
+    assert watched(deployment(pod(HTTP))) is None
+    for text, options, why in ((deployment(pod(HTTP, annotations=wanted)), ["-f", "-"], "needs a parent"),
+                               (deployment(pod(HTTP, annotations={"guard.security/pod-sensor": "yes"})), parent, '"true" or "false"')):
+        refused = inject(*options, text=text)
+        assert refused.returncode == 1 and why in refused.stderr, refused.stderr
+    knative = {"apiVersion": "serving.knative.dev/v1", "kind": "Service", "metadata": {"name": "app"},
+               "spec": {"template": {"metadata": {"annotations": wanted}, "spec": {"containers": [{"name": "app", "image": "app"}]}}}}
+    refused = inject(*parent, text=json.dumps(knative))
+    assert refused.returncode == 1 and "Knative lets no pod be named" in refused.stderr, refused.stderr
+
+
 def test_pods_with_a_parent_show_it_a_token_of_their_own():
     made = yaml.safe_load(injected("-f", "-", "--parent", "https://guard.guard-system:8443", "--trust", "guard-trust", text=deployment(
         pod(HTTP))))
