@@ -48,7 +48,7 @@ def shop(address):
         {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": SHOP, "namespace": SHOP}, "spec": {
             "replicas": REPLICAS, "selector": {"matchLabels": labels},
             "strategy": {"rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}},
-            "template": {"metadata": {"labels": labels}, "spec": {
+            "template": {"metadata": {"labels": labels, "annotations": {"guard.security/pod-sensor": "true"}}, "spec": {
                 "containers": [app], "hostAliases": [{"ip": address, "hostnames": [PARENT]}]}}}}]
 
 

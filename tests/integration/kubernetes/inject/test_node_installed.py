@@ -67,6 +67,14 @@ def test_an_attack_is_an_event_and_a_condition(installed):
              lambda: f"the gates to be proved to be in the path: {guardian(installed)['status']}")
 
 
+def test_what_pods_do_is_compared_at_the_root(installed):
+    """Of the sensors in the injected containers alone, which have no privilege; the cluster says whose tokens they show."""
+    def workloads():
+        return {(one["namespace"], one["workload"]): one["live_count"] for one in installed.root().get("pods", [])}
+
+    wait_for(lambda: workloads() == {(SHOP, SHOP): REPLICAS}, lambda: f"a record of each pod: {installed.root().get('pods')}")
+
+
 def test_a_rollout_and_a_drain_lose_no_request_and_nothing_learned(installed):
     callers = installed.callers()
     old = installed.pods()
