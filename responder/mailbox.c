@@ -14,13 +14,18 @@
 static const char suffix[] = ".json";
 enum { NAME_CAP = POD_ORDER_ID_MAX + 8, SUFFIX_LEN = sizeof(suffix) - 1 };
 
+/* guardd makes them when it starts. */
+static enum guard_rc cannot_open(struct guard_err *err, const char *state, const char *name)
+{
+    enum guard_rc rc = errno == ENOENT ? GUARD_E_STATE : GUARD_E_IO;
+    return guard_fail(err, rc, "%.180s/pods%s: %s", state, name, strerror(errno));
+}
+
 static enum guard_rc open_folder(int *out, int pods, const char *state, const char *name,
                                  struct guard_err *err)
 {
-    *out = openat(pods, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    return *out >= 0
-               ? GUARD_OK
-               : guard_fail(err, GUARD_E_IO, "%.180s/pods/%s: %s", state, name, strerror(errno));
+    *out = openat(pods, name + 1, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    return *out >= 0 ? GUARD_OK : cannot_open(err, state, name);
 }
 
 enum guard_rc mailbox_open(struct mailbox *out, const char *state, struct guard_err *err)
@@ -30,11 +35,13 @@ enum guard_rc mailbox_open(struct mailbox *out, const char *state, struct guard_
     snprintf(path, sizeof(path), "%s/pods", state);
     int pods = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (pods < 0)
-        return guard_fail(err, GUARD_E_IO, "%.200s: %s", path, strerror(errno));
-    enum guard_rc rc = open_folder(&out->orders, pods, state, "orders", err);
+        return cannot_open(err, state, "");
+    enum guard_rc rc = open_folder(&out->orders, pods, state, "/orders", err);
     if (rc == GUARD_OK)
-        rc = open_folder(&out->reports, pods, state, "reports", err);
+        rc = open_folder(&out->reports, pods, state, "/reports", err);
     close(pods);
+    if (rc != GUARD_OK)
+        mailbox_close(out);
     return rc;
 }
 

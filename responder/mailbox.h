@@ -16,7 +16,7 @@ struct mailbox {
 
 typedef char order_id[POD_ORDER_ID_MAX + 1];
 
-/* state: guardd's directory. GUARD_E_IO. */
+/* state: guardd's directory. GUARD_E_STATE: guardd hasn't made its folders yet; GUARD_E_IO. */
 GUARD_MUST_USE enum guard_rc mailbox_open(struct mailbox *out, const char *state,
                                           struct guard_err *err);
 void mailbox_close(struct mailbox *mailbox);

@@ -113,13 +113,31 @@ static void load_programs(struct program *program)
               cfg->by == CONTAIN_BY_DENY ? ": nothing can be contained" : ": pods are frozen");
 }
 
-static enum guard_rc start(struct program *program, struct guard_err *err)
+/* On a node a responder may well start before the guardd that gives the orders: it waits for that
+ * one's folders, which only guardd can make as it needs them. */
+static enum guard_rc await_mailbox(struct responder *responder, bool only_let_go,
+                                   struct guard_err *err)
+{
+    const struct timespec second = {.tv_sec = 1};
+    bool told = false;
+    for (;;) {
+        enum guard_rc rc = mailbox_open(&responder->mailbox, responder->cfg.guard, err);
+        if (rc != GUARD_E_STATE || only_let_go || stopping)
+            return rc;
+        if (!told)
+            log_event("warn", "guardd-awaited", no_service, "%s", err->text);
+        told = true;
+        nanosleep(&second, NULL);
+    }
+}
+
+static enum guard_rc start(struct program *program, bool only_let_go, struct guard_err *err)
 {
     struct responder *responder = &program->responder;
     GUARD_TRY(make_folders(responder->cfg.state, err));
     GUARD_TRY(take_lock(program, err));
     GUARD_TRY(privileges_keep(wanted, sizeof(wanted) / sizeof(wanted[0]), err));
-    GUARD_TRY(mailbox_open(&responder->mailbox, responder->cfg.guard, err));
+    GUARD_TRY(await_mailbox(responder, only_let_go, err));
     program->actor.cfg = &responder->cfg;
     responder->actor = linux_actor(&program->actor);
     load_programs(program);
@@ -201,10 +219,11 @@ static int serve(struct program *program, bool only_let_go)
 {
     struct responder *responder = &program->responder;
     struct guard_err err;
-    if (start(program, &err) != GUARD_OK) {
-        log_event("alarm", "not-started", no_service, "%s", err.text);
+    if (start(program, only_let_go, &err) != GUARD_OK) {
+        if (!stopping)
+            log_event("alarm", "not-started", no_service, "%s", err.text);
         release(program);
-        return 1;
+        return stopping ? 0 : 1;
     }
     if (!only_let_go) {
         log_event("info", "started", no_service, "%u workloads%s", responder->cfg.workload_count,

@@ -159,6 +159,31 @@ def test_one_pod_is_contained_and_others_are_not(pods, agents, responder, outsid
     wait_for(lambda: not programs_of("contain_"), "the kernel to have no programs of it")
 
 
+def test_who_is_there_before_guardd_waits_for_it(pods, agents, tmp_path, root):
+    """The folders of orders are guardd's to make; a pod that ended for want of them would be started anew ever later."""
+    responder = Responder(tmp_path / "early", root)
+    for folder in (responder.orders, responder.reports):
+        folder.rmdir()
+    responder.config.write_text(json.dumps(responder.document))
+    responder.config.chmod(0o600)
+    try:
+        for ends in (True, False):
+            with responder.log.open("wb") as log:
+                responder.process = subprocess.Popen([RESPONDER, "--config", responder.config], stderr=log, stdin=subprocess.DEVNULL)
+            wait_for(lambda: responder.events("guardd-awaited"), "it to say what it waits for")
+            assert responder.process.poll() is None
+            if ends:
+                responder.end()
+                assert responder.process.returncode == 0 and not responder.events("not-started"), responder.log.read_text()
+        for folder in (responder.orders, responder.reports):
+            folder.mkdir()
+        wait_for(lambda: responder.events("started"), "it to start")
+        assert len(responder.events("guardd-awaited")) == 1
+        assert responder.did(responder.order(pods[0]), "contain")
+    finally:
+        responder.end()
+
+
 def test_a_killed_responder_contains_nothing_and_the_next_one_does_again(pods, agents, responder, outside):
     serving = responder()
     order = serving.order(pods[0])

@@ -131,7 +131,12 @@ def respond(installed, folder):
             "apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "guard-responder"}, "subjects": [
                 {"kind": "ServiceAccount", "name": "guard-responder", "namespace": "guard-responder"}]})
     installed.apply(shipped)
-    installed.cluster.kubectl("-n", "guard-responder", "rollout", "status", "daemonset/guard-responder", "--timeout=180s")
+    try:
+        installed.cluster.kubectl("-n", "guard-responder", "rollout", "status", "daemonset/guard-responder", "--timeout=180s")
+    except AssertionError as error:
+        told = installed.cluster.kubectl("-n", "guard-responder", "describe", "pods")
+        logs = installed.cluster.kubectl("-n", "guard-responder", "logs", "-l", "app.kubernetes.io/name=guard-responder", "--tail=50")
+        raise AssertionError(f"{error}\n{told}\n{logs}") from error
     return Responder(folder, "/sys/fs/cgroup", guard=installed.cluster.folder / "host/lib/guard")
 
 
