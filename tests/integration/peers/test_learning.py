@@ -3,6 +3,7 @@
 One test per row of docs/internals/peers-defects.md."""
 
 import json
+import subprocess
 import time
 
 import pytest
@@ -168,10 +169,19 @@ def test_l05_every_endpoint_has_its_own_profile(learned):
     learned.blocks(post("/login", JSON, json.dumps(order())))
 
 
+def saves(world):
+    """How often guardd saved all that it had learned."""
+    text = subprocess.run(["curl", "-sS", "--max-time", "60", "--unix-socket", world.state / "api.sock", "http://guardd/api/v1/metrics"], check=True,
+                          capture_output=True, text=True).stdout
+    return next(float(line.split()[1]) for line in text.splitlines() if line.startswith("guard_store_saves_total "))
+
+
 def test_r03_what_was_learned_is_kept(world, service):
     """After guardd was killed and started again it knows what it knew, and goes on from there."""
     gate = world.gate(service.port)
     learn(world, gate, 2400)
+    before = saves(world)
+    wait_for(lambda: saves(world) > before, "it to be saved: what isn't is read again from the rings, kept or not")
     world.guardd.kill()
     world.guardd.wait()
     world.start_guardd()
