@@ -133,6 +133,9 @@ def stripped(file, folder):
 
 def fill(layer, build, version):
     ours = programs(build)
+    for file in ours.values():
+        if not file.exists():
+            sys.exit(f"image.py: {file} isn't there; why guard-podwatch or guard-responder was left out the build has said")
     needed = libraries(ours.values())
     found = packages([*needed.values(), ours["usr/sbin/nginx"]])
     with tempfile.TemporaryDirectory() as folder:
