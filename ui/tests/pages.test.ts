@@ -39,13 +39,13 @@ function guardd(answers: Record<string, unknown>) {
 
 const summary = (service: string, more: Partial<ServiceSummary> = {}): ServiceSummary => ({
     service, mode: "block", learn: "on", ready: true, progress: 1, generation: 3, rolled_back_to: 0, exchanges: 10, hours: new Array<number>(24).fill(0), bypassed: false,
-    guardian_error: "", review_error: "", false_blocks: { budget: 0.0001, proved: 0.0001 }, pods: { workloads: 0, told: 0, replace: 0 }, ...more,
+    guardian_error: "", review_error: "", false_blocks: { budget: 0.0001, expected: 0.0001, proved: 0.00012 }, pods: { workloads: 0, told: 0, replace: 0 }, ...more,
 });
 const path = (not_in_path: boolean) => ({ not_in_path, pods: 2, proved: 1, bare: 1, silent: 0, message: "1 of 2 pods: shop-2 (port 8080, status 404)" });
 const service = (more: Partial<Service> = {}): Service => ({
     service: "shop", mode: "alert", learn: "on", generation: 3, exchanges: 10, refused: 0, overflowed: false, memory: 1, guardian_error: "", exceptions: { in_force: 0, expires_soon: 0, expired: 0 },
     patches: { count: 0, enforced: 0, expired: [], expires_soon: [], fixed: [] }, review_error: "", review: { accepted: 0, refused: 0 }, generations: [], rolled_back_to: 0,
-    releases: { let_in: 1, waiting: 2, refused: 0 }, ready: true, progress: 1, endpoints: [], coverage: { endpoints: 2, ready: 1, exchanges: 0.5 }, false_blocks: { budget: 0.0001, proved: 0.01 }, bypass: null, ...more,
+    releases: { let_in: 1, waiting: 2, refused: 0 }, ready: true, progress: 1, endpoints: [], coverage: { endpoints: 2, ready: 1, exchanges: 0.5 }, false_blocks: { budget: 0.0001, expected: 0.005, proved: 0.01 }, bypass: null, ...more,
 });
 const history = { service: "shop", since_ms: 1, step_s: 60, steps: 1, points: [] };
 
@@ -98,11 +98,11 @@ describe("the overview", () => {
 
 describe("false blocks", () => {
     it("are promised as far as they are proved", () => {
-        expect(falseBlocks({ false_blocks: { budget: 0.0001, proved: 0.0001 } })).toMatchObject({ text: "≤ 1 in 10,000", proved: true });
-        const little = falseBlocks({ false_blocks: { budget: 0.0001, proved: 0.00997 } });
+        expect(falseBlocks({ false_blocks: { budget: 0.0001, expected: 0.0001, proved: 0.000125 } })).toMatchObject({ text: "≤ 1 in 8,000", proved: true });
+        const little = falseBlocks({ false_blocks: { budget: 0.0001, expected: 0.005, proved: 0.00997 } });
         expect(little).toMatchObject({ text: "≤ 1 in 100", proved: false });
         expect(little.hint).toContain("1 in 10,000");
-        expect(falseBlocks({ false_blocks: { budget: 0.0001, proved: 1 } }).text).toBe(texts.falseBlocks.nothing);
+        expect(falseBlocks({ false_blocks: { budget: 0.0001, expected: 1, proved: 1 } }).text).toBe(texts.falseBlocks.nothing);
         expect(oneIn(0.003)).toBe("1 in 333"); // never more than is so
     });
 });
