@@ -90,6 +90,29 @@ describe("the overview", () => {
         await screen.findByText("ready", { selector: "bdi" });
         expect(requests.filter((one) => one.includes("alerts"))).toEqual([]);
     });
+    it("shows the services while alerts are still coming, and never a number that isn't known", async () => {
+        let come: (answer: Response) => void = () => {};
+        vi.stubGlobal("fetch", (path: string) =>
+            path.includes("/alerts?") ? new Promise<Response>((resolve) => (come = resolve)) : Promise.resolve(Response.json({ total: 1, services: services.slice(0, 1), next: null })));
+        render(Overview);
+        await screen.findByText("ready", { selector: "bdi" });
+        const card = () => screen.getByText(texts.overview.day).closest("li")!;
+        expect(card().textContent).toMatch(/^…/);
+        expect(card().getAttribute("aria-busy")).toBe("true");
+        const alert = { id: "a", seq: 1, service: "ready", time_ms: Date.now(), last_ms: Date.now(), count: 1, findings: [] };
+        come(Response.json({ newest: "", alerts: [alert], next: null }));
+        await waitFor(() => expect(card().textContent).toMatch(/^1/));
+        expect(card().getAttribute("aria-busy")).toBe("false");
+    });
+    it("tells that alerts can't be had", async () => {
+        vi.useFakeTimers({ shouldAdvanceTime: true });
+        guardd({ "/services?": { total: 1, services: services.slice(0, 1), next: null } }); // and 404 to all else
+        render(Overview);
+        await screen.findByText("ready", { selector: "bdi" });
+        await vi.advanceTimersByTimeAsync(16_000);
+        expect((await screen.findByRole("alert")).textContent).toContain(texts.failures.missing);
+        vi.useRealTimers();
+    });
     it("says how to begin when there is no service, and that none matches", async () => {
         guardd({ "/services?": { total: 0, services: [], next: null }, "/alerts?": { newest: "", alerts: [], next: null } });
         render(Overview);
