@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // An operator's whole way by keys alone: logging in, looking at what was learned, blocking, letting pass, going back, patching, deciding
 // about a pod. No pointer is used. Wherever Tab comes to is seen, and nothing that is done leaves one nowhere.
-import { check, open, untilSo } from "./browser.mjs";
+import { check, open } from "./browser.mjs";
 import { EXEC, put } from "./sensors.mjs";
 import { status, until } from "./traffic.mjs";
 
@@ -19,7 +19,7 @@ function focused() {
         const outlined = style.outlineStyle !== "none" && parseFloat(style.outlineWidth) > 0;
         const inView = box.bottom > 0 && box.top < innerHeight && box.right > 0 && box.left < innerWidth;
         const name = one.getAttribute("aria-label") ?? one.closest("label")?.textContent ?? one.textContent ?? "";
-        return { at: one.id || one.tagName, name: name.replace(/\s+/g, " ").trim(), seen: one.id === "content" || (outlined && inView), dialog: one.closest("dialog") !== null };
+        return { at: one.id || one.tagName, name: name.replace(/\s+/g, " ").trim(), seen: one.id === "content" || (outlined && inView), dialog: one.closest("dialog") !== null, content: one.closest("#content") !== null, on: !one.matches(":disabled") };
     });
 }
 
@@ -43,12 +43,13 @@ async function choose(name, options) {
 
 /** The page that is there now has the focus, or something in it. */
 async function somewhere(what) {
-    await untilSo(page, () => {
-        const one = document.activeElement;
-        return one !== null && one !== document.body && one.isConnected && !one.matches(":disabled") && one.closest("#content") !== null;
-    }, undefined, `the focus somewhere after ${what}`);
-    const now = await focused();
-    check(now.seen, `after ${what} the focus is seen: ${now.at} ${now.name.slice(0, 60)}`);
+    // What is drawn anew twice takes the focus away twice: it is back in the frames after each.
+    let now = await focused();
+    for (let i = 0; i < 600 && !(now.seen && now.content && now.on); i++) {
+        await new Promise((resolve) => setTimeout(resolve, 100));
+        now = await focused();
+    }
+    check(now.seen && now.content && now.on, `after ${what} the focus is seen: ${now.at} ${now.name.slice(0, 60)}`);
 }
 
 /** Says yes in the dialog, after a round in it: Tab doesn't leave it. */
