@@ -101,7 +101,7 @@ static bool has_gate_room(const struct pod_files *files)
     }
     if (dir != NULL)
         closedir(dir);
-    return count < POD_FILES_GATES_MAX && of_own < POD_FILES_GATES_MAX - count;
+    return count + of_own < POD_FILES_GATES_MAX;
 }
 
 static bool write_all(int fd, const uint8_t *bytes, size_t len)
