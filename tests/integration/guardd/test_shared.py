@@ -17,8 +17,8 @@ from talking import Api  # noqa: E402
 from test_guardd import drive, guard  # noqa: E402
 from test_postgres import gate_of, in_place, make, postgres, role, server, wait_roles  # noqa: E402, F401
 from traffic import Shop  # noqa: E402
+from waiting import PATIENCE as WAIT  # noqa: E402
 
-WAIT = 60
 GUARDIAN = "apiVersion: guard/v1alpha1\nkind: Guardian\nservice: shop\ncontrol: {{mode: {mode}}} # {comment}\n"
 
 

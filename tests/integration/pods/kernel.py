@@ -195,7 +195,7 @@ class Podwatch:
                 if feature["kind"] == kind and all(feature[name] == value for name, value in members.items())]
 
     def await_feature(self, pod, kind, **members):
-        return wait_for(lambda: self.find(pod, kind, **members), lambda: f"{kind} {members} in {self.features(pod)}", timeout=20)[0]
+        return wait_for(lambda: self.find(pod, kind, **members), lambda: f"{kind} {members} in {self.features(pod)}")[0]
 
     def end(self):
         if self.process.poll() is None:

@@ -121,6 +121,7 @@ def test_the_one_that_does_more_is_told_once_through_a_kill(place):
     assert alert["findings"][0]["name"] == f"prod/{ODD}" and alert["findings"][0]["rule"] == "pod-dropped"
     assert alert["explanation"].startswith(f"dry run, would REPLACE pod prod/{ODD}: "), alert["explanation"]
     assert guardd.log().count("pod-would-be-replaced") == 1
+    wait_for(lambda: pods(guardd)["records"] >= 21 * REPLICAS + 2, "the status to say so")
     assert pods(guardd)["records"] == 21 * REPLICAS + 2  # nothing lost, nothing twice
 
 
@@ -205,6 +206,7 @@ def test_what_postgresql_keeps_is_gone_on_with(tmp_path, pod_writer):
             wait_for(lambda: of_pods(other), "the alert", 120)
             assert of_pods(other)[0]["explanation"].startswith(f"dry run, would REPLACE pod prod/{ODD}: ")
             wait_for(lambda: not path.exists(), "it to be saved", 120)
+            wait_for(lambda: pods(other)["records"] >= 21 * REPLICAS + 2, "the status to say so")
             assert pods(other)["records"] == 21 * REPLICAS + 2
         finally:
             other.stop()
