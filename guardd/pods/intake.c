@@ -11,6 +11,7 @@
 #include "show.h"
 #include "silence.h"
 #include "taken.h"
+#include "waiting.h"
 
 #include "common/file.h"
 #include "common/guardian_pods.h"
@@ -26,7 +27,6 @@
 #include <unistd.h>
 
 enum {
-    WAITING_MAX = 64, /* services of which records wait; with more all wait */
     LOOK_MS = 500,
     BOUND_MS = 5000,
     BUDGET_MS = 50, /* of a tick */
@@ -44,12 +44,6 @@ static const uint64_t DAY = 86400000;
 
 static const struct guard_span no_service = {NULL, 0};
 
-/* Services of which a record had to wait in this pass through the files, by a hash of the name. */
-struct waiting {
-    uint64_t services[WAITING_MAX];
-    uint32_t count;
-};
-
 struct pod_intake {
     struct services *services;
     struct pod_told told;
@@ -61,7 +55,7 @@ struct pod_intake {
     struct guard_pod_verdict verdict;
     struct pod_listing listing;
     struct pod_taken taken;
-    struct waiting waiting;
+    struct pod_waiting waiting;
     uint8_t *bytes; /* of the file that is being read */
     size_t len, at;
     uint64_t looked_ms, watched_ms, shown_ms, shown_all_ms, saved_ms, minute;
@@ -92,24 +86,9 @@ static void look(struct pod_intake *intake)
 {
     char path[STATE_PATH_MAX];
     if (pod_listing_is_over(&intake->listing))
-        intake->waiting.count = 0;
+        pod_waiting_restart(&intake->waiting);
     if (place(path, intake, ""))
         pod_listing_look(&intake->listing, path, was_taken, &intake->taken);
-}
-
-/* Whether one of this service waits; it does so from now on if `now` says so. */
-static bool waits(struct waiting *waiting, struct guard_span service, bool now)
-{
-    uint64_t hash = guard_checksum(1, service);
-    for (uint32_t i = 0; i < waiting->count; i++) {
-        if (waiting->services[i] == hash)
-            return true;
-    }
-    if (waiting->count == WAITING_MAX)
-        return true;
-    if (now)
-        waiting->services[waiting->count++] = hash;
-    return now;
 }
 
 /* --- a file --- */
@@ -267,7 +246,7 @@ static enum step take(struct pod_intake *intake, struct guard_pod_record *record
     }
     if (has_bad_time(intake, record, now_ms))
         return STEP_TAKEN;
-    if (waits(&intake->waiting, name, false))
+    if (pod_waiting_has(&intake->waiting, name))
         return STEP_WAITS;
     struct service *service = services_get(services, name);
     if (service == NULL && services->uplink != NULL && state_service_valid(name) &&
@@ -307,8 +286,10 @@ static enum step read_record(struct pod_intake *intake, uint64_t now_ms)
         return STEP_ENDED;
     }
     enum step step = take(intake, &record, rest, now_ms);
-    if (step == STEP_WAITS)
-        intake->unfinished = waits(&intake->waiting, service_of(&record), true);
+    if (step == STEP_WAITS) {
+        pod_waiting_add(&intake->waiting, service_of(&record));
+        intake->unfinished = true;
+    }
     intake->at += step == STEP_FULL ? 0 : len;
     return step;
 }
