@@ -122,7 +122,7 @@ def run(alerts, services, measure, postgres=None):
         console, listen = (f"127.0.0.1:{free_port()}" for _ in range(2))
         store = ["--store", postgres.url] if postgres else []
         command = ([BIN / "guard", "run", "--upstream", "http://127.0.0.1:9", "--listen", listen, "--state", state, "--workers", "1",
-                    "--console", console, "--console-files", BUILD / "console"] if measure & {"first", "browser"} else
+                    "--console", console, "--console-files", BUILD / "console"] if {"first", "browser"}.intersection(measure) else
                    [BIN / "guardd", "--state", state, *store])
         process = subprocess.Popen(command, stdout=log, stderr=log, env={**os.environ, "GUARD_MODULE": str(MODULE)})
         try:

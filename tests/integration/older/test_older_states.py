@@ -128,7 +128,7 @@ def test_piles_that_nobody_reads_any_more_are_refused_and_left(state):
     before, stored = contents(state), piles(state)
     guardd = Aged(state).start()
     assert guardd.process.wait(60) != 0
-    assert "store: service shop: a pile of version 1; this program reads 2 to 4. Nothing was changed" in guardd.log()
+    assert "store: service shop: a pile of version 1; this program reads 2 to 5. Nothing was changed" in guardd.log()
     assert piles(state) == stored and stored[0] == 1  # still that guardd's
     assert {name: digest for name, digest in contents(state).items() if name in before} == before
 
@@ -147,7 +147,7 @@ def test_piles_of_a_newer_one_are_refused_and_left(state, ours):
     stored = piles(state)
     guardd = Aged(state).start()
     assert guardd.process.wait(60) != 0
-    assert "a pile of version 99; this program reads 2 to 4" in guardd.log()
+    assert "a pile of version 99; this program reads 2 to 5" in guardd.log()
     assert piles(state) == stored
 
 
