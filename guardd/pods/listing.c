@@ -52,6 +52,12 @@ static size_t producer_len(const char *name)
     return strcspn(name, "-");
 }
 
+static bool is_of_same(const char *name, const char *other)
+{
+    size_t len = producer_len(name);
+    return producer_len(other) == len && memcmp(name, other, len) == 0;
+}
+
 /* Up to the last one. */
 static size_t incarnation_len(const char *name)
 {
@@ -136,10 +142,14 @@ void pod_listing_next(struct pod_listing *listing)
     listing->at++;
 }
 
+/* Of its producer the next look can meet more only if this one ended with it; another one that is
+ * held stays so. */
 void pod_listing_hold(struct pod_listing *listing)
 {
-    hold(listing, listing->found.list[listing->at]);
-    while (listing->at < listing->found.count && is_held(listing, listing->found.list[listing->at]))
+    const char *name = listing->found.list[listing->at];
+    if (is_of_same(name, listing->after))
+        hold(listing, name);
+    while (listing->at < listing->found.count && is_of_same(name, listing->found.list[listing->at]))
         listing->at++;
 }
 
