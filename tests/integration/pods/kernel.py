@@ -99,7 +99,7 @@ def hierarchy():
 def cannot():
     """Why there can be no fake pods and no podwatch here; None: there can."""
     if not PODWATCH.exists():
-        return "guard-podwatch isn't built (libbpf, clang or bpftool was missing)"
+        return "guard-podwatch isn't built (libbpf or clang was missing)"
     if os.geteuid() != 0:
         return "not root"
     folder, _ = hierarchy()

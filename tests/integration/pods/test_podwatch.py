@@ -186,7 +186,8 @@ def test_a_flood_of_hard_signs_is_few_files(pods, watch, tmp_path):
     def told():
         """Of each the name: one that was told early is told again with its interval."""
         return {feature["text"] for feature in watching.find(pods[0], "dropped")}
-    wait_for(lambda: len(told()) == 100, lambda: f"each of them to be told: {len(told())}")
+
+    wait_for(lambda: told() == set(names.split()), lambda: f"each of them to be told: {told()}")
     files = len(list(watching.records.glob("*.pods")))
     watching.intervals(1)
     status = watching.status()
