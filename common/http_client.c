@@ -33,6 +33,7 @@ struct transfer {
     size_t answer_len;
     size_t answer_max;
     bool too_long;
+    bool revocable;
     int folder; /* of the socket, while this lasts; -1 */
     char etag[HTTP_ETAG_CAP];
     char content_type[HTTP_TYPE_CAP];
@@ -361,6 +362,7 @@ enum guard_rc http_client_start(struct http_client *client, const struct http_re
     *transfer = (struct transfer){.client = client,
                                   .folder = -1,
                                   .answer_max = request->answer_max,
+                                  .revocable = request->revocable,
                                   .part = request->part,
                                   .part_type = request->part_type,
                                   .done = request->done,
@@ -452,6 +454,16 @@ void http_client_run(struct http_client *client)
         curl_multi_socket_action(client->multi, CURL_SOCKET_TIMEOUT, 0, &ignored);
     }
     collect(client);
+}
+
+void http_client_revoke(struct http_client *client)
+{
+    for (struct transfer *at = client->transfers; at != NULL;) {
+        struct transfer *next = at->next; /* what a call begins comes before all others */
+        if (at->revocable)
+            finish(client, at, CURLE_ABORTED_BY_CALLBACK);
+        at = next;
+    }
 }
 
 int http_client_fd(const struct http_client *client)

@@ -196,6 +196,15 @@ struct object *objects_of_service(const struct objects *objects, struct guard_sp
 static const char *const condition_names[CONDITIONS] = {"Ready", "Learned", "Enforcing", "Degraded",
                                                         "NotInPath"};
 
+/* Alerts that reached us and no status yet are added to what others counted. */
+static void recall_alerts(struct object *object, const struct document_node *status)
+{
+    int64_t stored = status != NULL ? whole_of(status, "alerts") : 0;
+    uint64_t ours = object->alerts - object->alerts_told;
+    object->alerts_told = stored > 0 ? (uint64_t)stored : 0;
+    object->alerts = object->alerts_told + ours;
+}
+
 /* Since when conditions are what they are is known by the object alone, after a change of leaders.
  */
 static void recall_conditions(struct object *object, const struct document_node *node)
@@ -207,7 +216,7 @@ static void recall_conditions(struct object *object, const struct document_node 
          item = item->next) {
         for (size_t i = 0; i < CONDITIONS && item->kind == DOCUMENT_MAPPING; i++) {
             struct condition_state *state = &object->conditions[i];
-            if (state->status != NULL || strcmp(text_of(item, "type"), condition_names[i]) != 0)
+            if (strcmp(text_of(item, "type"), condition_names[i]) != 0)
                 continue;
             for (size_t k = 0; k < 3; k++) {
                 if (strcmp(text_of(item, "status"), words[k]) == 0)
@@ -217,8 +226,7 @@ static void recall_conditions(struct object *object, const struct document_node 
                      text_of(item, "lastTransitionTime"));
         }
     }
-    if (status != NULL && object->alerts == 0 && whole_of(status, "alerts") > 0)
-        object->alerts = (uint64_t)whole_of(status, "alerts");
+    recall_alerts(object, status);
 }
 
 /* What another leader's canaries proved holds until ours do. */
@@ -315,15 +323,17 @@ bool objects_take(struct objects *objects, struct object *object, const struct d
     bool came = !object->there;
     object->there = object->listed = true;
     object->generation = whole_of(metadata, "generation");
+    snprintf(object->version, sizeof(object->version), "%.63s",
+             text_of(metadata, "resourceVersion"));
     if (strcmp(object->uid, text_of(metadata, "uid")) != 0) { /* another one of that name */
         snprintf(object->uid, sizeof(object->uid), "%.63s", text_of(metadata, "uid"));
         memset(object->conditions, 0, sizeof(object->conditions));
         memset(object->events, 0, sizeof(object->events));
         memset(&object->canary, 0, sizeof(object->canary));
         object->profile.written = 0;
-        object->written = object->alerts = 0;
+        object->written = object->alerts = object->alerts_told = 0;
     }
-    if (came)
+    if (came || objects->recalls)
         recall_conditions(object, node);
     if (!object->canary.ours)
         recall_path(object, node);

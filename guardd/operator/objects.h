@@ -77,6 +77,7 @@ struct object {
     char namespace[OBJECT_LABEL_CAP]; /* "" of the cluster's */
     char name[OBJECT_NAME_CAP];
     char uid[64];
+    char version[64]; /* that was seen last: a status of another one is written by others */
     int64_t generation;
     uint8_t *spec; /* JSON; NULL: there is no such object, but a service that would be its */
     size_t spec_len;
@@ -89,11 +90,12 @@ struct object {
     char why[OBJECT_WHY_CAP];       /* it isn't in force; "" when it is */
     struct condition_state conditions[CONDITIONS];
     uint64_t alerts;
-    uint64_t written;   /* a checksum of the status that was written last */
-    uint64_t settle_ms; /* monotonic: until then it is being taken in, and nothing is told */
-    uint64_t write_ms;  /* the next one not before */
-    uint64_t look_ms;   /* whether there is one to write is looked at not before */
-    uint32_t at;        /* where its service was found in guardd's list */
+    uint64_t alerts_told; /* of those, that the status has, as far as we know */
+    uint64_t written;     /* a checksum of the status that was written last */
+    uint64_t settle_ms;   /* monotonic: until then it is being taken in, and nothing is told */
+    uint64_t write_ms;    /* the next one not before */
+    uint64_t look_ms;     /* whether there is one to write is looked at not before */
+    uint32_t at;          /* where its service was found in guardd's list */
     bool writing;
     struct event_series events[OBJECT_EVENTS];
     struct canary_state canary;
@@ -108,6 +110,7 @@ struct objects {
     size_t bytes;      /* of all specs */
     uint64_t left_out; /* beyond the maximum, or what is told of a namespace */
     bool waiting;      /* there are some beyond a share, and one went: to be listed anew */
+    bool recalls;      /* somebody else leads: statuses are what they write */
 };
 
 struct object *objects_find(const struct objects *objects, const char *namespace, const char *name);

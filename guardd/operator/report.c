@@ -3,6 +3,7 @@
  * pace.write_ms, and only when something changed. */
 #include "parts.h"
 
+#include "common/document_members.h"
 #include "common/json_writer.h"
 
 #include <guard/crypto.h>
@@ -16,9 +17,11 @@
 enum {
     STATUS_MAX = 8192,
     EVENT_MAX = 4096,
+    EVENT_NOTE_CAP = OBJECT_WHY_CAP + 64,
     SERIES_MS = 10 * 60000, /* then the next one begins */
     CREATED = 201,
     NOT_FOUND = 404,
+    CONFLICT = 409,
 };
 static const char *const plurals[INFORMED] = {"guardians", "guardiandefaults", "clusterguardians"};
 static const char *const kinds[INFORMED] = {"Guardian", "GuardianDefault", "ClusterGuardian"};
@@ -155,8 +158,16 @@ static void on_status(void *ctx, const struct api_answer *answer)
 {
     struct object *object = ctx;
     object->writing = false;
-    if (answer->status != 200)
+    if (answer->status != 200) {
         object->written = 0; /* again, when it may */
+        if (answer->status ==
+            CONFLICT) /* it is another one by now: what the watch says of it comes */
+            object->write_ms = clock_monotonic_ms() + OPERATOR_LOOK_MS;
+        return;
+    }
+    const char *version = text_of(member_of(answer->root, "metadata"), "resourceVersion");
+    if (version[0] != '\0')
+        snprintf(object->version, sizeof(object->version), "%.63s", version);
 }
 
 static bool named_path(char out[KUBERNETES_PATH_MAX], const struct object *object,
@@ -201,11 +212,19 @@ static void report_status(struct cluster_operator *cluster, struct object *objec
     json_open(&json, "metadata", '{');
     json_text(&json, "name", object->name);
     json_text(&json, "uid", object->uid); /* a new one of that name isn't meant */
+    size_t head = json.len;
+    if (object->version[0] != '\0') /* nor one that others wrote since */
+        json_text(&json, "resourceVersion", object->version);
+    size_t said = json.len;
     json_close(&json, '}');
     write_status(&json, object, kind, service, cluster->services->count == SERVICES_MAX);
     json_close(&json, '}');
-    uint64_t sum = guard_checksum(1, (struct guard_span){(const uint8_t *)body, json.len});
-    if (json.overflow || sum == object->written || !named_path(path, object, kind))
+    if (json.overflow || !named_path(path, object, kind))
+        return;
+    uint64_t sum =
+        guard_checksum(guard_checksum(1, (struct guard_span){(const uint8_t *)body, head}),
+                       (struct guard_span){(const uint8_t *)body + said, json.len - said});
+    if (sum == object->written)
         return;
     snprintf(path + strlen(path), sizeof(path) - strlen(path),
              "?fieldManager=guard-operator&force=true");
@@ -214,11 +233,14 @@ static void report_status(struct cluster_operator *cluster, struct object *objec
                                   .content_type = "application/apply-patch+yaml",
                                   .body = {(const uint8_t *)body, json.len},
                                   .done = on_status,
-                                  .ctx = object};
+                                  .ctx = object,
+                                  .revocable = true};
     object->writing = api_client_call(cluster->client, &call, &err) == GUARD_OK;
     operator_worked(cluster);
     object->write_ms = mono_ms + cluster->pace.write_ms;
     object->written = object->writing ? sum : 0;
+    if (object->writing)
+        object->alerts_told = object->alerts;
 }
 
 /* --- events --- */
@@ -227,7 +249,8 @@ static void on_event(void *ctx, const struct api_answer *answer)
 {
     struct event_series *series = ctx;
     series->busy = false;
-    if (answer->status == 200 || answer->status == CREATED)
+    if (answer->status == 200 || answer->status == CREATED ||
+        answer->status == CONFLICT) /* another leader told just that */
         series->count += series->sent;
     else
         series->due += series->sent;
@@ -236,19 +259,23 @@ static void on_event(void *ctx, const struct api_answer *answer)
     series->sent = 0;
 }
 
+static void note_of(char out[EVENT_NOTE_CAP], const struct object *object, size_t at)
+{
+    if (at == EVENT_PATH)
+        snprintf(out, EVENT_NOTE_CAP, "%s", object->canary.message);
+    else if (at == EVENT_REFUSED)
+        snprintf(out, EVENT_NOTE_CAP, "%s",
+                 object->why[0] != '\0' ? object->why : "it was refused");
+    else
+        snprintf(out, EVENT_NOTE_CAP, "%" PRIu64 " requests or answers of %s were blocked",
+                 object->events[at].due, object->service);
+}
+
 static void write_event(struct json_writer *json, const struct cluster_operator *cluster,
-                        const struct object *object, size_t at, const char *now)
+                        const struct object *object, size_t at, const char *note, const char *now)
 {
     const struct event_series *series = &object->events[at];
-    char note[OBJECT_WHY_CAP + 64];
     bool leads_past = object->canary.status != NULL && strcmp(object->canary.status, "True") == 0;
-    if (at == EVENT_PATH)
-        snprintf(note, sizeof(note), "%s", object->canary.message);
-    else if (at == EVENT_REFUSED)
-        snprintf(note, sizeof(note), "%s", object->why[0] != '\0' ? object->why : "it was refused");
-    else
-        snprintf(note, sizeof(note), "%" PRIu64 " requests or answers of %s were blocked",
-                 series->due, object->service);
     json_open(json, NULL, '{');
     json_text(json, "apiVersion", "events.k8s.io/v1");
     json_text(json, "kind", "Event");
@@ -286,12 +313,26 @@ static void write_series(struct json_writer *json, const struct event_series *se
     json_close(json, '}');
 }
 
-/* RFC 1123 names only: the object's, and what makes it unique. */
-static void name_event(struct event_series *series, const struct object *object)
+static uint64_t add_text(uint64_t sum, const char *text)
+{
+    return guard_checksum(sum, (struct guard_span){(const uint8_t *)text, strlen(text)});
+}
+
+/* RFC 1123 names only: the object's, and what makes it unique. Leaders that come to the same of an
+ * object give it the same name, so that the cluster takes it once; what was blocked each counts by
+ * itself. */
+static void name_event(struct event_series *series, const struct object *object, size_t at,
+                       const char *note)
 {
     uint64_t number = clock_unix_ms();
-    if (random_bytes(&number, sizeof(number)) != GUARD_OK)
-        number ^= (uintptr_t)series;
+    if (at == EVENT_BLOCKED) {
+        if (random_bytes(&number, sizeof(number)) != GUARD_OK)
+            number ^= (uintptr_t)series;
+    } else {
+        const char *since = at == EVENT_PATH ? object->conditions[CONDITION_NOT_IN_PATH].since : "";
+        number = (uint64_t)object->generation * (at == EVENT_REFUSED) + at;
+        number = add_text(add_text(add_text(number, object->uid), since), note);
+    }
     snprintf(series->name, sizeof(series->name), "%.200s.%016" PRIx64, object->name, number);
 }
 
@@ -301,6 +342,7 @@ static void report_event(struct cluster_operator *cluster, struct object *object
     struct event_series *series = &object->events[at];
     char path[KUBERNETES_PATH_MAX];
     char body[EVENT_MAX];
+    char note[EVENT_NOTE_CAP];
     char now[KUBERNETES_MOMENT_CAP];
     struct json_writer json;
     struct guard_err err;
@@ -309,10 +351,11 @@ static void report_event(struct cluster_operator *cluster, struct object *object
     kubernetes_moment(now, clock_unix_ms(), true);
     json_writer_init(&json, body, sizeof(body));
     if (begins) {
-        name_event(series, object);
+        note_of(note, object, at);
+        name_event(series, object, at, note);
         series->begun_ms = mono_ms;
         series->count = 0;
-        write_event(&json, cluster, object, at, now);
+        write_event(&json, cluster, object, at, note, now);
     } else {
         write_series(&json, series, now);
     }
@@ -325,6 +368,7 @@ static void report_event(struct cluster_operator *cluster, struct object *object
         .body = {(const uint8_t *)body, json.len},
         .done = on_event,
         .ctx = series,
+        .revocable = true,
     };
     series->told_ms = mono_ms;
     series->busy = !json.overflow && api_client_call(cluster->client, &call, &err) == GUARD_OK;

@@ -200,6 +200,44 @@ static void test_a_profile_is_asked_for_and_remembered(void **state)
     objects_free(&objects);
 }
 
+/* One that follows knows what leaders wrote last, and keeps what reached itself alone. */
+static void test_what_another_leader_wrote_is_recalled_each_time(void **state)
+{
+    struct objects objects = {.recalls = true};
+    struct object *object = get(&objects, "prod", 1);
+    (void)state;
+    take_text(&objects, object,
+              "{\"metadata\":{\"uid\":\"u\",\"resourceVersion\":\"7\"},\"spec\":{},\"status\":{"
+              "\"alerts\":4,"
+              "\"conditions\":[{\"type\":\"Ready\",\"status\":\"False\",\"lastTransitionTime\":"
+              "\"a\"}]}}");
+    assert_string_equal(object->version, "7");
+    assert_int_equal(object->alerts, 4);
+    object->alerts += 2; /* told to us */
+    const char *next =
+        "{\"metadata\":{\"uid\":\"u\",\"resourceVersion\":\"8\"},\"spec\":{},\"status\":{"
+        "\"alerts\":9,"
+        "\"conditions\":[{\"type\":\"Ready\",\"status\":\"True\",\"lastTransitionTime\":\"b\"}]}}";
+    take_text(&objects, object, next);
+    assert_string_equal(object->version, "8");
+    assert_int_equal(object->alerts, 11);
+    assert_string_equal(object->conditions[CONDITION_READY].status, "True");
+    assert_string_equal(object->conditions[CONDITION_READY].since, "b");
+    take_text(&objects, object, next); /* listed again: nothing is counted twice */
+    assert_int_equal(object->alerts, 11);
+    /* Whoever leads knows better than what was stored before it wrote. */
+    objects.recalls = false;
+    object->alerts_told = object->alerts;
+    object->conditions[CONDITION_READY].status = "False";
+    take_text(&objects, object, next);
+    assert_int_equal(object->alerts, 11);
+    assert_string_equal(object->conditions[CONDITION_READY].status, "False");
+    /* Another one of that name has nothing of it. */
+    take_text(&objects, object, "{\"metadata\":{\"uid\":\"v\"},\"spec\":{}}");
+    assert_int_equal(object->alerts, 0);
+    objects_free(&objects);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -209,6 +247,7 @@ int main(void)
         cmocka_unit_test(test_the_room_of_a_namespace_has_a_maximum),
         cmocka_unit_test(test_all_together_have_a_maximum),
         cmocka_unit_test(test_a_profile_is_asked_for_and_remembered),
+        cmocka_unit_test(test_what_another_leader_wrote_is_recalled_each_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
