@@ -205,13 +205,13 @@ static void recall_alerts(struct object *object, const struct document_node *sta
     object->alerts = object->alerts_told + ours;
 }
 
-/* Since when conditions are what they are is known by the object alone, after a change of leaders.
- */
-static void recall_conditions(struct object *object, const struct document_node *node)
+/* Since when conditions are what they are is known by the object alone: whoever writes goes on from
+ * that. */
+static void recall_conditions(struct object *object, const struct document_node *status)
 {
     static const char *const words[] = {"True", "False", "Unknown"};
-    const struct document_node *status = member_of(node, "status");
     const struct document_node *list = status != NULL ? member_of(status, "conditions") : NULL;
+    memset(object->conditions, 0, sizeof(object->conditions));
     for (const struct document_node *item = list != NULL ? list->first : NULL; item != NULL;
          item = item->next) {
         for (size_t i = 0; i < CONDITIONS && item->kind == DOCUMENT_MAPPING; i++) {
@@ -226,7 +226,13 @@ static void recall_conditions(struct object *object, const struct document_node 
                      text_of(item, "lastTransitionTime"));
         }
     }
-    recall_alerts(object, status);
+}
+
+void objects_recall(struct object *object, const struct document_node *node)
+{
+    snprintf(object->version, sizeof(object->version), "%.63s",
+             text_of(member_of(node, "metadata"), "resourceVersion"));
+    recall_conditions(object, member_of(node, "status"));
 }
 
 /* What another leader's canaries proved holds until ours do. */
@@ -323,18 +329,17 @@ bool objects_take(struct objects *objects, struct object *object, const struct d
     bool came = !object->there;
     object->there = object->listed = true;
     object->generation = whole_of(metadata, "generation");
-    snprintf(object->version, sizeof(object->version), "%.63s",
-             text_of(metadata, "resourceVersion"));
+    object->overtaken = true;
     if (strcmp(object->uid, text_of(metadata, "uid")) != 0) { /* another one of that name */
         snprintf(object->uid, sizeof(object->uid), "%.63s", text_of(metadata, "uid"));
-        memset(object->conditions, 0, sizeof(object->conditions));
         memset(object->events, 0, sizeof(object->events));
         memset(&object->canary, 0, sizeof(object->canary));
         object->profile.written = 0;
         object->written = object->alerts = object->alerts_told = 0;
     }
+    objects_recall(object, node);
     if (came || objects->recalls)
-        recall_conditions(object, node);
+        recall_alerts(object, member_of(node, "status"));
     if (!object->canary.ours)
         recall_path(object, node);
     take_profile(object, spec, member_of(node, "status"));

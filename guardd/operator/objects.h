@@ -19,7 +19,8 @@ enum {
     OBJECT_NAME_CAP = 256,
     OBJECT_LABEL_CAP = 64, /* a namespace */
     OBJECT_WHY_CAP = 400,
-    OBJECT_SETTLE_MS = 3000, /* a file is read and its policy made */
+    OBJECT_SETTLE_MS = 3000,   /* a file is read and its policy made */
+    OBJECT_PENDING_MS = 30000, /* when that takes longer it is told */
 };
 
 enum object_condition {
@@ -32,7 +33,7 @@ enum object_condition {
 };
 
 struct condition_state {
-    const char *status; /* "True", "False", "Unknown"; NULL: not known yet */
+    const char *status; /* as the object says it: "True", "False", "Unknown"; NULL: it doesn't */
     char since[KUBERNETES_MOMENT_CAP];
 };
 
@@ -97,6 +98,7 @@ struct object {
     uint64_t look_ms;     /* whether there is one to write is looked at not before */
     uint32_t at;          /* where its service was found in guardd's list */
     bool writing;
+    bool overtaken; /* a list or watch told of it since that began */
     struct event_series events[OBJECT_EVENTS];
     struct canary_state canary;
     struct object_profile profile;
@@ -123,6 +125,9 @@ struct object *objects_know(struct objects *objects, const char *namespace, cons
 struct object *objects_of_service(const struct objects *objects, struct guard_span service);
 /* Takes what a list or watch says of an object. True: what it says is new. */
 bool objects_take(struct objects *objects, struct object *object, const struct document_node *node);
+/* Takes the version that a status is made for, and since when conditions are what they are in just
+ * that one. */
+void objects_recall(struct object *object, const struct document_node *node);
 void objects_gone(struct objects *objects, struct object *object);
 void objects_free(struct objects *objects);
 

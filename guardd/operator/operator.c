@@ -246,13 +246,17 @@ static void leave_to_others(struct cluster_operator *cluster)
     canaries_stop(cluster->canaries);
 }
 
-/* What was written before a change of leaders isn't known any more. */
+/* What was written before a change of leaders isn't known any more. It is told when it is known
+ * what objects came to here. */
 static void begin_leading(struct cluster_operator *cluster)
 {
+    uint64_t settled = clock_monotonic_ms() + OBJECT_SETTLE_MS;
     for (int kind = 0; kind < INFORMED; kind++) {
         struct objects *objects = &cluster->followed[kind].objects;
-        for (uint32_t i = 0; i < objects->count; i++)
+        for (uint32_t i = 0; i < objects->count; i++) {
             objects->list[i]->written = 0;
+            objects->list[i]->settle_ms = settled;
+        }
     }
     all_dirty(cluster);
 }

@@ -3,7 +3,6 @@
  * pace.write_ms, and only when something changed. */
 #include "parts.h"
 
-#include "common/document_members.h"
 #include "common/json_writer.h"
 
 #include <guard/crypto.h>
@@ -49,6 +48,14 @@ static uint64_t exchanges_of(const struct service *service)
     return stats.exchanges;
 }
 
+/* That its file isn't read yet says nothing of it; whoever begins to lead merges all anew. */
+static bool is_pending(const struct object *object, const struct service *service, bool full)
+{
+    if (object->why[0] != '\0' && !object->dirty)
+        return false;
+    return object->dirty || (service == NULL ? !full : service->generation == 0);
+}
+
 static struct verdict judge_ready(const struct object *object, const struct service *service,
                                   bool full)
 {
@@ -59,7 +66,7 @@ static struct verdict judge_ready(const struct object *object, const struct serv
     if (service == NULL && !object->dirty && full)
         return (struct verdict){"Ready", "False", "NoRoom",
                                 "guardd has as many services as it takes"};
-    if (object->dirty || service == NULL || service->generation == 0)
+    if (is_pending(object, service, full))
         return (struct verdict){"Ready", "False", "Pending", "it is taken in just now"};
     if (service->guardian_err.text[0] != '\0')
         return (struct verdict){"Ready", "False", "Refused", service->guardian_err.text};
@@ -107,25 +114,27 @@ static void judge(const struct object *object, const struct service *service, bo
 
 /* --- status --- */
 
-static void write_condition(struct json_writer *json, struct object *object, size_t at,
+static void write_condition(struct json_writer *json, const struct object *object, size_t at,
                             const struct verdict *verdict)
 {
-    struct condition_state *state = &object->conditions[at];
-    if (state->status == NULL || strcmp(state->status, verdict->status) != 0 ||
-        state->since[0] == '\0')
-        kubernetes_moment(state->since, clock_unix_ms(), false);
-    state->status = verdict->status;
+    const struct condition_state *state = &object->conditions[at];
+    char since[KUBERNETES_MOMENT_CAP];
+    if (state->status != NULL && strcmp(state->status, verdict->status) == 0 &&
+        state->since[0] != '\0')
+        snprintf(since, sizeof(since), "%s", state->since);
+    else
+        kubernetes_moment(since, clock_unix_ms(), false);
     json_open(json, NULL, '{');
     json_text(json, "type", verdict->type);
     json_text(json, "status", verdict->status);
     json_integer(json, "observedGeneration", object->generation);
-    json_text(json, "lastTransitionTime", state->since);
+    json_text(json, "lastTransitionTime", since);
     json_text(json, "reason", verdict->reason);
     json_text(json, "message", verdict->message);
     json_close(json, '}');
 }
 
-static void write_status(struct json_writer *json, struct object *object, enum informed kind,
+static void write_status(struct json_writer *json, const struct object *object, enum informed kind,
                          const struct service *service, bool full)
 {
     struct verdict verdicts[CONDITIONS];
@@ -165,9 +174,10 @@ static void on_status(void *ctx, const struct api_answer *answer)
             object->write_ms = clock_monotonic_ms() + OPERATOR_LOOK_MS;
         return;
     }
-    const char *version = text_of(member_of(answer->root, "metadata"), "resourceVersion");
-    if (version[0] != '\0')
-        snprintf(object->version, sizeof(object->version), "%.63s", version);
+    /* What a watch said meanwhile is newer, or this comes by it, too: answers and events come by
+     * connections of their own, in any order. */
+    if (!object->overtaken)
+        objects_recall(object, answer->root);
 }
 
 static bool named_path(char out[KUBERNETES_PATH_MAX], const struct object *object,
@@ -205,6 +215,10 @@ static void report_status(struct cluster_operator *cluster, struct object *objec
     struct guard_err err;
     const struct service *service =
         kind == INFORMED_GUARDIANS ? service_of(cluster->services, object) : NULL;
+    bool full = cluster->services->count == SERVICES_MAX;
+    if (kind == INFORMED_GUARDIANS && is_pending(object, service, full) &&
+        mono_ms - object->settle_ms < OBJECT_PENDING_MS)
+        return;
     json_writer_init(&json, body, sizeof(body));
     json_open(&json, NULL, '{');
     json_text(&json, "apiVersion", OPERATOR_GROUP "/v1alpha1");
@@ -217,7 +231,7 @@ static void report_status(struct cluster_operator *cluster, struct object *objec
         json_text(&json, "resourceVersion", object->version);
     size_t said = json.len;
     json_close(&json, '}');
-    write_status(&json, object, kind, service, cluster->services->count == SERVICES_MAX);
+    write_status(&json, object, kind, service, full);
     json_close(&json, '}');
     if (json.overflow || !named_path(path, object, kind))
         return;
@@ -235,6 +249,7 @@ static void report_status(struct cluster_operator *cluster, struct object *objec
                                   .done = on_status,
                                   .ctx = object,
                                   .revocable = true};
+    object->overtaken = false;
     object->writing = api_client_call(cluster->client, &call, &err) == GUARD_OK;
     operator_worked(cluster);
     object->write_ms = mono_ms + cluster->pace.write_ms;

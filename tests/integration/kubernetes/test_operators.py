@@ -41,7 +41,7 @@ class Trio:
 
     def leader(self):
         """The number of the only one that leads, as they say."""
-        leads = [number for number, operator in enumerate(self.operators) if operator.process.poll() is None and operator.leads()]
+        leads = [number for number, operator in enumerate(self.operators) if operator.leads()]
         return leads[0] if len(leads) == 1 else None
 
     def wait_leader(self):

@@ -225,16 +225,44 @@ static void test_what_another_leader_wrote_is_recalled_each_time(void **state)
     assert_string_equal(object->conditions[CONDITION_READY].since, "b");
     take_text(&objects, object, next); /* listed again: nothing is counted twice */
     assert_int_equal(object->alerts, 11);
-    /* Whoever leads knows better than what was stored before it wrote. */
+    /* Whoever leads knows better how many there are than what was stored before it wrote. */
     objects.recalls = false;
     object->alerts_told = object->alerts;
-    object->conditions[CONDITION_READY].status = "False";
     take_text(&objects, object, next);
     assert_int_equal(object->alerts, 11);
-    assert_string_equal(object->conditions[CONDITION_READY].status, "False");
     /* Another one of that name has nothing of it. */
     take_text(&objects, object, "{\"metadata\":{\"uid\":\"v\"},\"spec\":{}}");
     assert_int_equal(object->alerts, 0);
+    objects_free(&objects);
+}
+
+/* Since when a condition is what it is belongs to the version that the next status names: one that
+ * was made and refused left nothing, and what isn't there any more doesn't count. */
+static void test_since_when_is_of_the_version_that_is_named(void **state)
+{
+    struct objects objects = {.recalls = false}; /* we lead */
+    struct object *object = get(&objects, "prod", 1);
+    const struct condition_state *ready = &object->conditions[CONDITION_READY];
+    (void)state;
+    take_text(&objects, object,
+              "{\"metadata\":{\"uid\":\"u\",\"resourceVersion\":\"7\"},\"spec\":{},\"status\":{"
+              "\"conditions\":[{\"type\":\"Ready\",\"status\":\"True\",\"lastTransitionTime\":"
+              "\"a\"},{\"type\":\"Learned\",\"status\":\"True\",\"lastTransitionTime\":\"a\"}]}}");
+    assert_string_equal(ready->since, "a");
+    object->overtaken = false;
+    take_text(&objects, object,
+              "{\"metadata\":{\"uid\":\"u\",\"resourceVersion\":\"8\"},\"spec\":{},\"status\":{"
+              "\"conditions\":[{\"type\":\"Ready\",\"status\":\"False\",\"lastTransitionTime\":"
+              "\"b\"}]}}");
+    assert_true(object->overtaken);
+    assert_string_equal(object->version, "8");
+    assert_string_equal(ready->status, "False");
+    assert_string_equal(ready->since, "b");
+    assert_null(object->conditions[CONDITION_LEARNED].status);
+    take_text(&objects, object,
+              "{\"metadata\":{\"uid\":\"u\",\"resourceVersion\":\"9\"},\"spec\":{}}");
+    assert_null(ready->status);
+    assert_string_equal(ready->since, "");
     objects_free(&objects);
 }
 
@@ -248,6 +276,7 @@ int main(void)
         cmocka_unit_test(test_all_together_have_a_maximum),
         cmocka_unit_test(test_a_profile_is_asked_for_and_remembered),
         cmocka_unit_test(test_what_another_leader_wrote_is_recalled_each_time),
+        cmocka_unit_test(test_since_when_is_of_the_version_that_is_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
