@@ -19,6 +19,8 @@ enum {
     URL_CAP = 2048,
     SOCKET_PATH_MAX = 100, /* of an address; longer ones go by their folder's descriptor */
     CONNECT_MS = 10000,
+    KEEPALIVE_S = 30,
+    KEEPALIVE_EACH_S = 10, /* the kernel gives up after nine */
     EVENTS = 64,
     CONNECTIONS_KEPT = 32,
 };
@@ -320,6 +322,10 @@ static bool set_rules(struct transfer *transfer)
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_MS);
+    /* An answer that doesn't end is waited for long: a peer that is gone is to be noticed. */
+    curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
+    curl_easy_setopt(easy, CURLOPT_TCP_KEEPIDLE, (long)KEEPALIVE_S);
+    curl_easy_setopt(easy, CURLOPT_TCP_KEEPINTVL, (long)KEEPALIVE_EACH_S);
     curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L);
     curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L);
     if (client->unverified) {

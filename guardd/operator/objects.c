@@ -254,7 +254,9 @@ static void recall_path(struct object *object, const struct document_node *node)
                 canary->status = words[i];
         }
         snprintf(canary->reason, sizeof(canary->reason), "%.31s", reason);
-        snprintf(canary->message, sizeof(canary->message), "%.399s", text_of(item, "message"));
+        /* Why nothing is known is said again by the next leader, until it knows better. */
+        snprintf(canary->message, sizeof(canary->message), "%.399s",
+                 strcmp(reason, others[0]) != 0 ? text_of(item, "message") : "");
     }
 }
 

@@ -87,7 +87,8 @@ static struct verdict judge_path(const struct object *object, const struct servi
             "NotInPath", "False", "ExchangesSeen",
             "gates saw its exchanges; no canary has proved that all come to one"};
     return (struct verdict){"NotInPath", "Unknown", "NoExchangeYet",
-                            canary->ours ? canary->message : "no gate saw an exchange"};
+                            canary->message[0] != '\0' ? canary->message
+                                                       : "no gate saw an exchange"};
 }
 
 static void judge(const struct object *object, const struct service *service, bool full,

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A network between one client and the API server: it writes down what passes, holds back what is named, and stands still when it is told
-to. What stood still comes through later, as what TCP sends again does. Run by itself it is the relay, in the cluster's network; by Relay
+to. What stood still comes through later, as what TCP sends again does, or is lost with its connection. Run by itself it is the relay, in the cluster's network; by Relay
 tests steer it, by files in its folder."""
 
 import http.client
@@ -39,22 +39,27 @@ class Relay:
         return [one for one in map(json.loads, lines) if one["method"].startswith(method) and part in one["path"]]
 
     def cut(self):
+        (self.folder / "lost").unlink(missing_ok=True)
         (self.folder / "cut").touch()
 
-    def heal(self):
+    def heal(self, lost=False):
+        """lost: connections that something stood still in end, and that never comes."""
+        if lost:
+            (self.folder / "lost").touch()
         (self.folder / "cut").unlink(missing_ok=True)
 
-    def hold(self, method, part):
-        """Requests of that method whose path has that part, until release()."""
+    def hold(self, method, part, what="request"):
+        """Requests of that method whose path has that part, or what the server answered to them, until release()."""
         fresh = self.folder / "hold.new"
-        fresh.write_text(f"{method} {part}")
+        fresh.write_text(f"{what} {method} {part}")
         fresh.rename(self.folder / "hold")
 
     def held(self):
         return (self.folder / "held").read_text().splitlines() if (self.folder / "held").exists() else []
 
     def release(self):
-        (self.folder / "hold").unlink(missing_ok=True)
+        for name in ("hold", "held"):
+            (self.folder / name).unlink(missing_ok=True)
 
     def stop(self):
         self.end_process(self.process)
@@ -70,20 +75,24 @@ class Passing(http.server.BaseHTTPRequestHandler):
         pass
 
     def wait_while_cut(self):
+        stood = False
         while (self.folder / "cut").exists():
+            stood = True
             time.sleep(PAUSE_S)
+        if stood and (self.folder / "lost").exists():
+            raise ConnectionResetError
 
-    def is_held(self):
+    def is_held(self, what):
         try:
-            method, part = (self.folder / "hold").read_text().split(" ", 1)
+            held, method, part = (self.folder / "hold").read_text().split(" ", 2)
         except FileNotFoundError:
             return False
-        return self.command == method and part in self.path
+        return what == held and self.command == method and part in self.path
 
-    def wait_while_held(self):
-        if self.is_held():
-            self.note("held", f"{self.command} {self.path}")
-        while self.is_held():
+    def wait_while_held(self, what):
+        if self.is_held(what):
+            self.note("held", f"{what} {self.command} {self.path}")
+        while self.is_held(what):
             time.sleep(PAUSE_S)
 
     def note(self, name, line):
@@ -92,16 +101,16 @@ class Passing(http.server.BaseHTTPRequestHandler):
 
     def pass_on(self):
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        self.wait_while_held()
-        self.wait_while_cut()
+        self.wait_while_held("request")
         context = ssl.create_default_context(cafile=str(self.pki / "ca.crt"))
         server = http.client.HTTPSConnection("127.0.0.1", 443, context=context)
         try:
+            self.wait_while_cut()
             server.request(self.command, self.path, body or None, {
                 name: value for name, value in self.headers.items() if name.lower() not in ("host", "content-length", "connection")})
             answer = server.getresponse()
             self.give_back(answer, body)
-        except OSError:
+        except (OSError, http.client.HTTPException):  # the server may be killed within an answer
             self.close_connection = True
         finally:
             server.close()
@@ -110,6 +119,7 @@ class Passing(http.server.BaseHTTPRequestHandler):
         piece = answer.read1(65536)
         self.note("passed", json.dumps({"at": time.monotonic(), "method": self.command, "path": self.path, "status": answer.status,
                                         "body": body.decode(errors="replace"), "answer": piece[:SHOWN].decode(errors="replace")}))
+        self.wait_while_held("answer")
         self.wait_while_cut()
         self.send_response(answer.status)
         for name, value in answer.getheaders():

@@ -2,6 +2,7 @@
 """guardd as an operator of the cluster, with the service account and the rights that are shipped."""
 
 import functools
+import json
 import pathlib
 import subprocess
 
@@ -87,6 +88,11 @@ class Operator:
     def leads(self):
         """One that was killed told nobody that it doesn't any more."""
         return self.process.poll() is None and self.says("operator-leads") > self.says("operator-follows")
+
+    def identity(self):
+        """What it was called when it led last."""
+        told = [json.loads(line) for line in self.log().splitlines() if '"event":"operator-leads"' in line]
+        return told[-1]["detail"] if told else None
 
     def guardian(self, service):
         path = self.state / "guardians" / f"{service}.yaml"

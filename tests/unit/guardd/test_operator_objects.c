@@ -266,6 +266,37 @@ static void test_since_when_is_of_the_version_that_is_named(void **state)
     objects_free(&objects);
 }
 
+static void take_path(struct objects *objects, struct object *object, const char *reason)
+{
+    char text[512];
+    snprintf(text, sizeof(text),
+             "{\"metadata\":{\"uid\":\"u\"},\"spec\":{},\"status\":{\"conditions\":[{\"type\":"
+             "\"NotInPath\",\"status\":\"Unknown\",\"reason\":\"%s\",\"message\":\"words\"}]}}",
+             reason);
+    take_text(objects, object, text);
+}
+
+/* What isn't known yet is told in the same words by the next leader: nothing is written for it. */
+static void test_why_nothing_is_known_is_recalled(void **state)
+{
+    struct objects objects = {.recalls = true};
+    struct object *object = get(&objects, "prod", 1);
+    (void)state;
+    take_path(&objects, object, "NoExchangeYet");
+    assert_null(object->canary.status);
+    assert_string_equal(object->canary.message, "words");
+    take_path(&objects, object, "ExchangesSeen"); /* which is for each to see */
+    assert_null(object->canary.status);
+    assert_string_equal(object->canary.message, "");
+    take_path(&objects, object, "NoGate");
+    assert_string_equal(object->canary.status, "Unknown");
+    assert_string_equal(object->canary.message, "words");
+    object->canary.ours = true; /* and ours are better known here */
+    take_path(&objects, object, "NoExchangeYet");
+    assert_string_equal(object->canary.status, "Unknown");
+    objects_free(&objects);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -277,6 +308,7 @@ int main(void)
         cmocka_unit_test(test_a_profile_is_asked_for_and_remembered),
         cmocka_unit_test(test_what_another_leader_wrote_is_recalled_each_time),
         cmocka_unit_test(test_since_when_is_of_the_version_that_is_named),
+        cmocka_unit_test(test_why_nothing_is_known_is_recalled),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
