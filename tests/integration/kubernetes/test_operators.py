@@ -62,6 +62,9 @@ class Trio:
         """Who wrote, one after the other."""
         return [who for who, _ in itertools.groupby(who for _, who, _ in self.writes())]
 
+    def transitions(self):
+        return self.cluster.get(*LEASE)["spec"]["leaseTransitions"]
+
     def apply(self, namespace, name, spec):
         done = self.cluster.apply(resource("Guardian", name, spec, namespace))
         assert done.status == 0, done.err
@@ -120,12 +123,14 @@ def begin(trio, namespace):
     trio.wait_told(namespace, "shop", mode="block")
     wait_for(lambda: condition(trio.cluster.get("gd", "wrong", "-n", namespace)).get("reason") == "Refused", "the refusal")
     wait_for(lambda: trio.refusals(namespace), "its Event")
+    trio.begun = trio.transitions()
     return leader
 
 
-def check_once(trio, namespace, turns):
-    """Since `turns` were taken the leaders wrote one after the other, and the refusal was told once."""
+def check_once(trio, namespace, turns, changes=1):
+    """The leaders wrote one after the other, the Lease had so many new holders, also none, and the refusal was told once."""
     renewals(trio.cluster, 2)  # what a new leader would tell again it has told
+    assert trio.transitions() == trio.begun + changes
     assert len(trio.refusals(namespace)) == 1
     assert trio.turns() == turns
 
@@ -207,13 +212,13 @@ def test_one_that_is_cut_off_leaves_it_to_others(trio, api_cluster, namespace):
     third = trio.wait_other(second)
     trio.wait_told(namespace, "shop", mode="observe")
     wait_for(lambda: trio.turns()[-1] == third, "it to write")
-    check_once(trio, namespace, [*before, second, third])
+    check_once(trio, namespace, [*before, second, third], 3)  # the second gave it up
 
 
 def test_restarted_one_after_the_other_they_lose_nothing(trio, api_cluster, namespace):
     begin(trio, namespace)
     modes = ("alert", "observe", "block")
-    lease = api_cluster.get(*LEASE)["spec"]["leaseTransitions"]
+    lease = trio.transitions()
     for number, (operator, mode) in enumerate(zip(trio.operators, modes)):
         led = operator.leads() and operator.identity()
         operator.stop()
@@ -225,7 +230,7 @@ def test_restarted_one_after_the_other_they_lose_nothing(trio, api_cluster, name
         trio.wait_told(namespace, "shop", mode=mode)
         trio.wait_told(namespace, f"new-{number}", mode=mode)
     assert len(trio.refusals(namespace)) == 1
-    assert api_cluster.get(*LEASE)["spec"]["leaseTransitions"] <= lease + 2 * len(modes)  # each gave it up and another one took it
+    assert trio.transitions() <= lease + 2 * len(modes)  # each gave it up and another one took it
     service = f"{namespace}.shop"
     leader = trio.operators[trio.wait_leader()]
     assert leader.guardian(service)["control"]["mode"] == modes[-1]
