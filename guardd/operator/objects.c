@@ -14,6 +14,7 @@
 #include <string.h>
 
 enum { SPEC_MAX = 2 << 20 };
+#define ALERTS_MAX (INT64_C(1) << 53) /* a status may say anything, and is added to */
 
 static bool is(const struct object *object, const char *namespace, const char *name)
 {
@@ -201,7 +202,7 @@ static void recall_alerts(struct object *object, const struct document_node *sta
 {
     int64_t stored = status != NULL ? whole_of(status, "alerts") : 0;
     uint64_t ours = object->alerts - object->alerts_told;
-    object->alerts_told = stored > 0 ? (uint64_t)stored : 0;
+    object->alerts_told = stored < 0 ? 0 : (uint64_t)(stored < ALERTS_MAX ? stored : ALERTS_MAX);
     object->alerts = object->alerts_told + ours;
 }
 

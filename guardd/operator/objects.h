@@ -112,7 +112,7 @@ struct objects {
     size_t bytes;      /* of all specs */
     uint64_t left_out; /* beyond the maximum, or what is told of a namespace */
     bool waiting;      /* there are some beyond a share, and one went: to be listed anew */
-    bool recalls;      /* somebody else leads: statuses are what they write */
+    bool recalls;      /* somebody else leads: they count alerts, and we add to it */
 };
 
 struct object *objects_find(const struct objects *objects, const char *namespace, const char *name);

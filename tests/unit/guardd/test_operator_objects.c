@@ -230,6 +230,16 @@ static void test_what_another_leader_wrote_is_recalled_each_time(void **state)
     object->alerts_told = object->alerts;
     take_text(&objects, object, next);
     assert_int_equal(object->alerts, 11);
+    /* Whatever a status says can be added to and written. */
+    objects.recalls = true;
+    take_text(&objects, object,
+              "{\"metadata\":{\"uid\":\"u\"},\"spec\":{},\"status\":{\"alerts\":"
+              "9223372036854775807}}");
+    object->alerts += 3;
+    take_text(&objects, object,
+              "{\"metadata\":{\"uid\":\"u\"},\"spec\":{},\"status\":{\"alerts\":"
+              "9223372036854775807}}");
+    assert_true(object->alerts == (UINT64_C(1) << 53) + 3);
     /* Another one of that name has nothing of it. */
     take_text(&objects, object, "{\"metadata\":{\"uid\":\"v\"},\"spec\":{}}");
     assert_int_equal(object->alerts, 0);
