@@ -35,10 +35,10 @@ static inline uint64_t mix(uint64_t seed, struct guard_span name, struct guard_s
     return (uint64_t)(product >> 64) ^ (uint64_t)product;
 }
 
-static inline bool holds(const struct gd_memo_header *place, uint64_t hash, struct guard_span name,
+static inline bool holds(const struct gd_memo_header *place, struct guard_span name,
                          struct guard_span value)
 {
-    return place->hash == hash && place->name_len == name.len && place->value_len == value.len &&
+    return place->name_len == name.len && place->value_len == value.len &&
            memcmp(place->text, name.ptr, name.len) == 0 &&
            memcmp(place->text + name.len, value.ptr, value.len) == 0;
 }
@@ -52,10 +52,11 @@ void gd_memo_look(struct gd_memo_visit *visit, struct guard_memo *memo, uint64_t
         return;
     visit->memo = memo;
     visit->hash = mix(seed, name, value) | 1;
-    visit->home = (uint32_t)(visit->hash >> 32) & (GD_MEMO_HEADERS - 1);
+    visit->first = (uint32_t)(visit->hash >> 32) & (GD_MEMO_HEADERS - GD_MEMO_WAYS);
+    const uint64_t *hashes = &memo->hashes[visit->first];
     for (uint32_t way = 0; way < GD_MEMO_WAYS; way++) {
-        struct gd_memo_header *place = &memo->headers[visit->home ^ way];
-        if (!holds(place, visit->hash, name, value))
+        struct gd_memo_header *place = &memo->headers[visit->first + way];
+        if (hashes[way] != visit->hash || !holds(place, name, value))
             continue;
         place->used = true;
         visit->found = place;
@@ -71,16 +72,15 @@ static bool may_keep(struct guard_span name, struct guard_span value,
            summary->transitions == summary->inline_transitions && !gd_is_secret(name, value);
 }
 
-/* Whether it came once before; else that is noted, and the oldest such note near it is lost. */
-static bool came_before(struct guard_memo *memo, uint32_t home, uint64_t hash)
+/* Whether it came once before; else that is noted, and the oldest such note is lost. */
+static bool came_before(uint64_t candidates[GD_MEMO_WAYS], uint64_t hash)
 {
     uint64_t newest = hash;
     for (uint32_t way = 0; way < GD_MEMO_WAYS; way++) {
-        uint64_t *candidate = &memo->headers[home ^ way].candidate;
-        uint64_t older = *candidate;
-        *candidate = newest;
+        uint64_t older = candidates[way];
+        candidates[way] = newest;
         if (older == hash) {
-            memo->headers[home].candidate = 0;
+            candidates[0] = 0;
             return true;
         }
         newest = older;
@@ -89,15 +89,15 @@ static bool came_before(struct guard_memo *memo, uint32_t home, uint64_t hash)
 }
 
 /* The first that wasn't found lately; when all were, the next newcomers find who wasn't since. */
-static uint32_t place_to_take(struct guard_memo *memo, uint32_t home)
+static uint32_t place_to_take(struct guard_memo *memo, uint32_t first)
 {
     for (uint32_t way = 0; way < GD_MEMO_WAYS; way++) {
-        if (!memo->headers[home ^ way].used)
-            return home ^ way;
+        if (!memo->headers[first + way].used)
+            return first + way;
     }
     for (uint32_t way = 0; way < GD_MEMO_WAYS; way++)
-        memo->headers[home ^ way].used = false;
-    return home;
+        memo->headers[first + way].used = false;
+    return first;
 }
 
 void gd_memo_keep(const struct gd_memo_visit *visit, struct guard_span name,
@@ -105,14 +105,15 @@ void gd_memo_keep(const struct gd_memo_visit *visit, struct guard_span name,
 {
     if (visit->memo == NULL)
         return;
-    if (!came_before(visit->memo, visit->home, visit->hash) || !may_keep(name, value, summary))
+    if (!came_before(&visit->memo->candidates[visit->first], visit->hash) ||
+        !may_keep(name, value, summary))
         return;
-    uint32_t index = place_to_take(visit->memo, visit->home);
+    uint32_t index = place_to_take(visit->memo, visit->first);
     struct gd_memo_header *place = &visit->memo->headers[index];
     /* A stamp that came again would tell an open exchange that its header is still here. */
     if (place->stamp == UINT32_MAX)
         return;
-    place->hash = visit->hash;
+    visit->memo->hashes[index] = visit->hash;
     place->used = true;
     place->name_len = (uint16_t)name.len;
     place->value_len = (uint16_t)value.len;

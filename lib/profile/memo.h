@@ -16,8 +16,6 @@ enum {
 };
 
 struct gd_memo_header {
-    uint64_t hash;      /* of name and value; 0: free */
-    uint64_t candidate; /* a header near here that came once; 0: none */
     uint16_t name_len;
     uint16_t value_len;
     bool used;                  /* found since a newcomer last asked for this place */
@@ -35,9 +33,11 @@ struct gd_memo_header {
 
 struct guard_memo {
     struct guard_alloc alloc;
-    /* A header stands at one of the places near its own: of the two dozen that come with each
-     * exchange, two would else often turn one another out for as long as the worker lives. */
+    /* A header stands at one of several places: of the two dozen that come with each exchange, two
+     * would else often turn one another out for as long as the worker lives. */
+    uint64_t hashes[GD_MEMO_HEADERS]; /* of name and value at that place; 0: free */
     struct gd_memo_header headers[GD_MEMO_HEADERS];
+    uint64_t candidates[GD_MEMO_HEADERS]; /* hashes of those that came once; 0: none */
     struct gd_hash_memo literals;
 };
 
@@ -46,7 +46,7 @@ struct gd_memo_visit {
     struct guard_memo *memo;      /* NULL: isn't to be remembered */
     struct gd_memo_header *found; /* its summary is that of the header; NULL: not known */
     uint64_t hash;
-    uint32_t home; /* the header's own place */
+    uint32_t first; /* of the places that it may take */
 };
 
 /* The place that a field's features came from, unless another header took it since; else NULL. */

@@ -58,14 +58,14 @@ static void test_second_time(void **state)
     assert_false(knows("acceptt", "ext/html"));
 }
 
-/* The n-th value of "x-thing" whose own place is this one. */
-static void neighbour(uint32_t home, int n, char value[16])
+/* The n-th value of "x-thing" whose places begin with this one. */
+static void neighbour(uint32_t first, int n, char value[16])
 {
     struct gd_memo_visit visit;
     for (int i = 0; n >= 0; i++) {
         snprintf(value, 16, "%d", i);
         gd_memo_look(&visit, memo, 42, text("x-thing"), text(value));
-        n -= visit.home == home;
+        n -= visit.first == first;
     }
 }
 
@@ -77,7 +77,7 @@ static void test_one_place(void **state)
     (void)state;
     char values[TOGETHER + 2][16];
     for (int i = 0; i < TOGETHER + 2; i++)
-        neighbour(7, i, values[i]);
+        neighbour(8, i, values[i]);
     for (int times = 0; times < 2; times++) {
         for (int i = 0; i < TOGETHER; i++)
             meet("x-thing", values[i]);
