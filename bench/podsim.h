@@ -15,11 +15,21 @@ struct podsim_params {
     double rollouts_per_day, rollout_changes, rollout_canary, canary_time, rollout_step;
     double autoscaled, restarts;
     double jobs_leader, job_every_days_max, job_exec, jobs_all;
-    double rare_single, rare_double, crash_reporters, crashes, crashes_by_request, unpackers;
+    double rare_single, rare_double, rare_by_request;
+    double crash_reporters, crashes, crashes_by_request, unpackers;
     double sessions, session_hard, session_unseen, approve_after, approved;
-    double deviating_requests, deviating_responses, deviating_calls;
-    double lossy, sidecar_only, in_flight;
+    double requests_per_day, requests_spread, alpha, response_findings, call_findings, endpoints;
+    double release_findings, sticky;
+    double scans, scan_time, scan_findings, scan_requests, scan_single, scan_double;
+    double broken_clients, broken_time, broken_findings, broken_single, burst_response;
+    double beside, places_max, volume, volume_spread, noise_min, noise_max, skew, skew_balanced;
+    double leader_heavy, leader_times;
+    double backup_leader, backup_all, backup_days, backup_time, backup_times;
+    double exports, export_bytes, export_spread, export_time, export_deviates;
+    double body_changes, body_spread, surges, surge_times;
+    double lossy, sidecar_only, in_flight, early;
     double intrusions_per_1000_days, poisoned, returns, gate_sees;
+    double taken_bytes, taken_spread, taken_at_once, taken_hour, taken_day;
 };
 
 /* name=value of a parameter; GUARD_E_SYNTAX, GUARD_E_RANGE. */

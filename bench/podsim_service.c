@@ -284,13 +284,15 @@ static uint32_t blind_of(const struct service *service)
 static enum guard_rc observe(struct service *service, struct guard_pod_record *record,
                              struct guard_pod_verdict *verdict)
 {
+    /* As guardd does: what is a week old makes room, then what is a day old. */
+    static const uint64_t days[] = {7, 1};
     enum guard_rc rc =
         guard_pods_observe(service->pods, service->rules, record, verdict, service->err);
-    if (rc != GUARD_E_LIMIT)
-        return rc;
-    /* As guardd does: what is a week old makes room. */
-    guard_pods_forget(service->pods, record->until_ms - UINT64_C(7) * DAY * SECOND);
-    return guard_pods_observe(service->pods, service->rules, record, verdict, service->err);
+    for (uint32_t i = 0; i < 2 && rc == GUARD_E_LIMIT; i++) {
+        guard_pods_forget(service->pods, record->until_ms - days[i] * DAY * SECOND);
+        rc = guard_pods_observe(service->pods, service->rules, record, verdict, service->err);
+    }
+    return rc;
 }
 
 /* Hands what was told to the learner, as a record of the slot. */
@@ -488,9 +490,10 @@ static enum guard_rc do_session(struct service *service)
 static enum guard_rc do_gate_finding(struct service *service)
 {
     const struct podsim_params *params = service->params;
-    double both = params->deviating_responses + params->deviating_calls;
-    bool call = podsim_happens(&service->random, params->deviating_calls / both);
-    push_next(service, GATE_FINDING, both * live_count(service));
+    double both = params->response_findings + params->call_findings;
+    bool call = podsim_happens(&service->random, params->call_findings / both);
+    push_next(service, GATE_FINDING,
+              params->requests_per_day * params->alpha * both * live_count(service));
     const struct thing thing = new_thing(service, call ? GUARD_POD_OUTBOUND : GUARD_POD_RESPONSE);
     return burst(service, any_slot(service), &thing, 1, false, 0);
 }
@@ -588,9 +591,9 @@ static enum guard_rc tell_interval(struct service *service, const struct podsim_
     double share = params->interval / DAY;
     char ids[TOLD][32];
     double wait = 0;
-    for (uint32_t i = 0; params->deviating_requests > 0; i = (i + 1) % TOLD) {
-        wait +=
-            podsim_wait(&service->random, params->interval / (params->deviating_requests * share));
+    double deviating = params->requests_per_day * params->alpha * share;
+    for (uint32_t i = 0; deviating > 0; i = (i + 1) % TOLD) {
+        wait += podsim_wait(&service->random, params->interval / deviating);
         if (wait > params->interval)
             break;
         if (service->told_count == TOLD)
@@ -619,6 +622,14 @@ static enum guard_rc look_for_outliers(struct service *service)
         }
     }
     return GUARD_OK;
+}
+
+/* Who has judged as much as fits judges no more. */
+static enum guard_rc approve(struct service *service, uint64_t what)
+{
+    enum guard_rc rc = guard_pods_judge(service->pods, what, GUARD_POD_APPROVED,
+                                        start_ms + (uint64_t)(service->now * SECOND));
+    return rc == GUARD_E_LIMIT ? GUARD_OK : rc;
 }
 
 static bool of_the_dead(const struct service *service, const struct podsim_event *event)
@@ -671,8 +682,7 @@ static enum guard_rc happen(struct service *service, const struct podsim_event *
     case BEACON:
         return beacon(service, event->slot);
     case APPROVE:
-        return guard_pods_judge(service->pods, event->what, GUARD_POD_APPROVED,
-                                start_ms + (uint64_t)(service->now * SECOND));
+        return approve(service, event->what);
     }
     return GUARD_OK;
 }
@@ -745,7 +755,8 @@ static void begin(struct service *service)
     push_next(service, CRASH, (params->crashes + params->crashes_by_request) * pods);
     push_next(service, SESSION, params->sessions * pods);
     push_next(service, GATE_FINDING,
-              (params->deviating_responses + params->deviating_calls) * pods);
+              params->requests_per_day * params->alpha *
+                  (params->response_findings + params->call_findings) * pods);
     /* Intrusions come when something was learned. */
     if (params->intrusions_per_1000_days > 0)
         push(service,
