@@ -252,6 +252,32 @@ double podsim_wait(struct podsim_random *random, double mean)
     return -mean * log(1 - podsim_share(random));
 }
 
+double podsim_normal(struct podsim_random *random)
+{
+    double radius = sqrt(-2 * log(1 - podsim_share(random)));
+    return radius * cos(6.283185307179586 * podsim_share(random));
+}
+
+/* Beyond it lies a share of p, which is small. */
+static double quantile(double p)
+{
+    double z = p < 0.4 ? sqrt(-2 * log(p)) - 0.5 : 0;
+    for (uint32_t i = 0; i < 8; i++) {
+        double density = exp(-z * z / 2) / 2.5066282746310002;
+        double step = (erfc(z / 1.4142135623730951) / 2 - p) / density;
+        z += step;
+        if (fabs(step) < 1e-6)
+            break;
+    }
+    return z;
+}
+
+double podsim_most(struct podsim_random *random, double count)
+{
+    double beyond = -expm1(log(1 - podsim_share(random)) / count);
+    return quantile(beyond > 1e-18 ? beyond : 1e-18);
+}
+
 /* --- names --- */
 
 void podsim_spell(char *to, size_t size, const char *before, uint64_t number)
