@@ -170,8 +170,6 @@ enum guard_rc podsim_rule(struct guard_pod_rules *rules, const char *assignment,
         rules->replace_at = value;
     else if (strncmp(assignment, "alert_at=", len + 1) == 0)
         rules->alert_at = value;
-    else if (strncmp(assignment, "door_ms=", len + 1) == 0)
-        rules->door_ms = (uint32_t)value;
     else if (strncmp(assignment, "grace_ms=", len + 1) == 0)
         rules->grace_ms = (uint32_t)value;
     else if (strncmp(assignment, "hard=", len + 1) == 0)

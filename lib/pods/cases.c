@@ -54,30 +54,21 @@ static uint64_t door_id(const struct guard_pods *pods, struct guard_span request
     return id == 0 && request.len > 0 ? 1 : id;
 }
 
-/* Told with the request's id; or without one, and at about its time: clocks and buffers differ. */
-static uint8_t tie(const struct guard_pod_rules *rules, const struct guard_pod_evidence *evidence,
-                   uint64_t id, const struct gd_pod_door *door)
-{
-    uint64_t apart = evidence->seen_ms > door->time_ms ? evidence->seen_ms - door->time_ms
-                                                       : door->time_ms - evidence->seen_ms;
-    if (id != 0 && door->id != 0)
-        return id == door->id ? GUARD_POD_DOOR_ID : GUARD_POD_DOOR_NONE;
-    return apart <= rules->door_ms ? GUARD_POD_DOOR_TIME : GUARD_POD_DOOR_NONE;
-}
-
-static uint8_t door_of(const struct guard_pods *pods, const struct guard_pod_rules *rules,
-                       const struct gd_pod_case *from, const struct guard_pod_evidence *evidence)
+/* Only the id of the exchange proves that both belong together. What comes at one time doesn't: a
+ * client that scans one replica has findings all the time, and what an unusual request makes a
+ * service do is unusual without being misuse. */
+static bool is_through_door(const struct guard_pods *pods, const struct gd_pod_case *from,
+                            const struct guard_pod_evidence *evidence)
 {
     uint32_t count = from->door_count < GD_POD_DOORS ? from->door_count : GD_POD_DOORS;
     uint64_t id = door_id(pods, gd_span(evidence->request, strlen(evidence->request)));
-    uint8_t best = GUARD_POD_DOOR_NONE;
-    if (gd_pod_class(evidence->kind) == GATE)
-        return best;
+    if (id == 0 || gd_pod_class(evidence->kind) == GATE)
+        return false;
     for (uint32_t i = 0; i < count; i++) {
-        uint8_t tied = tie(rules, evidence, id, &from->doors[i]);
-        best = tied > best ? tied : best;
+        if (from->doors[i] == id)
+            return true;
     }
-    return best;
+    return false;
 }
 
 static bool is_old(const struct guard_pod_evidence *own, const struct guard_pod_evidence *evidence)
@@ -126,28 +117,25 @@ static void put(struct gd_pod_case *into, const struct guard_pod_evidence *evide
         *weakest = *evidence;
 }
 
-void gd_pod_case_add(const struct guard_pods *pods, const struct guard_pod_rules *rules,
-                     struct gd_pod_case *into, const struct guard_pod_evidence *evidence,
-                     uint64_t started_ms)
+void gd_pod_case_add(const struct guard_pods *pods, struct gd_pod_case *into,
+                     const struct guard_pod_evidence *evidence, uint64_t started_ms)
 {
     struct guard_pod_evidence copy = *evidence;
-    copy.door = door_of(pods, rules, into, evidence);
+    copy.door = is_through_door(pods, into, evidence);
     put(into, &copy, started_ms);
 }
 
-void gd_pod_case_request(const struct guard_pods *pods, const struct guard_pod_rules *rules,
-                         struct gd_pod_case *into, struct guard_span id, uint64_t time_ms)
+void gd_pod_case_request(const struct guard_pods *pods, struct gd_pod_case *into,
+                         struct guard_span id)
 {
-    struct gd_pod_door *door = &into->doors[into->door_count % GD_POD_DOORS];
-    *door = (struct gd_pod_door){door_id(pods, id), time_ms};
+    if (id.len == 0)
+        return;
+    into->doors[into->door_count % GD_POD_DOORS] = door_id(pods, id);
     into->door_count = into->door_count == UINT32_MAX ? GD_POD_DOORS : into->door_count + 1;
     for (uint32_t i = 0; i < into->count; i++) {
         struct guard_pod_evidence *evidence = &into->evidence[i];
-        uint8_t tied = door_of(pods, rules, into, evidence);
-        if (tied > evidence->door) {
-            evidence->door = tied;
-            evidence->fresh = true;
-        }
+        if (!evidence->door && is_through_door(pods, into, evidence))
+            evidence->door = evidence->fresh = true;
     }
 }
 
@@ -165,14 +153,14 @@ bool gd_pod_case_fresh(const struct gd_pod_case *of)
 struct sum {
     double soft;                           /* of what may count for a replacement */
     uint32_t classes;                      /* of the same, those of the gate apart */
-    uint32_t tied;                         /* classes of what is tied to the gate's findings */
     double gate;                           /* of responses and calls */
     bool hard;                             /* a hard sign that no other replica shows */
     bool fresh;                            /* something worth telling */
     bool shared;                           /* something fresh that others do too */
     bool session;                          /* something fresh that a person did */
     bool returned;                         /* something fresh that another was replaced for */
-    const struct guard_pod_evidence *door; /* what is tied best */
+    const struct guard_pod_evidence *door; /* what is of an exchange that deviated; NULL: nothing */
+    uint32_t tied;                         /* classes of all that is of such an exchange */
 };
 
 static bool telling(const struct guard_pod_rules *rules, const struct guard_pod_evidence *evidence)
@@ -221,10 +209,10 @@ static void add_soft(struct sum *sum, const struct guard_pod_evidence *evidence)
     }
     sum->soft += evidence->strength;
     sum->classes |= gd_pod_class(evidence->kind);
-    if (evidence->door == GUARD_POD_DOOR_NONE)
+    if (!evidence->door)
         return;
     sum->tied |= gd_pod_class(evidence->kind);
-    if (sum->door == NULL || evidence->door > sum->door->door)
+    if (sum->door == NULL)
         sum->door = evidence;
 }
 
@@ -246,12 +234,12 @@ static void sum_up(const struct gd_pod_view *view, const struct gd_pod_case *fro
     }
 }
 
-/* What the gate found is evidence by itself. An id proves that both belong together; a time may be
- * chance, which two different kinds at that time hardly are. */
+/* What the gate found is evidence by itself, once two different kinds are of exchanges that it
+ * found to deviate. One may be what an unusual request makes a service do: a branch never taken
+ * before. */
 static void add_door(const struct gd_pod_view *view, struct sum *sum)
 {
-    bool proved = sum->door != NULL && sum->door->door == GUARD_POD_DOOR_ID;
-    if (!proved && (sum->tied & (sum->tied - 1)) == 0)
+    if ((sum->tied & (sum->tied - 1)) == 0)
         return;
     sum->soft += sum->gate + gd_pod_strength(view->rules, GUARD_POD_REQUEST, 0, view->live);
     sum->classes |= GATE;

@@ -80,6 +80,24 @@ static void test_the_door_may_come_late(void **state)
     fleet_close(&fleet);
 }
 
+/* An unusual request takes unusual ways: one new thing of it is told, two different kinds act. */
+static void test_a_door_wants_two_kinds(void **state)
+{
+    (void)state;
+    struct fleet fleet;
+    fleet_open(&fleet);
+    fleet_live(&fleet, 5, 60);
+    struct guard_pod_feature features[] = {door("5f3a"), shell(), shell(), call_home()};
+    for (uint32_t i = 1; i < 4; i++)
+        features[i].request = sample_span("5f3a");
+    features[2].text = sample_span("/usr/bin/id");
+    assert_int_equal(fleet_tell(&fleet, 3, features, 3), GUARD_POD_ALERT);
+    expect_reason(&fleet, GUARD_POD_ONE_KIND);
+    assert_string_equal(fleet.verdict.request, "5f3a");
+    assert_int_equal(fleet_tell(&fleet, 3, features + 3, 1), GUARD_POD_REPLACE);
+    fleet_close(&fleet);
+}
+
 static void test_another_request_is_no_door(void **state)
 {
     (void)state;
@@ -93,25 +111,33 @@ static void test_another_request_is_no_door(void **state)
     fleet_close(&fleet);
 }
 
-/* At the same time may be chance: one thing at the time of a finding is told, two kinds act. */
-static void test_time_alone_wants_two_kinds(void **state)
+/* A client that scans one replica has findings at any time, and an unusual request takes unusual
+ * ways: what only comes at the time of a finding is told, however much it is. */
+static void test_time_alone_is_told_only(void **state)
 {
     (void)state;
     struct fleet fleet;
-    struct guard_pod_feature features[] = {door("5f3a"), shell(), call_home()};
+    struct guard_pod_feature features[] = {
+        door("5f3a"), door(""), shell(), call_home(),
+        sample_feature(GUARD_POD_WRITE, "/usr/local/bin/tool", "")};
     fleet_open(&fleet);
     fleet_live(&fleet, 5, 60);
-    assert_int_equal(fleet_tell(&fleet, 3, features, 2), GUARD_POD_ALERT);
+    assert_int_equal(fleet_tell(&fleet, 3, features, 5), GUARD_POD_ALERT);
+    assert_int_equal(fleet.verdict.reasons, GUARD_POD_ONE_KIND);
+    assert_int_equal(fleet.verdict.count, 3);
+    fleet_close(&fleet);
+    /* Not even if both say of no exchange. */
+    fleet_open(&fleet);
+    fleet_live(&fleet, 5, 60);
+    assert_int_equal(fleet_tell(&fleet, 3, features + 1, 3), GUARD_POD_ALERT);
     expect_reason(&fleet, GUARD_POD_ONE_KIND);
-    fleet_close(&fleet);
-    fleet_open(&fleet);
-    fleet_live(&fleet, 5, 60);
-    assert_int_equal(fleet_tell(&fleet, 3, features, 3), GUARD_POD_REPLACE);
-    fleet_close(&fleet);
-    fleet_open(&fleet);
-    fleet_live(&fleet, 5, 60);
-    features[0].first_ms = fleet.now_ms - 5000 - fleet.rules.door_ms - 1;
-    assert_int_equal(fleet_tell(&fleet, 3, features, 3), GUARD_POD_ALERT);
+    /* Then come two of which it is known. */
+    struct guard_pod_feature known[] = {sample_feature(GUARD_POD_EXEC, "/bin/bash", "/bin/sh"),
+                                        sample_connect("", 67, 4445)};
+    known[0].request = known[1].request = sample_span("5f3a");
+    assert_int_equal(fleet_tell(&fleet, 3, known, 2), GUARD_POD_ALERT);
+    assert_int_equal(fleet_tell(&fleet, 3, features, 1), GUARD_POD_REPLACE);
+    assert_string_equal(fleet.verdict.request, "5f3a");
     fleet_close(&fleet);
 }
 
@@ -474,8 +500,9 @@ int main(void)
         cmocka_unit_test(test_the_usual_is_no_news),
         cmocka_unit_test(test_replaces_what_came_through_a_door),
         cmocka_unit_test(test_the_door_may_come_late),
+        cmocka_unit_test(test_a_door_wants_two_kinds),
         cmocka_unit_test(test_another_request_is_no_door),
-        cmocka_unit_test(test_time_alone_wants_two_kinds),
+        cmocka_unit_test(test_time_alone_is_told_only),
         cmocka_unit_test(test_amounts_are_compared_with_peers),
         cmocka_unit_test(test_kinds_of_one_cause_are_told_only),
         cmocka_unit_test(test_a_hard_sign_acts_alone),
