@@ -155,8 +155,8 @@ static enum guard_rc start(struct podwatch *podwatch, struct guard_err *err)
     GUARD_TRY(random_bytes(&cfg->programs.seed, sizeof(cfg->programs.seed)));
     podwatch->report = (struct report){.files = &podwatch->files,
                                        .node = cfg->node,
-                                       .pace = {.limits = &pace_hard},
-                                       .news_pace = {.limits = &pace_news}};
+                                       .pace = {.limits = &pod_pace_hard},
+                                       .news_pace = {.limits = &pod_pace_news}};
     containers_init(&podwatch->report.containers);
     if (cfg->falco != NULL)
         GUARD_TRY(falco_open(&podwatch->falco, cfg->falco, &podwatch->report.containers.room, err));

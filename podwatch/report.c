@@ -315,7 +315,7 @@ static void gather(struct report *report, struct container *container, const str
 
 static void tell_news(struct report *report)
 {
-    if (!report->news || !pace_allows(&report->news_pace, clock_monotonic_ms()))
+    if (!report->news || !pod_pace_allows(&report->news_pace, clock_monotonic_ms()))
         return;
     for (uint32_t i = 0; i < report->containers.count; i++)
         if (report->containers.entries[i]->news.waiting > 0)
@@ -326,7 +326,7 @@ static void tell_news(struct report *report)
 
 static void tell_hard(struct report *report)
 {
-    if (!report->urgent || !pace_allows(&report->pace, clock_monotonic_ms()))
+    if (!report->urgent || !pod_pace_allows(&report->pace, clock_monotonic_ms()))
         return;
     for (uint32_t i = 0; i < report->containers.count; i++)
         if (report->containers.entries[i]->urgent)
@@ -397,8 +397,8 @@ void report_interval(struct report *report)
         report->news |= report->containers.entries[i]->news.waiting > 0;
     }
     flush(report);
-    pace_interval(&report->pace);
-    pace_interval(&report->news_pace);
+    pod_pace_interval(&report->pace);
+    pod_pace_interval(&report->news_pace);
     programs_next_epoch(report->programs);
 }
 

@@ -3,12 +3,16 @@
  * lines on standard input:
  *   REPLICA SEQUENCE UNTIL_MS gate|sidecar|thief|podwatch [KIND TEXT DETAIL REQUEST]...
  * (thief: with the number of replica 2's sensor) with tabs between, "-" for what is empty. TEXT of
- * a destination is ADDRESS:PORT, by TCP. */
+ * a destination is ADDRESS:PORT, by TCP.
+ * With a folder behind the service each record is a file there instead, as a sensor of that replica
+ * writes them: beside, then renamed. */
 #include "unit/pods/sample.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
+#include <unistd.h>
 
-enum { FEATURES_MAX = 8, LINE_ROOM = 4096 };
+enum { FEATURES_MAX = 8, LINE_ROOM = 4096, PATH_ROOM = 1024 };
 
 static struct guard_span word(char **rest)
 {
@@ -36,6 +40,20 @@ static int fail(const char *text)
 {
     fprintf(stderr, "pod_writer: %s\n", text);
     return 1;
+}
+
+static bool write_file(const char *folder, const struct guard_pod_record *record,
+                       const uint8_t *bytes, size_t len)
+{
+    char path[PATH_ROOM], temporary[PATH_ROOM];
+    snprintf(path, sizeof(path), "%s/%016llx-%016d-%020llu.pods", folder,
+             (unsigned long long)record->origin.producer, 1,
+             (unsigned long long)record->origin.sequence);
+    snprintf(temporary, sizeof(temporary), "%s/%016llx.tmp", folder,
+             (unsigned long long)record->origin.producer);
+    int fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL, 0600);
+    return fd >= 0 && write(fd, bytes, len) == (ssize_t)len && close(fd) == 0 &&
+           rename(temporary, path) == 0;
 }
 
 int main(int argc, char **argv)
@@ -82,7 +100,9 @@ int main(int argc, char **argv)
         record.features = features;
         if (guard_pod_record_encode(&record, bytes, sizeof(bytes), &len, &err) != GUARD_OK)
             return fail(err.text);
-        if (fwrite(bytes, 1, len, stdout) != len)
+        if (argc > 2 && !write_file(argv[2], &record, bytes, len))
+            return fail("a file can't be written");
+        if (argc <= 2 && fwrite(bytes, 1, len, stdout) != len)
             return fail("standard output is full");
     }
     return 0;
