@@ -36,8 +36,6 @@ void podsim_add(struct podsim_counts *to, const struct podsim_counts *counts)
     to->records += counts->records;
     to->alerts += counts->alerts;
     to->changes += counts->changes;
-    to->of_amounts += counts->of_amounts;
-    to->of_gate += counts->of_gate;
     to->false_replacements += counts->false_replacements;
     to->intrusions += counts->intrusions;
     to->found += counts->found;
@@ -55,6 +53,10 @@ void podsim_add(struct podsim_counts *to, const struct podsim_counts *counts)
     }
     for (uint32_t i = 0; i < PODSIM_CAUSES; i++)
         to->causes[i] += counts->causes[i];
+    for (uint32_t i = 0; i < PODSIM_GROUPS; i++) {
+        for (uint32_t j = 0; j < PODSIM_CAUSES; j++)
+            to->others[i][j] += counts->others[i][j];
+    }
 }
 
 /* --- sweeps --- */

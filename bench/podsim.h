@@ -69,8 +69,22 @@ enum podsim_cause {
     PODSIM_TRANSFER, /* a backup or an export */
     PODSIM_SCAN,
     PODSIM_BROKEN, /* a client whose requests deviate */
+    PODSIM_SURGE,
+    PODSIM_CHANCE,  /* a false finding of the gate */
+    PODSIM_RELEASE, /* findings on answers that a release changed */
     PODSIM_CAUSES,
 };
+/* What an alert rests on. */
+enum podsim_group {
+    PODSIM_NEW,    /* what the pod did: new, and no hard sign */
+    PODSIM_HARD,   /* among it a hard sign */
+    PODSIM_AMOUNT, /* how much it did of something */
+    PODSIM_VOLUME, /* how much it sent to a place, perhaps with amounts besides */
+    PODSIM_GATE,   /* what the gate found, alone */
+    PODSIM_BOTH,   /* what the gate found, and any of the others */
+    PODSIM_GROUPS,
+};
+
 /* To a place that is usual, in usual ways: only how much it is tells of it. */
 bool podsim_takes(uint32_t attack);
 const char *podsim_cause_name(enum podsim_cause cause);
@@ -78,8 +92,8 @@ const char *podsim_cause_name(enum podsim_cause cause);
 struct podsim_counts {
     double pod_days; /* in which a replacement would be a false one that may happen */
     uint64_t services, records;
-    uint64_t alerts, changes;     /* about what was no intrusion */
-    uint64_t of_amounts, of_gate; /* of these, by what is strongest */
+    uint64_t alerts, changes;                      /* about what was no intrusion */
+    uint64_t others[PODSIM_GROUPS][PODSIM_CAUSES]; /* both of these, by what happened */
     uint64_t false_replacements;
     uint64_t intrusions, found, replaced; /* found within an hour on the pod */
     uint64_t by_kind[PODSIM_ATTACKS], found_by_kind[PODSIM_ATTACKS],

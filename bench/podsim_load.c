@@ -195,14 +195,17 @@ static enum guard_rc find_by_chance(struct service *service)
                           (call ? FIRST_CALL : FIRST_ENDPOINT) + any_endpoint(service)};
     podsim_plan_next(service, GATE_FINDING, findings_per_day(service));
     podsim_find(service, thing, service->now, NULL);
+    service->found = PODSIM_CHANCE;
     return podsim_send_gate(service, podsim_any_slot(service), service->now + 1);
 }
 
 static enum guard_rc find_release(struct service *service, const struct podsim_event *event)
 {
-    if (!service->slots[event->slot].alive)
+    const struct slot *slot = &service->slots[event->slot];
+    if (!slot->alive)
         return GUARD_OK;
     podsim_find(service, (struct thing){GUARD_POD_RESPONSE, event->what}, service->now, NULL);
+    service->found = service->now <= slot->until ? slot->last : PODSIM_RELEASE;
     return podsim_send_gate(service, event->slot, service->now + 1);
 }
 
@@ -217,7 +220,7 @@ static void back_up(struct service *service)
         double rate = service->places[place].now * params->backup_times;
         slot->usual = (struct transfer){spread(service, rate, 0.3),
                                         service->now + params->backup_time, place};
-        slot->last = PODSIM_TRANSFER;
+        podsim_mark(service, i, PODSIM_TRANSFER);
         podsim_detail(service, i, params->backup_time, 60);
     }
     podsim_plan(service, service->now + service->backup_every * DAY, BACKUP, 0, 0);
@@ -235,7 +238,7 @@ static enum guard_rc export_much(struct service *service)
     uint32_t place = (uint32_t)podsim_below(&service->random, service->place_count);
     slot->usual =
         (struct transfer){bytes / params->export_time, service->now + params->export_time, place};
-    slot->last = PODSIM_TRANSFER;
+    podsim_mark(service, at, PODSIM_TRANSFER);
     podsim_detail(service, at, params->export_time, SHORT);
     if (!podsim_happens(&service->random, params->export_deviates))
         return GUARD_OK;
@@ -262,7 +265,7 @@ static void meet(struct service *service, uint32_t at, const struct client *clie
     slot->findings = client->findings * share;
     slot->extra = client->requests * share;
     slot->until = service->now + lasts;
-    slot->last = client->cause;
+    podsim_mark(service, at, client->cause);
     podsim_detail(service, at, lasts < 3600 ? lasts : 3600, 3 * SHORT);
 }
 

@@ -35,9 +35,19 @@ void podsim_print_head(void)
 
 const char *podsim_cause_name(enum podsim_cause cause)
 {
-    static const char *const names[PODSIM_CAUSES] = {
-        "nothing",   "rollout", "job",      "rare branch",         "crash",
-        "debugging", "start",   "transfer", "a client that scans", "a broken client"};
+    static const char *const names[PODSIM_CAUSES] = {"nothing",
+                                                     "rollout",
+                                                     "job",
+                                                     "rare branch",
+                                                     "crash",
+                                                     "debugging",
+                                                     "start",
+                                                     "transfer",
+                                                     "a client that scans",
+                                                     "a broken client",
+                                                     "surge",
+                                                     "a false finding",
+                                                     "answers of a release"};
     return names[cause];
 }
 
@@ -61,6 +71,32 @@ static void print_new(const struct podsim_counts *counts)
            "(%.1f-%.1f)\n",
            (unsigned long long)found, (unsigned long long)of, 100 * rate((double)found, (double)of),
            100 * low, 100 * high);
+}
+
+static const char *const groups[PODSIM_GROUPS] = {"new things", "hard signs", "amounts",
+                                                  "volumes",    "gate alone", "gate and others"};
+
+static uint64_t sum_of(const uint64_t by_cause[PODSIM_CAUSES])
+{
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < PODSIM_CAUSES; i++)
+        sum += by_cause[i];
+    return sum;
+}
+
+/* A row for what happened, a column for what the alert rests on. */
+static void print_others(const struct podsim_counts *counts)
+{
+    printf("\n| other alerts after |");
+    for (uint32_t group = 0; group < PODSIM_GROUPS; group++)
+        printf(" %s |", groups[group]);
+    printf("\n|---|--:|--:|--:|--:|--:|--:|\n");
+    for (uint32_t cause = 0; cause < PODSIM_CAUSES; cause++) {
+        printf("| %s |", podsim_cause_name(cause));
+        for (uint32_t group = 0; group < PODSIM_GROUPS; group++)
+            printf(" %llu |", (unsigned long long)counts->others[group][cause]);
+        printf("\n");
+    }
 }
 
 void podsim_print_whole(const struct podsim_counts *counts)
@@ -92,9 +128,7 @@ void podsim_print_whole(const struct podsim_counts *counts)
                    (unsigned long long)counts->causes[i]);
     }
     print_new(counts);
-    printf("of %llu other alerts %llu by amounts, %llu by findings of the gate\n",
-           (unsigned long long)(counts->alerts + counts->changes),
-           (unsigned long long)counts->of_amounts, (unsigned long long)counts->of_gate);
+    print_others(counts);
     printf("%llu records of %llu services\n", (unsigned long long)counts->records,
            (unsigned long long)counts->services);
 }
@@ -116,8 +150,8 @@ static void spell_counts(const struct podsim_counts *counts, char to[COUNTS_TEXT
     size_t len = put(to, 0, "records", counts->records);
     len = put(to, len, "alerts", counts->alerts);
     len = put(to, len, "changes", counts->changes);
-    len = put(to, len, "by-amounts", counts->of_amounts);
-    len = put(to, len, "by-gate", counts->of_gate);
+    for (uint32_t i = 0; i < PODSIM_GROUPS; i++)
+        len = put(to, len, groups[i], sum_of(counts->others[i]));
     len = put(to, len, "false-replacements", counts->false_replacements);
     len = put(to, len, "intrusions", counts->intrusions);
     len = put(to, len, "found", counts->found);

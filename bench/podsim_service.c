@@ -67,11 +67,18 @@ static void start(struct service *service, uint32_t at)
                           .started = service->now,
                           .intruded = -1,
                           .last = PODSIM_START,
+                          .last_at = service->now,
                           .skew = podsim_skew(service)};
     podsim_plan(service, service->now + 30, USUAL_TOLD, at, slot->serial);
     podsim_plan(service, service->now + 600, USUAL_TOLD, at, slot->serial);
     podsim_plan(service, service->now + service->params->interval * podsim_share(&service->random),
                 RECORD, at, slot->serial);
+}
+
+void podsim_mark(struct service *service, uint32_t at, enum podsim_cause cause)
+{
+    service->slots[at].last = cause;
+    service->slots[at].last_at = service->now;
 }
 
 void podsim_restart(struct service *service, uint32_t at)
@@ -199,7 +206,7 @@ static enum guard_rc do_job(struct service *service)
     for (uint32_t i = 0; i < SLOTS && rc == GUARD_OK; i++) {
         if (!service->slots[i].alive || (!service->job_of_all && i != service->leader))
             continue;
-        service->slots[i].last = PODSIM_JOB;
+        podsim_mark(service, i, PODSIM_JOB);
         rc = podsim_burst(service, i, service->job, service->job_runs ? 3 : 1, false, 0);
     }
     podsim_plan(service, service->now + service->job_every * DAY, JOB, 0, 0);
@@ -214,7 +221,7 @@ static enum guard_rc do_rare(struct service *service)
     const struct thing things[2] = {podsim_new_thing(service, GUARD_POD_DESTINATION),
                                     podsim_new_thing(service, GUARD_POD_EXEC)};
     uint32_t at = podsim_any_slot(service);
-    service->slots[at].last = PODSIM_RARE;
+    podsim_mark(service, at, PODSIM_RARE);
     podsim_plan_next(service, RARE, both * podsim_live_count(service));
     return podsim_burst(service, at, things + podsim_below(&service->random, two ? 1 : 2),
                         two ? 2 : 1, podsim_happens(&service->random, params->rare_by_request), 0);
@@ -226,7 +233,7 @@ static enum guard_rc do_crash(struct service *service)
     double both = params->crashes + params->crashes_by_request;
     bool deviates = podsim_happens(&service->random, params->crashes_by_request / both);
     uint32_t at = podsim_any_slot(service);
-    service->slots[at].last = PODSIM_CRASH;
+    podsim_mark(service, at, PODSIM_CRASH);
     podsim_plan_next(service, CRASH, both * podsim_live_count(service));
     GUARD_TRY(
         podsim_burst(service, at, service->crash, service->reports_crashes ? 3 : 0, deviates, 0));
@@ -245,7 +252,7 @@ static enum guard_rc do_session(struct service *service)
         podsim_new_thing(service, GUARD_POD_DESTINATION),
         podsim_new_thing(service, GUARD_POD_WRITE), podsim_new_thing(service, GUARD_POD_DROPPED)};
     uint32_t at = podsim_any_slot(service);
-    service->slots[at].last = PODSIM_SESSION;
+    podsim_mark(service, at, PODSIM_SESSION);
     podsim_plan_next(service, SESSION, params->sessions * podsim_live_count(service));
     return podsim_burst(service, at, things, hard ? 5 : 4, false, seen ? GUARD_POD_SESSION : 0);
 }
@@ -276,6 +283,7 @@ static enum guard_rc look_for_outliers(struct service *service)
 {
     struct guard_pod_verdict verdict;
     uint64_t now_ms = podsim_ms(service->now);
+    service->found = PODSIM_NOTHING;
     while (guard_pods_outlier(service->pods, service->rules, now_ms, &verdict)) {
         for (uint32_t i = 0; i < SLOTS; i++) {
             char pod[32];
@@ -321,7 +329,7 @@ static enum guard_rc happen(struct service *service, const struct podsim_event *
         return GUARD_OK;
     case ROLL_SLOT:
         podsim_restart(service, event->slot);
-        service->slots[event->slot].last = PODSIM_ROLLOUT;
+        podsim_mark(service, event->slot, PODSIM_ROLLOUT);
         return GUARD_OK;
     case SCALE:
         scale(service);

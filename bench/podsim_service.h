@@ -12,6 +12,7 @@ enum {
     INTRUDERS = 256, /* of one service, that may come back */
     TOLD = 32,       /* features of one record */
     PLACES = 4,
+    SAID = 128,
     SHORT = 10, /* seconds of an interval as sensors have it */
     SECOND = 1000,
     DAY = 86400,
@@ -21,6 +22,14 @@ enum {
 struct transfer {
     double rate, until;
     uint32_t place;
+};
+
+/* What guardd told of a pod. */
+struct told {
+    uint64_t id;
+    uint32_t kind;
+    enum guard_pod_decision decision;
+    double at;
 };
 
 struct slot {
@@ -35,9 +44,12 @@ struct slot {
     bool counted;   /* its intrusion was found */
     bool gone;      /* its intrusion led to a replacement */
     enum podsim_cause last;
+    double last_at;
     double skew;                   /* its share of the load, 1 of the mean */
     double findings, extra, until; /* a second: of a client that scans or is broken; its requests */
     struct transfer usual, taken;  /* besides what goes on */
+    struct told said[SAID];        /* of this pod, the last ones */
+    uint32_t said_count;           /* ever */
     double detailed;               /* each short interval is told until then */
     double stride;
     bool detailing;
@@ -107,6 +119,7 @@ struct service {
     uint64_t sequence;
     uint64_t request_count;
     double now;
+    enum podsim_cause found; /* why the gate found what it sent last */
     struct report sensor, gate;
 };
 
@@ -144,6 +157,8 @@ void podsim_plan_next(struct service *service, enum podsim_event_kind kind, doub
 struct thing podsim_new_thing(struct service *service, enum guard_pod_kind kind);
 uint32_t podsim_live_count(const struct service *service);
 uint32_t podsim_any_slot(struct service *service); /* of the live ones */
+/* What happens in the slot now, and is no intrusion. */
+void podsim_mark(struct service *service, uint32_t at, enum podsim_cause cause);
 void podsim_restart(struct service *service, uint32_t at);
 /* Tells each short interval of the slot from now on for so many seconds. */
 void podsim_detail(struct service *service, uint32_t at, double seconds, double stride);

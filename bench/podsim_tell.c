@@ -118,20 +118,83 @@ static void trace(const struct service *service, const struct slot *slot,
                       verdict->evidence[i].door, verdict->evidence[i].text);
 }
 
-static void count_alert(struct podsim_counts *counts, const struct guard_pod_verdict *verdict)
+static enum podsim_group group_of(const struct service *service,
+                                  const struct guard_pod_verdict *verdict)
 {
-    uint32_t kind = verdict->count > 0 ? verdict->evidence[0].kind : 0;
+    bool gate = false, amount = false, volume = false, new = false, hard = false;
+    for (uint32_t i = 0; i < verdict->count; i++) {
+        const struct guard_pod_evidence *evidence = &verdict->evidence[i];
+        if (!evidence->hard && evidence->strength < service->rules->alert_at)
+            continue;
+        amount |= evidence->kind == GUARD_POD_AMOUNT;
+        volume |= evidence->kind == GUARD_POD_VOLUME;
+        gate |= evidence->kind < GUARD_POD_KINDS && (OF_GATE >> evidence->kind & 1) != 0;
+        new |= evidence->kind < GUARD_POD_OUTBOUND;
+        hard |= evidence->hard;
+    }
+    if (gate)
+        return amount || volume || new ? PODSIM_BOTH : PODSIM_GATE;
+    if (hard || new)
+        return hard ? PODSIM_HARD : PODSIM_NEW;
+    return volume ? PODSIM_VOLUME : PODSIM_AMOUNT;
+}
+
+/* What happened that explains it; for an hour at most what happened in the pod does. */
+static enum podsim_cause cause_of(const struct service *service, const struct slot *slot,
+                                  enum podsim_group group)
+{
+    if (group == PODSIM_GATE)
+        return service->found;
+    if (service->now <= slot->last_at + 3600)
+        return slot->last;
+    return service->now < service->surge_until ? PODSIM_SURGE : PODSIM_NOTHING;
+}
+
+static void count_alert(struct service *service, const struct slot *slot,
+                        const struct guard_pod_verdict *verdict)
+{
+    struct podsim_counts *counts = service->counts;
+    enum podsim_group group = group_of(service, verdict);
     counts->alerts += verdict->decision == GUARD_POD_ALERT;
     counts->changes += verdict->decision == GUARD_POD_CHANGE;
-    counts->of_amounts += kind == GUARD_POD_AMOUNT || kind == GUARD_POD_VOLUME;
-    counts->of_gate += kind == GUARD_POD_RESPONSE || kind == GUARD_POD_OUTBOUND;
+    counts->others[group][cause_of(service, slot, group)]++;
+}
+
+static bool was_said(const struct service *service, const struct slot *slot,
+                     const struct told *told)
+{
+    uint32_t count = slot->said_count < SAID ? slot->said_count : SAID;
+    for (uint32_t i = 0; i < count; i++) {
+        const struct told *said = &slot->said[i];
+        if (said->id == told->id && said->kind == told->kind && said->decision == told->decision &&
+            said->at + DAY > service->now)
+            return true;
+    }
+    return false;
+}
+
+/* As guardd does: each finding is told once a day for a pod and a decision. False: all that is
+ * fresh was. */
+static bool say(const struct service *service, struct slot *slot,
+                const struct guard_pod_verdict *verdict)
+{
+    bool fresh = false;
+    for (uint32_t i = 0; i < verdict->count; i++) {
+        const struct guard_pod_evidence *evidence = &verdict->evidence[i];
+        const struct told told = {evidence->id, evidence->kind, verdict->decision, service->now};
+        if (was_said(service, slot, &told))
+            continue;
+        fresh |= evidence->fresh;
+        slot->said[slot->said_count++ % SAID] = told;
+    }
+    return fresh;
 }
 
 void podsim_count(struct service *service, uint32_t at, const struct guard_pod_verdict *verdict)
 {
     struct slot *slot = &service->slots[at];
     struct podsim_counts *counts = service->counts;
-    if (verdict->decision == GUARD_POD_NORMAL)
+    if (verdict->decision == GUARD_POD_NORMAL || !say(service, slot, verdict))
         return;
     if (podsim_is_intruded(service, slot)) {
         podsim_count_intruder(service, slot, verdict->decision == GUARD_POD_REPLACE);
@@ -142,7 +205,7 @@ void podsim_count(struct service *service, uint32_t at, const struct guard_pod_v
         counts->causes[slot->last]++;
         trace(service, slot, verdict);
     } else {
-        count_alert(counts, verdict);
+        count_alert(service, slot, verdict);
     }
     if (!podsim_happens(&service->random, service->params->approved))
         return;
