@@ -196,7 +196,7 @@ static void look_at_others(const struct gd_pod_view *view, struct guard_pod_evid
     evidence->strength = gd_pod_strength(view->rules, evidence->kind, with, evidence->days);
 }
 
-static bool in_window(const struct gd_pod_view *view, const struct guard_pod_evidence *evidence)
+bool gd_pod_in_window(const struct gd_pod_view *view, const struct guard_pod_evidence *evidence)
 {
     return evidence->seen_ms + view->rules->window_ms >= view->now_ms;
 }
@@ -216,18 +216,65 @@ static void add_soft(struct sum *sum, const struct guard_pod_evidence *evidence)
         sum->door = evidence;
 }
 
-static void sum_up(const struct gd_pod_view *view, const struct gd_pod_case *from, struct sum *sum)
+/* Of this replica alone. Amounts are compared with peers anyway. */
+static bool is_sole(const struct guard_pod_evidence *evidence)
+{
+    return !evidence->session && (evidence->with == 0 || evidence->kind == GUARD_POD_AMOUNT);
+}
+
+static bool seen_at_pod(const struct gd_pod_view *view, const struct gd_pod_case *from)
 {
     for (uint32_t i = 0; i < from->count; i++) {
         const struct guard_pod_evidence *evidence = &from->evidence[i];
-        if (!in_window(view, evidence))
+        if (gd_pod_class(evidence->kind) != GATE && is_sole(evidence) &&
+            gd_pod_in_window(view, evidence) && telling(view->rules, evidence))
+            return true;
+    }
+    return false;
+}
+
+static bool found_lately(const struct gd_pod_view *view, const struct gd_pod_case *from)
+{
+    for (uint32_t i = 0; i < from->count; i++) {
+        const struct guard_pod_evidence *evidence = &from->evidence[i];
+        if (gd_pod_class(evidence->kind) == GATE && evidence->fresh &&
+            gd_pod_in_window(view, evidence) && telling(view->rules, evidence))
+            return true;
+    }
+    return false;
+}
+
+/* Once a day: the gate tells each of its findings. */
+static bool finds_much(const struct gd_pod_view *view, struct gd_pod_case *from)
+{
+    bool told = from->much_ms != 0 && from->much_ms + TOLD_MS >= view->now_ms;
+    if (told || !found_lately(view, from) || !gd_pod_finds_much(view, from))
+        return false;
+    from->much_ms = view->now_ms;
+    return true;
+}
+
+/* What the gate finds by chance at its own place at each replica is no news of a pod: the gate told
+ * it. It is beside what was seen at the pod, or where no other replica has so much of it. */
+static bool gate_tells(const struct gd_pod_view *view, struct gd_pod_case *from)
+{
+    return seen_at_pod(view, from) || finds_much(view, from);
+}
+
+static void sum_up(const struct gd_pod_view *view, struct gd_pod_case *from, struct sum *sum)
+{
+    bool gate = gate_tells(view, from);
+    for (uint32_t i = 0; i < from->count; i++) {
+        const struct guard_pod_evidence *evidence = &from->evidence[i];
+        if (!gd_pod_in_window(view, evidence))
             continue;
-        bool fresh = evidence->fresh && telling(view->rules, evidence);
+        bool fresh = evidence->fresh && telling(view->rules, evidence) &&
+                     (gate || evidence->held || gd_pod_class(evidence->kind) != GATE);
         sum->fresh |= fresh;
         sum->shared |= fresh && evidence->shared;
         sum->session |= fresh && evidence->session;
         sum->returned |= fresh && evidence->held && evidence->with > 0;
-        if (evidence->session || (evidence->with > 0 && evidence->kind != GUARD_POD_AMOUNT))
+        if (!is_sole(evidence))
             continue;
         add_soft(sum, evidence);
         sum->hard |= evidence->hard;
@@ -299,7 +346,8 @@ void gd_pod_case_decide(const struct gd_pod_view *view, struct gd_pod_case *from
 {
     struct sum sum = {.soft = 0};
     for (uint32_t i = 0; i < from->count; i++) {
-        if (in_window(view, &from->evidence[i]) && from->evidence[i].kind != GUARD_POD_AMOUNT)
+        if (gd_pod_in_window(view, &from->evidence[i]) &&
+            from->evidence[i].kind != GUARD_POD_AMOUNT)
             look_at_others(view, &from->evidence[i]);
     }
     sum_up(view, from, &sum);
@@ -316,7 +364,7 @@ void gd_pod_case_decide(const struct gd_pod_view *view, struct gd_pod_case *from
     }
     for (uint32_t i = 0; i < from->count; i++) {
         struct guard_pod_evidence *evidence = &from->evidence[i];
-        if (out->decision != GUARD_POD_NORMAL && in_window(view, evidence))
+        if (out->decision != GUARD_POD_NORMAL && gd_pod_in_window(view, evidence))
             insert_evidence(out, evidence);
         evidence->fresh = false;
     }
@@ -329,6 +377,7 @@ static struct gd_pod_replica *only_one(const struct guard_pods *pods,
                                        const struct gd_pod_entry *entry, uint64_t now_ms)
 {
     if (entry->normal || entry->tag_count != 1 || entry->told_ms != 0 ||
+        gd_pod_class(entry->kind) == GATE ||
         (entry->aspect != GD_POD_WHOLE && entry->aspect != GD_POD_NAMED) ||
         entry->first_ms + rules->settle_ms > now_ms ||
         gd_pods_review(pods, entry->hash) == GUARD_POD_APPROVED)
