@@ -168,6 +168,29 @@ static void test_amounts_are_compared_with_peers(void **state)
     fleet_close(&fleet);
 }
 
+/* Each replica sends far more than the others in one of 2,000 intervals: who is told of that each
+ * time looks no more when it is more than ever. */
+static void test_amounts_that_come_now_and_then_are_no_news(void **state)
+{
+    (void)state;
+    struct fleet fleet;
+    fleet_open(&fleet);
+    fleet_live(&fleet, 5, 1);
+    for (uint32_t interval = 0; interval < 8000; interval++) {
+        fleet.now_ms += 10000;
+        for (uint32_t i = 0; i < 5; i++) {
+            bool much = (interval + 400 * i) % 2000 == 100;
+            fleet.bytes_out = much ? 40000000 : 2000000 + 10000 * i;
+            enum guard_pod_decision decision = fleet_tell(&fleet, i, NULL, 0);
+            if (interval >= 2000 || !much)
+                assert_int_equal(decision, GUARD_POD_NORMAL);
+        }
+    }
+    fleet.bytes_out = 160000000;
+    assert_int_equal(fleet_tell(&fleet, 2, NULL, 0), GUARD_POD_ALERT);
+    fleet_close(&fleet);
+}
+
 /* A program, its file and its connection are one cause, unless the operator says otherwise. */
 static void test_kinds_of_one_cause_are_told_only(void **state)
 {
@@ -504,6 +527,7 @@ int main(void)
         cmocka_unit_test(test_another_request_is_no_door),
         cmocka_unit_test(test_time_alone_is_told_only),
         cmocka_unit_test(test_amounts_are_compared_with_peers),
+        cmocka_unit_test(test_amounts_that_come_now_and_then_are_no_news),
         cmocka_unit_test(test_kinds_of_one_cause_are_told_only),
         cmocka_unit_test(test_a_hard_sign_acts_alone),
         cmocka_unit_test(test_a_lonely_replica_is_told_only),
