@@ -46,7 +46,7 @@ GUARD_API const char *guard_pod_amount_name(uint32_t amount);
 enum guard_pod_independence {
     /* What the gate saw, and what a sensor at the pod saw: one new program makes a process, a file
      * and a connection at once, and these are one cause. Both belong together by the id of the
-     * exchange, and two different kinds must. */
+     * exchange, and the sensor must have seen another kind, too. */
     GUARD_POD_OBSERVERS = 0,
     /* Any two of process, network, file, amount and gate. */
     GUARD_POD_CLASSES = 1,

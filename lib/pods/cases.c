@@ -160,7 +160,7 @@ struct sum {
     bool session;                          /* something fresh that a person did */
     bool returned;                         /* something fresh that another was replaced for */
     const struct guard_pod_evidence *door; /* what is of an exchange that deviated; NULL: nothing */
-    uint32_t tied;                         /* classes of all that is of such an exchange */
+    bool tied;                             /* there is one of a kind that proves something */
 };
 
 static bool telling(const struct guard_pod_rules *rules, const struct guard_pod_evidence *evidence)
@@ -211,7 +211,7 @@ static void add_soft(struct sum *sum, const struct guard_pod_evidence *evidence)
     sum->classes |= gd_pod_class(evidence->kind);
     if (!evidence->door)
         return;
-    sum->tied |= gd_pod_class(evidence->kind);
+    sum->tied |= gd_pod_class(evidence->kind) != AMOUNT;
     if (sum->door == NULL)
         sum->door = evidence;
 }
@@ -281,12 +281,13 @@ static void sum_up(const struct gd_pod_view *view, struct gd_pod_case *from, str
     }
 }
 
-/* What the gate found is evidence by itself, once two different kinds are of exchanges that it
- * found to deviate. One may be what an unusual request makes a service do: a branch never taken
- * before. */
+/* What the gate found is evidence by itself, once something is of an exchange that it found to
+ * deviate, and the pod did something of another kind, too. One alone may be what an unusual request
+ * makes a service do: a branch never taken before; and who sends such requests makes amounts. */
 static void add_door(const struct gd_pod_view *view, struct sum *sum)
 {
-    if ((sum->tied & (sum->tied - 1)) == 0)
+    uint32_t kinds = sum->classes & ~(uint32_t)AMOUNT;
+    if (!sum->tied || (kinds & (kinds - 1)) == 0)
         return;
     sum->soft += sum->gate + gd_pod_strength(view->rules, GUARD_POD_REQUEST, 0, view->live);
     sum->classes |= GATE;

@@ -98,6 +98,40 @@ static void test_a_door_wants_two_kinds(void **state)
     fleet_close(&fleet);
 }
 
+/* The sensor that saw the connection knows no ids: the program is of the exchange, and that is
+ * another kind. */
+static void test_the_second_kind_needs_no_id(void **state)
+{
+    (void)state;
+    struct fleet fleet;
+    fleet_open(&fleet);
+    fleet_live(&fleet, 5, 60);
+    struct guard_pod_feature features[] = {door("5f3a"), shell(), call_home()};
+    features[1].request = sample_span("5f3a");
+    assert_int_equal(fleet_tell(&fleet, 3, features, 2), GUARD_POD_ALERT);
+    fleet.now_ms += 60000;
+    assert_int_equal(fleet_tell(&fleet, 3, features + 2, 1), GUARD_POD_REPLACE);
+    assert_string_equal(fleet.verdict.request, "5f3a");
+    fleet_close(&fleet);
+}
+
+/* Who scans one replica makes it send much, besides the branch that is taken for the first time. */
+static void test_amounts_are_no_second_kind(void **state)
+{
+    (void)state;
+    struct fleet fleet;
+    fleet_open(&fleet);
+    fleet.bytes_out = 2000000;
+    fleet_live(&fleet, 5, 60);
+    struct guard_pod_feature features[] = {door("5f3a"), shell()};
+    features[1].request = sample_span("5f3a");
+    fleet.bytes_out = 400000000;
+    assert_int_equal(fleet_tell(&fleet, 3, features, 2), GUARD_POD_ALERT);
+    assert_int_equal(fleet.verdict.count, 2);
+    expect_reason(&fleet, GUARD_POD_ONE_KIND);
+    fleet_close(&fleet);
+}
+
 static void test_another_request_is_no_door(void **state)
 {
     (void)state;
@@ -524,6 +558,8 @@ int main(void)
         cmocka_unit_test(test_replaces_what_came_through_a_door),
         cmocka_unit_test(test_the_door_may_come_late),
         cmocka_unit_test(test_a_door_wants_two_kinds),
+        cmocka_unit_test(test_the_second_kind_needs_no_id),
+        cmocka_unit_test(test_amounts_are_no_second_kind),
         cmocka_unit_test(test_another_request_is_no_door),
         cmocka_unit_test(test_time_alone_is_told_only),
         cmocka_unit_test(test_amounts_are_compared_with_peers),
