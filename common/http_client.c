@@ -19,6 +19,8 @@ enum {
     URL_CAP = 2048,
     SOCKET_PATH_MAX = 100, /* of an address; longer ones go by their folder's descriptor */
     CONNECT_MS = 10000,
+    KEEPALIVE_S = 30,
+    KEEPALIVE_EACH_S = 10, /* the kernel gives up after nine */
     EVENTS = 64,
     CONNECTIONS_KEPT = 32,
 };
@@ -33,6 +35,7 @@ struct transfer {
     size_t answer_len;
     size_t answer_max;
     bool too_long;
+    bool revocable;
     int folder; /* of the socket, while this lasts; -1 */
     char etag[HTTP_ETAG_CAP];
     char content_type[HTTP_TYPE_CAP];
@@ -319,6 +322,10 @@ static bool set_rules(struct transfer *transfer)
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_MS);
+    /* An answer that doesn't end is waited for long: a peer that is gone is to be noticed. */
+    curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
+    curl_easy_setopt(easy, CURLOPT_TCP_KEEPIDLE, (long)KEEPALIVE_S);
+    curl_easy_setopt(easy, CURLOPT_TCP_KEEPINTVL, (long)KEEPALIVE_EACH_S);
     curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L);
     curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L);
     if (client->unverified) {
@@ -361,6 +368,7 @@ enum guard_rc http_client_start(struct http_client *client, const struct http_re
     *transfer = (struct transfer){.client = client,
                                   .folder = -1,
                                   .answer_max = request->answer_max,
+                                  .revocable = request->revocable,
                                   .part = request->part,
                                   .part_type = request->part_type,
                                   .done = request->done,
@@ -452,6 +460,16 @@ void http_client_run(struct http_client *client)
         curl_multi_socket_action(client->multi, CURL_SOCKET_TIMEOUT, 0, &ignored);
     }
     collect(client);
+}
+
+void http_client_revoke(struct http_client *client)
+{
+    for (struct transfer *at = client->transfers; at != NULL;) {
+        struct transfer *next = at->next; /* what a call begins comes before all others */
+        if (at->revocable)
+            finish(client, at, CURLE_ABORTED_BY_CALLBACK);
+        at = next;
+    }
 }
 
 int http_client_fd(const struct http_client *client)

@@ -56,6 +56,7 @@ struct http_request {
     size_t answer_max;                     /* bytes of a body; a longer one is a failure */
     uint32_t timeout_ms;                   /* of the whole */
     bool alone;                            /* by a connection of its own, which isn't kept */
+    bool revocable;                        /* ended by http_client_revoke */
     /* NULL, or for an answer that doesn't end: each piece of a body of status 200 and type
      * part_type as it comes, instead of the body; false ends it. Then timeout_ms is how long
      * nothing may come. */
@@ -82,6 +83,8 @@ GUARD_MUST_USE enum guard_rc http_client_start(struct http_client *client,
                                                struct guard_err *err);
 /* Does what can be done without waiting, and calls done of what ended. */
 void http_client_run(struct http_client *client);
+/* Ends what may be revoked, with status 0: what of it wasn't sent never is. */
+void http_client_revoke(struct http_client *client);
 /* Readable when there is something to run; -1 for NULL. */
 int http_client_fd(const struct http_client *client);
 /* When to run at the latest, in milliseconds from now, at most max. */

@@ -130,6 +130,7 @@ static enum guard_rc begin(struct api_client *client, const struct api_call *cal
         .timeout_ms = ms,
         .part = part != NULL ? on_part : NULL,
         .part_type = "application/json",
+        .revocable = call->revocable,
         .done = on_done,
     };
     if (call->content_type != NULL) {
@@ -165,6 +166,11 @@ enum guard_rc api_client_watch(struct api_client *client, const struct api_call 
 void api_client_run(struct api_client *client)
 {
     http_client_run(client->http);
+}
+
+void api_client_revoke(struct api_client *client)
+{
+    http_client_revoke(client->http);
 }
 
 int api_client_fd(const struct api_client *client)

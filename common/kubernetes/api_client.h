@@ -35,6 +35,7 @@ struct api_call {
     void *ctx;
     bool own_limit; /* 429 is said of what this call asks for, and keeps no other call back */
     bool text;      /* an answer of 200 is no JSON: root stays NULL */
+    bool revocable; /* ended by api_client_revoke */
 };
 
 /* version: what it calls itself, "guardd/1.0"; kept by the caller. */
@@ -55,6 +56,8 @@ GUARD_MUST_USE enum guard_rc api_client_watch(struct api_client *client,
                                               bool (*part)(void *ctx, struct guard_span piece),
                                               uint32_t silent_ms, struct guard_err *err);
 void api_client_run(struct api_client *client);
+/* Ends what may be revoked, with status 0: what of it wasn't sent never is. */
+void api_client_revoke(struct api_client *client);
 int api_client_fd(const struct api_client *client);
 uint32_t api_client_wait_ms(const struct api_client *client, uint32_t max);
 

@@ -76,6 +76,8 @@ static void on_read(void *ctx, const struct api_answer *answer)
     }
     if (may_be_written(lease, now)) /* at once; what is another's is looked at again in a while */
         lease->next_ms = 0;
+    else
+        lease->failure[0] = '\0'; /* to look is all that there is to do */
 }
 
 static void on_written(void *ctx, const struct api_answer *answer)
@@ -88,10 +90,12 @@ static void on_written(void *ctx, const struct api_answer *answer)
         lease->failure[0] = '\0';
         return;
     }
-    if (answer->status == CONFLICT)
-        lease->renewed_ms = 0;
     lease->absent = false;
     fail(lease, answer);
+    if (answer->status == CONFLICT) { /* another one was there before us, which is no trouble */
+        lease->renewed_ms = 0;
+        lease->failure[0] = '\0';
+    }
 }
 
 static void path_of(const struct lease *lease, char out[KUBERNETES_PATH_MAX], bool named)

@@ -14,6 +14,7 @@
 #include <string.h>
 
 enum { SPEC_MAX = 2 << 20 };
+#define ALERTS_MAX (INT64_C(1) << 53) /* a status may say anything, and is added to */
 
 static bool is(const struct object *object, const char *namespace, const char *name)
 {
@@ -196,18 +197,27 @@ struct object *objects_of_service(const struct objects *objects, struct guard_sp
 static const char *const condition_names[CONDITIONS] = {"Ready", "Learned", "Enforcing", "Degraded",
                                                         "NotInPath"};
 
-/* Since when conditions are what they are is known by the object alone, after a change of leaders.
- */
-static void recall_conditions(struct object *object, const struct document_node *node)
+/* Alerts that reached us and no status yet are added to what others counted. */
+static void recall_alerts(struct object *object, const struct document_node *status)
+{
+    int64_t stored = status != NULL ? whole_of(status, "alerts") : 0;
+    uint64_t ours = object->alerts - object->alerts_told;
+    object->alerts_told = stored < 0 ? 0 : (uint64_t)(stored < ALERTS_MAX ? stored : ALERTS_MAX);
+    object->alerts = object->alerts_told + ours;
+}
+
+/* Since when conditions are what they are is known by the object alone: whoever writes goes on from
+ * that. */
+static void recall_conditions(struct object *object, const struct document_node *status)
 {
     static const char *const words[] = {"True", "False", "Unknown"};
-    const struct document_node *status = member_of(node, "status");
     const struct document_node *list = status != NULL ? member_of(status, "conditions") : NULL;
+    memset(object->conditions, 0, sizeof(object->conditions));
     for (const struct document_node *item = list != NULL ? list->first : NULL; item != NULL;
          item = item->next) {
         for (size_t i = 0; i < CONDITIONS && item->kind == DOCUMENT_MAPPING; i++) {
             struct condition_state *state = &object->conditions[i];
-            if (state->status != NULL || strcmp(text_of(item, "type"), condition_names[i]) != 0)
+            if (strcmp(text_of(item, "type"), condition_names[i]) != 0)
                 continue;
             for (size_t k = 0; k < 3; k++) {
                 if (strcmp(text_of(item, "status"), words[k]) == 0)
@@ -217,8 +227,13 @@ static void recall_conditions(struct object *object, const struct document_node 
                      text_of(item, "lastTransitionTime"));
         }
     }
-    if (status != NULL && object->alerts == 0 && whole_of(status, "alerts") > 0)
-        object->alerts = (uint64_t)whole_of(status, "alerts");
+}
+
+void objects_recall(struct object *object, const struct document_node *node)
+{
+    snprintf(object->version, sizeof(object->version), "%.63s",
+             text_of(member_of(node, "metadata"), "resourceVersion"));
+    recall_conditions(object, member_of(node, "status"));
 }
 
 /* What another leader's canaries proved holds until ours do. */
@@ -240,7 +255,9 @@ static void recall_path(struct object *object, const struct document_node *node)
                 canary->status = words[i];
         }
         snprintf(canary->reason, sizeof(canary->reason), "%.31s", reason);
-        snprintf(canary->message, sizeof(canary->message), "%.399s", text_of(item, "message"));
+        /* Why nothing is known is said again by the next leader, until it knows better. */
+        snprintf(canary->message, sizeof(canary->message), "%.399s",
+                 strcmp(reason, others[0]) != 0 ? text_of(item, "message") : "");
     }
 }
 
@@ -315,16 +332,17 @@ bool objects_take(struct objects *objects, struct object *object, const struct d
     bool came = !object->there;
     object->there = object->listed = true;
     object->generation = whole_of(metadata, "generation");
+    object->overtaken = true;
     if (strcmp(object->uid, text_of(metadata, "uid")) != 0) { /* another one of that name */
         snprintf(object->uid, sizeof(object->uid), "%.63s", text_of(metadata, "uid"));
-        memset(object->conditions, 0, sizeof(object->conditions));
         memset(object->events, 0, sizeof(object->events));
         memset(&object->canary, 0, sizeof(object->canary));
         object->profile.written = 0;
-        object->written = object->alerts = 0;
+        object->written = object->alerts = object->alerts_told = 0;
     }
-    if (came)
-        recall_conditions(object, node);
+    objects_recall(object, node);
+    if (came || objects->recalls)
+        recall_alerts(object, member_of(node, "status"));
     if (!object->canary.ours)
         recall_path(object, node);
     take_profile(object, spec, member_of(node, "status"));

@@ -19,7 +19,8 @@ enum {
     OBJECT_NAME_CAP = 256,
     OBJECT_LABEL_CAP = 64, /* a namespace */
     OBJECT_WHY_CAP = 400,
-    OBJECT_SETTLE_MS = 3000, /* a file is read and its policy made */
+    OBJECT_SETTLE_MS = 3000,   /* a file is read and its policy made */
+    OBJECT_PENDING_MS = 30000, /* when that takes longer it is told */
 };
 
 enum object_condition {
@@ -32,7 +33,7 @@ enum object_condition {
 };
 
 struct condition_state {
-    const char *status; /* "True", "False", "Unknown"; NULL: not known yet */
+    const char *status; /* as the object says it: "True", "False", "Unknown"; NULL: it doesn't */
     char since[KUBERNETES_MOMENT_CAP];
 };
 
@@ -77,6 +78,7 @@ struct object {
     char namespace[OBJECT_LABEL_CAP]; /* "" of the cluster's */
     char name[OBJECT_NAME_CAP];
     char uid[64];
+    char version[64]; /* that was seen last: a status of another one is written by others */
     int64_t generation;
     uint8_t *spec; /* JSON; NULL: there is no such object, but a service that would be its */
     size_t spec_len;
@@ -89,12 +91,14 @@ struct object {
     char why[OBJECT_WHY_CAP];       /* it isn't in force; "" when it is */
     struct condition_state conditions[CONDITIONS];
     uint64_t alerts;
-    uint64_t written;   /* a checksum of the status that was written last */
-    uint64_t settle_ms; /* monotonic: until then it is being taken in, and nothing is told */
-    uint64_t write_ms;  /* the next one not before */
-    uint64_t look_ms;   /* whether there is one to write is looked at not before */
-    uint32_t at;        /* where its service was found in guardd's list */
+    uint64_t alerts_told; /* of those, that the status has, as far as we know */
+    uint64_t written;     /* a checksum of the status that was written last */
+    uint64_t settle_ms;   /* monotonic: until then it is being taken in, and nothing is told */
+    uint64_t write_ms;    /* the next one not before */
+    uint64_t look_ms;     /* whether there is one to write is looked at not before */
+    uint32_t at;          /* where its service was found in guardd's list */
     bool writing;
+    bool overtaken; /* a list or watch told of it since that began */
     struct event_series events[OBJECT_EVENTS];
     struct canary_state canary;
     struct object_profile profile;
@@ -108,6 +112,7 @@ struct objects {
     size_t bytes;      /* of all specs */
     uint64_t left_out; /* beyond the maximum, or what is told of a namespace */
     bool waiting;      /* there are some beyond a share, and one went: to be listed anew */
+    bool recalls;      /* somebody else leads: they count alerts, and we add to it */
 };
 
 struct object *objects_find(const struct objects *objects, const char *namespace, const char *name);
@@ -120,6 +125,9 @@ struct object *objects_know(struct objects *objects, const char *namespace, cons
 struct object *objects_of_service(const struct objects *objects, struct guard_span service);
 /* Takes what a list or watch says of an object. True: what it says is new. */
 bool objects_take(struct objects *objects, struct object *object, const struct document_node *node);
+/* Takes the version that a status is made for, and since when conditions are what they are in just
+ * that one. */
+void objects_recall(struct object *object, const struct document_node *node);
 void objects_gone(struct objects *objects, struct object *object);
 void objects_free(struct objects *objects);
 

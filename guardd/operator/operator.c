@@ -20,7 +20,10 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-enum { RELEASE_MS = 5000 };
+enum {
+    RELEASE_MS = 5000,
+    APART_MS = 2 * LEASE_MS, /* longer than one takes over from another */
+};
 
 static const struct guard_span no_service = {NULL, 0};
 static const char *const paths[INFORMED] = {
@@ -142,6 +145,14 @@ static enum guard_rc open_parts(struct cluster_operator *cluster, const char *wh
     return GUARD_OK;
 }
 
+static void set_leading(struct cluster_operator *cluster, bool leads)
+{
+    cluster->leads = leads;
+    cluster->since_ms = clock_monotonic_ms();
+    for (int kind = 0; kind < INFORMED; kind++)
+        cluster->followed[kind].objects.recalls = !leads;
+}
+
 static bool wakes(const struct cluster_operator *cluster, int fd)
 {
     struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
@@ -158,6 +169,7 @@ enum guard_rc operator_open(struct cluster_operator **out, const char *where,
     cluster->pace = *pace;
     cluster->services = services;
     cluster->wake_fd = epoll_create1(EPOLL_CLOEXEC);
+    set_leading(cluster, false);
     enum guard_rc rc = open_parts(cluster, where, err);
     if (rc == GUARD_OK)
         rc = canaries_open(&cluster->canaries, cluster, err);
@@ -223,18 +235,43 @@ static bool is_synced(const struct cluster_operator *cluster)
     return synced;
 }
 
-/* What was written before a change of leaders isn't known any more. */
+/* What objects came to is told by whoever leads now; what reached us alone waits until we do. */
+static void leave_to_others(struct cluster_operator *cluster)
+{
+    struct objects *guardians = &cluster->followed[INFORMED_GUARDIANS].objects;
+    for (uint32_t i = 0; i < guardians->count; i++) {
+        guardians->list[i]->events[EVENT_REFUSED].due = 0;
+        guardians->list[i]->events[EVENT_PATH].due = 0;
+    }
+    canaries_stop(cluster->canaries);
+}
+
+/* What was written before a change of leaders isn't known any more. It is told when it is known
+ * what objects came to here. */
+static void begin_leading(struct cluster_operator *cluster)
+{
+    uint64_t settled = clock_monotonic_ms() + OBJECT_SETTLE_MS;
+    for (int kind = 0; kind < INFORMED; kind++) {
+        struct objects *objects = &cluster->followed[kind].objects;
+        for (uint32_t i = 0; i < objects->count; i++) {
+            objects->list[i]->written = 0;
+            objects->list[i]->settle_ms = settled;
+        }
+    }
+    all_dirty(cluster);
+}
+
 static void note_leading(struct cluster_operator *cluster, bool leads)
 {
     if (leads == cluster->leads)
         return;
-    cluster->leads = leads;
+    set_leading(cluster, leads);
     log_event("info", leads ? "operator-leads" : "operator-follows", no_service, "%s",
               cluster->lease.identity);
     if (leads)
-        all_dirty(cluster);
+        begin_leading(cluster);
     else
-        canaries_stop(cluster->canaries);
+        leave_to_others(cluster);
 }
 
 static void note_trouble(struct cluster_operator *cluster)
@@ -249,6 +286,22 @@ static void note_trouble(struct cluster_operator *cluster)
         log_event(trouble ? "alarm" : "info", trouble ? "cluster-away" : "cluster-back", no_service,
                   "%s", failure);
     cluster->told = trouble;
+}
+
+/* What several learn apart from one another, and sign each by a key of its own, is of no use to
+ * gates: that is no way to have more than one. */
+static void note_apart(struct cluster_operator *cluster, uint64_t now_ms)
+{
+    const struct lease *lease = &cluster->lease;
+    if (cluster->apart || cluster->leads || now_ms - cluster->since_ms < APART_MS ||
+        lease->holder[0] == '\0' || strcmp(lease->holder, lease->identity) == 0 ||
+        store_shared(cluster->services->store))
+        return;
+    cluster->apart = true;
+    log_event("alarm", "operator-apart", no_service,
+              "%s leads, and this guardd's store is its own: several need one PostgreSQL (--store) "
+              "and the same keys/policy.key",
+              lease->holder);
 }
 
 /* Where room came for what was beyond a namespace's share, that is asked for again. */
@@ -274,8 +327,11 @@ static void give_back(struct cluster_operator *cluster, uint64_t now_ms)
 
 bool operator_run(struct cluster_operator *cluster)
 {
-    api_client_run(cluster->client);
     uint64_t now = clock_monotonic_ms();
+    if (!lease_held(&cluster->lease, now)) /* we may have stood still with what we had begun */
+        api_client_revoke(cluster->client);
+    api_client_run(cluster->client);
+    now = clock_monotonic_ms();
     for (int kind = 0; kind < INFORMED; kind++)
         follow(&cluster->followed[kind], now);
     lease_tick(&cluster->lease, now);
@@ -291,6 +347,7 @@ bool operator_tick(struct cluster_operator *cluster)
     (void)operator_run(cluster);
     uint64_t now = clock_monotonic_ms();
     note_trouble(cluster);
+    note_apart(cluster, now);
     note_leading(cluster, lease_held(&cluster->lease, now));
     give_back(cluster, now);
     cluster->more = cluster->changed = false;

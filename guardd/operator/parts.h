@@ -44,11 +44,13 @@ struct cluster_operator {
     int wake_fd; /* readable when the API's client or that of canaries is */
     struct following followed[INFORMED];
     bool leads;
-    bool more;      /* there is more to merge at once */
-    bool changed;   /* something that was followed is another one since the last tick */
-    uint32_t known; /* of guardd's services, that have an object or need none */
-    bool told;      /* that the cluster can't be reached */
-    uint32_t at;    /* where merging goes on */
+    uint64_t since_ms; /* monotonic: it leads or follows */
+    bool apart;        /* that it has a store of its own while others lead was told */
+    bool more;         /* there is more to merge at once */
+    bool changed;      /* something that was followed is another one since the last tick */
+    uint32_t known;    /* of guardd's services, that have an object or need none */
+    bool told;         /* that the cluster can't be reached */
+    uint32_t at;       /* where merging goes on */
     uint32_t report_at;
     uint64_t trim_ms; /* monotonic: then what the heap has free goes back; 0: nothing was done */
 };

@@ -16,9 +16,11 @@
 enum {
     STATUS_MAX = 8192,
     EVENT_MAX = 4096,
+    EVENT_NOTE_CAP = OBJECT_WHY_CAP + 64,
     SERIES_MS = 10 * 60000, /* then the next one begins */
     CREATED = 201,
     NOT_FOUND = 404,
+    CONFLICT = 409,
 };
 static const char *const plurals[INFORMED] = {"guardians", "guardiandefaults", "clusterguardians"};
 static const char *const kinds[INFORMED] = {"Guardian", "GuardianDefault", "ClusterGuardian"};
@@ -46,6 +48,14 @@ static uint64_t exchanges_of(const struct service *service)
     return stats.exchanges;
 }
 
+/* That its file isn't read yet says nothing of it; whoever begins to lead merges all anew. */
+static bool is_pending(const struct object *object, const struct service *service, bool full)
+{
+    if (object->why[0] != '\0' && !object->dirty)
+        return false;
+    return object->dirty || (service == NULL ? !full : service->generation == 0);
+}
+
 static struct verdict judge_ready(const struct object *object, const struct service *service,
                                   bool full)
 {
@@ -56,7 +66,7 @@ static struct verdict judge_ready(const struct object *object, const struct serv
     if (service == NULL && !object->dirty && full)
         return (struct verdict){"Ready", "False", "NoRoom",
                                 "guardd has as many services as it takes"};
-    if (object->dirty || service == NULL || service->generation == 0)
+    if (is_pending(object, service, full))
         return (struct verdict){"Ready", "False", "Pending", "it is taken in just now"};
     if (service->guardian_err.text[0] != '\0')
         return (struct verdict){"Ready", "False", "Refused", service->guardian_err.text};
@@ -77,7 +87,8 @@ static struct verdict judge_path(const struct object *object, const struct servi
             "NotInPath", "False", "ExchangesSeen",
             "gates saw its exchanges; no canary has proved that all come to one"};
     return (struct verdict){"NotInPath", "Unknown", "NoExchangeYet",
-                            canary->ours ? canary->message : "no gate saw an exchange"};
+                            canary->message[0] != '\0' ? canary->message
+                                                       : "no gate saw an exchange"};
 }
 
 static void judge(const struct object *object, const struct service *service, bool full,
@@ -104,25 +115,27 @@ static void judge(const struct object *object, const struct service *service, bo
 
 /* --- status --- */
 
-static void write_condition(struct json_writer *json, struct object *object, size_t at,
+static void write_condition(struct json_writer *json, const struct object *object, size_t at,
                             const struct verdict *verdict)
 {
-    struct condition_state *state = &object->conditions[at];
-    if (state->status == NULL || strcmp(state->status, verdict->status) != 0 ||
-        state->since[0] == '\0')
-        kubernetes_moment(state->since, clock_unix_ms(), false);
-    state->status = verdict->status;
+    const struct condition_state *state = &object->conditions[at];
+    char since[KUBERNETES_MOMENT_CAP];
+    if (state->status != NULL && strcmp(state->status, verdict->status) == 0 &&
+        state->since[0] != '\0')
+        snprintf(since, sizeof(since), "%s", state->since);
+    else
+        kubernetes_moment(since, clock_unix_ms(), false);
     json_open(json, NULL, '{');
     json_text(json, "type", verdict->type);
     json_text(json, "status", verdict->status);
     json_integer(json, "observedGeneration", object->generation);
-    json_text(json, "lastTransitionTime", state->since);
+    json_text(json, "lastTransitionTime", since);
     json_text(json, "reason", verdict->reason);
     json_text(json, "message", verdict->message);
     json_close(json, '}');
 }
 
-static void write_status(struct json_writer *json, struct object *object, enum informed kind,
+static void write_status(struct json_writer *json, const struct object *object, enum informed kind,
                          const struct service *service, bool full)
 {
     struct verdict verdicts[CONDITIONS];
@@ -155,8 +168,17 @@ static void on_status(void *ctx, const struct api_answer *answer)
 {
     struct object *object = ctx;
     object->writing = false;
-    if (answer->status != 200)
+    if (answer->status != 200) {
         object->written = 0; /* again, when it may */
+        if (answer->status ==
+            CONFLICT) /* it is another one by now: what the watch says of it comes */
+            object->write_ms = clock_monotonic_ms() + OPERATOR_LOOK_MS;
+        return;
+    }
+    /* What a watch said meanwhile is newer, or this comes by it, too: answers and events come by
+     * connections of their own, in any order. */
+    if (!object->overtaken)
+        objects_recall(object, answer->root);
 }
 
 static bool named_path(char out[KUBERNETES_PATH_MAX], const struct object *object,
@@ -194,6 +216,10 @@ static void report_status(struct cluster_operator *cluster, struct object *objec
     struct guard_err err;
     const struct service *service =
         kind == INFORMED_GUARDIANS ? service_of(cluster->services, object) : NULL;
+    bool full = cluster->services->count == SERVICES_MAX;
+    if (kind == INFORMED_GUARDIANS && is_pending(object, service, full) &&
+        mono_ms - object->settle_ms < OBJECT_PENDING_MS)
+        return;
     json_writer_init(&json, body, sizeof(body));
     json_open(&json, NULL, '{');
     json_text(&json, "apiVersion", OPERATOR_GROUP "/v1alpha1");
@@ -201,11 +227,19 @@ static void report_status(struct cluster_operator *cluster, struct object *objec
     json_open(&json, "metadata", '{');
     json_text(&json, "name", object->name);
     json_text(&json, "uid", object->uid); /* a new one of that name isn't meant */
+    size_t head = json.len;
+    if (object->version[0] != '\0') /* nor one that others wrote since */
+        json_text(&json, "resourceVersion", object->version);
+    size_t said = json.len;
     json_close(&json, '}');
-    write_status(&json, object, kind, service, cluster->services->count == SERVICES_MAX);
+    write_status(&json, object, kind, service, full);
     json_close(&json, '}');
-    uint64_t sum = guard_checksum(1, (struct guard_span){(const uint8_t *)body, json.len});
-    if (json.overflow || sum == object->written || !named_path(path, object, kind))
+    if (json.overflow || !named_path(path, object, kind))
+        return;
+    uint64_t sum =
+        guard_checksum(guard_checksum(1, (struct guard_span){(const uint8_t *)body, head}),
+                       (struct guard_span){(const uint8_t *)body + said, json.len - said});
+    if (sum == object->written)
         return;
     snprintf(path + strlen(path), sizeof(path) - strlen(path),
              "?fieldManager=guard-operator&force=true");
@@ -214,11 +248,15 @@ static void report_status(struct cluster_operator *cluster, struct object *objec
                                   .content_type = "application/apply-patch+yaml",
                                   .body = {(const uint8_t *)body, json.len},
                                   .done = on_status,
-                                  .ctx = object};
+                                  .ctx = object,
+                                  .revocable = true};
+    object->overtaken = false;
     object->writing = api_client_call(cluster->client, &call, &err) == GUARD_OK;
     operator_worked(cluster);
     object->write_ms = mono_ms + cluster->pace.write_ms;
     object->written = object->writing ? sum : 0;
+    if (object->writing)
+        object->alerts_told = object->alerts;
 }
 
 /* --- events --- */
@@ -227,7 +265,8 @@ static void on_event(void *ctx, const struct api_answer *answer)
 {
     struct event_series *series = ctx;
     series->busy = false;
-    if (answer->status == 200 || answer->status == CREATED)
+    if (answer->status == 200 || answer->status == CREATED ||
+        answer->status == CONFLICT) /* another leader told just that */
         series->count += series->sent;
     else
         series->due += series->sent;
@@ -236,19 +275,23 @@ static void on_event(void *ctx, const struct api_answer *answer)
     series->sent = 0;
 }
 
+static void note_of(char out[EVENT_NOTE_CAP], const struct object *object, size_t at)
+{
+    if (at == EVENT_PATH)
+        snprintf(out, EVENT_NOTE_CAP, "%s", object->canary.message);
+    else if (at == EVENT_REFUSED)
+        snprintf(out, EVENT_NOTE_CAP, "%s",
+                 object->why[0] != '\0' ? object->why : "it was refused");
+    else
+        snprintf(out, EVENT_NOTE_CAP, "%" PRIu64 " requests or answers of %s were blocked",
+                 object->events[at].due, object->service);
+}
+
 static void write_event(struct json_writer *json, const struct cluster_operator *cluster,
-                        const struct object *object, size_t at, const char *now)
+                        const struct object *object, size_t at, const char *note, const char *now)
 {
     const struct event_series *series = &object->events[at];
-    char note[OBJECT_WHY_CAP + 64];
     bool leads_past = object->canary.status != NULL && strcmp(object->canary.status, "True") == 0;
-    if (at == EVENT_PATH)
-        snprintf(note, sizeof(note), "%s", object->canary.message);
-    else if (at == EVENT_REFUSED)
-        snprintf(note, sizeof(note), "%s", object->why[0] != '\0' ? object->why : "it was refused");
-    else
-        snprintf(note, sizeof(note), "%" PRIu64 " requests or answers of %s were blocked",
-                 series->due, object->service);
     json_open(json, NULL, '{');
     json_text(json, "apiVersion", "events.k8s.io/v1");
     json_text(json, "kind", "Event");
@@ -286,12 +329,26 @@ static void write_series(struct json_writer *json, const struct event_series *se
     json_close(json, '}');
 }
 
-/* RFC 1123 names only: the object's, and what makes it unique. */
-static void name_event(struct event_series *series, const struct object *object)
+static uint64_t add_text(uint64_t sum, const char *text)
+{
+    return guard_checksum(sum, (struct guard_span){(const uint8_t *)text, strlen(text)});
+}
+
+/* RFC 1123 names only: the object's, and what makes it unique. Leaders that come to the same of an
+ * object give it the same name, so that the cluster takes it once; what was blocked each counts by
+ * itself. */
+static void name_event(struct event_series *series, const struct object *object, size_t at,
+                       const char *note)
 {
     uint64_t number = clock_unix_ms();
-    if (random_bytes(&number, sizeof(number)) != GUARD_OK)
-        number ^= (uintptr_t)series;
+    if (at == EVENT_BLOCKED) {
+        if (random_bytes(&number, sizeof(number)) != GUARD_OK)
+            number ^= (uintptr_t)series;
+    } else {
+        const char *since = at == EVENT_PATH ? object->conditions[CONDITION_NOT_IN_PATH].since : "";
+        number = (uint64_t)object->generation * (at == EVENT_REFUSED) + at;
+        number = add_text(add_text(add_text(number, object->uid), since), note);
+    }
     snprintf(series->name, sizeof(series->name), "%.200s.%016" PRIx64, object->name, number);
 }
 
@@ -301,6 +358,7 @@ static void report_event(struct cluster_operator *cluster, struct object *object
     struct event_series *series = &object->events[at];
     char path[KUBERNETES_PATH_MAX];
     char body[EVENT_MAX];
+    char note[EVENT_NOTE_CAP];
     char now[KUBERNETES_MOMENT_CAP];
     struct json_writer json;
     struct guard_err err;
@@ -309,10 +367,11 @@ static void report_event(struct cluster_operator *cluster, struct object *object
     kubernetes_moment(now, clock_unix_ms(), true);
     json_writer_init(&json, body, sizeof(body));
     if (begins) {
-        name_event(series, object);
+        note_of(note, object, at);
+        name_event(series, object, at, note);
         series->begun_ms = mono_ms;
         series->count = 0;
-        write_event(&json, cluster, object, at, now);
+        write_event(&json, cluster, object, at, note, now);
     } else {
         write_series(&json, series, now);
     }
@@ -325,6 +384,7 @@ static void report_event(struct cluster_operator *cluster, struct object *object
         .body = {(const uint8_t *)body, json.len},
         .done = on_event,
         .ctx = series,
+        .revocable = true,
     };
     series->told_ms = mono_ms;
     series->busy = !json.overflow && api_client_call(cluster->client, &call, &err) == GUARD_OK;

@@ -54,9 +54,10 @@ static void call(struct cluster_operator *cluster, struct object *object, struct
                                      .content_type = "application/apply-patch+yaml",
                                      .body = body,
                                      .done = on_written,
-                                     .ctx = object};
+                                     .ctx = object,
+                                     .revocable = true};
     const struct api_call deleted = {
-        .method = "DELETE", .path = path, .done = on_deleted, .ctx = object};
+        .method = "DELETE", .path = path, .done = on_deleted, .ctx = object, .revocable = true};
     object->profile.write_ms = mono_ms + cluster->pace.write_ms;
     object->profile.busy =
         api_client_call(cluster->client, body.len > 0 ? &written : &deleted, &err) == GUARD_OK;

@@ -11,6 +11,7 @@ LONGEST = [
     ["gate/test_egress.py"],
     ["kubernetes/test_canary.py", "kubernetes/test_webhook_authority.py", "kubernetes/test_identity.py", "kubernetes/test_profile.py",
      "kubernetes/test_install.py"],
+    ["kubernetes/test_operators.py", "kubernetes/test_compaction.py"],
     ["ui/test_console.py"],
     ["gate/test_rings.py"],
     ["peers/test_learning.py"],

@@ -2,6 +2,7 @@
 """guardd as an operator of the cluster, with the service account and the rights that are shipped."""
 
 import functools
+import json
 import pathlib
 import subprocess
 
@@ -61,14 +62,16 @@ class Operator:
         self.state.mkdir(parents=True, exist_ok=True)
         self.log_path = self.state.parent / "guardd.log"
         self.process = None
+        self.begun = 0  # so much of its log is of processes before this one
         self.excused = 0  # so much of its log tells of a server that refused everybody
 
     def start(self):
+        self.begun = len(self.log())
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
                 self.cluster.command(*self.program, "--state", self.state, "--kubernetes", self.kubeconfig, *self.pace, *self.options),
                 stderr=log, env=self.cluster.env)
-        wait_for(lambda: self.said("started") or self.process.poll() is not None, "guardd to start")
+        wait_for(lambda: self.says("started") or self.process.poll() is not None, "guardd to start")
         assert self.process.poll() is None, self.log()
         return self
 
@@ -78,8 +81,18 @@ class Operator:
     def said(self, event):
         return self.log().count(f'"event":"{event}"')
 
+    def says(self, event):
+        """The same of this process."""
+        return self.log()[self.begun:].count(f'"event":"{event}"')
+
     def leads(self):
-        return self.said("operator-leads") > self.said("operator-follows")
+        """One that was killed told nobody that it doesn't any more."""
+        return self.process.poll() is None and self.says("operator-leads") > self.says("operator-follows")
+
+    def identity(self):
+        """What it was called when it led last."""
+        told = [json.loads(line) for line in self.log().splitlines() if '"event":"operator-leads"' in line]
+        return told[-1]["detail"] if told else None
 
     def guardian(self, service):
         path = self.state / "guardians" / f"{service}.yaml"

@@ -207,6 +207,44 @@ static void test_closing_ends_what_is_under_way(void **state)
     assert_true(seen[0].failed && seen[0].status == 0);
 }
 
+/* What was begun and not sent yet is never seen by the server; all else goes on. */
+static void test_what_is_revoked_is_never_sent(void **state)
+{
+    struct http_client *client = open_client(NULL);
+    struct seen revoked = {.calls = 0}, other = {.calls = 0};
+    struct pollfd waited = {.fd = listener, .events = POLLIN};
+    char request[2048];
+    const struct http_request first = {.method = "PUT",
+                                       .path = "/revoked",
+                                       .body = GUARD_SPAN_LITERAL("x"),
+                                       .answer_max = 1000,
+                                       .timeout_ms = 60000,
+                                       .revocable = true,
+                                       .done = on_done,
+                                       .ctx = &revoked};
+    struct http_request second = first;
+    (void)state;
+    second.path = "/other";
+    second.revocable = false;
+    second.ctx = &other;
+    assert_int_equal(http_client_start(client, &first, NULL), GUARD_OK);
+    assert_int_equal(http_client_start(client, &second, NULL), GUARD_OK);
+    assert_int_equal(http_client_start(client, &first, NULL), GUARD_OK);
+    http_client_revoke(client);
+    assert_int_equal(revoked.calls, 2);
+    assert_true(revoked.failed && revoked.status == 0);
+    assert_int_equal(http_client_busy(client), 1);
+    serve(client, "\r\n\r\nx", request, sizeof(request),
+          "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+    assert_non_null(strstr(request, "PUT /other "));
+    for (int i = 0; i < 3000 && other.calls == 0; i++)
+        turn(client);
+    assert_int_equal(other.status, 200);
+    assert_int_equal(poll(&waited, 1, 0), 0); /* nobody else came */
+    http_client_revoke(client);
+    http_client_close(client);
+}
+
 static void test_what_can_be_begun_is_bounded(void **state)
 {
     static struct seen seen;
@@ -358,6 +396,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_what_is_too_long_late_or_elsewhere_is_a_failure,
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_closing_ends_what_is_under_way, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_what_is_revoked_is_never_sent, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_can_be_begun_is_bounded, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_an_endless_answer_is_handed_on, set_up, tear_down),
         cmocka_unit_test(test_servers),

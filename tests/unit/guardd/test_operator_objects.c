@@ -200,6 +200,113 @@ static void test_a_profile_is_asked_for_and_remembered(void **state)
     objects_free(&objects);
 }
 
+/* One that follows knows what leaders wrote last, and keeps what reached itself alone. */
+static void test_what_another_leader_wrote_is_recalled_each_time(void **state)
+{
+    struct objects objects = {.recalls = true};
+    struct object *object = get(&objects, "prod", 1);
+    (void)state;
+    take_text(&objects, object,
+              "{\"metadata\":{\"uid\":\"u\",\"resourceVersion\":\"7\"},\"spec\":{},\"status\":{"
+              "\"alerts\":4,"
+              "\"conditions\":[{\"type\":\"Ready\",\"status\":\"False\",\"lastTransitionTime\":"
+              "\"a\"}]}}");
+    assert_string_equal(object->version, "7");
+    assert_int_equal(object->alerts, 4);
+    object->alerts += 2; /* told to us */
+    const char *next =
+        "{\"metadata\":{\"uid\":\"u\",\"resourceVersion\":\"8\"},\"spec\":{},\"status\":{"
+        "\"alerts\":9,"
+        "\"conditions\":[{\"type\":\"Ready\",\"status\":\"True\",\"lastTransitionTime\":\"b\"}]}}";
+    take_text(&objects, object, next);
+    assert_string_equal(object->version, "8");
+    assert_int_equal(object->alerts, 11);
+    assert_string_equal(object->conditions[CONDITION_READY].status, "True");
+    assert_string_equal(object->conditions[CONDITION_READY].since, "b");
+    take_text(&objects, object, next); /* listed again: nothing is counted twice */
+    assert_int_equal(object->alerts, 11);
+    /* Whoever leads knows better how many there are than what was stored before it wrote. */
+    objects.recalls = false;
+    object->alerts_told = object->alerts;
+    take_text(&objects, object, next);
+    assert_int_equal(object->alerts, 11);
+    /* Whatever a status says can be added to and written. */
+    objects.recalls = true;
+    take_text(&objects, object,
+              "{\"metadata\":{\"uid\":\"u\"},\"spec\":{},\"status\":{\"alerts\":"
+              "9223372036854775807}}");
+    object->alerts += 3;
+    take_text(&objects, object,
+              "{\"metadata\":{\"uid\":\"u\"},\"spec\":{},\"status\":{\"alerts\":"
+              "9223372036854775807}}");
+    assert_true(object->alerts == (UINT64_C(1) << 53) + 3);
+    /* Another one of that name has nothing of it. */
+    take_text(&objects, object, "{\"metadata\":{\"uid\":\"v\"},\"spec\":{}}");
+    assert_int_equal(object->alerts, 0);
+    objects_free(&objects);
+}
+
+/* Since when a condition is what it is belongs to the version that the next status names: one that
+ * was made and refused left nothing, and what isn't there any more doesn't count. */
+static void test_since_when_is_of_the_version_that_is_named(void **state)
+{
+    struct objects objects = {.recalls = false}; /* we lead */
+    struct object *object = get(&objects, "prod", 1);
+    const struct condition_state *ready = &object->conditions[CONDITION_READY];
+    (void)state;
+    take_text(&objects, object,
+              "{\"metadata\":{\"uid\":\"u\",\"resourceVersion\":\"7\"},\"spec\":{},\"status\":{"
+              "\"conditions\":[{\"type\":\"Ready\",\"status\":\"True\",\"lastTransitionTime\":"
+              "\"a\"},{\"type\":\"Learned\",\"status\":\"True\",\"lastTransitionTime\":\"a\"}]}}");
+    assert_string_equal(ready->since, "a");
+    object->overtaken = false;
+    take_text(&objects, object,
+              "{\"metadata\":{\"uid\":\"u\",\"resourceVersion\":\"8\"},\"spec\":{},\"status\":{"
+              "\"conditions\":[{\"type\":\"Ready\",\"status\":\"False\",\"lastTransitionTime\":"
+              "\"b\"}]}}");
+    assert_true(object->overtaken);
+    assert_string_equal(object->version, "8");
+    assert_string_equal(ready->status, "False");
+    assert_string_equal(ready->since, "b");
+    assert_null(object->conditions[CONDITION_LEARNED].status);
+    take_text(&objects, object,
+              "{\"metadata\":{\"uid\":\"u\",\"resourceVersion\":\"9\"},\"spec\":{}}");
+    assert_null(ready->status);
+    assert_string_equal(ready->since, "");
+    objects_free(&objects);
+}
+
+static void take_path(struct objects *objects, struct object *object, const char *reason)
+{
+    char text[512];
+    snprintf(text, sizeof(text),
+             "{\"metadata\":{\"uid\":\"u\"},\"spec\":{},\"status\":{\"conditions\":[{\"type\":"
+             "\"NotInPath\",\"status\":\"Unknown\",\"reason\":\"%s\",\"message\":\"words\"}]}}",
+             reason);
+    take_text(objects, object, text);
+}
+
+/* What isn't known yet is told in the same words by the next leader: nothing is written for it. */
+static void test_why_nothing_is_known_is_recalled(void **state)
+{
+    struct objects objects = {.recalls = true};
+    struct object *object = get(&objects, "prod", 1);
+    (void)state;
+    take_path(&objects, object, "NoExchangeYet");
+    assert_null(object->canary.status);
+    assert_string_equal(object->canary.message, "words");
+    take_path(&objects, object, "ExchangesSeen"); /* which is for each to see */
+    assert_null(object->canary.status);
+    assert_string_equal(object->canary.message, "");
+    take_path(&objects, object, "NoGate");
+    assert_string_equal(object->canary.status, "Unknown");
+    assert_string_equal(object->canary.message, "words");
+    object->canary.ours = true; /* and ours are better known here */
+    take_path(&objects, object, "NoExchangeYet");
+    assert_string_equal(object->canary.status, "Unknown");
+    objects_free(&objects);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -209,6 +316,9 @@ int main(void)
         cmocka_unit_test(test_the_room_of_a_namespace_has_a_maximum),
         cmocka_unit_test(test_all_together_have_a_maximum),
         cmocka_unit_test(test_a_profile_is_asked_for_and_remembered),
+        cmocka_unit_test(test_what_another_leader_wrote_is_recalled_each_time),
+        cmocka_unit_test(test_since_when_is_of_the_version_that_is_named),
+        cmocka_unit_test(test_why_nothing_is_known_is_recalled),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
