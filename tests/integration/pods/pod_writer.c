@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Pod records of the service that is named ("shop") on standard output, one behind the other, of
- * lines on standard input:
- *   REPLICA SEQUENCE UNTIL_MS gate|sidecar|thief|podwatch [KIND TEXT DETAIL REQUEST]...
- * (thief: with the number of replica 2's sensor) with tabs between, "-" for what is empty. TEXT of
- * a destination is ADDRESS:PORT, by TCP. */
+/* Pod records of the service that is named ("shop"), of pods with the uid that is named behind it,
+ * on standard output, one behind the other, of lines on standard input: REPLICA SEQUENCE UNTIL_MS
+ * gate|sidecar|thief|podwatch [KIND TEXT DETAIL REQUEST]... (thief: with the number of replica 2's
+ * sensor) with tabs between, "-" for what is empty. TEXT of a destination is ADDRESS:PORT, by TCP.
+ */
 #include "unit/pods/sample.h"
 
 #include <stdlib.h>
@@ -56,6 +56,8 @@ int main(int argc, char **argv)
         record.id.uid = sample_span(uid);
         if (argc > 1)
             record.id.service = sample_span(argv[1]);
+        if (argc > 2)
+            record.id.uid = sample_span(argv[2]);
         const char *source = strsep(&rest, "\t\n");
         if (strcmp(source, "gate") == 0) {
             record.source = GUARD_POD_GATE;

@@ -13,12 +13,15 @@ import pytest
 import yaml
 
 HERE = pathlib.Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE), str(HERE.parents[1]), str(HERE.parents[1] / "pods")]
-from injected import GUARD_IMAGE, images, injected_cluster, processes_of  # noqa: E402,F401
-from installed import ATTACK, BENIGN, OURS, REPLICAS, SHOP, Installed  # noqa: E402
+sys.path[:0] = [str(HERE), str(HERE.parents[1]), str(HERE.parents[1] / "api"), str(HERE.parents[1] / "pods")]
+from injected import APP_IMAGE, GUARD_IMAGE, images, injected_cluster, memory, processes_of  # noqa: E402,F401
+from installed import ATTACK, BENIGN, NODE, OURS, REPLICAS, SHOP, Installed  # noqa: E402
+from kernel import cannot  # noqa: E402
 from kubernetes.operators import condition  # noqa: E402
 from kubernetes.shipped import one_of, read  # noqa: E402
+from kubernetes.operators import token_of  # noqa: E402
 from responders import Responder  # noqa: E402
+from talking import curl  # noqa: E402
 from waiting import wait_for as wait_closely  # noqa: E402
 
 
@@ -163,3 +166,95 @@ def test_a_misused_pod_is_evicted_within_its_budget_while_the_others_serve(insta
     told = installed.end_callers(callers)
     assert told["failed"] == [] and told["answered"] > 0, told
     all_is_learned(installed)
+
+
+# --- what the node sees ---
+
+CART = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "cart-1", "namespace": "podwatched"}, "spec": {
+    "terminationGracePeriodSeconds": 1, "containers": [{"name": "app", "image": APP_IMAGE, "imagePullPolicy": "Never"}]}}
+
+
+def node_states(installed):
+    """{container: its status} of the pod on the node."""
+    pods = list(installed.pods(NODE).values())
+    return {one["name"]: one for pod in pods for one in pod["status"].get("containerStatuses") or []}
+
+
+def node_log(installed, container):
+    done = installed.cluster.kubectl("-n", NODE, "logs", f"daemonset/{NODE}", "-c", container, check=False)
+    return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+
+
+def watch_the_node(installed):
+    """Until podwatch runs; skips where this node lets it not."""
+    installed.watch_node()
+
+    def told():
+        events = [line["event"] for line in node_log(installed, "podwatch")]
+        return "started" in events or "not-started" in events or node_states(installed).get("podwatch", {}).get("restartCount", 0) > 0
+    wait_for(told, lambda: f"podwatch to start: {node_log(installed, 'podwatch')} {node_states(installed)} {describe(installed)}", timeout=240)
+    refused = [line["detail"] for line in node_log(installed, "podwatch") if line["event"] == "not-started"]
+    if refused:
+        pytest.skip(f"SKIPPED: this node's runtime or kernel refuses guard-podwatch what it may: {refused[0]}")
+    installed.cluster.kubectl("-n", NODE, "rollout", "status", f"daemonset/{NODE}", "--timeout=180s")
+
+
+def describe(installed):
+    return installed.cluster.kubectl("-n", NODE, "describe", "pods", check=False).stdout[-2000:]
+
+
+def learned(installed, service):
+    """{container: what the root knows of it} of the service's workload."""
+    answer = curl(installed.volume, f"/services/{service}/pods")
+    return {one["container"]: one for one in answer.json()["workloads"]} if answer.status == 200 else {}
+
+
+def root_counts(installed):
+    return json.loads((installed.volume / "status.json").read_text())["pods"]
+
+
+def of_node(installed, name):
+    return f"{name}: {node_log(installed, 'guardd')} {node_log(installed, 'names')} {root_counts(installed)} {describe(installed)}"
+
+
+@pytest.mark.skipif(cannot() is not None, reason=f"SKIPPED: {cannot()}")
+def test_what_the_node_sees_is_at_the_root_by_the_pods_names(installed):
+    """Nothing is laid anywhere by hand: a program that is run in a pod is known at the root as that pod's."""
+    before = root_counts(installed)["refused"]
+    watch_the_node(installed)
+    installed.cluster.namespace("podwatched")
+    installed.apply([CART])
+    wait_for(lambda: installed.pods("podwatched")["cart-1"]["status"]["phase"] == "Running", "the pod to run")
+    installed.cluster.kubectl("-n", "podwatched", "exec", "cart-1", "--", "/app", "pause", "0")
+
+    def has_run():
+        known = learned(installed, "podwatched.cart-1").get("app", {})
+        done = [one for replica in known.get("replicas", []) for one in replica["alone"]]
+        return [one for one in done if one["kind"] == "exec" and "/app" in one["text"]] and known
+    app = wait_for(has_run, lambda: of_node(installed, "the program to be known"), timeout=240)
+    replica, = app["replicas"]
+    assert (app["namespace"], app["workload"], replica["pod"]) == ("podwatched", "cart-1", "cart-1")
+    node = installed.pods("podwatched")["cart-1"]["spec"]["nodeName"]
+    assert replica["node"] == node and replica["reporter"] == f"node:{node}"
+    # Beside what each guarded pod says of itself: by its gate's service, and all of its containers.
+    wait_for(lambda: {"app", "guard", "POD"} <= set(learned(installed, f"{SHOP}.{SHOP}")), lambda: of_node(installed, "the shop's containers"))
+    assert not set(learned(installed, "podwatched.cart-1")) - {"app", "POD"}, "no container is known by its number"
+    assert root_counts(installed)["refused"] == before, "all of it was the node's to say"
+    check_rights(installed, node)
+
+
+def check_rights(installed, node):
+    states = node_states(installed)
+    wanted = {"podwatch": ("guard-podwatch", 0, 1 << 12 | 1 << 38 | 1 << 39), "names": ("guard", 65530, 0), "guardd": ("guardd", 65531, 0)}
+    for container, (program, user, rights) in wanted.items():
+        pid = next(pid for pid, name in processes_of(states[container]["containerID"]) if name == program)
+        status = dict(line.split(":\t", 1) for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines())
+        assert int(status["CapEff"], 16) == int(status["CapBnd"], 16) == rights and status["NoNewPrivs"] == "1" and status["Seccomp"] == "2"
+        assert status["Uid"].split()[0] == str(user) and status["Gid"].split()[0] == "65532"
+        print(f"{container} on {node}: RSS {memory(pid)[0] / 2**20:.1f} MiB")
+        assert states[container]["restartCount"] == 0
+    # Who passes records on has nothing that the API server takes.
+    pod = next(iter(installed.pods(NODE)))
+    token = token_of(installed.api, NODE, NODE, audience="guard.security", pod=pod)
+    assert installed.cluster.curl("-k", "-o", "/dev/null", "-w", "%{http_code}", "-H", f"Authorization: Bearer {token}",
+                                  "https://127.0.0.1/api/v1/pods") == "401"
