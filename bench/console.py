@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The console and guardd's API under much: 500 services with a day of traffic and 100,000 alerts, in real guardd, nginx and Chromium.
 
-usage: bench/console.py [--alerts N] [--services N] [--store postgresql] [--api-only | --browser-only]
+usage: bench/console.py [--alerts N] [--services N] [--store postgresql] [--api-only | --browser-only | --first-only]
 
-Prints how long pages of the API take and how long the browser takes from an input to the paint. The figures of docs/guide/console.md.
+Prints how long pages of the API take, what the first view is made of and takes, and how long the browser takes from an input to the
+paint. The figures of docs/guide/console.md.
 """
 
 import argparse
@@ -95,22 +96,23 @@ def measure_api(state, alerts):
     say("the same by the minute", f"/services/service-007/history?step=60&since={NOW_MS - 80000000}")
 
 
-def drive_browser(state, console, alerts, services):
-    token = subprocess.run([BIN / "guard", "token", "add", "bench", "--role", "operator", "--state", state], capture_output=True, text=True,
+def drive_browser(script, state, console, alerts, services):
+    name = pathlib.Path(script).stem
+    token = subprocess.run([BIN / "guard", "token", "add", f"bench-{name}", "--role", "operator", "--state", state], capture_output=True, text=True,
                            check=True).stdout.strip()
-    with subprocess.Popen(["node", ROOT / "ui/e2e/scale.mjs"], cwd=ROOT / "ui", start_new_session=True,
+    with subprocess.Popen(["node", ROOT / "ui/e2e" / script], cwd=ROOT / "ui", start_new_session=True,
                           env={**os.environ, "CONSOLE": f"http://{console}", "OPERATOR": token, "ALERTS": str(alerts), "SERVICES": str(services),
                                "STATE": str(state)}) as browser:
         try:
             if browser.wait(timeout=600) != 0:
-                raise RuntimeError("ui/e2e/scale.mjs failed")
+                raise RuntimeError(f"ui/e2e/{script} failed")
         finally:
             if browser.poll() is None:
                 os.killpg(browser.pid, signal.SIGKILL)  # the browser with it
 
 
 def run(alerts, services, measure, postgres=None):
-    """measure: "api", "browser" or both."""
+    """measure: of "api", "first" and "browser" what is wanted."""
     with tempfile.TemporaryDirectory(prefix="guard-console.") as folder:
         os.chmod(folder, 0o711)
         state = pathlib.Path(folder) / "state"
@@ -120,7 +122,7 @@ def run(alerts, services, measure, postgres=None):
         console, listen = (f"127.0.0.1:{free_port()}" for _ in range(2))
         store = ["--store", postgres.url] if postgres else []
         command = ([BIN / "guard", "run", "--upstream", "http://127.0.0.1:9", "--listen", listen, "--state", state, "--workers", "1",
-                    "--console", console, "--console-files", BUILD / "console"] if "browser" in measure else
+                    "--console", console, "--console-files", BUILD / "console"] if {"first", "browser"}.intersection(measure) else
                    [BIN / "guardd", "--state", state, *store])
         process = subprocess.Popen(command, stdout=log, stderr=log, env={**os.environ, "GUARD_MODULE": str(MODULE)})
         try:
@@ -128,8 +130,9 @@ def run(alerts, services, measure, postgres=None):
             fill_history(state, postgres, services)
             if "api" in measure:
                 measure_api(state, alerts)
-            if "browser" in measure:
-                drive_browser(state, console, alerts, services)
+            for what, script in (("first", "first.mjs"), ("browser", "scale.mjs")):
+                if what in measure:
+                    drive_browser(script, state, console, alerts, services)
         finally:
             end_process(process)
             log.close()
@@ -143,13 +146,14 @@ def main():
     parser.add_argument("--store", choices=("sqlite", "postgresql"), default="sqlite")
     parser.add_argument("--api-only", action="store_true")
     parser.add_argument("--browser-only", action="store_true")
+    parser.add_argument("--first-only", action="store_true")
     options = parser.parse_args()
     if options.store == "postgresql" and missing():
         sys.exit(missing())
     print(f"load {os.getloadavg()[0]:.1f}, {options.alerts} alerts, {options.services} services, {options.store}", flush=True)
-    measure = set() if options.browser_only else {"api"}
+    measure = set() if options.browser_only or options.first_only else {"api"}
     if options.store == "sqlite" and not options.api_only and shutil.which("chromium"):
-        measure.add("browser")
+        measure |= {"first"} if options.first_only else {"first", "browser"}
     postgres = Postgres().start() if options.store == "postgresql" else None
     try:
         run(options.alerts, options.services, measure, postgres)

@@ -100,6 +100,8 @@ int complain(int rc, const char *format, ...) GUARD_PRINTF(2, 3);
 bool terminal_progress(void);
 /* True when standard output is a terminal that shows colours (NO_COLOR respected). */
 bool terminal_colour(void);
+/* True when standard output is a terminal whose locale is of UTF-8. */
+bool terminal_blocks(void);
 /* Draws "label [#####     ] 42 %" over the last one; done ends the line. Nothing when not on a
  * terminal. */
 void progress_draw(const char *label, double fraction, bool done);

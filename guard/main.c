@@ -78,6 +78,23 @@ bool terminal_colour(void)
     return isatty(STDOUT_FILENO) == 1 && getenv("NO_COLOR") == NULL;
 }
 
+/* As C libraries choose the locale, without taking it on. */
+static bool locale_utf8(void)
+{
+    static const char *const names[] = {"LC_ALL", "LC_CTYPE", "LANG"};
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        const char *value = getenv(names[i]);
+        if (value != NULL && value[0] != '\0')
+            return strcasestr(value, "utf-8") != NULL || strcasestr(value, "utf8") != NULL;
+    }
+    return false;
+}
+
+bool terminal_blocks(void)
+{
+    return isatty(STDOUT_FILENO) == 1 && locale_utf8();
+}
+
 void progress_draw(const char *label, double fraction, bool done)
 {
     enum { WIDTH = 30 };

@@ -38,6 +38,18 @@ static const char *lacks(char out[REVIEW_LACKS_MAX], const struct review_service
     return review_lacks(out, service->guardian.support, pending);
 }
 
+/* Of things with a name: of others piles don't keep it. */
+static void print_first(const struct guard_review_pending *pending)
+{
+    char when[32];
+    enum guard_review_kind kind = pending->element.kind;
+    if (pending->first_s != 0)
+        printf("; first at %s", alert_time(when, (double)pending->first_s * 1000));
+    else if (kind == GUARD_REVIEW_PATH || kind == GUARD_REVIEW_METHOD ||
+             kind == GUARD_REVIEW_NAME || kind == GUARD_REVIEW_CONTENT_TYPE)
+        printf("; when first isn't known");
+}
+
 static void print_sum(const struct review_sum *sum)
 {
     char when[32];
@@ -62,8 +74,10 @@ static void print_pending(const struct review_service *service, struct review_re
     guard_review_id(id, service->name, &pending->element);
     printf("  %s  %s\n", id, review_title(title, &pending->element));
     printf("                %" PRIu64 " records from %" PRIu32 " clients in %" PRIu32
-           " epochs; lacks %s\n",
+           " epochs; lacks %s",
            pending->records, pending->clients, pending->epochs, lacks(missing, service, pending));
+    print_first(pending);
+    putchar('\n');
     if (pending->likeness != 0)
         printf("                READS LIKE AN ATTACK: %s\n",
                likeness_text(text, pending->likeness));
@@ -207,6 +221,7 @@ static void json_pending(const struct review_service *service, struct review_rep
     json_integer(&json, "records", (int64_t)pending->records);
     json_integer(&json, "clients", pending->clients);
     json_integer(&json, "epochs", pending->epochs);
+    json_integer(&json, "first_ms", (int64_t)pending->first_s * 1000);
     json_text(&json, "lacks", lacks(missing, service, pending));
     json_open(&json, "likeness", '[');
     for (int i = 0; i < GUARD_LIKENESS_COUNT; i++) {

@@ -5,9 +5,11 @@
 #include "common/file.h"
 #include "common/guardian_words.h"
 #include "common/model_text.h"
+#include "common/number_text.h"
 #include "guardian_text.h"
 #include "mirror.h"
 #include "service_files.h"
+#include "show_json.h"
 #include "state_files.h"
 
 #include <inttypes.h>
@@ -15,7 +17,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SHOW_PILE, SHOW_SERVICE, SHOW_STATE, SHOW_SUPPORT, SHOW_GUARDIAN, SHOW_REVIEW, SHOW_SERVER };
+enum {
+    SHOW_PILE,
+    SHOW_SERVICE,
+    SHOW_STATE,
+    SHOW_SUPPORT,
+    SHOW_GUARDIAN,
+    SHOW_REVIEW,
+    SHOW_FORMAT,
+    SHOW_SERVER
+};
 enum { NAME_CAP = 2560 }; /* the longest template */
 
 static const struct option_spec options[] = {
@@ -25,6 +36,7 @@ static const struct option_spec options[] = {
     {"support", "N", "clients that must vouch for a thing: 1 to 4 (default 4)"},
     {"guardian", "G.yaml", "show what people say in this Guardian, too, or alone"},
     {"review", "FILE", "with what people accepted and refused (reviews/SERVICE.json)"},
+    {"format", "text|json", "for people or as a JSON document (default text)"},
     REMOTE_OPTIONS,
     {NULL, NULL, NULL},
 };
@@ -34,6 +46,24 @@ static const char *clean_span(char out[NAME_CAP], struct guard_span text)
     return clean(out, NAME_CAP, (const char *)text.ptr, text.len);
 }
 
+static void print_number(const char *indent, const struct number_view *view)
+{
+    char text[NUMBER_TEXT_MAX];
+    if (!number_text_tells(view))
+        return;
+    number_text(view, terminal_blocks(), text);
+    printf("%s%s\n", indent, text);
+}
+
+static void print_numbers(const char *indent, const struct guard_model_endpoint *endpoint)
+{
+    for (int i = GUARD_NUMBER_BODY; i < GUARD_NUMBER_COUNT; i++) {
+        struct number_view view;
+        if (number_of_endpoint(&view, endpoint, endpoint, (enum guard_number)i))
+            print_number(indent, &view);
+    }
+}
+
 static void print_field(const struct guard_model_field *field)
 {
     char text[MODEL_TEXT_MAX];
@@ -41,6 +71,11 @@ static void print_field(const struct guard_model_field *field)
     model_field_text(field, text);
     printf("    %-9s %-28s %s\n", guard_location_name(field->location),
            clean_span(name, field->path), text);
+    for (int i = 0; i < GUARD_FIELD_NUMBERS; i++) {
+        struct number_view view;
+        if (number_of_field(&view, field, field, (enum guard_number)i))
+            print_number("              ", &view);
+    }
 }
 
 /* Beside what the endpoint lacks. */
@@ -70,6 +105,7 @@ static void print_endpoint(const struct guard_model *model,
         printf("  content type %s\n", clean_span(name, endpoint->media_types[i]));
     if (endpoint->body_seen)
         printf("  body up to %" PRIu32 " bytes\n", endpoint->body_max);
+    print_numbers("    ", endpoint);
     for (uint32_t i = 0; i < endpoint->field_count; i++)
         print_field(&model->fields[endpoint->first_field + i]);
 }
@@ -87,6 +123,7 @@ static void print_answers(const struct guard_model *model, uint32_t of)
             printf("    content type %s\n", clean_span(name, answer->media_types[k]));
         if (answer->body_seen)
             printf("    body up to %" PRIu32 " bytes\n", answer->body_max);
+        print_numbers("      ", answer);
         for (int leak = 0; leak < GUARD_LEAK_COUNT; leak++) {
             if ((answer->leaks >> leak & 1) != 0)
                 printf("    shows a %s\n", guard_leak_name((enum guard_leak)leak));
@@ -156,6 +193,13 @@ static int run(const struct arguments *arguments)
     const char *service = arguments->values[SHOW_SERVICE];
     const char *support = arguments->values[SHOW_SUPPORT];
     const char *guardian = arguments->values[SHOW_GUARDIAN];
+    const char *format = arguments->values[SHOW_FORMAT];
+    bool json = format != NULL && strcmp(format, "json") == 0;
+    if (format != NULL && !json && strcmp(format, "text") != 0)
+        return complain(EXIT_USAGE, "--format is text or json");
+    if (json && guardian != NULL)
+        return complain(EXIT_USAGE,
+                        "a Guardian is a document already: --format json is for what was learned");
     if (file == NULL && service == NULL && guardian != NULL && arguments->count == 0)
         return show_guardian(guardian);
     if ((file == NULL) == (service == NULL) || arguments->count != 0)
@@ -168,13 +212,14 @@ static int run(const struct arguments *arguments)
         if (file == NULL)
             return failed;
     }
+    uint32_t clients = support != NULL ? (uint32_t)(support[0] - '0') : 4;
     struct guard_pile *pile = pile_open(file, &cfg, NULL);
     struct guard_model *model =
-        pile != NULL ? pile_model_by(pile, support != NULL ? (uint32_t)(support[0] - '0') : 4,
-                                     arguments->values[SHOW_REVIEW])
-                     : NULL;
+        pile != NULL ? pile_model_by(pile, clients, arguments->values[SHOW_REVIEW]) : NULL;
     int status = model != NULL ? EXIT_GOOD : EXIT_FAILED;
-    if (model != NULL)
+    if (model != NULL && json)
+        status = show_json(model, clients) ? EXIT_GOOD : EXIT_FAILED;
+    else if (model != NULL)
         print_model(model);
     guard_model_free(model);
     guard_pile_free(pile);
@@ -189,9 +234,13 @@ const struct command command_show = {
     .name = "show",
     .usage = "",
     .summary = "show what was learned of a service, and what people say of it",
-    .details = "For each parameter: its types, characters, lengths, in how many values from how "
-               "many clients. What is seen but not yet\n"
-               "vouched for by enough clients is marked pending.",
+    .details =
+        "For each parameter: its types, characters, lengths, in how many values from how "
+        "many clients. What is seen but not yet\n"
+        "vouched for by enough clients is marked pending. Below it each number is drawn: a "
+        "column is a bucket of exchanges, a bar the\n"
+        "limit, a blank a gap; the bounds of buckets are at most 25 % too high. --format json "
+        "has them all.",
     .options = options,
     .run = run,
 };

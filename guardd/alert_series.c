@@ -179,7 +179,7 @@ static bool write_all(const struct alerts *alerts, struct text *text)
     bool good = end_line(text, &json);
     for (uint32_t i = 0; good && i < alerts->position_count; i++)
         good = write_position(text, &alerts->positions[i]);
-    for (uint32_t i = 0; good && i < ALERT_FOLDS_MAX; i++)
+    for (uint32_t i = 0; good && i < alerts->fold_count; i++)
         good = alerts->folds[i].key == 0 || write_open(text, &alerts->folds[i]);
     if (!good || !begin_line(text, &json))
         return false;
@@ -212,15 +212,6 @@ static uint64_t big_of(const struct document_node *node, const char *name)
     return strtoull(text_of(node, name), NULL, 16);
 }
 
-static struct alert_fold *free_fold(struct alerts *alerts)
-{
-    for (size_t i = 0; i < ALERT_FOLDS_MAX; i++) {
-        if (alerts->folds[i].key == 0)
-            return &alerts->folds[i];
-    }
-    return NULL;
-}
-
 static bool take_line(struct alert_fold *fold, struct guard_span line)
 {
     char *copy = malloc(line.len + 1);
@@ -235,7 +226,7 @@ static bool take_line(struct alert_fold *fold, struct guard_span line)
 
 static void read_open(struct alerts *alerts, const struct document_node *root)
 {
-    struct alert_fold *fold = free_fold(alerts);
+    struct alert_fold *fold = alerts_free_fold(alerts);
     const struct document_node *line = member_of(root, "line");
     const struct document_node *ids = member_of(root, "ids");
     uint64_t key = big_of(root, "key");
@@ -339,7 +330,7 @@ static void account(struct alerts *alerts, const struct document_node *root, str
     uint64_t suppressed = (uint64_t)whole_of(root, "suppressed");
     struct alert_fold *fold = alerts_fold(alerts, key);
     if (fold == NULL)
-        fold = free_fold(alerts);
+        fold = alerts_free_fold(alerts);
     if (fold == NULL || key == 0)
         return;
     if (!fold->later)
@@ -380,7 +371,7 @@ static void read_later(struct saved *saved, const char *state)
     log_newest(state, "alerts.jsonl", &scan.at);
     while (log_scan_back(&scan, state, "alerts.jsonl", take_later, saved) == LOG_MORE)
         continue;
-    for (size_t i = 0; i < ALERT_FOLDS_MAX; i++)
+    for (uint32_t i = 0; i < saved->alerts->fold_count; i++)
         saved->alerts->folds[i].later = false;
 }
 

@@ -270,29 +270,46 @@ static void fold_end(struct alerts *alerts, struct alert_fold *fold)
     fold_free(alerts, fold);
 }
 
-/* The open fold of the kind; else a free one; else the one that was told of longest ago, ended. */
 struct alert_fold *alerts_fold(struct alerts *alerts, uint64_t key)
 {
-    for (size_t i = 0; key != 0 && i < ALERT_FOLDS_MAX; i++) {
+    for (uint32_t i = 0; key != 0 && i < alerts->fold_count; i++) {
         if (alerts->folds[i].key == key)
             return &alerts->folds[i];
     }
     return NULL;
 }
 
+struct alert_fold *alerts_free_fold(struct alerts *alerts)
+{
+    for (uint32_t i = 0; i < alerts->fold_count; i++) {
+        if (alerts->folds[i].key == 0)
+            return &alerts->folds[i];
+    }
+    return alerts->fold_count < ALERT_FOLDS_MAX ? &alerts->folds[alerts->fold_count++] : NULL;
+}
+
+/* The one that was told of longest ago, ended. */
+static struct alert_fold *take_over(struct alerts *alerts)
+{
+    struct alert_fold *oldest = &alerts->folds[0];
+    for (uint32_t i = 1; i < alerts->fold_count; i++) {
+        if (alerts->folds[i].told_ms < oldest->told_ms)
+            oldest = &alerts->folds[i];
+    }
+    fold_end(alerts, oldest);
+    return oldest;
+}
+
 static struct alert_fold *fold_of(struct alerts *alerts, uint64_t key)
 {
-    struct alert_fold *best = &alerts->folds[0];
-    for (size_t i = 0; i < ALERT_FOLDS_MAX; i++) {
-        struct alert_fold *fold = &alerts->folds[i];
-        if (fold->key == key)
-            return fold;
-        if (best->key != 0 && (fold->key == 0 || fold->told_ms < best->told_ms))
-            best = fold;
-    }
-    fold_end(alerts, best);
-    memset(best, 0, sizeof(*best));
-    return best;
+    struct alert_fold *fold = alerts_fold(alerts, key);
+    if (fold != NULL)
+        return fold;
+    fold = alerts_free_fold(alerts);
+    if (fold == NULL)
+        fold = take_over(alerts);
+    memset(fold, 0, sizeof(*fold));
+    return fold;
 }
 
 static void add_id(struct alert_fold *fold, struct guard_span id)
@@ -498,7 +515,7 @@ static bool flush_fold(struct alerts *alerts, struct alert_fold *fold, uint64_t 
 
 void alerts_flush(struct alerts *alerts, uint64_t now_ms)
 {
-    for (size_t i = 0; i < ALERT_FOLDS_MAX; i++) {
+    for (uint32_t i = 0; i < alerts->fold_count; i++) {
         struct alert_fold *fold = &alerts->folds[i];
         if (fold->key == 0)
             continue;
@@ -511,7 +528,7 @@ void alerts_flush(struct alerts *alerts, uint64_t now_ms)
 
 void alerts_caught_up(struct alerts *alerts)
 {
-    for (size_t i = 0; i < ALERT_FOLDS_MAX; i++) {
+    for (uint32_t i = 0; i < alerts->fold_count; i++) {
         struct alert_fold *fold = &alerts->folds[i];
         if (fold->again == 0 && fold->again_suppressed == 0)
             continue;

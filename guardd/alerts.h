@@ -63,6 +63,7 @@ struct alerts {
     uint64_t window_ms; /* ALERT_WINDOW_MS unless people say otherwise */
     uint64_t series;    /* that were begun */
     struct alert_fold folds[ALERT_FOLDS_MAX];
+    uint32_t fold_count; /* of them that were ever used: to look at others takes their memory */
     uint64_t written;
     uint64_t folded;
     uint64_t hostile;
@@ -102,6 +103,8 @@ void alerts_close(struct alerts *alerts);
 /* What makes two alerts the same; the open series of them, NULL: there is none. */
 uint64_t alerts_key(const struct document_node *alert);
 struct alert_fold *alerts_fold(struct alerts *alerts, uint64_t key);
+/* One for another kind, all zeros; NULL: all are open. */
+struct alert_fold *alerts_free_fold(struct alerts *alerts);
 /* All that was in the rings when guardd began was read: nothing comes again. */
 void alerts_caught_up(struct alerts *alerts);
 

@@ -17,10 +17,11 @@
 
 enum {
     FEEDS_PER_SAVE = 64,
-    FOLD_MS = 200,    /* for merging feeds in each transaction, */
-    FED_MS = 1000,    /* and between two looks for some, in a root */
-    CLAIM_MS = 200,   /* for claims in each tick: the rest comes next */
-    ATTEND_MS = 1000, /* between two ticks */
+    FOLD_MS = 200,     /* for merging feeds in each transaction, */
+    FED_MS = 1000,     /* and between two looks for some, in a root */
+    CLAIM_MS = 200,    /* for claims in each tick: the rest comes next */
+    UNREAD_MS = 60000, /* until a pile that this program doesn't read is looked at again */
+    ATTEND_MS = 1000,  /* between two ticks */
     SOURCES_MAX = 4096,
     POLICY_MAX = 64 << 20,
     /* The last learner may have published so many generations without having saved them. */
@@ -372,7 +373,10 @@ static enum guard_rc take_whole(void *ctx, const struct store_service *stored)
         rc = guard_pile_decode(&pile, &cfg, stored->pile, &err);
     else
         rc = guard_pile_new(&pile, &cfg, &err);
-    if (rc != GUARD_OK && rc != GUARD_E_NOMEM) {
+    if (rc == GUARD_E_VERSION) /* not damaged, and others can read it */
+        log_event("alarm", "pile-not-read", service->name,
+                  "%s: what was learned stays with guardds that do", err.text);
+    else if (rc != GUARD_OK && rc != GUARD_E_NOMEM) {
         log_event("alarm", "pile-damaged", service->name, "%s: learning starts anew", err.text);
         rc = guard_pile_new(&pile, &cfg, &err);
     }
@@ -401,6 +405,8 @@ static bool take_over(struct services *services, struct service *service, uint64
         store_load_service(services->store, service->name, take_whole, service, &err);
     if (rc != GUARD_OK) {
         log_event("alarm", "not-taken-over", service->name, "%s", guard_rc_name(rc));
+        if (rc == GUARD_E_VERSION)
+            service->replica.unread_ms = clock_monotonic_ms();
         return false;
     }
     service->generations.count = 0;
@@ -425,6 +431,8 @@ static bool claim(struct services *services, struct service *service)
     struct replica *replica = &service->replica;
     struct guard_err err;
     uint64_t fence = 0;
+    if (replica->unread_ms != 0 && clock_monotonic_ms() - replica->unread_ms < UNREAD_MS)
+        return true;
     if (store_claim(services->store, service->name, &fence, &err) != GUARD_OK)
         return false;
     if (fence == 0) {

@@ -23,6 +23,8 @@ struct replica {
     bool learns;      /* its pile is the one to be saved, if the claim still holds */
     uint64_t session; /* of the store, in which it was claimed; 0: none */
     uint64_t fence;   /* of the last claim */
+    uint64_t
+        unread_ms; /* when its pile was of a version that this program doesn't read; 0: never */
     /* What isn't in the store yet: since the last transaction began, and what that one would have
      * saved while nobody knows what became of it. NULL: nothing. */
     struct guard_pile *delta;

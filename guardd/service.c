@@ -80,6 +80,8 @@ static enum guard_rc service_open_pile(struct service *service, struct guard_spa
         enum guard_rc rc = guard_pile_decode(&service->pile, &cfg, bytes, err);
         if (rc == GUARD_OK || rc == GUARD_E_NOMEM)
             return rc;
+        if (rc == GUARD_E_VERSION) /* not damaged, and others can read it */
+            return store_check_pile(service->name, bytes, err);
         log_event("alarm", "pile-damaged", service->name, "%s: learning starts anew", err->text);
     }
     return guard_pile_new(&service->pile, &cfg, err);
@@ -108,15 +110,23 @@ static enum guard_rc services_add(struct services *services, struct guard_span n
     return GUARD_OK;
 }
 
+struct loading {
+    struct services *services;
+    struct guard_err *err;
+};
+
 static enum guard_rc take_stored(void *ctx, const struct store_service *stored)
 {
-    struct services *services = ctx;
+    const struct loading *loading = ctx;
+    struct services *services = loading->services;
     struct service *service = NULL;
     struct guard_err err;
     enum guard_rc rc =
         services_add(services, stored->name, stored->key, stored->pile, &service, &err);
-    if (rc == GUARD_E_NOMEM)
+    if (rc == GUARD_E_NOMEM || rc == GUARD_E_VERSION) {
+        *loading->err = err;
         return rc;
+    }
     if (rc != GUARD_OK) {
         log_event("alarm", "service-skipped", stored->name, "%s", err.text);
         return GUARD_OK;
@@ -167,7 +177,8 @@ void service_load_rest(struct services *services, struct service *service)
 
 enum guard_rc services_load(struct services *services, struct guard_err *err)
 {
-    GUARD_TRY(store_load_services(services->store, take_stored, services, err));
+    struct loading loading = {services, err};
+    GUARD_TRY(store_load_services(services->store, take_stored, &loading, err));
     for (uint32_t i = 0; i < services->count; i++) {
         struct service *service = services->list[i];
         GUARD_TRY(

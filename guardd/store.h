@@ -38,6 +38,11 @@ store_load_services(struct store *store,
                     enum guard_rc (*take)(void *ctx, const struct store_service *service),
                     void *ctx, struct guard_err *err);
 
+/* GUARD_E_VERSION, in words for people, when this program doesn't read piles of that version: its
+ * store is another guardd's then. Damage is no matter of this. */
+GUARD_MUST_USE enum guard_rc store_check_pile(struct guard_span service, struct guard_span pile,
+                                              struct guard_err *err);
+
 /* The pile behind a policy that was published. */
 struct store_generation {
     struct guard_span service;

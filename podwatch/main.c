@@ -164,8 +164,8 @@ static enum guard_rc start(struct podwatch *podwatch, struct guard_err *err)
     podwatch->report = (struct report){.files = &podwatch->files,
                                        .node = cfg->node,
                                        .named_by_list = cfg->pods != NULL,
-                                       .pace = {.limits = &pace_hard},
-                                       .news_pace = {.limits = &pace_news}};
+                                       .pace = {.limits = &pod_pace_hard},
+                                       .news_pace = {.limits = &pod_pace_news}};
     containers_init(&podwatch->report.containers);
     if (cfg->falco != NULL)
         GUARD_TRY(falco_open(&podwatch->falco, cfg->falco, &podwatch->report.containers.room, err));

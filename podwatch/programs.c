@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The file that knows libbpf. A kernel, its lockdown or the capabilities at hand may refuse any
- * program; each is tried, and the rest works without it. */
+/* A kernel, its lockdown or the capabilities at hand may refuse any program; each is tried, and the
+ * rest works without it. */
 #include "programs.h"
 
+#include "podwatch_object.h"
+
+#include "common/bpf/kernel_object.h"
 #include "common/log.h"
 
 #include <guard/pod.h>
 
-#include <bpf/bpf.h>
-#include <bpf/libbpf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
@@ -17,19 +18,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Made by bpftool of bpf/podwatch.bpf.c; its conversions are not ours. */
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wconversion"
-#pragma GCC diagnostic ignored "-Wsign-conversion"
-#pragma GCC diagnostic ignored "-Wcast-qual"
-#pragma GCC diagnostic ignored "-Wunused-function"
-typedef uint8_t u8;
-typedef uint32_t u32;
-typedef uint64_t u64;
-#include <podwatch.skel.h>
-#pragma GCC diagnostic pop
-
-enum { CPUS_MAX = 4096, LIST_BUF = 4096 };
+enum { LIST_BUF = 4096, TRIED_ENTRIES = 1024 };
 
 static const struct guard_span no_service = {NULL, 0};
 
@@ -64,22 +53,21 @@ static const struct program_spec {
 enum { SPECS = sizeof(specs) / sizeof(specs[0]) };
 
 struct programs {
-    struct podwatch_bpf *skeleton;
-    struct ring_buffer *ring;
+    struct kernel_object *object;
+    struct kernel_ring *ring;
     programs_handler *handler;
     void *ctx;
     int cgroup_fd;
-    int cpus;
+    int seen, cgroups, counts; /* maps */
+    uint32_t cpus;
+    /* Variables that the programs read, too. */
+    uint32_t *epoch, *shared_taken;
+    uint64_t *real_offset_ns;
+    bool *connect_by_state;
     uint32_t sees, attached;
     struct event_counts *of_cpus;
     struct bpf_link *links[SPECS];
 };
-
-static int quiet(enum libbpf_print_level level, const char *format, va_list arguments)
-{
-    (void)level, (void)format, (void)arguments;
-    return 0;
-}
 
 static size_t place_of(const char *name)
 {
@@ -89,33 +77,45 @@ static size_t place_of(const char *name)
     return i;
 }
 
-static void set_read_only(struct podwatch_bpf *skeleton, const struct programs_cfg *cfg)
+static enum guard_rc set_constants(struct kernel_object *object, const struct programs_cfg *cfg,
+                                   struct guard_err *err)
 {
-    size_t len = strnlen(cfg->root, ROOT_CAP - 1);
-    memset((char *)skeleton->rodata->root_name, 0, ROOT_CAP);
-    memcpy((char *)skeleton->rodata->root_name, cfg->root, len);
-    *(uint32_t *)&skeleton->rodata->root_len = (uint32_t)len;
-    *(bool *)&skeleton->rodata->look_at_v1 = cfg->look_at_v1;
-    *(uint64_t *)&skeleton->rodata->seed = cfg->seed;
-    memcpy((void *)skeleton->rodata->prefixes, cfg->prefixes, sizeof(cfg->prefixes));
-    *(uint32_t *)&skeleton->rodata->prefix_count = cfg->prefix_count;
+    char root[ROOT_CAP] = {0};
+    uint32_t len = (uint32_t)strnlen(cfg->root, ROOT_CAP - 1);
+    memcpy(root, cfg->root, len);
+    GUARD_TRY(kernel_object_set(object, "root_name", root, sizeof(root), err));
+    GUARD_TRY(kernel_object_set(object, "root_len", &len, sizeof(len), err));
+    GUARD_TRY(kernel_object_set(object, "look_at_v1", &cfg->look_at_v1, sizeof(bool), err));
+    GUARD_TRY(kernel_object_set(object, "seed", &cfg->seed, sizeof(cfg->seed), err));
+    GUARD_TRY(kernel_object_set(object, "prefixes", cfg->prefixes, sizeof(cfg->prefixes), err));
+    return kernel_object_set(object, "prefix_count", &cfg->prefix_count, sizeof(cfg->prefix_count),
+                             err);
+}
+
+static enum guard_rc open_all(struct kernel_object **out, const struct programs_cfg *cfg,
+                              struct guard_err *err)
+{
+    GUARD_TRY(kernel_object_open(
+        out, (struct guard_span){podwatch_object_bytes, podwatch_object_len}, err));
+    return set_constants(*out, cfg, err);
 }
 
 /* Small maps: only whether it would be taken is asked. */
-static int try_one(const char *name, const struct programs_cfg *cfg)
+static enum guard_rc try_one(const char *name, const struct programs_cfg *cfg, int *why,
+                             struct guard_err *err)
 {
-    struct podwatch_bpf *skeleton = podwatch_bpf__open();
-    struct bpf_program *program;
-    if (skeleton == NULL)
-        return errno;
-    set_read_only(skeleton, cfg);
-    bpf_map__set_max_entries(skeleton->maps.seen, 1024);
-    bpf_map__set_max_entries(skeleton->maps.cgroups, 1024);
-    bpf_object__for_each_program(program, skeleton->obj)
-        bpf_program__set_autoload(program, strcmp(bpf_program__name(program), name) == 0);
-    int error = -podwatch_bpf__load(skeleton);
-    podwatch_bpf__destroy(skeleton);
-    return error;
+    struct kernel_object *object = NULL;
+    enum guard_rc rc = open_all(&object, cfg, err);
+    if (rc == GUARD_OK)
+        rc = kernel_object_resize(object, "seen", TRIED_ENTRIES, err);
+    if (rc == GUARD_OK)
+        rc = kernel_object_resize(object, "cgroups", TRIED_ENTRIES, err);
+    if (rc == GUARD_OK) {
+        kernel_object_want_only(object, name);
+        *why = kernel_object_load(object);
+    }
+    kernel_object_close(object);
+    return rc;
 }
 
 static void tell_refused(const char *name, const char *what, int error)
@@ -123,64 +123,79 @@ static void tell_refused(const char *name, const char *what, int error)
     log_event("warn", "program-refused", no_service, "%s: %s: %s", name, what, strerror(error));
 }
 
-static struct podwatch_bpf *open_all(const struct programs_cfg *cfg)
-{
-    struct podwatch_bpf *skeleton = podwatch_bpf__open();
-    if (skeleton != NULL)
-        set_read_only(skeleton, cfg);
-    return skeleton;
-}
-
-/* All at once, as on most kernels; otherwise without those that are refused alone. */
-static enum guard_rc load(struct programs *programs, const struct programs_cfg *cfg,
-                          struct guard_err *err)
+/* Without those that are refused alone. */
+static enum guard_rc load_rest(struct programs *programs, const struct programs_cfg *cfg,
+                               struct guard_err *err)
 {
     bool refused[SPECS] = {false};
-    programs->skeleton = open_all(cfg);
-    if (programs->skeleton == NULL)
-        return guard_fail(err, GUARD_E_IO, "programs can't be opened: %s", strerror(errno));
-    int error = -podwatch_bpf__load(programs->skeleton);
-    if (error == 0)
-        return GUARD_OK;
-    podwatch_bpf__destroy(programs->skeleton);
     for (size_t i = 0; i < SPECS; i++) {
-        int why = try_one(specs[i].name, cfg);
+        int why = 0;
+        GUARD_TRY(try_one(specs[i].name, cfg, &why, err));
         refused[i] = why != 0;
         if (refused[i] && strcmp(specs[i].name, "watch_egress") != 0)
             tell_refused(specs[i].name, "not loaded", why);
     }
-    programs->skeleton = open_all(cfg);
-    if (programs->skeleton == NULL)
-        return guard_fail(err, GUARD_E_IO, "programs can't be opened: %s", strerror(errno));
+    GUARD_TRY(open_all(&programs->object, cfg, err));
     for (size_t i = 0; i < SPECS; i++) {
-        struct bpf_program *program =
-            bpf_object__find_program_by_name(programs->skeleton->obj, specs[i].name);
         bool instead = strcmp(specs[i].name, "watch_egress") == 0 &&
-                       !bpf_program__autoload(programs->skeleton->progs.watch_send);
-        bool wanted = bpf_program__autoload(program) || instead;
-        bpf_program__set_autoload(program, wanted && !refused[i]);
+                       !kernel_object_wants(programs->object, "watch_send");
+        bool wanted = kernel_object_wants(programs->object, specs[i].name) || instead;
+        kernel_object_want(programs->object, specs[i].name, wanted && !refused[i]);
     }
-    error = -podwatch_bpf__load(programs->skeleton);
+    int error = kernel_object_load(programs->object);
     return error == 0
                ? GUARD_OK
                : guard_fail(err, GUARD_E_IO, "no program can be loaded: %s", strerror(error));
 }
 
+/* All at once, as on most kernels. */
+static enum guard_rc load(struct programs *programs, const struct programs_cfg *cfg,
+                          struct guard_err *err)
+{
+    GUARD_TRY(open_all(&programs->object, cfg, err));
+    if (kernel_object_load(programs->object) == 0)
+        return GUARD_OK;
+    kernel_object_close(programs->object);
+    programs->object = NULL;
+    return load_rest(programs, cfg, err);
+}
+
+static enum guard_rc find_shared(struct programs *programs, struct guard_err *err)
+{
+    struct kernel_object *object = programs->object;
+    programs->seen = kernel_object_map(object, "seen");
+    programs->cgroups = kernel_object_map(object, "cgroups");
+    programs->counts = kernel_object_map(object, "counts");
+    programs->epoch = kernel_object_variable(object, "epoch", sizeof(uint32_t));
+    programs->shared_taken = kernel_object_variable(object, "shared_taken", sizeof(uint32_t));
+    programs->real_offset_ns = kernel_object_variable(object, "real_offset_ns", sizeof(uint64_t));
+    programs->connect_by_state = kernel_object_variable(object, "connect_by_state", sizeof(bool));
+    bool all = programs->seen >= 0 && programs->cgroups >= 0 && programs->counts >= 0 &&
+               programs->epoch != NULL && programs->shared_taken != NULL &&
+               programs->real_offset_ns != NULL && programs->connect_by_state != NULL;
+    return all ? GUARD_OK
+               : guard_fail(err, GUARD_E_STATE, "the programs aren't those of this guard-podwatch");
+}
+
+/* NULL: errno says why. */
+static struct bpf_link *attach(const struct programs *programs, const struct program_spec *spec)
+{
+    if (spec->attach == ITERATOR)
+        return kernel_attach_iterator(programs->object, spec->name);
+    if (spec->attach == PLAIN)
+        return kernel_attach(programs->object, spec->name);
+    if (programs->cgroup_fd >= 0)
+        return kernel_attach_group(programs->object, spec->name, programs->cgroup_fd);
+    errno = ENOENT;
+    return NULL;
+}
+
 static void attach_all(struct programs *programs)
 {
     for (size_t i = 0; i < SPECS; i++) {
-        struct bpf_program *program =
-            bpf_object__find_program_by_name(programs->skeleton->obj, specs[i].name);
-        if (!bpf_program__autoload(program))
+        if (!kernel_object_wants(programs->object, specs[i].name))
             continue;
-        if (specs[i].attach == CGROUP && programs->cgroup_fd < 0)
-            programs->links[i] = NULL, errno = ENOENT;
-        else if (specs[i].attach == CGROUP)
-            programs->links[i] = bpf_program__attach_cgroup(program, programs->cgroup_fd);
-        else if (specs[i].attach == ITERATOR)
-            programs->links[i] = bpf_program__attach_iter(program, NULL);
-        else
-            programs->links[i] = bpf_program__attach(program);
+        programs->links[i] = attach(programs, &specs[i]);
         if (programs->links[i] == NULL)
             tell_refused(specs[i].name, "not attached", errno);
         else {
@@ -196,36 +211,32 @@ static void connect_otherwise(struct programs *programs)
     if (programs->links[place_of("watch_connect4")] != NULL ||
         programs->links[place_of("watch_state")] == NULL)
         return;
-    programs->skeleton->bss->connect_by_state = true;
+    *programs->connect_by_state = true;
     programs->sees |= KIND(DESTINATION);
     log_event("warn", "datagrams-unseen", no_service, "%s",
               "connections are told by their sockets: TCP only");
 }
 
-static int on_event(void *ctx, void *data, size_t len)
+static void on_event(void *ctx, const void *data, size_t len)
 {
-    struct programs *programs = ctx;
+    const struct programs *programs = ctx;
     if (len >= sizeof(struct event))
         programs->handler(programs->ctx, data);
-    return 0;
 }
 
 static enum guard_rc start(struct programs *programs, const struct programs_cfg *cfg,
                            struct guard_err *err)
 {
-    programs->cpus = libbpf_num_possible_cpus();
-    if (programs->cpus < 1 || programs->cpus > CPUS_MAX)
+    programs->cpus = kernel_processors();
+    if (programs->cpus == 0)
         return guard_fail(err, GUARD_E_IO, "how many processors there are can't be told");
-    programs->of_cpus = calloc((size_t)programs->cpus, sizeof(struct event_counts));
+    programs->of_cpus = calloc(programs->cpus, sizeof(struct event_counts));
     if (programs->of_cpus == NULL)
         return guard_fail(err, GUARD_E_NOMEM, "no memory");
     GUARD_TRY(load(programs, cfg, err));
+    GUARD_TRY(find_shared(programs, err));
     programs->cgroup_fd = open(cfg->cgroup_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    programs->ring =
-        ring_buffer__new(bpf_map__fd(programs->skeleton->maps.ring), on_event, programs, NULL);
-    if (programs->ring == NULL)
-        return guard_fail(err, GUARD_E_IO, "the ring can't be mapped: %s", strerror(errno));
-    return GUARD_OK;
+    return kernel_ring_open(&programs->ring, programs->object, "ring", on_event, programs, err);
 }
 
 enum guard_rc programs_open(struct programs **out, const struct programs_cfg *cfg,
@@ -235,7 +246,6 @@ enum guard_rc programs_open(struct programs **out, const struct programs_cfg *cf
     if (programs == NULL)
         return guard_fail(err, GUARD_E_NOMEM, "no memory");
     *programs = (struct programs){.handler = handler, .ctx = ctx, .cgroup_fd = -1};
-    libbpf_set_print(quiet);
     enum guard_rc rc = start(programs, cfg, err);
     if (rc != GUARD_OK) {
         programs_close(programs);
@@ -253,9 +263,9 @@ void programs_close(struct programs *programs)
     if (programs == NULL)
         return;
     for (size_t i = 0; i < SPECS; i++)
-        bpf_link__destroy(programs->links[i]);
-    ring_buffer__free(programs->ring);
-    podwatch_bpf__destroy(programs->skeleton);
+        kernel_detach(programs->links[i]);
+    kernel_ring_close(programs->ring);
+    kernel_object_close(programs->object);
     if (programs->cgroup_fd >= 0)
         close(programs->cgroup_fd);
     free(programs->of_cpus);
@@ -264,19 +274,19 @@ void programs_close(struct programs *programs)
 
 int programs_fd(const struct programs *programs)
 {
-    return ring_buffer__epoll_fd(programs->ring);
+    return kernel_ring_fd(programs->ring);
 }
 
 void programs_read(struct programs *programs)
 {
-    (void)ring_buffer__consume(programs->ring);
+    kernel_ring_read(programs->ring);
 }
 
 static void run_iterator(struct programs *programs, const char *name)
 {
     char nothing[LIST_BUF];
     const struct bpf_link *link = programs->links[place_of(name)];
-    int fd = link != NULL ? bpf_iter_create(bpf_link__fd(link)) : -1;
+    int fd = link != NULL ? kernel_iterate(link) : -1;
     if (fd < 0)
         return;
     ssize_t got;
@@ -310,47 +320,45 @@ uint32_t programs_attached(const struct programs *programs)
 
 void programs_next_epoch(struct programs *programs)
 {
-    programs->skeleton->data->epoch++;
-    programs->skeleton->bss->shared_taken = 0;
+    ++*programs->epoch;
+    *programs->shared_taken = 0;
 }
 
 uint32_t programs_epoch(const struct programs *programs)
 {
-    return programs->skeleton->data->epoch;
+    return *programs->epoch;
 }
 
 void programs_set_clock(struct programs *programs, uint64_t real_offset_ns)
 {
-    programs->skeleton->bss->real_offset_ns = real_offset_ns;
+    *programs->real_offset_ns = real_offset_ns;
 }
 
 bool programs_cgroup(const struct programs *programs, uint64_t cgroup, struct cgroup_state *out)
 {
-    return bpf_map_lookup_elem(bpf_map__fd(programs->skeleton->maps.cgroups), &cgroup, out) == 0;
+    return kernel_map_get(programs->cgroups, &cgroup, out);
 }
 
 void programs_forget(const struct programs *programs, uint64_t cgroup)
 {
-    (void)bpf_map_delete_elem(bpf_map__fd(programs->skeleton->maps.cgroups), &cgroup);
+    kernel_map_remove(programs->cgroups, &cgroup);
 }
 
 uint64_t programs_seen(const struct programs *programs, const struct seen_key *key)
 {
     struct seen_entry entry;
-    if (bpf_map_lookup_elem(bpf_map__fd(programs->skeleton->maps.seen), key, &entry) != 0 ||
-        entry.epoch != programs_epoch(programs))
+    if (!kernel_map_get(programs->seen, key, &entry) || entry.epoch != programs_epoch(programs))
         return 1;
     return entry.count;
 }
 
 void programs_counts(const struct programs *programs, struct event_counts out[EVENT_KINDS])
 {
-    int fd = bpf_map__fd(programs->skeleton->maps.counts);
     for (uint32_t kind = 0; kind < EVENT_KINDS; kind++) {
         out[kind] = (struct event_counts){0};
-        if (bpf_map_lookup_elem(fd, &kind, programs->of_cpus) != 0)
+        if (!kernel_map_get(programs->counts, &kind, programs->of_cpus))
             continue;
-        for (int i = 0; i < programs->cpus; i++) {
+        for (uint32_t i = 0; i < programs->cpus; i++) {
             out[kind].counted += programs->of_cpus[i].counted;
             out[kind].sent += programs->of_cpus[i].sent;
             out[kind].deduplicated += programs->of_cpus[i].deduplicated;

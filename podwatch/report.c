@@ -364,7 +364,7 @@ static void tell_news(struct report *report)
 {
     bool waiting;
     if (!report->news || !any_named(report, has_news, &waiting) ||
-        !pace_allows(&report->news_pace, clock_monotonic_ms()))
+        !pod_pace_allows(&report->news_pace, clock_monotonic_ms()))
         return;
     for (uint32_t i = 0; i < report->containers.count; i++) {
         struct container *container = report->containers.entries[i];
@@ -379,7 +379,7 @@ static void tell_hard(struct report *report)
 {
     bool waiting;
     if (!report->urgent || !any_named(report, is_urgent, &waiting) ||
-        !pace_allows(&report->pace, clock_monotonic_ms()))
+        !pod_pace_allows(&report->pace, clock_monotonic_ms()))
         return;
     for (uint32_t i = 0; i < report->containers.count; i++) {
         struct container *container = report->containers.entries[i];
@@ -454,8 +454,8 @@ void report_interval(struct report *report)
         report->news |= report->containers.entries[i]->news.waiting > 0;
     }
     flush(report);
-    pace_interval(&report->pace);
-    pace_interval(&report->news_pace);
+    pod_pace_interval(&report->pace);
+    pod_pace_interval(&report->news_pace);
     programs_next_epoch(report->programs);
 }
 

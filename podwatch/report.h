@@ -4,9 +4,9 @@
 #define PODWATCH_REPORT_H
 
 #include "containers.h"
-#include "pace.h"
 #include "programs.h"
 
+#include "common/pods/pace.h"
 #include "common/pods/record_files.h"
 
 struct pod_list;
@@ -26,7 +26,7 @@ struct report {
     uint64_t unkept;          /* features that found no room; their records say so */
     uint64_t answers_refused; /* of DNS, that say nothing that could be read */
     uint64_t records;
-    struct pace pace, news_pace;
+    struct pod_pace pace, news_pace;
     bool urgent;  /* a container's hard sign waits for a record */
     bool news;    /* something that a container never did before does */
     bool failing; /* records couldn't be written the last time */

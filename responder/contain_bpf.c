@@ -1,24 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The file of the responder that knows libbpf. A link lasts as long as its descriptor is open in
+/* A link lasts as long as its descriptor is open in
  * some process, so children that outlive this one must not have it. */
 #include "contain.h"
 
-#include <bpf/bpf.h>
-#include <bpf/libbpf.h>
+#include "contain_object.h"
+
+#include "common/bpf/kernel_object.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Made by bpftool of bpf/contain.bpf.c; its conversions are not ours. */
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wconversion"
-#pragma GCC diagnostic ignored "-Wsign-conversion"
-#pragma GCC diagnostic ignored "-Wcast-qual"
-#pragma GCC diagnostic ignored "-Wunused-function"
-#include <contain.skel.h>
-#pragma GCC diagnostic pop
-
-enum { HOOKS = 5 };
+static const char *const hooks[] = {"contain_connect4", "contain_connect6", "contain_sendmsg4",
+                                    "contain_sendmsg6", "contain_socket"};
+enum { HOOKS = sizeof(hooks) / sizeof(hooks[0]) };
 
 struct contained {
     uint64_t number; /* 0: none */
@@ -26,16 +21,32 @@ struct contained {
 };
 
 struct containing {
-    struct contain_bpf *skeleton;
+    struct kernel_object *object;
+    int known;             /* the map of contained groups */
     struct bpf_link *exec; /* while a group is contained: others don't pay for it otherwise */
     struct contained groups[CONTAIN_GROUPS_MAX];
     uint32_t count;
 };
 
-static int quiet(enum libbpf_print_level level, const char *format, va_list arguments)
+static enum guard_rc load(struct containing *containing, const struct contain_allow *allow,
+                          size_t count, struct guard_err *err)
 {
-    (void)level, (void)format, (void)arguments;
-    return 0;
+    struct contain_allow allowed[CONTAIN_ALLOW_MAX] = {{.used = 0}};
+    if (count > CONTAIN_ALLOW_MAX)
+        return guard_fail(err, GUARD_E_LIMIT, "more than %d destinations that stay open",
+                          CONTAIN_ALLOW_MAX);
+    if (count > 0)
+        memcpy(allowed, allow, count * sizeof(*allow));
+    GUARD_TRY(kernel_object_open(
+        &containing->object, (struct guard_span){contain_object_bytes, contain_object_len}, err));
+    GUARD_TRY(kernel_object_set(containing->object, "allowed", allowed, sizeof(allowed), err));
+    int error = kernel_object_load(containing->object);
+    containing->known = error == 0 ? kernel_object_map(containing->object, "groups") : -1;
+    if (error == 0 && containing->known < 0)
+        error = ENOENT;
+    return error == 0 ? GUARD_OK
+                      : guard_fail(err, GUARD_E_IO, "the kernel takes no programs that contain: %s",
+                                   strerror(error));
 }
 
 enum guard_rc containing_open(struct containing **out, const struct contain_allow *allow,
@@ -45,20 +56,12 @@ enum guard_rc containing_open(struct containing **out, const struct contain_allo
     *out = NULL;
     if (containing == NULL)
         return guard_fail(err, GUARD_E_NOMEM, "no memory");
-    libbpf_set_print(quiet);
-    containing->skeleton = contain_bpf__open();
-    int error = containing->skeleton == NULL ? errno : 0;
-    if (error == 0) {
-        memcpy((void *)containing->skeleton->rodata->allowed, allow, count * sizeof(*allow));
-        error = -contain_bpf__load(containing->skeleton);
-    }
-    if (error != 0) {
+    enum guard_rc rc = load(containing, allow, count, err);
+    if (rc == GUARD_OK)
+        *out = containing;
+    else
         containing_close(containing);
-        return guard_fail(err, GUARD_E_IO, "the kernel takes no programs that contain: %s",
-                          strerror(error));
-    }
-    *out = containing;
-    return GUARD_OK;
+    return rc;
 }
 
 static struct contained *find(struct containing *containing, uint64_t number)
@@ -73,8 +76,8 @@ static struct contained *find(struct containing *containing, uint64_t number)
 static void let_go(struct containing *containing, struct contained *group)
 {
     for (size_t i = 0; i < HOOKS; i++)
-        bpf_link__destroy(group->hooks[i]);
-    (void)bpf_map_delete_elem(bpf_map__fd(containing->skeleton->maps.groups), &group->number);
+        kernel_detach(group->hooks[i]);
+    kernel_map_remove(containing->known, &group->number);
     *group = (struct contained){0};
 }
 
@@ -82,7 +85,7 @@ static void rest(struct containing *containing)
 {
     if (containing->count > 0)
         return;
-    bpf_link__destroy(containing->exec);
+    kernel_detach(containing->exec);
     containing->exec = NULL;
 }
 
@@ -92,7 +95,7 @@ void containing_close(struct containing *containing)
         return;
     for (size_t i = 0; i < CONTAIN_GROUPS_MAX; i++)
         contain_end(containing, containing->groups[i].number);
-    contain_bpf__destroy(containing->skeleton);
+    kernel_object_close(containing->object);
     free(containing);
 }
 
@@ -100,23 +103,18 @@ static enum guard_rc attach(struct containing *containing, struct contained *gro
                             struct guard_err *err)
 {
     const struct contain_counts none = {0};
-    const struct bpf_program *programs[HOOKS] = {
-        containing->skeleton->progs.contain_connect4, containing->skeleton->progs.contain_connect6,
-        containing->skeleton->progs.contain_sendmsg4, containing->skeleton->progs.contain_sendmsg6,
-        containing->skeleton->progs.contain_socket};
-    int error = -bpf_map_update_elem(bpf_map__fd(containing->skeleton->maps.groups), &group->number,
-                                     &none, BPF_ANY);
+    int error = kernel_map_put(containing->known, &group->number, &none);
     if (error != 0)
         return guard_fail(err, GUARD_E_IO, "the group can't be noted: %s", strerror(error));
     if (containing->exec == NULL)
-        containing->exec = bpf_program__attach(containing->skeleton->progs.contain_exec);
+        containing->exec = kernel_attach(containing->object, "contain_exec");
     if (containing->exec == NULL)
         return guard_fail(err, GUARD_E_IO, "programs can't be stopped: %s", strerror(errno));
     for (size_t i = 0; i < HOOKS; i++) {
-        group->hooks[i] = bpf_program__attach_cgroup(programs[i], fd);
+        group->hooks[i] = kernel_attach_group(containing->object, hooks[i], fd);
         if (group->hooks[i] == NULL)
-            return guard_fail(err, GUARD_E_IO, "%s can't be attached: %s",
-                              bpf_program__name(programs[i]), strerror(errno));
+            return guard_fail(err, GUARD_E_IO, "%s can't be attached: %s", hooks[i],
+                              strerror(errno));
     }
     return GUARD_OK;
 }
@@ -156,5 +154,5 @@ void contain_counts(const struct containing *containing, uint64_t number,
 {
     *out = (struct contain_counts){0};
     if (containing != NULL)
-        (void)bpf_map_lookup_elem(bpf_map__fd(containing->skeleton->maps.groups), &number, out);
+        (void)kernel_map_get(containing->known, &number, out);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A build without libbpf, clang or bpftool: groups can be frozen, and that is all. */
+/* A build without libbpf or clang: groups can be frozen, and that is all. */
 #include "contain.h"
 
 enum guard_rc containing_open(struct containing **out, const struct contain_allow *allow,

@@ -22,6 +22,13 @@ sys.exit(json.load(open(sys.argv[1]))["directories"]["source"] != sys.argv[2])' 
 if made_for_another; then
     rm -rf "$folder"/build.ninja "$folder"/meson-*
 fi
+# By itself meson takes ccache only for a compiler that nobody named.
+if [ -n "${CC-}" ] && command -v ccache >/dev/null; then
+    case $CC in
+        *ccache*) ;;
+        *) export CC="ccache $CC" ;;
+    esac
+fi
 if [ ! -f "$folder/build.ninja" ]; then
     meson setup "$folder" "$@" >"$folder/setup.log" 2>&1 || {
         cat "$folder/setup.log" >&2

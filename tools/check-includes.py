@@ -36,10 +36,9 @@ THIRD_PARTY = {
     "openssl/rand.h": "common/certificates.c",
     "openssl/x509.h": "common/certificates.c",
     "openssl/x509v3.h": "common/certificates.c",
-    "bpf/bpf.h": ("podwatch/programs.c", "responder/contain_bpf.c"),
-    "podwatch.skel.h": "podwatch/programs.c",  # made by bpftool of our programs
-    "contain.skel.h": "responder/contain_bpf.c",
-    "bpf/libbpf.h": ("podwatch/programs.c", "responder/contain_bpf.c"),
+    "bpf/bpf.h": "common/bpf/kernel_object.c",
+    "bpf/btf.h": "common/bpf/kernel_object.c",
+    "bpf/libbpf.h": "common/bpf/kernel_object.c",
     "bpf/bpf_core_read.h": "podwatch/bpf/podwatch.bpf.c",
     "bpf/bpf_helpers.h": ("podwatch/bpf/podwatch.bpf.c", "responder/bpf/contain.bpf.c"),
     "bpf/bpf_tracing.h": "podwatch/bpf/podwatch.bpf.c",

@@ -10,7 +10,8 @@ here=$(cd "$(dirname "$0")" && pwd)
 pattern=$(printf '%s' "$groups" | tr ' ' '|')
 policy=${POLICY_RC_D:-/usr/sbin/policy-rc.d} # a test says another
 
-mapfile -t wanted < <(sed -nE "s/^($pattern) +([a-z0-9][a-z0-9.+-]*)$/\2/p" "$here/packages.txt" | sort -u)
+mapfile -t wanted < <(sed -nE "s/^($pattern) +([a-z0-9][a-z0-9.+-]*[a-z0-9+])$/\2/p" "$here/packages.txt" | sort -u)
+mapfile -t conflicting < <(sed -nE "s/^($pattern) +([a-z0-9][a-z0-9.+-]*)-$/\2/p" "$here/packages.txt" | sort -u)
 if [ "${#wanted[@]}" = 0 ]; then
     echo "setup: no packages in the groups: $groups" >&2
     exit 2
@@ -28,6 +29,22 @@ for package in "${wanted[@]}"; do
     grep -qx "installed $package" <<<"$installed" || missing+=("$package")
 done
 [ "${#missing[@]}" = 0 ] && exit 0
+
+# A package that one of the missing conflicts with goes, unless something else needs it.
+removed=()
+for package in "${conflicting[@]}"; do
+    if dpkg-query -W -f '${db:Status-Status}\n' "$package" 2>/dev/null | grep -qx installed; then
+        removed+=("$package")
+    fi
+done
+if [ "${#removed[@]}" -gt 0 ]; then
+    needing=$(apt-get -s remove "${removed[@]}" 2>/dev/null | sed -n 's/^Remv \([^ ]*\).*/\1/p' | grep -vxF "$(printf '%s\n' "${removed[@]}")" | tr '\n' ' ' || true)
+    if [ -n "$needing" ]; then
+        echo "setup: ${removed[*]} can't be installed beside ${missing[*]}, and is needed by: $needing" >&2
+        exit 1
+    fi
+    missing+=("${removed[@]/%/-}")
+fi
 
 as_root=()
 if [ "$(id -u)" != 0 ]; then

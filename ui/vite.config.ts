@@ -3,6 +3,9 @@
 import { svelte } from "@sveltejs/vite-plugin-svelte";
 import { defineConfig } from "vitest/config";
 
+// Tests are in a zone in which clocks are changed, not in that of the machine: often UTC, in which every time looks right.
+if (process.env.VITEST) process.env.TZ = "America/New_York";
+
 export default defineConfig({
     base: "/console/",
     plugins: [svelte({ compilerOptions: { css: "external" } })],

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* All patterns of all patches at once: a Vectorscan database, which a scan asks for the patterns
+/* All patterns of all patches at once: a Hyperscan database, which a scan asks for the patterns
  * that a stream of values may hold. It never says what is blocked: it only tells what needn't be
  * looked at. Its bytes are for the processor and library they were made with and must be trusted
  * (sealed.h); the library believes them. */
@@ -43,7 +43,8 @@ struct pattern_build {
 /* patterns: sorted. *out is malloc'd, for pattern_database_open. What the library refuses is told
  * by each scan. doubtful: NULL, or which patterns aren't given to the library at all. Takes as much
  * time and memory as the expressions want: in a process of its own. GUARD_E_LIMIT, GUARD_E_NOMEM,
- * GUARD_E_STATE: not on this processor; GUARD_E_RANGE: the library refuses all of it. */
+ * GUARD_E_STATE: not on this processor, or not by this library; GUARD_E_RANGE: the library refuses
+ * all of it. */
 GUARD_MUST_USE enum guard_rc pattern_database_build(const struct guard_pattern *patterns,
                                                     size_t count, const bool *doubtful,
                                                     uint8_t **out, size_t *len,
@@ -51,8 +52,8 @@ GUARD_MUST_USE enum guard_rc pattern_database_build(const struct guard_pattern *
                                                     struct guard_err *err);
 
 /* bytes: of pattern_database_build, trusted; only read meanwhile. For one thread. Frees by
- * pattern_database_close. GUARD_E_SYNTAX, GUARD_E_VERSION (another library or processor),
- * GUARD_E_NOMEM. */
+ * pattern_database_close. GUARD_E_SYNTAX, GUARD_E_VERSION (another library or processor,
+ * or one that misses what is there), GUARD_E_NOMEM. */
 GUARD_MUST_USE enum guard_rc pattern_database_open(struct pattern_database **out,
                                                    struct guard_span bytes, struct guard_err *err);
 void pattern_database_close(struct pattern_database *database);

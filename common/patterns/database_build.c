@@ -30,6 +30,12 @@ struct lane {
     unsigned count;
 };
 
+/* What the library makes of something; malloc'd. */
+struct library_bytes {
+    char *bytes;
+    size_t len;
+};
+
 struct build {
     struct lane lanes[DATABASE_LANES]; /* long texts only; and the others */
     char *room;                        /* of the texts */
@@ -39,11 +45,21 @@ struct build {
     struct pattern_build told;
 };
 
+/* What all of the last ten years' processors have, and the tools that count instructions know: a
+ * database goes on when its machine is moved to another one, and is the same on all nodes. */
+static hs_platform_info_t platform(void)
+{
+    hs_platform_info_t info = {0};
+    (void)hs_populate_platform(&info);
+    info.tune = HS_TUNE_FAMILY_GENERIC;
+    info.cpu_features &= HS_CPU_FEATURES_AVX2;
+    return info;
+}
+
 const char *pattern_platform(void)
 {
     static char text[160];
-    hs_platform_info_t info = {0};
-    (void)hs_populate_platform(&info);
+    const hs_platform_info_t info = platform();
     (void)snprintf(text, sizeof(text), "%s, processor %x/%llx", hs_version(), info.tune,
                    info.cpu_features);
     return text;
@@ -228,22 +244,30 @@ static void take_out(struct build *build, struct lane *lane, unsigned at)
     memmove(&lane->numbers[at], &lane->numbers[at + 1], behind * sizeof(lane->numbers[0]));
 }
 
+/* Frees it. */
+static enum guard_rc tell_refusal(hs_error_t rc, hs_compile_error_t *refusal, struct guard_err *err)
+{
+    enum guard_rc failed =
+        guard_fail(err, rc == HS_NOMEM ? GUARD_E_NOMEM : GUARD_E_RANGE, "the library: %s",
+                   refusal != NULL ? refusal->message : "refused");
+    (void)hs_free_compile_error(refusal);
+    return failed;
+}
+
 /* NULL with GUARD_OK: there is nothing to compile. */
 static enum guard_rc compile(struct build *build, struct lane *lane, hs_database_t **out,
                              struct guard_err *err)
 {
+    const hs_platform_info_t target = platform();
     *out = NULL;
     for (int refusals = 0; lane->count > 0 && refusals <= REFUSALS_MAX; refusals++) {
         hs_compile_error_t *refusal = NULL;
         hs_error_t rc = hs_compile_multi(lane->texts, lane->flags, lane->numbers, lane->count,
-                                         HS_MODE_BLOCK, NULL, out, &refusal);
+                                         HS_MODE_BLOCK, &target, out, &refusal);
         if (rc == HS_SUCCESS)
             return GUARD_OK;
         int at = refusal != NULL ? refusal->expression : -1;
-        enum guard_rc failed =
-            guard_fail(err, rc == HS_NOMEM ? GUARD_E_NOMEM : GUARD_E_RANGE, "the library: %s",
-                       refusal != NULL ? refusal->message : "refused");
-        (void)hs_free_compile_error(refusal);
+        enum guard_rc failed = tell_refusal(rc, refusal, err);
         if (at < 0 || (unsigned)at >= lane->count)
             return failed;
         take_out(build, lane, (unsigned)at);
@@ -253,28 +277,51 @@ static enum guard_rc compile(struct build *build, struct lane *lane, hs_database
                : guard_fail(err, GUARD_E_RANGE, "the library refuses too many patterns");
 }
 
-/* What it takes as bytes; none: nothing is to be looked for. *out is malloc'd. */
-static enum guard_rc compile_lane(struct build *build, struct lane *lane, char **out, size_t *len,
-                                  struct guard_err *err)
+/* Frees the library, which may be NULL. *out is malloc'd. */
+static enum guard_rc to_bytes(hs_database_t *library, struct library_bytes *out,
+                              struct guard_err *err)
 {
-    hs_database_t *library = NULL;
-    GUARD_TRY(compile(build, lane, &library, err));
     if (library == NULL)
         return GUARD_OK;
-    bool good = hs_serialize_database(library, out, len) == HS_SUCCESS;
+    bool good = hs_serialize_database(library, &out->bytes, &out->len) == HS_SUCCESS;
     (void)hs_free_database(library);
     return good ? GUARD_OK : guard_fail(err, GUARD_E_NOMEM, "no memory");
 }
 
-static enum guard_rc put_together(const struct build *build, const struct guard_pattern *patterns,
-                                  char *const libraries[DATABASE_LANES],
-                                  const size_t lens[DATABASE_LANES], uint8_t **out, size_t *len,
+/* None: nothing is to be looked for. */
+static enum guard_rc compile_lane(struct build *build, struct lane *lane, struct library_bytes *out,
                                   struct guard_err *err)
 {
-    const struct database_head head = {
-        (uint32_t)build->pattern_count, build->told.unfiltered, {lens[0], lens[1]}};
-    size_t tables = build->pattern_count * (sizeof(uint64_t) + 1);
-    *len = sizeof(head) + tables + lens[0] + lens[1];
+    hs_database_t *library = NULL;
+    GUARD_TRY(compile(build, lane, &library, err));
+    return to_bytes(library, out, err);
+}
+
+/* As the patterns themselves are compiled. */
+static enum guard_rc compile_proof(const struct database_proof *proof, struct library_bytes *out,
+                                   struct guard_err *err)
+{
+    const hs_platform_info_t target = platform();
+    hs_database_t *library = NULL;
+    hs_compile_error_t *refusal = NULL;
+    hs_error_t rc =
+        hs_compile(proof->expression, HS_FLAG_DOTALL | HS_FLAG_MULTILINE | HS_FLAG_SINGLEMATCH,
+                   HS_MODE_BLOCK, &target, &library, &refusal);
+    return rc == HS_SUCCESS ? to_bytes(library, out, err) : tell_refusal(rc, refusal, err);
+}
+
+static enum guard_rc put_together(const struct build *build, const struct guard_pattern *patterns,
+                                  const struct library_bytes libraries[], uint8_t **out,
+                                  size_t *len, struct guard_err *err)
+{
+    struct database_head head = {.count = (uint32_t)build->pattern_count,
+                                 .unfiltered = build->told.unfiltered};
+    *len = sizeof(head) + build->pattern_count * (sizeof(uint64_t) + 1);
+    for (int i = 0; i < DATABASE_LANES + DATABASE_PROOFS; i++) {
+        *(i < DATABASE_LANES ? &head.library_bytes[i] : &head.proof_bytes[i - DATABASE_LANES]) =
+            libraries[i].len;
+        *len += libraries[i].len;
+    }
     if (*len > PATTERN_DATABASE_BYTES)
         return guard_fail(err, GUARD_E_LIMIT, "a database of more than %d bytes",
                           PATTERN_DATABASE_BYTES);
@@ -288,11 +335,21 @@ static enum guard_rc put_together(const struct build *build, const struct guard_
         memcpy(at, &patterns[i].id, sizeof(uint64_t));
     memcpy(at, build->marks, build->pattern_count);
     at += build->pattern_count;
-    for (int i = 0; i < DATABASE_LANES; at += lens[i++]) {
-        if (lens[i] > 0)
-            memcpy(at, libraries[i], lens[i]);
+    for (int i = 0; i < DATABASE_LANES + DATABASE_PROOFS; at += libraries[i++].len) {
+        if (libraries[i].len > 0)
+            memcpy(at, libraries[i].bytes, libraries[i].len);
     }
     return GUARD_OK;
+}
+
+/* A library that misses what is there builds nothing that anybody could open. */
+static enum guard_rc try_out(struct guard_span bytes, struct guard_err *err)
+{
+    struct pattern_database *database = NULL;
+    enum guard_rc rc = pattern_database_open(&database, bytes, err);
+    if (rc == GUARD_OK)
+        pattern_database_close(database);
+    return rc == GUARD_E_VERSION ? GUARD_E_STATE : rc;
 }
 
 enum guard_rc pattern_database_build(const struct guard_pattern *patterns, size_t count,
@@ -300,19 +357,27 @@ enum guard_rc pattern_database_build(const struct guard_pattern *patterns, size_
                                      struct pattern_build *told, struct guard_err *err)
 {
     struct build build = {0};
-    char *libraries[DATABASE_LANES] = {NULL};
-    size_t lens[DATABASE_LANES] = {0};
+    struct library_bytes libraries[DATABASE_LANES + DATABASE_PROOFS] = {{NULL, 0}};
     if (!pattern_database_possible())
         return guard_fail(err, GUARD_E_STATE, "this processor can't run databases of patterns");
     enum guard_rc rc = build_init(&build, patterns, count, err);
     for (size_t i = 0; rc == GUARD_OK && i < count; i++)
         add(&build, &patterns[i], i, doubtful != NULL && doubtful[i]);
     for (int i = 0; rc == GUARD_OK && i < DATABASE_LANES; i++)
-        rc = compile_lane(&build, &build.lanes[i], &libraries[i], &lens[i], err);
+        rc = compile_lane(&build, &build.lanes[i], &libraries[i], err);
+    for (int i = 0; rc == GUARD_OK && i < DATABASE_PROOFS; i++)
+        rc = compile_proof(&DATABASE_PROVED_BY[i], &libraries[DATABASE_LANES + i], err);
+    *out = NULL;
     if (rc == GUARD_OK)
-        rc = put_together(&build, patterns, libraries, lens, out, len, err);
-    for (int i = 0; i < DATABASE_LANES; i++)
-        free(libraries[i]);
+        rc = put_together(&build, patterns, libraries, out, len, err);
+    if (rc == GUARD_OK)
+        rc = try_out((struct guard_span){*out, *len}, err);
+    for (int i = 0; i < DATABASE_LANES + DATABASE_PROOFS; i++)
+        free(libraries[i].bytes);
+    if (rc != GUARD_OK) {
+        free(*out);
+        *out = NULL;
+    }
     *told = build.told;
     build_fini(&build);
     return rc;

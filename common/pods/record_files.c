@@ -11,7 +11,9 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { PATH_CAP = 1024, FILE_FIRST = 4096 };
+enum { PATH_CAP = 1024, FILE_FIRST = 4096, PRODUCER_CHARS = 16 };
+
+static const char of_gate[] = ".gate.pods";
 
 enum guard_rc pod_files_open(struct pod_files *files, const char *dir, uint64_t producer,
                              uint64_t incarnation, struct guard_err *err)
@@ -78,6 +80,30 @@ bool pod_files_room(const char *dir)
     return count < POD_FILES_MAX;
 }
 
+static bool is_of_gate(const char *name)
+{
+    size_t len = strlen(name);
+    return len >= sizeof(of_gate) && strcmp(name + len - (sizeof(of_gate) - 1), of_gate) == 0;
+}
+
+/* One that fills the share leaves half of what was left to each that comes later. */
+static bool has_gate_room(const struct pod_files *files)
+{
+    char own[PRODUCER_CHARS + 1];
+    uint32_t count = 0, of_own = 0;
+    DIR *dir = opendir(files->dir);
+    snprintf(own, sizeof(own), "%016" PRIx64, files->producer);
+    for (struct dirent *entry = NULL; dir != NULL && (entry = readdir(dir)) != NULL;) {
+        if (!is_of_gate(entry->d_name))
+            continue;
+        count++;
+        of_own += strncmp(entry->d_name, own, PRODUCER_CHARS) == 0;
+    }
+    if (dir != NULL)
+        closedir(dir);
+    return count + of_own < POD_FILES_GATES_MAX;
+}
+
 static bool write_all(int fd, const uint8_t *bytes, size_t len)
 {
     while (len > 0) {
@@ -95,10 +121,11 @@ static bool write_all(int fd, const uint8_t *bytes, size_t len)
 static enum guard_rc write_file(struct pod_files *files, struct guard_err *err)
 {
     char path[PATH_CAP], temporary[PATH_CAP];
-    snprintf(path, sizeof(path), "%s/%016" PRIx64 "-%016" PRIx64 "-%020" PRIu64 ".pods", files->dir,
-             files->producer, files->incarnation, files->sequence + 1);
+    snprintf(path, sizeof(path), "%s/%016" PRIx64 "-%016" PRIx64 "-%020" PRIu64 "%s", files->dir,
+             files->producer, files->incarnation, files->sequence + 1,
+             files->of_gate ? of_gate : ".pods");
     snprintf(temporary, sizeof(temporary), "%s/%016" PRIx64 ".tmp", files->dir, files->producer);
-    if (!pod_files_room(files->dir))
+    if (!pod_files_room(files->dir) || (files->of_gate && !has_gate_room(files)))
         return guard_fail(err, GUARD_E_LIMIT, "%s: nobody reads what lies there", files->dir);
     (void)unlink(temporary); /* of one that was killed */
     int fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0640);

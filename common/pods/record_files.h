@@ -9,7 +9,8 @@
 
 enum {
     POD_FILES_MAX = 4096,
-    POD_FILE_BYTES_MAX = 8 << 20,  /* that are read */
+    POD_FILES_GATES_MAX = POD_FILES_MAX / 4, /* of these what gates found: clients make it */
+    POD_FILE_BYTES_MAX = 8 << 20,            /* that are read */
     POD_FILE_BYTES_FULL = 1 << 20, /* that are written: further records go into the next one */
 };
 
@@ -22,6 +23,8 @@ struct pod_files {
     size_t len, capacity;
     uint32_t records;
     uint64_t records_lost; /* since it was opened, whatever lost them */
+    bool of_gate; /* set it after opening: its files have a share of their own, and their names say
+                     so */
 };
 
 /* GUARD_E_IO: no directory, or it can't be written; GUARD_E_LIMIT: its path is too long. producer:
@@ -36,7 +39,8 @@ GUARD_MUST_USE enum guard_rc pod_files_add(struct pod_files *files,
                                            const struct guard_pod_record *record,
                                            struct guard_err *err);
 /* Makes a file of what waits, visible as a whole or not at all. On failure the records are gone and
- * counted: GUARD_E_LIMIT: POD_FILES_MAX files lie there unread; GUARD_E_IO. */
+ * counted: GUARD_E_LIMIT: POD_FILES_MAX files lie there unread, or of a gate so many that it would
+ * have more than what is left of POD_FILES_GATES_MAX; GUARD_E_IO. */
 GUARD_MUST_USE enum guard_rc pod_files_flush(struct pod_files *files, struct guard_err *err);
 void pod_files_close(struct pod_files *files);
 /* Whether fewer than POD_FILES_MAX files lie in the directory. */

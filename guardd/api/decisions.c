@@ -33,6 +33,7 @@ static void write_pending(const struct service *service, const struct guard_revi
     json_integer(json, "records", (int64_t)pending->records);
     json_integer(json, "clients", pending->clients);
     json_integer(json, "epochs", pending->epochs);
+    json_integer(json, "first_ms", (int64_t)pending->first_s * 1000);
     json_text(json, "lacks", review_lacks(missing, service->guardian.support, pending));
     json_open(json, "likeness", '[');
     for (int i = 0; i < GUARD_LIKENESS_COUNT; i++) {

@@ -34,9 +34,12 @@ static void write_hours(const struct api *api, struct service *service, struct j
 static void write_false_blocks(const struct service *service, struct json_writer *json)
 {
     const double budget = service->guardian.false_alarm_budget;
+    struct guard_budget_proof proof;
+    guard_budget_proved(service->model, budget, &proof);
     json_open(json, "false_blocks", '{');
     json_number(json, "budget", budget);
-    json_number(json, "proved", guard_budget_proved(service->model, budget));
+    json_number(json, "expected", proof.expected);
+    json_number(json, "proved", proof.at_most);
     json_close(json, '}');
 }
 

@@ -3,8 +3,8 @@
  * the traffic. */
 #include "projection.h"
 
+#include "common/model_json.h"
 #include "common/model_text.h"
-#include "guardd/model_json.h"
 
 /* Bytes that stay free behind a list, for what closes it and those around it. */
 enum {

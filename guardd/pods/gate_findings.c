@@ -1,26 +1,41 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* From alerts to records. Each finding is one feature with the id of its exchange, by which it is
- * tied to what the pod did at that time. */
+ * tied to what the pod did at that time. A client can have as many as it wants: so what is new is
+ * told at once, what goes on is told together, and both have files of their own. */
 #include "gate_findings.h"
 
 #include "common/document.h"
 #include "common/document_members.h"
 #include "common/file.h"
 #include "common/log.h"
+#include "common/pods/pace.h"
 #include "common/pods/record_files.h"
+
+#include <guard/crypto.h>
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+enum {
+    TOLD_MAX = 128
+}; /* rules and endpoints; of more, those that were told first are news again */
+
 static const struct guard_span no_service = {NULL, 0};
 
 struct found {
     enum guard_pod_kind kind;
+    uint64_t what; /* rule and endpoint */
     uint64_t first_ms;
+    uint64_t count; /* with those that were folded into it */
     char text[GUARD_POD_TEXT_MAX + 1];
     char detail[GUARD_POD_TEXT_MAX + 1];
     char request[GUARD_POD_REQUEST_MAX + 1];
+};
+
+struct told {
+    uint64_t what;
+    uint64_t time_ms;
 };
 
 struct gate_findings {
@@ -28,6 +43,10 @@ struct gate_findings {
     struct pod_files files;
     uint64_t incarnation, sequence;
     uint64_t written_ms; /* when the last record was */
+    struct pod_pace pace;
+    uint64_t paced_ms; /* since when it counts */
+    struct told told[TOLD_MAX];
+    uint32_t told_next; /* ever */
     struct found found[GATE_FINDINGS_MAX];
     uint32_t count;
     uint64_t counted, deduplicated, dropped; /* for the next record, with count */
@@ -43,8 +62,10 @@ enum guard_rc gate_findings_open(struct gate_findings **out, const struct sense_
         return guard_fail(err, GUARD_E_NOMEM, "no memory");
     made->spec = spec;
     made->incarnation = now_ms;
+    made->pace.limits = &pod_pace_news;
     enum guard_rc rc = pod_files_open(
         &made->files, dir, pod_producer("gate", spec->pod, spec->container), now_ms, err);
+    made->files.of_gate = true;
     if (rc == GUARD_OK)
         *out = made;
     else
@@ -53,6 +74,11 @@ enum guard_rc gate_findings_open(struct gate_findings **out, const struct sense_
 }
 
 /* --- one alert --- */
+
+static struct guard_span span(const char *text)
+{
+    return (struct guard_span){(const uint8_t *)text, strlen(text)};
+}
 
 static bool is(const char *text, const char *word)
 {
@@ -104,6 +130,8 @@ static void fill(struct found *out, const struct document_node *alert,
     (void)snprintf(out->detail, sizeof(out->detail), "%s %s: %s", text_of(finding, "location"),
                    text_of(finding, "name"), text_of(finding, "rule"));
     put_request(out, cause[0] != '\0' ? cause : text_of(alert, "id"));
+    out->count = 1;
+    out->what = guard_checksum(guard_checksum(out->kind, span(out->text)), span(out->detail));
 }
 
 static bool is_known(const struct gate_findings *findings, const struct found *found)
@@ -117,12 +145,38 @@ static bool is_known(const struct gate_findings *findings, const struct found *f
     return false;
 }
 
+/* The last one of the same rule and endpoint, if there are enough of them, or no room. */
+static struct found *fold_of(struct gate_findings *findings, const struct found *found)
+{
+    struct found *last = NULL;
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < findings->count; i++) {
+        if (findings->found[i].what != found->what)
+            continue;
+        last = &findings->found[i];
+        count++;
+    }
+    return count >= GATE_FINDINGS_EACH || findings->count == GATE_FINDINGS_MAX ? last : NULL;
+}
+
+/* It stands at the latest time: by that it is tied to what the pod did. */
+static void fold(struct found *into, const struct found *found)
+{
+    into->count++;
+    into->first_ms = found->first_ms;
+    memcpy(into->request, found->request, sizeof(into->request));
+}
+
 static void add(struct gate_findings *findings, const struct found *found)
 {
+    struct found *into = fold_of(findings, found);
     findings->counted++;
-    if (is_known(findings, found))
+    if (is_known(findings, found)) {
         findings->deduplicated++;
-    else if (findings->count < GATE_FINDINGS_MAX)
+    } else if (into != NULL) {
+        fold(into, found);
+        findings->deduplicated++;
+    } else if (findings->count < GATE_FINDINGS_MAX)
         findings->found[findings->count++] = *found;
     else
         findings->dropped++;
@@ -148,11 +202,6 @@ void gate_findings_take(void *of, const struct document_node *alert)
 
 /* --- records --- */
 
-static struct guard_span span(const char *text)
-{
-    return (struct guard_span){(const uint8_t *)text, strlen(text)};
-}
-
 static uint64_t fill_features(const struct gate_findings *findings,
                               struct guard_pod_feature *features, uint64_t now_ms)
 {
@@ -166,11 +215,47 @@ static uint64_t fill_features(const struct gate_findings *findings,
                                                  .text = span(found->text),
                                                  .detail = span(found->detail),
                                                  .request = span(found->request),
-                                                 .count = 1,
+                                                 .count = found->count,
                                                  .first_ms = first_ms};
         from_ms = first_ms < from_ms ? first_ms : from_ms;
     }
     return from_ms;
+}
+
+static bool is_lately(uint64_t then_ms, uint64_t now_ms)
+{
+    return now_ms >= then_ms && now_ms - then_ms < GATE_FINDINGS_FOLD_MS;
+}
+
+static bool is_told(const struct gate_findings *findings, uint64_t what, uint64_t now_ms)
+{
+    for (uint32_t i = 0; i < TOLD_MAX; i++) {
+        const struct told *told = &findings->told[i];
+        if (told->what == what && is_lately(told->time_ms, now_ms))
+            return true;
+    }
+    return false;
+}
+
+static void note_told(struct gate_findings *findings, uint64_t what, uint64_t now_ms)
+{
+    struct told *place = NULL;
+    for (uint32_t i = 0; i < TOLD_MAX && place == NULL; i++) {
+        if (findings->told[i].what == what)
+            place = &findings->told[i];
+    }
+    if (place == NULL)
+        place = &findings->told[findings->told_next++ % TOLD_MAX];
+    *place = (struct told){what, now_ms};
+}
+
+static bool has_news(const struct gate_findings *findings, uint64_t now_ms)
+{
+    for (uint32_t i = 0; i < findings->count; i++) {
+        if (!is_told(findings, findings->found[i].what, now_ms))
+            return true;
+    }
+    return false;
 }
 
 static void write_record(struct gate_findings *findings, uint64_t now_ms)
@@ -200,6 +285,8 @@ static void write_record(struct gate_findings *findings, uint64_t now_ms)
     if (rc != GUARD_OK && !findings->failing)
         log_event("alarm", "pod-record-not-written", no_service, "of the gate: %s", err.text);
     findings->failing = rc != GUARD_OK;
+    for (uint32_t i = 0; i < findings->count; i++)
+        note_told(findings, findings->found[i].what, now_ms);
     findings->count = 0;
     findings->counted = findings->deduplicated = findings->dropped = 0;
     findings->written_ms = now_ms;
@@ -209,9 +296,13 @@ void gate_findings_tick(struct gate_findings *findings, uint64_t now_ms)
 {
     if (findings == NULL || findings->counted == 0)
         return;
-    bool soon =
-        now_ms >= findings->written_ms && now_ms - findings->written_ms < GATE_FINDINGS_GAP_MS;
-    if (!soon)
+    if (!is_lately(findings->paced_ms, now_ms)) {
+        pod_pace_interval(&findings->pace);
+        findings->paced_ms = now_ms;
+    }
+    bool urgent = has_news(findings, now_ms) || findings->count == GATE_FINDINGS_MAX;
+    if (!is_lately(findings->written_ms, now_ms) ||
+        (urgent && pod_pace_allows(&findings->pace, now_ms)))
         write_record(findings, now_ms);
 }
 

@@ -1,20 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One file at a time, in the order of names, which is that of sequences. Names of files that were
- * read stay in a list until they are removed, so that nothing is read twice in one life. */
+/* One file at a time, of each producer in the order in which it made them. A record that comes
+ * after its successor counts as learned, so whose record has to wait waits with all that follows
+ * it, until the files are gone through again from the first. */
 #include "intake.h"
 
 #include "forward.h"
+#include "listing.h"
 #include "reported.h"
 #include "responder.h"
 #include "show.h"
 #include "silence.h"
+#include "taken.h"
+#include "waiting.h"
 
 #include "common/file.h"
 #include "common/guardian_pods.h"
 #include "common/log.h"
 #include "common/pods/record_files.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -24,9 +27,6 @@
 #include <unistd.h>
 
 enum {
-    NAME_CAP = 128,
-    READ_MAX = POD_FILES_MAX, /* names that wait for their removal */
-    NAMES_ROUND = 256,        /* of a look into the directory */
     LOOK_MS = 500,
     BOUND_MS = 5000,
     BUDGET_MS = 50, /* of a tick */
@@ -42,14 +42,7 @@ enum {
 };
 static const uint64_t DAY = 86400000;
 
-static const char suffix[] = ".pods";
 static const struct guard_span no_service = {NULL, 0};
-
-struct read_file {
-    char name[NAME_CAP];
-    bool kept;     /* it couldn't be removed: passed over from now on */
-    uint64_t mark; /* that the parent must have answered for; 0: nothing of it went there */
-};
 
 struct pod_intake {
     struct services *services;
@@ -60,53 +53,23 @@ struct pod_intake {
     struct guard_pod_rules rules; /* of the service that is looked at */
     struct guard_pod_feature features[GUARD_POD_FEATURES_MAX];
     struct guard_pod_verdict verdict;
-    char names[NAMES_ROUND][NAME_CAP]; /* to be read, by name */
-    uint32_t name_count, name_at;
-    struct read_file read[READ_MAX];
-    uint32_t read_count, removable;
+    struct pod_listing listing;
+    struct pod_taken taken;
+    struct pod_waiting waiting;
     uint8_t *bytes; /* of the file that is being read */
     size_t len, at;
     uint64_t looked_ms, watched_ms, shown_ms, shown_all_ms, saved_ms, minute;
-    bool saving;          /* the transaction holds all that was learned */
-    char after[NAME_CAP]; /* where the next look goes on, so that what waits keeps nobody waiting */
-    bool unreadable;      /* that was said */
+    bool saving;                   /* the transaction holds all that was learned */
+    bool unreadable;               /* that was said */
     struct pod_reported *reported; /* NULL: no children report here */
     struct pod_forward *forward;   /* NULL: there is no parent */
     uint64_t bounded_ms;
     uint64_t removed_mark; /* up to which files were removed */
     bool forwarded;        /* records of the file that is being read */
+    bool unfinished;       /* others of them wait */
 };
 
 /* --- what is to be read --- */
-
-static bool was_read(const struct pod_intake *intake, const char *name)
-{
-    for (uint32_t i = 0; i < intake->read_count; i++) {
-        if (strcmp(intake->read[i].name, name) == 0)
-            return true;
-    }
-    return false;
-}
-
-/* Keeps the lowest names that aren't read yet, sorted. */
-static void offer(struct pod_intake *intake, const char *name)
-{
-    uint32_t at = intake->name_count;
-    while (at > 0 && strcmp(intake->names[at - 1], name) > 0)
-        at--;
-    if (at == NAMES_ROUND)
-        return;
-    uint32_t last = intake->name_count < NAMES_ROUND ? intake->name_count++ : NAMES_ROUND - 1;
-    memmove(intake->names[at + 1], intake->names[at], (size_t)(last - at) * NAME_CAP);
-    memcpy(intake->names[at], name, strlen(name) + 1); /* is_name: it fits */
-}
-
-static bool is_name(const char *name)
-{
-    size_t len = strlen(name);
-    return len >= sizeof(suffix) && len < NAME_CAP && name[0] != '.' &&
-           strcmp(name + len - (sizeof(suffix) - 1), suffix) == 0;
-}
 
 static bool place(char out[STATE_PATH_MAX], const struct pod_intake *intake, const char *name)
 {
@@ -114,22 +77,18 @@ static bool place(char out[STATE_PATH_MAX], const struct pod_intake *intake, con
     return len > 0 && len < STATE_PATH_MAX;
 }
 
+static bool was_taken(const void *taken, const char *name)
+{
+    return pod_taken_has(taken, name);
+}
+
 static void look(struct pod_intake *intake)
 {
     char path[STATE_PATH_MAX];
-    intake->name_count = intake->name_at = 0;
-    DIR *dir = place(path, intake, "") ? opendir(path) : NULL;
-    for (struct dirent *entry = NULL; dir != NULL && (entry = readdir(dir)) != NULL;) {
-        if (is_name(entry->d_name) && strcmp(entry->d_name, intake->after) > 0 &&
-            !was_read(intake, entry->d_name))
-            offer(intake, entry->d_name);
-    }
-    if (dir != NULL)
-        closedir(dir);
-    if (intake->name_count == NAMES_ROUND)
-        memcpy(intake->after, intake->names[NAMES_ROUND - 1], NAME_CAP);
-    else
-        intake->after[0] = '\0';
+    if (pod_listing_is_over(&intake->listing))
+        pod_waiting_restart(&intake->waiting);
+    if (place(path, intake, ""))
+        pod_listing_look(&intake->listing, path, was_taken, &intake->taken);
 }
 
 /* --- a file --- */
@@ -170,18 +129,20 @@ static enum guard_rc load(struct pod_intake *intake, const char *path, struct gu
     return GUARD_OK;
 }
 
+static void close_file(struct pod_intake *intake)
+{
+    free(intake->bytes);
+    intake->bytes = NULL;
+    intake->forwarded = intake->unfinished = false;
+    pod_listing_next(&intake->listing);
+}
+
 static void end_file(struct pod_intake *intake)
 {
     intake->services->pod_counts.files++;
-    free(intake->bytes);
-    intake->bytes = NULL;
-    struct read_file *file = &intake->read[intake->read_count++];
-    *file = (struct read_file){.kept = false};
-    memcpy(file->name, intake->names[intake->name_at++], NAME_CAP);
-    intake->removable++;
-    if (intake->forwarded)
-        file->mark = pod_forward_mark(intake->forward);
-    intake->forwarded = false;
+    pod_taken_add(&intake->taken, pod_listing_name(&intake->listing),
+                  intake->forwarded ? pod_forward_mark(intake->forward) : 0);
+    close_file(intake);
 }
 
 static void refuse_file(struct pod_intake *intake, const char *why)
@@ -190,8 +151,19 @@ static void refuse_file(struct pod_intake *intake, const char *why)
     log_event("alarm", "pod-records-damaged", no_service,
               "pods/%s, byte %zu: %s; the rest of it "
               "is lost",
-              intake->names[intake->name_at], intake->at, why);
+              pod_listing_name(&intake->listing), intake->at, why);
     end_file(intake);
+}
+
+/* What of it waits is read again, with what went already: that is known by then. */
+static void leave_file(struct pod_intake *intake, const char *damage)
+{
+    if (intake->unfinished)
+        close_file(intake);
+    else if (damage != NULL)
+        refuse_file(intake, damage);
+    else
+        end_file(intake);
 }
 
 /* --- a record --- */
@@ -254,18 +226,25 @@ static enum step forward(struct pod_intake *intake, struct guard_span bytes)
     return STEP_TAKEN;
 }
 
+static struct guard_span service_of(const struct guard_pod_record *record)
+{
+    return record->id.service.len > 0 ? record->id.service : record->id.workload;
+}
+
 static enum step take(struct pod_intake *intake, struct guard_pod_record *record,
                       struct guard_span bytes, uint64_t now_ms)
 {
     struct services *services = intake->services;
     const struct guard_span nobody = GUARD_SPAN_LITERAL("-");
-    struct guard_span name = record->id.service.len > 0 ? record->id.service : record->id.workload;
+    struct guard_span name = service_of(record);
     if (record->id.workload.len == nobody.len && record->id.workload.ptr[0] == '-') {
         refuse(intake, record, POD_REFUSED_NOBODY, "the sensor doesn't know whose it is", now_ms);
         return STEP_TAKEN;
     }
     if (has_bad_time(intake, record, now_ms))
         return STEP_TAKEN;
+    if (pod_waiting_has(&intake->waiting, name))
+        return STEP_WAITS;
     if (!tree_has_services(services->role)) /* and no parent's word of each is asked for */
         return intake->forward != NULL ? forward(intake, bytes) : STEP_WAITS;
     struct service *service = services_get(services, name);
@@ -294,31 +273,26 @@ static enum step read_record(struct pod_intake *intake, uint64_t now_ms)
     struct guard_span rest = {intake->bytes + intake->at, intake->len - intake->at};
     size_t len = 0;
     if (rest.len == 0) {
-        end_file(intake);
+        leave_file(intake, NULL);
         return STEP_ENDED;
     }
     if (rest.len < GUARD_POD_HEAD_BYTES || guard_pod_record_size(rest, &len, &err) != GUARD_OK ||
         len > rest.len) {
-        refuse_file(intake, err.text[0] != '\0' ? err.text : "it is cut");
+        leave_file(intake, err.text[0] != '\0' ? err.text : "it is cut");
         return STEP_ENDED;
     }
     rest.len = len;
     if (guard_pod_record_decode(&record, intake->features, rest, &err) != GUARD_OK) {
-        refuse_file(intake, err.text);
+        leave_file(intake, err.text);
         return STEP_ENDED;
     }
     enum step step = take(intake, &record, rest, now_ms);
-    intake->at += step == STEP_TAKEN ? len : 0;
+    if (step == STEP_WAITS) {
+        pod_waiting_add(&intake->waiting, service_of(&record));
+        intake->unfinished = true;
+    }
+    intake->at += step == STEP_FULL ? 0 : len;
     return step;
-}
-
-/* The file waits, whole, and others have their turn. */
-static void put_off(struct pod_intake *intake)
-{
-    free(intake->bytes);
-    intake->bytes = NULL;
-    intake->forwarded = false; /* what went is sent again with the rest, and is known by then */
-    intake->name_at++;
 }
 
 static void begin_file(struct pod_intake *intake, const char *path)
@@ -331,7 +305,7 @@ static void begin_file(struct pod_intake *intake, const char *path)
                   err.text);
     intake->unreadable = later;
     if (later)
-        intake->name_at++;
+        pod_listing_hold(&intake->listing);
     else if (rc != GUARD_OK)
         refuse_file(intake, err.text);
 }
@@ -340,10 +314,11 @@ static void begin_file(struct pod_intake *intake, const char *path)
 static bool next_file(struct pod_intake *intake)
 {
     char path[STATE_PATH_MAX];
-    if (intake->name_at >= intake->name_count || intake->read_count == READ_MAX)
+    const char *name = pod_listing_name(&intake->listing);
+    if (name == NULL || !pod_taken_has_room(&intake->taken))
         return false;
     intake->at = 0;
-    if (!place(path, intake, intake->names[intake->name_at]))
+    if (!place(path, intake, name))
         refuse_file(intake, "the path is too long");
     else
         begin_file(intake, path);
@@ -391,27 +366,12 @@ static void tell_ends(struct pod_intake *intake, uint64_t now_ms)
     }
 }
 
-/* Of those that were read: what went to the parent when that answered, all else when what was
- * learned is saved. */
-static void remove_read(struct pod_intake *intake, bool saved)
+static void remove_taken(struct pod_intake *intake, bool saved)
 {
     char path[STATE_PATH_MAX];
-    uint32_t kept = 0;
-    for (uint32_t i = 0; i < intake->read_count; i++) {
-        struct read_file *file = &intake->read[i];
-        bool due =
-            !file->kept && (file->mark == 0 ? saved : file->mark <= intake->forward->settled);
-        if (due && place(path, intake, file->name) && unlink(path) != 0 && errno != ENOENT) {
-            log_event("warn", "pod-records-stay", no_service, "pods/%s: %s; it is passed over",
-                      file->name, strerror(errno));
-            file->kept = true;
-        }
-        if (file->kept || !due)
-            intake->read[kept++] = *file;
-    }
-    intake->read_count = kept;
-    if (saved)
-        intake->removable = 0;
+    if (place(path, intake, ""))
+        pod_taken_remove(&intake->taken, path,
+                         intake->forward != NULL ? intake->forward->settled : 0, saved);
 }
 
 /* True: there is more to do now. */
@@ -424,21 +384,19 @@ static bool read_files(struct pod_intake *intake, uint64_t begin_ms, uint64_t no
             step = read_record(intake, now_ms);
         else if (!next_file(intake))
             break;
-        if (step == STEP_WAITS)
-            put_off(intake);
         if (step == STEP_FULL)
             return false; /* it goes on once the parent answered */
     }
     return intake->bytes != NULL ||
-           (intake->name_at < intake->name_count && intake->read_count < READ_MAX);
+           (pod_listing_name(&intake->listing) != NULL && pod_taken_has_room(&intake->taken));
 }
 
 /* Whether records of it are counted already. */
 static bool is_held(const void *ctx, const char *name)
 {
     const struct pod_intake *intake = ctx;
-    return was_read(intake, name) ||
-           (intake->bytes != NULL && strcmp(intake->names[intake->name_at], name) == 0);
+    return pod_taken_has(&intake->taken, name) ||
+           (intake->bytes != NULL && strcmp(pod_listing_name(&intake->listing), name) == 0);
 }
 
 /* The parent takes none after all: what it didn't answer for is read again, for whoever it is now.
@@ -446,17 +404,12 @@ static bool is_held(const void *ctx, const char *name)
 static void take_back(struct pod_intake *intake)
 {
     struct services *services = intake->services;
-    uint32_t kept = 0;
     pod_forward_undo(intake->forward);
     free(intake->bytes);
     intake->bytes = NULL;
-    intake->forwarded = false;
-    intake->name_count = intake->name_at = 0;
-    for (uint32_t i = 0; i < intake->read_count; i++) {
-        if (intake->read[i].mark <= intake->forward->settled)
-            intake->read[kept++] = intake->read[i];
-    }
-    intake->read_count = kept;
+    intake->forwarded = intake->unfinished = false;
+    pod_listing_restart(&intake->listing);
+    pod_taken_undo(&intake->taken, intake->forward->settled);
     for (uint32_t i = 0; i < services->count; i++)
         services->list[i]->up.pod_records = POD_PARENT_UNKNOWN;
 }
@@ -471,7 +424,7 @@ static void tick_tree(struct pod_intake *intake, uint64_t now_ms)
     if (intake->forward->left)
         take_back(intake);
     if (intake->forward->settled != intake->removed_mark)
-        remove_read(intake, false);
+        remove_taken(intake, false);
     intake->removed_mark = intake->forward->settled;
     if (elapsed(&intake->bounded_ms, now_ms, BOUND_MS) && place(path, intake, ""))
         pod_forward_bound(intake->forward, path, is_held, intake);
@@ -482,7 +435,7 @@ bool pod_intake_tick(struct pod_intake *intake, uint64_t now_ms)
     if (intake == NULL)
         return false;
     uint64_t begin_ms = clock_monotonic_ms();
-    if (intake->bytes == NULL && intake->name_at >= intake->name_count &&
+    if (intake->bytes == NULL && pod_listing_name(&intake->listing) == NULL &&
         elapsed(&intake->looked_ms, now_ms, LOOK_MS))
         look(intake);
     tick_tree(intake, now_ms);
@@ -511,7 +464,7 @@ enum guard_rc pod_intake_save(struct pod_intake *intake, bool all, uint64_t now_
     bool whole = true;
     GUARD_TRY(pod_reported_save(intake->reported, err));
     intake->saving = false;
-    if (!all && intake->removable < FILES_UNSAVED_MAX && now_ms >= intake->saved_ms &&
+    if (!all && intake->taken.removable < FILES_UNSAVED_MAX && now_ms >= intake->saved_ms &&
         now_ms - intake->saved_ms < SAVE_MS)
         return GUARD_OK;
     for (uint32_t i = 0; i < services->count; i++) {
@@ -546,7 +499,7 @@ void pod_intake_saved(struct pod_intake *intake)
             services->list[i]->pods.changed = false;
     }
     intake->saving = false;
-    remove_read(intake, true);
+    remove_taken(intake, true);
 }
 
 /* --- its life --- */
@@ -602,7 +555,7 @@ void pod_intake_close(struct pod_intake *intake)
         intake->services->pod_reported = NULL;
     }
     if (intake->forward != NULL)
-        remove_read(intake, false);
+        remove_taken(intake, false);
     pod_forward_close(intake->forward);
     pod_reported_close(intake->reported);
     pod_responder_close(&intake->responder);

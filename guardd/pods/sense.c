@@ -17,6 +17,8 @@
 #include "common/file.h"
 #include "common/log.h"
 #include "common/pods/gather.h"
+#include "common/pods/news.h"
+#include "common/pods/pace.h"
 #include "common/pods/record_files.h"
 
 #include <errno.h>
@@ -53,6 +55,8 @@ struct sense {
     struct sense_table table;
     struct pod_room room;
     struct pod_gather gather;
+    struct pod_news news;
+    struct pod_pace news_pace;
     struct pod_files files;
     struct gate_findings *findings;
     struct alerts *alerts;
@@ -94,9 +98,10 @@ static void tell(struct sense *sense, const struct guard_pod_feature *feature)
     sense->record.counted++;
     if (pod_gather_add(&sense->gather, &sense->room, feature, none) != GUARD_OK)
         sense->record.dropped++;
-    else if (sense->gather.count > before)
+    else if (sense->gather.count > before) {
         sense->record.received++;
-    else
+        (void)pod_news_meets(&sense->news, feature, (uint16_t)before); /* it counts what waits */
+    } else
         sense->record.deduplicated++;
 }
 
@@ -327,22 +332,60 @@ static void tell_lost(struct sense *sense, enum guard_rc rc, const struct guard_
     sense->failing = rc != GUARD_OK;
 }
 
-static void write_record(struct sense *sense, uint64_t now_ms)
+/* The next record, which ends now. */
+static void set_head(struct sense *sense, struct guard_pod_record *record, uint64_t now_ms)
 {
-    static struct guard_pod_feature features[GUARD_POD_FEATURES_MAX];
     uint32_t sees = 1U << GUARD_POD_DESTINATION | 1U << GUARD_POD_LISTEN;
-    struct guard_pod_record *record = &sense->record;
     if (sense->processes != NULL)
         sees |= 1U << GUARD_POD_EXEC;
-    struct guard_err err;
     record->id = sense_spec_identity(&sense->spec);
     record->source = GUARD_POD_SIDECAR;
     record->origin =
         (struct guard_source){pod_producer("sidecar", sense->spec.pod, sense->spec.container),
                               sense->incarnation, ++sense->sequence};
     record->blind = ((1U << GUARD_POD_KINDS) - 1) & ~sees;
-    record->until_ms = now_ms;
-    record->from_ms = sense->from_ms < now_ms ? sense->from_ms : now_ms;
+    record->from_ms = record->until_ms = now_ms;
+}
+
+/* What was gathered, none of it later than now. */
+static uint32_t read_features(const struct sense *sense, struct guard_pod_feature *out,
+                              uint64_t now_ms)
+{
+    uint32_t count = pod_gather_features(&sense->gather, out, NULL);
+    for (uint32_t i = 0; i < count; i++)
+        if (out[i].first_ms > now_ms)
+            out[i].first_ms = now_ms;
+    return count;
+}
+
+static void write_file(struct sense *sense, const struct guard_pod_record *record)
+{
+    struct guard_err err;
+    enum guard_rc rc = pod_files_add(&sense->files, record, &err);
+    if (rc == GUARD_OK)
+        rc = pod_files_flush(&sense->files, &err);
+    tell_lost(sense, rc, &err);
+}
+
+/* Of no length and without counts and amounts, which the interval's record has, as podwatch's is.
+ */
+static void write_news(struct sense *sense, uint64_t now_ms)
+{
+    static struct guard_pod_feature features[GUARD_POD_FEATURES_MAX];
+    struct guard_pod_record record = {.features = features};
+    set_head(sense, &record, now_ms);
+    (void)read_features(sense, features, now_ms);
+    record.feature_count = pod_news_take(&sense->news, features);
+    write_file(sense, &record);
+}
+
+static void write_record(struct sense *sense, uint64_t now_ms)
+{
+    static struct guard_pod_feature features[GUARD_POD_FEATURES_MAX];
+    struct guard_pod_record *record = &sense->record;
+    set_head(sense, record, now_ms);
+    if (sense->from_ms < now_ms)
+        record->from_ms = sense->from_ms;
     if (now_ms - record->from_ms > GUARD_POD_INTERVAL_MAX_MS)
         record->from_ms = now_ms - GUARD_POD_INTERVAL_MAX_MS; /* the clock was set forward */
     record->rates_known = 1U << GUARD_POD_BYTES_OUT | 1U << GUARD_POD_BYTES_IN |
@@ -352,16 +395,12 @@ static void write_record(struct sense *sense, uint64_t now_ms)
     set_usage(sense, record);
     set_lost(sense, record);
     record->features = features;
-    record->feature_count = pod_gather_features(&sense->gather, features, NULL);
-    for (uint32_t i = 0; i < record->feature_count; i++)
-        if (features[i].first_ms > now_ms)
-            features[i].first_ms = now_ms;
-    enum guard_rc rc = pod_files_add(&sense->files, record, &err);
-    if (rc == GUARD_OK)
-        rc = pod_files_flush(&sense->files, &err);
-    tell_lost(sense, rc, &err);
+    record->feature_count = read_features(sense, features, now_ms);
+    write_file(sense, record);
     sense->record = (struct guard_pod_record){0};
     pod_gather_clear(&sense->gather, &sense->room);
+    pod_news_interval(&sense->news);
+    pod_pace_interval(&sense->news_pace);
     memcpy(sense->listening[1], sense->listening[0], sizeof(sense->listening[0]));
     memset(sense->listening[0], 0, sizeof(sense->listening[0]));
     sense->from_ms = now_ms;
@@ -380,6 +419,7 @@ static enum guard_rc prepare(struct sense *sense, const char *spec, const char *
 {
     char dir[PATH_CAP];
     sense->room.own = POD_GATHER_BLOCKS_MAX; /* one gathers */
+    sense->news_pace.limits = &pod_pace_news;
     GUARD_TRY(sense_spec_read(&sense->spec, spec, err));
     bool elsewhere = sense->spec.records[0] != '\0';
     int len = elsewhere ? snprintf(dir, sizeof(dir), "%s", sense->spec.records)
@@ -462,6 +502,8 @@ void sense_tick(struct sense *sense, uint64_t now_ms)
     }
     if (elapsed(now_ms, sense->from_ms, SENSE_INTERVAL_MS))
         write_record(sense, now_ms);
+    else if (sense->news.waiting > 0 && pod_pace_allows(&sense->news_pace, now_ms))
+        write_news(sense, now_ms);
     gate_findings_tick(sense->findings, now_ms);
 }
 

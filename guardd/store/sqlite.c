@@ -92,6 +92,26 @@ static enum guard_rc open_database(struct sqlite_store *store, const char *path,
     return GUARD_OK;
 }
 
+/* Before a database of an older version becomes one of ours: what we couldn't read is left to those
+ * who can. */
+static enum guard_rc check_piles(const struct sqlite_store *store, struct guard_err *err)
+{
+    sqlite3_stmt *statement = NULL;
+    enum guard_rc rc = GUARD_OK;
+    if (sqlite3_prepare_v2(store->db, "SELECT name, substr(pile, 1, 64) FROM service", -1,
+                           &statement, NULL) != SQLITE_OK)
+        return GUARD_OK; /* there are no tables yet */
+    while (rc == GUARD_OK && sqlite3_step(statement) == SQLITE_ROW) {
+        const struct guard_span name = {sqlite3_column_blob(statement, 0),
+                                        (size_t)sqlite3_column_bytes(statement, 0)};
+        const struct guard_span pile = {sqlite3_column_blob(statement, 1),
+                                        (size_t)sqlite3_column_bytes(statement, 1)};
+        rc = store_check_pile(name, pile, err);
+    }
+    sqlite3_finalize(statement);
+    return rc;
+}
+
 /* GUARD_E_CHECKSUM when the file is no sound database. */
 static enum guard_rc prepare_database(struct sqlite_store *store, struct guard_err *err)
 {
@@ -110,6 +130,8 @@ static enum guard_rc prepare_database(struct sqlite_store *store, struct guard_e
     if (version > STORE_VERSION)
         return guard_fail(err, GUARD_E_VERSION, "store: written by a newer guardd (version %d)",
                           version);
+    if (version < STORE_VERSION)
+        GUARD_TRY(check_piles(store, err));
     if (version < STORE_VERSION && sqlite3_exec(store->db, schema, NULL, NULL, NULL) != SQLITE_OK)
         return failure(store, "can't be set up", err);
     if (sqlite3_exec(store->db, "PRAGMA synchronous=NORMAL", NULL, NULL, NULL) != SQLITE_OK)

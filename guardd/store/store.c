@@ -6,7 +6,10 @@
 #include "postgres.h"
 #include "sqlite.h"
 
+#include "common/file.h"
+
 #include <guard/crypto.h>
+#include <guard/pile.h>
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -78,6 +81,23 @@ enum guard_rc store_durable(struct store *store, struct guard_err *err)
 }
 
 /* --- services --- */
+
+enum guard_rc store_check_pile(struct guard_span service, struct guard_span pile,
+                               struct guard_err *err)
+{
+    const struct guard_pile_cfg cfg = {.alloc = heap_alloc()};
+    struct guard_pile *whole = NULL;
+    struct guard_err why;
+    enum guard_rc rc = guard_pile_decode(&whole, &cfg, pile, &why);
+    guard_pile_free(whole);
+    if (rc != GUARD_E_VERSION) /* the first bytes alone are no sound pile, but tell that */
+        return GUARD_OK;
+    return guard_fail(
+        err, GUARD_E_VERSION,
+        "store: service %.*s: %.200s. Nothing was changed: go on with the guardd that "
+        "wrote it, or put the store aside to learn anew",
+        (int)service.len, (const char *)service.ptr, why.text);
+}
 
 enum guard_rc store_save_service(struct store *store, const struct store_service *service,
                                  struct guard_err *err)

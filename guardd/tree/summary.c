@@ -45,12 +45,30 @@ void summary_position(const struct service *service, char out[LOG_POSITION_CAP])
 
 /* --- gathering --- */
 
+static bool is_from(const struct summary_novel *novel, const struct guard_client *client)
+{
+    return novel->unit == client->unit && novel->address_len == client->address_len &&
+           novel->subject_len == client->subject.len &&
+           memcmp(novel->address, client->address, sizeof(novel->address)) == 0 &&
+           (novel->subject_len == 0 ||
+            memcmp(novel->subject, client->subject.ptr, novel->subject_len) == 0);
+}
+
+/* Nobody takes the room of all others: a release is told by how many clients begin it. */
+static bool has_share(const struct summary *summary, const struct guard_client *client)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < summary->novel_count; i++)
+        count += is_from(&summary->novel[i], client);
+    return count < SUMMARY_NOVEL_CLIENT;
+}
+
 static void add_novel(struct summary *summary, const struct guard_record_head *head)
 {
     if (summary->novel == NULL)
         summary->novel = calloc(SUMMARY_NOVEL_MAX, sizeof(summary->novel[0]));
     if (summary->novel == NULL || summary->novel_count == SUMMARY_NOVEL_MAX ||
-        head->client.subject.len > SUMMARY_SUBJECT_MAX) {
+        head->client.subject.len > SUMMARY_SUBJECT_MAX || !has_share(summary, &head->client)) {
         summary->novel_dropped++;
         return;
     }

@@ -16,6 +16,7 @@ enum {
     SUMMARY_ALERTS_MAX = 64,
     SUMMARY_ALERTS_BYTES = 128 * 1024,
     SUMMARY_NOVEL_MAX = 64,
+    SUMMARY_NOVEL_CLIENT = 8, /* of them of one client; so many refusals end a release */
     SUMMARY_CLIENTS_MAX = 128,
     SUMMARY_EVERY_MS = 1000,        /* between two of a service, at least */
     SUMMARY_BREAKER_MS = 15 * 1000, /* between two counts of the breaker */

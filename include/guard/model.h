@@ -4,6 +4,7 @@
 #ifndef GUARD_MODEL_H
 #define GUARD_MODEL_H
 
+#include <guard/histogram.h>
 #include <guard/pile.h>
 #include <guard/review.h>
 #include <guard/verdict.h>
@@ -47,7 +48,8 @@ struct guard_model_field {
     uint64_t pending_transitions[GUARD_CLASS_COUNT]; /* without */
     uint32_t length_min, length_max; /* bounds over what has support (a bucket's edges) */
     uint32_t digits_max, specials_max, items_max;
-    uint64_t *literals; /* keyed hashes, sorted */
+    struct guard_histogram numbers[GUARD_FIELD_NUMBERS]; /* by enum guard_number */
+    uint64_t *literals;                                  /* keyed hashes, sorted */
     uint32_t literal_count;
     uint16_t strength[GUARD_RULE_COUNT]; /* hundredths of -log10 p when the rule fires here; 0 = not
                                             armed */
@@ -88,6 +90,7 @@ struct guard_model_endpoint {
     uint32_t leaks;       /* of a response: bit per enum guard_leak: normal here */
     uint32_t statuses;    /* of a request: bit per class of status that it was answered with */
     uint32_t depth_max;
+    struct guard_histogram numbers[GUARD_ENDPOINT_NUMBERS]; /* from GUARD_NUMBER_BODY on */
     uint64_t faults[GUARD_LOCATION_COUNT]; /* bit per enum guard_fault: normal here */
     uint32_t first_field, field_count;     /* range of model->fields */
     uint16_t strength[GUARD_RULE_COUNT];

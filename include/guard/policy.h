@@ -134,8 +134,16 @@ struct guard_thresholds {
  * blocks from. model NULL: scores mean what they say. */
 GUARD_API void guard_budget_thresholds(const struct guard_model *model, double alpha,
                                        struct guard_thresholds *out);
-/* The share of benign requests (0..1) that what was learned proves to be blocked at most at this
- * budget: alpha, or what so few exchanges can prove. 1: nothing is proved, as with model NULL. */
-GUARD_API double guard_budget_proved(const struct guard_model *model, double alpha);
+/* What the exchanges that were learned show of a budget, as shares (0..1) of benign requests that
+ * are like them; both 1 when they show nothing yet. */
+struct guard_budget_proof {
+    double expected; /* to be blocked: the budget, or the least that so few exchanges can show */
+    double at_most; /* the same with a confidence of 95 %, were each exchange by itself; above it */
+};
+/* The proof of the budget alpha (0 < alpha <= 0.1); model NULL: nothing is shown. Never fails.
+ * Method: the budget's threshold is a rate (k + 1) / (n + 1) of benign exchanges; the limit is that
+ * of a Poisson mean of which k events were seen. */
+GUARD_API void guard_budget_proved(const struct guard_model *model, double alpha,
+                                   struct guard_budget_proof *out);
 
 #endif

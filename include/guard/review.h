@@ -69,6 +69,8 @@ struct guard_review_pending {
     uint32_t clients; /* distinct units, estimated */
     uint32_t support; /* in halves of a client */
     uint32_t epochs;  /* in which it was seen */
+    uint32_t first_s; /* Unix time of the first of them, of PATH, METHOD, NAME and CONTENT_TYPE; 0:
+                         not known */
     uint32_t
         likeness; /* bit per enum guard_likeness: what values that may belong to it read like */
 };

@@ -54,7 +54,7 @@ static enum guard_rc check_times(const struct guard_pile *pile, uint64_t now_ms,
     for (uint32_t i = 0; now_ms != 0 && i < pile->epochs.count; i++) {
         const struct gd_epoch *epoch = &pile->epochs.items[i];
         ahead = ahead || (epoch->tier == GD_TIER_FINE && epoch->id / GD_SUBS > slot) ||
-                (epoch->tier == GD_TIER_DAY && epoch->id > slot / 8);
+                (epoch->tier == GD_TIER_DAY && epoch->id > slot / GD_DAY_SLOTS);
     }
     return ahead ? guard_fail(err, GUARD_E_RANGE, "holds records of a time to come") : GUARD_OK;
 }
@@ -182,6 +182,20 @@ static uint64_t at_most(uint64_t count, uint64_t epochs, uint64_t units)
     return count < most ? count : most;
 }
 
+/* It can't have been there before the first epoch in which it says that it was seen: a share makes
+ * nothing old that others began to use today. */
+static void lift_first(const struct guard_pile *pile, struct gd_cell *cell)
+{
+    const struct gd_epoch *epoch =
+        cell->epochs != 0 ? &pile->epochs.items[__builtin_ctz(cell->epochs)] : NULL;
+    if (epoch == NULL || epoch->tier == GD_TIER_PAST || cell->first_s == 0)
+        return;
+    uint64_t slot = epoch->tier == GD_TIER_FINE ? epoch->id / GD_SUBS : epoch->id * GD_DAY_SLOTS;
+    uint64_t begin = slot > UINT64_MAX / GD_EPOCH_MS ? UINT64_MAX : slot * GD_EPOCH_MS;
+    uint32_t begin_s = gd_cell_seconds(begin);
+    cell->first_s = cell->first_s < begin_s ? begin_s : cell->first_s;
+}
+
 static void reduce_cell(const struct units *units, struct gd_cell *cell)
 {
     cell->tag_count = (uint8_t)reduce_tags(units, cell->tags, cell->tag_count);
@@ -244,8 +258,10 @@ static void reduce(struct guard_pile *pile)
 {
     const struct units units = units_of(pile);
     reduce_epochs(&units, pile);
-    for (struct gd_cell *cell = pile->tree.root; cell != NULL; cell = gd_tree_next(cell))
+    for (struct gd_cell *cell = pile->tree.root; cell != NULL; cell = gd_tree_next(cell)) {
         reduce_cell(&units, cell);
+        lift_first(pile, cell);
+    }
     pile->basis = (struct gd_basis){.generation = 0};
     pile->trusted_count = 0;
     pile->anonymous = 0;

@@ -86,6 +86,12 @@ static void add_epoch_counts(uint64_t into[GD_EPOCHS_MAX], const uint64_t from[G
     }
 }
 
+uint32_t gd_cell_seconds(uint64_t time_ms)
+{
+    uint64_t seconds = time_ms / 1000;
+    return seconds < GD_FIRST_NONE ? (uint32_t)seconds : GD_FIRST_NONE - 1;
+}
+
 void gd_cell_unite(struct gd_cell *into, const struct gd_cell *from,
                    const uint8_t map[GD_EPOCHS_MAX])
 {
@@ -93,6 +99,7 @@ void gd_cell_unite(struct gd_cell *into, const struct gd_cell *from,
     into->dropped_kinds |= from->dropped_kinds;
     into->count = add_saturating(into->count, from->count);
     into->epochs |= map_epochs(from->epochs, map);
+    into->first_s = from->first_s < into->first_s ? from->first_s : into->first_s;
     if (into->epoch_counts == NULL) {
         into->tag_count = (uint8_t)gd_bottom_unite(into->tags, into->tag_count, GD_TAGS_MAX,
                                                    from->tags, from->tag_count);

@@ -81,6 +81,8 @@ struct gd_cell {
     uint32_t dropped_kinds; /* bit per enum gd_kind. Full tables of literals (free text) and
                                transitions are usual */
     uint32_t client_count;
+    uint32_t first_s; /* named kinds: Unix time of the first record with it; 0: not known, of one
+                         without a time or of a pile from before it was kept; else 0 */
     struct guard_span text; /* named kinds, <= 64 bytes (128 for the service); empty for LITERAL */
     uint64_t *epoch_counts; /* SERVICE, METHOD, NAME cells: records per epoch index (GD_EPOCHS_MAX),
                                else NULL */
@@ -94,6 +96,8 @@ struct gd_cell {
 };
 
 enum { GD_KMV = 32 };
+/* Of a cell that no record touched yet: above all times, so that the least is the first. */
+#define GD_FIRST_NONE UINT32_MAX
 
 /* Support in halves of a client, at most GD_TAGS_MAX; trusted when it reaches 2 * D in >= 2 epochs.
  */
@@ -103,6 +107,8 @@ uint32_t gd_cell_clients(const struct gd_cell *cell);
 /* The child, or NULL. location: 0 for kinds but NAME. */
 struct gd_cell *gd_cell_find(const struct gd_cell *parent, enum gd_kind kind, uint8_t location,
                              uint64_t code);
+/* A moment as cells keep it; what lies beyond is the last that they can. */
+uint32_t gd_cell_seconds(uint64_t time_ms);
 /* First child of the kind and how many there are (they stand together). */
 struct gd_cell **gd_cell_children(const struct gd_cell *parent, enum gd_kind kind, uint32_t *count);
 

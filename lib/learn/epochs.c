@@ -46,7 +46,7 @@ static void fold(struct draft *drafts, uint32_t count, enum gd_tier tier, uint32
             struct gd_epoch *other = &drafts[older].epoch;
             if (other->tier == tier) {
                 other->tier = (uint8_t)(tier - 1);
-                other->id = tier == GD_TIER_FINE ? other->id / (GD_SUBS * 8) : 0;
+                other->id = tier == GD_TIER_FINE ? other->id / (GD_SUBS * GD_DAY_SLOTS) : 0;
             }
         }
         break;

@@ -11,7 +11,8 @@ enum gd_tier { GD_TIER_PAST = 0, GD_TIER_DAY = 1, GD_TIER_FINE = 2 };
 
 enum {
     GD_EPOCH_MS = 3 * 60 * 60 * 1000, /* a slot of time */
-    GD_SUBS = 8,                      /* epochs that evidence may close within a slot */
+    GD_DAY_SLOTS = 8,
+    GD_SUBS = 8, /* epochs that evidence may close within a slot */
     GD_EPOCHS_FINE = 16,
     GD_EPOCHS_DAYS = 15,
     GD_SUB_RECORDS = 64,   /* that close the first epoch of a slot; doubles with each */
@@ -19,7 +20,7 @@ enum {
     GD_SUB_EPOCHS_MAX = 16 /* evidence closes epochs only while there are fewer in all */
 };
 
-/* id: FINE: slot * GD_SUBS + sub; DAY: slot / 8; PAST: 0. */
+/* id: FINE: slot * GD_SUBS + sub; DAY: slot / GD_DAY_SLOTS; PAST: 0. */
 struct gd_epoch {
     uint64_t id;
     uint8_t tier;

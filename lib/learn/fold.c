@@ -30,6 +30,7 @@ void gd_sum_add(struct gd_cell *into, const struct gd_cell *from)
     if (__builtin_add_overflow(into->count, from->count, &into->count))
         into->count = UINT64_MAX;
     into->epochs |= from->epochs;
+    into->first_s = from->first_s < into->first_s ? from->first_s : into->first_s;
     into->trusted = into->trusted || from->trusted;
     into->review |= from->review;
     into->dropped = into->dropped || from->dropped;

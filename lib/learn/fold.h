@@ -10,7 +10,8 @@
 #include <guard/types.h>
 
 struct gd_group {
-    struct gd_cell sum; /* count, epochs, tags, flags of all cells; no children, no sketches */
+    struct gd_cell sum; /* count, epochs, tags, flags, first time of all cells; no children, no
+                           sketches */
     const struct gd_cell **cells; /* in the arena; at least one */
     uint32_t cell_count;
 };
@@ -30,7 +31,7 @@ GUARD_MUST_USE enum guard_rc gd_group_join(struct gd_group *group,
 /* The children of a kind, equal ones of different cells in one group. */
 GUARD_MUST_USE enum guard_rc gd_group_children(struct gd_groups *out, const struct gd_group *parent,
                                                enum gd_kind kind, struct guard_arena *arena);
-/* Unites count, epochs, tags and flags of `from` into `into`. */
+/* Unites count, epochs, tags, flags and first time of `from` into `into`. */
 void gd_sum_add(struct gd_cell *into, const struct gd_cell *from);
 /* Adds the records per epoch of the group's cells (kinds that count them). */
 void gd_group_epochs(const struct gd_group *group, uint64_t counts[GD_EPOCHS_MAX]);

@@ -5,6 +5,7 @@
 
 #include "base/arena.h"
 #include "learn/deadline.h"
+#include "learn/histogram.h"
 #include "learn/model_field.h"
 #include "learn/readiness.h"
 #include "learn/scale.h"
@@ -163,6 +164,33 @@ static uint32_t codes_of(const struct gd_groups *elements, const struct gd_trust
     return codes;
 }
 
+static struct guard_histogram *number_of(struct guard_model_endpoint *out, enum guard_number number)
+{
+    return &out->numbers[number - GUARD_FIELD_NUMBERS];
+}
+
+static void limit_number(struct guard_model_endpoint *out, enum guard_number number, uint32_t limit)
+{
+    number_of(out, number)->limited[GUARD_END_UPPER] = true;
+    number_of(out, number)->limits[GUARD_END_UPPER] = limit;
+}
+
+static enum guard_rc write_numbers(struct writing *writing, struct guard_model_endpoint *out,
+                                   const struct gd_draft_endpoint *endpoint)
+{
+    static const struct {
+        enum guard_number number;
+        enum gd_kind kind;
+    } numbers[] = {{GUARD_NUMBER_BODY, GD_KIND_SIZE},
+                   {GUARD_NUMBER_DEPTH, GD_KIND_DEPTH},
+                   {GUARD_NUMBER_TIME, GD_KIND_LATENCY}};
+    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+        GUARD_TRY(gd_histogram_write(number_of(out, numbers[i].number), numbers[i].number,
+                                     &endpoint->kinds[numbers[i].kind],
+                                     endpoint->place.exposure.records, writing->arena));
+    return GUARD_OK;
+}
+
 static enum guard_rc write_profile(struct writing *writing, struct guard_model_endpoint *out,
                                    const struct gd_draft_endpoint *endpoint)
 {
@@ -175,6 +203,11 @@ static enum guard_rc write_profile(struct writing *writing, struct guard_model_e
     struct gd_tail depth = gd_tail(trust, &endpoint->kinds[GD_KIND_DEPTH], GD_END_HIGH);
     out->body_max = size.supported ? gd_bucket_upper(size.limit) : 0;
     out->body_seen = out->body_max > 0;
+    GUARD_TRY(write_numbers(writing, out, endpoint));
+    if (size.supported)
+        limit_number(out, GUARD_NUMBER_BODY, out->body_max);
+    if (depth.supported)
+        limit_number(out, GUARD_NUMBER_DEPTH, depth.limit);
     out->leaks = codes_of(&endpoint->kinds[GD_KIND_LEAK], trust);
     out->statuses = codes_of(&endpoint->kinds[GD_KIND_STATUS], trust);
     out->depth_max = depth.supported ? depth.limit : 0;
@@ -195,12 +228,20 @@ static enum guard_rc write_profile(struct writing *writing, struct guard_model_e
     return GUARD_OK;
 }
 
+static uint32_t late_after(uint32_t latency_max)
+{
+    uint32_t limit = GUARD_LATE_FACTOR * latency_max;
+    return limit > GUARD_LATE_LEAST_MS ? limit : GUARD_LATE_LEAST_MS;
+}
+
 static enum guard_rc write_time(struct writing *writing, struct guard_model_endpoint *out,
                                 const struct gd_draft_endpoint *endpoint)
 {
     struct gd_deadline deadline = gd_deadline(writing->draft, endpoint);
     out->latency_max = deadline.latency_max;
     out->time.ready = deadline.latency_max > 0;
+    if (out->time.ready)
+        limit_number(out, GUARD_NUMBER_TIME, late_after(out->latency_max));
     if (out->time.ready)
         out->strength[GUARD_RULE_LATENCY] =
             gd_model_strength(writing->draft, &endpoint->place, GUARD_RULE_LATENCY, false);

@@ -3,6 +3,7 @@
 #include "learn/model_field.h"
 
 #include "base/arena.h"
+#include "learn/histogram.h"
 #include "learn/optional.h"
 #include "sketch/bucket.h"
 
@@ -122,12 +123,21 @@ static void write_accepted(struct guard_model_field *out, const struct gd_draft 
         out->pending_transitions[i] &= ~out->transitions[i];
 }
 
-static bool limit(uint32_t *out, const struct gd_draft *draft, const struct gd_draft_field *field,
-                  enum gd_kind kind, enum gd_end end)
+static const enum gd_kind kind_of_number[GUARD_FIELD_NUMBERS] = {
+    [GUARD_NUMBER_LENGTH] = GD_KIND_LENGTH, [GUARD_NUMBER_SHORTEST] = GD_KIND_LENGTH_MIN,
+    [GUARD_NUMBER_DIGITS] = GD_KIND_DIGITS, [GUARD_NUMBER_SPECIALS] = GD_KIND_SPECIALS,
+    [GUARD_NUMBER_ITEMS] = GD_KIND_ITEMS,
+};
+
+static bool limit(struct guard_histogram *out, const struct gd_draft *draft,
+                  const struct gd_draft_field *field, enum gd_kind kind, enum gd_end end)
 {
     struct gd_tail tail = gd_tail(&draft->meter.trust, &field->kinds[kind], end);
+    enum guard_end side = end == GD_END_HIGH ? GUARD_END_UPPER : GUARD_END_LOWER;
+    out->limited[side] = tail.supported;
     if (tail.supported)
-        *out = end == GD_END_HIGH ? gd_bucket_upper(tail.limit) : gd_bucket_lower(tail.limit);
+        out->limits[side] =
+            end == GD_END_HIGH ? gd_bucket_upper(tail.limit) : gd_bucket_lower(tail.limit);
     return tail.supported;
 }
 
@@ -135,26 +145,50 @@ static void write_limits(struct guard_model_field *out, const struct gd_draft *d
                          const struct gd_draft_field *field, bool armed)
 {
     static const struct {
-        enum gd_kind kind;
         enum gd_end end;
         enum guard_rule rules[2];
-    } limits[] = {
-        {GD_KIND_LENGTH, GD_END_HIGH, {GUARD_RULE_LENGTH, GUARD_RULE_LENGTH_FAR}},
-        {GD_KIND_LENGTH_MIN, GD_END_LOW, {GUARD_RULE_SHORT, GUARD_RULE_SHORT}},
-        {GD_KIND_DIGITS, GD_END_HIGH, {GUARD_RULE_DIGITS, GUARD_RULE_DIGITS}},
-        {GD_KIND_SPECIALS, GD_END_HIGH, {GUARD_RULE_SPECIALS, GUARD_RULE_SPECIALS}},
-        {GD_KIND_ITEMS, GD_END_HIGH, {GUARD_RULE_ITEMS, GUARD_RULE_ITEMS_FAR}},
+    } limits[GUARD_FIELD_NUMBERS] = {
+        [GUARD_NUMBER_LENGTH] = {GD_END_HIGH, {GUARD_RULE_LENGTH, GUARD_RULE_LENGTH_FAR}},
+        [GUARD_NUMBER_SHORTEST] = {GD_END_LOW, {GUARD_RULE_SHORT, GUARD_RULE_SHORT}},
+        [GUARD_NUMBER_DIGITS] = {GD_END_HIGH, {GUARD_RULE_DIGITS, GUARD_RULE_DIGITS}},
+        [GUARD_NUMBER_SPECIALS] = {GD_END_HIGH, {GUARD_RULE_SPECIALS, GUARD_RULE_SPECIALS}},
+        [GUARD_NUMBER_ITEMS] = {GD_END_HIGH, {GUARD_RULE_ITEMS, GUARD_RULE_ITEMS_FAR}},
     };
-    uint32_t *targets[] = {&out->length_max, &out->length_min, &out->digits_max, &out->specials_max,
-                           &out->items_max};
-    for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
-        bool known = limit(targets[i], draft, field, limits[i].kind, limits[i].end);
-        if (limits[i].kind == GD_KIND_LENGTH_MIN && field->group.sum.count < SHORT_MIN)
+    for (int i = 0; i < GUARD_FIELD_NUMBERS; i++) {
+        bool known = limit(&out->numbers[i], draft, field, kind_of_number[i], limits[i].end);
+        if (i == GUARD_NUMBER_SHORTEST && field->group.sum.count < SHORT_MIN)
             known = false;
         for (size_t rule = 0; armed && known && rule < 2; rule++)
             out->strength[limits[i].rules[rule]] =
                 gd_model_strength(draft, field->place, limits[i].rules[rule], false);
     }
+    out->length_max = out->numbers[GUARD_NUMBER_LENGTH].limits[GUARD_END_UPPER];
+    out->length_min = out->numbers[GUARD_NUMBER_SHORTEST].limits[GUARD_END_LOWER];
+    out->digits_max = out->numbers[GUARD_NUMBER_DIGITS].limits[GUARD_END_UPPER];
+    out->specials_max = out->numbers[GUARD_NUMBER_SPECIALS].limits[GUARD_END_UPPER];
+    out->items_max = out->numbers[GUARD_NUMBER_ITEMS].limits[GUARD_END_UPPER];
+}
+
+/* One value in each exchange is the rule: its length is told once. */
+static void join_lengths(struct guard_histogram *length, struct guard_histogram *shortest)
+{
+    if (gd_histogram_same(length, shortest))
+        shortest->count = 0;
+}
+
+/* After the limits. */
+static enum guard_rc write_numbers(struct guard_model_field *out,
+                                   const struct gd_draft_field *field, struct guard_arena *arena)
+{
+    struct gd_exposure exposure;
+    uint64_t epochs[GD_EPOCHS_MAX] = {0};
+    gd_group_epochs(&field->group, epochs);
+    gd_exposure_init(&exposure, epochs, 0);
+    for (int i = 0; i < GUARD_FIELD_NUMBERS; i++)
+        GUARD_TRY(gd_histogram_write(&out->numbers[i], (enum guard_number)i,
+                                     &field->kinds[kind_of_number[i]], exposure.records, arena));
+    join_lengths(&out->numbers[GUARD_NUMBER_LENGTH], &out->numbers[GUARD_NUMBER_SHORTEST]);
+    return GUARD_OK;
 }
 
 static int order_codes(const void *left, const void *right)
@@ -238,6 +272,7 @@ enum guard_rc gd_model_field_write(struct guard_model_field *out, const struct g
     if (field->trusted)
         write_accepted(out, draft, field);
     write_limits(out, draft, field, field->trusted);
+    GUARD_TRY(write_numbers(out, field, arena));
     if (!field->trusted) {
         out->strength[GUARD_RULE_LIKENESS] =
             gd_pool_strength(draft->meter.pools, GUARD_RULE_LIKENESS);

@@ -11,7 +11,8 @@
 /* A place and a rule: its strength, or 0 when records were too few. Never more than `most`. */
 uint16_t gd_model_strength(const struct gd_draft *draft, const struct gd_place *place,
                            enum guard_rule rule, bool lost);
-/* out->name and out->path are the caller's. GUARD_E_NOMEM (literals, in the model's arena). */
+/* out->name and out->path are the caller's. GUARD_E_NOMEM (literals and buckets, in the model's
+ * arena). */
 GUARD_MUST_USE enum guard_rc gd_model_field_write(struct guard_model_field *out,
                                                   const struct gd_draft *draft,
                                                   const struct gd_draft_field *field, bool service,

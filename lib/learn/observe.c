@@ -338,6 +338,7 @@ static enum guard_rc begin(struct gd_touch *touch, const struct guard_source *so
     touch->epoch = gd_pile_epoch(pile, profile->time_ms);
     touch->epoch_bit = UINT32_C(1) << touch->epoch;
     touch->stamp = pile->stamp;
+    touch->time_s = gd_cell_seconds(profile->time_ms);
     const struct gd_epoch *epoch = &pile->epochs.items[touch->epoch];
     uint64_t ledger_epoch = (uint64_t)epoch->tier << 60 | epoch->id;
     if (ledger_epoch > pile->ledger_epoch) {

@@ -300,12 +300,34 @@ static enum guard_rc get_dropped(struct decoder *decoder, struct gd_cell *cell, 
     return GUARD_OK;
 }
 
+/* Within the pile's times, and not before what it is in: no pile has others. */
+static enum guard_rc get_first(struct decoder *decoder, struct gd_cell *cell)
+{
+    const struct guard_pile *pile = decoder->pile;
+    if (decoder->start[GD_PILE_MAGIC_LEN] < GD_PILE_VERSION ||
+        !gd_kind_named((enum gd_kind)cell->kind)) {
+        cell->first_s = 0;
+        return GUARD_OK;
+    }
+    uint64_t from = gd_cell_seconds(pile->first_ms);
+    uint64_t past = gd_get_varint(&decoder->reader);
+    if (decoder->reader.failed)
+        return truncated(decoder);
+    if (past > gd_cell_seconds(pile->last_ms) - from + 1)
+        return wrong(decoder, GUARD_E_RANGE, "a cell's first time");
+    cell->first_s = past == 0 ? 0 : (uint32_t)(from + past - 1);
+    if (cell->first_s < cell->parent->first_s || (past != 0 && cell->first_s == 0))
+        return wrong(decoder, GUARD_E_RANGE, "a cell's first time");
+    return GUARD_OK;
+}
+
 static enum guard_rc get_below(struct decoder *decoder, struct gd_cell *parent);
 
 static enum guard_rc get_rest(struct decoder *decoder, struct gd_cell *cell, uint8_t flags)
 {
     cell->trusted = (flags & GD_PILE_TRUSTED) != 0;
     GUARD_TRY(get_dropped(decoder, cell, flags));
+    GUARD_TRY(get_first(decoder, cell));
     GUARD_TRY(get_values(decoder, cell));
     return (flags & GD_PILE_CHILDREN) != 0 ? get_below(decoder, cell) : GUARD_OK;
 }

@@ -31,7 +31,16 @@ static void put_code(struct gd_writer *writer, const struct gd_cell *cell)
         gd_put_string(writer, cell->text);
 }
 
-static void put_cell(struct gd_writer *writer, const struct gd_cell *cell)
+/* Counted from the pile's first record: most are young, and a shorter number. */
+static void put_first(struct gd_writer *writer, const struct gd_cell *cell, uint64_t first_ms)
+{
+    gd_put_varint(writer,
+                  cell->first_s == 0 ? 0 : cell->first_s - gd_cell_seconds(first_ms) + UINT64_C(1));
+}
+
+/* times: with when named ones were first seen. */
+static void put_cell(struct gd_writer *writer, const struct gd_cell *cell, bool times,
+                     uint64_t first_ms)
 {
     gd_put_u8(writer, (uint8_t)(cell->kind | (cell->trusted ? GD_PILE_TRUSTED : 0) |
                                 (cell->dropped ? GD_PILE_DROPPED : 0) |
@@ -39,6 +48,8 @@ static void put_cell(struct gd_writer *writer, const struct gd_cell *cell)
     put_code(writer, cell);
     if (cell->dropped)
         gd_put_varint(writer, cell->dropped_kinds);
+    if (times && gd_kind_named((enum gd_kind)cell->kind))
+        put_first(writer, cell, first_ms);
     gd_put_varint(writer, cell->epochs);
     if (cell->epoch_counts != NULL) {
         /* Count and tags follow from these. */
@@ -56,7 +67,7 @@ static void put_cell(struct gd_writer *writer, const struct gd_cell *cell)
 static size_t cell_bound(const struct gd_cell *cell)
 {
     size_t numbers = 1 + (size_t)__builtin_popcount(cell->epochs);
-    return 4 * VARINT_MAX + cell->text.len + numbers * VARINT_MAX +
+    return 5 * VARINT_MAX + cell->text.len + numbers * VARINT_MAX +
            4 * (size_t)(cell->tag_count + cell->client_count);
 }
 
@@ -72,21 +83,24 @@ static size_t pile_bound(const struct guard_pile *pile)
 uint8_t gd_pile_version(const struct guard_pile *pile)
 {
     uint32_t at;
-    for (const struct gd_cell *cell = pile->tree.root; cell != NULL; cell = gd_tree_next(cell)) {
-        if (cell->kind == GD_KIND_LIKENESS || (cell->dropped_kinds >> GD_KIND_LIKENESS & 1) != 0)
-            return GD_PILE_VERSION;
-    }
+    uint8_t version = GD_PILE_VERSION_PLAIN;
+    if (gd_tree_find(pile->tree.root, GD_KIND_STATUS, GD_STATUS_MISTYPED, &at) != NULL)
+        version = GD_PILE_VERSION_MISTYPED;
     if (gd_tree_find(pile->tree.root, GD_KIND_STATUS, GD_STATUS_ATTACK_LIKE, &at) != NULL)
-        return GD_PILE_VERSION;
-    return gd_tree_find(pile->tree.root, GD_KIND_STATUS, GD_STATUS_MISTYPED, &at) == NULL
-               ? GD_PILE_VERSION_PLAIN
-               : GD_PILE_VERSION_MISTYPED;
+        version = GD_PILE_VERSION_LIKENESS;
+    for (const struct gd_cell *cell = pile->tree.root; cell != NULL; cell = gd_tree_next(cell)) {
+        if (cell->first_s != 0)
+            return GD_PILE_VERSION;
+        if (cell->kind == GD_KIND_LIKENESS || (cell->dropped_kinds >> GD_KIND_LIKENESS & 1) != 0)
+            version = GD_PILE_VERSION_LIKENESS;
+    }
+    return version;
 }
 
-static void put_head(struct gd_writer *writer, const struct guard_pile *pile)
+static void put_head(struct gd_writer *writer, const struct guard_pile *pile, uint8_t version)
 {
     gd_put_bytes(writer, gd_span(GD_PILE_MAGIC, GD_PILE_MAGIC_LEN));
-    gd_put_u8(writer, gd_pile_version(pile));
+    gd_put_u8(writer, version);
     gd_put_string(writer, gd_span(pile->service, pile->service_len));
     gd_put_bytes(writer, gd_span(pile->key_id, sizeof(pile->key_id)));
     gd_put_varint(writer, pile->cells_max);
@@ -144,12 +158,13 @@ enum guard_rc guard_pile_encode(const struct guard_pile *pile, uint8_t **out, si
         return guard_fail(err, GUARD_E_NOMEM, "no memory for a pile's bytes");
     struct gd_writer writer;
     gd_writer_init(&writer, bytes, bound);
-    put_head(&writer, pile);
+    uint8_t version = gd_pile_version(pile);
+    put_head(&writer, pile, version);
     put_epochs(&writer, &pile->epochs);
     put_intervals(&writer, &pile->intervals);
     gd_put_varint(&writer, pile->tree.cell_count);
     for (const struct gd_cell *cell = pile->tree.root; cell != NULL; cell = gd_tree_next(cell))
-        put_cell(&writer, cell);
+        put_cell(&writer, cell, version >= GD_PILE_VERSION, pile->first_ms);
     uint8_t digest[GUARD_DIGEST_BYTES];
     guard_digest(digest, gd_span(bytes, writer.len));
     gd_put_bytes(&writer, gd_span(digest, sizeof(digest)));

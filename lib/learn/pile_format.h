@@ -5,7 +5,8 @@
 #define GD_LEARN_PILE_FORMAT_H
 
 enum {
-    GD_PILE_VERSION = 4,          /* with GD_KIND_LIKENESS or GD_STATUS_ATTACK_LIKE, */
+    GD_PILE_VERSION = 5,          /* with when named cells were first seen, */
+    GD_PILE_VERSION_LIKENESS = 4, /* without, with GD_KIND_LIKENESS or GD_STATUS_ATTACK_LIKE, */
     GD_PILE_VERSION_MISTYPED = 3, /* with GD_STATUS_MISTYPED, but without those, */
     GD_PILE_VERSION_PLAIN = 2,    /* with neither: as before there were such cells */
     GD_PILE_MAGIC_LEN = 4,

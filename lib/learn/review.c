@@ -247,6 +247,7 @@ static enum guard_rc add_item(struct gd_review *review, const struct gd_review_s
                     .records = group->sum.count,
                     .clients = clients > 0 ? clients : gd_units(&group->sum),
                     .support = gd_cell_weight(&group->sum),
+                    .first_s = group->sum.first_s,
                     .epochs = (uint32_t)__builtin_popcount(group->sum.epochs),
                     .likeness = likeness | likeness_of(group, kind)}};
     if (review->last == NULL)

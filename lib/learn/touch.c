@@ -209,6 +209,13 @@ static inline void touch_number(struct gd_touch *touch, struct gd_cell *parent, 
         make_number(touch, parent, kind, code);
 }
 
+/* Records come late: the first is the one with the least time. */
+static inline void touch_first(const struct gd_touch *touch, struct gd_cell *cell)
+{
+    if (touch->time_s < cell->first_s)
+        cell->first_s = touch->time_s;
+}
+
 struct gd_cell *gd_touch_name(struct gd_touch *touch, struct gd_cell *parent, enum gd_kind kind,
                               uint8_t location, struct guard_span text)
 {
@@ -218,8 +225,11 @@ struct gd_cell *gd_touch_name(struct gd_touch *touch, struct gd_cell *parent, en
     struct gd_cell *cell = parent->epoch_counts != NULL ? gd_tree_recall(parent, kind, code)
                                                         : gd_tree_find(parent, kind, code, &at);
     if (cell == NULL)
-        return make_child(touch, parent, kind, code, location, text);
-    gd_touch_cell(touch, cell);
+        cell = make_child(touch, parent, kind, code, location, text);
+    else
+        gd_touch_cell(touch, cell);
+    if (cell != NULL)
+        touch_first(touch, cell);
     return cell;
 }
 

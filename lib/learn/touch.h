@@ -14,7 +14,8 @@ struct gd_touch {
     uint32_t epoch; /* index */
     uint32_t epoch_bit;
     uint32_t stamp;
-    uint32_t count; /* 1, or 0 for what a loud unit sends beyond its share */
+    uint32_t time_s; /* of the record, as cells keep it; 0: it has none */
+    uint32_t count;  /* 1, or 0 for what a loud unit sends beyond its share */
     struct gd_ledger_entry *unit;
     bool anonymous;
     bool nomem;

@@ -113,6 +113,7 @@ static struct gd_cell *new_cell(struct gd_tree *tree, enum gd_kind kind, struct 
     }
     cell->kind = (uint8_t)kind;
     cell->scope = scope;
+    cell->first_s = gd_kind_named(kind) ? GD_FIRST_NONE : 0;
     if (text.len > 0)
         memcpy(copy, text.ptr, text.len);
     cell->text = gd_span(copy, text.len);

@@ -5,6 +5,7 @@
 
 #include <guard/policy.h>
 
+#include <math.h>
 #include <string.h>
 
 static const double step = 1.0232929922807541; /* 10^0.01 */
@@ -95,16 +96,32 @@ void gd_budget_spend(struct gd_policy_header *header, const struct guard_model *
     header->threshold = score_of(model->scale[GUARD_SCALE_REQUESTS], requests);
 }
 
-double guard_budget_proved(const struct guard_model *model, double alpha)
+/* So many events at most are to be expected where `count` were seen, said wrongly once in twenty:
+ * the upper limit of a Poisson mean as Wilson and Hilferty approximate it, rounded up. */
+static double limit_of(double count)
 {
+    static const double quantile = 1.65; /* 1.6449: what the approximation is short of is in it */
+    double seen = count + 1;
+    double root = 1 - 1 / (9 * seen) + quantile / (3 * sqrt(seen));
+    return seen * root * root * root;
+}
+
+void guard_budget_proved(const struct guard_model *model, double alpha,
+                         struct guard_budget_proof *out)
+{
+    *out = (struct guard_budget_proof){.expected = 1, .at_most = 1};
     if (model == NULL || model->scale[GUARD_SCALE_REQUESTS][GUARD_SCALE_POINTS - 1] == 0)
-        return 1;
+        return;
     /* The worse of all exchanges and of the newest half counts; beyond the last few the scale goes
      * on without a measure. */
-    double least = (FEW + 1) / ((double)model->exchanges / 2 + 1);
-    if (least > 1)
-        return 1;
-    return alpha > least ? alpha : least;
+    double trials = (double)model->exchanges / 2 + 1;
+    double events = alpha * trials - 1;
+    if (events < FEW)
+        events = FEW;
+    if (limit_of(events) >= trials)
+        return;
+    out->expected = (events + 1) / trials;
+    out->at_most = limit_of(events) / trials;
 }
 
 void guard_budget_thresholds(const struct guard_model *model, double alpha,

@@ -61,7 +61,7 @@ class Postgres:
     def url(self):
         return f"postgresql://guard@/postgres?host={self.folder}"
 
-    def call(self, program, *arguments, timeout=120):
+    def call(self, program, *arguments, timeout=600):
         return subprocess.run([self.bin / program, *map(str, arguments)], capture_output=True, text=True, cwd="/", timeout=timeout,
                               check=False, **self.as_user)
 

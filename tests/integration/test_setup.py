@@ -93,3 +93,21 @@ def test_who_may_not_install_is_told_what(debian):
     debian.program("sudo", "exit 1")
     result = debian.setup()
     assert result.returncode == 1 and "please install as root:  apt-get install" in result.stderr and "nginx-dev" in result.stderr
+
+
+CONFLICT = """case "$*" in
+*-s\\ remove*) echo "Remv libvectorscan5 [1]"; echo "Remv libvectorscan-dev [1]"; NEEDING ;;
+*install*) echo "$*" >>"$LOG" ;;
+esac"""
+
+
+@pytest.mark.parametrize("needing", ["", 'echo "Remv rspamd [3]"'])
+def test_what_conflicts_goes_unless_something_needs_it(debian, needing):
+    debian.program("dpkg-query", 'case "$*" in *libvectorscan5*libvectorscan*|*nginx*) ;; *libvectorscan*) echo installed ;; esac')
+    debian.program("apt-get", CONFLICT.replace("NEEDING", needing))
+    result = debian.setup()
+    if needing:
+        assert result.returncode == 1 and "is needed by: rspamd" in result.stderr and debian.log.read_text() == ""
+    else:
+        assert result.returncode == 0, result.stderr
+        assert " libhyperscan-dev " in debian.log.read_text() and "libvectorscan-dev- libvectorscan5-" in debian.log.read_text()

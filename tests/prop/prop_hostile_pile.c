@@ -142,12 +142,25 @@ static uint32_t any_tag(struct test_random *random)
     return (uint32_t)test_random_next(random) >> test_random_below(random, 24) | 1;
 }
 
+/* A new name, seen first at any time since what it is in. */
+static void forge_first(struct test_random *random, const struct guard_pile *pile,
+                        struct gd_cell *cell)
+{
+    if (cell->first_s != GD_FIRST_NONE)
+        return;
+    uint32_t from =
+        cell->parent->first_s != 0 ? cell->parent->first_s : gd_cell_seconds(pile->first_ms);
+    uint32_t last = gd_cell_seconds(pile->last_ms);
+    cell->first_s = from + (uint32_t)test_random_below(random, last - from + 1);
+}
+
 /* Anything that a cell can hold, whether it adds up or not. */
 static void forge_values(struct test_random *random, const struct guard_pile *pile,
                          struct gd_cell *cell, bool whole)
 {
     uint32_t table = pile->epochs.count, all = (uint32_t)((UINT64_C(1) << table) - 1);
     uint64_t count = UINT64_C(1) << test_random_below(random, whole ? 28 : 56);
+    forge_first(random, pile, cell);
     cell->epochs = test_random_once_in(random, 3) ? all : 1u << test_random_below(random, table);
     cell->count = count;
     cell->tag_count = 0;

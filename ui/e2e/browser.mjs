@@ -5,13 +5,13 @@ import { createRequire } from "node:module";
 
 const require = createRequire(import.meta.url);
 
-export async function open({ dark = false, expected = [] } = {}) {
+export async function open({ dark = false, expected = [], zone = undefined } = {}) {
     const browser = await chromium.launch({
         executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
         headless: true,
         args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
     });
-    const context = await browser.newContext({ colorScheme: dark ? "dark" : "light", viewport: { width: 1280, height: 860 }, bypassCSP: false });
+    const context = await browser.newContext({ colorScheme: dark ? "dark" : "light", viewport: { width: 1280, height: 860 }, bypassCSP: false, locale: "en-US", ...(zone ? { timezoneId: zone } : {}) });
     const page = await context.newPage();
     const faults = [];
     page.on("console", (message) => {

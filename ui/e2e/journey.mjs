@@ -1,34 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a new operator does: learn, look, say what it was, let pass, block, go back, review, patch, decide about a pod, give a colleague access.
-import http from "node:http";
 import { axe, check, confirm, open } from "./browser.mjs";
 import { DROPPED, put, REQUEST } from "./sensors.mjs";
+import { status, until } from "./traffic.mjs";
 
 const { LOGIN, ATTACK, BENIGN } = process.env;
 const { browser, page, faults } = await open();
-
-let asked = 0;
-
-/** Each time as somebody else: who attacks that often is blocked for it. */
-function status(url, from = "") {
-    asked++;
-    const { hostname, port, pathname, search } = new URL(url);
-    return new Promise((resolve, reject) => {
-        const options = { host: hostname, port, path: pathname + search, localAddress: from || `127.7.${(asked >> 8) & 255}.${(asked & 255) || 1}`, headers: { "user-agent": "curl/7.88.1", accept: "*/*" } };
-        const request = http.request(options, (answer) => answer.resume().on("end", () => resolve(answer.statusCode)));
-        request.on("error", reject);
-        request.end();
-    });
-}
-
-/** Gates follow within seconds. */
-async function until(url, want, from = "") {
-    for (let i = 0; i < 600; i++) {
-        if ((await status(url, from)) === want) return true;
-        await new Promise((resolve) => setTimeout(resolve, 100));
-    }
-    return false;
-}
 
 await page.goto(LOGIN);
 await page.getByRole("heading", { name: "Overview" }).waitFor();
@@ -44,7 +21,7 @@ check(/≤ 1 in [0-9,]+/.test(await page.getByRole("link", { name: /^demo/ }).te
 
 await page.getByRole("link", { name: /^demo/ }).click();
 await page.getByRole("heading", { name: "demo" }).waitFor();
-check(await page.getByRole("table").getByText("ready").count() > 0, "endpoints are ready");
+await page.getByRole("table").getByText("ready").first().waitFor(); // the heading stands there before the table
 await page.getByRole("heading", { name: "Releases" }).waitFor();
 await page.getByRole("img", { name: /^Traffic: [1-9]/ }).waitFor();
 await page.getByText("As a table").focus();
@@ -66,7 +43,25 @@ await page.goBack();
 await page.getByRole("table").getByRole("link", { name: /users/ }).first().click();
 await page.getByRole("rowheader", { name: /username/ }).waitFor();
 check(!(await page.getByRole("main").textContent()).includes("tom"), "no value is shown");
+const spread = page.getByRole("button", { name: /^How it is spread: query username/ });
+await spread.focus();
+await page.keyboard.press("Enter");
+const lengths = page.getByRole("slider", { name: /^Length/ });
+await lengths.focus();
+await page.keyboard.press("End");
+const bucketWords = /^[\d,–]+ bytes: ([\d,]+) of ([\d,]+) exchanges, /;
+const spreadOut = [];
+for (let i = Number(await lengths.getAttribute("aria-valuemax")); i > 0; i--) {
+    spreadOut.push(bucketWords.exec(await lengths.getAttribute("aria-valuetext")));
+    await page.keyboard.press("ArrowLeft");
+}
+const asNumber = (text) => Number(text.replaceAll(",", ""));
+check(spreadOut.length > 1 && spreadOut.every(Boolean) && spreadOut.reduce((sum, one) => sum + asNumber(one[1]), 0) === asNumber(spreadOut[0][2]), `keys tell all ${spreadOut.length} buckets of the lengths, and they sum up`);
+check(await page.locator(".histogram .limit").count() > 0, "limits are marked");
 await axe(page, "an endpoint");
+await page.emulateMedia({ colorScheme: "dark" });
+await axe(page, "an endpoint, dark");
+await page.emulateMedia({ colorScheme: null });
 await page.getByRole("link", { name: "All endpoints" }).click();
 
 // Live: an attack appears without asking.

@@ -15,6 +15,7 @@ import { neighbours } from "../src/lib/neighbours";
 import { route } from "../src/lib/route.svelte";
 import { session } from "../src/lib/session.svelte";
 import { suggestionsOf } from "../src/lib/suggestions";
+import { time } from "../src/lib/times";
 import { texts } from "../src/texts";
 
 /** A reader sees no evidence. */
@@ -39,13 +40,13 @@ function guardd(answers: Record<string, unknown>) {
 
 const summary = (service: string, more: Partial<ServiceSummary> = {}): ServiceSummary => ({
     service, mode: "block", learn: "on", ready: true, progress: 1, generation: 3, rolled_back_to: 0, exchanges: 10, hours: new Array<number>(24).fill(0), bypassed: false,
-    guardian_error: "", review_error: "", false_blocks: { budget: 0.0001, proved: 0.0001 }, pods: { workloads: 0, told: 0, replace: 0 }, ...more,
+    guardian_error: "", review_error: "", false_blocks: { budget: 0.0001, expected: 0.0001, proved: 0.00012 }, pods: { workloads: 0, told: 0, replace: 0 }, ...more,
 });
 const path = (not_in_path: boolean) => ({ not_in_path, pods: 2, proved: 1, bare: 1, silent: 0, message: "1 of 2 pods: shop-2 (port 8080, status 404)" });
 const service = (more: Partial<Service> = {}): Service => ({
     service: "shop", mode: "alert", learn: "on", generation: 3, exchanges: 10, refused: 0, overflowed: false, memory: 1, guardian_error: "", exceptions: { in_force: 0, expires_soon: 0, expired: 0 },
     patches: { count: 0, enforced: 0, expired: [], expires_soon: [], fixed: [] }, review_error: "", review: { accepted: 0, refused: 0 }, generations: [], rolled_back_to: 0,
-    releases: { let_in: 1, waiting: 2, refused: 0 }, ready: true, progress: 1, endpoints: [], coverage: { endpoints: 2, ready: 1, exchanges: 0.5 }, false_blocks: { budget: 0.0001, proved: 0.01 }, bypass: null, ...more,
+    releases: { let_in: 1, waiting: 2, refused: 0 }, ready: true, progress: 1, endpoints: [], coverage: { endpoints: 2, ready: 1, exchanges: 0.5 }, false_blocks: { budget: 0.0001, expected: 0.005, proved: 0.01 }, bypass: null, ...more,
 });
 const history = { service: "shop", since_ms: 1, step_s: 60, steps: 1, points: [] };
 
@@ -89,6 +90,29 @@ describe("the overview", () => {
         await screen.findByText("ready", { selector: "bdi" });
         expect(requests.filter((one) => one.includes("alerts"))).toEqual([]);
     });
+    it("shows the services while alerts are still coming, and never a number that isn't known", async () => {
+        let come: (answer: Response) => void = () => {};
+        vi.stubGlobal("fetch", (path: string) =>
+            path.includes("/alerts?") ? new Promise<Response>((resolve) => (come = resolve)) : Promise.resolve(Response.json({ total: 1, services: services.slice(0, 1), next: null })));
+        render(Overview);
+        await screen.findByText("ready", { selector: "bdi" });
+        const card = () => screen.getByText(texts.overview.day).closest("li")!;
+        expect(card().textContent).toMatch(/^…/);
+        expect(card().getAttribute("aria-busy")).toBe("true");
+        const alert = { id: "a", seq: 1, service: "ready", time_ms: Date.now(), last_ms: Date.now(), count: 1, findings: [] };
+        come(Response.json({ newest: "", alerts: [alert], next: null }));
+        await waitFor(() => expect(card().textContent).toMatch(/^1/));
+        expect(card().getAttribute("aria-busy")).toBe("false");
+    });
+    it("tells that alerts can't be had", async () => {
+        vi.useFakeTimers({ shouldAdvanceTime: true });
+        guardd({ "/services?": { total: 1, services: services.slice(0, 1), next: null } }); // and 404 to all else
+        render(Overview);
+        await screen.findByText("ready", { selector: "bdi" });
+        await vi.advanceTimersByTimeAsync(16_000);
+        expect((await screen.findByRole("alert")).textContent).toContain(texts.failures.missing);
+        vi.useRealTimers();
+    });
     it("says how to begin when there is no service, and that none matches", async () => {
         guardd({ "/services?": { total: 0, services: [], next: null }, "/alerts?": { newest: "", alerts: [], next: null } });
         render(Overview);
@@ -98,11 +122,11 @@ describe("the overview", () => {
 
 describe("false blocks", () => {
     it("are promised as far as they are proved", () => {
-        expect(falseBlocks({ false_blocks: { budget: 0.0001, proved: 0.0001 } })).toMatchObject({ text: "≤ 1 in 10,000", proved: true });
-        const little = falseBlocks({ false_blocks: { budget: 0.0001, proved: 0.00997 } });
+        expect(falseBlocks({ false_blocks: { budget: 0.0001, expected: 0.0001, proved: 0.000125 } })).toMatchObject({ text: "≤ 1 in 8,000", proved: true });
+        const little = falseBlocks({ false_blocks: { budget: 0.0001, expected: 0.005, proved: 0.00997 } });
         expect(little).toMatchObject({ text: "≤ 1 in 100", proved: false });
         expect(little.hint).toContain("1 in 10,000");
-        expect(falseBlocks({ false_blocks: { budget: 0.0001, proved: 1 } }).text).toBe(texts.falseBlocks.nothing);
+        expect(falseBlocks({ false_blocks: { budget: 0.0001, expected: 1, proved: 1 } }).text).toBe(texts.falseBlocks.nothing);
         expect(oneIn(0.003)).toBe("1 in 333"); // never more than is so
     });
 });
@@ -186,7 +210,7 @@ describe("patches", () => {
 });
 
 const waiting = (id: string, more: Partial<Schemas["Waiting"]> = {}): Schemas["Waiting"] => ({
-    state: "waiting", service: "shop", id, kind: "name", method: "GET", path: "/cart", response: 0, in: "query", name: "coupon", element: "coupon", records: 20, clients: 14, epochs: 1,
+    state: "waiting", service: "shop", id, kind: "name", method: "GET", path: "/cart", response: 0, in: "query", name: "coupon", element: "coupon", records: 20, clients: 14, epochs: 1, first_ms: 4000,
     lacks: "1 more epoch", likeness: [], ...more,
 });
 const alert = (id: string, last_ms: number, more: Partial<Alert> = {}): Alert => ({
@@ -195,19 +219,32 @@ const alert = (id: string, last_ms: number, more: Partial<Alert> = {}): Alert =>
 });
 
 describe("what looks like a release", () => {
-    it("is new, used by several, and reads like no attack; with when it was told of first", () => {
+    it("is new, used by several, and reads like no attack", () => {
         const items = [waiting("few", { clients: 3 }), waiting("odd", { likeness: ["sql"] }), waiting("char", { kind: "character" }), waiting("a", { clients: 5, name: "other" }), waiting("b")];
-        const found = suggestionsOf(items, [alert("1", 5000), alert("2", 4000), alert("3", 1000, { template: "/else" })]);
-        expect(found.map((one) => [one.item.id, one.since_ms])).toEqual([["b", 4000], ["a", 0]]);
+        expect(suggestionsOf(items).map((one) => one.id)).toEqual(["b", "a"]);
+    });
+    it("says who uses it and since when by what guardd learned, whatever alerts are kept", async () => {
+        const first_ms = Date.UTC(2026, 10, 29, 10, 2, 11);
+        const items = [waiting("a", { first_ms }), waiting("b", { kind: "path", element: "v2", in: "", name: "", clients: 8, first_ms: 0 }), waiting("c", { kind: "character", element: "=", first_ms: 0 })];
+        const requests = guardd({ "/services/shop/review?": { service: "shop", total: 3, left_out: 0, items, next: null } });
+        render(Review, { name: "shop" });
+        const region = (await screen.findByRole("heading", { name: texts.review.release })).closest("section")!;
+        const [field, path] = within(region).getAllByRole("listitem").map((one) => one.textContent);
+        expect(field).toContain(`14 ${texts.review.use} field query coupon`);
+        expect(field).toContain(`${texts.review.since} ${time(first_ms)}`);
+        expect(path).toContain(`8 ${texts.review.orMore} ${texts.review.use}`);
+        expect(path).toContain(texts.review.sinceUnknown);
+        const rows = screen.getAllByRole("row").map((one) => one.textContent);
+        expect(rows.map((one) => [one?.includes(time(first_ms)), one?.includes(texts.review.sinceUnknown)])).toEqual([[true, false], [false, true], [false, false]]);
+        expect(requests.filter((one) => one.includes("/alerts"))).toEqual([]);
     });
     it("is offered to be accepted, all of it at once, by who may", async () => {
         const items = [waiting("a"), waiting("b", { kind: "path", element: "v2", in: "", name: "" })];
-        const answers = { "/services/shop/review?": { service: "shop", total: 2, left_out: 0, items, next: null }, "/alerts?": { newest: "", alerts: [alert("1", Date.now())], next: null } };
+        const answers = { "/services/shop/review?": { service: "shop", total: 2, left_out: 0, items, next: null } };
         guardd(answers);
         render(Review, { name: "shop" });
         const region = (await screen.findByRole("heading", { name: texts.review.release })).closest("section")!;
         expect(region.textContent).toContain(`14 ${texts.review.use} field query coupon`);
-        expect(region.querySelectorAll("time")).toHaveLength(1);
         await fireEvent.click(within(region).getByText(texts.review.acceptAll));
         expect(asked.action?.body?.("why")).toEqual({ decision: "accept", ids: ["a", "b"], why: "why" });
         cleanup();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { cleanup, fireEvent, render, screen, waitFor } from "@testing-library/svelte";
-import { createRawSnippet } from "svelte";
+import { createRawSnippet, tick } from "svelte";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import ActionDialog from "../src/parts/ActionDialog.svelte";
 import Loaded from "../src/parts/Loaded.svelte";
@@ -145,6 +145,22 @@ describe("ActionDialog", () => {
         const [path, init] = asked.mock.calls[0] as unknown as [string, RequestInit];
         expect(path).toBe("/api/v1/services/shop/mode");
         expect(JSON.parse(init.body as string)).toEqual({ mode: "block", reason: "quiet weeks" });
+    });
+    it("keeps what was asked for before the browser tells that the dialog was closed", async () => {
+        render(ActionDialog);
+        offer(action);
+        await screen.findByText("It blocks.");
+        const dialog = screen.getByText("It blocks.").closest("dialog")!;
+        dialog.open = false; // by Escape; the event comes later
+        offer({ ...action, says: "It watches." });
+        await screen.findByText("It watches.");
+        expect(dialog.open).toBe(true);
+        dialog.dispatchEvent(new Event("close"));
+        await tick();
+        expect(screen.getByText("It watches.")).toBeTruthy();
+        dialog.close();
+        await tick();
+        expect(screen.queryByText("It watches.")).toBeNull();
     });
     it("stays open and says why it was refused", async () => {
         vi.stubGlobal("fetch", () => Promise.resolve(Response.json({ detail: "somebody else changes it" }, { status: 409 })));

@@ -177,8 +177,9 @@ def test_what_expires_is_told_loudly(guardd, api, tmp_path):
         "- {id: off, mode: off, expires: 2020-01-31, when: {contains: x}}\n")
     wait_for(lambda: guardd.log().count('"event":"patch-expire') == 2, "the log")
     assert '"event":"patch-expired"' in guardd.log() and "patch old expired 2020-01-31" in guardd.log()
-    told = (guardd.state / "alerts.jsonl").read_text()
-    assert told.count('"rule":"patch-expiry"') == 2 and f"patch soon expires {soon}" in told
+    alerts = guardd.state / "alerts.jsonl"  # each alert is written after its line of the log
+    wait_for(lambda: alerts.exists() and alerts.read_text().count('"rule":"patch-expiry"') == 2, "the alerts")
+    assert f"patch soon expires {soon}" in alerts.read_text()
     status = api.get("/services/shop")["patches"]
     assert status == {"count": 4, "enforced": 1, "expired": ["old"], "expires_soon": ["soon"], "fixed": []}
     shown = wait_for(lambda: (text := guard(guardd.state, "status")) and "PATCHES EXPIRED" in text and text, "the status")

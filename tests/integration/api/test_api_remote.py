@@ -122,7 +122,7 @@ def test_every_verb_says_the_same_as_on_files(guardd, gate, remote, tmp_path):
 
     verbs = [("mode", "--service", "shop"), ("learning", "--service", "shop"), ("alerts",), ("alerts", "--format", "jsonl"),
              ("alerts", "--format", "ecs"), ("alerts", "--service", "shop"), ("alerts", "--id", ident), ("explain", ident),
-             ("show", "--service", "shop"), ("review",), ("review", "--format", "jsonl"), ("review", "--service", "shop"),
+             ("show", "--service", "shop"), ("show", "--service", "shop", "--format", "json"), ("review",), ("review", "--format", "jsonl"), ("review", "--service", "shop"),
              ("export", "openapi", "--service", "shop"), ("export", "openapi", "--service", "shop", "--format", "json", "--pending"),
              ("export", "guardian", "--service", "shop"), ("rollback", "shop")]
     for verb in verbs:

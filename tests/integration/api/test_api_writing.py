@@ -240,7 +240,7 @@ def test_the_review_is_decided_as_by_the_command_line(guardd, api, gate):
             items, cursor = items + page["items"], page["next"] and "&cursor=" + page["next"]
         return [item for item in items if item["state"] == state and item["kind"] == "path" and item["element"].startswith("new")]
     item = wait_for(lambda: of("waiting"), "something that waits")[0]
-    assert item["clients"] >= 4 and item["lacks"] == "1 more epoch"
+    assert item["clients"] >= 4 and item["lacks"] == "1 more epoch" and 0 < item["first_ms"] <= time.time() * 1000
     body = {"decision": "accept", "ids": [item["id"]], "why": "the new report"}
     assert api.put("/services/shop/review", body, "X-Guard-By: anna", method="POST")["decided"] == 1
     wait_for(lambda: guardd.service()["review"]["accepted"] == 1, "guardd to follow")

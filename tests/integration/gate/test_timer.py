@@ -313,9 +313,12 @@ def test_when_everything_is_slow_nothing_is_cut(front, users):
 
 def test_a_client_that_leaves_takes_its_timer_along(front, users):
     nginx = front()
-    for _ in range(5):
-        subprocess.run(["curl", "-s", "-m", "1", "-H", "Host: shop.example", "-A", "shop-app/1.4",
-                        nginx.url(path_of(INJECTED))], capture_output=True, check=False)
+    for number in range(1, 6):
+        client = subprocess.Popen(["curl", "-s", "-H", "Host: shop.example", "-A", "shop-app/1.4", nginx.url(path_of(INJECTED))],
+                                  stdout=subprocess.DEVNULL)
+        wait_for(lambda: len(users.open) == number, "the query")
+        client.kill()
+        client.wait()
     users.interrupt()
     wait_for(lambda: counts(nginx)["exchanges"] == 5, "the exchanges")
     time_over = time.monotonic() + DEADLINE + 0.5

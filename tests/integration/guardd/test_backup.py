@@ -14,8 +14,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 from conftest import BIN, wait_for  # noqa: E402
 from test_guardd import Guardd, drive, gate, guard, guardd  # noqa: E402,F401 - fixtures
 from traffic import Shop  # noqa: E402
-
-WAIT = 60
+from waiting import PATIENCE as WAIT  # noqa: E402
 
 
 def run(state, *arguments):

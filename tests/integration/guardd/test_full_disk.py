@@ -97,7 +97,7 @@ def test_saving_goes_on_when_there_is_room_again(guardd, gate, disk):
     published = guardd.log().count('"event":"published"')
     disk.empty()
     wait_for(lambda: alarms(guardd, "saved-again") == 1, "the end of the alarm")
-    wait_for(lambda: guardd.log().count('"event":"published"') == published + 1, "the policy that couldn't be written")
+    wait_for(lambda: guardd.log().count('"event":"published"') > published, "the policy that couldn't be written")
     guardd.wait_exchanges(700)
     guardd.kill()
     guardd.start()

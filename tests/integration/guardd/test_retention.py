@@ -19,8 +19,8 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 from conftest import ROOT, wait_for  # noqa: E402
 from test_guardd import GATE, Guardd, drive, gate, guard, guardd  # noqa: E402,F401 - fixtures
 from traffic import Shop  # noqa: E402
+from waiting import PATIENCE as WAIT  # noqa: E402
 
-WAIT = 60
 HOUR_MS = 3600_000
 INVENTORY = (ROOT / "docs" / "guide" / "data.md").read_text()
 

@@ -77,8 +77,10 @@ def wait_listed(guardd, kind, member):
 def test_what_waits_is_accepted_and_stays_so(guardd, gate):
     shop = Shop(81)
     learn(guardd, gate, shop)
+    begin = time.time()
     novelties(gate, shop, "/new{}")
     novelties(gate, shop, "/users?username=tom&new{}=7")
+    end = time.time()
     set_mode(guardd, gate, shop, "block")
     paths = wait_listed(guardd, "path", "element")
     fields = wait_listed(guardd, "name", "name")
@@ -87,7 +89,8 @@ def test_what_waits_is_accepted_and_stays_so(guardd, gate):
     assert item["clients"] >= 4 and item["epochs"] == 1 and item["lacks"] == "1 more epoch" and item["likeness"] == []
     wait_for(lambda: get(gate, shop, f"/{name}") == 403 and get(gate, shop, f"/{other}") == 403, "what waits to be blocked")
     text = guard(guardd.state, "review")
-    assert f"{item['id']}  /{name}: segment {name}" in text and "lacks 1 more epoch" in text
+    assert f"{item['id']}  /{name}: segment {name}" in text and "lacks 1 more epoch; first at " in text
+    assert begin - 2 <= item["first_ms"] / 1000 <= end, "the gate's clock said when it was first seen"
 
     field = next(iter(fields.values()))
     assert (field["method"], field["path"], field["in"]) == ("GET", "/users", "query")

@@ -4,6 +4,7 @@ one holds and the other is told."""
 
 import json
 import pathlib
+import signal
 import subprocess
 import sys
 import threading
@@ -17,8 +18,8 @@ from talking import Api  # noqa: E402
 from test_guardd import drive, guard  # noqa: E402
 from test_postgres import gate_of, in_place, make, postgres, role, server, wait_roles  # noqa: E402, F401
 from traffic import Shop  # noqa: E402
+from waiting import PATIENCE as WAIT  # noqa: E402
 
-WAIT = 60
 GUARDIAN = "apiVersion: guard/v1alpha1\nkind: Guardian\nservice: shop\ncontrol: {{mode: {mode}}} # {comment}\n"
 
 
@@ -111,6 +112,25 @@ def test_it_survives_the_one_that_took_it(pair):
     second.start()
     wait_roles(first, second)
     assert not list(first.state.glob("*/*.refused"))
+
+
+def test_a_pile_of_a_newer_guardd_is_left_to_it(postgres, pair):
+    """One that was updated learned meanwhile, and goes: who doesn't read its piles doesn't begin anew in their place."""
+    first, second = pair
+    first.stop()
+    wait_for(lambda: role(second) == "learner", "the second to learn", WAIT)
+    first.start()
+    wait_for(lambda: role(first) == "follower", "the first to follow", WAIT)
+    second.process.send_signal(signal.SIGSTOP)
+    postgres.query("UPDATE guard.service SET pile = set_byte(pile, 4, 99) WHERE name = 'shop'")
+    stored = postgres.query("SELECT md5(pile) FROM guard.service WHERE name = 'shop'")
+    second.kill()
+    wait_for(lambda: '"not-taken-over"' in first.log(), "the refusal", WAIT)
+    assert "a pile of version 99; this program reads" in first.log() and "learning starts anew" not in first.log()
+    drive(first.gate.port, Shop(92).many(60))
+    wait_for(lambda: postgres.query("SELECT count(*) FROM guard.feed WHERE service = 'shop'") != [["0"]], "what it takes in to wait", WAIT)
+    assert role(first) != "learner" and first.log().count('"not-taken-over"') == 1
+    assert postgres.query("SELECT md5(pile) FROM guard.service WHERE name = 'shop'") == stored
 
 
 def test_edits_of_files_are_changes(postgres, pair):

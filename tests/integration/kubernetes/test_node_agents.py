@@ -191,7 +191,7 @@ def record(writer, uid, service, number):
     """Of a pod, by a sensor."""
     now = int(time.time() * 1000)
     line = "\t".join([str(number), str(now % 1000000), str(now), "podwatch", *map(str, USUAL[0])])
-    return subprocess.run([writer, service, uid], input=f"{line}\n".encode(), capture_output=True, check=True).stdout
+    return subprocess.run([writer, service, "-", uid], input=f"{line}\n".encode(), capture_output=True, check=True).stdout
 
 
 def send(root, who, data):

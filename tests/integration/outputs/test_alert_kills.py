@@ -16,11 +16,11 @@ from harness import wait_for  # noqa: E402
 from receivers import write_outputs  # noqa: E402
 from test_guardd import GATE, Client, Guardd, drive  # noqa: E402
 from test_outputs import GUARDIAN, exchange  # noqa: E402
+from waiting import PATIENCE as WAIT  # noqa: E402
 
 OTHERS = """    - path: /search
       parameters: [{in: query, name: term, characters: [lower]}]
 """
-WAIT = 60
 
 
 def told(state):

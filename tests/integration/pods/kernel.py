@@ -99,7 +99,7 @@ def hierarchy():
 def cannot():
     """Why there can be no fake pods and no podwatch here; None: there can."""
     if not PODWATCH.exists():
-        return "guard-podwatch isn't built (libbpf, clang or bpftool was missing)"
+        return "guard-podwatch isn't built (libbpf or clang was missing)"
     if os.geteuid() != 0:
         return "not root"
     folder, _ = hierarchy()
@@ -195,7 +195,7 @@ class Podwatch:
                 if feature["kind"] == kind and all(feature[name] == value for name, value in members.items())]
 
     def await_feature(self, pod, kind, **members):
-        return wait_for(lambda: self.find(pod, kind, **members), lambda: f"{kind} {members} in {self.features(pod)}", timeout=20)[0]
+        return wait_for(lambda: self.find(pod, kind, **members), lambda: f"{kind} {members} in {self.features(pod)}")[0]
 
     def end(self):
         if self.process.poll() is None:

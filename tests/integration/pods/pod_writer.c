@@ -1,14 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Pod records of the service that is named ("shop"), of pods with the uid that is named behind it,
- * on standard output, one behind the other, of lines on standard input: REPLICA SEQUENCE UNTIL_MS
- * gate|sidecar|thief|podwatch [KIND TEXT DETAIL REQUEST]... (thief: with the number of replica 2's
- * sensor) with tabs between, "-" for what is empty. TEXT of a destination is ADDRESS:PORT, by TCP.
+/* Pod records of the service that is named ("shop") on standard output, one behind the other, of
+ * lines on standard input:
+ *   REPLICA SEQUENCE UNTIL_MS gate|sidecar|thief|podwatch [KIND TEXT DETAIL REQUEST]...
+ * (thief: with the number of replica 2's sensor) with tabs between, "-" for what is empty. TEXT of
+ * a destination is ADDRESS:PORT, by TCP.
+ * With a folder behind the service each record is a file there instead, as a sensor of that replica
+ * writes them: beside, then renamed; "-" is none. With a word behind that it is the uid of all
+ * pods.
  */
 #include "unit/pods/sample.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
+#include <unistd.h>
 
-enum { FEATURES_MAX = 8, LINE_ROOM = 4096 };
+enum { FEATURES_MAX = 8, LINE_ROOM = 4096, PATH_ROOM = 1024 };
 
 static struct guard_span word(char **rest)
 {
@@ -38,8 +44,23 @@ static int fail(const char *text)
     return 1;
 }
 
+static bool write_file(const char *folder, const struct guard_pod_record *record,
+                       const uint8_t *bytes, size_t len)
+{
+    char path[PATH_ROOM], temporary[PATH_ROOM];
+    snprintf(path, sizeof(path), "%s/%016llx-%016d-%020llu.pods", folder,
+             (unsigned long long)record->origin.producer, 1,
+             (unsigned long long)record->origin.sequence);
+    snprintf(temporary, sizeof(temporary), "%s/%016llx.tmp", folder,
+             (unsigned long long)record->origin.producer);
+    int fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL, 0600);
+    return fd >= 0 && write(fd, bytes, len) == (ssize_t)len && close(fd) == 0 &&
+           rename(temporary, path) == 0;
+}
+
 int main(int argc, char **argv)
 {
+    const char *folder = argc > 2 && strcmp(argv[2], "-") != 0 ? argv[2] : NULL;
     static uint8_t bytes[GUARD_POD_RECORD_MAX];
     char line[LINE_ROOM];
     while (fgets(line, sizeof(line), stdin) != NULL) {
@@ -56,8 +77,8 @@ int main(int argc, char **argv)
         record.id.uid = sample_span(uid);
         if (argc > 1)
             record.id.service = sample_span(argv[1]);
-        if (argc > 2)
-            record.id.uid = sample_span(argv[2]);
+        if (argc > 3)
+            record.id.uid = sample_span(argv[3]);
         const char *source = strsep(&rest, "\t\n");
         if (strcmp(source, "gate") == 0) {
             record.source = GUARD_POD_GATE;
@@ -84,7 +105,9 @@ int main(int argc, char **argv)
         record.features = features;
         if (guard_pod_record_encode(&record, bytes, sizeof(bytes), &len, &err) != GUARD_OK)
             return fail(err.text);
-        if (fwrite(bytes, 1, len, stdout) != len)
+        if (folder != NULL && !write_file(folder, &record, bytes, len))
+            return fail("a file can't be written");
+        if (folder == NULL && fwrite(bytes, 1, len, stdout) != len)
             return fail("standard output is full");
     }
     return 0;

@@ -263,7 +263,7 @@ def test_what_killed_guardds_left_crowds_no_resume_out(place, pods):
         os.utime(path, (0, 0))
     os.chown(stays[2], 12345, 12345)
     wait_for(lambda: not any(path.exists() for path in left), "what was left to be removed")
-    assert sum(int(detail.split()[1]) for detail in one.responder.events("resume-leftovers")) == len(left)
+    wait_for(lambda: sum(int(detail.split()[1]) for detail in one.responder.events("resume-leftovers")) == len(left), "it to say so")
     assert one.ask().status == 202
     wait_for(lambda: one.books()["stopped"] is None, "the responder to go on")
     assert sorted(one.resumes.iterdir()) == sorted(stays) and stays[3].is_symlink()

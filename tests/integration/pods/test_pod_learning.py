@@ -121,7 +121,30 @@ def test_the_one_that_does_more_is_told_once_through_a_kill(place):
     assert alert["findings"][0]["name"] == f"prod/{ODD}" and alert["findings"][0]["rule"] == "pod-dropped"
     assert alert["explanation"].startswith(f"dry run, would REPLACE pod prod/{ODD}: "), alert["explanation"]
     assert guardd.log().count("pod-would-be-replaced") == 1
+    wait_for(lambda: pods(guardd)["records"] >= 21 * REPLICAS + 2, "the status to say so")
     assert pods(guardd)["records"] == 21 * REPLICAS + 2  # nothing lost, nothing twice
+
+
+def test_a_burst_is_learned_whole_and_once_through_kills(place):
+    """Four sensors write as fast as they can while guardd lists what lies there, and is killed twice."""
+    guardd, sensors = place
+    each, now = 800, int(time.time() * 1000)
+    lines = [[sensors.line(replica, now - HOUR + 1000 * step, USUAL) for step in range(each)] for replica in range(REPLICAS)]
+    guardd.start()
+    writers = [subprocess.Popen([sensors.writer, sensors.service, sensors.folder], stdin=subprocess.PIPE, text=True)
+               for _ in range(REPLICAS)]
+    for writer, text in zip(writers, lines):
+        writer.stdin.write("\n".join(text) + "\n")  # what doesn't fit into the pipe is read as the writer goes on
+        writer.stdin.close()
+    for _ in range(2):
+        wait_for(lambda: guardd.status().get("pods", {"files": 0})["files"] > 100, "some of it to be read")
+        guardd.kill()
+        (guardd.state / "status.json").unlink()  # what the one that was killed said
+        guardd.start()
+    assert [writer.wait(timeout=60) for writer in writers] == [0] * REPLICAS
+    wait_for(sensors.read, "all of it to be learned and removed", timeout=120)
+    assert pods(guardd)["records"] == REPLICAS * each
+    assert "damaged" not in guardd.log()
 
 
 def test_damaged_files_are_told_and_the_rest_is_learned(place):
@@ -183,6 +206,7 @@ def test_what_postgresql_keeps_is_gone_on_with(tmp_path, pod_writer):
             wait_for(lambda: of_pods(other), "the alert", 120)
             assert of_pods(other)[0]["explanation"].startswith(f"dry run, would REPLACE pod prod/{ODD}: ")
             wait_for(lambda: not path.exists(), "it to be saved", 120)
+            wait_for(lambda: pods(other)["records"] >= 21 * REPLICAS + 2, "the status to say so")
             assert pods(other)["records"] == 21 * REPLICAS + 2
         finally:
             other.stop()

@@ -339,7 +339,7 @@ def test_a_pod_is_replaced_step_by_step(pods, agents, responder, tmp_path):
     wait_for(lambda: not pods[0].pids(), "the pod's processes to be gone")
     assert all(agent.ask("exec", "/bin/true") == "0" for agent in agents[1:])
     assert (tmp_path / "ran.outOfService").read_text() == f"{pods[0].uid} cart\n"
-    assert not list(serving.orders.iterdir()) and not list((serving.state / "orders").iterdir())
+    wait_for(lambda: not list(serving.orders.iterdir()) and not list((serving.state / "orders").iterdir()), "the order to be forgotten")
 
 
 @pytest.mark.parametrize("step", ["outOfService", "waitReady", "verify", "tell"])

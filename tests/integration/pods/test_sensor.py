@@ -159,9 +159,14 @@ class Sensor:
         return read_records(self.records)
 
 
+def is_news(record):
+    """Of no length: what it has the interval's record has again, with how often."""
+    return record["from_ms"] == record["until_ms"] and record["counted"] == 0
+
+
 def destinations(records):
     told = {}
-    for record in records:
+    for record in filter(lambda record: not is_news(record), records):
         for feature in record["features"]:
             if feature["kind"] == "destination":
                 key = (feature["address"], feature["port"], feature["transport"])
@@ -225,6 +230,23 @@ def test_refused_and_datagrams_and_what_was_there_before(world, place):
     assert told.pop((PEER, 53, 17)) == 7
     assert set(told) <= {(PEER, 0, 6), (PEER, 4999, 6)} and sum(told.values()) == 20
     assert any(f["flags"] & 2 for r in records for f in r["features"] if f["port"] == PORT)
+
+
+def test_what_is_new_is_told_before_its_interval_ends(world, place):
+    world.serve(world.outside, "server", PORT)
+    sensor = Sensor(world, place)
+    sensor.await_record(lambda records: records)  # the first interval, in which all is new
+    world.call(world.pod, "server", PEER, PORT, 2)
+    sensor.await_record(lambda records: any(map(is_news, records)))
+    world.call(world.pod, "server", PEER, PORT, 2)
+    sensor.await_record(lambda records: total(records, "connections") == 4)
+    records = sensor.end()
+    [news] = filter(is_news, records)
+    assert [(f["kind"], f["address"], f["port"], f["count"]) for f in news["features"]] == [("destination", PEER, PORT, 1)]
+    assert news["rates"] == {} and news["dropped"] == 0
+    later = records[records.index(news) + 1:]
+    assert destinations(later) == destinations(records) == {(PEER, PORT, 6): 4}
+    assert [record["sequence"] for record in records] == list(range(1, len(records) + 1))
 
 
 # Sends and receives so much over one connection, in steps that are ordered by a line each.

@@ -120,7 +120,8 @@ def test_it_goes_up_by_way_of_an_aggregator_once(tree, nginx, fast_upstream):
     wait_history(agents[0], served(gates[0]))
     assert agents[0].stop() == 0
     wait_history(root, count + 16)
-    assert total(middle) == count + 16 and total(agents[1]) == served(gates[1])
+    assert total(middle) == count + 16
+    wait_history(agents[1], served(gates[1]))  # it may still be reading what it hadn't saved
 
 
 def test_roots_of_one_database_count_a_batch_once(tree, nginx, fast_upstream, postgres, tmp_path):

@@ -223,7 +223,8 @@ def test_a_flood_is_bounded_and_counted(tree, pod_writer):  # noqa: F811
     (batch(b"", 1, dropped=2), 422), (batch(b"", 5000), 413), (batch(b"x" * 300000, 1), 413)], ids=range(9))
 def test_what_is_no_batch_is_refused_whole(tree, data, status):  # noqa: F811
     root = tree("root", root_options())
-    assert ask(root, "POST", "/pods/records", *OCTETS, data=data).status == status
+    # Who sends a body that is refused by its length alone may find the connection closed before it reads why: it asks before.
+    assert ask(root, "POST", "/pods/records", *OCTETS, "-H", "Expect: 100-continue", data=data).status == status
     assert not list((root.state / "pods").glob("*.pods"))
 
 

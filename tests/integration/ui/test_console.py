@@ -211,6 +211,10 @@ def test_the_journey_of_an_operator(demo):
     demo.drive("journey.mjs")
 
 
+def test_the_journey_by_keys_alone(demo):
+    demo.drive("keys.mjs")
+
+
 def test_what_attackers_send_stays_text(demo):
     demo.drive("hostile.mjs")
 

@@ -5,6 +5,7 @@
 #include "common/patterns/database.h"
 
 #include "common/file.h"
+#include "common/patterns/database_format.h"
 #include "common/patterns/regex_sign.h"
 #include "common/patterns/regexes.h"
 #include "support/random.h"
@@ -338,6 +339,80 @@ static void test_refuses(void **state)
     free(bytes);
 }
 
+/* A library that doesn't find what is there isn't asked: here those of the proofs find another
+ * text. */
+static void test_refuses_a_library_that_misses(void **state)
+{
+    const struct guard_pattern patterns[] = {{1, GUARD_SPAN_LITERAL("aa"), false, false}};
+    struct pattern_database *database = NULL;
+    struct pattern_build told;
+    struct database_head head;
+    struct guard_err err = {""};
+    uint8_t *bytes = NULL;
+    size_t len = 0;
+    (void)state;
+    assert_int_equal(pattern_database_build(patterns, 1, NULL, &bytes, &len, &told, NULL),
+                     GUARD_OK);
+    memcpy(&head, bytes, sizeof(head));
+    uint8_t *proofs = bytes + len;
+    for (int i = 0; i < DATABASE_PROOFS; i++) {
+        assert_int_not_equal(head.proof_bytes[i], 0);
+        proofs -= head.proof_bytes[i];
+    }
+    /* The two of one letter and of two in each other's place. */
+    size_t first = (size_t)head.proof_bytes[0];
+    size_t second = (size_t)head.proof_bytes[1];
+    uint8_t *kept = malloc(first);
+    assert_non_null(kept);
+    memcpy(kept, proofs, first);
+    memmove(proofs, proofs + first, second);
+    memcpy(proofs + second, kept, first);
+    free(kept);
+    head.proof_bytes[0] = second;
+    head.proof_bytes[1] = first;
+    memcpy(bytes, &head, sizeof(head));
+    assert_int_equal(pattern_database_open(&database, (struct guard_span){bytes, len}, &err),
+                     GUARD_E_VERSION);
+    assert_non_null(strstr(err.text, "misses what is there"));
+    assert_null(database);
+    /* Nor is one without. */
+    memset(head.proof_bytes, 0, sizeof(head.proof_bytes));
+    memcpy(bytes, &head, sizeof(head));
+    len = (size_t)(proofs - bytes);
+    assert_int_equal(pattern_database_open(&database, (struct guard_span){bytes, len}, NULL),
+                     GUARD_E_VERSION);
+    free(bytes);
+}
+
+/* Texts and expressions behind as many other bytes as vector code takes at once, and more. */
+static void test_finds_wherever_it_stands(void **state)
+{
+    static const struct {
+        const char *expression;
+        const char *value;
+    } cases[] = {
+        {"a.", "a\r"},     {"q", "q"},         {"[<>]s", "<s"},           {"x\\dy", "x5y"},
+        {"[0-9]+x", "7x"}, {"/etc/", "/etc/"}, {"[a-f]{2}q[^z]", "abqr"}, {"q.*r[st]", "q12rs"}};
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        const struct guard_pattern pattern = {1, span(cases[i].expression), true, (i & 1) != 0};
+        struct pattern_build told;
+        struct pattern_database *database = build(&pattern, 1, &told);
+        assert_int_equal(told.unfiltered, 0);
+        for (size_t before = 0; before < 300; before++) {
+            char stream[400];
+            struct told hits = {{false}};
+            memset(stream, '-', sizeof(stream));
+            memcpy(stream + before, cases[i].value, strlen(cases[i].value));
+            size_t len = before % 2 == 0 ? sizeof(stream) : before + strlen(cases[i].value);
+            assert_true(pattern_database_scan(
+                database, (struct guard_span){(const uint8_t *)stream, len}, on_hit, &hits));
+            assert_true(hits.patterns[1]);
+        }
+        pattern_database_close(database);
+    }
+}
+
 static void test_digest(void **state)
 {
     struct guard_pattern patterns[] = {{1, GUARD_SPAN_LITERAL("aa"), false, false},
@@ -364,6 +439,8 @@ int main(void)
         cmocka_unit_test(test_scan_misses_nothing),
         cmocka_unit_test(test_doubtful_ones_are_left_out),
         cmocka_unit_test(test_refuses),
+        cmocka_unit_test(test_refuses_a_library_that_misses),
+        cmocka_unit_test(test_finds_wherever_it_stands),
         cmocka_unit_test(test_digest),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

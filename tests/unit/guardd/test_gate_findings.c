@@ -171,25 +171,96 @@ static void test_what_is_not_the_pods(void **state)
     assert_int_equal(written(world, NOW_MS)->feature_count, 1);
 }
 
-static void test_a_flood_is_a_record_a_second(void **state)
+/* Of a rule and endpoint that was told just now. */
+static void test_a_flood_is_folded(void **state)
 {
     struct world *world = *state;
     char path[600];
     one_request(world, "cart", "alert", 0);
     (void)written(world, NOW_MS);
     for (int i = 0; i < 1000; i++)
-        one_request(world, "cart", "alert", i % 500);
-    gate_findings_tick(world->findings, NOW_MS + GATE_FINDINGS_GAP_MS - 1);
+        one_request(world, "cart", "alert", i);
+    gate_findings_tick(world->findings, NOW_MS + GATE_FINDINGS_FOLD_MS - 1);
     assert_int_equal(files(world, path), 0);
-    const struct guard_pod_record *record = written(world, NOW_MS + GATE_FINDINGS_GAP_MS);
+    const struct guard_pod_record *record = written(world, NOW_MS + GATE_FINDINGS_FOLD_MS);
     assert_int_equal(record->origin.sequence, 2);
-    assert_int_equal(record->feature_count, GATE_FINDINGS_MAX);
+    assert_int_equal(record->feature_count, GATE_FINDINGS_EACH);
     assert_int_equal(record->counted, 1000);
-    assert_int_equal(record->received, GATE_FINDINGS_MAX);
-    assert_int_equal(record->deduplicated, GATE_FINDINGS_MAX);
-    assert_int_equal(record->dropped, 1000 - 2 * GATE_FINDINGS_MAX);
-    gate_findings_tick(world->findings, NOW_MS + 10 * GATE_FINDINGS_GAP_MS);
+    assert_int_equal(record->received, GATE_FINDINGS_EACH);
+    assert_int_equal(record->deduplicated, 1000 - GATE_FINDINGS_EACH);
+    assert_int_equal(record->dropped, 0);
+    const struct guard_pod_feature *last = &record->features[GATE_FINDINGS_EACH - 1];
+    assert_int_equal(last->count, 1000 - GATE_FINDINGS_EACH + 1);
+    assert_memory_equal(last->request.ptr, "999", 3);
+    assert_int_equal(record->features[0].count, 1);
+    assert_memory_equal(record->features[0].request.ptr, "0", 1);
+    gate_findings_tick(world->findings, NOW_MS + 10 * GATE_FINDINGS_FOLD_MS);
     assert_int_equal(files(world, path), 0);
+}
+
+static void of_endpoint(struct world *world, int number, int id)
+{
+    char text[300];
+    snprintf(text, sizeof(text),
+             "{\"id\": \"%d\", \"service\": \"cart\", \"action\": \"alert\", \"method\": "
+             "\"GET\", \"template\": \"/%d\", \"findings\": [{\"part\": \"request\", "
+             "\"rule\": \"name\"}]}",
+             id, number);
+    take(world, text);
+}
+
+/* A client that deviates each second is a record in ten, which has each of its exchanges. */
+static void test_one_a_second_is_few_files(void **state)
+{
+    struct world *world = *state;
+    char path[600];
+    uint32_t count = 0, features = 0;
+    for (int second = 0; second < 600; second++) {
+        uint64_t now_ms = NOW_MS + (uint64_t)second * 1000;
+        one_request(world, "cart", "alert", second);
+        gate_findings_tick(world->findings, now_ms);
+        if (files(world, path) == 0)
+            continue;
+        features += written(world, now_ms)->feature_count;
+        assert_int_equal(world->record.dropped + world->record.deduplicated, 0);
+        count++;
+    }
+    assert_int_equal(count, 60);
+    assert_int_equal(features, 591); /* the rest waits */
+}
+
+/* What is new doesn't wait for what isn't, and takes that along. */
+static void test_what_is_new_is_told_at_once(void **state)
+{
+    struct world *world = *state;
+    char path[600];
+    of_endpoint(world, 1, 1);
+    (void)written(world, NOW_MS);
+    of_endpoint(world, 1, 2);
+    gate_findings_tick(world->findings, NOW_MS + 1000);
+    assert_int_equal(files(world, path), 0);
+    of_endpoint(world, 2, 3);
+    assert_int_equal(written(world, NOW_MS + 1001)->feature_count, 2);
+}
+
+/* A client that finds something new each time gets no more files than news may have. */
+static void test_news_without_end_are_few_files(void **state)
+{
+    struct world *world = *state;
+    char path[600];
+    uint32_t count = 0;
+    for (int i = 0; i < 6000; i++) { /* for a minute */
+        uint64_t now_ms = NOW_MS + (uint64_t)i * 10;
+        of_endpoint(world, i, i);
+        gate_findings_tick(world->findings, now_ms);
+        if (files(world, path) == 0)
+            continue;
+        const struct guard_pod_record *record = written(world, now_ms);
+        assert_int_equal(record->counted,
+                         record->received + record->deduplicated + record->dropped);
+        count++;
+    }
+    assert_in_range(count, 6, 6 * (6 + 1));
 }
 
 /* Whatever an alert says a reader takes the record. */
@@ -236,7 +307,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_requests_responses_and_calls, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_is_not_the_pods, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_a_flood_is_a_record_a_second, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_flood_is_folded, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_one_a_second_is_few_files, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_what_is_new_is_told_at_once, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_news_without_end_are_few_files, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_hostile_alerts, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -50,6 +50,24 @@ static void test_believed_or_not(void **state)
     guard_pile_free(share);
 }
 
+/* Who writes a share can't make old what others began to use today. */
+static void test_a_share_makes_nothing_old(void **state)
+{
+    (void)state;
+    struct guard_pile *share = many_clients();
+    struct guard_share cfg = {.now_ms = noon + UINT64_C(7) * 86400 * 1000};
+    uint32_t at;
+    struct gd_cell *path =
+        gd_tree_find(share->tree.root, GD_KIND_SEGMENT,
+                     gd_pile_code(&share->name_key, GD_KIND_SEGMENT, 0, traffic_text("")), &at);
+    assert_non_null(path);
+    assert_int_equal(path->first_s, noon / 1000);
+    path->first_s = 1000;
+    assert_int_equal(guard_pile_admit(share, &cfg, NULL), GUARD_OK);
+    assert_int_equal(path->first_s, noon / GD_EPOCH_MS * (GD_EPOCH_MS / 1000));
+    guard_pile_free(share);
+}
+
 static void test_the_believed_are_checked(void **state)
 {
     struct guard_pile *pile = many_clients();
@@ -71,6 +89,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_believed_or_not),
+        cmocka_unit_test(test_a_share_makes_nothing_old),
         cmocka_unit_test(test_the_believed_are_checked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

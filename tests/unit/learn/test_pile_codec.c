@@ -20,16 +20,22 @@ static struct encoded encode(const struct guard_pile *pile)
     return encoded;
 }
 
-static struct guard_pile *usual(uint32_t records)
+static struct guard_pile *shaped(const struct traffic_shape *shape, uint64_t producer,
+                                 uint32_t records)
 {
     struct test_random random = {12345};
     struct guard_pile_cfg cfg = traffic_cfg(&traffic_memory);
     struct guard_pile *pile;
     assert_int_equal(guard_pile_new(&pile, &cfg, NULL), GUARD_OK);
     assert_int_equal(
-        traffic_learn(pile, &random, &traffic_usual, (struct guard_source){3, 1, 1}, records),
+        traffic_learn(pile, &random, shape, (struct guard_source){producer, 1, 1}, records),
         GUARD_OK);
     return pile;
+}
+
+static struct guard_pile *usual(uint32_t records)
+{
+    return shaped(&traffic_usual, 3, records);
 }
 
 static enum guard_rc decode(struct guard_span bytes, struct guard_err *err)
@@ -269,18 +275,18 @@ static void test_foreign_and_versions(void **state)
 }
 
 /* Piles made before refused paths with syntax were counted have the bytes they had, and merge with
- * newer ones in either order. */
+ * newer ones in either order. (Of records without times: those with times have a version of their
+ * own.) */
 static void test_older_piles_are_read(void **state)
 {
     (void)state;
     struct guard_pile_cfg cfg = traffic_cfg(&traffic_memory);
-    struct traffic_shape one_client = traffic_usual;
-    struct test_random random = {7};
-    struct guard_pile *older, *newer = usual(400), *piles[2];
+    struct traffic_shape many = traffic_usual, one_client;
+    many.time_ms = 0;
+    one_client = many;
     one_client.clients = 1; /* mistypes nothing */
-    assert_int_equal(guard_pile_new(&older, &cfg, NULL), GUARD_OK);
-    assert_int_equal(
-        traffic_learn(older, &random, &one_client, (struct guard_source){1, 1, 1}, 300), GUARD_OK);
+    struct guard_pile *older = shaped(&one_client, 1, 300), *newer = shaped(&many, 3, 400);
+    struct guard_pile *piles[2];
     struct encoded encoded[2] = {encode(older), encode(newer)};
     for (int i = 0; i < 2; i++) {
         struct guard_span bytes = gd_span(encoded[i].bytes, encoded[i].len);
@@ -318,6 +324,139 @@ static void test_forged_names(void **state)
     guard_pile_free(pile);
 }
 
+/* --- when named cells were first seen --- */
+
+enum { MORNING_S = 1700000000 };
+
+/* One GET /users?coupon= of a client at that time; 0: without one. */
+static void coupon(struct guard_pile *pile, uint64_t producer, uint64_t sequence, uint64_t time_s)
+{
+    struct gd_segment segments[1] = {{GUARD_SPAN_LITERAL("users"), false}};
+    struct gd_field fields[1] = {{.location = GUARD_LOCATION_QUERY,
+                                  .parent = GD_NO_FIELD,
+                                  .name = GUARD_SPAN_LITERAL("coupon")}};
+    gd_summary_init(&fields[0].summary);
+    struct gd_profile profile = {.service = traffic_text("shop"),
+                                 .method = traffic_text("GET"),
+                                 .latency_us = UINT32_MAX,
+                                 .status = 200,
+                                 .time_ms = time_s * 1000,
+                                 .segments = segments,
+                                 .segment_count = 1,
+                                 .fields = fields,
+                                 .field_count = 1,
+                                 .field_cap = 1};
+    assert_int_equal(gd_pile_observe_profile(pile, &(struct guard_source){producer, 1, sequence},
+                                             &profile, NULL),
+                     GUARD_OK);
+}
+
+static const struct gd_cell *coupon_in(const struct guard_pile *pile)
+{
+    for (const struct gd_cell *cell = pile->tree.root; cell != NULL; cell = gd_tree_next(cell)) {
+        if (cell->kind == GD_KIND_NAME && gd_span_equal(cell->text, traffic_text("coupon")))
+            return cell;
+    }
+    fail_msg("no coupon");
+    return NULL;
+}
+
+static struct guard_pile *empty(void)
+{
+    struct guard_pile_cfg cfg = traffic_cfg(&traffic_memory);
+    struct guard_pile *pile;
+    assert_int_equal(guard_pile_new(&pile, &cfg, NULL), GUARD_OK);
+    return pile;
+}
+
+static struct guard_pile *through_bytes(const struct guard_pile *pile, uint8_t version)
+{
+    struct guard_pile_cfg cfg = traffic_cfg(&traffic_memory);
+    struct guard_pile *back;
+    struct encoded encoded = encode(pile);
+    assert_int_equal(encoded.bytes[4], version);
+    assert_int_equal(guard_pile_decode(&back, &cfg, gd_span(encoded.bytes, encoded.len), NULL),
+                     GUARD_OK);
+    free(encoded.bytes);
+    return back;
+}
+
+static void test_the_first_time_is_the_least(void **state)
+{
+    (void)state;
+    struct guard_pile *pile = empty();
+    coupon(pile, 1, 1, MORNING_S + 600);
+    coupon(pile, 1, 2, MORNING_S + 700);
+    assert_int_equal(coupon_in(pile)->first_s, MORNING_S + 600);
+    coupon(pile, 1, 3, MORNING_S + 60); /* late */
+    assert_int_equal(coupon_in(pile)->first_s, MORNING_S + 60);
+    assert_int_equal(coupon_in(pile)->parent->first_s, MORNING_S + 60);
+    struct guard_pile *back = through_bytes(pile, 5);
+    assert_int_equal(coupon_in(back)->first_s, MORNING_S + 60);
+    /* The earlier of two piles, whichever is merged into the other. */
+    struct guard_pile *other = empty();
+    coupon(other, 2, 1, MORNING_S + 5);
+    assert_int_equal(guard_pile_merge(back, other, NULL, NULL), GUARD_OK);
+    assert_int_equal(guard_pile_merge(other, pile, NULL, NULL), GUARD_OK);
+    assert_int_equal(coupon_in(back)->first_s, MORNING_S + 5);
+    assert_true(traffic_equal(traffic_digest(back), traffic_digest(other)));
+    guard_pile_free(pile);
+    guard_pile_free(back);
+    guard_pile_free(other);
+}
+
+/* Of a pile from before it was kept, and of records without a time, nobody knows. */
+static void test_an_unknown_first_time_stays_unknown(void **state)
+{
+    (void)state;
+    struct guard_pile *pile = empty(), *other = empty();
+    coupon(pile, 1, 1, 0);
+    struct guard_pile *older = through_bytes(pile, 2);
+    assert_int_equal(coupon_in(older)->first_s, 0);
+    coupon(older, 1, 2, MORNING_S);
+    assert_int_equal(coupon_in(older)->first_s, 0);
+    coupon(other, 2, 1, MORNING_S);
+    assert_int_equal(guard_pile_merge(other, older, NULL, NULL), GUARD_OK);
+    assert_int_equal(coupon_in(other)->first_s, 0);
+    guard_pile_free(pile);
+    guard_pile_free(other);
+    guard_pile_free(older);
+}
+
+/* Its bytes with another first time of the field. */
+static enum guard_rc forged(struct guard_pile *pile, uint32_t first_s, struct guard_err *err)
+{
+    struct gd_cell *cell = (struct gd_cell *)(uintptr_t)coupon_in(pile);
+    uint32_t own = cell->first_s;
+    cell->first_s = first_s;
+    struct encoded encoded = encode(pile);
+    cell->first_s = own;
+    enum guard_rc rc = decode(gd_span(encoded.bytes, encoded.len), err);
+    free(encoded.bytes);
+    return rc;
+}
+
+static void test_times_that_no_pile_has_are_refused(void **state)
+{
+    (void)state;
+    struct guard_pile *pile = empty();
+    struct guard_err err = {.text = ""};
+    coupon(pile, 1, 1, MORNING_S);
+    coupon(pile, 1, 2, MORNING_S + 60);
+    assert_int_equal(forged(pile, MORNING_S + 60, &err), GUARD_OK);
+    assert_int_equal(forged(pile, MORNING_S + 61, &err), GUARD_E_RANGE); /* behind the last */
+    assert_non_null(strstr(err.text, "first time"));
+    assert_int_equal(forged(pile, 0, &err), GUARD_E_RANGE); /* before what it is in */
+    struct guard_pile *ages = empty();
+    coupon(ages, 1, 1, UINT64_MAX / 1000);
+    assert_int_equal(coupon_in(ages)->first_s, UINT32_MAX - 1);
+    struct guard_pile *back = through_bytes(ages, 5);
+    assert_int_equal(coupon_in(back)->first_s, UINT32_MAX - 1);
+    guard_pile_free(back);
+    guard_pile_free(ages);
+    guard_pile_free(pile);
+}
+
 static void test_records_as_bytes(void **state)
 {
     (void)state;
@@ -331,6 +470,7 @@ static void test_records_as_bytes(void **state)
     struct guard_source source = {4, 4, 1};
     struct traffic_shape shape = traffic_usual;
     shape.reads = true;
+    shape.time_ms = 0;
     for (int i = 0; i < 300; i++, source.sequence++) {
         uint8_t record[GUARD_RECORD_MAX];
         size_t len;
@@ -371,6 +511,9 @@ int main(void)
         cmocka_unit_test(test_foreign_and_versions),
         cmocka_unit_test(test_older_piles_are_read),
         cmocka_unit_test(test_forged_names),
+        cmocka_unit_test(test_the_first_time_is_the_least),
+        cmocka_unit_test(test_an_unknown_first_time_stays_unknown),
+        cmocka_unit_test(test_times_that_no_pile_has_are_refused),
         cmocka_unit_test(test_records_as_bytes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

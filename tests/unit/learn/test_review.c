@@ -99,6 +99,7 @@ static void test_what_waits_is_listed(void **state)
         struct gd_cell *field = tree_value(&tree, users, QUERY, "filter", "x");
         if (i == 0)
             (void)tree_see(&tree, field, GD_KIND_LIKENESS, 0, GUARD_LIKENESS_SQL, NULL);
+        field->first_s = 1700000000;
         (void)tree_request(&tree, 3, 1 + i, "GET", "news");
         (void)tree_request(&tree, 3, 1 + i, "POST", "users");
     }
@@ -117,8 +118,10 @@ static void test_what_waits_is_listed(void **state)
     const struct guard_review_pending *name = find(model, GUARD_REVIEW_NAME, 0);
     assert_true(name != NULL && tree_is(name->element.name, "filter"));
     assert_int_equal(name->likeness, 1u << GUARD_LIKENESS_SQL);
+    assert_int_equal(name->first_s, 1700000000);
     const struct guard_review_pending *path = find(model, GUARD_REVIEW_PATH, 0);
     assert_true(path != NULL && tree_is(path->element.text, "news"));
+    assert_int_equal(path->first_s, 0); /* not known */
     const struct guard_review_pending *method = find(model, GUARD_REVIEW_METHOD, 0);
     assert_true(method != NULL && tree_is(method->element.text, "POST") &&
                 tree_is(method->element.template_text, "/users"));

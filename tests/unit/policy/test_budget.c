@@ -106,23 +106,43 @@ static void test_answers(void **state)
     assert_in_range(header.threshold, 312, 313);
 }
 
-/* So few can't prove more than their number, whatever the budget. */
+static struct guard_budget_proof proved(double alpha)
+{
+    struct guard_budget_proof proof;
+    guard_budget_proved(&model, alpha, &proof);
+    return proof;
+}
+
+static void assert_nothing(struct guard_budget_proof proof)
+{
+    assert_true(proof.expected >= 1.0 && proof.at_most >= 1.0);
+}
+
+/* So few can't show more than their number, whatever the budget. The limits are those of exact
+ * tables: 7.754 where 3 were seen, 62.17 where 49 were. */
 static void test_proved(void **state)
 {
     (void)state;
-    assert_true(guard_budget_proved(NULL, 1e-4) >= 1.0);
+    struct guard_budget_proof none;
+    guard_budget_proved(NULL, 1e-4, &none);
+    assert_nothing(none);
     memset(&model, 0, sizeof(model));
     model.exchanges = 1000000; /* of which no score was measured */
-    assert_true(guard_budget_proved(&model, 1e-4) >= 1.0);
+    assert_nothing(proved(1e-4));
     start(1);
-    assert_true(guard_budget_proved(&model, 1e-4) >= 1.0);
+    assert_nothing(proved(1e-4));
+    start(12); /* 4 of 7 are to be expected, but 7.754 can't be ruled out */
+    assert_nothing(proved(1e-4));
     start(800);
-    double few = guard_budget_proved(&model, 1e-4);
-    assert_true(few > 0.00997 && few < 0.00998); /* 4 of 401 */
-    assert_true(guard_budget_proved(&model, 0.05) >= 0.05);
-    start(1000000);
-    double many = guard_budget_proved(&model, 1e-4);
-    assert_true(many > 0.99e-4 && many < 1.01e-4);
+    struct guard_budget_proof few = proved(1e-4);
+    assert_true(few.expected > 3.999 / 401 && few.expected < 4.001 / 401);
+    assert_true(few.at_most >= 7.754 / 401 && few.at_most < 7.78 / 401);
+    struct guard_budget_proof wide = proved(0.05);
+    assert_true(wide.expected > 0.04999 && wide.expected < 0.05001 && wide.at_most > 0.05);
+    start(999998);
+    struct guard_budget_proof many = proved(1e-4);
+    assert_true(many.expected > 0.9999e-4 && many.expected < 1.0001e-4);
+    assert_true(many.at_most >= 62.17 / 500000 && many.at_most < 62.4 / 500000);
 }
 
 int main(void)

@@ -28,7 +28,7 @@ export function oneIn(share: number): string {
 }
 
 export function falseBlocks({ false_blocks: one }: Pick<ServiceSummary, "false_blocks">): { text: string; hint: string; proved: boolean } {
-    const proved = one.proved <= one.budget;
+    const proved = one.expected <= one.budget * (1 + 1e-9);
     const hint = `${texts.falseBlocks.budget} ${oneIn(one.budget)}. ${proved ? texts.falseBlocks.fits : texts.falseBlocks.short}`;
     return { text: one.proved >= 1 ? texts.falseBlocks.nothing : `≤ ${oneIn(one.proved)}`, hint, proved };
 }

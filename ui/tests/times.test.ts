@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+// Times as people in a zone read them, also on the days on which its clocks are changed (vite.config.ts: New York).
+import { describe, expect, it } from "vitest";
+import { byHour, dayAgo } from "../src/lib/alerts";
+import type { Alert } from "../src/lib/api";
+import { expiryOf } from "../src/lib/exceptions";
+import { time, zone } from "../src/lib/times";
+
+const HOUR = 3_600_000;
+const plain = (ms: number) => time(ms).replaceAll("\u202f", " ");
+
+describe("times", () => {
+    it("are of the zone of who looks", () => {
+        expect(zone()).toBe("America/New_York");
+        expect(plain(Date.UTC(2026, 6, 1, 3, 30))).toBe("Jun 30, 2026, 11:30:00 PM");
+        expect(plain(Date.UTC(2026, 0, 1, 3, 30))).toBe("Dec 31, 2025, 10:30:00 PM");
+    });
+    it("are told apart when clocks go back and show an hour twice", () => {
+        const first = Date.UTC(2026, 10, 1, 5, 30);
+        expect([plain(first), plain(first + HOUR)]).toEqual(["November 1, 2026 at 1:30:00 AM EDT", "November 1, 2026 at 1:30:00 AM EST"].map((one) => one.replace("November", "Nov").replace(" at", ",")));
+        expect([plain(first - HOUR), plain(first + 2 * HOUR)]).toEqual(["Nov 1, 2026, 12:30:00 AM", "Nov 1, 2026, 2:30:00 AM"]);
+    });
+    it("leave an hour out when clocks go forward, and none is told twice", () => {
+        const before = Date.UTC(2026, 2, 8, 6, 59, 59);
+        expect([plain(before), plain(before + 1000)]).toEqual(["Mar 8, 2026, 1:59:59 AM", "Mar 8, 2026, 3:00:00 AM"]);
+    });
+    it("of nothing are a dash", () => {
+        expect([0, -1, NaN, Infinity, 1e16].map(time)).toEqual(["–", "–", "–", "–", "–"]);
+    });
+});
+
+describe("a day", () => {
+    it("of alerts has 24 hours and the one that goes on, whatever clocks do meanwhile", () => {
+        for (const now of [Date.UTC(2026, 10, 1, 12, 10), Date.UTC(2026, 2, 8, 12, 10)]) {
+            expect(now - dayAgo(now)).toBe(24 * HOUR + 600_000);
+            const alerts = Array.from({ length: 25 }, (_, i) => ({ service: "shop", count: 1, last_ms: dayAgo(now) + i * HOUR })) as Alert[];
+            expect(byHour(alerts, now).of.get("shop")!.hours).toEqual(new Array<number>(25).fill(1));
+        }
+    });
+    it("of an exception is 24 hours", () => {
+        const now = Date.UTC(2026, 9, 31, 12);
+        expect(Date.parse(expiryOf(2, now)) - now).toBe(48 * HOUR);
+    });
+});
