@@ -85,10 +85,9 @@ static struct access_entry *find(const struct access_list *list, const char *nam
     return NULL;
 }
 
-enum guard_rc access_add(struct access_list *list, const struct access_entry *entry,
-                         const struct access_change *change, struct guard_err *err)
+enum guard_rc access_addable(const struct access_list *list, const struct access_entry *entry,
+                             struct guard_err *err)
 {
-    char after[2048];
     if (find(list, entry->name) != NULL)
         return guard_fail(err, GUARD_E_STATE, "%s: there is such a token already; remove it first",
                           entry->name);
@@ -97,6 +96,14 @@ enum guard_rc access_add(struct access_list *list, const struct access_entry *en
             return guard_fail(err, GUARD_E_STATE, "%s has this subject already",
                               list->entries[i].name);
     }
+    return GUARD_OK;
+}
+
+enum guard_rc access_add(struct access_list *list, const struct access_entry *entry,
+                         const struct access_change *change, struct guard_err *err)
+{
+    char after[2048];
+    GUARD_TRY(access_addable(list, entry, err));
     list->entries[list->count++] = *entry; /* there is room for one */
     describe(entry, after, sizeof(after));
     return save(list, change, "", after, err);

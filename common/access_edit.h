@@ -28,7 +28,12 @@ const char *access_draft_fault(const struct access_entry *entry);
  * GUARD_E_IO, GUARD_E_NOMEM. */
 GUARD_MUST_USE enum guard_rc access_secret_make(struct access_secret *secret,
                                                 struct access_entry *entry, struct guard_err *err);
-/* Saves the list with one more. GUARD_E_STATE: the name or the subject is there already. */
+/* Whether the list can take it: costs nothing, so it is asked before a token is made.
+ * GUARD_E_STATE: the name or the subject is there already. */
+GUARD_MUST_USE enum guard_rc access_addable(const struct access_list *list,
+                                            const struct access_entry *entry,
+                                            struct guard_err *err);
+/* Saves the list with one more. GUARD_E_STATE as above. */
 GUARD_MUST_USE enum guard_rc access_add(struct access_list *list, const struct access_entry *entry,
                                         const struct access_change *change, struct guard_err *err);
 /* Saves the list with one less. GUARD_E_RANGE: there is none of this name. */

@@ -2,28 +2,12 @@
 /* See number_text.h. */
 #include "common/number_text.h"
 
+#include "common/text_line.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 
 enum { LEVELS = 8 };
-
-struct text {
-    char *ptr;
-    size_t len;
-};
-
-static void put(struct text *text, const char *format, ...) GUARD_PRINTF(2, 3);
-
-static void put(struct text *text, const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    size_t room = NUMBER_TEXT_MAX - text->len;
-    int len = vsnprintf(text->ptr + text->len, room, format, args);
-    va_end(args);
-    if (len > 0)
-        text->len += (size_t)len < room ? (size_t)len : room - 1;
-}
 
 /* Buckets that share a column. */
 struct group {
@@ -72,7 +56,7 @@ static int level_of(double weight, double most)
     return level < LEVELS - 1 ? level : LEVELS - 1;
 }
 
-static void draw(struct text *text, const struct number_view *view, bool blocks)
+static void draw(struct text_line *text, const struct number_view *view, bool blocks)
 {
     static const char *const high[LEVELS] = {"\u2581", "\u2582", "\u2583", "\u2584",
                                              "\u2585", "\u2586", "\u2587", "\u2588"};
@@ -84,35 +68,35 @@ static void draw(struct text *text, const struct number_view *view, bool blocks)
         struct group group = next_group(view, at);
         const struct guard_bucket *first = &histogram->buckets[group.first];
         if (side_of(view, first) != side)
-            put(text, "|");
+            text_line_put(text, "|");
         else if (at > 0 && first->lower != histogram->buckets[at - 1].upper + 1)
-            put(text, " ");
+            text_line_put(text, " ");
         side = side_of(view, first);
         int level = level_of(group.weight, most);
-        put(text, "%s", blocks ? high[level] : ascii[level]);
+        text_line_put(text, "%s", blocks ? high[level] : ascii[level]);
         at = group.end;
     }
 }
 
-static void put_limits(struct text *text, const struct number_view *view)
+static void put_limits(struct text_line *text, const struct number_view *view)
 {
     const struct number_limit *lower = &view->limits[GUARD_END_LOWER];
     const struct number_limit *upper = &view->limits[GUARD_END_UPPER];
     if (!lower->known && !upper->known) {
-        put(text, "; no limit yet");
+        text_line_put(text, "; no limit yet");
         return;
     }
     if (lower->known && upper->known)
-        put(text, "; limit %" PRIu32 "..%" PRIu32, lower->at, upper->at);
+        text_line_put(text, "; limit %" PRIu32 "..%" PRIu32, lower->at, upper->at);
     else
-        put(text, "; limit %s %" PRIu32, upper->known ? "to" : "from",
-            upper->known ? upper->at : lower->at);
+        text_line_put(text, "; limit %s %" PRIu32, upper->known ? "to" : "from",
+                      upper->known ? upper->at : lower->at);
     if (!lower->armed && !upper->armed)
-        put(text, ", not enforced");
+        text_line_put(text, ", not enforced");
     uint64_t beyond = lower->beyond + upper->beyond;
     if (beyond > 0)
-        put(text, "; %" PRIu64 " of %" PRIu64 " beyond", beyond,
-            guard_histogram_exchanges(view->histogram));
+        text_line_put(text, "; %" PRIu64 " of %" PRIu64 " beyond", beyond,
+                      guard_histogram_exchanges(view->histogram));
 }
 
 bool number_text_tells(const struct number_view *view)
@@ -123,14 +107,14 @@ bool number_text_tells(const struct number_view *view)
 
 void number_text(const struct number_view *view, bool blocks, char out[NUMBER_TEXT_MAX])
 {
-    struct text text = {out, 0};
+    struct text_line text = {out, NUMBER_TEXT_MAX, 0};
     out[0] = '\0';
     if (view->histogram->count == 0)
         return;
-    put(&text, "%-9s ", guard_number_name(view->number));
+    text_line_put(&text, "%-9s ", guard_number_name(view->number));
     draw(&text, view, blocks);
-    put(&text, "  half to %" PRIu32 ", 99 of 100 to %" PRIu32 " %s",
-        guard_histogram_quantile(view->histogram, 500),
-        guard_histogram_quantile(view->histogram, 990), guard_number_unit(view->number));
+    text_line_put(&text, "  half to %" PRIu32 ", 99 of 100 to %" PRIu32 " %s",
+                  guard_histogram_quantile(view->histogram, 500),
+                  guard_histogram_quantile(view->histogram, 990), guard_number_unit(view->number));
     put_limits(&text, view);
 }

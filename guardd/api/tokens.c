@@ -159,6 +159,21 @@ static enum guard_rc change_list(struct api *api, struct api_request *request,
     return rc;
 }
 
+/* What can't be added is refused for what it is, not put off as costly. */
+static bool can_be_added(const struct api *api, const struct access_entry *entry,
+                         struct api_response *response)
+{
+    struct access_list list;
+    struct guard_err err;
+    enum guard_rc rc = access_list_load(&list, api->view.state, &err);
+    if (rc == GUARD_OK)
+        rc = access_addable(&list, entry, &err);
+    if (rc != GUARD_OK)
+        problem_change(response, rc, &err);
+    access_list_free(&list);
+    return rc == GUARD_OK;
+}
+
 /* A hash costs milliseconds: whoever asks for many waits. */
 static bool may_make(struct api *api, struct api_response *response)
 {
@@ -210,6 +225,7 @@ enum api_step api_token_add(struct api *api, struct api_request *request,
     if (!covers_all(request, response))
         return API_DONE;
     if (api_body_open(&body, request, response, members) && read_adding(&body, &adding, response) &&
+        can_be_added(api, &adding.entry, response) &&
         (adding.entry.subject[0] != '\0' || may_make(api, response)))
         add(api, request, &adding, response);
     api_body_close(&body);

@@ -354,9 +354,9 @@ static void add_header(struct gd_builder *builder, struct guard_span name, struc
     /* What wasn't read is no answer to who asks. */
     gd_memo_look(&visit, builder->profile.memo, builder->seed ^ (builder->read == NULL), name,
                  value);
-    if (visit.found) {
-        field->summary = visit.place->summary;
-        gd_summary_moved(&field->summary, &visit.place->summary);
+    if (visit.found != NULL) {
+        field->summary = visit.found->summary;
+        gd_summary_moved(&field->summary, &visit.found->summary);
         field->sample = gd_span_head(value, GD_SAMPLE_MAX);
         builder->profile.likeness |= field->summary.likeness != 0;
         return;

@@ -35,22 +35,33 @@ static inline uint64_t mix(uint64_t seed, struct guard_span name, struct guard_s
     return (uint64_t)(product >> 64) ^ (uint64_t)product;
 }
 
+static inline bool holds(const struct gd_memo_header *place, struct guard_span name,
+                         struct guard_span value)
+{
+    return place->name_len == name.len && place->value_len == value.len &&
+           memcmp(place->text, name.ptr, name.len) == 0 &&
+           memcmp(place->text + name.len, value.ptr, value.len) == 0;
+}
+
 void gd_memo_look(struct gd_memo_visit *visit, struct guard_memo *memo, uint64_t seed,
                   struct guard_span name, struct guard_span value)
 {
-    visit->place = NULL;
-    visit->found = false;
+    visit->memo = NULL;
+    visit->found = NULL;
     if (memo == NULL || value.len == 0 || name.len + value.len > GD_MEMO_TEXT)
         return;
-    uint64_t hash = mix(seed, name, value) | 1;
-    uint32_t index = (uint32_t)(hash >> 32) & (GD_MEMO_HEADERS - 1);
-    struct gd_memo_header *place = &memo->headers[index];
-    visit->place = place;
-    visit->index = index;
-    visit->hash = hash;
-    visit->found = place->hash == hash && place->name_len == name.len &&
-                   place->value_len == value.len && memcmp(place->text, name.ptr, name.len) == 0 &&
-                   memcmp(place->text + name.len, value.ptr, value.len) == 0;
+    visit->memo = memo;
+    visit->hash = mix(seed, name, value) | 1;
+    visit->first = (uint32_t)(visit->hash >> 32) & (GD_MEMO_HEADERS - GD_MEMO_WAYS);
+    const uint64_t *hashes = &memo->hashes[visit->first];
+    for (uint32_t way = 0; way < GD_MEMO_WAYS; way++) {
+        struct gd_memo_header *place = &memo->headers[visit->first + way];
+        if (hashes[way] != visit->hash || !holds(place, name, value))
+            continue;
+        place->used = true;
+        visit->found = place;
+        return;
+    }
 }
 
 static bool may_keep(struct guard_span name, struct guard_span value,
@@ -61,21 +72,49 @@ static bool may_keep(struct guard_span name, struct guard_span value,
            summary->transitions == summary->inline_transitions && !gd_is_secret(name, value);
 }
 
+/* Whether it came once before; else that is noted, and the oldest such note is lost. */
+static bool came_before(uint64_t candidates[GD_MEMO_WAYS], uint64_t hash)
+{
+    uint64_t newest = hash;
+    for (uint32_t way = 0; way < GD_MEMO_WAYS; way++) {
+        uint64_t older = candidates[way];
+        candidates[way] = newest;
+        if (older == hash) {
+            candidates[0] = 0;
+            return true;
+        }
+        newest = older;
+    }
+    return false;
+}
+
+/* The first that wasn't found lately; when all were, the next newcomers find who wasn't since. */
+static uint32_t place_to_take(struct guard_memo *memo, uint32_t first)
+{
+    for (uint32_t way = 0; way < GD_MEMO_WAYS; way++) {
+        if (!memo->headers[first + way].used)
+            return first + way;
+    }
+    for (uint32_t way = 0; way < GD_MEMO_WAYS; way++)
+        memo->headers[first + way].used = false;
+    return first;
+}
+
 void gd_memo_keep(const struct gd_memo_visit *visit, struct guard_span name,
                   struct guard_span value, const struct gd_summary *summary)
 {
-    struct gd_memo_header *place = visit->place;
-    if (place == NULL)
+    if (visit->memo == NULL)
         return;
-    if (place->candidate != visit->hash) {
-        place->candidate = visit->hash;
+    if (!came_before(&visit->memo->candidates[visit->first], visit->hash) ||
+        !may_keep(name, value, summary))
         return;
-    }
-    place->candidate = 0;
+    uint32_t index = place_to_take(visit->memo, visit->first);
+    struct gd_memo_header *place = &visit->memo->headers[index];
     /* A stamp that came again would tell an open exchange that its header is still here. */
-    if (place->stamp == UINT32_MAX || !may_keep(name, value, summary))
+    if (place->stamp == UINT32_MAX)
         return;
-    place->hash = visit->hash;
+    visit->memo->hashes[index] = visit->hash;
+    place->used = true;
     place->name_len = (uint16_t)name.len;
     place->value_len = (uint16_t)value.len;
     memcpy(place->text, name.ptr, name.len);
@@ -83,7 +122,7 @@ void gd_memo_keep(const struct gd_memo_visit *visit, struct guard_span name,
     place->summary = *summary;
     gd_summary_moved(&place->summary, summary);
     place->stamp++;
-    place->summary.memo_place = (uint16_t)(visit->index + 1);
+    place->summary.memo_place = (uint16_t)(index + 1);
     place->summary.memo_stamp = place->stamp;
     place->record_len = 0;
     place->policy = 0;

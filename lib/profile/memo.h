@@ -10,15 +10,15 @@
 
 enum {
     GD_MEMO_HEADERS = 256,
+    GD_MEMO_WAYS = 4,    /* places that a header may take; a power of two */
     GD_MEMO_TEXT = 240,  /* longer headers aren't remembered */
     GD_MEMO_RECORD = 96, /* longer records of them aren't either */
 };
 
 struct gd_memo_header {
-    uint64_t hash;      /* of name and value; 0: free */
-    uint64_t candidate; /* came once: remembered when it comes again */
     uint16_t name_len;
     uint16_t value_len;
+    bool used;                  /* found since a newcomer last asked for this place */
     uint8_t text[GD_MEMO_TEXT]; /* name and value */
     struct gd_summary summary;  /* of one value, its transitions inside */
     uint32_t stamp;             /* how often the place was taken */
@@ -33,16 +33,20 @@ struct gd_memo_header {
 
 struct guard_memo {
     struct guard_alloc alloc;
-    struct gd_memo_header headers[GD_MEMO_HEADERS]; /* a newcomer takes the place of another */
+    /* A header stands at one of several places: of the two dozen that come with each exchange, two
+     * would else often turn one another out for as long as the worker lives. */
+    uint64_t hashes[GD_MEMO_HEADERS]; /* of name and value at that place; 0: free */
+    struct gd_memo_header headers[GD_MEMO_HEADERS];
+    uint64_t candidates[GD_MEMO_HEADERS]; /* hashes of those that came once; 0: none */
     struct gd_hash_memo literals;
 };
 
 /* One header on its way through the memo. */
 struct gd_memo_visit {
-    struct gd_memo_header *place; /* NULL: isn't to be remembered */
+    struct guard_memo *memo;      /* NULL: isn't to be remembered */
+    struct gd_memo_header *found; /* its summary is that of the header; NULL: not known */
     uint64_t hash;
-    uint32_t index; /* of the place */
-    bool found;     /* place->summary is that of the header */
+    uint32_t first; /* of the places that it may take */
 };
 
 /* The place that a field's features came from, unless another header took it since; else NULL. */

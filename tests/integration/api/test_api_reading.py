@@ -185,6 +185,27 @@ def test_filters_pages_and_ids_of_alerts(guardd, api):
         api.problem(api.ask("GET", "/alerts?" + query), 400, field)
 
 
+def test_pages_of_services_may_be_longer_than_others(guardd, api):
+    """As many as fit into an answer: none is missed, whatever is asked for."""
+    names = [f"svc-{number:03d}" for number in range(230)]
+    for name in names:
+        path = guardd.state / "guardians" / f"{name}.yaml"
+        path.write_text(f"apiVersion: guard/v1alpha1\nkind: Guardian\nservice: {name}\n")
+    wait_for(lambda: api.get("/services?limit=0")["total"] >= len(names), "the services")
+
+    def listed(limit):
+        pages, cursor = [], ""
+        while cursor is not None:
+            page = api.get(f"/services?limit={limit}{cursor and '&cursor=' + cursor}")
+            pages.append([one["service"] for one in page["services"]])
+            cursor = page["next"]
+        return pages
+    for limit in (500, 229, 100):
+        pages = listed(limit)
+        assert sum(pages, []) == sorted(names) and len(pages) == -(-len(names) // limit), [len(page) for page in pages]
+    api.problem(api.ask("GET", "/services?limit=501"), 400, "limit")
+
+
 def test_the_index_of_alerts_leads_anywhere_among_them(guardd, api):
     """Over rotated files: each cursor is that of its page, for all, for a filter, and for who has some of the services."""
     def line(i):

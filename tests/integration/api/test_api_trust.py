@@ -512,6 +512,16 @@ def test_tokens_are_told_once_and_kept_as_hashes(guardd, api):
     assert "ann operator " + secret[6:22] + " of shop,sh*" in changes[1]["after"] and secret[23:] not in json.dumps(changes)
 
 
+def test_a_token_that_cannot_be_is_no_matter_of_time(api):
+    """Making one costs time, and the next has to wait; what can't be made is refused for that, not put off."""
+    wanted = {"name": "ann", "role": "viewer"}
+    assert api.ask("POST", "/tokens", wanted).status == 201
+    problem(api, api.ask("POST", "/tokens", wanted), 409)
+    for number in range(3):
+        wait_for(lambda n=number: api.ask("POST", "/tokens", {"name": f"bob-{n}", "role": "viewer"}).status == 201, "the next to be made")
+        problem(api, api.ask("POST", "/tokens", wanted), 409)
+
+
 def test_the_command_line_comes_with_a_token(guardd, api, tmp_path):
     state = guardd.state
     secret = token(state, "v", "viewer", "--service", "shop")

@@ -244,9 +244,9 @@ static void test_is_remembered(void **state)
         guard_arena_reset(&with.arena);
     }
     gd_memo_look(&visit, memo, 1, world_span(headers[1][0]), world_span(headers[1][1]));
-    assert_true(visit.found);
-    assert_int_not_equal(visit.place->policy, 0);
-    assert_int_not_equal(visit.place->record_len, 0);
+    assert_non_null(visit.found);
+    assert_int_not_equal(visit.found->policy, 0);
+    assert_int_not_equal(visit.found->record_len, 0);
     choice.policy = policies[1];
     begin(&with, &choice, memo);
     answer(&with, &choice);

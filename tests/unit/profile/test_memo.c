@@ -4,6 +4,8 @@
 
 #include "exchange.h"
 
+#include <stdio.h>
+
 static struct failing_alloc memory;
 static struct guard_memo *memo;
 
@@ -25,7 +27,7 @@ static bool knows(const char *name, const char *value)
 {
     struct gd_memo_visit visit;
     gd_memo_look(&visit, memo, 42, text(name), text(value));
-    return visit.found;
+    return visit.found != NULL;
 }
 
 /* Reads a header as an exchange does. */
@@ -54,6 +56,45 @@ static void test_second_time(void **state)
     assert_false(knows("accept", "text/htmL"));
     assert_false(knows("accept", "text/htm"));
     assert_false(knows("acceptt", "ext/html"));
+}
+
+/* The n-th value of "x-thing" whose places begin with this one. */
+static void neighbour(uint32_t first, int n, char value[16])
+{
+    struct gd_memo_visit visit;
+    for (int i = 0; n >= 0; i++) {
+        snprintf(value, 16, "%d", i);
+        gd_memo_look(&visit, memo, 42, text("x-thing"), text(value));
+        n -= visit.first == first;
+    }
+}
+
+enum { TOGETHER = 4 };
+
+/* Two dozen headers come with each exchange: those of one place leave each other alone. */
+static void test_one_place(void **state)
+{
+    (void)state;
+    char values[TOGETHER + 2][16];
+    for (int i = 0; i < TOGETHER + 2; i++)
+        neighbour(8, i, values[i]);
+    for (int times = 0; times < 2; times++) {
+        for (int i = 0; i < TOGETHER; i++)
+            meet("x-thing", values[i]);
+    }
+    for (int i = 0; i < TOGETHER; i++)
+        assert_true(knows("x-thing", values[i]));
+    /* A newcomer takes one place, and the next one its place: those that are found all the time
+     * stay. */
+    for (int newcomer = TOGETHER; newcomer < TOGETHER + 2; newcomer++) {
+        meet("x-thing", values[newcomer]);
+        meet("x-thing", values[newcomer]);
+        assert_true(knows("x-thing", values[newcomer]));
+    }
+    int left = 0;
+    for (int i = 0; i < TOGETHER; i++)
+        left += knows("x-thing", values[i]);
+    assert_in_range(left, TOGETHER - 2, TOGETHER - 1);
 }
 
 /* Both ends name a place in the memo; the middle counts all the same. */
@@ -169,6 +210,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_second_time, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_one_place, setup, teardown),
         cmocka_unit_test_setup_teardown(test_same_ends, setup, teardown),
         cmocka_unit_test_setup_teardown(test_not_kept, setup, teardown),
         cmocka_unit_test_setup_teardown(test_secret_again, setup, teardown),

@@ -108,12 +108,12 @@ export async function get<T>(path: string): Promise<T> {
 }
 
 /** All of a list that comes in pages, at most so many pages. */
-export async function pages<T>(path: string, member: string, most: number): Promise<T[]> {
+export async function pages<T>(path: string, member: string, most: number, limit = 100): Promise<T[]> {
     const all: T[] = [];
     let cursor = "";
     for (let i = 0; i < most; i++) {
         const sign = path.includes("?") ? "&" : "?";
-        const page = await get<Record<string, unknown>>(`${path}${sign}limit=100${cursor}`);
+        const page = await get<Record<string, unknown>>(`${path}${sign}limit=${limit}${cursor}`);
         const list = page[member];
         if (!Array.isArray(list)) throw new ApiError("broken", 200, "");
         all.push(...(list as T[]));
