@@ -9,6 +9,7 @@
 #include "retention.h"
 #include "tasks.h"
 
+#include "common/kubernetes/account_review.h"
 #include "common/option_spec.h"
 
 #include <getopt.h>
@@ -180,7 +181,7 @@ static bool fits_together(struct daemon_cfg *cfg)
     } else if (cfg->node_agents != NULL && cfg->token_reviews == NULL) {
         fputs("guardd: --node-agents needs --token-reviews\n", stderr);
         fits = false;
-    } else if (cfg->node_agents != NULL && !accounts_named(cfg->node_agents)) {
+    } else if (cfg->node_agents != NULL && !account_is_named(cfg->node_agents)) {
         fprintf(stderr, "guardd: --node-agents: \"%.100s\" is not NAMESPACE/ACCOUNT\n",
                 cfg->node_agents);
         fits = false;

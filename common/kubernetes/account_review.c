@@ -17,6 +17,16 @@ enum { PAYLOAD_MAX = 4096, ARENA_MAX = 1 << 20 };
 static const char base64url[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 static const char account_prefix[] = "system:serviceaccount:";
 
+bool account_is_named(const char *text)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyz0123456789-.";
+    size_t namespace = strcspn(text, "/");
+    size_t name = text[namespace] != '\0' ? strlen(text + namespace + 1) : 0;
+    return namespace > 0 && namespace < ACCOUNT_NAMESPACE_CAP &&
+           strspn(text, letters) == namespace && name > 0 && name < ACCOUNT_NAME_CAP &&
+           strspn(text + namespace + 1, letters) == name;
+}
+
 /* --- trees --- */
 
 static const struct document_node *list_in(const struct document_node *mapping, const char *name)

@@ -23,6 +23,8 @@ struct account {
                                     too old to say it */
 };
 
+/* Whether a text is "NAMESPACE/ACCOUNT". */
+bool account_is_named(const char *text);
 /* Whether a text has the form of such a token, a JWT: three parts in base64url. */
 bool account_token_formed(const char *token);
 /* When it ends, Unix time. Nothing of it is verified. False: it has not the form, or doesn't say.

@@ -45,16 +45,6 @@ static const struct cluster_reviews_cfg rules = {
     .meanwhile = "agents that are known go on, new ones are refused",
 };
 
-bool accounts_named(const char *text)
-{
-    static const char letters[] = "abcdefghijklmnopqrstuvwxyz0123456789-.";
-    size_t namespace = strcspn(text, "/");
-    size_t name = text[namespace] != '\0' ? strlen(text + namespace + 1) : 0;
-    return namespace > 0 && namespace < ACCOUNT_NAMESPACE_CAP &&
-           strspn(text, letters) == namespace && name > 0 && name < ACCOUNT_NAME_CAP &&
-           strspn(text + namespace + 1, letters) == name;
-}
-
 enum guard_rc accounts_open(struct accounts **out, const char *where, const char *node_agents,
                             uint64_t keep_ms, struct guard_err *err)
 {

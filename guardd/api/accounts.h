@@ -20,8 +20,6 @@ struct accounts;
 struct cluster_reviews;
 struct pod_places;
 
-/* Whether a text is "NAMESPACE/ACCOUNT". */
-bool accounts_named(const char *text);
 /* where: as kubernetes_config_load. node_agents: the "NAMESPACE/ACCOUNT", kept, whose pods speak
  * for the pods of their nodes and for no service; NULL: none does. keep_ms: how long what the
  * cluster said of a token counts while it can be asked again, which is done from the half of it on.

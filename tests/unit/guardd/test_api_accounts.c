@@ -158,9 +158,9 @@ static void what_names_an_account(void **state)
 {
     static const char *const bad[] = {"", "a", "a/", "/a", "a/b/c", "A/b", "a b/c", "*/a"};
     (void)state;
-    assert_true(accounts_named("guard-podwatch/guard-podwatch"));
+    assert_true(account_is_named("guard-podwatch/guard-podwatch"));
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-        assert_false(accounts_named(bad[i]));
+        assert_false(account_is_named(bad[i]));
 }
 
 static void one_that_is_known_has_its_service_and_nothing_else(void **state)

@@ -181,7 +181,7 @@ static int setup_users(void **state)
 {
     struct guard_err err;
     (void)setup(state);
-    return cluster_users_open(&users, "in-cluster", NULL, 60000, &err) == GUARD_OK ? 0 : -1;
+    return cluster_users_open(&users, "in-cluster", 60000, &err) == GUARD_OK ? 0 : -1;
 }
 
 static int teardown_users(void **state)
