@@ -100,6 +100,7 @@ struct api_wait {
     bool keeps_body;   /* the handler still needs it */
     uint64_t begun_ms; /* monotonic: when it began to wait */
     uint64_t again_ms; /* monotonic: when it is due at the latest */
+    uint64_t turn;     /* among those of whom one waits; 0: none yet */
 };
 
 struct api_request {

@@ -25,10 +25,11 @@ struct place {
     uint64_t used_ms;
 };
 
-/* What is left of what a node may have asked. */
+/* What is left of what a node may have asked, and who waits for it. */
 struct asker {
     uint64_t node;
     uint64_t full_ms;
+    uint64_t turn;
 };
 
 struct asked {
@@ -48,6 +49,7 @@ struct pod_places {
     uint64_t full_ms;
     struct asker askers[POD_PLACES_NODES_MAX];
     uint32_t asker_count;
+    uint64_t turns; /* ever */
     uint64_t failed_ms;
     char failure[KUBERNETES_REASON_CAP];
     struct pod_facts facts; /* of the answer that is being read */
@@ -346,4 +348,15 @@ enum pod_place pod_places_look(struct pod_places *places, const char *node,
     if (place == NULL || !place->asking)
         ask(places, pod, at, id, mono_ms);
     return POD_PLACE_UNKNOWN;
+}
+
+uint64_t pod_places_wait(struct pod_places *places, const char *node, uint64_t turn,
+                         uint64_t mono_ms)
+{
+    struct asker *asker = asker_of(places, node_of(places, node), mono_ms);
+    if (asker == NULL)
+        return 0;
+    if (turn == 0)
+        asker->turn = turn = ++places->turns;
+    return asker->turn == turn ? turn : 0;
 }

@@ -33,6 +33,10 @@ void pod_places_close(struct pod_places *places);
 enum pod_place pod_places_look(struct pod_places *places, const char *node,
                                const struct guard_pod_identity *id, uint64_t begun_ms,
                                uint64_t mono_ms);
+/* Whether a batch of the node may wait for answers: the latest may, and an agent sends one at a
+ * time. turn: 0 at first, then what was answered. 0: another one waits in its place. */
+uint64_t pod_places_wait(struct pod_places *places, const char *node, uint64_t turn,
+                         uint64_t mono_ms);
 /* When the API server gave no answer last, monotonic, and what it was; 0: never. */
 uint64_t pod_places_failed_ms(const struct pod_places *places, const char **why);
 

@@ -148,6 +148,9 @@ static enum api_step look_up(const struct api *api, struct api_request *request,
         return later(response, why);
     if (mono_ms - wait->begun_ms >= LOOK_MS)
         return later(response, "the cluster wasn't asked for all of the pods yet");
+    wait->turn = pod_places_wait(ctx->places, ctx->node, wait->turn, mono_ms);
+    if (wait->turn == 0)
+        return later(response, "a later batch of the node waits in its place");
     wait->due = looked;
     wait->ticket = admission_answers(api->admission);
     wait->again_ms = mono_ms + LOOK_AGAIN_MS;

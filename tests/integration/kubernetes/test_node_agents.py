@@ -18,7 +18,7 @@ from harness import BIN, end_process  # noqa: E402
 from kubernetes.operators import shipped_rights, token_of, wait_for  # noqa: E402
 from kubernetes.shipped import documents, read  # noqa: E402
 from kubernetes.test_identity import AUDIENCE, Root  # noqa: E402
-from talking import curl  # noqa: E402
+from talking import BASE, curl  # noqa: E402
 from test_pod_learning import USUAL, Sensors, pod_writer  # noqa: E402, F401
 from test_tree_pods import OCTETS, batch  # noqa: E402
 
@@ -189,9 +189,13 @@ def counts(root):
 
 def record(writer, uid, service, number):
     """Of a pod, by a sensor."""
+    return records(writer, uid, service, [number])
+
+
+def records(writer, uid, service, numbers):
     now = int(time.time() * 1000)
-    line = "\t".join([str(number), str(now % 1000000), str(now), "podwatch", *map(str, USUAL[0])])
-    return subprocess.run([writer, service, "-", uid], input=f"{line}\n".encode(), capture_output=True, check=True).stdout
+    lines = ["\t".join([str(number), str(now % 1000000), str(now), "podwatch", *map(str, USUAL[0])]) + "\n" for number in numbers]
+    return subprocess.run([writer, service, "-", uid], input="".join(lines).encode(), capture_output=True, check=True).stdout
 
 
 def send(root, who, data):
@@ -260,3 +264,19 @@ def test_what_a_node_needs_no_key_for_is_refused():
     for words in (["--node-agents", "a/b"], ["--node-agents", "a", "--token-reviews", "in-cluster"]):
         done = subprocess.run([BIN / "guardd", "--state", "/nowhere", "--role", "service", *words], capture_output=True, text=True, check=False)
         assert done.returncode == 2 and "--node-agents" in done.stderr, done.stderr
+
+
+def test_of_a_nodes_batches_the_last_one_waits_for_the_cluster(rights, root, pod_writer, tmp_path):  # noqa: F811
+    """Each names hundreds of pods that there aren't, which the root asks for one by one. An agent sends one at a time."""
+    (tmp_path / "batch").write_bytes(batch(records(pod_writer, "5f1c-9", "prod.web", range(1000, 1400)), 400))
+    bearer = f"Authorization: Bearer {token(rights, NODES[1])}"
+    sent = [subprocess.Popen(["curl", "-sS", "--unix-socket", "api.sock", "-H", bearer, *OCTETS, BASE + "/pods/records"], cwd=root.state,
+                             stdin=open(tmp_path / "batch", "rb"), stdout=subprocess.PIPE, text=True) for _ in range(3)]
+    try:
+        wait_for(lambda: len([one for one in sent if one.poll() is not None]) == 2, "two to be sent away")
+        ended = [json.loads(one.stdout.read())["detail"] for one in sent if one.poll() is not None]
+        assert ended == ["a later batch of the node waits in its place"] * 2
+    finally:
+        for one in sent:
+            one.kill()
+            one.wait()

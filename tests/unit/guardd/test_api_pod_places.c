@@ -224,6 +224,21 @@ static void one_node_has_its_part(void **state)
     assert_int_equal(server.count, POD_PLACES_BURST);
 }
 
+/* An agent sends one batch at a time: a node that sends many keeps none but its last one here. */
+static void of_a_nodes_batches_the_last_one_waits(void **state)
+{
+    (void)state;
+    uint64_t other = pod_places_wait(places, "node-2", 0, mono);
+    uint64_t first = pod_places_wait(places, "node-1", 0, mono);
+    assert_true(other != 0 && first != 0);
+    assert_int_equal(pod_places_wait(places, "node-1", first, mono), first);
+    uint64_t second = pod_places_wait(places, "node-1", 0, mono);
+    assert_true(second != 0 && second != first);
+    assert_int_equal(pod_places_wait(places, "node-1", first, mono), 0);
+    assert_int_equal(pod_places_wait(places, "node-1", second, mono), second);
+    assert_int_equal(pod_places_wait(places, "node-2", other, mono), other);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -236,6 +251,7 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(what_is_no_name_isnt_asked_for, setup, teardown),
         cmocka_unit_test_setup_teardown(one_node_has_its_part, setup, teardown),
+        cmocka_unit_test_setup_teardown(of_a_nodes_batches_the_last_one_waits, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
