@@ -123,6 +123,36 @@ def test_a_runtime_that_runs_from_memory_is_no_sign(pods, watch):
     assert watching.await_feature(pods[2], "memfd")
 
 
+# A container as runc begins it: the runtime once more by a descriptor of its own file, already in the container's group; a task of a task of that
+# one, whose parents have ended by then, takes the container's files and becomes its program.
+BEGUN = """
+import ctypes, os, sys
+code = '''
+import ctypes, os
+if os.fork(): os.wait(); os._exit(0)
+first = os.getpid()
+if os.fork(): os._exit(0)
+while os.getppid() == first: pass
+assert ctypes.CDLL(None).unshare(0x20000) == 0
+os.execv("/bin/sh", ["sh", "-c", %r])
+''' % sys.argv[1]
+os.execve(os.open("/usr/bin/python3", os.O_RDONLY), ["python3", "-c", code], {})
+"""
+
+
+def test_the_program_that_a_runtime_begins_a_container_with_is_no_session(pods, watch):
+    watching = watch()
+    pods[0].start("/usr/bin/python3", "-c", BEGUN, "/usr/bin/id >/dev/null; exec sleep 1000")
+    found = wait_for(lambda: [f for f in watching.features(pods[0]) if f["text"].endswith("/id")], "id to be told")[0]
+    assert not found["flags"] & SESSION, "it is the container's own"
+    # What is sent in later is one, by the same runtime.
+    pods[0].run("/usr/bin/python3", "-c", BEGUN, "/usr/bin/env >/dev/null; true")
+    found = wait_for(lambda: [f for f in watching.features(pods[0]) if f["text"].endswith("/env")], "env to be told")[0]
+    assert found["flags"] & SESSION
+    own = [f for f in watching.features(pods[0]) if f["text"].startswith("/dev/fd/")]
+    assert not own, "the runtime's own"
+
+
 # A container whose first program is newer than the container: only a clock that was set back does that.
 SET_BACK = """
 import ctypes, os, shutil, sys
