@@ -430,12 +430,12 @@ static bool close_interval(struct report *report, struct container *container)
     programs_read(report->programs);
     name_table_expire(&container->dns, &report->containers.names, clock_unix_ms());
     container->idle = alive ? 0 : container->idle + 1;
-    bool ends = container->idle >= IDLE_MAX;
+    bool waits = waits_for_name(report, container);
     if ((alive || container->received > 0 || state.counts.counted != container->counted.counted) &&
-        (ends || !waits_for_name(report, container)))
+        !waits)
         hand_over(report, container, &state, true);
     pod_news_interval(&container->news);
-    return !ends;
+    return waits || container->idle < IDLE_MAX;
 }
 
 void report_interval(struct report *report)

@@ -353,19 +353,36 @@ def test_both_drivers_and_a_pod_within_a_pod(root, watch):
         pod.end()
 
 
-def test_pods_get_their_names_from_a_list(pods, watch, tmp_path):
-    listed = {"kind": "PodList", "items": [{
-        "metadata": {"uid": pods[0].uid, "name": "cart-7d9f-x1", "namespace": "shop", "labels": {"pod-template-hash": "7d9f"},
+def listed(pod):
+    return json.dumps({"kind": "PodList", "items": [{
+        "metadata": {"uid": pod.uid, "name": "cart-7d9f-x1", "namespace": "shop", "labels": {"pod-template-hash": "7d9f"},
                      "ownerReferences": [{"kind": "ReplicaSet", "name": "cart-7d9f"}]},
-        "status": {"containerStatuses": [{"name": "app", "containerID": f"containerd://{pods[0].container}",
-                                          "imageID": "registry/cart@sha256:" + "a" * 64}]}}]}
-    (tmp_path / "pods.json").write_text(json.dumps(listed))
+        "status": {"containerStatuses": [{"name": "app", "containerID": f"containerd://{pod.container}",
+                                          "imageID": "registry/cart@sha256:" + "a" * 64}]}}]})
+
+
+def test_pods_get_their_names_from_a_list(pods, watch, tmp_path):
+    (tmp_path / "pods.json").write_text(listed(pods[0]))
     watching = watch("--pods", tmp_path / "pods.json")
     pods[0].run("id")
     record = wait_for(lambda: [r for r in read_records(watching.records) if r["pod"] == "cart-7d9f-x1"], "the name")[0]
     assert (record["namespace"], record["workload"], record["container"], record["template_hash"], record["node"]) == \
         ("shop", "cart", "app", "7d9f", "node-1")
     assert record["image"] == "sha256:" + "a" * 64
+
+
+def test_a_container_that_ended_before_it_was_listed_has_its_name_all_the_same(pods, watch, tmp_path):
+    """Kubelets tell of containers late, of those that end at once behind their end."""
+    (tmp_path / "pods.json").write_text('{"kind": "PodList", "items": []}')
+    watching = watch("--pods", tmp_path / "pods.json")
+    pods[0].run("id")
+    watching.intervals(4)  # without a name it would be forgotten after two
+    assert not read_records(watching.records), "by its number it would be another container's"
+    (tmp_path / "new").write_text(listed(pods[0]))
+    (tmp_path / "new").rename(tmp_path / "pods.json")
+    record = wait_for(lambda: read_records(watching.records), "the record")[0]
+    assert (record["pod"], record["container"]) == ("cart-7d9f-x1", "app")
+    assert {"exec"} <= {feature["kind"] for feature in record["features"]}
 
 
 def test_hostile_names_and_long_arguments(pods, watch, tmp_path):
