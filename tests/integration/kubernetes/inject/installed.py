@@ -129,8 +129,8 @@ class Installed:
     def stop(self):
         for one in self.helpers:
             end_process(one)
-        for kind, name in (("mutatingwebhookconfiguration", "guard"), ("namespace", SHOP), ("namespace", OURS), ("namespace", "guard-responder"), ("namespace", NODE), ("namespace", "podwatched"),
-                           ("persistentvolume", "guardd-state")):
+        namespaces = [("namespace", one) for one in (SHOP, OURS, "guard-responder", NODE, "podwatched", "prod")]
+        for kind, name in (("mutatingwebhookconfiguration", "guard"), *namespaces, ("persistentvolume", "guardd-state")):
             self.cluster.kubectl("delete", kind, name, "--wait=false", check=False)
         self.api.end_proxy()
 
