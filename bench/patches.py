@@ -114,16 +114,6 @@ def patched(rig, count):
     return gate.Gate(rig.guard.build, state), told
 
 
-def _instructions(rig, count_run, count, guard, name):
-    """How a body is cut into reads is chance, which only adds: the least of two counts."""
-    runs = (40, 200) if rig.arguments.smoke else (80, 400)
-    with ThreadPoolExecutor(2) as pool:
-        jobs = {number: [pool.submit(count_run, rig, "guard", name, number, guard=guard, patterns=count > 0) for _ in range(2)]
-                for number in reversed(runs)}
-        first, second = (min(job.result()[0] for job in jobs[number]) for number in runs)
-    return round((second - first) / (runs[1] - runs[0]))
-
-
 def _judge(rig, name, figures):
     none, some, most = (figures[count][name] for count in (COUNTS[0], 400, COUNTS[-1]))
     growth = (most - some) / some
@@ -133,13 +123,16 @@ def _judge(rig, name, figures):
         rig.fail(f"{name}: patches take more than is allowed")
 
 
-def measure(rig, count_run):
+def measure(rig, count_run, requests):
+    """requests: so many are counted each time."""
     figures = {}
     print("\nPatches: instructions per request (callgrind, worker only) with their patterns in one database")
     print(f"{'patches':>8}" + "".join(f"{name:>12}{'over none':>12}" for name in WORKLOADS) + f"{'database':>14}{'CPU':>10}")
     for count in COUNTS:
         guard, told = patched(rig, count)
-        figures[count] = {name: _instructions(rig, count_run, count, guard, name) for name in WORKLOADS}
+        with ThreadPoolExecutor(2) as pool:
+            runs = {name: pool.submit(count_run, rig, "guard", name, requests, guard=guard, patterns=count > 0) for name in WORKLOADS}
+            figures[count] = {name: run.result()[0] for name, run in runs.items()}
         row = "".join(f"{figures[count][name]:>12,}{figures[count][name] - figures[0][name]:>12,}" for name in WORKLOADS)
         print(f"{count:>8,}{row}" + (f"{told[0]:>8,} bytes{told[1]:>8.2f} s" if told else ""), flush=True)
         if told and told[1] > COMPILE_SECONDS:

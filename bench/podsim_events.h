@@ -20,6 +20,14 @@ enum podsim_event_kind {
     CRASH,
     SESSION,
     GATE_FINDING,
+    RELEASE_FINDING, /* on a response: of a pod with new bodies, or to a broken client */
+    DETAIL,          /* a short interval of a slot */
+    EXPORT,
+    BACKUP,
+    SURGE,
+    SCAN,
+    BROKEN,
+    BRANCH, /* never taken before, by a request of a client that scans */
     INTRUSION,
     RETURN, /* of an intruder whose pod was replaced */
     BEACON, /* of the poisoned pod */

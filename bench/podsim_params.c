@@ -48,6 +48,7 @@ static const struct name names[] = {
     MEMBER(jobs_all),
     MEMBER(rare_single),
     MEMBER(rare_double),
+    MEMBER(rare_by_request),
     MEMBER(crash_reporters),
     MEMBER(crashes),
     MEMBER(crashes_by_request),
@@ -57,16 +58,62 @@ static const struct name names[] = {
     MEMBER(session_unseen),
     MEMBER(approve_after),
     MEMBER(approved),
-    MEMBER(deviating_requests),
-    MEMBER(deviating_responses),
-    MEMBER(deviating_calls),
+    MEMBER(requests_per_day),
+    MEMBER(requests_spread),
+    MEMBER(alpha),
+    MEMBER(response_findings),
+    MEMBER(call_findings),
+    MEMBER(endpoints),
+    MEMBER(release_findings),
+    MEMBER(sticky),
+    MEMBER(scans),
+    MEMBER(scan_time),
+    MEMBER(scan_findings),
+    MEMBER(scan_requests),
+    MEMBER(scan_single),
+    MEMBER(scan_double),
+    MEMBER(broken_clients),
+    MEMBER(broken_time),
+    MEMBER(broken_findings),
+    MEMBER(broken_single),
+    MEMBER(burst_response),
+    MEMBER(beside),
+    MEMBER(places_max),
+    MEMBER(volume),
+    MEMBER(volume_spread),
+    MEMBER(noise_min),
+    MEMBER(noise_max),
+    MEMBER(skew),
+    MEMBER(skew_balanced),
+    MEMBER(leader_heavy),
+    MEMBER(leader_times),
+    MEMBER(backup_leader),
+    MEMBER(backup_all),
+    MEMBER(backup_days),
+    MEMBER(backup_time),
+    MEMBER(backup_times),
+    MEMBER(exports),
+    MEMBER(export_bytes),
+    MEMBER(export_spread),
+    MEMBER(export_time),
+    MEMBER(export_deviates),
+    MEMBER(body_changes),
+    MEMBER(body_spread),
+    MEMBER(surges),
+    MEMBER(surge_times),
     MEMBER(lossy),
     MEMBER(sidecar_only),
     MEMBER(in_flight),
+    MEMBER(early),
     MEMBER(intrusions_per_1000_days),
     MEMBER(poisoned),
     MEMBER(returns),
     MEMBER(gate_sees),
+    MEMBER(taken_bytes),
+    MEMBER(taken_spread),
+    MEMBER(taken_at_once),
+    MEMBER(taken_hour),
+    MEMBER(taken_day),
 };
 enum { NAMES = sizeof(names) / sizeof(names[0]) };
 
@@ -106,9 +153,9 @@ static enum guard_rc split(const char *assignment, size_t *len, double *value,
 enum guard_rc podsim_set(struct podsim_params *params, const char *assignment,
                          struct guard_err *err)
 {
-    double value;
-    size_t len;
-    uint32_t which;
+    double value = 0;
+    size_t len = 0;
+    uint32_t which = 0;
     GUARD_TRY(split(assignment, &len, &value, err));
     return put(params, assignment, len, value, &which, err);
 }
@@ -116,15 +163,13 @@ enum guard_rc podsim_set(struct podsim_params *params, const char *assignment,
 enum guard_rc podsim_rule(struct guard_pod_rules *rules, const char *assignment,
                           struct guard_err *err)
 {
-    double value;
-    size_t len;
+    double value = 0;
+    size_t len = 0;
     GUARD_TRY(split(assignment, &len, &value, err));
     if (strncmp(assignment, "replace_at=", len + 1) == 0)
         rules->replace_at = value;
     else if (strncmp(assignment, "alert_at=", len + 1) == 0)
         rules->alert_at = value;
-    else if (strncmp(assignment, "door_ms=", len + 1) == 0)
-        rules->door_ms = (uint32_t)value;
     else if (strncmp(assignment, "grace_ms=", len + 1) == 0)
         rules->grace_ms = (uint32_t)value;
     else if (strncmp(assignment, "hard=", len + 1) == 0)
@@ -141,8 +186,8 @@ static enum guard_rc read_line(struct podsim_params *params, char *line, bool se
 {
     char *rest = NULL;
     char *name;
-    uint32_t which;
-    double value;
+    uint32_t which = 0;
+    double value = 0;
     line[strcspn(line, "#\n")] = '\0';
     name = strtok_r(line, " \t", &rest);
     if (name == NULL)
@@ -203,6 +248,32 @@ uint64_t podsim_below(struct podsim_random *random, uint64_t bound)
 double podsim_wait(struct podsim_random *random, double mean)
 {
     return -mean * log(1 - podsim_share(random));
+}
+
+double podsim_normal(struct podsim_random *random)
+{
+    double radius = sqrt(-2 * log(1 - podsim_share(random)));
+    return radius * cos(6.283185307179586 * podsim_share(random));
+}
+
+/* Beyond it lies a share of p, which is small. */
+static double quantile(double p)
+{
+    double z = p < 0.4 ? sqrt(-2 * log(p)) - 0.5 : 0;
+    for (uint32_t i = 0; i < 8; i++) {
+        double density = exp(-z * z / 2) / 2.5066282746310002;
+        double step = (erfc(z / 1.4142135623730951) / 2 - p) / density;
+        z += step;
+        if (fabs(step) < 1e-6)
+            break;
+    }
+    return z;
+}
+
+double podsim_most(struct podsim_random *random, double count)
+{
+    double beyond = -expm1(log(1 - podsim_share(random)) / count);
+    return quantile(beyond > 1e-18 ? beyond : 1e-18);
 }
 
 /* --- names --- */

@@ -1,105 +1,32 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One service's life: its pods, what they do, and what its sensors tell the learner of it. Events
  * stand in a heap by time; all of chance comes from the service's own seed. */
-#include "podsim.h"
-#include "podsim_events.h"
+#include "podsim_service.h"
 
 #include "common/file.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-    SLOTS = 160, /* pods at once at most */
-    USUAL = 64,
-    INTRUDERS = 256, /* of one service, that may come back */
-    TOLD = 8,        /* features of one record */
-    SECOND = 1000,
-    DAY = 86400,
-};
-
-struct slot {
-    bool alive;
-    uint32_t serial; /* of its name */
-    uint32_t template;
-    double started;
-    double intruded; /* when, < 0: not */
-    uint32_t attack;
-    uint32_t intruder;
-    uint32_t visit; /* of its intruder: 0 is the first */
-    bool counted;   /* its intrusion was found */
-    bool gone;      /* its intrusion led to a replacement */
-    enum podsim_cause last;
-};
-
-/* A thing that pods do, made from a number. */
-struct thing {
-    enum guard_pod_kind kind;
-    uint64_t number;
-};
-
-/* What an intruder does, to do it again. */
-struct intruder {
-    struct thing things[4];
-    uint32_t count;
-};
-
-struct service {
-    const struct podsim_params *params;
-    const struct guard_pod_rules *rules;
-    struct podsim_counts *counts;
-    struct podsim_random random;
-    struct guard_pods *pods;
-    struct guard_err *err;
-    struct podsim_events events;
-    struct slot slots[SLOTS];
-    struct intruder intruders[INTRUDERS];
-    uint32_t intruder_count;
-    uint32_t base;   /* replicas */
-    uint32_t wanted; /* now */
-    uint32_t serials;
-    uint32_t template;
-    uint64_t things; /* numbers given away */
-    struct thing usual[USUAL];
-    uint32_t usual_count;
-    bool sidecar;
-    bool scales;
-    bool unpacks;
-    bool reports_crashes;
-    double job_every; /* days; 0: none */
-    bool job_of_all, job_runs;
-    uint32_t leader;
-    struct thing job[3], crash[3];
-    uint64_t sequence;
-    uint64_t requests;
-    double now;
-    char texts[TOLD][2][96];
-    struct guard_pod_feature told[TOLD];
-    uint32_t told_count;
-};
-
-static const uint64_t start_ms = UINT64_C(1700006400000); /* a midnight */
-
 /* --- events --- */
 
-static void push(struct service *service, double time, enum podsim_event_kind kind, uint32_t slot,
+void podsim_plan(struct service *service, double time, enum podsim_event_kind kind, uint32_t slot,
                  uint64_t what)
 {
     podsim_push(&service->events, &(struct podsim_event){time, kind, slot, what});
 }
 
-/* The next of events that come with a rate per day; 0: never. */
-static void push_next(struct service *service, enum podsim_event_kind kind, double per_day)
+void podsim_plan_next(struct service *service, enum podsim_event_kind kind, double per_day)
 {
     if (per_day > 0)
-        push(service, service->now + podsim_wait(&service->random, DAY / per_day), kind, 0, 0);
+        podsim_plan(service, service->now + podsim_wait(&service->random, DAY / per_day), kind, 0,
+                    0);
 }
 
 /* --- what is told --- */
 
-static struct thing new_thing(struct service *service, enum guard_pod_kind kind)
+struct thing podsim_new_thing(struct service *service, enum guard_pod_kind kind)
 {
     return (struct thing){kind, ++service->things};
 }
@@ -108,49 +35,12 @@ static struct thing any_thing(struct service *service)
 {
     static const enum guard_pod_kind kinds[] = {GUARD_POD_DESTINATION, GUARD_POD_DESTINATION,
                                                 GUARD_POD_EXEC, GUARD_POD_WRITE, GUARD_POD_DNS};
-    return new_thing(service, kinds[podsim_below(&service->random, 5)]);
-}
-
-static bool visible(const struct service *service, enum guard_pod_kind kind)
-{
-    return !service->sidecar || kind == GUARD_POD_DESTINATION || kind == GUARD_POD_LISTEN ||
-           kind == GUARD_POD_DNS || kind >= GUARD_POD_OUTBOUND;
-}
-
-static struct guard_pod_feature *tell(struct service *service, struct thing thing, double time)
-{
-    static const char *const before[GUARD_POD_KINDS] = {
-        "",          "",       "/usr/bin/", "/usr/bin/",         "/srv/", "/run/secrets/", "",
-        "/opt/new/", "memfd:", "/usr/bin/", "POST api.example/", "GET /", "GET /"};
-    uint32_t at = service->told_count;
-    if (at == TOLD || !visible(service, thing.kind))
-        return NULL;
-    struct guard_pod_feature *feature = &service->told[service->told_count++];
-    podsim_spell(service->texts[at][0], sizeof(service->texts[at][0]), before[thing.kind],
-                 thing.number);
-    if (thing.kind == GUARD_POD_DNS)
-        (void)snprintf(service->texts[at][0], sizeof(service->texts[at][0]), "www.n%llu.example",
-                       (unsigned long long)thing.number);
-    const char *text = thing.kind == GUARD_POD_DESTINATION ? "" : service->texts[at][0];
-    const char *detail = thing.kind == GUARD_POD_EXEC ? "/app/server" : "";
-    *feature = (struct guard_pod_feature){
-        .kind = thing.kind,
-        .text = {(const uint8_t *)text, strlen(text)},
-        .detail = {(const uint8_t *)detail, strlen(detail)},
-        .address_len = thing.kind == GUARD_POD_DESTINATION ? 4 : 0,
-        .address = {(uint8_t)(20 + thing.number % 50), (uint8_t)(thing.number >> 8),
-                    (uint8_t)thing.number, 7},
-        .port = (uint16_t)(thing.number % 3 == 0 ? 443 : 1024 + thing.number % 5000),
-        .transport = 6,
-        .count = 1,
-        .first_ms = start_ms + (uint64_t)(time * SECOND),
-    };
-    return feature;
+    return podsim_new_thing(service, kinds[podsim_below(&service->random, 5)]);
 }
 
 /* --- pods --- */
 
-static uint32_t live_count(const struct service *service)
+uint32_t podsim_live_count(const struct service *service)
 {
     uint32_t count = 0;
     for (uint32_t i = 0; i < SLOTS; i++)
@@ -158,10 +48,9 @@ static uint32_t live_count(const struct service *service)
     return count;
 }
 
-/* Of the live ones. */
-static uint32_t any_slot(struct service *service)
+uint32_t podsim_any_slot(struct service *service)
 {
-    uint32_t nth = (uint32_t)podsim_below(&service->random, live_count(service));
+    uint32_t nth = (uint32_t)podsim_below(&service->random, podsim_live_count(service));
     for (uint32_t i = 0; i < SLOTS; i++) {
         if (service->slots[i].alive && nth-- == 0)
             return i;
@@ -177,163 +66,26 @@ static void start(struct service *service, uint32_t at)
                           .template = service->template,
                           .started = service->now,
                           .intruded = -1,
-                          .last = PODSIM_START};
-    push(service, service->now + 30, USUAL_TOLD, at, slot->serial);
-    push(service, service->now + 600, USUAL_TOLD, at, slot->serial);
-    push(service, service->now + service->params->interval * podsim_share(&service->random), RECORD,
-         at, slot->serial);
+                          .last = PODSIM_START,
+                          .last_at = service->now,
+                          .skew = podsim_skew(service)};
+    podsim_plan(service, service->now + 30, USUAL_TOLD, at, slot->serial);
+    podsim_plan(service, service->now + 600, USUAL_TOLD, at, slot->serial);
+    podsim_plan(service, service->now + service->params->interval * podsim_share(&service->random),
+                RECORD, at, slot->serial);
 }
 
-static void restart(struct service *service, uint32_t at)
+void podsim_mark(struct service *service, uint32_t at, enum podsim_cause cause)
+{
+    service->slots[at].last = cause;
+    service->slots[at].last_at = service->now;
+}
+
+void podsim_restart(struct service *service, uint32_t at)
 {
     if (at == service->leader)
         service->leader = at + 1 < service->base ? at + 1 : 0;
     start(service, at);
-}
-
-/* --- records --- */
-
-static bool is_intruded(const struct service *service, const struct slot *slot)
-{
-    return slot->intruded >= 0 && service->now >= slot->intruded;
-}
-
-/* He comes into any pod again, an hour later or so, then three hours, then nine. */
-static void plan_return(struct service *service, const struct slot *slot)
-{
-    static const double waits[PODSIM_RETURNS] = {3600, 3 * 3600, 9 * 3600};
-    if (slot->visit >= PODSIM_RETURNS ||
-        !podsim_happens(&service->random, service->params->returns))
-        return;
-    push(service, service->now + podsim_wait(&service->random, waits[slot->visit]), RETURN,
-         slot->visit + 1, slot->intruder);
-}
-
-static void count_intruder(struct service *service, struct slot *slot, bool replaced)
-{
-    struct podsim_counts *counts = service->counts;
-    bool in_time = service->now - slot->intruded <= 3600 && !slot->counted;
-    bool first = slot->visit == 0;
-    bool replaces = replaced && !slot->gone;
-    slot->gone |= replaced;
-    if (slot->attack == PODSIM_ATTACKS) {
-        counts->poisoned_found += !slot->counted;
-    } else {
-        counts->found += first && in_time;
-        counts->found_by_kind[slot->attack] += first && in_time;
-        counts->replaced += first && replaces;
-        counts->replaced_by_kind[slot->attack] += first && replaces;
-        if (!first)
-            counts->returns_told[slot->visit - 1] += in_time;
-        /* Told is enough for people: they take the pod away. */
-        if (replaces || (!first && !slot->counted))
-            plan_return(service, slot);
-    }
-    slot->counted = true;
-}
-
-static void count_verdict(struct service *service, uint32_t at,
-                          const struct guard_pod_verdict *verdict)
-{
-    struct slot *slot = &service->slots[at];
-    struct podsim_counts *counts = service->counts;
-    if (verdict->decision == GUARD_POD_NORMAL)
-        return;
-    if (is_intruded(service, slot)) {
-        count_intruder(service, slot, verdict->decision == GUARD_POD_REPLACE);
-        return;
-    }
-    counts->alerts += verdict->decision == GUARD_POD_ALERT;
-    counts->changes += verdict->decision == GUARD_POD_CHANGE;
-    if (verdict->decision == GUARD_POD_REPLACE) {
-        counts->false_replacements++;
-        counts->causes[slot->last]++;
-    }
-    if (!podsim_happens(&service->random, service->params->approved))
-        return;
-    for (uint32_t i = 0; i < verdict->count; i++)
-        push(service, service->now + service->params->approve_after, APPROVE, 0,
-             verdict->evidence[i].id);
-}
-
-static void fill_rates(struct service *service, const struct slot *slot,
-                       struct guard_pod_record *record)
-{
-    const double day = 6.283 * service->now / DAY;
-    double load = (1.2 + sin(day)) * exp(0.3 * (podsim_share(&service->random) - 0.5));
-    double minutes = (double)(record->until_ms - record->from_ms) / 60000;
-    double out = 2e6 * load * minutes;
-    double cpu = 2e7 * load * minutes;
-    if (is_intruded(service, slot) && slot->attack == 7)
-        out *= 25;
-    if (is_intruded(service, slot) && slot->attack == 6 && !service->sidecar)
-        cpu *= 10;
-    record->rates_known = 1u << GUARD_POD_BYTES_OUT | 1u << GUARD_POD_CPU_US;
-    record->rates[GUARD_POD_BYTES_OUT] = (uint64_t)out;
-    record->rates[GUARD_POD_CPU_US] = (uint64_t)cpu;
-}
-
-static uint32_t blind_of(const struct service *service)
-{
-    uint32_t blind = 0;
-    for (uint32_t kind = 0; kind < GUARD_POD_KINDS; kind++)
-        blind |= visible(service, (enum guard_pod_kind)kind) ? 0 : 1u << kind;
-    return blind;
-}
-
-static enum guard_rc observe(struct service *service, struct guard_pod_record *record,
-                             struct guard_pod_verdict *verdict)
-{
-    enum guard_rc rc =
-        guard_pods_observe(service->pods, service->rules, record, verdict, service->err);
-    if (rc != GUARD_E_LIMIT)
-        return rc;
-    /* As guardd does: what is a week old makes room. */
-    guard_pods_forget(service->pods, record->until_ms - UINT64_C(7) * DAY * SECOND);
-    return guard_pods_observe(service->pods, service->rules, record, verdict, service->err);
-}
-
-/* Hands what was told to the learner, as a record of the slot. */
-static enum guard_rc hand_over(struct service *service, uint32_t at, double from, bool amounts)
-{
-    char pod[32], hash[16];
-    struct slot *slot = &service->slots[at];
-    struct guard_pod_verdict verdict;
-    (void)snprintf(pod, sizeof(pod), "web-%u", slot->serial);
-    (void)snprintf(hash, sizeof(hash), "t%u", slot->template);
-    from = from < slot->started ? slot->started : from;
-    bool lossy = podsim_happens(&service->random, service->params->lossy);
-    struct guard_pod_record record = {
-        .id = {.name_space = GUARD_SPAN_LITERAL("sim"),
-               .workload = GUARD_SPAN_LITERAL("web"),
-               .pod = {(const uint8_t *)pod, strlen(pod)},
-               .container = GUARD_SPAN_LITERAL("app"),
-               .template_hash = {(const uint8_t *)hash, strlen(hash)}},
-        .source = service->sidecar ? GUARD_POD_SIDECAR : GUARD_POD_PODWATCH,
-        .origin = {1, 1, ++service->sequence},
-        .blind = blind_of(service),
-        .started_ms = start_ms + (uint64_t)(slot->started * SECOND),
-        .from_ms = start_ms + (uint64_t)(from * SECOND),
-        .until_ms = start_ms + (uint64_t)(service->now * SECOND),
-        .counted = lossy,
-        .dropped = lossy,
-        .features = service->told,
-        .feature_count = service->told_count,
-    };
-    if (amounts && record.until_ms - record.from_ms > 60000)
-        fill_rates(service, slot, &record);
-    service->told_count = 0;
-    service->counts->records++;
-    GUARD_TRY(observe(service, &record, &verdict));
-    count_verdict(service, at, &verdict);
-    if (verdict.decision == GUARD_POD_REPLACE)
-        restart(service, at);
-    return GUARD_OK;
-}
-
-static enum guard_rc send(struct service *service, uint32_t at, double from)
-{
-    return hand_over(service, at, from, true);
 }
 
 /* --- what happens --- */
@@ -346,13 +98,15 @@ static enum guard_rc tell_usual(struct service *service, const struct podsim_eve
     uint32_t last = startup ? half : service->usual_count;
     enum guard_rc rc = GUARD_OK;
     if (startup && service->unpacks) {
-        (void)tell(service, (struct thing){GUARD_POD_WRITE, 1}, service->now - 5);
-        (void)tell(service, (struct thing){GUARD_POD_DROPPED, 1}, service->now - 4);
+        (void)podsim_tell(service, &service->sensor, (struct thing){GUARD_POD_WRITE, 1},
+                          service->now - 5);
+        (void)podsim_tell(service, &service->sensor, (struct thing){GUARD_POD_DROPPED, 1},
+                          service->now - 4);
     }
     for (uint32_t i = first; i < last && rc == GUARD_OK; i++) {
-        (void)tell(service, service->usual[i], service->now - 1);
-        if (service->told_count == TOLD || i + 1 == last)
-            rc = send(service, event->slot, service->now - 10);
+        (void)podsim_tell(service, &service->sensor, service->usual[i], service->now - 1);
+        if (service->sensor.count == TOLD || i + 1 == last)
+            rc = podsim_send(service, event->slot, service->now - SHORT);
     }
     return rc;
 }
@@ -366,17 +120,18 @@ static void roll_out(struct service *service)
         for (uint64_t i = 0; i < changes && service->usual_count < USUAL; i++)
             service->usual[service->usual_count++] = any_thing(service);
     }
+    podsim_change_bodies(service);
     double time = service->now;
     bool canary = podsim_happens(&service->random, params->rollout_canary);
     bool first = true;
     for (uint32_t i = 0; i < SLOTS; i++) {
         if (!service->slots[i].alive)
             continue;
-        push(service, time, ROLL_SLOT, i, service->slots[i].serial);
+        podsim_plan(service, time, ROLL_SLOT, i, service->slots[i].serial);
         time += first && canary ? params->canary_time : params->rollout_step;
         first = false;
     }
-    push_next(service, ROLLOUT, params->rollouts_per_day);
+    podsim_plan_next(service, ROLLOUT, params->rollouts_per_day);
 }
 
 static void scale(struct service *service)
@@ -390,43 +145,59 @@ static void scale(struct service *service)
         else
             service->slots[i].alive = false;
     }
-    push(service, service->now + DAY / 2.0, SCALE, 0, 0);
+    podsim_plan(service, service->now + DAY / 2.0, SCALE, 0, 0);
 }
 
-/* A request id that some things carry that followed it. */
-static void request_id(struct service *service, char *out, size_t size)
+void podsim_detail(struct service *service, uint32_t at, double seconds, double stride)
 {
-    (void)snprintf(out, size, "r%llu", (unsigned long long)++service->requests);
+    struct slot *slot = &service->slots[at];
+    double until = service->now + seconds;
+    if (service->params->interval <= SHORT)
+        return; /* each is told anyway */
+    slot->stride = stride;
+    slot->detailed = until > slot->detailed ? until : slot->detailed;
+    if (!slot->detailing)
+        podsim_plan(service, service->now + stride, DETAIL, at, slot->serial);
+    slot->detailing = true;
 }
 
-static void follow(struct service *service, struct guard_pod_feature *feature, const char *id)
+static enum guard_rc tell_detail(struct service *service, const struct podsim_event *event)
 {
-    if (feature != NULL && podsim_happens(&service->random, service->params->in_flight))
-        feature->request = (struct guard_span){(const uint8_t *)id, strlen(id)};
+    struct slot *slot = &service->slots[event->slot];
+    slot->detailing = service->now + slot->stride <= slot->detailed;
+    if (slot->detailing)
+        podsim_plan(service, service->now + slot->stride, DETAIL, event->slot, event->what);
+    podsim_tell_places(service, event->slot, slot->stride / SHORT);
+    return podsim_send(service, event->slot, service->now - SHORT);
 }
 
-static void tell_request(struct service *service, const char *id, double time)
-{
-    struct guard_pod_feature *feature = tell(service, (struct thing){GUARD_POD_REQUEST, 1}, time);
-    if (feature != NULL)
-        feature->request = (struct guard_span){(const uint8_t *)id, strlen(id)};
-}
+/* Evidence of amounts counts beside what is new for this long. */
+enum { WINDOW = 600 };
 
-/* Things of one cause, with the request that was answered then. */
-static enum guard_rc burst(struct service *service, uint32_t at, const struct thing *things,
+enum guard_rc podsim_burst(struct service *service, uint32_t at, const struct thing *things,
                            uint32_t count, bool deviates, uint32_t flags)
 {
-    char id[32];
-    request_id(service, id, sizeof(id));
+    char id[24];
+    GUARD_TRY(podsim_send_before(service, at));
+    podsim_request_id(service, id, sizeof(id));
     for (uint32_t i = 0; i < count; i++) {
-        struct guard_pod_feature *feature = tell(service, things[i], service->now - 2);
-        follow(service, feature, id);
-        if (feature != NULL)
-            feature->flags = flags;
+        bool of_gate = things[i].kind >= GUARD_POD_OUTBOUND;
+        if (of_gate) {
+            podsim_find(service, things[i], service->now - 2, id);
+            continue;
+        }
+        struct guard_pod_feature *feature =
+            podsim_tell(service, &service->sensor, things[i], service->now - 2);
+        if (feature == NULL)
+            continue;
+        feature->flags = flags;
+        if (podsim_happens(&service->random, service->params->in_flight))
+            feature->request = (struct guard_span){(const uint8_t *)id, strlen(id)};
     }
     if (deviates)
-        tell_request(service, id, service->now - 3);
-    return send(service, at, service->now - 10);
+        podsim_find(service, (struct thing){GUARD_POD_REQUEST, 1}, service->now - 3, id);
+    podsim_detail(service, at, WINDOW, 3 * SHORT);
+    return podsim_send_news(service, at);
 }
 
 static enum guard_rc do_job(struct service *service)
@@ -435,10 +206,10 @@ static enum guard_rc do_job(struct service *service)
     for (uint32_t i = 0; i < SLOTS && rc == GUARD_OK; i++) {
         if (!service->slots[i].alive || (!service->job_of_all && i != service->leader))
             continue;
-        service->slots[i].last = PODSIM_JOB;
-        rc = burst(service, i, service->job, service->job_runs ? 3 : 1, false, 0);
+        podsim_mark(service, i, PODSIM_JOB);
+        rc = podsim_burst(service, i, service->job, service->job_runs ? 3 : 1, false, 0);
     }
-    push(service, service->now + service->job_every * DAY, JOB, 0, 0);
+    podsim_plan(service, service->now + service->job_every * DAY, JOB, 0, 0);
     return rc;
 }
 
@@ -447,13 +218,13 @@ static enum guard_rc do_rare(struct service *service)
     const struct podsim_params *params = service->params;
     double both = params->rare_single + params->rare_double;
     bool two = podsim_happens(&service->random, params->rare_double / both);
-    const struct thing things[2] = {new_thing(service, GUARD_POD_DESTINATION),
-                                    new_thing(service, GUARD_POD_EXEC)};
-    uint32_t at = any_slot(service);
-    service->slots[at].last = PODSIM_RARE;
-    push_next(service, RARE, both * live_count(service));
-    return burst(service, at, things + podsim_below(&service->random, two ? 1 : 2), two ? 2 : 1,
-                 false, 0);
+    const struct thing things[2] = {podsim_new_thing(service, GUARD_POD_DESTINATION),
+                                    podsim_new_thing(service, GUARD_POD_EXEC)};
+    uint32_t at = podsim_any_slot(service);
+    podsim_mark(service, at, PODSIM_RARE);
+    podsim_plan_next(service, RARE, both * podsim_live_count(service));
+    return podsim_burst(service, at, things + podsim_below(&service->random, two ? 1 : 2),
+                        two ? 2 : 1, podsim_happens(&service->random, params->rare_by_request), 0);
 }
 
 static enum guard_rc do_crash(struct service *service)
@@ -461,12 +232,13 @@ static enum guard_rc do_crash(struct service *service)
     const struct podsim_params *params = service->params;
     double both = params->crashes + params->crashes_by_request;
     bool deviates = podsim_happens(&service->random, params->crashes_by_request / both);
-    uint32_t at = any_slot(service);
-    service->slots[at].last = PODSIM_CRASH;
-    push_next(service, CRASH, both * live_count(service));
-    GUARD_TRY(burst(service, at, service->crash, service->reports_crashes ? 3 : 0, deviates, 0));
+    uint32_t at = podsim_any_slot(service);
+    podsim_mark(service, at, PODSIM_CRASH);
+    podsim_plan_next(service, CRASH, both * podsim_live_count(service));
+    GUARD_TRY(
+        podsim_burst(service, at, service->crash, service->reports_crashes ? 3 : 0, deviates, 0));
     if (service->slots[at].last == PODSIM_CRASH)
-        restart(service, at);
+        podsim_restart(service, at);
     return GUARD_OK;
 }
 
@@ -476,101 +248,13 @@ static enum guard_rc do_session(struct service *service)
     bool hard = podsim_happens(&service->random, params->session_hard);
     bool seen = !podsim_happens(&service->random, params->session_unseen);
     const struct thing things[] = {
-        new_thing(service, GUARD_POD_EXEC), new_thing(service, GUARD_POD_EXEC),
-        new_thing(service, GUARD_POD_DESTINATION), new_thing(service, GUARD_POD_WRITE),
-        new_thing(service, GUARD_POD_DROPPED)};
-    uint32_t at = any_slot(service);
-    service->slots[at].last = PODSIM_SESSION;
-    push_next(service, SESSION, params->sessions * live_count(service));
-    return burst(service, at, things, hard ? 5 : 4, false, seen ? GUARD_POD_SESSION : 0);
-}
-
-static enum guard_rc do_gate_finding(struct service *service)
-{
-    const struct podsim_params *params = service->params;
-    double both = params->deviating_responses + params->deviating_calls;
-    bool call = podsim_happens(&service->random, params->deviating_calls / both);
-    push_next(service, GATE_FINDING, both * live_count(service));
-    const struct thing thing = new_thing(service, call ? GUARD_POD_OUTBOUND : GUARD_POD_RESPONSE);
-    return burst(service, any_slot(service), &thing, 1, false, 0);
-}
-
-/* --- intrusions --- */
-
-enum { END = GUARD_POD_KINDS };
-
-/* What each kind of intrusion does, in the order in which it does it. */
-static const uint8_t attacks[PODSIM_ATTACKS][4] = {
-    {GUARD_POD_EXEC, GUARD_POD_EXEC, GUARD_POD_DESTINATION, END},     /* a shell that calls home */
-    {GUARD_POD_DESTINATION, GUARD_POD_WRITE, GUARD_POD_DROPPED, END}, /* a dropper */
-    {GUARD_POD_DESTINATION, GUARD_POD_MEMFD, END, END},               /* one without a file */
-    {GUARD_POD_SECRET, GUARD_POD_DESTINATION, END, END},              /* stolen secrets */
-    {GUARD_POD_OUTBOUND, GUARD_POD_DESTINATION, END, END},            /* forged calls */
-    {GUARD_POD_WRITE, GUARD_POD_EXEC, END, END},                      /* a web shell */
-    {GUARD_POD_DROPPED, GUARD_POD_DESTINATION, END, END},             /* a miner */
-    {END, END, END, END},                                             /* much data, old ways */
-    {GUARD_POD_DESTINATION, END, END, END},                           /* within the process */
-};
-
-static uint32_t remember(struct service *service, const struct thing *things, uint32_t count)
-{
-    uint32_t at = service->intruder_count++ % INTRUDERS;
-    struct intruder *intruder = &service->intruders[at];
-    intruder->count = count;
-    memcpy(intruder->things, things, count * sizeof(*things));
-    return at;
-}
-
-/* By the same hole, with the same tools. */
-static enum guard_rc come_back(struct service *service, uint32_t visit, uint32_t which)
-{
-    const struct intruder *intruder = &service->intruders[which];
-    uint32_t at = any_slot(service);
-    struct slot *slot = &service->slots[at];
-    if (slot->intruded >= 0 || intruder->count == 0)
-        return GUARD_OK;
-    slot->intruded = service->now;
-    slot->attack = 0;
-    slot->visit = visit;
-    slot->intruder = which;
-    slot->counted = slot->gone = false;
-    service->counts->returns[visit - 1]++;
-    push(service, service->now + 2 * DAY, ROLL_SLOT, at, slot->serial);
-    return burst(service, at, intruder->things, intruder->count,
-                 podsim_happens(&service->random, service->params->gate_sees), 0);
-}
-
-static enum guard_rc intrude(struct service *service)
-{
-    const struct podsim_params *params = service->params;
-    struct thing things[4];
-    uint32_t count = 0, at = any_slot(service);
-    struct slot *slot = &service->slots[at];
-    push_next(service, INTRUSION, params->intrusions_per_1000_days / 1000);
-    if (slot->intruded >= 0)
-        return GUARD_OK;
-    slot->intruded = service->now;
-    slot->attack = (uint32_t)podsim_below(&service->random, PODSIM_ATTACKS);
-    service->counts->intrusions++;
-    service->counts->by_kind[slot->attack]++;
-    for (; attacks[slot->attack][count] != END; count++)
-        things[count] = new_thing(service, (enum guard_pod_kind)attacks[slot->attack][count]);
-    slot->intruder = remember(service, things, count);
-    /* Its pod is taken away in the end, found or not. */
-    push(service, service->now + 2 * DAY, ROLL_SLOT, at, slot->serial);
-    if (slot->attack == 7 && podsim_happens(&service->random, 0.5))
-        things[count++] = new_thing(service, GUARD_POD_RESPONSE);
-    return burst(service, at, things, count, podsim_happens(&service->random, params->gate_sees),
-                 0);
-}
-
-static enum guard_rc beacon(struct service *service, uint32_t at)
-{
-    const struct thing things[2] = {{GUARD_POD_DESTINATION, 999999}, {GUARD_POD_EXEC, 999999}};
-    if (service->slots[at].attack != PODSIM_ATTACKS || service->slots[at].intruded < 0)
-        return GUARD_OK;
-    push(service, service->now + 3600, BEACON, at, 0);
-    return burst(service, at, things, 2, false, 0);
+        podsim_new_thing(service, GUARD_POD_EXEC), podsim_new_thing(service, GUARD_POD_EXEC),
+        podsim_new_thing(service, GUARD_POD_DESTINATION),
+        podsim_new_thing(service, GUARD_POD_WRITE), podsim_new_thing(service, GUARD_POD_DROPPED)};
+    uint32_t at = podsim_any_slot(service);
+    podsim_mark(service, at, PODSIM_SESSION);
+    podsim_plan_next(service, SESSION, params->sessions * podsim_live_count(service));
+    return podsim_burst(service, at, things, hard ? 5 : 4, false, seen ? GUARD_POD_SESSION : 0);
 }
 
 /* --- records of the interval --- */
@@ -579,52 +263,52 @@ static enum guard_rc beacon(struct service *service, uint32_t at)
  * the figure better. */
 static bool may_be_false(const struct service *service, const struct slot *slot)
 {
-    return service->base > 1 && service->now > DAY && !is_intruded(service, slot);
+    return service->base > 1 && service->now > DAY && !podsim_is_intruded(service, slot);
 }
 
+/* Of the intervals of an hour one is told, chosen by nothing, with the most that went anywhere in
+ * all of them: what is usual is learned as if each were. */
 static enum guard_rc tell_interval(struct service *service, const struct podsim_event *event)
 {
     const struct podsim_params *params = service->params;
-    double share = params->interval / DAY;
-    char ids[TOLD][32];
-    double wait = 0;
-    for (uint32_t i = 0; params->deviating_requests > 0; i = (i + 1) % TOLD) {
-        wait +=
-            podsim_wait(&service->random, params->interval / (params->deviating_requests * share));
-        if (wait > params->interval)
-            break;
-        if (service->told_count == TOLD)
-            GUARD_TRY(hand_over(service, event->slot, service->now - params->interval, false));
-        request_id(service, ids[i], sizeof(ids[i]));
-        tell_request(service, ids[i], service->now - wait);
-    }
-    push(service, service->now + params->interval, RECORD, event->slot, event->what);
+    podsim_plan(service, service->now + params->interval, RECORD, event->slot, event->what);
     if (may_be_false(service, &service->slots[event->slot]))
-        service->counts->pod_days += share;
-    return send(service, event->slot, service->now - params->interval);
+        service->counts->pod_days += params->interval / DAY;
+    podsim_tell_places(service, event->slot, params->interval / SHORT);
+    return podsim_send(service, event->slot, service->now - SHORT);
 }
 
 /* As guardd does now and then. */
 static enum guard_rc look_for_outliers(struct service *service)
 {
     struct guard_pod_verdict verdict;
-    uint64_t now_ms = start_ms + (uint64_t)(service->now * SECOND);
+    uint64_t now_ms = podsim_ms(service->now);
+    service->found = PODSIM_NOTHING;
     while (guard_pods_outlier(service->pods, service->rules, now_ms, &verdict)) {
         for (uint32_t i = 0; i < SLOTS; i++) {
             char pod[32];
             (void)snprintf(pod, sizeof(pod), "web-%u", service->slots[i].serial);
             if (service->slots[i].alive && strlen(pod) == verdict.pod.len &&
                 memcmp(pod, verdict.pod.ptr, verdict.pod.len) == 0)
-                count_verdict(service, i, &verdict);
+                podsim_count(service, i, &verdict);
         }
     }
     return GUARD_OK;
 }
 
+/* Who has judged as much as fits judges no more. */
+static enum guard_rc approve(struct service *service, uint64_t what)
+{
+    enum guard_rc rc =
+        guard_pods_judge(service->pods, what, GUARD_POD_APPROVED, podsim_ms(service->now));
+    return rc == GUARD_E_LIMIT ? GUARD_OK : rc;
+}
+
 static bool of_the_dead(const struct service *service, const struct podsim_event *event)
 {
     const struct slot *slot = &service->slots[event->slot];
-    bool tied = event->kind == RECORD || event->kind == USUAL_TOLD || event->kind == ROLL_SLOT;
+    bool tied = event->kind == RECORD || event->kind == USUAL_TOLD || event->kind == ROLL_SLOT ||
+                event->kind == DETAIL;
     return tied && (!slot->alive || slot->serial != event->what);
 }
 
@@ -644,15 +328,15 @@ static enum guard_rc happen(struct service *service, const struct podsim_event *
         roll_out(service);
         return GUARD_OK;
     case ROLL_SLOT:
-        restart(service, event->slot);
-        service->slots[event->slot].last = PODSIM_ROLLOUT;
+        podsim_restart(service, event->slot);
+        podsim_mark(service, event->slot, PODSIM_ROLLOUT);
         return GUARD_OK;
     case SCALE:
         scale(service);
         return GUARD_OK;
     case RESTART:
-        restart(service, any_slot(service));
-        push_next(service, RESTART, service->params->restarts * live_count(service));
+        podsim_restart(service, podsim_any_slot(service));
+        podsim_plan_next(service, RESTART, service->params->restarts * podsim_live_count(service));
         return GUARD_OK;
     case JOB:
         return do_job(service);
@@ -662,17 +346,23 @@ static enum guard_rc happen(struct service *service, const struct podsim_event *
         return do_crash(service);
     case SESSION:
         return do_session(service);
+    case DETAIL:
+        return tell_detail(service, event);
     case GATE_FINDING:
-        return do_gate_finding(service);
+    case RELEASE_FINDING:
+    case EXPORT:
+    case BACKUP:
+    case SURGE:
+    case SCAN:
+    case BROKEN:
+    case BRANCH:
+        return podsim_happen_load(service, event);
     case INTRUSION:
-        return intrude(service);
     case RETURN:
-        return come_back(service, event->slot, (uint32_t)event->what);
     case BEACON:
-        return beacon(service, event->slot);
+        return podsim_happen_intrusion(service, event);
     case APPROVE:
-        return guard_pods_judge(service->pods, event->what, GUARD_POD_APPROVED,
-                                start_ms + (uint64_t)(service->now * SECOND));
+        return approve(service, event->what);
     }
     return GUARD_OK;
 }
@@ -702,10 +392,10 @@ static void choose_job(struct service *service)
     uint64_t which = podsim_below(&service->random, 3);
     service->job_every = which < 2 ? periods[which] : params->job_every_days_max;
     service->job_runs = podsim_happens(&service->random, params->job_exec);
-    service->job[0] = new_thing(service, GUARD_POD_DESTINATION);
-    service->job[1] = new_thing(service, GUARD_POD_EXEC);
-    service->job[2] = new_thing(service, GUARD_POD_WRITE);
-    push(service, service->job_every * DAY * podsim_share(&service->random), JOB, 0, 0);
+    service->job[0] = podsim_new_thing(service, GUARD_POD_DESTINATION);
+    service->job[1] = podsim_new_thing(service, GUARD_POD_EXEC);
+    service->job[2] = podsim_new_thing(service, GUARD_POD_WRITE);
+    podsim_plan(service, service->job_every * DAY * podsim_share(&service->random), JOB, 0, 0);
 }
 
 static void choose(struct service *service)
@@ -723,44 +413,39 @@ static void choose(struct service *service)
     service->scales = podsim_happens(random, params->autoscaled);
     service->unpacks = podsim_happens(random, params->unpackers);
     service->reports_crashes = podsim_happens(random, params->crash_reporters);
-    service->crash[0] = new_thing(service, GUARD_POD_EXEC);
-    service->crash[1] = new_thing(service, GUARD_POD_WRITE);
-    service->crash[2] = new_thing(service, GUARD_POD_DESTINATION);
+    service->crash[0] = podsim_new_thing(service, GUARD_POD_EXEC);
+    service->crash[1] = podsim_new_thing(service, GUARD_POD_WRITE);
+    service->crash[2] = podsim_new_thing(service, GUARD_POD_DESTINATION);
     choose_job(service);
+    podsim_choose_load(service);
 }
+
+/* The first twenty minutes, and the intervals that tell how much is usual. */
+enum { LEARNED = 1200, VOLUMES = 120 };
 
 static void begin(struct service *service)
 {
     const struct podsim_params *params = service->params;
-    double pods = service->base;
     choose(service);
-    pods = service->base;
-    for (uint32_t i = 0; i < service->base; i++)
+    double pods = service->base;
+    for (uint32_t i = 0; i < service->base; i++) {
         start(service, i);
-    if (service->scales)
-        push(service, DAY / 3.0, SCALE, 0, 0);
-    push_next(service, ROLLOUT, params->rollouts_per_day);
-    push_next(service, RESTART, params->restarts * pods);
-    push_next(service, RARE, (params->rare_single + params->rare_double) * pods);
-    push_next(service, CRASH, (params->crashes + params->crashes_by_request) * pods);
-    push_next(service, SESSION, params->sessions * pods);
-    push_next(service, GATE_FINDING,
-              (params->deviating_responses + params->deviating_calls) * pods);
-    /* Intrusions come when something was learned. */
-    if (params->intrusions_per_1000_days > 0)
-        push(service,
-             DAY + podsim_wait(&service->random, 1000 * DAY / params->intrusions_per_1000_days),
-             INTRUSION, 0, 0);
-    if (service->base > 1 && podsim_happens(&service->random, params->poisoned)) {
-        service->slots[1].intruded = 0;
-        service->slots[1].attack = PODSIM_ATTACKS;
-        service->counts->poisoned++;
-        push(service, 300, BEACON, 1, 0);
+        /* So much that it is known how much is usual when others know it, too. */
+        podsim_detail(service, i, LEARNED, LEARNED * pods / VOLUMES);
     }
+    if (service->scales)
+        podsim_plan(service, DAY / 3.0, SCALE, 0, 0);
+    podsim_plan_next(service, ROLLOUT, params->rollouts_per_day);
+    podsim_plan_next(service, RESTART, params->restarts * pods);
+    podsim_plan_next(service, RARE, (params->rare_single + params->rare_double) * pods);
+    podsim_plan_next(service, CRASH, (params->crashes + params->crashes_by_request) * pods);
+    podsim_plan_next(service, SESSION, params->sessions * pods);
+    podsim_plan_load(service);
+    podsim_plan_intrusions(service);
 }
 
 enum guard_rc podsim_live(const struct podsim_params *params, const struct guard_pod_rules *rules,
-                          uint64_t seed, uint32_t index, struct podsim_counts *counts,
+                          uint64_t seed, uint32_t index, bool trace, struct podsim_counts *counts,
                           struct guard_err *err)
 {
     struct guard_pods_cfg cfg = {.alloc = heap_alloc(),
@@ -774,6 +459,7 @@ enum guard_rc podsim_live(const struct podsim_params *params, const struct guard
     service->rules = rules;
     service->counts = counts;
     service->err = err;
+    service->trace = trace;
     service->random.state = seed * UINT64_C(0x9e3779b97f4a7c15) + index;
     (void)podsim_next(&service->random);
     enum guard_rc rc = guard_pods_new(&service->pods, &cfg, err);

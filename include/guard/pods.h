@@ -45,7 +45,8 @@ GUARD_API const char *guard_pod_amount_name(uint32_t amount);
 /* What counts as two kinds of evidence that are independent of each other. */
 enum guard_pod_independence {
     /* What the gate saw, and what a sensor at the pod saw: one new program makes a process, a file
-     * and a connection at once, and these are one cause. */
+     * and a connection at once, and these are one cause. Both belong together by the id of the
+     * exchange, and the sensor must have seen another kind, too. */
     GUARD_POD_OBSERVERS = 0,
     /* Any two of process, network, file, amount and gate. */
     GUARD_POD_CLASSES = 1,
@@ -53,13 +54,11 @@ enum guard_pod_independence {
 
 struct guard_pod_rules {
     double weights[GUARD_POD_EVIDENCE_KINDS];
-    double alert_at;     /* least strength of evidence that is told */
-    double replace_at;   /* least sum of strengths of soft evidence for a replacement */
-    uint32_t hard_kinds; /* bit per kind that acts alone */
-    uint32_t window_ms;  /* evidence that is this close together is one case */
-    uint32_t door_ms; /* evidence and a finding of the gate that are tied by time are at most so far
-                         apart */
-    uint32_t live_ms; /* a replica is live so long after its last record */
+    double alert_at;         /* least strength of evidence that is told */
+    double replace_at;       /* least sum of strengths of soft evidence for a replacement */
+    uint32_t hard_kinds;     /* bit per kind that acts alone */
+    uint32_t window_ms;      /* evidence that is this close together is one case */
+    uint32_t live_ms;        /* a replica is live so long after its last record */
     uint32_t learn_ms;       /* least time of learning */
     uint32_t learn_replicas; /* least replicas, or days of replicas, learned from */
     uint32_t settle_ms;      /* least age of what becomes normal by being seen in many */
@@ -92,14 +91,6 @@ enum {
     GUARD_POD_RETURNED = 128,   /* a replica was to be replaced for it, and another does it now */
 };
 
-/* How evidence is tied to what the gate found on a request, response or call of the pod. */
-enum {
-    GUARD_POD_DOOR_NONE = 0,
-    GUARD_POD_DOOR_TIME =
-        1, /* door_ms apart at most: may be chance, so that it wants a second kind */
-    GUARD_POD_DOOR_ID = 2, /* by the id of the exchange */
-};
-
 enum { GUARD_POD_NAMES = 3 };
 
 struct guard_pod_evidence {
@@ -111,7 +102,7 @@ struct guard_pod_evidence {
     bool shared; /* another replica did it lately */
     bool session;
     bool held;       /* a replica was to be replaced for it, and nobody approved it since */
-    uint8_t door;    /* GUARD_POD_DOOR_...: what the gate found at the same time */
+    bool door;       /* it is of an exchange that the gate found to deviate */
     double strength; /* weight * -log((with + 0.5) / (days + 1)) */
     uint32_t with;   /* other replicas that did it */
     uint32_t days;   /* days of other replicas, in which it could have been seen */

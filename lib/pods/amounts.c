@@ -10,6 +10,9 @@ enum {
     ALONE_MIN = 500,
     SHORTEST_MS = 5000,
     DEVIATIONS = 6,
+    /* Of so many intervals less than one is as much: at a sensor's ten seconds those of eleven days
+     * of a replica. One in a thousand came by chance each three hours. */
+    SELDOM = 100000,
 };
 
 /* Less than that is never unusual: bytes, bytes, connections, microseconds, bytes, microseconds,
@@ -140,7 +143,7 @@ bool gd_pods_amount_unusual(const struct guard_pods *pods, const struct gd_pod_r
         *minutes += pods->amounts[rate][bucket];
         *as_much += bucket >= gd_bucket(value) ? pods->amounts[rate][bucket] : 0;
     }
-    if (*minutes < MINUTES_MIN || *as_much * 1000 >= *minutes)
+    if (*minutes < MINUTES_MIN || *as_much * SELDOM >= *minutes)
         return false;
     uint32_t count = peers(pods, replica, rate, live_since_ms, values);
     return count < PEERS_MIN ? beyond_all(pods, rate, value, *minutes)

@@ -54,30 +54,21 @@ static uint64_t door_id(const struct guard_pods *pods, struct guard_span request
     return id == 0 && request.len > 0 ? 1 : id;
 }
 
-/* Told with the request's id; or without one, and at about its time: clocks and buffers differ. */
-static uint8_t tie(const struct guard_pod_rules *rules, const struct guard_pod_evidence *evidence,
-                   uint64_t id, const struct gd_pod_door *door)
-{
-    uint64_t apart = evidence->seen_ms > door->time_ms ? evidence->seen_ms - door->time_ms
-                                                       : door->time_ms - evidence->seen_ms;
-    if (id != 0 && door->id != 0)
-        return id == door->id ? GUARD_POD_DOOR_ID : GUARD_POD_DOOR_NONE;
-    return apart <= rules->door_ms ? GUARD_POD_DOOR_TIME : GUARD_POD_DOOR_NONE;
-}
-
-static uint8_t door_of(const struct guard_pods *pods, const struct guard_pod_rules *rules,
-                       const struct gd_pod_case *from, const struct guard_pod_evidence *evidence)
+/* Only the id of the exchange proves that both belong together. What comes at one time doesn't: a
+ * client that scans one replica has findings all the time, and what an unusual request makes a
+ * service do is unusual without being misuse. */
+static bool is_through_door(const struct guard_pods *pods, const struct gd_pod_case *from,
+                            const struct guard_pod_evidence *evidence)
 {
     uint32_t count = from->door_count < GD_POD_DOORS ? from->door_count : GD_POD_DOORS;
     uint64_t id = door_id(pods, gd_span(evidence->request, strlen(evidence->request)));
-    uint8_t best = GUARD_POD_DOOR_NONE;
-    if (gd_pod_class(evidence->kind) == GATE)
-        return best;
+    if (id == 0 || gd_pod_class(evidence->kind) == GATE)
+        return false;
     for (uint32_t i = 0; i < count; i++) {
-        uint8_t tied = tie(rules, evidence, id, &from->doors[i]);
-        best = tied > best ? tied : best;
+        if (from->doors[i] == id)
+            return true;
     }
-    return best;
+    return false;
 }
 
 static bool is_old(const struct guard_pod_evidence *own, const struct guard_pod_evidence *evidence)
@@ -126,28 +117,25 @@ static void put(struct gd_pod_case *into, const struct guard_pod_evidence *evide
         *weakest = *evidence;
 }
 
-void gd_pod_case_add(const struct guard_pods *pods, const struct guard_pod_rules *rules,
-                     struct gd_pod_case *into, const struct guard_pod_evidence *evidence,
-                     uint64_t started_ms)
+void gd_pod_case_add(const struct guard_pods *pods, struct gd_pod_case *into,
+                     const struct guard_pod_evidence *evidence, uint64_t started_ms)
 {
     struct guard_pod_evidence copy = *evidence;
-    copy.door = door_of(pods, rules, into, evidence);
+    copy.door = is_through_door(pods, into, evidence);
     put(into, &copy, started_ms);
 }
 
-void gd_pod_case_request(const struct guard_pods *pods, const struct guard_pod_rules *rules,
-                         struct gd_pod_case *into, struct guard_span id, uint64_t time_ms)
+void gd_pod_case_request(const struct guard_pods *pods, struct gd_pod_case *into,
+                         struct guard_span id)
 {
-    struct gd_pod_door *door = &into->doors[into->door_count % GD_POD_DOORS];
-    *door = (struct gd_pod_door){door_id(pods, id), time_ms};
+    if (id.len == 0)
+        return;
+    into->doors[into->door_count % GD_POD_DOORS] = door_id(pods, id);
     into->door_count = into->door_count == UINT32_MAX ? GD_POD_DOORS : into->door_count + 1;
     for (uint32_t i = 0; i < into->count; i++) {
         struct guard_pod_evidence *evidence = &into->evidence[i];
-        uint8_t tied = door_of(pods, rules, into, evidence);
-        if (tied > evidence->door) {
-            evidence->door = tied;
-            evidence->fresh = true;
-        }
+        if (!evidence->door && is_through_door(pods, into, evidence))
+            evidence->door = evidence->fresh = true;
     }
 }
 
@@ -165,14 +153,14 @@ bool gd_pod_case_fresh(const struct gd_pod_case *of)
 struct sum {
     double soft;                           /* of what may count for a replacement */
     uint32_t classes;                      /* of the same, those of the gate apart */
-    uint32_t tied;                         /* classes of what is tied to the gate's findings */
     double gate;                           /* of responses and calls */
     bool hard;                             /* a hard sign that no other replica shows */
     bool fresh;                            /* something worth telling */
     bool shared;                           /* something fresh that others do too */
     bool session;                          /* something fresh that a person did */
     bool returned;                         /* something fresh that another was replaced for */
-    const struct guard_pod_evidence *door; /* what is tied best */
+    const struct guard_pod_evidence *door; /* what is of an exchange that deviated; NULL: nothing */
+    bool tied;                             /* there is one of a kind that proves something */
 };
 
 static bool telling(const struct guard_pod_rules *rules, const struct guard_pod_evidence *evidence)
@@ -208,7 +196,7 @@ static void look_at_others(const struct gd_pod_view *view, struct guard_pod_evid
     evidence->strength = gd_pod_strength(view->rules, evidence->kind, with, evidence->days);
 }
 
-static bool in_window(const struct gd_pod_view *view, const struct guard_pod_evidence *evidence)
+bool gd_pod_in_window(const struct gd_pod_view *view, const struct guard_pod_evidence *evidence)
 {
     return evidence->seen_ms + view->rules->window_ms >= view->now_ms;
 }
@@ -221,37 +209,85 @@ static void add_soft(struct sum *sum, const struct guard_pod_evidence *evidence)
     }
     sum->soft += evidence->strength;
     sum->classes |= gd_pod_class(evidence->kind);
-    if (evidence->door == GUARD_POD_DOOR_NONE)
+    if (!evidence->door)
         return;
-    sum->tied |= gd_pod_class(evidence->kind);
-    if (sum->door == NULL || evidence->door > sum->door->door)
+    sum->tied |= gd_pod_class(evidence->kind) != AMOUNT;
+    if (sum->door == NULL)
         sum->door = evidence;
 }
 
-static void sum_up(const struct gd_pod_view *view, const struct gd_pod_case *from, struct sum *sum)
+/* Of this replica alone. Amounts are compared with peers anyway. */
+static bool is_sole(const struct guard_pod_evidence *evidence)
+{
+    return !evidence->session && (evidence->with == 0 || evidence->kind == GUARD_POD_AMOUNT);
+}
+
+static bool seen_at_pod(const struct gd_pod_view *view, const struct gd_pod_case *from)
 {
     for (uint32_t i = 0; i < from->count; i++) {
         const struct guard_pod_evidence *evidence = &from->evidence[i];
-        if (!in_window(view, evidence))
+        if (gd_pod_class(evidence->kind) != GATE && is_sole(evidence) &&
+            gd_pod_in_window(view, evidence) && telling(view->rules, evidence))
+            return true;
+    }
+    return false;
+}
+
+static bool found_lately(const struct gd_pod_view *view, const struct gd_pod_case *from)
+{
+    for (uint32_t i = 0; i < from->count; i++) {
+        const struct guard_pod_evidence *evidence = &from->evidence[i];
+        if (gd_pod_class(evidence->kind) == GATE && evidence->fresh &&
+            gd_pod_in_window(view, evidence) && telling(view->rules, evidence))
+            return true;
+    }
+    return false;
+}
+
+/* Once a day: the gate tells each of its findings. */
+static bool finds_much(const struct gd_pod_view *view, struct gd_pod_case *from)
+{
+    bool told = from->much_ms != 0 && from->much_ms + TOLD_MS >= view->now_ms;
+    if (told || !found_lately(view, from) || !gd_pod_finds_much(view, from))
+        return false;
+    from->much_ms = view->now_ms;
+    return true;
+}
+
+/* What the gate finds by chance at its own place at each replica is no news of a pod: the gate told
+ * it. It is beside what was seen at the pod, or where no other replica has so much of it. */
+static bool gate_tells(const struct gd_pod_view *view, struct gd_pod_case *from)
+{
+    return seen_at_pod(view, from) || finds_much(view, from);
+}
+
+static void sum_up(const struct gd_pod_view *view, struct gd_pod_case *from, struct sum *sum)
+{
+    bool gate = gate_tells(view, from);
+    for (uint32_t i = 0; i < from->count; i++) {
+        const struct guard_pod_evidence *evidence = &from->evidence[i];
+        if (!gd_pod_in_window(view, evidence))
             continue;
-        bool fresh = evidence->fresh && telling(view->rules, evidence);
+        bool fresh = evidence->fresh && telling(view->rules, evidence) &&
+                     (gate || evidence->held || gd_pod_class(evidence->kind) != GATE);
         sum->fresh |= fresh;
         sum->shared |= fresh && evidence->shared;
         sum->session |= fresh && evidence->session;
         sum->returned |= fresh && evidence->held && evidence->with > 0;
-        if (evidence->session || (evidence->with > 0 && evidence->kind != GUARD_POD_AMOUNT))
+        if (!is_sole(evidence))
             continue;
         add_soft(sum, evidence);
         sum->hard |= evidence->hard;
     }
 }
 
-/* What the gate found is evidence by itself. An id proves that both belong together; a time may be
- * chance, which two different kinds at that time hardly are. */
+/* What the gate found is evidence by itself, once something is of an exchange that it found to
+ * deviate, and the pod did something of another kind, too. One alone may be what an unusual request
+ * makes a service do: a branch never taken before; and who sends such requests makes amounts. */
 static void add_door(const struct gd_pod_view *view, struct sum *sum)
 {
-    bool proved = sum->door != NULL && sum->door->door == GUARD_POD_DOOR_ID;
-    if (!proved && (sum->tied & (sum->tied - 1)) == 0)
+    uint32_t kinds = sum->classes & ~(uint32_t)AMOUNT;
+    if (!sum->tied || (kinds & (kinds - 1)) == 0)
         return;
     sum->soft += sum->gate + gd_pod_strength(view->rules, GUARD_POD_REQUEST, 0, view->live);
     sum->classes |= GATE;
@@ -311,7 +347,8 @@ void gd_pod_case_decide(const struct gd_pod_view *view, struct gd_pod_case *from
 {
     struct sum sum = {.soft = 0};
     for (uint32_t i = 0; i < from->count; i++) {
-        if (in_window(view, &from->evidence[i]) && from->evidence[i].kind != GUARD_POD_AMOUNT)
+        if (gd_pod_in_window(view, &from->evidence[i]) &&
+            from->evidence[i].kind != GUARD_POD_AMOUNT)
             look_at_others(view, &from->evidence[i]);
     }
     sum_up(view, from, &sum);
@@ -328,7 +365,7 @@ void gd_pod_case_decide(const struct gd_pod_view *view, struct gd_pod_case *from
     }
     for (uint32_t i = 0; i < from->count; i++) {
         struct guard_pod_evidence *evidence = &from->evidence[i];
-        if (out->decision != GUARD_POD_NORMAL && in_window(view, evidence))
+        if (out->decision != GUARD_POD_NORMAL && gd_pod_in_window(view, evidence))
             insert_evidence(out, evidence);
         evidence->fresh = false;
     }
@@ -341,6 +378,7 @@ static struct gd_pod_replica *only_one(const struct guard_pods *pods,
                                        const struct gd_pod_entry *entry, uint64_t now_ms)
 {
     if (entry->normal || entry->tag_count != 1 || entry->told_ms != 0 ||
+        gd_pod_class(entry->kind) == GATE ||
         (entry->aspect != GD_POD_WHOLE && entry->aspect != GD_POD_NAMED) ||
         entry->first_ms + rules->settle_ms > now_ms ||
         gd_pods_review(pods, entry->hash) == GUARD_POD_APPROVED)

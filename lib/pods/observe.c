@@ -142,7 +142,7 @@ static void add_evidence(struct step *step, const struct guard_pod_rules *rules,
     evidence.strength = gd_pod_strength(rules, evidence.kind, evidence.with, evidence.days);
     name_evidence(&evidence, keys, count);
     describe(&evidence, feature);
-    gd_pod_case_add(step->pods, rules, open, &evidence, step->record->started_ms);
+    gd_pod_case_add(step->pods, open, &evidence, step->record->started_ms);
 }
 
 /* What it did before was told then; what is hard or held is told each time. */
@@ -222,7 +222,7 @@ static enum guard_rc judge_volume(struct step *step, const struct guard_pod_rule
     evidence.names[0] = evidence.id;
     evidence.strength = gd_pod_strength(rules, GUARD_POD_VOLUME, evidence.with, evidence.days);
     gd_pod_volume_text(feature, volume, usual, evidence.text, sizeof(evidence.text));
-    gd_pod_case_add(step->pods, rules, open, &evidence, 0);
+    gd_pod_case_add(step->pods, open, &evidence, 0);
     return GUARD_OK;
 }
 
@@ -246,7 +246,7 @@ static enum guard_rc judge_feature(struct step *step, const struct guard_pod_rul
         open->session_ms = open->session_ms > until ? open->session_ms : until;
     }
     if (gd_pod_is_door(feature->kind))
-        gd_pod_case_request(step->pods, rules, open, feature->request, feature->first_ms);
+        gd_pod_case_request(step->pods, open, feature->request);
     if (count > 0)
         add_evidence(step, rules, feature, keys, count);
     return GUARD_OK;
@@ -287,7 +287,7 @@ static enum guard_rc judge_amounts(struct step *step, const struct guard_pod_rul
         (void)snprintf(evidence.text, sizeof(evidence.text), "%s %u%s, peers far less",
                        guard_pod_amount_name(rate), value,
                        rate == GUARD_POD_BYTES_PER_REQUEST ? "" : " per minute");
-        gd_pod_case_add(step->pods, rules, open, &evidence, 0);
+        gd_pod_case_add(step->pods, open, &evidence, 0);
     }
     return GUARD_OK;
 }

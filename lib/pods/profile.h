@@ -289,16 +289,11 @@ double gd_pod_strength(const struct guard_pod_rules *rules, uint32_t kind, uint3
 
 enum { GD_POD_CASE_MAX = GUARD_POD_EVIDENCE_MAX, GD_POD_DOORS = 64 };
 
-/* A request that deviated. */
-struct gd_pod_door {
-    uint64_t id; /* hash of its id, 0: it has none */
-    uint64_t time_ms;
-};
-
 struct gd_pod_case {
-    uint64_t session_ms; /* somebody debugs until then */
-    uint32_t door_count; /* ever; the last ones are kept */
-    struct gd_pod_door doors[GD_POD_DOORS];
+    uint64_t session_ms;          /* somebody debugs until then */
+    uint64_t much_ms;             /* when it was told that the gate finds much; 0: never */
+    uint32_t door_count;          /* ever; the last ones are kept */
+    uint64_t doors[GD_POD_DOORS]; /* hashes of the ids of exchanges that deviated */
     uint32_t count;
     struct guard_pod_evidence evidence[GD_POD_CASE_MAX];
 };
@@ -306,12 +301,13 @@ struct gd_pod_case {
 /* The replica's case, made if there is none. NULL: no memory. */
 struct gd_pod_case *gd_pod_case_of(struct guard_pods *pods, struct gd_pod_replica *replica);
 /* Adds what wasn't in it for a day, nor since its container started (0: not known). */
-void gd_pod_case_add(const struct guard_pods *pods, const struct guard_pod_rules *rules,
-                     struct gd_pod_case *into, const struct guard_pod_evidence *evidence,
-                     uint64_t started_ms);
-/* A request deviated; what followed it, and came before it to us, is fresh again. */
-void gd_pod_case_request(const struct guard_pods *pods, const struct guard_pod_rules *rules,
-                         struct gd_pod_case *into, struct guard_span id, uint64_t time_ms);
+void gd_pod_case_add(const struct guard_pods *pods, struct gd_pod_case *into,
+                     const struct guard_pod_evidence *evidence, uint64_t started_ms);
+/* An exchange deviated; what is of it, and came before it to us, is fresh again. */
+void gd_pod_case_request(const struct guard_pods *pods, struct gd_pod_case *into,
+                         struct guard_span id);
+/* Whether the evidence counts now. */
+bool gd_pod_in_window(const struct gd_pod_view *view, const struct guard_pod_evidence *evidence);
 /* Whether anything could be told. */
 bool gd_pod_case_fresh(const struct gd_pod_case *of);
 /* What follows from the case; fresh evidence isn't fresh afterwards. */
@@ -323,5 +319,11 @@ void gd_pod_verdict_names(const struct guard_pods *pods, const struct gd_pod_rep
 uint32_t gd_pod_class(uint32_t kind);
 /* Whether the gate found it. */
 bool gd_pod_is_door(enum guard_pod_kind kind);
+
+/* --- findings.c --- */
+
+/* Whether of late the gate of the view's replica found so much, at places where that of no other
+ * did, that chance doesn't explain it by what the others have. */
+bool gd_pod_finds_much(const struct gd_pod_view *view, const struct gd_pod_case *from);
 
 #endif

@@ -9,7 +9,6 @@ void guard_pod_rules_default(struct guard_pod_rules *out)
         .replace_at = 6.0,
         .hard_kinds = guard_pod_hard_kinds(),
         .window_ms = 10 * 60 * 1000,
-        .door_ms = 10 * 1000,
         .live_ms = 15 * 60 * 1000,
         .learn_ms = 3600 * 1000,
         .learn_replicas = 3,
@@ -50,8 +49,8 @@ enum guard_rc guard_pod_rules_check(const struct guard_pod_rules *rules, struct 
         (rules->hard_kinds >> GUARD_POD_REQUEST & 1) != 0)
         return guard_fail(err, GUARD_E_RANGE, "kinds that can't act alone: 0x%x",
                           rules->hard_kinds);
-    if (rules->window_ms < 1000 || rules->window_ms > DAY_MS || rules->door_ms > rules->window_ms)
-        return guard_fail(err, GUARD_E_RANGE, "a window of 1 s to 1 day, and door_ms within it");
+    if (rules->window_ms < 1000 || rules->window_ms > DAY_MS)
+        return guard_fail(err, GUARD_E_RANGE, "window_ms is 1 s to 1 day");
     if (rules->learn_replicas < 1 || rules->independence > GUARD_POD_CLASSES)
         return guard_fail(err, GUARD_E_RANGE, "learn_replicas is at least 1");
     return GUARD_OK;

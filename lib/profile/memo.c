@@ -58,7 +58,6 @@ void gd_memo_look(struct gd_memo_visit *visit, struct guard_memo *memo, uint64_t
         struct gd_memo_header *place = &memo->headers[visit->first + way];
         if (hashes[way] != visit->hash || !holds(place, name, value))
             continue;
-        place->used = true;
         visit->found = place;
         return;
     }
@@ -88,16 +87,14 @@ static bool came_before(uint64_t candidates[GD_MEMO_WAYS], uint64_t hash)
     return false;
 }
 
-/* The first that wasn't found lately; when all were, the next newcomers find who wasn't since. */
+/* A free one, else each in its turn: what comes all the time is soon back. */
 static uint32_t place_to_take(struct guard_memo *memo, uint32_t first)
 {
     for (uint32_t way = 0; way < GD_MEMO_WAYS; way++) {
-        if (!memo->headers[first + way].used)
+        if (memo->hashes[first + way] == 0)
             return first + way;
     }
-    for (uint32_t way = 0; way < GD_MEMO_WAYS; way++)
-        memo->headers[first + way].used = false;
-    return first;
+    return first + memo->next++ % GD_MEMO_WAYS;
 }
 
 void gd_memo_keep(const struct gd_memo_visit *visit, struct guard_span name,
@@ -114,7 +111,6 @@ void gd_memo_keep(const struct gd_memo_visit *visit, struct guard_span name,
     if (place->stamp == UINT32_MAX)
         return;
     visit->memo->hashes[index] = visit->hash;
-    place->used = true;
     place->name_len = (uint16_t)name.len;
     place->value_len = (uint16_t)value.len;
     memcpy(place->text, name.ptr, name.len);

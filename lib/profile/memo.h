@@ -18,7 +18,6 @@ enum {
 struct gd_memo_header {
     uint16_t name_len;
     uint16_t value_len;
-    bool used;                  /* found since a newcomer last asked for this place */
     uint8_t text[GD_MEMO_TEXT]; /* name and value */
     struct gd_summary summary;  /* of one value, its transitions inside */
     uint32_t stamp;             /* how often the place was taken */
@@ -38,6 +37,7 @@ struct guard_memo {
     uint64_t hashes[GD_MEMO_HEADERS]; /* of name and value at that place; 0: free */
     struct gd_memo_header headers[GD_MEMO_HEADERS];
     uint64_t candidates[GD_MEMO_HEADERS]; /* hashes of those that came once; 0: none */
+    uint32_t next;                        /* whose turn it is to leave, of any GD_MEMO_WAYS */
     struct gd_hash_memo literals;
 };
 

@@ -80,6 +80,58 @@ static void test_the_door_may_come_late(void **state)
     fleet_close(&fleet);
 }
 
+/* An unusual request takes unusual ways: one new thing of it is told, two different kinds act. */
+static void test_a_door_wants_two_kinds(void **state)
+{
+    (void)state;
+    struct fleet fleet;
+    fleet_open(&fleet);
+    fleet_live(&fleet, 5, 60);
+    struct guard_pod_feature features[] = {door("5f3a"), shell(), shell(), call_home()};
+    for (uint32_t i = 1; i < 4; i++)
+        features[i].request = sample_span("5f3a");
+    features[2].text = sample_span("/usr/bin/id");
+    assert_int_equal(fleet_tell(&fleet, 3, features, 3), GUARD_POD_ALERT);
+    expect_reason(&fleet, GUARD_POD_ONE_KIND);
+    assert_string_equal(fleet.verdict.request, "5f3a");
+    assert_int_equal(fleet_tell(&fleet, 3, features + 3, 1), GUARD_POD_REPLACE);
+    fleet_close(&fleet);
+}
+
+/* The sensor that saw the connection knows no ids: the program is of the exchange, and that is
+ * another kind. */
+static void test_the_second_kind_needs_no_id(void **state)
+{
+    (void)state;
+    struct fleet fleet;
+    fleet_open(&fleet);
+    fleet_live(&fleet, 5, 60);
+    struct guard_pod_feature features[] = {door("5f3a"), shell(), call_home()};
+    features[1].request = sample_span("5f3a");
+    assert_int_equal(fleet_tell(&fleet, 3, features, 2), GUARD_POD_ALERT);
+    fleet.now_ms += 60000;
+    assert_int_equal(fleet_tell(&fleet, 3, features + 2, 1), GUARD_POD_REPLACE);
+    assert_string_equal(fleet.verdict.request, "5f3a");
+    fleet_close(&fleet);
+}
+
+/* Who scans one replica makes it send much, besides the branch that is taken for the first time. */
+static void test_amounts_are_no_second_kind(void **state)
+{
+    (void)state;
+    struct fleet fleet;
+    fleet_open(&fleet);
+    fleet.bytes_out = 2000000;
+    fleet_live(&fleet, 5, 60);
+    struct guard_pod_feature features[] = {door("5f3a"), shell()};
+    features[1].request = sample_span("5f3a");
+    fleet.bytes_out = 400000000;
+    assert_int_equal(fleet_tell(&fleet, 3, features, 2), GUARD_POD_ALERT);
+    assert_int_equal(fleet.verdict.count, 2);
+    expect_reason(&fleet, GUARD_POD_ONE_KIND);
+    fleet_close(&fleet);
+}
+
 static void test_another_request_is_no_door(void **state)
 {
     (void)state;
@@ -93,25 +145,33 @@ static void test_another_request_is_no_door(void **state)
     fleet_close(&fleet);
 }
 
-/* At the same time may be chance: one thing at the time of a finding is told, two kinds act. */
-static void test_time_alone_wants_two_kinds(void **state)
+/* A client that scans one replica has findings at any time, and an unusual request takes unusual
+ * ways: what only comes at the time of a finding is told, however much it is. */
+static void test_time_alone_is_told_only(void **state)
 {
     (void)state;
     struct fleet fleet;
-    struct guard_pod_feature features[] = {door("5f3a"), shell(), call_home()};
+    struct guard_pod_feature features[] = {
+        door("5f3a"), door(""), shell(), call_home(),
+        sample_feature(GUARD_POD_WRITE, "/usr/local/bin/tool", "")};
     fleet_open(&fleet);
     fleet_live(&fleet, 5, 60);
-    assert_int_equal(fleet_tell(&fleet, 3, features, 2), GUARD_POD_ALERT);
+    assert_int_equal(fleet_tell(&fleet, 3, features, 5), GUARD_POD_ALERT);
+    assert_int_equal(fleet.verdict.reasons, GUARD_POD_ONE_KIND);
+    assert_int_equal(fleet.verdict.count, 3);
+    fleet_close(&fleet);
+    /* Not even if both say of no exchange. */
+    fleet_open(&fleet);
+    fleet_live(&fleet, 5, 60);
+    assert_int_equal(fleet_tell(&fleet, 3, features + 1, 3), GUARD_POD_ALERT);
     expect_reason(&fleet, GUARD_POD_ONE_KIND);
-    fleet_close(&fleet);
-    fleet_open(&fleet);
-    fleet_live(&fleet, 5, 60);
-    assert_int_equal(fleet_tell(&fleet, 3, features, 3), GUARD_POD_REPLACE);
-    fleet_close(&fleet);
-    fleet_open(&fleet);
-    fleet_live(&fleet, 5, 60);
-    features[0].first_ms = fleet.now_ms - 5000 - fleet.rules.door_ms - 1;
-    assert_int_equal(fleet_tell(&fleet, 3, features, 3), GUARD_POD_ALERT);
+    /* Then come two of which it is known. */
+    struct guard_pod_feature known[] = {sample_feature(GUARD_POD_EXEC, "/bin/bash", "/bin/sh"),
+                                        sample_connect("", 67, 4445)};
+    known[0].request = known[1].request = sample_span("5f3a");
+    assert_int_equal(fleet_tell(&fleet, 3, known, 2), GUARD_POD_ALERT);
+    assert_int_equal(fleet_tell(&fleet, 3, features, 1), GUARD_POD_REPLACE);
+    assert_string_equal(fleet.verdict.request, "5f3a");
     fleet_close(&fleet);
 }
 
@@ -139,6 +199,29 @@ static void test_amounts_are_compared_with_peers(void **state)
     fleet.bytes_out = 40000000;
     assert_int_equal(fleet_tell(&fleet, 2, NULL, 0), GUARD_POD_ALERT);
     assert_int_equal(fleet.verdict.evidence[0].kind, GUARD_POD_AMOUNT);
+    fleet_close(&fleet);
+}
+
+/* Each replica sends far more than the others in one of 2,000 intervals: who is told of that each
+ * time looks no more when it is more than ever. */
+static void test_amounts_that_come_now_and_then_are_no_news(void **state)
+{
+    (void)state;
+    struct fleet fleet;
+    fleet_open(&fleet);
+    fleet_live(&fleet, 5, 1);
+    for (uint32_t interval = 0; interval < 8000; interval++) {
+        fleet.now_ms += 10000;
+        for (uint32_t i = 0; i < 5; i++) {
+            bool much = (interval + 400 * i) % 2000 == 100;
+            fleet.bytes_out = much ? 40000000 : 2000000 + 10000 * i;
+            enum guard_pod_decision decision = fleet_tell(&fleet, i, NULL, 0);
+            if (interval >= 2000 || !much)
+                assert_int_equal(decision, GUARD_POD_NORMAL);
+        }
+    }
+    fleet.bytes_out = 160000000;
+    assert_int_equal(fleet_tell(&fleet, 2, NULL, 0), GUARD_POD_ALERT);
     fleet_close(&fleet);
 }
 
@@ -474,9 +557,13 @@ int main(void)
         cmocka_unit_test(test_the_usual_is_no_news),
         cmocka_unit_test(test_replaces_what_came_through_a_door),
         cmocka_unit_test(test_the_door_may_come_late),
+        cmocka_unit_test(test_a_door_wants_two_kinds),
+        cmocka_unit_test(test_the_second_kind_needs_no_id),
+        cmocka_unit_test(test_amounts_are_no_second_kind),
         cmocka_unit_test(test_another_request_is_no_door),
-        cmocka_unit_test(test_time_alone_wants_two_kinds),
+        cmocka_unit_test(test_time_alone_is_told_only),
         cmocka_unit_test(test_amounts_are_compared_with_peers),
+        cmocka_unit_test(test_amounts_that_come_now_and_then_are_no_news),
         cmocka_unit_test(test_kinds_of_one_cause_are_told_only),
         cmocka_unit_test(test_a_hard_sign_acts_alone),
         cmocka_unit_test(test_a_lonely_replica_is_told_only),
