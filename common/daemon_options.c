@@ -20,11 +20,11 @@ const struct option_spec daemon_options[DAEMON_OPTIONS + 1] = {
     [DAEMON_KEEP_SIZE] = {"keep-size", "SIZE",
                           "how large logs and what was put aside may be (default 1g)"},
     [DAEMON_TASK] = {"task", "forget|check|backup=FILE", "do that and end"},
-    [DAEMON_ROLE] = {"role", "standalone|agent|aggregator|service",
+    [DAEMON_ROLE] = {"role", "standalone|agent|aggregator|node|service",
                      "what it is in the tree (default standalone)"},
     [DAEMON_PARENT] = {"parent", "SERVER",
-                       "unix:PATH, https://HOST[:PORT] or http://HOST[:PORT], of agents and "
-                       "aggregators"},
+                       "unix:PATH, https://HOST[:PORT] or http://HOST[:PORT], of agents, "
+                       "aggregators and nodes"},
     [DAEMON_PARENT_TOKEN] = {"parent-token", "FILE", "holds the token for the parent"},
     [DAEMON_PARENT_CA] = {"parent-ca", "FILE", "certificates that the parent's must be signed by"},
     [DAEMON_POLICY_KEY] = {"policy-key", "FILE",
@@ -50,6 +50,9 @@ const struct option_spec daemon_options[DAEMON_OPTIONS + 1] = {
                               "audience guard.security"},
     [DAEMON_TOKEN_KEEP] = {"token-keep", "TIME",
                            "how long what the cluster said of a token counts (default 3m)"},
+    [DAEMON_NODE_AGENTS] = {"node-agents", "NAMESPACE/ACCOUNT",
+                            "the service account of what runs on each node with --role node: its "
+                            "pods speak for the pods of their own node"},
     [DAEMON_ACCESS_REVIEWS] = {"access-reviews", "in-cluster|KUBECONFIG",
                                "let that cluster's users in by their bearer tokens: they may do "
                                "here what they may do with its Guardians"},

@@ -79,6 +79,7 @@ extern const struct command command_patch;
 extern const struct command command_inject;
 extern const struct command command_webhook;
 extern const struct command command_canary;
+extern const struct command command_node_pods;
 
 /* All of them in the order of the help, ended by NULL. */
 extern const struct command *const all_commands[];

@@ -16,25 +16,19 @@
 #endif
 
 const struct command *const all_commands[] = {
-    &command_run,       &command_status,
-    &command_alerts,    &command_explain,
-    &command_triage,    &command_review,
-    &command_mode,      &command_bypass,
-    &command_withdraw,  &command_rollback,
-    &command_clients,   &command_outputs,
-    &command_backup,    &command_store,
-    &command_forget,    &command_token,
-    &command_learn,     &command_check,
-    &command_whatif,    &command_eval,
-    &command_show,      &command_diff,
-    &command_export,    &command_import,
-    &command_pile,      &command_policy,
-    &command_exploit,   &command_completion,
-    &command_context,   &command_learning,
-    &command_audit,     &command_patch,
-    &command_exception, &command_inject,
-    &command_webhook,   &command_pods,
-    &command_canary,    NULL,
+    &command_run,        &command_status,    &command_alerts,
+    &command_explain,    &command_triage,    &command_review,
+    &command_mode,       &command_bypass,    &command_withdraw,
+    &command_rollback,   &command_clients,   &command_outputs,
+    &command_backup,     &command_store,     &command_forget,
+    &command_token,      &command_learn,     &command_check,
+    &command_whatif,     &command_eval,      &command_show,
+    &command_diff,       &command_export,    &command_import,
+    &command_pile,       &command_policy,    &command_exploit,
+    &command_completion, &command_context,   &command_learning,
+    &command_audit,      &command_patch,     &command_exception,
+    &command_inject,     &command_webhook,   &command_pods,
+    &command_canary,     &command_node_pods, NULL,
 };
 
 static const char *running = "";

@@ -120,6 +120,8 @@ static enum guard_rc start_tree(struct daemon *daemon, struct guard_err *err)
 
 static enum guard_rc open_key(struct daemon *daemon, struct guard_err *err)
 {
+    if (!tree_has_services(daemon->cfg.tree.role)) /* it signs nothing and verifies nothing */
+        return GUARD_OK;
     return tree_has_parent(daemon->cfg.tree.role)
                ? policy_key_open(&daemon->signing, daemon->cfg.state, daemon->cfg.tree.policy_key,
                                  err)
@@ -202,6 +204,7 @@ static bool open_api(struct daemon *daemon)
     const struct api_view view = {.state = daemon->cfg.state,
                                   .token_reviews = daemon->cfg.token_reviews,
                                   .token_keep_ms = daemon->cfg.token_keep_ms,
+                                  .node_agents = daemon->cfg.node_agents,
                                   .access_reviews = daemon->cfg.access_reviews,
                                   .access_keep_ms = daemon->cfg.access_keep_ms,
                                   .services = &daemon->services,
@@ -341,7 +344,8 @@ static void tick(struct daemon *daemon)
     if (server_changed(daemon->server))
         daemon->scanned_ms = 0; /* looked at now */
     if (elapsed(&daemon->scanned_ms, now, SCAN_MS)) {
-        intake_scan(&daemon->intake);
+        if (tree_has_services(daemon->cfg.tree.role))
+            intake_scan(&daemon->intake);
         gates_drop_old(daemon->cfg.state, now);
         tick_services(daemon, now);
     }
@@ -394,7 +398,8 @@ static void stop(struct daemon *daemon)
     operator_close(daemon->cluster);
     daemon->cluster = NULL;
     sense_close(daemon->sense, clock_unix_ms());
-    intake_scan(&daemon->intake);
+    if (tree_has_services(daemon->cfg.tree.role))
+        intake_scan(&daemon->intake);
     for (uint32_t ms = 0;
          ms < STOP_MS && intake_read(&daemon->intake, RECORDS_PER_TICK, INTAKE_MS);)
         ms += INTAKE_MS;

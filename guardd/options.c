@@ -9,6 +9,7 @@
 #include "retention.h"
 #include "tasks.h"
 
+#include "common/kubernetes/account_review.h"
 #include "common/option_spec.h"
 
 #include <getopt.h>
@@ -69,6 +70,7 @@ static const struct value {
     [DAEMON_CANARY_EVERY] = {TIME, FIELD(operator_pace.canary_ms), 1000, DAYS(1)},
     [DAEMON_TOKEN_REVIEWS] = {TEXT, FIELD(token_reviews), 0, 0},
     [DAEMON_TOKEN_KEEP] = {TIME, FIELD(token_keep_ms), 1000, DAYS(1)},
+    [DAEMON_NODE_AGENTS] = {TEXT, FIELD(node_agents), 0, 0},
     [DAEMON_ACCESS_REVIEWS] = {TEXT, FIELD(access_reviews), 0, 0},
     [DAEMON_ACCESS_KEEP] = {TIME, FIELD(access_keep_ms), 1000, 600 * 1000},
     [DAEMON_POD_SENSOR] = {TEXT, FIELD(pod_sensor), 0, 0},
@@ -175,6 +177,13 @@ static bool fits_together(struct daemon_cfg *cfg)
     } else if (cfg->token_reviews != NULL && !tree_has_children(cfg->tree.role)) {
         fprintf(stderr, "guardd: --token-reviews: nobody reports to --role %s\n",
                 tree_role_name(cfg->tree.role));
+        fits = false;
+    } else if (cfg->node_agents != NULL && cfg->token_reviews == NULL) {
+        fputs("guardd: --node-agents needs --token-reviews\n", stderr);
+        fits = false;
+    } else if (cfg->node_agents != NULL && !account_is_named(cfg->node_agents)) {
+        fprintf(stderr, "guardd: --node-agents: \"%.100s\" is not NAMESPACE/ACCOUNT\n",
+                cfg->node_agents);
         fits = false;
     } else if (cfg->access_reviews != NULL && !cfg->api) {
         fputs("guardd: --access-reviews needs --api on\n", stderr);

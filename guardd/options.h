@@ -20,6 +20,7 @@ struct daemon_cfg {
     struct operator_pace operator_pace;
     const char *token_reviews; /* NULL: no cluster's tokens are taken */
     uint64_t token_keep_ms;
+    const char *node_agents; /* "NAMESPACE/ACCOUNT" that speaks for its node's pods; NULL: none */
     const char *access_reviews; /* NULL: no cluster's users come */
     uint64_t access_keep_ms;
     bool api;

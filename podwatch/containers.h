@@ -33,6 +33,7 @@ struct container {
     uint64_t lost;               /* that the kernel sent and never came, of all */
     struct event_counts counted; /* by the kernel, as of the last record */
     uint64_t bytes_out, connections;
+    bool named;    /* the list of pods has it, or was waited for long enough */
     bool urgent;   /* a hard sign is among what is gathered */
     uint32_t idle; /* intervals without a task */
 };

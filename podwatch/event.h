@@ -136,10 +136,12 @@ struct cgroup_state {
     unsigned int tracked;
     unsigned int announced;
     unsigned int first_task; /* the container's own, not one that was sent in */
+    unsigned int begun;      /* that one is in the container's files, not the runtime's any more */
     unsigned int alive_epoch;
     unsigned int clock;   /* enum clock_state */
     unsigned int answers; /* of ANSWERS_PER_CGROUP, in this epoch: */
     unsigned int answer_epoch;
+    unsigned int zero;
 };
 
 enum prefix_class { PREFIX_NONE = 0, PREFIX_PROGRAM = 1, PREFIX_SECRET = 2 };

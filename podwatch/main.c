@@ -70,30 +70,37 @@ static void find_hierarchy(struct programs_cfg *cfg)
         cfg->cgroup_dir = unified ? "/sys/fs/cgroup" : "/sys/fs/cgroup/unified";
 }
 
-/* One that is wrong or half-written leaves the last one in force. */
-static void read_pods(struct podwatch *podwatch)
+static bool same_file(const struct stat *a, const struct stat *b)
 {
-    struct stat now;
-    struct guard_err err;
-    struct pod_list *list = NULL;
+    return a->st_ino == b->st_ino && a->st_size == b->st_size &&
+           a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
+}
+
+static enum guard_rc load_pods(const char *path, struct pod_list **out, struct guard_err *err)
+{
     uint8_t *bytes = NULL;
     size_t len = 0;
+    GUARD_TRY(file_read(path, POD_LIST_BYTES_MAX, &bytes, &len, err));
+    enum guard_rc rc = pod_list_parse(out, (struct guard_span){bytes, len}, err);
+    free(bytes);
+    return rc;
+}
+
+/* When it was replaced. One that is wrong or half-written leaves the last one in force. */
+static void read_pods(struct podwatch *podwatch)
+{
+    struct stat now = {.st_size = 0};
+    struct guard_err err;
+    struct pod_list *list = NULL;
     if (podwatch->cfg.pods == NULL)
         return;
-    if (stat(podwatch->cfg.pods, &now) == 0 && podwatch->pods_stat.st_ino == now.st_ino &&
-        podwatch->pods_stat.st_size == now.st_size &&
-        podwatch->pods_stat.st_mtim.tv_sec == now.st_mtim.tv_sec &&
-        podwatch->pods_stat.st_mtim.tv_nsec == now.st_mtim.tv_nsec)
+    if (stat(podwatch->cfg.pods, &now) == 0 && same_file(&now, &podwatch->pods_stat))
         return;
-    enum guard_rc rc = file_read(podwatch->cfg.pods, POD_LIST_BYTES_MAX, &bytes, &len, &err);
-    if (rc == GUARD_OK)
-        rc = pod_list_parse(&list, (struct guard_span){bytes, len}, &err);
-    free(bytes);
-    if (rc == GUARD_OK) {
+    podwatch->pods_stat = now;
+    if (load_pods(podwatch->cfg.pods, &list, &err) == GUARD_OK) {
         pod_list_free(podwatch->pods);
         podwatch->pods = list;
         podwatch->report.pods = list;
-        podwatch->pods_stat = now;
         podwatch->pods_refused = false;
         malloc_trim(0);
     } else if (!podwatch->pods_refused) {
@@ -114,7 +121,6 @@ static void write_status(struct podwatch *podwatch)
 
 static void interval(struct podwatch *podwatch)
 {
-    read_pods(podwatch);
     report_set_clock(&podwatch->report);
     falco_interval(podwatch->falco, &podwatch->files, podwatch->pods, podwatch->cfg.node);
     report_interval(&podwatch->report);
@@ -127,6 +133,7 @@ static void wait_for_events(struct podwatch *podwatch)
                            {.fd = falco_fd(podwatch->falco), .events = POLLIN}};
     (void)poll(fds, sizeof(fds) / sizeof(fds[0]), TICK_MS);
     programs_read(podwatch->programs);
+    read_pods(podwatch);
     report_urgent(&podwatch->report);
     falco_read(podwatch->falco, &podwatch->report.containers);
 }
@@ -142,6 +149,7 @@ static void watch(struct podwatch *podwatch)
             interval(podwatch);
         }
     }
+    podwatch->report.closing = true;
     interval(podwatch);
 }
 
@@ -155,6 +163,7 @@ static enum guard_rc start(struct podwatch *podwatch, struct guard_err *err)
     GUARD_TRY(random_bytes(&cfg->programs.seed, sizeof(cfg->programs.seed)));
     podwatch->report = (struct report){.files = &podwatch->files,
                                        .node = cfg->node,
+                                       .named_by_list = cfg->pods != NULL,
                                        .pace = {.limits = &pod_pace_hard},
                                        .news_pace = {.limits = &pod_pace_news}};
     containers_init(&podwatch->report.containers);

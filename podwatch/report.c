@@ -15,11 +15,15 @@
 #include <time.h>
 
 enum {
-    IDLE_MAX = 2,        /* intervals without a task until a container is forgotten */
+    NAME_WAIT_MS =
+        30000,    /* for the list of pods to have a container: its kubelet tells of it late */
+    IDLE_MAX = 2, /* intervals without a task until a container is forgotten */
     IN_FLIGHT_MAX = 256, /* programs that were between counting and saying how it ended */
 };
 
 static const struct guard_span no_service = {NULL, 0};
+/* What a pod has besides the containers that it lists; no container can have the name. */
+static const char sandbox[] = "POD";
 
 static uint64_t unix_ms(const struct report *report, uint64_t boot_ns)
 {
@@ -52,8 +56,23 @@ static struct guard_pod_identity identity(const struct report *report,
                                     .node = text(report->node)};
     if (names->kubernetes && strlen(names->pod) <= GUARD_POD_UID_MAX)
         id.uid = text(names->pod);
-    pod_list_name(report->pods, names, &id);
+    if (pod_list_name(report->pods, names, &id) == POD_LISTED && container->named)
+        id.container = text(sandbox);
     return id;
+}
+
+/* Whether its records wait for its name. By another one they would be another container's. */
+static bool waits_for_name(const struct report *report, struct container *container)
+{
+    struct guard_pod_identity id = {.pod = {NULL, 0}};
+    uint64_t now_ms = clock_unix_ms();
+    if (!container->named)
+        container->named =
+            !report->named_by_list || report->closing ||
+            (container->names.pod[0] != '\0' && !container->names.kubernetes) ||
+            now_ms < container->incarnation || now_ms - container->incarnation >= NAME_WAIT_MS ||
+            pod_list_name(report->pods, &container->names, &id) == POD_LISTED_CONTAINER;
+    return !container->named;
 }
 
 static uint64_t since(uint64_t now, uint64_t before)
@@ -313,25 +332,61 @@ static void gather(struct report *report, struct container *container, const str
     report->urgent |= hard;
 }
 
+static bool has_news(const struct container *container)
+{
+    return container->news.waiting > 0;
+}
+
+static bool is_urgent(const struct container *container)
+{
+    return container->urgent;
+}
+
+/* Of those that have something to be told before its time: whether some have a name, and whether
+ * some wait for theirs. */
+static bool any_named(struct report *report, bool (*has)(const struct container *container),
+                      bool *waiting)
+{
+    bool any = false;
+    *waiting = false;
+    for (uint32_t i = 0; i < report->containers.count; i++) {
+        struct container *container = report->containers.entries[i];
+        if (!has(container))
+            continue;
+        bool waits = waits_for_name(report, container);
+        any |= !waits;
+        *waiting |= waits;
+    }
+    return any;
+}
+
 static void tell_news(struct report *report)
 {
-    if (!report->news || !pod_pace_allows(&report->news_pace, clock_monotonic_ms()))
+    bool waiting;
+    if (!report->news || !any_named(report, has_news, &waiting) ||
+        !pod_pace_allows(&report->news_pace, clock_monotonic_ms()))
         return;
-    for (uint32_t i = 0; i < report->containers.count; i++)
-        if (report->containers.entries[i]->news.waiting > 0)
-            hand_news_over(report, report->containers.entries[i]);
-    report->news = false;
+    for (uint32_t i = 0; i < report->containers.count; i++) {
+        struct container *container = report->containers.entries[i];
+        if (has_news(container) && container->named)
+            hand_news_over(report, container);
+    }
+    report->news = waiting;
     flush(report);
 }
 
 static void tell_hard(struct report *report)
 {
-    if (!report->urgent || !pod_pace_allows(&report->pace, clock_monotonic_ms()))
+    bool waiting;
+    if (!report->urgent || !any_named(report, is_urgent, &waiting) ||
+        !pod_pace_allows(&report->pace, clock_monotonic_ms()))
         return;
-    for (uint32_t i = 0; i < report->containers.count; i++)
-        if (report->containers.entries[i]->urgent)
-            close_early(report, report->containers.entries[i]);
-    report->urgent = false;
+    for (uint32_t i = 0; i < report->containers.count; i++) {
+        struct container *container = report->containers.entries[i];
+        if (is_urgent(container) && container->named)
+            close_early(report, container);
+    }
+    report->urgent = waiting;
     flush(report);
 }
 
@@ -375,10 +430,12 @@ static bool close_interval(struct report *report, struct container *container)
     programs_read(report->programs);
     name_table_expire(&container->dns, &report->containers.names, clock_unix_ms());
     container->idle = alive ? 0 : container->idle + 1;
-    if (alive || container->received > 0 || state.counts.counted != container->counted.counted)
+    bool waits = waits_for_name(report, container);
+    if ((alive || container->received > 0 || state.counts.counted != container->counted.counted) &&
+        !waits)
         hand_over(report, container, &state, true);
     pod_news_interval(&container->news);
-    return container->idle < IDLE_MAX;
+    return waits || container->idle < IDLE_MAX;
 }
 
 void report_interval(struct report *report)

@@ -16,6 +16,8 @@ struct report {
     struct programs *programs;
     struct pod_files *files;
     const struct pod_list *pods; /* NULL: none; who is who */
+    bool named_by_list;          /* somebody keeps one: what has no name yet waits for it a while */
+    bool closing;                /* nothing waits any more */
     const char *node;
     int64_t real_offset_ns; /* from the clock since boot to Unix time */
     uint64_t received[EVENT_KINDS];

@@ -89,6 +89,7 @@ def guardd(objects):
     for path, name in (("release", "--release"), ("valid", "--valid"), ("keep", "--keep"), ("keepSize", "--keep-size")):
         args += option_if(f"guardd.learner.{path}", name)
     args += option_if("guardd.podOrders", "--pod-orders")
+    args += items_if(".Values.podwatch.enabled", "--node-agents", "guard-podwatch/guard-podwatch")
     args += items_if(".Values.guardd.accessReviews.enabled", "--access-reviews", "in-cluster", "--access-keep",
                      value("guardd.accessReviews.keep"))
     args += items_if(".Values.guardd.store.secret", "--store", "$(GUARD_STORE)")
@@ -142,13 +143,18 @@ def webhook(objects):
 
 def podwatch(objects):
     pod = install.named(objects, "DaemonSet", "guard-podwatch")["spec"]["template"]["spec"]
-    container = pod["containers"][0]
-    container["resources"] = value("podwatch.resources")
-    container["securityContext"]["seccompProfile"] = value("podwatch.seccompProfile")
-    container["args"] += [control("range .Values.podwatch.extraArgs"), put("toJson ."), control("end")]
+    main, names, agent = pod["containers"]
+    main["resources"] = value("podwatch.resources")
+    main["securityContext"]["seccompProfile"] = value("podwatch.seccompProfile")
+    main["args"] += [control("range .Values.podwatch.extraArgs"), put("toJson ."), control("end")]
+    names["resources"] = value("podwatch.names.resources")
+    agent["resources"] = value("podwatch.agent.resources")
+    args = agent["args"]
+    at = args.index("--parent") + 1
+    args[at:at + 1] = [control("if .Values.podwatch.agent.parent"), value("podwatch.agent.parent"), control("else"), args[at], control("end")]
+    trust = next(one for one in pod["volumes"] if one["name"] == "trust")["configMap"]
+    trust["name"] = value("podwatch.agent.trust")
     pod["tolerations"] = value("podwatch.tolerations")
-    for name in ("records", "run"):
-        next(one for one in pod["volumes"] if one["name"] == name)["hostPath"]["path"] = value(f"podwatch.{name}")
 
 
 def condition_of(one):

@@ -79,6 +79,14 @@ def with_store(objects):
     return objects
 
 
+def with_podwatch(objects):
+    """The agents on nodes, to the root."""
+    account = named(objects, "ServiceAccount", "guard-podwatch")["metadata"]
+    args = named(objects, "StatefulSet", "guardd")["spec"]["template"]["spec"]["containers"][0]["args"]
+    args += ["--node-agents", f"{account['namespace']}/{account['name']}"]
+    return objects
+
+
 def with_access_reviews(objects):
     """The cluster's users at guardd's API, by what they may do with Guardians."""
     args = named(objects, "StatefulSet", "guardd")["spec"]["template"]["spec"]["containers"][0]["args"]
@@ -97,6 +105,8 @@ def made(options):
     objects = list(objects.values())
     if options.cert_manager:
         objects = by_cert_manager(objects)
+    if options.podwatch:
+        objects = with_podwatch(objects)
     if options.access_reviews:
         objects = with_access_reviews(objects)
     if options.store:
@@ -120,7 +130,7 @@ def options_of(words):
     parser.add_argument("--store", action="store_true", help="guardd's store is PostgreSQL")
     parser.add_argument("--access-reviews", action="store_true", help="the cluster's users may ask guardd's API by their tokens")
     parser.add_argument("--responder", action="store_true", help="guard-responder on each node, a dry run that may act nowhere yet")
-    parser.add_argument("--podwatch", action="store_true", help="guard-podwatch on each node")
+    parser.add_argument("--podwatch", action="store_true", help="guard-podwatch on each node, and what passes its records on")
     parser.add_argument("--image", default=IMAGE)
     parser.add_argument("--check", action="store_true")
     return parser.parse_args(words)

@@ -6,6 +6,7 @@
 #include "common/document_members.h"
 #include "common/file.h"
 #include "common/kubernetes/json_tree.h"
+#include "common/kubernetes/pod_facts.h"
 #include "common/kubernetes/token_review.h"
 #include "common/traffic/base64.h"
 
@@ -15,6 +16,16 @@
 enum { PAYLOAD_MAX = 4096, ARENA_MAX = 1 << 20 };
 static const char base64url[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 static const char account_prefix[] = "system:serviceaccount:";
+
+bool account_is_named(const char *text)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyz0123456789-.";
+    size_t namespace = strcspn(text, "/");
+    size_t name = text[namespace] != '\0' ? strlen(text + namespace + 1) : 0;
+    return namespace > 0 && namespace < ACCOUNT_NAMESPACE_CAP &&
+           strspn(text, letters) == namespace && name > 0 && name < ACCOUNT_NAME_CAP &&
+           strspn(text + namespace + 1, letters) == name;
+}
 
 /* --- trees --- */
 
@@ -146,38 +157,45 @@ enum guard_rc account_review_read(struct account *out, const struct document_nod
                     sizeof(out->pod_uid)))
         return guard_fail(err, GUARD_E_FOREIGN, "it is of %s/%s and bound to no pod",
                           out->namespace, out->name);
+    (void)read_extra(extra, "authentication.kubernetes.io/node-name", out->node, sizeof(out->node));
     return GUARD_OK;
 }
 
 /* --- the pod --- */
 
-/* What stands behind "--service" in the arguments of the container "guard"; NULL: there is none. */
-static const char *argument_in(const struct document_node *containers)
+static enum guard_rc check_pod(const struct account *account, const struct document_node *pod,
+                               struct guard_err *err)
 {
-    for (const struct document_node *one = containers; one != NULL; one = one->next) {
-        if (one->kind != DOCUMENT_MAPPING || strcmp(text_of(one, "name"), "guard") != 0)
-            continue;
-        for (const struct document_node *word = list_in(one, "args"); word != NULL;
-             word = word->next) {
-            if (strcmp(text_at(word), "--service") == 0)
-                return text_at(word->next);
-        }
-    }
-    return NULL;
+    const struct document_node *metadata = child_of(pod, "metadata", DOCUMENT_MAPPING);
+    return metadata != NULL && strcmp(text_of(metadata, "uid"), account->pod_uid) == 0
+               ? GUARD_OK
+               : guard_fail(err, GUARD_E_FOREIGN, "%s/%.100s isn't the pod that it was bound to",
+                            account->namespace, account->pod);
+}
+
+enum guard_rc account_pod_node(char *out, size_t cap, const struct account *account,
+                               const struct document_node *pod, struct guard_err *err)
+{
+    GUARD_TRY(check_pod(account, pod, err));
+    const struct document_node *spec = child_of(pod, "spec", DOCUMENT_MAPPING);
+    const char *node = spec != NULL ? text_of(spec, "nodeName") : "";
+    if (!copy(out, cap, node, strlen(node)))
+        return guard_fail(err, GUARD_E_FOREIGN, "%s/%.100s runs on no node", account->namespace,
+                          account->pod);
+    return account->node[0] == '\0' || strcmp(account->node, node) == 0
+               ? GUARD_OK
+               : guard_fail(err, GUARD_E_FOREIGN,
+                            "%s/%.100s runs on %.100s, its token is of %.100s", account->namespace,
+                            account->pod, node, account->node);
 }
 
 enum guard_rc account_pod_service(char out[ACCOUNT_SERVICE_CAP], const struct account *account,
                                   const struct document_node *pod, struct guard_err *err)
 {
-    const struct document_node *metadata = child_of(pod, "metadata", DOCUMENT_MAPPING);
     const struct document_node *spec = child_of(pod, "spec", DOCUMENT_MAPPING);
     size_t len = strlen(account->namespace);
-    if (metadata == NULL || strcmp(text_of(metadata, "uid"), account->pod_uid) != 0)
-        return guard_fail(err, GUARD_E_FOREIGN, "%s/%.100s isn't the pod that it was bound to",
-                          account->namespace, account->pod);
-    const char *service = argument_in(list_in(spec, "containers"));
-    if (service == NULL)
-        service = argument_in(list_in(spec, "initContainers"));
+    GUARD_TRY(check_pod(account, pod, err));
+    const char *service = pod_facts_told_service(spec);
     if (service == NULL) {
         int needed = snprintf(out, ACCOUNT_SERVICE_CAP, "%s.*", account->namespace);
         return needed < ACCOUNT_SERVICE_CAP

@@ -19,8 +19,12 @@ struct account {
     char name[ACCOUNT_NAME_CAP]; /* of the service account */
     char pod[ACCOUNT_NAME_CAP];
     char pod_uid[ACCOUNT_UID_CAP];
+    char node[ACCOUNT_NAME_CAP]; /* that the pod was on when the token was made; "": the server is
+                                    too old to say it */
 };
 
+/* Whether a text is "NAMESPACE/ACCOUNT". */
+bool account_is_named(const char *text);
 /* Whether a text has the form of such a token, a JWT: three parts in base64url. */
 bool account_token_formed(const char *token);
 /* When it ends, Unix time. Nothing of it is verified. False: it has not the form, or doesn't say.
@@ -46,5 +50,10 @@ GUARD_MUST_USE enum guard_rc account_pod_service(char out[ACCOUNT_SERVICE_CAP],
                                                  const struct account *account,
                                                  const struct document_node *pod,
                                                  struct guard_err *err);
+/* The node that the pod runs on. GUARD_E_FOREIGN: it isn't that pod, or runs on none, or the token
+ * was made on another one. */
+GUARD_MUST_USE enum guard_rc account_pod_node(char *out, size_t cap, const struct account *account,
+                                              const struct document_node *pod,
+                                              struct guard_err *err);
 
 #endif

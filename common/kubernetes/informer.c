@@ -101,15 +101,21 @@ static void escape(char *out, size_t cap, const char *text)
     out[len] = '\0';
 }
 
+static const char *query_of(const struct informer *informer)
+{
+    return informer->query != NULL ? informer->query : "";
+}
+
 static void begin_list(struct informer *informer)
 {
-    char path[KUBERNETES_PATH_MAX + 256];
+    char path[KUBERNETES_PATH_MAX + 256 + INFORMER_QUERY_MAX];
     char next[3 * INFORMER_CONTINUE_CAP];
     struct guard_err err;
     if (informer->page == 0)
         informer->page = INFORMER_PAGE;
     escape(next, sizeof(next), informer->next);
-    snprintf(path, sizeof(path), "%.200s?limit=%u%s%s", informer->path, informer->page,
+    snprintf(path, sizeof(path), "%.200s?%.*s%slimit=%u%s%s", informer->path, INFORMER_QUERY_MAX,
+             query_of(informer), informer->query != NULL ? "&" : "", informer->page,
              next[0] != '\0' ? "&continue=" : "", next);
     const struct api_call call = {.method = "GET", .path = path, .done = on_list, .ctx = informer};
     informer->busy = api_client_call(informer->client, &call, &err) == GUARD_OK;
@@ -181,8 +187,9 @@ static void begin_watch(struct informer *informer)
     struct guard_err err;
     uint32_t seconds = WATCH_S + random_below(WATCH_S);
     snprintf(path, sizeof(path),
-             "%.200s?watch=1&allowWatchBookmarks=true&resourceVersion=%s&timeoutSeconds=%u",
-             informer->path, informer->version, seconds);
+             "%.200s?%.*s%swatch=1&allowWatchBookmarks=true&resourceVersion=%s&timeoutSeconds=%u",
+             informer->path, INFORMER_QUERY_MAX, query_of(informer),
+             informer->query != NULL ? "&" : "", informer->version, seconds);
     const struct api_call call = {
         .method = "GET", .path = path, .done = on_watched, .ctx = informer};
     informer->busy =

@@ -10,6 +10,7 @@
 enum {
     INFORMER_CONTINUE_CAP = 512,
     INFORMER_VERSION_CAP = 64,
+    INFORMER_QUERY_MAX = 320,
     INFORMER_PAGE = 200, /* objects; fewer where their page is larger than an answer may be */
 };
 
@@ -22,7 +23,9 @@ typedef void informer_take(void *ctx, enum informer_change change,
 
 struct informer {
     struct api_client *client;
-    const char *path; /* "/apis/guard.security/v1alpha1/guardians"; kept */
+    const char *path;  /* "/apis/guard.security/v1alpha1/guardians"; kept */
+    const char *query; /* "fieldSelector=..." as it stands in a path, at most INFORMER_QUERY_MAX;
+                          NULL: all; kept */
     informer_take *take;
     void *ctx;
     struct watch_stream stream;

@@ -4,6 +4,7 @@
 #include "common/pods/pod_list.h"
 
 #include "common/file.h"
+#include "common/state.h"
 #include "common/traffic/json_cursor.h"
 
 #include <stdlib.h>
@@ -20,6 +21,7 @@ struct listed_pod {
     char uid[ID_CAP], mirror[ID_CAP]; /* of a static pod: the kubelet's own name for it */
     char name[NAME_CAP], name_space[NAME_CAP], workload[NAME_CAP];
     char template_hash[HASH_CAP];
+    char service[STATE_SERVICE_MAX + 1];
     uint32_t first_container, containers;
 };
 struct pod_list {
@@ -73,6 +75,16 @@ static void take_id(struct json_cursor *cursor, char *out, size_t size)
         }
     if (text.len > 0)
         pod_name_clean(out, size, text);
+}
+
+/* Whole or not at all: a part of it is another one's. */
+static void take_service(struct json_cursor *cursor, struct listed_pod *pod)
+{
+    struct guard_span text;
+    if (!json_cursor_string(cursor, &text) || !state_service_valid(text))
+        return;
+    memcpy(pod->service, text.ptr, text.len);
+    pod->service[text.len] = '\0';
 }
 
 static void read_labels(struct json_cursor *cursor, struct listed_pod *pod)
@@ -210,6 +222,8 @@ static void read_pod(struct parsing *parsing)
             read_metadata(&parsing->cursor, pod);
         else if (is(key, "status"))
             read_status(parsing);
+        else if (is(key, "service"))
+            take_service(&parsing->cursor, pod);
         else
             json_cursor_skip(&parsing->cursor);
     }
@@ -304,7 +318,7 @@ static struct guard_span span(const char *chars)
     return (struct guard_span){(const uint8_t *)chars, strlen(chars)};
 }
 
-static void name_container(const struct pod_list *list, const struct listed_pod *pod,
+static bool name_container(const struct pod_list *list, const struct listed_pod *pod,
                            const char *id, struct guard_pod_identity *out)
 {
     for (uint32_t i = 0; i < pod->containers; i++) {
@@ -314,14 +328,16 @@ static void name_container(const struct pod_list *list, const struct listed_pod 
         if (container->name[0] != '\0')
             out->container = span(container->name);
         out->image = span(container->image);
+        return true;
     }
+    return false;
 }
 
-bool pod_list_name(const struct pod_list *list, const struct pod_cgroup *names,
-                   struct guard_pod_identity *id)
+enum pod_listed pod_list_name(const struct pod_list *list, const struct pod_cgroup *names,
+                              struct guard_pod_identity *id)
 {
     if (list == NULL || !names->kubernetes)
-        return false;
+        return POD_UNLISTED;
     for (uint32_t i = 0; i < list->pod_count; i++) {
         const struct listed_pod *pod = &list->pods[i];
         if (strcmp(pod->uid, names->pod) != 0 && strcmp(pod->mirror, names->pod) != 0)
@@ -331,8 +347,9 @@ bool pod_list_name(const struct pod_list *list, const struct pod_cgroup *names,
             id->name_space = span(pod->name_space);
         id->workload = span(pod->workload);
         id->template_hash = span(pod->template_hash);
-        name_container(list, pod, names->container, id);
-        return true;
+        if (pod->service[0] != '\0')
+            id->service = span(pod->service);
+        return name_container(list, pod, names->container, id) ? POD_LISTED_CONTAINER : POD_LISTED;
     }
-    return false;
+    return POD_UNLISTED;
 }

@@ -11,14 +11,21 @@
 enum { POD_LIST_BYTES_MAX = 32 << 20, POD_LIST_PODS_MAX = 1024, POD_LIST_CONTAINERS_MAX = 4096 };
 
 struct pod_list;
+/* What a list knows of a container. */
+enum pod_listed {
+    POD_UNLISTED,
+    POD_LISTED,           /* its pod; no container of that id, or not yet */
+    POD_LISTED_CONTAINER, /* both */
+};
 /* GUARD_E_SYNTAX (with the offset), GUARD_E_LIMIT, GUARD_E_NOMEM. The caller frees *out. */
 GUARD_MUST_USE enum guard_rc pod_list_parse(struct pod_list **out, struct guard_span text,
                                             struct guard_err *err);
 void pod_list_free(struct pod_list *list);
 uint32_t pod_list_pods(const struct pod_list *list);
-/* Fills in what the list knows of the pod and container: spans point into the list. list may be
- * NULL. False: the pod isn't in it, id stays. */
-bool pod_list_name(const struct pod_list *list, const struct pod_cgroup *names,
-                   struct guard_pod_identity *id);
+/* Fills in what the list knows of the pod and container, its service included where the list says
+ * it (common/kubernetes/pod_facts.h): spans point into the list. list may be NULL. What it doesn't
+ * know stays as it is. */
+enum pod_listed pod_list_name(const struct pod_list *list, const struct pod_cgroup *names,
+                              struct guard_pod_identity *id);
 
 #endif

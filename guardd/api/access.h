@@ -18,6 +18,8 @@ enum api_right {
     API_RIGHTS,
 };
 
+enum { ACCESS_NODE_CAP = 254 };
+
 struct api_access {
     enum api_role role;
     char name[ACCESS_NAME_MAX + 1]; /* of the entry; "" at the local door */
@@ -26,8 +28,9 @@ struct api_access {
     /* What services' names must match one of, with '*' for any run of characters; none: all. */
     char services[ACCESS_SERVICES_MAX][ACCESS_PATTERN_CAP];
     uint32_t service_count;
-    uint64_t session;  /* of a browser; 0: none */
-    bool by_code;      /* let in by one that is used up */
+    char node[ACCESS_NODE_CAP]; /* an agent's that speaks for the pods there; "" */
+    uint64_t session;           /* of a browser; 0: none */
+    bool by_code;               /* let in by one that is used up */
     uint64_t until_ms; /* a cluster's user: what it said counts until then, monotonic; 0: none */
 };
 

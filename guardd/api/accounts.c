@@ -4,6 +4,7 @@
 #include "accounts.h"
 
 #include "cluster_reviews.h"
+#include "pod_places.h"
 
 #include "common/file.h"
 #include "common/kubernetes/account_review.h"
@@ -23,10 +24,13 @@ struct known {
     struct review review;
     struct account account;
     char service[ACCOUNT_SERVICE_CAP];
+    char node[ACCESS_NODE_CAP]; /* that it speaks for, and then for no service; "": none */
 };
 
 struct accounts {
-    struct cluster_reviews reviews;
+    struct cluster_reviews reviews; /* first: a review knows it only */
+    const char *node_agents;
+    struct pod_places *places;
     uint64_t keep_ms;
 };
 
@@ -41,14 +45,18 @@ static const struct cluster_reviews_cfg rules = {
     .meanwhile = "agents that are known go on, new ones are refused",
 };
 
-enum guard_rc accounts_open(struct accounts **out, const char *where, uint64_t keep_ms,
-                            struct guard_err *err)
+enum guard_rc accounts_open(struct accounts **out, const char *where, const char *node_agents,
+                            uint64_t keep_ms, struct guard_err *err)
 {
     struct accounts *accounts = calloc(1, sizeof(*accounts));
     if (accounts == NULL)
         return guard_fail(err, GUARD_E_NOMEM, "no memory for tokens of a cluster");
     accounts->keep_ms = keep_ms;
+    accounts->node_agents = node_agents;
     enum guard_rc rc = cluster_reviews_init(&accounts->reviews, &rules, where, err);
+    if (rc == GUARD_OK && node_agents != NULL)
+        rc = pod_places_open(&accounts->places, accounts->reviews.client,
+                             &accounts->reviews.answers, err);
     if (rc == GUARD_OK)
         *out = accounts;
     else
@@ -61,7 +69,13 @@ void accounts_close(struct accounts *accounts)
     if (accounts == NULL)
         return;
     cluster_reviews_fini(&accounts->reviews);
+    pod_places_close(accounts->places);
     free(accounts);
+}
+
+struct pod_places *accounts_places(const struct accounts *accounts)
+{
+    return accounts != NULL ? accounts->places : NULL;
 }
 
 struct cluster_reviews *accounts_reviews(struct accounts *accounts)
@@ -89,6 +103,7 @@ static void fill(const struct known *known, struct api_access *out)
     snprintf(out->subject, sizeof(out->subject), "%s/%.180s", known->account.namespace,
              known->account.pod);
     snprintf(out->services[0], sizeof(out->services[0]), "%s", known->service);
+    snprintf(out->node, sizeof(out->node), "%s", known->node);
     review_id(&known->review, out->id);
 }
 
@@ -115,9 +130,34 @@ static void unanswered(struct known *known, const char *message)
 static void accept(struct known *known)
 {
     if (!known->review.word.yes)
-        log_event("info", "agent-known", no_service, "%s/%s reports for %s",
-                  known->account.namespace, known->account.pod, known->service);
+        log_event("info", "agent-known", no_service, "%s/%s reports for %s%s",
+                  known->account.namespace, known->account.pod,
+                  known->node[0] != '\0' ? "the pods of node " : "",
+                  known->node[0] != '\0' ? known->node : known->service);
     review_said(&known->review, &known->review.word, true);
+}
+
+static struct accounts *accounts_of(const struct known *known)
+{
+    return (struct accounts *)(void *)known->review.reviews;
+}
+
+static bool is_node_agent(const struct known *known)
+{
+    const char *name = accounts_of(known)->node_agents;
+    size_t namespace = strlen(known->account.namespace);
+    return name != NULL && strncmp(name, known->account.namespace, namespace) == 0 &&
+           name[namespace] == '/' && strcmp(name + namespace + 1, known->account.name) == 0;
+}
+
+/* What its pod lets it speak for. */
+static enum guard_rc find_part(struct known *known, const struct document_node *pod,
+                               struct guard_err *err)
+{
+    known->service[0] = known->node[0] = '\0';
+    return is_node_agent(known)
+               ? account_pod_node(known->node, sizeof(known->node), &known->account, pod, err)
+               : account_pod_service(known->service, &known->account, pod, err);
 }
 
 static void on_pod(void *ctx, const struct api_answer *answer)
@@ -130,8 +170,7 @@ static void on_pod(void *ctx, const struct api_answer *answer)
         review_refused(&known->review, &err);
     } else if (answer->status != 200) {
         unanswered(known, answer->message);
-    } else if (account_pod_service(known->service, &known->account, answer->root, &err) !=
-               GUARD_OK) {
+    } else if (find_part(known, answer->root, &err) != GUARD_OK) {
         review_refused(&known->review, &err);
     } else {
         accept(known);

@@ -18,12 +18,15 @@ enum {
 
 struct accounts;
 struct cluster_reviews;
+struct pod_places;
 
-/* where: as kubernetes_config_load. keep_ms: how long what the cluster said of a token counts while
- * it can be asked again, which is done from the half of it on. What isn't there yet is tried again:
- * only what is wrong with where fails. */
+/* where: as kubernetes_config_load. node_agents: the "NAMESPACE/ACCOUNT", kept, whose pods speak
+ * for the pods of their nodes and for no service; NULL: none does. keep_ms: how long what the
+ * cluster said of a token counts while it can be asked again, which is done from the half of it on.
+ * What isn't there yet is tried again: only what is wrong with where fails. */
 GUARD_MUST_USE enum guard_rc accounts_open(struct accounts **out, const char *where,
-                                           uint64_t keep_ms, struct guard_err *err);
+                                           const char *node_agents, uint64_t keep_ms,
+                                           struct guard_err *err);
 void accounts_close(struct accounts *accounts);
 /* The token in a header "Authorization" if it is one that the cluster is asked for, else NULL.
  * accounts may be NULL. */
@@ -37,6 +40,8 @@ bool accounts_still(struct accounts *accounts, const struct api_access *access, 
 /* Whether that is how they were let in. */
 bool accounts_are(const struct api_access *access);
 
+/* Where pods run; NULL: nobody speaks for a node. */
+struct pod_places *accounts_places(const struct accounts *accounts);
 /* What runs them, in turns; NULL for NULL. */
 struct cluster_reviews *accounts_reviews(struct accounts *accounts);
 

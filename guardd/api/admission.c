@@ -14,8 +14,8 @@ enum guard_rc admission_init(struct admission *admission, const struct api_view 
 {
     GUARD_TRY(credentials_init(&admission->credentials, view->state, err));
     if (view->token_reviews != NULL)
-        GUARD_TRY(
-            accounts_open(&admission->accounts, view->token_reviews, view->token_keep_ms, err));
+        GUARD_TRY(accounts_open(&admission->accounts, view->token_reviews, view->node_agents,
+                                view->token_keep_ms, err));
     return view->access_reviews != NULL
                ? cluster_users_open(&admission->users, view->access_reviews, view->access_keep_ms,
                                     err)

@@ -43,6 +43,7 @@ struct api_view {
     const char *state;
     const char *token_reviews;  /* the cluster that is asked for tokens of agents; NULL: none */
     uint64_t token_keep_ms;     /* how long what it said counts */
+    const char *node_agents;    /* "NAMESPACE/ACCOUNT" whose pods speak for their nodes; NULL */
     const char *access_reviews; /* the cluster whose users may come; NULL: none */
     uint64_t access_keep_ms;    /* how long what it said counts */
     struct services *services;
@@ -96,6 +97,10 @@ struct api_wait {
     const char *outcome; /* static */
     uint32_t taken, refused;
     const struct service *service;
+    bool keeps_body;   /* the handler still needs it */
+    uint64_t begun_ms; /* monotonic: when it began to wait */
+    uint64_t again_ms; /* monotonic: when it is due at the latest */
+    uint64_t turn;     /* among those of whom one waits; 0: none yet */
 };
 
 struct api_request {

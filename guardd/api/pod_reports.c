@@ -2,7 +2,9 @@
 /* Records of pods that children send: each is held to who sent it, and the answer waits until what
  * was taken lies on the disk. */
 #include "accounts.h"
+#include "admission.h"
 #include "handlers.h"
+#include "pod_places.h"
 #include "problem.h"
 #include "reports.h"
 
@@ -11,7 +13,17 @@
 #include "common/file.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
+
+enum { LOOK_MS = 20000, LOOK_AGAIN_MS = 100 };
+
+/* Who speaks for a node. */
+struct look {
+    struct pod_places *places;
+    const char *node;
+    uint64_t begun_ms;
+};
 
 void api_write_pod_records(const struct services *services, const struct service *service,
                            struct json_writer *json)
@@ -69,6 +81,12 @@ static enum api_step refuse(struct api_response *response, enum guard_rc rc,
     return API_DONE;
 }
 
+static enum pod_place look(const void *ctx, const struct guard_pod_identity *id)
+{
+    const struct look *look = ctx;
+    return pod_places_look(look->places, look->node, id, look->begun_ms, clock_monotonic_ms());
+}
+
 static struct pod_reporter reporter_of(const struct api *api, const struct api_request *request,
                                        const char *name)
 {
@@ -86,6 +104,60 @@ static struct pod_reporter reporter_of(const struct api *api, const struct api_r
     return who;
 }
 
+/* The same whichever of the node's pods it is: it is replaced now and then. */
+static void report_for_node(const struct api *api, const struct api_request *request,
+                            struct pod_reporter *who, char name[REPORTER_CAP], struct look *ctx)
+{
+    const struct api_access *access = &request->access;
+    if (access->node[0] == '\0' || accounts_places(api->admission->accounts) == NULL)
+        return;
+    *ctx = (struct look){accounts_places(api->admission->accounts), access->node,
+                         request->wait.begun_ms};
+    snprintf(name, REPORTER_CAP, "node:%.90s", access->node);
+    who->cluster_pod = who->cluster_uid = NULL;
+    who->node = access->node;
+    who->look = look;
+    who->look_ctx = ctx;
+}
+
+static bool looked(const struct api *api, const struct api_request *request, uint64_t now_ms)
+{
+    (void)now_ms;
+    return admission_answers(api->admission) != request->wait.ticket ||
+           clock_monotonic_ms() >= request->wait.again_ms;
+}
+
+/* Whether all pods of the batch are known to be there or not: API_DONE after a problem, API_LATER
+ * while the cluster is asked, API_AGAIN when the batch may be taken. */
+static enum api_step look_up(const struct api *api, struct api_request *request,
+                             const struct pod_reporter *who, struct api_response *response)
+{
+    struct api_wait *wait = &request->wait;
+    const struct look *ctx = who->look_ctx;
+    const char *why;
+    struct guard_err err;
+    bool unknown;
+    uint64_t mono_ms = clock_monotonic_ms();
+    enum guard_rc rc =
+        pod_reported_look(api->view.services->pod_reported, who, request->body, &unknown, &err);
+    if (rc != GUARD_OK)
+        return refuse(response, rc, &err);
+    if (!unknown)
+        return API_AGAIN;
+    if (pod_places_failed_ms(ctx->places, &why) >= wait->begun_ms)
+        return later(response, why);
+    if (mono_ms - wait->begun_ms >= LOOK_MS)
+        return later(response, "the cluster wasn't asked for all of the pods yet");
+    wait->turn = pod_places_wait(ctx->places, ctx->node, wait->turn, mono_ms);
+    if (wait->turn == 0)
+        return later(response, "a later batch of the node waits in its place");
+    wait->due = looked;
+    wait->ticket = admission_answers(api->admission);
+    wait->again_ms = mono_ms + LOOK_AGAIN_MS;
+    wait->keeps_body = true;
+    return API_LATER;
+}
+
 enum api_step api_report_pods(struct api *api, struct api_request *request,
                               struct api_response *response)
 {
@@ -100,7 +172,7 @@ enum api_step api_report_pods(struct api *api, struct api_request *request,
                 "this guardd takes no records of pods from others");
         return API_DONE;
     }
-    if (wait->due != NULL) {
+    if (wait->due == written) {
         if (reported->written < wait->ticket)
             return later(response, "the records couldn't be written");
         answer(wait, response);
@@ -112,7 +184,17 @@ enum api_step api_report_pods(struct api *api, struct api_request *request,
         return API_DONE;
     }
     api_reporter(request, name);
-    const struct pod_reporter who = reporter_of(api, request, name);
+    struct pod_reporter who = reporter_of(api, request, name);
+    struct look ctx;
+    if (wait->begun_ms == 0)
+        wait->begun_ms = clock_monotonic_ms();
+    report_for_node(api, request, &who, name, &ctx);
+    if (who.node != NULL) {
+        enum api_step step = look_up(api, request, &who, response);
+        if (step != API_AGAIN)
+            return step;
+    }
+    wait->keeps_body = false;
     enum guard_rc rc = pod_reported_take(reported, &who, request->body, &wait->taken,
                                          &wait->refused, &wait->ticket, &err);
     if (rc != GUARD_OK)

@@ -453,7 +453,8 @@ static enum MHD_Result work(struct exchange *exchange)
     }
     if (step == API_LATER) {
         if (!server->closing && server->api.counts.waiters < API_WAITERS_MAX) {
-            drop_body(exchange);
+            if (!exchange->request.wait.keeps_body)
+                drop_body(exchange);
             park(exchange);
             return MHD_YES;
         }

@@ -218,11 +218,8 @@ static void observe(struct pod_intake *intake, struct service *service,
 enum step { STEP_TAKEN, STEP_WAITS, STEP_FULL, STEP_ENDED };
 
 /* On its way to the parent, which learns; what it says decides. */
-static enum step forward(struct pod_intake *intake, const struct service *service,
-                         struct guard_span bytes)
+static enum step forward(struct pod_intake *intake, struct guard_span bytes)
 {
-    if (service->up.pod_records == POD_PARENT_UNKNOWN)
-        return STEP_WAITS;
     if (!pod_forward_add(intake->forward, bytes))
         return STEP_FULL;
     intake->forwarded = true;
@@ -248,6 +245,8 @@ static enum step take(struct pod_intake *intake, struct guard_pod_record *record
         return STEP_TAKEN;
     if (pod_waiting_has(&intake->waiting, name))
         return STEP_WAITS;
+    if (!tree_has_services(services->role)) /* and no parent's word of each is asked for */
+        return intake->forward != NULL ? forward(intake, bytes) : STEP_WAITS;
     struct service *service = services_get(services, name);
     if (service == NULL && services->uplink != NULL && state_service_valid(name) &&
         uplink_want(services->uplink, name))
@@ -257,8 +256,10 @@ static enum step take(struct pod_intake *intake, struct guard_pod_record *record
                "no service can have its name, or there are too many", now_ms);
         return STEP_TAKEN;
     }
-    if (intake->forward != NULL && service->up.pod_records != POD_PARENT_LEAVES)
-        return forward(intake, service, bytes);
+    if (intake->forward != NULL && service->up.pod_records == POD_PARENT_UNKNOWN)
+        return STEP_WAITS;
+    if (intake->forward != NULL && service->up.pod_records == POD_PARENT_TAKES)
+        return forward(intake, bytes);
     if (!replica_publishes(services, service))
         return STEP_WAITS; /* another guardd learns it; what lies here is for when this one does */
     observe(intake, service, record, now_ms);

@@ -195,6 +195,21 @@ static enum guard_rc make_room(struct pod_reported *reported, size_t more, struc
                                    : guard_fail(err, GUARD_E_NOMEM, "no memory for pod records");
 }
 
+enum guard_rc pod_reported_look(struct pod_reported *reported, const struct pod_reporter *who,
+                                struct guard_span bytes, bool *unknown, struct guard_err *err)
+{
+    struct pod_batch batch;
+    struct guard_pod_record record;
+    struct guard_span one;
+    *unknown = false;
+    GUARD_TRY(pod_batch_read(&batch, reported->features, bytes, err));
+    while (pod_batch_next(&batch, &record, reported->features, &one)) {
+        if (!is_of_nobody(&record.id) && who->look(who->look_ctx, &record.id) == POD_PLACE_UNKNOWN)
+            *unknown = true; /* and the others are asked for, too */
+    }
+    return GUARD_OK;
+}
+
 enum guard_rc pod_reported_take(struct pod_reported *reported, const struct pod_reporter *who,
                                 struct guard_span bytes, uint32_t *taken, uint32_t *refused,
                                 uint64_t *ticket, struct guard_err *err)

@@ -37,6 +37,12 @@ struct pod_reported {
 GUARD_MUST_USE enum guard_rc pod_reported_open(struct pod_reported **out, struct services *services,
                                                struct guard_err *err);
 void pod_reported_close(struct pod_reported *reported);
+/* Of one that speaks for a node: whether the cluster must be asked for pods of the batch before it
+ * is taken. GUARD_E_SYNTAX and the others of a damaged batch. */
+GUARD_MUST_USE enum guard_rc pod_reported_look(struct pod_reported *reported,
+                                               const struct pod_reporter *who,
+                                               struct guard_span bytes, bool *unknown,
+                                               struct guard_err *err);
 /* How many of the batch's records were taken; *ticket: what `written` must reach before the sender
  * is told so. A batch that is damaged is refused whole: GUARD_E_SYNTAX, _VERSION, _LIMIT,
  * _CHECKSUM, _RANGE. GUARD_E_IO, GUARD_E_NOMEM: later it may be taken. */

@@ -145,7 +145,7 @@ static void own(struct pod_speakers *speakers, struct pod_speaker *speaker,
 {
     speaker->who = by;
     speaker->reporter = reporter;
-    speaker->of_cluster = who->cluster_pod != NULL;
+    speaker->of_cluster = who->cluster_pod != NULL || who->node != NULL;
     speaker->workload = 0; /* the one before may have said another one */
     memset(speaker->containers, 0, sizeof(speaker->containers));
     snprintf(speaker->name, sizeof(speaker->name), "%s", who->name);
@@ -160,7 +160,7 @@ static struct pod_speaker *speaker_of(struct pod_speakers *speakers, const struc
     uint64_t reporter = add(speakers->seed + 2, span(who->name)) | 1;
     /* A cluster's token is the pod's, whatever state directory it has; who is believed passes on
      * what many say. */
-    bool itself = who->cluster_pod != NULL || who->believed;
+    bool itself = who->cluster_pod != NULL || who->node != NULL || who->believed;
     uint64_t by =
         itself ? reporter : add(reporter, (struct guard_span){secret, POD_BATCH_SECRET}) | 1;
     struct pod_speaker *speaker = find(speakers, pod);
@@ -238,9 +238,28 @@ static const char *too_much(const struct pod_speakers *speakers, struct pod_spea
         speaker->workload = workload;
     if (speaker->workload != workload)
         return "the pod is of another workload";
-    if (!who->believed && !takes_container(speaker, container))
+    bool any = who->believed || who->node != NULL; /* the cluster knows those of its pods */
+    if (!any && !takes_container(speaker, container))
         return "too many containers of the pod";
     return takes_sensor(speaker, sensor, now_ms) ? NULL : "too many sensors of the pod";
+}
+
+static bool is_node(const struct pod_reporter *who, struct guard_span node)
+{
+    return node.len == 0 ||
+           (node.len == strlen(who->node) && memcmp(node.ptr, who->node, node.len) == 0);
+}
+
+/* NULL: the pod is one that it may speak for, as far as the pod's name tells. */
+static const char *foreign(const struct pod_reporter *who, const struct guard_pod_identity *id)
+{
+    if (who->node != NULL)
+        return is_node(who, id->node) && who->look(who->look_ctx, id) == POD_PLACE_HERE
+                   ? NULL
+                   : "the pod isn't on the reporter's node, or isn't what it is said to be";
+    if (!who->covers(who->ctx, service_of(id)))
+        return "the reporter doesn't speak for the service";
+    return who->cluster_pod != NULL && !is_its_own(who, id) ? "the token is another pod's" : NULL;
 }
 
 enum pod_speech pod_speakers_hear(struct pod_speakers *speakers, const struct pod_reporter *who,
@@ -251,16 +270,13 @@ enum pod_speech pod_speakers_hear(struct pod_speakers *speakers, const struct po
     const struct guard_pod_identity *id = &record->id;
     struct guard_span service = service_of(id);
     enum pod_speech speech;
-    *why = "the reporter doesn't speak for the service";
-    if (!who->covers(who->ctx, service))
+    *why = foreign(who, id);
+    if (*why != NULL)
         return POD_SPEECH_FOREIGN;
-    *why = "the token is another pod's";
-    if (who->cluster_pod != NULL && !is_its_own(who, id))
-        return POD_SPEECH_FOREIGN;
-    struct pod_speaker *speaker = speaker_of(speakers, who, secret,
-                                             pod_of(speakers, service, id->name_space, id->pod,
-                                                    who->believed && who->cluster_pod == NULL),
-                                             now_ms, &speech, why);
+    bool beside = who->node != NULL || (who->believed && who->cluster_pod == NULL);
+    struct pod_speaker *speaker = speaker_of(
+        speakers, who, secret, pod_of(speakers, service, id->name_space, id->pod, beside), now_ms,
+        &speech, why);
     if (speaker == NULL)
         return speech;
     speaker->seen_ms = now_ms;

@@ -19,12 +19,24 @@ enum {
     POD_SPEAKER_NAME_CAP = 96,
 };
 
+/* Where a record's pod is, for who speaks for a node. */
+enum pod_place {
+    POD_PLACE_OTHER,   /* not there, or not what it is said to be */
+    POD_PLACE_UNKNOWN, /* the cluster is asked */
+    POD_PLACE_HERE,
+};
+
 /* Who reports. */
 struct pod_reporter {
     const char *name;
     /* A cluster said that the token is this pod's; NULL, NULL, NULL: none did. */
     const char *cluster_pod; /* "NAMESPACE/POD" */
     const char *cluster_uid;
+    /* It runs on that node of the cluster and speaks for the pods there, of any service, beside
+     * what they say of themselves; NULL: it doesn't. */
+    const char *node;
+    enum pod_place (*look)(const void *ctx, const struct guard_pod_identity *id);
+    const void *look_ctx;
     bool believed; /* --whole-piles names it: it passes on what others say */
     /* Whether it may report for a service. */
     bool (*covers)(const void *ctx, struct guard_span service);

@@ -9,9 +9,8 @@
 #include <string.h>
 
 static const char *const names[] = {
-    [TREE_STANDALONE] = "standalone",
-    [TREE_AGENT] = "agent",
-    [TREE_AGGREGATOR] = "aggregator",
+    [TREE_STANDALONE] = "standalone", [TREE_AGENT] = "agent",
+    [TREE_AGGREGATOR] = "aggregator", [TREE_NODE] = "node",
     [TREE_SERVICE] = "service",
 };
 
@@ -66,6 +65,9 @@ static enum guard_rc check_followed(const struct tree_cfg *cfg, struct guard_err
     if (cfg->follow != NULL && !tree_has_parent(cfg->role))
         return guard_fail(err, GUARD_E_RANGE, "--follow: --role %s has no parent to ask",
                           names[cfg->role]);
+    if (cfg->follow != NULL && !tree_has_services(cfg->role))
+        return guard_fail(err, GUARD_E_RANGE, "--follow: --role %s takes no policies",
+                          names[cfg->role]);
     for (const char *at = cfg->follow; tree_next_listed(&at, &name);) {
         if (!state_service_valid(name))
             return guard_fail(err, GUARD_E_RANGE,
@@ -78,21 +80,31 @@ static enum guard_rc check_followed(const struct tree_cfg *cfg, struct guard_err
     return GUARD_OK;
 }
 
+/* What only those have that send what gates tell, and take policies for them. */
+static enum guard_rc check_reporting(const struct tree_cfg *cfg, struct guard_err *err)
+{
+    const char *role = names[cfg->role];
+    const bool parent = tree_has_parent(cfg->role);
+    if (parent && tree_has_services(cfg->role))
+        return GUARD_OK;
+    if (cfg->policy_key != NULL)
+        return guard_fail(err, GUARD_E_RANGE, "--policy-key: --role %s %s", role,
+                          parent ? "takes no policies" : "signs by a key of its own");
+    if (cfg->report_ms != 0)
+        return guard_fail(err, GUARD_E_RANGE, "--report-every: --role %s %s", role,
+                          parent ? "has no piles to report" : "reports to nobody");
+    if (cfg->spool_bytes != 0)
+        return guard_fail(err, GUARD_E_RANGE, "--spool: --role %s %s", role,
+                          parent ? "has no piles to report" : "reports to nobody");
+    return GUARD_OK;
+}
+
 enum guard_rc tree_check(struct tree_cfg *cfg, bool api_off, struct guard_err *err)
 {
     const char *role = names[cfg->role];
     GUARD_TRY(check_parent(cfg, err));
     GUARD_TRY(check_followed(cfg, err));
-    if (!tree_has_parent(cfg->role)) {
-        if (cfg->policy_key != NULL)
-            return guard_fail(err, GUARD_E_RANGE,
-                              "--policy-key: --role %s signs by a key of its own", role);
-        if (cfg->report_ms != 0)
-            return guard_fail(err, GUARD_E_RANGE, "--report-every: --role %s reports to nobody",
-                              role);
-        if (cfg->spool_bytes != 0)
-            return guard_fail(err, GUARD_E_RANGE, "--spool: --role %s reports to nobody", role);
-    }
+    GUARD_TRY(check_reporting(cfg, err));
     if (!tree_has_children(cfg->role) && cfg->whole_piles != NULL)
         return guard_fail(err, GUARD_E_RANGE, "--whole-piles: nobody reports to --role %s", role);
     if (tree_has_children(cfg->role) && api_off)

@@ -9,6 +9,7 @@ enum tree_role {
     TREE_STANDALONE, /* learns from the rings beside it, for the gates beside it */
     TREE_AGENT,      /* reads rings, neither learns nor signs: its parent does */
     TREE_AGGREGATOR, /* merges what its children send, and passes it on */
+    TREE_NODE,       /* passes on what a node's sensors tell of its pods, and nothing else */
     TREE_SERVICE,    /* the root: a standalone that takes in what agents send */
 };
 
@@ -39,7 +40,12 @@ const char *tree_role_name(enum tree_role role);
 bool tree_role_read(const char *name, enum tree_role *out);
 static inline bool tree_has_parent(enum tree_role role)
 {
-    return role == TREE_AGENT || role == TREE_AGGREGATOR;
+    return role == TREE_AGENT || role == TREE_AGGREGATOR || role == TREE_NODE;
+}
+/* Whether gates stand beside it, or below: it has services, and what they need. */
+static inline bool tree_has_services(enum tree_role role)
+{
+    return role != TREE_NODE;
 }
 static inline bool tree_has_children(enum tree_role role)
 {

@@ -495,10 +495,16 @@ static void on_pods(void *ctx, const struct http_answer *answer)
         pod_forward_failed(forward, uplink->next_ms);
         return;
     }
+    bool leaves = answer->status == 404 || answer->status == 405 || answer->status == 409;
+    if (leaves && !tree_has_services(uplink->services->role)) {
+        parent_away(uplink, answer, now_ms); /* who learns nothing has to wait for another one */
+        pod_forward_failed(forward, uplink->next_ms);
+        return;
+    }
     parent_there(uplink, now_ms);
     if (answer->status == 200)
         pod_forward_taken(forward, taken_of(answer->body));
-    else if (answer->status == 404 || answer->status == 405 || answer->status == 409)
+    else if (leaves)
         forward->left = true; /* another one than said so */
     else
         pods_refused(uplink, answer);
@@ -680,11 +686,13 @@ void uplink_tick(struct uplink *uplink, uint64_t now_ms)
         uplink->next_ms = now_ms;
     if (now_ms < uplink->next_ms)
         return;
-    ask_keys(uplink, now_ms);
-    post_all(uplink, now_ms);
-    send_summaries(uplink, now_ms);
     send_pods(uplink, now_ms);
-    follow_all(uplink, now_ms);
+    if (tree_has_services(uplink->services->role)) {
+        ask_keys(uplink, now_ms);
+        post_all(uplink, now_ms);
+        send_summaries(uplink, now_ms);
+        follow_all(uplink, now_ms);
+    }
     http_client_run(uplink->client);
 }
 

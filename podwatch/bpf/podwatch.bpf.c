@@ -27,6 +27,9 @@ enum {
     OPEN_WRITES = 01 | 02 | 0100 | 01000, /* O_WRONLY, O_RDWR, O_CREAT, O_TRUNC */
 };
 
+/* "/dev/fd/" as a word: how a program is named that is run by a descriptor. */
+#define DEV_FD 0x2f64662f7665642fULL
+
 const volatile char root_name[ROOT_CAP] = "kubepods"; /* how the cgroup above all pods begins */
 const volatile u32 root_len = 8;
 const volatile bool look_at_v1 = false;
@@ -435,16 +438,31 @@ static __always_inline struct mnt_namespace *mounts_of(struct task_struct *task)
     return BPF_CORE_READ(task, nsproxy, mnt_ns);
 }
 
-/* Runtimes run a copy of themselves that has no name, which may be in the container's group
- * already: by a parent outside of it, and still among the parent's files. What runs in the
- * container has the container's. */
-static __always_inline bool is_runtime(struct task_struct *task)
+/* Runtimes run themselves once more, by a copy that has no name or by their own file's descriptor,
+ * which may be in the container's group already: by a parent outside of it, and still among the
+ * parent's files. What runs in the container has the container's. */
+static __always_inline bool is_runtime(struct task_struct *task, const struct scratch *scratch)
 {
     struct place of_parent;
     struct task_struct *parent = BPF_CORE_READ(task, real_parent);
     struct inode *inode = BPF_CORE_READ(program_file(task), f_inode);
-    return !BPF_CORE_READ(inode, i_nlink) && mounts_of(task) == mounts_of(parent) &&
+    bool itself =
+        scratch->path[0] == DEV_FD && inode == BPF_CORE_READ(program_file(parent), f_inode);
+    return (itself || !BPF_CORE_READ(inode, i_nlink)) && mounts_of(task) == mounts_of(parent) &&
            !of_pod(&of_parent, parent, EVENT_USER);
+}
+
+/* Where a runtime begins a container the group's first tasks are its own. The container's is the
+ * first that came from outside and has other files than who sent it. */
+static __always_inline void find_first(struct place *place, struct task_struct *task)
+{
+    struct place of_parent;
+    struct task_struct *parent = BPF_CORE_READ(task, real_parent);
+    if (place->state->begun || mounts_of(task) == mounts_of(parent) ||
+        of_pod(&of_parent, parent, EVENT_USER))
+        return;
+    place->state->first_task = BPF_CORE_READ(task, tgid);
+    place->state->begun = 1;
 }
 
 static __always_inline u64 net_of(struct task_struct *task)
@@ -472,14 +490,15 @@ int BPF_PROG(watch_exec, struct task_struct *task, int old_pid, struct linux_bin
         return 0;
     if (!place.state->announced)
         announce(&place);
-    if (is_runtime(task))
+    __builtin_memset(scratch->path, 0, sizeof(scratch->path));
+    bpf_probe_read_kernel_str(scratch->path, sizeof(scratch->path), BPF_CORE_READ(bprm, filename));
+    if (is_runtime(task, scratch))
         return 0;
+    find_first(&place, task);
     note_net(&place, task);
     if (!place.state->clock && BPF_CORE_READ(task, tgid) == place.state->first_task &&
         mounts_of(task) != mounts_of(BPF_CORE_READ(task, real_parent)))
         judge_clock(&place, task);
-    __builtin_memset(scratch->path, 0, sizeof(scratch->path));
-    bpf_probe_read_kernel_str(scratch->path, sizeof(scratch->path), BPF_CORE_READ(bprm, filename));
     send_program(&place, scratch, in_session(&place, task) ? EVENT_SESSION : 0);
     look_at_user(&place, task);
     return 0;
@@ -707,6 +726,8 @@ int list_tasks(struct bpf_iter__task *ctx)
     struct file *file = mm ? mm->exe_file : NULL;
     if (!file)
         return 0;
+    if (task->tgid == place.state->first_task)
+        find_first(&place, task);
     note_net(&place, task);
     if (task->tgid == place.state->first_task)
         judge_clock(&place, task);

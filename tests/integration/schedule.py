@@ -5,7 +5,7 @@ need the same cluster stay with one process, which starts it once."""
 # By their measured times, but those with a cluster, which mostly wait, apart from one another; what isn't named follows as ever.
 LONGEST = [
     ["kubernetes/test_operator.py", "kubernetes/test_rollout.py", "kubernetes/test_crds.py", "kubernetes/test_plugin.py",
-     "kubernetes/test_pod_actions.py", "kubernetes/test_transcripts.py"],
+     "kubernetes/test_pod_actions.py", "kubernetes/test_node_agents.py", "kubernetes/test_transcripts.py"],
     ["pods/test_podwatch.py"],
     ["guardd/test_postgres.py"],
     ["gate/test_egress.py"],
@@ -19,8 +19,7 @@ LONGEST = [
     ["gate/test_timer.py"],
     ["gate/test_identity.py"],
     ["pods/test_responder.py"],
-    ["kubernetes/inject/test_node_installed.py", "kubernetes/inject/test_node.py", "kubernetes/inject/test_podwatch_node.py",
-     "kubernetes/inject/test_admission.py"],
+    ["kubernetes/inject/test_node_installed.py", "kubernetes/inject/test_node.py", "kubernetes/inject/test_admission.py"],
     ["api/test_api_reading.py"],
     ["guardd/test_shared.py"],
     ["guardd/test_guardd.py"],

@@ -105,12 +105,15 @@ def changed(default, have):
     return {one[0] + "/" + one[2] for one in default.keys() | have.keys() if default.get(one) != have.get(one)}
 
 
-def is_podwatch(objects, records, run):
+def is_podwatch(objects):
     pod = objects["DaemonSet", "guard-podwatch", "guard-podwatch"]["spec"]["template"]["spec"]
-    main = pod["containers"][0]
+    main, names, agent = pod["containers"]
+    at = agent["args"].index("--parent")
     return (main["args"][-2:] == ["--root", "{{ x }}"] and main["resources"]["limits"] == {"memory": "64Mi"} and pod["tolerations"] == [] and
-            main["securityContext"]["seccompProfile"] == {"type": "Unconfined"} and
-            [one["hostPath"]["path"] for one in pod["volumes"]][:2] == [records, run])
+            main["securityContext"]["seccompProfile"] == {"type": "Unconfined"} and agent["args"][at + 1:at + 3] == ["https://p:1", "--parent-token"] and
+            names["resources"]["limits"] == {"memory": "65Mi"} and agent["resources"]["limits"] == {"memory": "66Mi"} and
+            pod["volumes"][-1]["configMap"]["name"] == "mine" and
+            guardd(objects)["args"][-2:] == ["--node-agents", "guard-podwatch/guard-podwatch"])
 
 
 SWITCHES = [
@@ -168,9 +171,11 @@ SWITCHES = [
         "Namespace/guard-responder", "ServiceAccount/guard-responder", "ClusterRole/guard-responder", "ClusterRole/guard-responder-relabel",
         "ConfigMap/guard-responder", "DaemonSet/guard-responder"},
      lambda o: o["ConfigMap", "guard-responder", "guard-responder"]["data"]["responder.yaml"] == "a: '{{ x }}'\n"),
-    ({"podwatch": {"enabled": True, "records": "/mnt/pods", "run": "/run/p", "seccompProfile": {"type": "Unconfined"}, "tolerations": [],
-                   "resources": {"limits": {"memory": "64Mi"}}, "extraArgs": ["--root", "{{ x }}"]}},
-     {"Namespace/guard-podwatch", "ServiceAccount/guard-podwatch", "DaemonSet/guard-podwatch"}, lambda o: is_podwatch(o, "/mnt/pods", "/run/p")),
+    ({"podwatch": {"enabled": True, "seccompProfile": {"type": "Unconfined"}, "tolerations": [], "resources": {"limits": {"memory": "64Mi"}},
+                   "extraArgs": ["--root", "{{ x }}"], "names": {"resources": {"limits": {"memory": "65Mi"}}},
+                   "agent": {"parent": "https://p:1", "trust": "mine", "resources": {"limits": {"memory": "66Mi"}}}}},
+     {"Namespace/guard-podwatch", "ServiceAccount/guard-podwatch", "ClusterRole/guard-podwatch", "ClusterRoleBinding/guard-podwatch",
+      "NetworkPolicy/guard-podwatch", "DaemonSet/guard-podwatch", "StatefulSet/guardd"}, is_podwatch),
 ]
 
 

@@ -22,14 +22,14 @@ KEEP_S = 4  # how long what the cluster said counts
 
 
 class Root:
-    def __init__(self, cluster, folder, kubeconfig):
+    def __init__(self, cluster, folder, kubeconfig, *options):
         self.cluster, self.state, self.kubeconfig = cluster, folder / "root", kubeconfig
         self.state.mkdir(parents=True)
         self.log_path = folder / "root.log"
         with open(self.log_path, "wb") as log:
             self.process = subprocess.Popen(
                 cluster.command(BIN / "guardd", "--state", self.state, "--role", "service", "--whole-piles", "*", "--token-reviews",
-                                kubeconfig, "--token-keep", f"{KEEP_S}s"), stderr=log, env=cluster.env)
+                                kubeconfig, "--token-keep", f"{KEEP_S}s", *options), stderr=log, env=cluster.env)
         wait_for(lambda: self.said("started") or self.process.poll() is not None, "guardd to start")
         assert self.process.poll() is None, self.log()
 

@@ -81,18 +81,34 @@ def test_variants():
 
 def test_podwatch_is_left_out_unless_asked_for_and_has_few_rights(api_cluster, shipped):
     assert "podwatch" not in {one["metadata"]["name"].removeprefix("guard-") for one in shipped}
-    ours = [one for one in rendered("--podwatch") if one["metadata"]["name"] == "guard-podwatch"]
-    assert [one["kind"] for one in ours] == ["Namespace", "ServiceAccount", "DaemonSet"]  # no role, and so no right
+    assert "--node-agents" not in one_of(shipped, "StatefulSet", "guardd")["spec"]["template"]["spec"]["containers"][0]["args"]
+    made = rendered("--podwatch")
+    assert one_of(made, "StatefulSet", "guardd")["spec"]["template"]["spec"]["containers"][0]["args"][-2:] == [
+        "--node-agents", "guard-podwatch/guard-podwatch"]
+    ours = [one for one in made if one["metadata"]["name"] == "guard-podwatch"]
+    assert [one["kind"] for one in ours] == ["Namespace", "ServiceAccount", "ClusterRole", "ClusterRoleBinding", "NetworkPolicy", "DaemonSet"]
     assert ours[1]["automountServiceAccountToken"] is False
-    pod = ours[2]["spec"]["template"]["spec"]
+    assert ours[2]["rules"] == [{"apiGroups": [""], "resources": ["pods"], "verbs": ["list", "watch"]}]
+    pod = ours[-1]["spec"]["template"]["spec"]
     assert pod["automountServiceAccountToken"] is False and not {"hostNetwork", "hostIPC"} & set(pod) and pod["hostPID"] is True
-    container, = pod["containers"]
-    security = container["securityContext"]
-    assert security["capabilities"] == {"drop": ["ALL"], "add": ["BPF", "PERFMON", "NET_ADMIN"]} and "privileged" not in security
-    assert security["allowPrivilegeEscalation"] is False and security["readOnlyRootFilesystem"] is True
-    assert security["seccompProfile"] == {"type": "RuntimeDefault"} and "memory" in container["resources"]["limits"]
-    mounts = {one["mountPath"]: one.get("readOnly", False) for one in container["volumeMounts"]}
-    assert mounts == {"/var/lib/guard/pods": False, "/run/guard-podwatch": False, "/sys/fs/cgroup": True, "/sys/kernel/tracing": True}
+    podwatch, names, agent = pod["containers"]
+    for container in (podwatch, names, agent):
+        security = container["securityContext"]
+        assert "privileged" not in security and security["allowPrivilegeEscalation"] is False and security["readOnlyRootFilesystem"] is True
+        assert "memory" in container["resources"]["limits"] and pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert podwatch["securityContext"]["capabilities"] == {"drop": ["ALL"], "add": ["BPF", "PERFMON", "NET_ADMIN"]}
+    assert podwatch["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    for container in (names, agent):
+        assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]} and container["securityContext"]["runAsNonRoot"] is True
+    users = [container["securityContext"]["runAsUser"] for container in pod["containers"]]
+    assert len(set(users)) == 3 and not {65532, 65533} & set(users), "in the node's PID namespace nobody looks into another's processes"
+    mounts = [{one["mountPath"]: one.get("readOnly", False) for one in container["volumeMounts"]} for container in pod["containers"]]
+    account = "/var/run/secrets/kubernetes.io/serviceaccount"
+    assert mounts == [
+        {"/var/lib/guard/pods": False, "/run/guard-pods": True, "/run/guard-podwatch": False, "/sys/fs/cgroup": True, "/sys/kernel/tracing": True},
+        {"/run/guard-pods": False, account: True},
+        {"/var/lib/guard": False, "/var/lib/guard/pods": False, "/var/run/guard": True, "/etc/guard/trust": True}]
+    assert [one["hostPath"]["path"] for one in pod["volumes"] if "hostPath" in one] == ["/sys/fs/cgroup", "/sys/kernel/tracing"]
     # Taken as it is: its namespace has to be there for the dry run of the rest.
     assert api_cluster.kubectl("apply", "-f", "-", text=documents(ours[:1])).status == 0
     done = api_cluster.kubectl("apply", "--dry-run=server", "-f", "-", text=documents(ours))

@@ -5,7 +5,9 @@
  * (thief: with the number of replica 2's sensor) with tabs between, "-" for what is empty. TEXT of
  * a destination is ADDRESS:PORT, by TCP.
  * With a folder behind the service each record is a file there instead, as a sensor of that replica
- * writes them: beside, then renamed. */
+ * writes them: beside, then renamed; "-" is none. With a word behind that it is the uid of all
+ * pods.
+ */
 #include "unit/pods/sample.h"
 
 #include <fcntl.h>
@@ -58,6 +60,7 @@ static bool write_file(const char *folder, const struct guard_pod_record *record
 
 int main(int argc, char **argv)
 {
+    const char *folder = argc > 2 && strcmp(argv[2], "-") != 0 ? argv[2] : NULL;
     static uint8_t bytes[GUARD_POD_RECORD_MAX];
     char line[LINE_ROOM];
     while (fgets(line, sizeof(line), stdin) != NULL) {
@@ -74,6 +77,8 @@ int main(int argc, char **argv)
         record.id.uid = sample_span(uid);
         if (argc > 1)
             record.id.service = sample_span(argv[1]);
+        if (argc > 3)
+            record.id.uid = sample_span(argv[3]);
         const char *source = strsep(&rest, "\t\n");
         if (strcmp(source, "gate") == 0) {
             record.source = GUARD_POD_GATE;
@@ -100,9 +105,9 @@ int main(int argc, char **argv)
         record.features = features;
         if (guard_pod_record_encode(&record, bytes, sizeof(bytes), &len, &err) != GUARD_OK)
             return fail(err.text);
-        if (argc > 2 && !write_file(argv[2], &record, bytes, len))
+        if (folder != NULL && !write_file(folder, &record, bytes, len))
             return fail("a file can't be written");
-        if (argc <= 2 && fwrite(bytes, 1, len, stdout) != len)
+        if (folder == NULL && fwrite(bytes, 1, len, stdout) != len)
             return fail("standard output is full");
     }
     return 0;

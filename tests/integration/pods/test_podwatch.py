@@ -123,6 +123,36 @@ def test_a_runtime_that_runs_from_memory_is_no_sign(pods, watch):
     assert watching.await_feature(pods[2], "memfd")
 
 
+# A container as runc begins it: the runtime once more by a descriptor of its own file, already in the container's group; a task of a task of that
+# one, whose parents have ended by then, takes the container's files and becomes its program.
+BEGUN = """
+import ctypes, os, sys
+code = '''
+import ctypes, os
+if os.fork(): os.wait(); os._exit(0)
+first = os.getpid()
+if os.fork(): os._exit(0)
+while os.getppid() == first: pass
+assert ctypes.CDLL(None).unshare(0x20000) == 0
+os.execv("/bin/sh", ["sh", "-c", %r])
+''' % sys.argv[1]
+os.execve(os.open("/usr/bin/python3", os.O_RDONLY), ["python3", "-c", code], {})
+"""
+
+
+def test_the_program_that_a_runtime_begins_a_container_with_is_no_session(pods, watch):
+    watching = watch()
+    pods[0].start("/usr/bin/python3", "-c", BEGUN, "/usr/bin/id >/dev/null; exec sleep 1000")
+    found = wait_for(lambda: [f for f in watching.features(pods[0]) if f["text"].endswith("/id")], "id to be told")[0]
+    assert not found["flags"] & SESSION, "it is the container's own"
+    # What is sent in later is one, by the same runtime.
+    pods[0].run("/usr/bin/python3", "-c", BEGUN, "/usr/bin/env >/dev/null; true")
+    found = wait_for(lambda: [f for f in watching.features(pods[0]) if f["text"].endswith("/env")], "env to be told")[0]
+    assert found["flags"] & SESSION
+    own = [f for f in watching.features(pods[0]) if f["text"].startswith("/dev/fd/")]
+    assert not own, "the runtime's own"
+
+
 # A container whose first program is newer than the container: only a clock that was set back does that.
 SET_BACK = """
 import ctypes, os, shutil, sys
@@ -323,19 +353,36 @@ def test_both_drivers_and_a_pod_within_a_pod(root, watch):
         pod.end()
 
 
-def test_pods_get_their_names_from_a_list(pods, watch, tmp_path):
-    listed = {"kind": "PodList", "items": [{
-        "metadata": {"uid": pods[0].uid, "name": "cart-7d9f-x1", "namespace": "shop", "labels": {"pod-template-hash": "7d9f"},
+def listed(pod):
+    return json.dumps({"kind": "PodList", "items": [{
+        "metadata": {"uid": pod.uid, "name": "cart-7d9f-x1", "namespace": "shop", "labels": {"pod-template-hash": "7d9f"},
                      "ownerReferences": [{"kind": "ReplicaSet", "name": "cart-7d9f"}]},
-        "status": {"containerStatuses": [{"name": "app", "containerID": f"containerd://{pods[0].container}",
-                                          "imageID": "registry/cart@sha256:" + "a" * 64}]}}]}
-    (tmp_path / "pods.json").write_text(json.dumps(listed))
+        "status": {"containerStatuses": [{"name": "app", "containerID": f"containerd://{pod.container}",
+                                          "imageID": "registry/cart@sha256:" + "a" * 64}]}}]})
+
+
+def test_pods_get_their_names_from_a_list(pods, watch, tmp_path):
+    (tmp_path / "pods.json").write_text(listed(pods[0]))
     watching = watch("--pods", tmp_path / "pods.json")
     pods[0].run("id")
     record = wait_for(lambda: [r for r in read_records(watching.records) if r["pod"] == "cart-7d9f-x1"], "the name")[0]
     assert (record["namespace"], record["workload"], record["container"], record["template_hash"], record["node"]) == \
         ("shop", "cart", "app", "7d9f", "node-1")
     assert record["image"] == "sha256:" + "a" * 64
+
+
+def test_a_container_that_ended_before_it_was_listed_has_its_name_all_the_same(pods, watch, tmp_path):
+    """Kubelets tell of containers late, of those that end at once behind their end."""
+    (tmp_path / "pods.json").write_text('{"kind": "PodList", "items": []}')
+    watching = watch("--pods", tmp_path / "pods.json")
+    pods[0].run("id")
+    watching.intervals(4)  # without a name it would be forgotten after two
+    assert not read_records(watching.records), "by its number it would be another container's"
+    (tmp_path / "new").write_text(listed(pods[0]))
+    (tmp_path / "new").rename(tmp_path / "pods.json")
+    record = wait_for(lambda: read_records(watching.records), "the record")[0]
+    assert (record["pod"], record["container"]) == ("cart-7d9f-x1", "app")
+    assert {"exec"} <= {feature["kind"] for feature in record["features"]}
 
 
 def test_hostile_names_and_long_arguments(pods, watch, tmp_path):

@@ -77,7 +77,7 @@ static int setup(void **state)
     memset(&server, 0, sizeof(server));
     mono = clock_monotonic_ms();
     begin_s = clock_unix_ms() / 1000;
-    return accounts_open(&accounts, "in-cluster", KEEP_MS, &err) == GUARD_OK ? 0 : -1;
+    return accounts_open(&accounts, "in-cluster", NULL, KEEP_MS, &err) == GUARD_OK ? 0 : -1;
 }
 
 static int teardown(void **state)
@@ -96,6 +96,72 @@ static void let_in(unsigned number)
 }
 
 /* --- tests --- */
+
+static const char agent_pod[] =
+    "{\"metadata\":{\"uid\":\"u-1\"},\"spec\":{\"nodeName\":\"node-1\",\"containers\":[{\"name\":"
+    "\"guard\",\"args\":[\"run\",\"--service\",\"prod.shop\"]}]}}";
+
+static void open_for(const char *node_agents)
+{
+    struct guard_err err;
+    accounts_close(accounts);
+    assert_int_equal(accounts_open(&accounts, "in-cluster", node_agents, KEEP_MS, &err), GUARD_OK);
+}
+
+static void a_nodes_agent_speaks_for_its_node_and_for_no_service(void **state)
+{
+    (void)state;
+    assert_null(accounts_places(accounts));
+    open_for("prod/default");
+    assert_non_null(accounts_places(accounts));
+    assert_int_equal(check(lasting(1), 0), CREDENTIALS_ASKED);
+    answer(201, yes);
+    answer(200, agent_pod);
+    assert_int_equal(check(lasting(1), 0), CREDENTIALS_GOOD);
+    assert_string_equal(access.node, "node-1");
+    assert_int_equal(access.role, API_ROLE_REPORTER);
+    assert_int_equal(access.service_count, 1);
+    assert_string_equal(access.services[0], "");
+    /* Other accounts speak for services, as ever. */
+    static const char *const others[] = {"prod/defaul", "prod/default2", "pro/default",
+                                         "prod2/default"};
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+        open_for(others[i]);
+        let_in(1);
+        assert_string_equal(access.node, "");
+        assert_string_equal(access.services[0], "prod.shop");
+    }
+}
+
+static void an_agent_without_its_node_is_nobody(void **state)
+{
+    static const char moved[] =
+        "{\"kind\":\"TokenReview\",\"status\":{\"authenticated\":true,\"audiences\":[\"guard."
+        "security\"],\"user\":{\"username\":\"system:serviceaccount:prod:default\",\"extra\":{"
+        "\"authentication.kubernetes.io/pod-name\":[\"shop-1\"],"
+        "\"authentication.kubernetes.io/node-name\":[\"node-2\"],"
+        "\"authentication.kubernetes.io/pod-uid\":[\"u-1\"]}}}}";
+    (void)state;
+    open_for("prod/default");
+    assert_int_equal(check(lasting(1), 0), CREDENTIALS_ASKED);
+    answer(201, yes);
+    answer(200, pod); /* on no node yet */
+    assert_int_equal(check(lasting(1), 0), CREDENTIALS_BAD);
+    /* The token is of another node than the pod, by the word of a server that says it. */
+    assert_int_equal(check(lasting(2), 0), CREDENTIALS_ASKED);
+    answer(201, moved);
+    answer(200, agent_pod);
+    assert_int_equal(check(lasting(2), 0), CREDENTIALS_BAD);
+}
+
+static void what_names_an_account(void **state)
+{
+    static const char *const bad[] = {"", "a", "a/", "/a", "a/b/c", "A/b", "a b/c", "*/a"};
+    (void)state;
+    assert_true(account_is_named("guard-podwatch/guard-podwatch"));
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+        assert_false(account_is_named(bad[i]));
+}
 
 static void one_that_is_known_has_its_service_and_nothing_else(void **state)
 {
@@ -280,6 +346,10 @@ static void other_tokens_are_not_the_clusters(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_nodes_agent_speaks_for_its_node_and_for_no_service, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(an_agent_without_its_node_is_nobody, setup, teardown),
+        cmocka_unit_test(what_names_an_account),
         cmocka_unit_test_setup_teardown(one_that_is_known_has_its_service_and_nothing_else, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(a_token_ends_when_it_says, setup, teardown),

@@ -129,7 +129,7 @@ static int setup_agents(void **state)
 {
     struct guard_err err;
     (void)setup(state);
-    return accounts_open(&accounts, "in-cluster", 60000, &err) == GUARD_OK ? 0 : -1;
+    return accounts_open(&accounts, "in-cluster", NULL, 60000, &err) == GUARD_OK ? 0 : -1;
 }
 
 static int teardown_agents(void **state)

@@ -127,6 +127,44 @@ static void test_who_is_believed_speaks_beside_the_pod_itself(void **state)
         "pod:x");
 }
 
+static enum pod_place look(const void *ctx, const struct guard_pod_identity *id)
+{
+    (void)id;
+    return *(const enum pod_place *)ctx;
+}
+
+static void test_a_node_speaks_for_pods_that_are_there(void **state)
+{
+    struct guard_pod_record record = sample_record(pod, 1, 1, now);
+    enum pod_place place = POD_PLACE_HERE;
+    struct pod_reporter node = {
+        .name = "node:node-1", .node = "node-1", .look = look, .look_ctx = &place};
+    (void)state;
+    /* Beside the pod itself, of any service, and as many containers as the cluster knows. */
+    assert_int_equal(hear(of_cluster("prod/web-7f9c-00001", "u1"), mine, &record), POD_SPEECH_GOOD);
+    assert_int_equal(hear(node, mine, &record), POD_SPEECH_GOOD);
+    assert_int_equal(hear(of_cluster("prod/web-7f9c-00001", "u1"), mine, &record), POD_SPEECH_GOOD);
+    record.id.service = sample_span("other");
+    for (int i = 0; i < 2 * POD_SPEAKER_CONTAINERS; i++) {
+        char name[8];
+        snprintf(name, sizeof(name), "c%d", i);
+        record.id.container = sample_span(name);
+        assert_int_equal(hear(node, mine, &record), POD_SPEECH_GOOD);
+    }
+    for (uint32_t i = 100; i < 100 + 2 * POD_SPEAKER_PODS_MAX; i++) {
+        record = sample_record(pod, i, 1, now);
+        assert_int_equal(hear(node, mine, &record), POD_SPEECH_GOOD);
+    }
+    /* What isn't known to be there is another's. */
+    place = POD_PLACE_OTHER;
+    assert_int_equal(hear(node, mine, &record), POD_SPEECH_FOREIGN);
+    place = POD_PLACE_UNKNOWN;
+    assert_int_equal(hear(node, mine, &record), POD_SPEECH_FOREIGN);
+    place = POD_PLACE_HERE;
+    record.id.node = sample_span("node-2");
+    assert_int_equal(hear(node, mine, &record), POD_SPEECH_FOREIGN);
+}
+
 static void test_nobody_fills_a_table(void **state)
 {
     struct pod_reporter edge = reporter("edge");
@@ -203,6 +241,8 @@ int main(void)
                                         close_them),
         cmocka_unit_test_setup_teardown(test_who_is_believed_speaks_beside_the_pod_itself,
                                         open_them, close_them),
+        cmocka_unit_test_setup_teardown(test_a_node_speaks_for_pods_that_are_there, open_them,
+                                        close_them),
         cmocka_unit_test_setup_teardown(test_nobody_fills_a_table, open_them, close_them),
         cmocka_unit_test_setup_teardown(test_it_survives, open_them, close_them),
     };

@@ -1,17 +1,39 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A service for pods of tests: answers everything with the target that it saw, /seen with all of
  * them but the probes', /probes with the number of these. Listens on $PORT, 8080 without it.
+ * /intrude is the hole that an intruder comes in by: it runs a program that no file holds.
  * `app pause SECONDS` waits, as a preStop hook where there is no shell. */
+#define _GNU_SOURCE
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 static char seen[65536];
 static unsigned probes;
+
+static void intrude(int client)
+{
+    char *const words[] = {"intruder", "pause", "600", NULL};
+    int program = memfd_create("intruder", MFD_CLOEXEC);
+    int own = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+    if (fork() != 0) {
+        close(program);
+        close(own);
+        return;
+    }
+    close(client);
+    while (sendfile(program, own, NULL, 1 << 20) > 0)
+        continue;
+    fexecve(program, words, environ);
+    _exit(1);
+}
 
 static void answer(int fd)
 {
@@ -29,6 +51,8 @@ static void answer(int fd)
     }
     if (sscanf(request, "%*15s %2047s", target) != 1)
         return;
+    if (strcmp(target, "/intrude") == 0)
+        intrude(fd);
     char count[16];
     probes += strcmp(target, "/healthz") == 0;
     snprintf(count, sizeof(count), "%u", probes);

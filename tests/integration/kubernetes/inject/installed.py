@@ -7,15 +7,19 @@ import json
 import os
 import pathlib
 import subprocess
+import sys
 
 from injected import APP_IMAGE, GUARD_IMAGE, KIT
 from kubernetes import apicluster
-from kubernetes.shipped import documents, known, one_of, read
-from harness import end_process
+from kubernetes.shipped import documents, known, one_of
+from harness import ROOT, end_process
 from waiting import wait_for
 
+sys.path.insert(0, str(ROOT / "tools"))
+import install  # noqa: E402
+
 HERE = pathlib.Path(__file__).resolve().parent
-OURS, SHOP = "guard-system", "shop"
+OURS, SHOP, NODE = "guard-system", "shop", "guard-podwatch"
 PARENT = "guardd.guard-system.svc"
 REPLICAS = 2
 GUARDIAN = {
@@ -25,14 +29,31 @@ GUARDIAN = {
 ATTACK, BENIGN = "/users?username=tom%20or%201=1", "/users?username=tom"
 
 
+def of_nodes(one):
+    return NODE in (one["metadata"]["name"], one["metadata"].get("namespace"))
+
+
 def shipped_for_node(address):
-    """With the image that the node has, and the webhook's parent; guardd writes status more often than each half minute."""
-    objects = json.loads(json.dumps(known(read("install.yaml"))).replace("guard:0.1.0", GUARD_IMAGE))
+    """With the image that the node has, and the webhook's parent; guardd writes status more often than each half minute. What runs on each
+    node comes later."""
+    objects = [one for one in known(install.made(install.options_of(["--podwatch", "--image", GUARD_IMAGE]))) if not of_nodes(one)]
     one_of(objects, "Deployment", "guard-webhook")["spec"]["template"]["spec"]["containers"][0]["args"] += [
         "--parent", f"https://{PARENT}:8443", "--trust", "guard-trust", "--pull-policy", "Never"]
     one_of(objects, "StatefulSet", "guardd")["spec"]["template"]["spec"]["containers"][0]["args"] += [
         "--write-every", "1s", "--canary-every", "6s"]
     one_of(objects, "Service", "guardd")["spec"]["clusterIP"] = address
+    return objects
+
+
+def sensor_for_node(address, authority):
+    """podwatch, the list of pods and the agent, as they are shipped, with shorter intervals; the name that there is no DNS for; and whom to
+    trust, as the guide says it."""
+    objects = [one for one in install.made(install.options_of(["--podwatch", "--image", GUARD_IMAGE])) if of_nodes(one)]
+    objects = json.loads(json.dumps(objects))
+    pod = one_of(objects, "DaemonSet", NODE)["spec"]["template"]["spec"]
+    pod["hostAliases"] = [{"ip": address, "hostnames": [PARENT]}]
+    pod["containers"][0]["args"] += ["--interval", "2"]
+    objects.insert(1, {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "guard-trust", "namespace": NODE}, "data": {"ca.crt": authority}})
     return objects
 
 
@@ -92,6 +113,9 @@ class Installed:
         self.cluster.kubectl("-n", OURS, "rollout", "status", "statefulset/guardd", "--timeout=180s")
         self.cluster.kubectl("-n", OURS, "rollout", "status", "deployment/guard-webhook", "--timeout=180s")
 
+    def watch_node(self):
+        self.apply(sensor_for_node(self.ADDRESS, (self.folder / "tls.crt").read_text()))
+
     def guard_shop(self):
         self.cluster.namespace(SHOP, {"guard.security/inject": "enabled"})
         public = self.cluster.curl("--cacert", self.folder / "tls.crt", "--resolve", f"{PARENT}:8443:{self.ADDRESS}",
@@ -105,8 +129,8 @@ class Installed:
     def stop(self):
         for one in self.helpers:
             end_process(one)
-        for kind, name in (("mutatingwebhookconfiguration", "guard"), ("namespace", SHOP), ("namespace", OURS), ("namespace", "guard-responder"),
-                           ("persistentvolume", "guardd-state")):
+        namespaces = [("namespace", one) for one in (SHOP, OURS, "guard-responder", NODE, "podwatched", "prod")]
+        for kind, name in (("mutatingwebhookconfiguration", "guard"), *namespaces, ("persistentvolume", "guardd-state")):
             self.cluster.kubectl("delete", kind, name, "--wait=false", check=False)
         self.api.end_proxy()
 
