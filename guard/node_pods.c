@@ -23,7 +23,7 @@ enum { TURN_MS = 200, NODE_MAX = 253 };
 
 static const struct option_spec options[] = {
     {"node", "NAME", "whose pods, as the cluster calls it"},
-    {"out", "FILE", "a PodList, replaced when something changes: guard-podwatch --pods"},
+    {"out", "FILE", "a PodList for guard-podwatch, replaced when something changes"},
     {"kubernetes", "in-cluster|KUBECONFIG", "who is asked (default in-cluster)"},
     {NULL, NULL, NULL},
 };

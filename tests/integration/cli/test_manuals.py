@@ -52,7 +52,7 @@ def test_each_option_is_documented_and_no_other(name):
 
 def test_the_overview_and_the_daemon_are_complete():
     overview = rendered("guard.1")
-    assert set(re.findall(r"guard-([a-z]+)\(1\)", overview)) == set(COMMANDS)
+    assert set(re.findall(r"guard-([a-z-]+)\(1\)", overview)) == set(COMMANDS)
     daemon = subprocess.run([BIN / "guardd", "--help"], check=True, capture_output=True, text=True, timeout=60).stdout
     assert set(re.findall(r"^ +(--[a-z-]+)", rendered("guardd.8"), re.M)) == set(re.findall(r"^ +(--[a-z-]+)", daemon, re.M))
 

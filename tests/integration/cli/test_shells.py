@@ -130,7 +130,7 @@ def test_the_tables_are_what_help_tells(tmp_path):
     for name, command in COMMANDS.items():
         assert {"--" + option["name"] for option in command["options"]} | {"--help"} == options_in_help(name)
     assert {"--" + option["name"] for option in TABLES["guardd"]["options"]} == options_in_help(program="guardd")
-    listed = set(re.findall(r"^  ([a-z]+) ", guard("--help").out, re.M))
+    listed = set(re.findall(r"^  ([a-z-]+) ", guard("--help").out, re.M))
     assert listed == set(COMMANDS)
 
 

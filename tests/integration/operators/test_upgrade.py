@@ -132,6 +132,7 @@ def test_binary_upgrade_under_load(tmp_path, state, make_policy, fast_upstream):
     nginx = Daemon(tmp_path / "nginx", text.replace("{state}", str(state.path)), workers=2).start()
     counter = Counter(nginx)
     try:
+        wait_for(lambda: len(counter.statuses) > 5, "requests at the first master")
         first = nginx.master()
         os.kill(first, signal.SIGUSR2)
         wait_for(lambda: nginx.master() not in (None, first), "the second master")
