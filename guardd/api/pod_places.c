@@ -5,8 +5,7 @@
 
 #include "common/file.h"
 #include "common/kubernetes/pod_facts.h"
-
-#include <guard/crypto.h>
+#include "guardd/pods/text_hash.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -88,39 +87,27 @@ uint64_t pod_places_failed_ms(const struct pod_places *places, const char **why)
 
 /* --- hashes --- */
 
-/* With its length, so that two don't run together. */
-static uint64_t add(uint64_t hash, struct guard_span text)
-{
-    uint64_t len = text.len;
-    hash = guard_checksum(hash, (struct guard_span){(const uint8_t *)&len, sizeof(len)});
-    return guard_checksum(hash, text);
-}
-
-static struct guard_span span(const char *text)
-{
-    return (struct guard_span){(const uint8_t *)text, strlen(text)};
-}
-
 static uint64_t pod_of(const struct pod_places *places, struct guard_span name_space,
                        struct guard_span name, struct guard_span uid)
 {
-    return add(add(add(places->seed, name_space), name), uid) | 1;
+    return text_hash_add(text_hash_add(text_hash_add(places->seed, name_space), name), uid) | 1;
 }
 
 static uint64_t node_of(const struct pod_places *places, const char *node)
 {
-    return add(places->seed + 1, span(node)) | 1;
+    return text_hash_add(places->seed + 1, text_span(node)) | 1;
 }
 
 static uint64_t kind_of(const struct pod_places *places, struct guard_span service,
                         struct guard_span workload, struct guard_span hash)
 {
-    return add(add(add(places->seed + 2, service), workload), hash) | 1;
+    return text_hash_add(text_hash_add(text_hash_add(places->seed + 2, service), workload), hash) |
+           1;
 }
 
 static uint64_t container_of(const struct pod_places *places, struct guard_span name)
 {
-    return add(places->seed + 3, name) | 1;
+    return text_hash_add(places->seed + 3, name) | 1;
 }
 
 /* --- the table --- */
@@ -194,7 +181,7 @@ static bool has_container(const struct place *place, uint64_t container)
 
 static void take_container(const struct pod_places *places, struct place *place, const char *name)
 {
-    uint64_t container = container_of(places, span(name));
+    uint64_t container = container_of(places, text_span(name));
     if (!has_container(place, container) && place->container_count < POD_PLACES_CONTAINERS)
         place->containers[place->container_count++] = container;
 }
@@ -203,8 +190,8 @@ static void take_facts(const struct pod_places *places, struct place *place)
 {
     const struct pod_facts *facts = &places->facts;
     uint64_t kind =
-        kind_of(places, span(facts->service[0] != '\0' ? facts->service : facts->workload),
-                span(facts->workload), span(facts->template_hash));
+        kind_of(places, text_span(facts->service[0] != '\0' ? facts->service : facts->workload),
+                text_span(facts->workload), text_span(facts->template_hash));
     place->node = facts->node[0] != '\0' ? node_of(places, facts->node) : 0;
     if (!has_kind(place, kind)) {
         place->kinds[1] = place->kinds[0];

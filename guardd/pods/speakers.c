@@ -3,9 +3,9 @@
  * what collides. The pods' hashes stand together: they are looked through for each record. */
 #include "speakers.h"
 
-#include "common/file.h"
+#include "text_hash.h"
 
-#include <guard/crypto.h>
+#include "common/file.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,24 +29,13 @@ void pod_speakers_close(struct pod_speakers *speakers)
     *speakers = (struct pod_speakers){.count = 0};
 }
 
-/* With its length, so that two don't run together. */
-static uint64_t add(uint64_t hash, struct guard_span text)
-{
-    uint64_t len = text.len;
-    hash = guard_checksum(hash, (struct guard_span){(const uint8_t *)&len, sizeof(len)});
-    return guard_checksum(hash, text);
-}
-
-static struct guard_span span(const char *text)
-{
-    return (struct guard_span){(const uint8_t *)text, strlen(text)};
-}
-
 /* Of whom is believed apart: it says what it saw of a pod beside what the pod says of itself. */
 static uint64_t pod_of(const struct pod_speakers *speakers, struct guard_span service,
                        struct guard_span name_space, struct guard_span pod, bool believed)
 {
-    return add(add(add(speakers->seed + believed, service), name_space), pod) | 1;
+    return text_hash_add(
+               text_hash_add(text_hash_add(speakers->seed + believed, service), name_space), pod) |
+           1;
 }
 
 static struct guard_span service_of(const struct guard_pod_identity *id)
@@ -130,7 +119,7 @@ static uint32_t count_of(const struct pod_speakers *speakers, uint64_t reporter,
 static bool is_its_own(const struct pod_reporter *who, const struct guard_pod_identity *id)
 {
     const char *slash = strchr(who->cluster_pod, '/');
-    struct guard_span uid = span(who->cluster_uid);
+    struct guard_span uid = text_span(who->cluster_uid);
     if (slash == NULL || (size_t)(slash - who->cluster_pod) != id->name_space.len ||
         strlen(slash + 1) != id->pod.len ||
         memcmp(who->cluster_pod, id->name_space.ptr, id->name_space.len) != 0 ||
@@ -157,12 +146,13 @@ static struct pod_speaker *speaker_of(struct pod_speakers *speakers, const struc
                                       const uint8_t secret[POD_BATCH_SECRET], uint64_t pod,
                                       uint64_t now_ms, enum pod_speech *speech, const char **why)
 {
-    uint64_t reporter = add(speakers->seed + 2, span(who->name)) | 1;
+    uint64_t reporter = text_hash_add(speakers->seed + 2, text_span(who->name)) | 1;
     /* A cluster's token is the pod's, whatever state directory it has; who is believed passes on
      * what many say. */
     bool itself = who->cluster_pod != NULL || who->node != NULL || who->believed;
-    uint64_t by =
-        itself ? reporter : add(reporter, (struct guard_span){secret, POD_BATCH_SECRET}) | 1;
+    uint64_t by = itself
+                      ? reporter
+                      : text_hash_add(reporter, (struct guard_span){secret, POD_BATCH_SECRET}) | 1;
     struct pod_speaker *speaker = find(speakers, pod);
     *speech = POD_SPEECH_FOREIGN;
     *why = "another one speaks for the pod";
@@ -227,11 +217,12 @@ static const char *too_much(const struct pod_speakers *speakers, struct pod_spea
                             const struct pod_reporter *who, const struct guard_pod_record *record,
                             uint64_t now_ms)
 {
-    uint64_t workload = add(speakers->seed + 3, record->id.workload) | 1;
-    uint64_t container = add(speakers->seed + 4, record->id.container) | 1;
-    uint64_t sensor = add(container, (struct guard_span){(const uint8_t *)&record->origin.producer,
-                                                         sizeof(record->origin.producer)}) |
-                      1;
+    uint64_t workload = text_hash_add(speakers->seed + 3, record->id.workload) | 1;
+    uint64_t container = text_hash_add(speakers->seed + 4, record->id.container) | 1;
+    uint64_t sensor =
+        text_hash_add(container, (struct guard_span){(const uint8_t *)&record->origin.producer,
+                                                     sizeof(record->origin.producer)}) |
+        1;
     if (!has_room(speaker, now_ms))
         return "more records than a sensor writes";
     if (speaker->workload == 0)
