@@ -27,7 +27,20 @@ export async function open({ dark = false, expected = [], zone = undefined } = {
         void dialog.dismiss();
     });
     page.setDefaultTimeout(60_000);
+    watch(page, faults);
     return { browser, context, page, faults };
+}
+
+/** What no limit of the library ends, as a script in the page, is told before whoever started this ends it. */
+function watch(page, faults) {
+    const asked = new Map();
+    page.on("request", (request) => asked.set(request, Date.now()));
+    for (const event of ["requestfinished", "requestfailed"]) page.on(event, (request) => asked.delete(request));
+    setTimeout(() => {
+        const waiting = [...asked].map(([request, since]) => `${request.method()} ${request.url()} for ${Math.round((Date.now() - since) / 1000)} s`);
+        console.log(`stuck at ${page.url()}\nunanswered: ${waiting.join("; ")}\nfaults: ${faults.join("; ")}\nopen: ${process.getActiveResourcesInfo().join(" ")}`);
+        process.exit(3);
+    }, 540_000).unref();
 }
 
 export function check(good, what) {

@@ -4,13 +4,17 @@ import http from "node:http";
 
 let asked = 0;
 
-/** The status of an answer. Each time as somebody else: who attacks that often is blocked for it. */
+const LIMIT_MS = 30_000;
+
+/** The status of an answer, 0 of one that is cut: what is bad and has begun can't be answered otherwise. Each time as somebody else: who attacks that often is blocked for it. */
 export function status(url, from = "") {
     asked++;
     const { hostname, port, pathname, search } = new URL(url);
     return new Promise((resolve, reject) => {
         const options = { host: hostname, port, path: pathname + search, localAddress: from || `127.7.${(asked >> 8) & 255}.${(asked & 255) || 1}`, headers: { "user-agent": "curl/7.88.1", accept: "*/*" } };
-        const request = http.request(options, (answer) => answer.resume().on("end", () => resolve(answer.statusCode)));
+        // Nobody tells of an answer's error, nor of its end then, but of its being closed.
+        const request = http.request(options, (answer) => answer.resume().on("close", () => resolve(answer.complete ? answer.statusCode : 0)));
+        request.setTimeout(LIMIT_MS, () => request.destroy(new Error(`no answer within ${LIMIT_MS} ms`)));
         request.on("error", reject);
         request.end();
     });

@@ -101,9 +101,12 @@ class Demo:
                                    stderr=subprocess.STDOUT, text=True, start_new_session=True)
         try:
             output = browser.communicate(timeout=600)[0]
+        except subprocess.TimeoutExpired:
+            os.killpg(browser.pid, signal.SIGKILL)  # the browser with it
+            output = browser.communicate()[0]
         finally:
             if browser.poll() is None:
-                os.killpg(browser.pid, signal.SIGKILL)  # the browser with it
+                os.killpg(browser.pid, signal.SIGKILL)
                 browser.wait()
         print(output)
         assert browser.returncode == 0, output[-4000:]
