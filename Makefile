@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # A thin front: what to build is said by meson.build, how each step goes by tools/.
-.PHONY: all build ui run test mutants faults vulnerable legs check format bench soak fuzz install setup clean
+.PHONY: all build ui run test test-gcc mutants faults vulnerable legs check format bench soak fuzz install setup clean
 
 # Another build folder, when the clone can't be written.
 GUARD_BUILD ?= build
@@ -24,6 +24,12 @@ run: build
 
 test:
 	@tools/test.sh
+
+# The tests in C under gcc's sanitizers, which find much the same as clang's that `make test` has.
+test-gcc:
+	@tools/setup.sh build test
+	@tools/build.sh build-asan -Db_sanitize=address,undefined
+	@meson test -C build-asan --no-rebuild --print-errorlogs --timeout-multiplier 10
 
 # The gate in an nginx built with sanitizers, and in nginx of newer Debian releases, where these can be had; takes half an hour.
 legs: build

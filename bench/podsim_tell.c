@@ -20,7 +20,7 @@ enum {
 
 uint64_t podsim_ms(double time)
 {
-    return start_ms + (uint64_t)(time * SECOND);
+    return start_ms + (uint64_t)(int64_t)(time * SECOND); /* it may lie before the start */
 }
 
 static uint32_t seen_by(const struct service *service)

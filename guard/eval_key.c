@@ -166,8 +166,8 @@ static uint64_t pairs_hash(struct guard_span text, struct guard_arena *arena)
     for (size_t i = 0; i <= text.len; i++) {
         if (i < text.len && text.ptr[i] != '&')
             continue;
-        struct guard_span pair = {text.ptr + from, i - from};
-        if (pair.len > 0) {
+        if (i > from) {
+            struct guard_span pair = {text.ptr + from, i - from};
             size_t len = eval_unquote(decoded, pair, true);
             hashes[count++] = eval_hash(11, (struct guard_span){decoded, len});
         }

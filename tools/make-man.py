@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Makes a manual page in mdoc from the tables by which options are parsed, so that the two can't differ, and from what is
+"""Makes manual pages in mdoc from the tables by which options are parsed, so that the two can't differ, and from what is
 written by hand in docs/man/PAGE.mdoc (sections that follow the options).
 
-usage: tools/make-man.py PAGE OUTPUT GUARD  with PAGE guard.1, guard-COMMAND.1, guardd.8, guard-podwatch.8, guard-responder.8, or ngx_http_guard_module.8, which is
+usage: tools/make-man.py FOLDER GUARD PAGE...  with PAGE guard.1, guard-COMMAND.1, guardd.8, guard-podwatch.8, guard-responder.8, or ngx_http_guard_module.8, which is
 made from the directives and variables of docs/guide/nginx.md; GUARD is the program.
 """
 import json
@@ -162,17 +162,22 @@ def responder_page():
     return lines + by_hand("guard-responder.8") + see_also([("guardd", 8), ("guard-podwatch", 8)])
 
 
+def page_of(page, tables):
+    if page.startswith("guard-") and page.endswith(".1"):
+        return command_page(next(command for command in tables["commands"] if f"guard-{command['name']}.1" == page))
+    return (guard_page(tables) if page == "guard.1" else daemon_page(tables) if page == "guardd.8" else
+            podwatch_page() if page == "guard-podwatch.8" else
+            responder_page() if page == "guard-responder.8" else
+            module_page())
+
+
 def main():
-    page, output, guard = sys.argv[1:4]
+    folder, guard, *pages = sys.argv[1:]
     tables = json.loads(subprocess.run([guard, "help", "--machine"], check=True, stdout=subprocess.PIPE).stdout)
-    commands = {f"guard-{command['name']}.1": command for command in tables["commands"]}
-    lines = (guard_page(tables) if page == "guard.1" else daemon_page(tables) if page == "guardd.8" else
-             podwatch_page() if page == "guard-podwatch.8" else
-             responder_page() if page == "guard-responder.8" else
-             module_page() if page == "ngx_http_guard_module.8" else command_page(commands[page]))
-    with open(output, "w", encoding="utf-8") as file:
-        file.write('.\\" SPDX-License-Identifier: Apache-2.0\n.\\" Made by tools/make-man.py.\n' +
-                   "\n".join(line for line in lines if line.strip()) + "\n")
+    for page in pages:
+        with open(os.path.join(folder, page), "w", encoding="utf-8") as file:
+            file.write('.\\" SPDX-License-Identifier: Apache-2.0\n.\\" Made by tools/make-man.py.\n' +
+                       "\n".join(line for line in page_of(page, tables) if line.strip()) + "\n")
 
 
 if __name__ == "__main__":

@@ -52,9 +52,13 @@ export GUARD_BUILD=$PWD/build GUARD_BIN=$PWD/build/bin GUARD_MODULE=$PWD/build/m
 stage "setup" tools/setup.sh build test bench || exit 1
 stage "build (release)" tools/build.sh build -Dtests=false
 if wanted tests || wanted seeds; then
-    stage "build (sanitizers)" tools/build.sh build-asan -Db_sanitize=address,undefined
+    stage "build (gcc, sanitizers)" tools/build.sh build-asan -Db_sanitize=address,undefined
 fi
-if wanted tests; then RESULTS=$results tools/test.sh; fi
+if wanted tests; then
+    CC=clang-14 stage "build (clang, sanitizers)" tools/build.sh build-fuzz -Dfuzz=true -Db_sanitize=address,undefined
+    RESULTS=$results tools/test.sh
+    stage "tests (gcc, sanitizers)" make test-gcc
+fi
 if wanted kill; then stage "kill" kills; fi
 if wanted storm; then stage "storm" storm; fi
 if wanted seeds; then

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# All tests: unit, property, golden, out-of-memory and fuzz corpora under AddressSanitizer and UBSan (build-asan/), then the
-# integration tests against the release build (build/) with a real nginx, a sample of planted defects that these must notice,
-# and the gate in an nginx with sanitizers and in newer ones, where these can be had (LEGS=no: without). Ends with one line:
-# N passed, N failed.
+# All tests: unit, property, golden, out-of-memory and fuzz corpora under clang's AddressSanitizer and UBSan (in
+# build-fuzz/, which the fuzzer needs as well; gcc's: make test-gcc), then the integration tests against the release build
+# (build/) with a real nginx, a sample of planted defects that these must notice, and the gate in an nginx with sanitizers and
+# in newer ones, where these can be had (LEGS=no: without). Ends with one line: N passed, N failed.
 # Failures don't stop it. With RESULTS=FOLDER, set by .ci/run, everything is built already, the results go into that folder
 # and the caller adds them up.
 set -u
@@ -16,9 +16,9 @@ results=${RESULTS:-build-results}
 meson_tests() {
     local status
     # Nothing here takes long; what doesn't end has hung, and a machine that stands still for a while has not.
-    meson test -C build-asan --no-rebuild --print-errorlogs --timeout-multiplier 10 --num-processes "$(nproc)" </dev/null
+    meson test -C build-fuzz --no-rebuild --print-errorlogs --timeout-multiplier 10 --num-processes "$(nproc)" </dev/null
     status=$?
-    cp build-asan/meson-logs/testlog.json "$results/asan.testlog.json" || return 1
+    cp build-fuzz/meson-logs/testlog.json "$results/asan.testlog.json" || return 1
     return "$status"
 }
 
@@ -30,8 +30,8 @@ integration_tests() {
         tests/integration/run.sh </dev/null 2>&1 | tee "$results/integration.summary.log"
         [ "${PIPESTATUS[0]}" = 0 ] || status=1
     elif [ -n "$(find tests/integration -name 'test_*.py' -print -quit 2>/dev/null)" ]; then
-        # Most of their time is waiting, so there are more at once than processors; the tests of a file stay together.
-        /usr/bin/python3 -m pytest -q -p no:cacheprovider --numprocesses "$(($(nproc) + 1))" --dist loadfile --junitxml="$results/integration.junit.xml" tests/integration </dev/null || status=1
+        # Three quarters of their time is waiting, so there are twice as many at once as processors; the tests of a file stay together.
+        /usr/bin/python3 -m pytest -q -p no:cacheprovider --numprocesses "$(($(nproc) * 2))" --dist loadfile --junitxml="$results/integration.junit.xml" tests/integration </dev/null || status=1
     fi
     return "$status"
 }
@@ -50,7 +50,7 @@ mutants_sample() {
 if [ -z "${RESULTS-}" ]; then
     stage "setup" tools/setup.sh build test || exit 1
     stage "build (release)" tools/build.sh build -Dtests=false
-    stage "build (sanitizers)" tools/build.sh build-asan -Db_sanitize=address,undefined
+    CC=clang-14 stage "build (sanitizers)" tools/build.sh build-fuzz -Dfuzz=true -Db_sanitize=address,undefined
 fi
 counted_stage "tests (sanitizers)" meson_tests
 leg_stage "console" console

@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # Makes what an nginx module needs beside nginx's headers: ngx_auto_config.h, ngx_auto_headers.h and the module's table.
-# nginx's own configure script does it, with the flags of the nginx that will load the module, once per build folder.
+# nginx's own configure script does it, with the flags of the nginx that will load the module, once per build folder. By sh: it
+# starts thousands of processes, which dash does in two thirds of bash's time.
 set -eu
 
 [ $# -ge 5 ] || { echo "usage: configure.sh NGINX_SRC MODULE_DIR BUILD_DIR OUT_DIR COMPILER [WORDS]" >&2; exit 2; }
@@ -23,7 +24,7 @@ mkdir "$build_dir"
 . "$nginx_src/conf_flags" # NGX_CONF_FLAGS, an array
 cd "$nginx_src"
 # NGX_CONFIGURE would put this machine's paths into the header.
-if ! bash ./configure "${NGX_CONF_FLAGS[@]}" --with-cc="$compiler" --with-cc-opt="-O2 -g -fPIC" --builddir="$build_dir" \
+if ! sh ./configure "${NGX_CONF_FLAGS[@]}" --with-cc="$compiler" --with-cc-opt="-O2 -g -fPIC" --builddir="$build_dir" \
     --add-dynamic-module="$work/module" >"$log" 2>&1; then
     tail -n 20 "$log" >&2
     exit 1

@@ -29,8 +29,11 @@ static inline void pod_traffic_feature(struct pod_traffic *traffic, uint32_t at)
 {
     struct test_random *random = &traffic->random;
     struct guard_pod_feature *feature = &traffic->features[at];
-    snprintf(traffic->texts[at], sizeof(traffic->texts[at]), "/opt/%c/thing.%c.example",
-             (int)('a' + test_random_below(random, 5)), (int)('a' + test_random_below(random, 5)));
+    /* One after the other: in which order arguments are evaluated is the compiler's choice. */
+    int thing = (int)('a' + test_random_below(random, 5));
+    int place = (int)('a' + test_random_below(random, 5));
+    snprintf(traffic->texts[at], sizeof(traffic->texts[at]), "/opt/%c/thing.%c.example", place,
+             thing);
     *feature = (struct guard_pod_feature){
         .kind = (enum guard_pod_kind)test_random_below(random, GUARD_POD_KINDS),
         .text = pod_traffic_span(traffic->texts[at]),

@@ -20,7 +20,7 @@ from traffic import Shop  # noqa: E402
 
 CASES = int(os.environ.get("GUARD_FUZZ_CASES", "40"))  # of each operation
 SEED = int(os.environ.get("GUARD_TEST_SEED", "1"))
-SANITIZED = ROOT / "build-asan" / "guardd" / "guardd"
+SANITIZED = ROOT / "build-fuzz" / "guardd" / "guardd"
 # Refusals before an operation is found, or of any: of the form and size of the request.
 ALWAYS = {400, 403, 404, 405, 411, 413, 414, 415, 417, 431}
 WORDS = ["", "shop", "none", "block", "alert", "on", "off", "true", "null", "0", "1", "-1", "18446744073709551616", "1e309", "NaN", "../../etc/passwd",

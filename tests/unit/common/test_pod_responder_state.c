@@ -27,17 +27,18 @@ static struct guard_span span(const char *of)
     return (struct guard_span){(const uint8_t *)of, strlen(of)};
 }
 
+/* Member by member: it is compared as memory, and a compound literal may have anything between. */
 static void fill(void)
 {
     memset(&state, 0, sizeof(state));
-    state = (struct responder_state){.written_ms = start,
-                                     .running = true,
-                                     .resumes = true,
-                                     .broken = "the \"ledger\" is damaged",
-                                     .per_hour = 10,
-                                     .hour_until_ms = start + 5,
-                                     .workload_count = 2,
-                                     .contained_count = 1};
+    state.written_ms = start;
+    state.running = true;
+    state.resumes = true;
+    snprintf(state.broken, sizeof(state.broken), "the \"ledger\" is damaged");
+    state.per_hour = 10;
+    state.hour_until_ms = start + 5;
+    state.workload_count = 2;
+    state.contained_count = 1;
     for (uint32_t i = 0; i < 2; i++) {
         struct responder_workload *one = &state.workloads[i];
         snprintf(one->name_space, sizeof(one->name_space), "shop");
@@ -49,19 +50,21 @@ static void fill(void)
     one->dry_run = true;
     one->stopped_ms = start + 7;
     snprintf(one->stopped, sizeof(one->stopped), "%s", pod_stop_name(POD_STOP_REPLACEMENT));
-    one->budget = (struct guard_pod_budget){.begun = 2,
-                                            .begun_ms = {start + 1, start + 2},
-                                            .streak = 2,
-                                            .last_ms = start + 3,
-                                            .in_flight = true,
-                                            .stopped = true};
-    state.contained[0] = (struct responder_contained){.name_space = "shop",
-                                                      .workload = "cart1",
-                                                      .pod = "cart1-x",
-                                                      .uid = "u-1",
-                                                      .order = "5c1f",
-                                                      .until_ms = start + 9,
-                                                      .frozen = true};
+    one->budget.begun = 2;
+    one->budget.begun_ms[0] = start + 1;
+    one->budget.begun_ms[1] = start + 2;
+    one->budget.streak = 2;
+    one->budget.last_ms = start + 3;
+    one->budget.in_flight = true;
+    one->budget.stopped = true;
+    struct responder_contained *held = &state.contained[0];
+    snprintf(held->name_space, sizeof(held->name_space), "shop");
+    snprintf(held->workload, sizeof(held->workload), "cart1");
+    snprintf(held->pod, sizeof(held->pod), "cart1-x");
+    snprintf(held->uid, sizeof(held->uid), "u-1");
+    snprintf(held->order, sizeof(held->order), "5c1f");
+    held->until_ms = start + 9;
+    held->frozen = true;
 }
 
 static void write_state(void)
