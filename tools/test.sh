@@ -30,8 +30,8 @@ integration_tests() {
         tests/integration/run.sh </dev/null 2>&1 | tee "$results/integration.summary.log"
         [ "${PIPESTATUS[0]}" = 0 ] || status=1
     elif [ -n "$(find tests/integration -name 'test_*.py' -print -quit 2>/dev/null)" ]; then
-        # Three quarters of their time is waiting, so there are twice as many at once as processors; the tests of a file stay together.
-        /usr/bin/python3 -m pytest -q -p no:cacheprovider --numprocesses "$(($(nproc) * 2))" --dist loadfile --junitxml="$results/integration.junit.xml" tests/integration </dev/null || status=1
+        # Most of their time is waiting, so there are more at once than processors; not many more, since what happens at one moment has to. The tests of a file stay together.
+        /usr/bin/python3 -m pytest -q -p no:cacheprovider --numprocesses "$(($(nproc) + 1))" --dist loadfile --junitxml="$results/integration.junit.xml" tests/integration </dev/null || status=1
     fi
     return "$status"
 }
