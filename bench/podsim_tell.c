@@ -155,7 +155,6 @@ static void count_alert(struct service *service, const struct slot *slot,
 {
     struct podsim_counts *counts = service->counts;
     enum podsim_group group = group_of(service, verdict);
-    for (uint32_t i = 0; i < verdict->count; i++) if (verdict->evidence[i].fresh && !strncmp(verdict->evidence[i].text, "sent ", 5)) fprintf(stderr, "DBG %.2f base %u live %u sticky %d heavy %d leader %d scales %d %s: %s | n%.2f\n", service->now/DAY, service->base, podsim_live_count(service), service->sticky, service->leader_heavy, slot==&service->slots[service->leader], service->scales, podsim_cause_name(cause_of(service,slot,group)), verdict->evidence[i].text, service->noise);
     counts->alerts += verdict->decision == GUARD_POD_ALERT;
     counts->changes += verdict->decision == GUARD_POD_CHANGE;
     counts->others[group][cause_of(service, slot, group)]++;

@@ -7,28 +7,21 @@
 
 #include <stdio.h>
 
-#include <stdlib.h>
-static int T(void)
-{
-    static int t;
-    if (!t)
-        t = getenv("AMT") ? atoi(getenv("AMT")) : 4;
-    return t;
-}
-#define TIMES_CALM ((uint32_t)T())
 enum {
     WINDOW_MS = 10 * 60 * 1000,
     HOUR = 6,     /* windows that are judged */
     HOUR_MIN = 5, /* of them known */
     MOST_OF = 4,  /* of them must be as high */
     BEFORE_MIN = 6,
-    TIMES = 4, /* buckets, four to an octave: twice as much */
-    CALM_OTHERS = 3,
-    CALM = 1,
-    TIMES_ALONE = 8, /* where nobody tells what the time of the day is */
     UNIT = 1024,
     FLOOR = 64,   /* of them in a window: less is as good as nothing */
     LEAST = 1024, /* less is never unusual */
+};
+
+/* Buckets, four to an octave, by which an hour must be higher. */
+enum {
+    TIMES = 4,       /* twice as much */
+    TIMES_ALONE = 8, /* where nobody tells what the time of the day is */
 };
 
 static const uint32_t all_windows = (1u << GD_POD_WINDOWS) - 1;
@@ -209,7 +202,6 @@ static uint32_t sorted(const struct gd_pod_flow *flow, uint32_t known, uint32_t 
 
 struct change {
     uint32_t now, before; /* buckets */
-    uint32_t spread;      /* of the middle half before */
     bool beyond;          /* all but the highest window before */
 };
 
@@ -220,9 +212,7 @@ static bool change_of(const struct gd_pod_flow *flow, uint32_t known, struct cha
     uint32_t count = sorted(flow, known, HOUR, GD_POD_WINDOWS, before);
     if (sorted(flow, known, 0, HOUR, hour) < HOUR_MIN || count < BEFORE_MIN)
         return false;
-    *out = (struct change){hour[MOST_OF - 1], before[count / 2],
-                           (uint32_t)before[count / 4] - before[count - 1 - count / 4],
-                           hour[MOST_OF - 1] > before[1]};
+    *out = (struct change){hour[MOST_OF - 1], before[count / 2], hour[MOST_OF - 1] > before[1]};
     return true;
 }
 
@@ -286,24 +276,17 @@ static uint32_t others_rose(const struct guard_pods *pods, const struct gd_pod_r
     return out->others == 0 ? 0 : rise;
 }
 
-static uint32_t needed(const struct change *change, uint32_t others)
-{
-    if (others == 0)
-        return TIMES_ALONE;
-    return others >= CALM_OTHERS && change->spread <= CALM ? TIMES_CALM : TIMES;
-}
-
 static bool is_unusual(const struct guard_pods *pods, const struct gd_pod_replica *replica,
                        const struct gd_pod_flow *flow, struct gd_pod_flow_finding *out)
 {
     struct change change;
     *out = (struct gd_pod_flow_finding){.hash = flow->hash, .bytes = hour_of(flow)};
     if (!change_of(flow, replica->flows->known[kind_of(flow)], &change) || !change.beyond ||
-        change.now < gd_bucket(LEAST) || change.now < change.before + TIMES_CALM)
+        change.now < gd_bucket(LEAST) || change.now < change.before + TIMES)
         return false;
     uint32_t rise = others_rose(pods, replica, flow->hash, out);
     out->before = (uint64_t)HOUR * gd_bucket_lower(change.before) * UNIT;
-    return change.now >= change.before + rise + needed(&change, out->others);
+    return change.now >= change.before + rise + (out->others > 0 ? TIMES : TIMES_ALONE);
 }
 
 bool gd_pod_flow_next(const struct guard_pods *pods, const struct gd_pod_replica *replica,
