@@ -29,9 +29,19 @@ describe("text of strangers", () => {
     it("cuts, by letters and without looking at all of it", () => {
         expect(shown("👍".repeat(200), 10)).toBe("👍".repeat(10) + "…");
         expect(isCut("a".repeat(160))).toBe(false);
-        const begin = performance.now();
-        expect(shown("x".repeat(50_000_000), 5)).toBe("xxxxx…");
-        expect(performance.now() - begin).toBeLessThan(2000);
+        const walk = String.prototype[Symbol.iterator];
+        let longest = 0;
+        String.prototype[Symbol.iterator] = function (this: string) {
+            longest = Math.max(longest, this.length);
+            return walk.call(this);
+        };
+        try {
+            expect(shown("x".repeat(1_000_000), 5)).toBe("xxxxx…");
+        } finally {
+            String.prototype[Symbol.iterator] = walk;
+        }
+        expect(longest).toBeGreaterThan(0);
+        expect(longest).toBeLessThan(100);
     });
     it("thins marks that pile up", () => {
         expect([...shown("a" + "\u0301".repeat(100))].length).toBeLessThan(8);

@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { byHour, dayAgo } from "../src/lib/alerts";
 import type { Alert } from "../src/lib/api";
 import { expiryOf } from "../src/lib/exceptions";
-import { time, zone } from "../src/lib/times";
+import { count, share, time, zone } from "../src/lib/times";
 
 const HOUR = 3_600_000;
 const plain = (ms: number) => time(ms).replaceAll("\u202f", " ");
@@ -26,6 +26,16 @@ describe("times", () => {
     });
     it("of nothing are a dash", () => {
         expect([0, -1, NaN, Infinity, 1e16].map(time)).toEqual(["–", "–", "–", "–", "–"]);
+    });
+});
+
+describe("numbers", () => {
+    it("are written as the browser's own format writes them", () => {
+        const number = new Intl.NumberFormat("en");
+        const percent = new Intl.NumberFormat("en", { style: "percent", maximumFractionDigits: 1 });
+        for (const value of [0, 7, 12, 999, 1000, 1001, 12345, 123456, 1234567, 4294967295, Number.MAX_SAFE_INTEGER, -5, -1234567, 0.5, 1234.25, 10.05]) expect(count(value)).toBe(number.format(value));
+        for (let i = 0; i <= 1000; i++) expect(share(i / 1000)).toBe(percent.format(i / 1000));
+        for (let i = 0; i < 2000; i++) expect(count(Math.floor(2 ** (i / 40)))).toBe(number.format(Math.floor(2 ** (i / 40))));
     });
 });
 

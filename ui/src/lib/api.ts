@@ -34,6 +34,8 @@ export interface Ask {
     headers?: Record<string, string>;
     /** What comes back as text, with its tag. */
     text?: boolean;
+    /** Asked before it is known who is logged in: nobody is told that nobody is. */
+    early?: boolean;
 }
 
 export interface Answer<T> {
@@ -92,7 +94,7 @@ export async function exchange<T>(path: string, ask: Ask = {}): Promise<Answer<T
     }
     if (!response.ok) {
         const error = await problemOf(response);
-        if (error.failure === "login" && !headers.Authorization) onLogin();
+        if (error.failure === "login" && !headers.Authorization && !ask.early) onLogin();
         throw error;
     }
     try {
@@ -108,12 +110,12 @@ export async function get<T>(path: string): Promise<T> {
 }
 
 /** All of a list that comes in pages, at most so many pages. */
-export async function pages<T>(path: string, member: string, most: number, limit = 100): Promise<T[]> {
+export async function pages<T>(path: string, member: string, most: number, limit = 100, ask: Ask = {}): Promise<T[]> {
     const all: T[] = [];
     let cursor = "";
     for (let i = 0; i < most; i++) {
         const sign = path.includes("?") ? "&" : "?";
-        const page = await get<Record<string, unknown>>(`${path}${sign}limit=${limit}${cursor}`);
+        const page = (await exchange<Record<string, unknown>>(`${path}${sign}limit=${limit}${cursor}`, ask)).value;
         const list = page[member];
         if (!Array.isArray(list)) throw new ApiError("broken", 200, "");
         all.push(...(list as T[]));

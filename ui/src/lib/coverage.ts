@@ -19,7 +19,7 @@ function rank(service: ServiceSummary): number {
 }
 
 export function byCoverage(a: ServiceSummary, b: ServiceSummary): number {
-    return rank(a) - rank(b) || a.service.localeCompare(b.service);
+    return rank(a) - rank(b) || (a.service < b.service ? -1 : a.service > b.service ? 1 : 0);
 }
 
 /** "1 in 10,000"; rounded to the side that promises less. */

@@ -2,6 +2,7 @@
 // Who is logged in here. The secret of the session is a cookie that this page can't read.
 import { forgetList } from "./alert_list.svelte";
 import { ApiError, exchange, get, whenLoginIsNeeded, type Session } from "./api";
+import { forgetEarly } from "./services";
 import { texts } from "../texts";
 
 export const session = $state<{ who: Session | null; state: "asking" | "out" | "in"; note: string; offered: string }>({
@@ -17,6 +18,7 @@ function leave(note: string): void {
     session.state = "out";
     session.note = note;
     forgetList();
+    forgetEarly();
 }
 
 whenLoginIsNeeded(() => leave(session.state === "in" ? texts.login.over : ""));
