@@ -89,6 +89,31 @@ static void test_an_hour_of_more_is_told_once(void **state)
     fleet_close(&fleet);
 }
 
+/* A node's sensor knows no bytes of places. */
+static void test_all_that_goes_out_is_followed(void **state)
+{
+    (void)state;
+    struct fleet fleet;
+    uint32_t told = 0;
+    begin(&fleet);
+    for (uint32_t minute = 0; minute < 260; minute++) {
+        fleet.now_ms += 60000;
+        fleet.now_ms += minute == 40 || minute == 80 ? UINT64_C(24) * FLEET_HOUR : 0;
+        for (uint32_t i = 0; i < REPLICAS; i++) {
+            fleet.bytes_out = minute < 200 ? usual(i, minute) : third_takes(i, minute);
+            if (fleet_tell(&fleet, i, NULL, 0) == GUARD_POD_NORMAL)
+                continue;
+            assert_int_equal(i, 3);
+            assert_int_equal(fleet.verdict.evidence[0].kind, GUARD_POD_AMOUNT);
+            assert_string_equal(fleet.verdict.evidence[0].text,
+                                "sent 276 MB in an hour, 125 MB before, 4 others 125 MB at most");
+            told++;
+        }
+    }
+    assert_int_equal(told, 1);
+    fleet_close(&fleet);
+}
+
 static uint64_t half_more(uint32_t replica, uint32_t minute)
 {
     return usual(replica, minute) + (replica == 3 ? 1000 * KB : 0);
@@ -221,6 +246,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_an_hour_of_more_is_told_once),
+        cmocka_unit_test(test_all_that_goes_out_is_followed),
         cmocka_unit_test(test_less_than_twice_is_no_news),
         cmocka_unit_test(test_what_all_do_is_no_news),
         cmocka_unit_test(test_a_third_of_an_hour_is_no_news),
