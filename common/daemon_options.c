@@ -29,6 +29,9 @@ const struct option_spec daemon_options[DAEMON_OPTIONS + 1] = {
     [DAEMON_PARENT_CA] = {"parent-ca", "FILE", "certificates that the parent's must be signed by"},
     [DAEMON_POLICY_KEY] = {"policy-key", "FILE",
                            "the root's public key (default DIR/keys/policy.pub)"},
+    [DAEMON_SIGNING_KEY] = {"signing-key", "FILE",
+                            "the key that policies are signed with, never written (default "
+                            "DIR/keys/policy.key, made when it isn't there)"},
     [DAEMON_REPORT_EVERY] = {"report-every", "TIME", "between two reports (default 60s)"},
     [DAEMON_SPOOL] = {"spool", "SIZE",
                       "of reports that wait for the parent, at most (default 64M)"},

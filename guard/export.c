@@ -8,7 +8,9 @@
 #include "state_files.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum {
     EXPORT_SERVICE,
@@ -86,6 +88,36 @@ static int run_guardian(const struct arguments *arguments, const char *dir)
     return export_guardian(&job);
 }
 
+/* For guardds that are to have the same one: of files alone, since no server gives it away, and not
+ * for eyes. */
+static int run_policy_key(const struct arguments *arguments)
+{
+    char path[STATE_PATH_MAX];
+    uint8_t *text = NULL;
+    size_t len = 0;
+    struct guard_err err;
+    const char *output = arguments->values[EXPORT_OUTPUT];
+    for (int i = 0; i < EXPORT_SERVER + REMOTE_OPTIONS_COUNT; i++) {
+        if (i != EXPORT_STATE && i != EXPORT_OUTPUT && arguments->values[i] != NULL)
+            return complain(EXIT_USAGE, "--%s is not for policy-key", options[i].name);
+    }
+    const char *dir = state_dir(arguments->values[EXPORT_STATE]);
+    if (!remote_files_only(arguments->values[EXPORT_STATE]))
+        return EXIT_USAGE;
+    if (output == NULL && isatty(STDOUT_FILENO))
+        return complain(EXIT_USAGE, "whoever has the key decides what gates do: say --output FILE");
+    if (state_path(path, dir, "keys", (struct guard_span){NULL, 0}, "policy.key") != GUARD_OK)
+        return complain(EXIT_FAILED, "%s: the path is too long", dir);
+    enum guard_rc rc = file_read(path, 256, &text, &len, &err);
+    const struct guard_span key = {text, len};
+    if (rc == GUARD_OK && output != NULL)
+        rc = file_replace(output, key, 0600, false, &err);
+    bool good = rc == GUARD_OK ? output != NULL || export_write(NULL, key)
+                               : complain(0, "%s", err.text) != 0;
+    free(text);
+    return good ? EXIT_GOOD : EXIT_FAILED;
+}
+
 static int run(const struct arguments *arguments)
 {
     static const struct {
@@ -95,6 +127,8 @@ static int run(const struct arguments *arguments)
     } kinds[] = {{"openapi", MIRROR_GUARDIAN | MIRROR_REVIEW | MIRROR_PILE, run_openapi},
                  {"guardian", MIRROR_GUARDIAN, run_guardian}};
     struct remote remote;
+    if (arguments->count == 1 && strcmp(arguments->operands[0], "policy-key") == 0)
+        return run_policy_key(arguments);
     if (!remote_open(&remote, arguments, EXPORT_STATE, EXPORT_SERVER, NULL))
         return EXIT_USAGE;
     const char *service = arguments->values[EXPORT_SERVICE];
@@ -109,20 +143,23 @@ static int run(const struct arguments *arguments)
             mirror_or_state(&remote, arguments->values[EXPORT_STATE], parts, service, NULL);
         return dir != NULL ? kinds[i].run(arguments, dir) : EXIT_FAILED;
     }
-    return complain(EXIT_USAGE, "say `guard export openapi` or `guard export guardian`");
+    return complain(
+        EXIT_USAGE,
+        "say `guard export openapi`, `guard export guardian` or `guard export policy-key`");
 }
 
 const struct command command_export = {
     .name = "export",
-    .usage = "openapi|guardian",
-    .operands = "openapi|guardian",
-    .summary = "write what was learned as OpenAPI, or a Guardian for another environment",
+    .usage = "openapi|guardian|policy-key",
+    .operands = "openapi|guardian|policy-key",
+    .summary = "write what was learned as OpenAPI, a Guardian for another environment, or the key",
     .details =
         "`openapi`: an OpenAPI 3.1 document of what is normal: paths, parameters, bodies, "
         "responses, with\nschemas of what is known of their values. What OpenAPI can't say is "
         "told on standard error and\ncounted in x-guard.\n"
         "`guardian`: what people say of the service, without what was learned here; `guard import "
-        "guardian` takes it.",
+        "guardian` takes it.\n"
+        "`policy-key`: the secret that policies are signed with, to be given to another guardd.",
     .options = options,
     .run = run,
 };

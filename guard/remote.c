@@ -269,6 +269,25 @@ bool remote_fetch(const struct remote *remote, const struct remote_request *requ
     return false;
 }
 
+bool remote_is_ready(const struct remote *remote)
+{
+    char shown[512];
+    struct remote_reply reply;
+    struct asking asking = {.reply = &reply};
+    const struct remote_request request = {
+        .method = "GET", .path = "/health/ready", .type = "application/json", .answer_max = 4096};
+    if (!asked(remote, &request, &asking, false))
+        return false;
+    bool good = reply.status == 200 && is_type(asking.type, request.type);
+    if (!good && is_type(asking.type, request.type))
+        complain(0, "%s: isn't ready: %s", remote->server,
+                 clean(shown, sizeof(shown), (const char *)reply.bytes, reply.len));
+    else if (!good)
+        tell_problem(remote, &asking);
+    drop(&reply);
+    return good;
+}
+
 bool remote_ask(const struct remote *remote, const char *method, const char *path,
                 struct remote_body *body, struct document *out, struct guard_span *text)
 {

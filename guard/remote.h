@@ -84,6 +84,9 @@ struct remote_reply {
 bool remote_fetch(const struct remote *remote, const struct remote_request *request,
                   struct remote_reply *reply);
 
+/* Whether it can serve now, for who leads others there: asked once. False after a message. */
+bool remote_is_ready(const struct remote *remote);
+
 /* How an endless answer ended. */
 enum remote_end {
     REMOTE_LOST,    /* the connection: it can be asked again */

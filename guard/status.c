@@ -9,12 +9,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { STATUS_STATE, STATUS_FORMAT, STATUS_SERVER };
+enum { STATUS_STATE, STATUS_FORMAT, STATUS_READY, STATUS_SERVER };
 enum { STALE_MS = 10000 };
 
 static const struct option_spec options[] = {
     {"state", "DIR", "state directory (default $GUARD_STATE or /var/lib/guard)"},
     {"format", "text|json", "for people or programs (default text)"},
+    {"ready", NULL,
+     "server: only whether it can serve, that is to save and to write alerts; 1 when it can't"},
     REMOTE_OPTIONS,
     {NULL, NULL, NULL},
 };
@@ -291,6 +293,13 @@ static int show_remote(const struct source *source, bool json, struct guard_aren
     return EXIT_GOOD;
 }
 
+static int show_ready(const struct source *source)
+{
+    if (source->remote.server == NULL)
+        return complain(EXIT_USAGE, "--ready needs --server");
+    return remote_is_ready(&source->remote) ? EXIT_GOOD : EXIT_FAILED;
+}
+
 static int show_files(const struct source *source, bool json, struct guard_arena *arena)
 {
     char path[STATE_PATH_MAX];
@@ -319,7 +328,11 @@ static int run(const struct arguments *arguments)
     guard_arena_init(&arena, &heap, (size_t)64 << 20);
     if (!remote_open(&source.remote, arguments, STATUS_STATE, STATUS_SERVER, &arena))
         return EXIT_USAGE;
-    int status = source.remote.server != NULL ? show_remote(&source, json, &arena)
+    int status = EXIT_GOOD;
+    if (arguments->values[STATUS_READY] != NULL)
+        status = show_ready(&source);
+    else
+        status = source.remote.server != NULL ? show_remote(&source, json, &arena)
                                               : show_files(&source, json, &arena);
     guard_arena_reset(&arena);
     return status;

@@ -35,36 +35,74 @@ static enum guard_rc read_seed(const char *path, uint8_t seed[GUARD_KEY_BYTES],
                 : guard_fail(err, GUARD_E_SYNTAX, "%s: must be 64 hexadecimal digits", path);
 }
 
-static enum guard_rc pair_open(struct signing_key *out, const char *state, const char *secret_name,
+struct pair_paths {
+    char secret[STATE_PATH_MAX];
+    char public[STATE_PATH_MAX];
+};
+
+static enum guard_rc find_pair(struct pair_paths *out, const char *state, const char *secret_name,
                                const char *public_name, struct guard_err *err)
 {
-    char secret_path[STATE_PATH_MAX];
-    char public_path[STATE_PATH_MAX];
-    uint8_t seed[GUARD_KEY_BYTES];
     const struct guard_span none = {NULL, 0};
-    if (state_path(secret_path, state, "keys", none, secret_name) != GUARD_OK ||
-        state_path(public_path, state, "keys", none, public_name) != GUARD_OK)
-        return guard_fail(err, GUARD_E_LIMIT, "%s: the path is too long", state);
-    enum guard_rc rc = read_seed(secret_path, seed, err);
+    return state_path(out->secret, state, "keys", none, secret_name) == GUARD_OK &&
+                   state_path(out->public, state, "keys", none, public_name) == GUARD_OK
+               ? GUARD_OK
+               : guard_fail(err, GUARD_E_LIMIT, "%s: the path is too long", state);
+}
+
+static enum guard_rc take_seed(struct signing_key *out, uint8_t seed[GUARD_KEY_BYTES],
+                               const struct pair_paths *paths, struct guard_err *err)
+{
+    guard_keypair(out->public_key, out->secret, seed);
+    memset(seed, 0, GUARD_KEY_BYTES);
+    return write_hex(paths->public, out->public_key, 0644, err);
+}
+
+static enum guard_rc pair_open(struct signing_key *out, const struct pair_paths *paths,
+                               struct guard_err *err)
+{
+    uint8_t seed[GUARD_KEY_BYTES];
+    enum guard_rc rc = read_seed(paths->secret, seed, err);
     if (rc == GUARD_E_IO && errno == ENOENT) {
         if (random_bytes(seed, sizeof(seed)) != GUARD_OK)
             return guard_fail(err, GUARD_E_IO, "no randomness for a key");
-        rc = write_hex(secret_path, seed, 0600, err);
+        rc = write_hex(paths->secret, seed, 0600, err);
     }
-    GUARD_TRY(rc);
-    guard_keypair(out->public_key, out->secret, seed);
-    memset(seed, 0, sizeof(seed));
-    return write_hex(public_path, out->public_key, 0644, err);
+    return rc == GUARD_OK ? take_seed(out, seed, paths, err) : rc;
 }
 
-enum guard_rc signing_key_open(struct signing_key *out, const char *state, struct guard_err *err)
+/* What gates follow so far is not replaced by the way: they would refuse what is signed. */
+static enum guard_rc given_open(struct signing_key *out, const struct pair_paths *paths,
+                                const char *file, struct guard_err *err)
 {
-    return pair_open(out, state, "policy.key", "policy.pub", err);
+    uint8_t seed[GUARD_KEY_BYTES], own[GUARD_KEY_BYTES];
+    GUARD_TRY(read_seed(file, seed, err));
+    enum guard_rc rc = read_seed(paths->secret, own, err);
+    bool absent = rc == GUARD_E_IO && errno == ENOENT;
+    if (rc != GUARD_OK && !absent)
+        return rc;
+    bool other = !absent && memcmp(seed, own, sizeof(seed)) != 0;
+    memset(own, 0, sizeof(own));
+    return other ? guard_fail(err, GUARD_E_FOREIGN,
+                              "--signing-key %s: %s is another key; remove it first if gates are "
+                              "to follow the new one",
+                              file, paths->secret)
+                 : take_seed(out, seed, paths, err);
+}
+
+enum guard_rc signing_key_open(struct signing_key *out, const char *state, const char *file,
+                               struct guard_err *err)
+{
+    struct pair_paths paths;
+    GUARD_TRY(find_pair(&paths, state, "policy.key", "policy.pub", err));
+    return file != NULL ? given_open(out, &paths, file, err) : pair_open(out, &paths, err);
 }
 
 enum guard_rc node_key_open(struct signing_key *out, const char *state, struct guard_err *err)
 {
-    return pair_open(out, state, "node.key", "node.pub", err);
+    struct pair_paths paths;
+    GUARD_TRY(find_pair(&paths, state, "node.key", "node.pub", err));
+    return pair_open(out, &paths, err);
 }
 
 static enum guard_rc read_given(const char *file, const char *path, uint8_t key[GUARD_KEY_BYTES],

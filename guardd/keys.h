@@ -10,10 +10,12 @@ struct signing_key {
     uint8_t secret[64];
 };
 
-/* Reads keys/policy.key of the state directory, or makes it (0600) and keys/policy.pub (0644, 64
- * hexadecimal digits). */
+/* Reads keys/policy.key of the state directory, or makes it (0600), and writes keys/policy.pub
+ * (0644, 64 hexadecimal digits). file: NULL, or where several guardds have the same key; it is only
+ * read, and refused when the state directory has another one: GUARD_E_FOREIGN. Else GUARD_E_IO,
+ * GUARD_E_SYNTAX, GUARD_E_LIMIT. */
 GUARD_MUST_USE enum guard_rc signing_key_open(struct signing_key *out, const char *state,
-                                              struct guard_err *err);
+                                              const char *file, struct guard_err *err);
 
 /* The same with keys/node.key and keys/node.pub: the key of this machine, which signs what only its
  * own gates may believe. */

@@ -125,7 +125,8 @@ static enum guard_rc open_key(struct daemon *daemon, struct guard_err *err)
     return tree_has_parent(daemon->cfg.tree.role)
                ? policy_key_open(&daemon->signing, daemon->cfg.state, daemon->cfg.tree.policy_key,
                                  err)
-               : signing_key_open(&daemon->signing, daemon->cfg.state, err);
+               : signing_key_open(&daemon->signing, daemon->cfg.state, daemon->cfg.signing_key,
+                                  err);
 }
 
 static enum guard_rc start(struct daemon *daemon, struct guard_err *err)

@@ -61,6 +61,7 @@ static const struct value {
     [DAEMON_PARENT_TOKEN] = {TEXT, FIELD(tree.parent_token), 0, 0},
     [DAEMON_PARENT_CA] = {TEXT, FIELD(tree.parent_ca), 0, 0},
     [DAEMON_POLICY_KEY] = {TEXT, FIELD(tree.policy_key), 0, 0},
+    [DAEMON_SIGNING_KEY] = {TEXT, FIELD(signing_key), 0, 0},
     [DAEMON_REPORT_EVERY] = {TIME, FIELD(tree.report_ms), 1000, DAYS(30)},
     [DAEMON_SPOOL] = {SIZE, FIELD(tree.spool_bytes), 1, MIB(1 << 30)},
     [DAEMON_WHOLE_PILES] = {TEXT, FIELD(tree.whole_piles), 0, 0},
@@ -172,6 +173,10 @@ static bool fits_together(struct daemon_cfg *cfg)
         fputs("guardd: --api-front on needs --api on\n", stderr);
     else if (cfg->kubernetes != NULL && tree_has_parent(cfg->tree.role)) {
         fprintf(stderr, "guardd: --kubernetes: --role %s takes Guardians from its parent\n",
+                tree_role_name(cfg->tree.role));
+        fits = false;
+    } else if (cfg->signing_key != NULL && tree_has_parent(cfg->tree.role)) {
+        fprintf(stderr, "guardd: --signing-key: --role %s signs nothing\n",
                 tree_role_name(cfg->tree.role));
         fits = false;
     } else if (cfg->token_reviews != NULL && !tree_has_children(cfg->tree.role)) {

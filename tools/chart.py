@@ -18,6 +18,7 @@ CHART = install.ROOT / "deploy/helm/guard"
 BEGIN, END = "\ue000", "\ue001"
 HEADER = "# SPDX-License-Identifier: Apache-2.0\n# Made by tools/chart.py of the files in deploy/kubernetes; don't edit.\n"
 MANAGED = 'eq .Values.webhook.certificate.mode "self"'
+SEVERAL = "gt (int .Values.guardd.replicas) 1"
 
 
 def put(expression):
@@ -81,7 +82,10 @@ def images(objects):
 
 def guardd(objects):
     pod = install.named(objects, "StatefulSet", "guardd")["spec"]
+    pod["replicas"] = value("guardd.replicas")
     main, front = pod["template"]["spec"]["containers"]
+    # Others serve while one can't save.
+    main["readinessProbe"]["exec"]["command"] += items_if(SEVERAL, "--ready")
     args = main["args"]
     at = args.index("--kubernetes")
     args[at:at + 2] = items_if(".Values.guardd.operator", *args[at:at + 2])
@@ -93,9 +97,18 @@ def guardd(objects):
     args += items_if(".Values.guardd.accessReviews.enabled", "--access-reviews", "in-cluster", "--access-keep",
                      value("guardd.accessReviews.keep"))
     args += items_if(".Values.guardd.store.secret", "--store", "$(GUARD_STORE)")
+    args += items_if(".Values.guardd.signingKey.secret", "--signing-key", "/etc/guard/signing/policy.key")
     args += [control("range .Values.guardd.extraArgs"), put("toJson ."), control("end")]
-    secret = {"secretKeyRef": {"name": value("guardd.store.secret"), "key": value("guardd.store.key")}}
-    main.update(members_if(".Values.guardd.store.secret", {"env": [{"name": "GUARD_STORE", "valueFrom": secret}]}))
+    main.update(members_if(".Values.guardd.store.secret", {
+        "env": install.store_env(*(value(f"guardd.store.{name}") for name in ("secret", "key", "passwordKey")))}))
+    volume, mount = install.store_volume(value("guardd.store.secret"), value("guardd.store.caKey"))
+    secret = {"secretName": value("guardd.signingKey.secret"), "defaultMode": 0o440,
+              "items": [{"key": value("guardd.signingKey.key"), "path": "policy.key"}]}
+    # Not for the front, which shall not read it.
+    main["volumeMounts"] += items_if(".Values.guardd.store.secret", mount) + items_if(
+        ".Values.guardd.signingKey.secret", {"name": "signing", "mountPath": "/etc/guard/signing", "readOnly": True})
+    pod["template"]["spec"]["volumes"] += items_if(".Values.guardd.store.secret", volume) + items_if(
+        ".Values.guardd.signingKey.secret", {"name": "signing", "secret": secret})
     main["resources"] = value("guardd.resources")
     front["resources"] = value("guardd.front.resources")
     next(one for one in pod["template"]["spec"]["volumes"] if one["name"] == "tls")["secret"]["secretName"] = value("guardd.tlsSecret")
@@ -202,7 +215,7 @@ def rendered():
             config["data"] = {"responder.yaml": put("toJson .Values.responder.config")}
         elif name == "podwatch":
             podwatch(objects)
-        out = HEADER
+        out = HEADER + ('{{- template "guard.check" . }}\n' if name == "guardd" else "")
         for one in objects:
             condition = condition_of(one)
             out += f"{{{{- if {condition} }}}}\n---\n{text(one)}\n{{{{- end }}}}\n" if condition else f"---\n{text(one)}\n"

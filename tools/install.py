@@ -70,10 +70,27 @@ def by_cert_manager(objects):
     return objects + parts(["cert-manager.yaml"])
 
 
+def store_env(secret, address, password):
+    """The address is an argument, which others read, so it can't have the password (guardd refuses it); libpq reads a file with one only when
+    nobody but the owner may, which no file of a Secret is."""
+    return [{"name": "GUARD_STORE", "valueFrom": {"secretKeyRef": {"name": secret, "key": address}}},
+            {"name": "PGPASSWORD", "valueFrom": {"secretKeyRef": {"name": secret, "key": password, "optional": True}}}]
+
+
+def store_volume(secret, authority):
+    """(volume, mount) of who signs the database's certificate."""
+    return ({"name": "store", "secret": {"secretName": secret, "defaultMode": 0o440, "optional": True, "items": [{"key": authority, "path": "ca.crt"}]}},
+            {"name": "store", "mountPath": "/etc/guard/store", "readOnly": True})
+
+
 def with_store(objects):
-    """guardd on PostgreSQL: the Secret guardd-store has its address as "dsn"."""
-    container = named(objects, "StatefulSet", "guardd")["spec"]["template"]["spec"]["containers"][0]
-    container["env"] = [{"name": "GUARD_STORE", "valueFrom": {"secretKeyRef": {"name": "guardd-store", "key": "dsn"}}}]
+    """guardd on PostgreSQL: the Secret guardd-store has its address as "dsn", and may have "password" and "ca.crt"."""
+    pod = named(objects, "StatefulSet", "guardd")["spec"]["template"]["spec"]
+    container = pod["containers"][0]
+    volume, mount = store_volume("guardd-store", "ca.crt")
+    container["env"] = store_env("guardd-store", "dsn", "password")
+    container["volumeMounts"].append(mount)
+    pod["volumes"].append(volume)
     container["args"] += ["--store", "$(GUARD_STORE)"]
     named(objects, "NetworkPolicy", "guardd")["spec"]["egress"].append({"ports": [{"port": 5432, "protocol": "TCP"}]})
     return objects
@@ -96,6 +113,8 @@ def with_access_reviews(objects):
 
 def made(options):
     """All objects, in the order in which they are applied."""
+    if options.store and options.podwatch:
+        sys.exit("install.py: --podwatch: a guardd on PostgreSQL takes no records of pods, so --store can't be said with it")
     objects = {}
     for one in parts(["crds/*.yaml", "rbac.yaml", "guardd.yaml", "webhook.yaml"] + (["responder.yaml"] if options.responder else []) +
                      (["podwatch.yaml"] if options.podwatch else [])):

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A PostgreSQL of the test's own: a cluster in a temporary folder, reached by a Unix socket only, run by an unprivileged user (it
-refuses root) and stopped by its process id. As a program it runs another one with the cluster's URI in GUARD_TEST_POSTGRES."""
+"""A PostgreSQL of the test's own: a cluster in a temporary folder, reached by a Unix socket only (or in a network that a test made), run by an
+unprivileged user (it refuses root) and stopped by its process id. As a program it runs another one with the cluster's URI in GUARD_TEST_POSTGRES."""
 
 import glob
 import os
@@ -49,7 +49,7 @@ class Postgres:
             self.as_user = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
         self.data = self.folder / "data"
         self.log_path = self.folder / "log"
-        self.process = None
+        self.process, self.users = None, []
         done = self.call("initdb", "--auth=trust", "--username=guard", "--encoding=UTF8", "--locale=C", "--no-sync", "-D", self.data)
         assert done.returncode == 0, done.stdout + done.stderr
         # Nothing here survives a power cut, and nothing is cut.
@@ -65,14 +65,26 @@ class Postgres:
         return subprocess.run([self.bin / program, *map(str, arguments)], capture_output=True, text=True, cwd="/", timeout=timeout,
                               check=False, **self.as_user)
 
-    def start(self):
+    def ask_for_password(self, user, password):
+        """Of who comes by the network: a user that may make a schema in the database, and no more. Before start()."""
+        with open(self.data / "pg_hba.conf", "a", encoding="utf-8") as rules:
+            rules.write(f"host postgres {user} 0.0.0.0/0 scram-sha-256\n")
+        self.users = [f"CREATE ROLE {user} LOGIN PASSWORD '{password}'; GRANT CREATE ON DATABASE postgres TO {user}"]
+
+    def start(self, enter=()):
+        """enter: a command that runs another one in a network, in which it listens at all addresses then. It needs root."""
+        command, options = [self.bin / "postgres", "-D", self.data], self.as_user
+        if enter:
+            as_user = ["setpriv", f"--reuid={self.as_user['user']}", f"--regid={self.as_user['group']}", "--clear-groups"]
+            command, options = [*enter, *as_user, *command, "-c", "listen_addresses=0.0.0.0"], {}
         with open(self.log_path, "ab") as log:
-            self.process = subprocess.Popen([self.bin / "postgres", "-D", self.data], stdout=log, stderr=log, cwd="/",
-                                            stdin=subprocess.DEVNULL, **self.as_user)
+            self.process = subprocess.Popen(command, stdout=log, stderr=log, cwd="/", stdin=subprocess.DEVNULL, **options)
         until = time.monotonic() + WAIT
         while self.call("pg_isready", "-h", self.folder).returncode != 0:
             assert self.process.poll() is None and time.monotonic() < until, self.log_path.read_text()
             time.sleep(0.05)
+        while self.users:
+            self.query(self.users.pop())
         return self
 
     def query(self, sql):

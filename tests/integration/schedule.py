@@ -19,7 +19,7 @@ LONGEST = [
     ["gate/test_timer.py"],
     ["gate/test_identity.py"],
     ["pods/test_responder.py"],
-    ["kubernetes/inject/test_node_installed.py", "kubernetes/inject/test_node.py", "kubernetes/inject/test_admission.py"],
+    ["kubernetes/inject/test_node_installed.py", "kubernetes/inject/test_node_replicas.py", "kubernetes/inject/test_node.py", "kubernetes/inject/test_admission.py"],
     ["api/test_api_reading.py"],
     ["guardd/test_shared.py"],
     ["guardd/test_guardd.py"],

@@ -74,9 +74,14 @@ class ByTemplates:
         except urllib.error.HTTPError as error:
             if error.code == want:
                 return "x"
-            raise Refused((self.folder / "log").read_text()[-2000:]) from error
+            raise Refused(self.said()) from error
         except OSError:
             return ""
+
+    def said(self):
+        """What the template failed by, as caddy's log tells it before all that was asked."""
+        last = json.loads((self.folder / "log").read_text().splitlines()[-1])
+        return str(last.get("msg", last))
 
     def text(self, name, data):
         """One template, with the helpers before it, and the data as Helm hands it over."""

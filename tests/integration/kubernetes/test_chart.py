@@ -116,6 +116,33 @@ def is_podwatch(objects):
             guardd(objects)["args"][-2:] == ["--node-agents", "guard-podwatch/guard-podwatch"])
 
 
+def pod_of(objects):
+    return objects["StatefulSet", "guard-system", "guardd"]["spec"]["template"]["spec"]
+
+
+def mounted(objects, volume):
+    """By which of guardd's containers."""
+    return [one["name"] for one in pod_of(objects)["containers"] if volume in [mount["name"] for mount in one["volumeMounts"]]]
+
+
+def is_on_postgresql(objects):
+    """Its password is no argument, and in no object but the Secret."""
+    address, password = guardd(objects)["env"]
+    ca, = [one["secret"] for one in pod_of(objects)["volumes"] if one["name"] == "store"]
+    return (address["valueFrom"]["secretKeyRef"] == {"name": "db", "key": "url"} and password["name"] == "PGPASSWORD" and
+            password["valueFrom"]["secretKeyRef"] == {"name": "db", "key": "word", "optional": True} and
+            (ca["secretName"], ca["items"], ca["optional"]) == ("db", [{"key": "who", "path": "ca.crt"}], True) and
+            mounted(objects, "store") == ["guardd"] and
+            objects["NetworkPolicy", "guard-system", "guardd"]["spec"]["egress"][-1]["ports"][0]["port"] == 6432)
+
+
+def has_signing_key(objects):
+    """guardd alone, not what faces the network."""
+    key, = [one["secret"] for one in pod_of(objects)["volumes"] if one["name"] == "signing"]
+    return (key == {"secretName": "mine", "defaultMode": 0o440, "items": [{"key": "own", "path": "policy.key"}]} and
+            guardd(objects)["args"][-2:] == ["--signing-key", "/etc/guard/signing/policy.key"] and mounted(objects, "signing") == ["guardd"])
+
+
 SWITCHES = [
     ({"image": {"digest": "sha256:" + "a" * 64}}, {"StatefulSet/guardd", "Deployment/guard-webhook"},
      lambda o: guardd(o)["image"] == "guard@sha256:" + "a" * 64 and webhook(o)["args"][-1] == guardd(o)["image"]),
@@ -131,9 +158,12 @@ SWITCHES = [
     ({"guardd": {"storage": {"size": "20Gi", "className": "fast"}}}, {"StatefulSet/guardd"},
      lambda o: o["StatefulSet", "guard-system", "guardd"]["spec"]["volumeClaimTemplates"][0]["spec"] == {
          "accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "20Gi"}}, "storageClassName": "fast"}),
-    ({"guardd": {"store": {"secret": "db", "key": "url", "port": 6432}}}, {"StatefulSet/guardd", "NetworkPolicy/guardd"},
-     lambda o: guardd(o)["env"][0]["valueFrom"]["secretKeyRef"] == {"name": "db", "key": "url"} and
-     o["NetworkPolicy", "guard-system", "guardd"]["spec"]["egress"][-1]["ports"][0]["port"] == 6432),
+    ({"guardd": {"store": {"secret": "db", "key": "url", "port": 6432, "passwordKey": "word", "caKey": "who"}}},
+     {"StatefulSet/guardd", "NetworkPolicy/guardd"}, is_on_postgresql),
+    ({"guardd": {"signingKey": {"secret": "mine", "key": "own"}}}, {"StatefulSet/guardd"}, has_signing_key),
+    ({"guardd": {"replicas": 3, "store": {"secret": "db"}, "signingKey": {"secret": "mine"}}}, {"StatefulSet/guardd", "NetworkPolicy/guardd"},
+     lambda o: o["StatefulSet", "guard-system", "guardd"]["spec"]["replicas"] == 3 and "--signing-key" in guardd(o)["args"] and
+     guardd(o)["readinessProbe"]["exec"]["command"][-1] == "--ready" and "--ready" not in guardd(o)["livenessProbe"]["exec"]["command"]),
     ({"guardd": {"learner": {"wholePiles": "a,b", "release": "1h", "valid": "2d", "keep": "90d", "keepSize": "2G"}}}, {"StatefulSet/guardd"},
      lambda o: guardd(o)["args"][-9:] == ["a,b", "--release", "1h", "--valid", "2d", "--keep", "90d", "--keep-size", "2G"]),
     ({"guardd": {"podOrders": "dry-run", "extraArgs": ["--report-every", "30s: # {{ x }}"]}}, {"StatefulSet/guardd"},
@@ -214,7 +244,13 @@ def test_every_value_is_switched_above_and_known_to_the_schema():
     ({"webhook": {"certificate": {"mode": "secret"}}}, "webhook.certificate.caBundle"),
     ({"webhook": {"namespaces": {"only": ["Prod"]}}}, "webhook.namespaces.only.0"), ({"image": {"digest": "sha256:1"}}, "image.digest"),
     ({"webhook": {"parent": "http://guardd"}}, "webhook.parent"), ({"namespaceDefaults": [{"namespace": "a"}]}, "namespaceDefaults.0"), ({"cluster": {"flor": {}}}, "cluster"),
-    ({"guardd": {"accessReviews": {"keep": ""}}}, "guardd.accessReviews.keep")])
+    ({"guardd": {"accessReviews": {"keep": ""}}}, "guardd.accessReviews.keep"),
+    ({"guardd": {"replicas": 0}}, "guardd.replicas"), ({"guardd": {"replicas": 2.5}}, "guardd.replicas"), ({"guardd": {"replicas": 10}}, "guardd.replicas"),
+    ({"guardd": {"replicas": 2}}, "guardd.replicas: more than one needs guardd.store.secret"),
+    ({"guardd": {"replicas": 2, "store": {"secret": "db"}}}, "guardd.replicas: more than one needs guardd.signingKey.secret"),
+    ({"guardd": {"replicas": 2, "signingKey": {"secret": "mine"}}}, "guardd.replicas: more than one needs guardd.store.secret"),
+    ({"guardd": {"store": {"secret": "db"}}, "podwatch": {"enabled": True}}, "podwatch.enabled: a guardd on PostgreSQL takes no records of pods"),
+    ({"guardd": {"store": {"secret": "db"}, "podOrders": "act"}}, "guardd.podOrders: a guardd on PostgreSQL takes no records of pods")])
 def test_a_wrong_value_is_refused_by_its_path(chart, over, said):
     with pytest.raises(charts.Refused) as refused:
         chart.render(over)
@@ -237,11 +273,12 @@ def test_the_apiserver_takes_it(api_cluster, chart):
     for name in ("security", "guard-responder", "guard-podwatch"):  # other tests may have made them
         done = api_cluster.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
         assert done.status == 0, done.err
-    over = {"guardd": {"store": {"secret": "db"}, "accessReviews": {"enabled": True}}, "responder": {"enabled": True}, "podwatch": {"enabled": True}, "cluster": {"defaults": {"control": {"mode": "alert"}}, "floor": {"learn": "on"}},
+    several = {"guardd": {"replicas": 3, "store": {"secret": "db"}, "signingKey": {"secret": "mine"}}}
+    over = {"guardd": {"accessReviews": {"enabled": True}}, "responder": {"enabled": True}, "podwatch": {"enabled": True}, "cluster": {"defaults": {"control": {"mode": "alert"}}, "floor": {"learn": "on"}},
             "namespaceDefaults": [{"namespace": "security", "spec": {"control": {"mode": "alert"}}}], "image": {"pullSecrets": [{"name": "mine"}]},
             "webhook": {"namespaces": {"only": ["prod"]}, "parent": "https://guardd.security.svc:8443", "trust": "guard-trust"}}
     print("***** policy/v1beta1 instead of policy/v1: this server is 1.20 *****", file=sys.__stderr__)
-    for values in ({}, over):
+    for values in ({}, several, over):
         objects = copy.deepcopy(charts.objects_of(chart.render(values, namespace="security")))
         for one in objects:
             if one["kind"] == "PodDisruptionBudget":

@@ -72,6 +72,9 @@ def test_variants():
     assert guardd["args"][-2:] == ["--store", "$(GUARD_STORE)"] and guardd["env"][0]["valueFrom"]["secretKeyRef"]["name"] == "guardd-store"
     assert {container["image"] for one in manager if one["kind"] in ("StatefulSet", "Deployment")
             for container in one["spec"]["template"]["spec"]["containers"]} == {"registry.example/guard:9"}
+    assert [one["name"] for one in guardd["env"]] == ["GUARD_STORE", "PGPASSWORD"]
+    done = subprocess.run([sys.executable, INSTALL, "--store", "--podwatch"], capture_output=True, text=True, check=False)
+    assert done.returncode == 1 and done.stdout == "" and "takes no records of pods" in done.stderr
     reviews = rendered("--access-reviews")
     assert one_of(reviews, "StatefulSet", "guardd")["spec"]["template"]["spec"]["containers"][0]["args"][-4:] == [
         "--access-reviews", "in-cluster", "--access-keep", "60s"]

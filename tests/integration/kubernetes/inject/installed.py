@@ -57,33 +57,37 @@ def sensor_for_node(address, authority):
     return objects
 
 
-def shop(address):
+def shop(address, name=SHOP, parent=PARENT, watched="true"):
     """A service as people write it; its pods go on for a moment when they are to end, as pods behind Services must."""
     app = {"name": "app", "image": APP_IMAGE, "imagePullPolicy": "Never", "ports": [{"name": "http", "containerPort": 8080, "protocol": "TCP"}],
            "readinessProbe": {"httpGet": {"path": "/healthz", "port": "http"}, "periodSeconds": 1},
            "lifecycle": {"preStop": {"exec": {"command": ["/app", "pause", "3"]}}}}
-    labels = {"app": SHOP}
+    labels = {"app": name}
     return [
-        {"apiVersion": "v1", "kind": "Service", "metadata": {"name": SHOP, "namespace": SHOP}, "spec": {
+        {"apiVersion": "v1", "kind": "Service", "metadata": {"name": name, "namespace": name}, "spec": {
             "selector": labels, "ports": [{"name": "http", "port": 80, "targetPort": "http", "protocol": "TCP"}]}},
-        {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": SHOP, "namespace": SHOP}, "spec": {
+        {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name, "namespace": name}, "spec": {
             "replicas": REPLICAS, "selector": {"matchLabels": labels},
             "strategy": {"rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}},
-            "template": {"metadata": {"labels": labels, "annotations": {"guard.security/pod-sensor": "true"}}, "spec": {
-                "containers": [app], "hostAliases": [{"ip": address, "hostnames": [PARENT]}]}}}}]
+            "template": {"metadata": {"labels": labels, "annotations": {"guard.security/pod-sensor": watched}}, "spec": {
+                "containers": [app], "hostAliases": [{"ip": address, "hostnames": [parent]}]}}}}]
 
 
 class Installed:
-    ADDRESS = "10.96.77.1"
+    """In the namespace `ours`, for the service `shop` of a namespace that is called so."""
+    ADDRESS, REPLICAS, ours, shop = "10.96.77.1", 1, OURS, SHOP
 
     def __init__(self, cluster, folder):
         self.cluster, self.folder, self.helpers = cluster, folder, []
         self.sent = 0  # requests that gates answered
         self.api = apicluster.Cluster(cluster.folder)
-        self.volume = folder / "volume"
-        self.volume.mkdir()
-        os.chown(self.volume, 65532, 65532)
-        self.volume.chmod(0o2770)
+        self.parent = f"guardd.{self.ours}.svc"
+        self.volumes = [folder / f"volume{number}" for number in range(self.REPLICAS)]
+        self.volume = self.volumes[0]
+        for volume in self.volumes:
+            volume.mkdir()
+            os.chown(volume, 65532, 65532)
+            volume.chmod(0o2770)
 
     def apply(self, objects):
         self.cluster.kubectl("apply", "--server-side", "-f", "-", text=documents(objects))
@@ -95,50 +99,61 @@ class Installed:
         assert made.stdout.readline() != "", script
         return made
 
-    def start(self):
-        """guardd and the webhook, until they are ready."""
+    def volume_names(self):
+        return [f"{self.ours}-state-{number}" for number in range(self.REPLICAS)]
+
+    def objects(self):
+        return shipped_for_node(self.ADDRESS)
+
+    def prepare(self):
+        """The namespace with what people make in it, and volumes."""
         self.api.begin_proxy()
         subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj",
-                        "/CN=guardd", "-addext", f"subjectAltName=DNS:{PARENT}", "-keyout", self.folder / "tls.key", "-out",
+                        "/CN=guardd", "-addext", f"subjectAltName=DNS:{self.parent}", "-keyout", self.folder / "tls.key", "-out",
                         self.folder / "tls.crt"], check=True, capture_output=True)
-        self.cluster.namespace(OURS)
-        self.cluster.kubectl("create", "secret", "tls", "guardd-tls", "-n", OURS, f"--cert={self.folder / 'tls.crt'}",
+        self.cluster.namespace(self.ours)
+        self.cluster.kubectl("create", "secret", "tls", "guardd-tls", "-n", self.ours, f"--cert={self.folder / 'tls.crt'}",
                              f"--key={self.folder / 'tls.key'}")
-        self.apply([{"apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": "guardd-state"}, "spec": {
-            "capacity": {"storage": "10Gi"}, "accessModes": ["ReadWriteOnce"], "hostPath": {"path": str(self.volume)},
-            "claimRef": {"namespace": OURS, "name": "state-guardd-0"}}}])
-        objects = shipped_for_node(self.ADDRESS)
+        self.apply([{"apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": name}, "spec": {
+            "capacity": {"storage": "10Gi"}, "accessModes": ["ReadWriteOnce"], "hostPath": {"path": str(volume)},
+            "claimRef": {"namespace": self.ours, "name": f"state-guardd-{number}"}}}
+            for number, (name, volume) in enumerate(zip(self.volume_names(), self.volumes))])
+
+    def start(self):
+        """guardd and the webhook, until they are ready."""
+        self.prepare()
+        objects = self.objects()
         wait_for(lambda: self.apply(objects) or True, "everything to be taken", timeout=120, pause=0.5)
-        self.inside("service_address.py", OURS, "guardd", self.ADDRESS, "8443")
-        self.cluster.kubectl("-n", OURS, "rollout", "status", "statefulset/guardd", "--timeout=180s")
-        self.cluster.kubectl("-n", OURS, "rollout", "status", "deployment/guard-webhook", "--timeout=180s")
+        self.inside("service_address.py", self.ours, "guardd", self.ADDRESS, "8443")
+        self.cluster.kubectl("-n", self.ours, "rollout", "status", "statefulset/guardd", "--timeout=180s")
+        self.cluster.kubectl("-n", self.ours, "rollout", "status", "deployment/guard-webhook", "--timeout=180s")
 
     def watch_node(self):
         self.apply(sensor_for_node(self.ADDRESS, (self.folder / "tls.crt").read_text()))
 
-    def guard_shop(self):
-        self.cluster.namespace(SHOP, {"guard.security/inject": "enabled"})
-        public = self.cluster.curl("--cacert", self.folder / "tls.crt", "--resolve", f"{PARENT}:8443:{self.ADDRESS}",
-                                   f"https://{PARENT}:8443/policy.pub")
-        self.apply([{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "guard-trust", "namespace": SHOP}, "data": {
+    def guard_shop(self, watched="true"):
+        self.cluster.namespace(self.shop, {"guard.security/inject": "enabled"})
+        public = self.cluster.curl("--cacert", self.folder / "tls.crt", "--resolve", f"{self.parent}:8443:{self.ADDRESS}",
+                                   f"https://{self.parent}:8443/policy.pub")
+        self.apply([{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "guard-trust", "namespace": self.shop}, "data": {
             "ca.crt": (self.folder / "tls.crt").read_text(), "policy.pub": public}},
-            apicluster.resource("Guardian", SHOP, GUARDIAN, SHOP)])
-        self.apply(shop(self.ADDRESS))
-        self.cluster.kubectl("-n", SHOP, "rollout", "status", f"deployment/{SHOP}", "--timeout=180s")
+            apicluster.resource("Guardian", self.shop, GUARDIAN, self.shop)])
+        self.apply(shop(self.ADDRESS, self.shop, self.parent, watched))
+        self.cluster.kubectl("-n", self.shop, "rollout", "status", f"deployment/{self.shop}", "--timeout=180s")
 
     def stop(self):
         for one in self.helpers:
             end_process(one)
-        namespaces = [("namespace", one) for one in (SHOP, OURS, "guard-responder", NODE, "podwatched", "prod")]
-        for kind, name in (("mutatingwebhookconfiguration", "guard"), *namespaces, ("persistentvolume", "guardd-state")):
+        namespaces = [("namespace", one) for one in (self.shop, self.ours, "guard-responder", NODE, "podwatched", "prod")]
+        for kind, name in (("mutatingwebhookconfiguration", "guard"), *namespaces, *(("persistentvolume", one) for one in self.volume_names())):
             self.cluster.kubectl("delete", kind, name, "--wait=false", check=False)
         self.api.end_proxy()
 
     # --- what is seen ---
 
-    def pods(self, namespace=SHOP):
+    def pods(self, namespace=None):
         """{name: pod}, without those that end."""
-        return {one["metadata"]["name"]: one for one in self.api.find("pods", namespace=namespace)["items"]
+        return {one["metadata"]["name"]: one for one in self.api.find("pods", namespace=namespace or self.shop)["items"]
                 if "deletionTimestamp" not in one["metadata"]}
 
     def gate(self):
@@ -149,13 +164,13 @@ class Installed:
         self.sent += answered in ("200", "403")
         return answered
 
-    def root(self):
+    def root(self, volume=None):
         """What guardd says of the service in its volume."""
-        told = json.loads((self.volume / "status.json").read_text())
-        return next((one for one in told["services"] if one["service"] == f"{SHOP}.{SHOP}"), {"exchanges": 0, "generation": 0})
+        told = json.loads(((volume or self.volume) / "status.json").read_text())
+        return next((one for one in told["services"] if one["service"] == f"{self.shop}.{self.shop}"), {"exchanges": 0, "generation": 0})
 
     def callers(self):
-        return self.inside("callers.py", SHOP, SHOP, BENIGN, stdin=subprocess.PIPE)
+        return self.inside("callers.py", self.shop, self.shop, BENIGN, stdin=subprocess.PIPE)
 
     def end_callers(self, callers):
         told = json.loads(callers.communicate(timeout=120)[0])
