@@ -292,6 +292,59 @@ static enum guard_rc judge_amounts(struct step *step, const struct guard_pod_rul
     return GUARD_OK;
 }
 
+static void describe_flow(const struct gd_pod_entry *entry,
+                          const struct gd_pod_flow_finding *finding,
+                          struct guard_pod_evidence *evidence)
+{
+    static const char connects[] = "connects";
+    char where[112] = "connects";
+    if (entry != NULL) {
+        const struct guard_pod_feature feature = gd_pod_entry_feature(entry);
+        (void)guard_pod_feature_text(&feature, where, sizeof(where));
+    }
+    gd_pod_flow_text(finding, where + sizeof(connects) - 1, evidence->text, sizeof(evidence->text));
+}
+
+/* How much went out in the hour that ended, to a place or in all. */
+static enum guard_rc add_flow(struct step *step, const struct guard_pod_rules *rules,
+                              const struct gd_pod_flow_finding *finding)
+{
+    const struct gd_pod_entry *entry =
+        finding->hash == 0 ? NULL : gd_pods_find(step->pods, finding->hash, NULL);
+    uint64_t id = entry == NULL ? GUARD_POD_BYTES_OUT + 1 : gd_pod_volume_id(entry);
+    if ((finding->hash != 0 && entry == NULL) ||
+        gd_pods_review(step->pods, id) == GUARD_POD_APPROVED)
+        return GUARD_OK;
+    struct gd_pod_case *open = gd_pod_case_of(step->pods, step->replica);
+    if (open == NULL)
+        return GUARD_E_NOMEM;
+    struct guard_pod_evidence evidence = {
+        .id = id,
+        .kind = entry == NULL ? GUARD_POD_AMOUNT : GUARD_POD_VOLUME,
+        .fresh = true,
+        .session = open->session_ms > step->record->until_ms,
+        .days = view_of(step, rules)->days[GUARD_POD_DESTINATION] +
+                gd_pod_replica_days(step->replica), /* it is compared with its own, too */
+        .seen_ms = step->record->until_ms,
+    };
+    evidence.names[0] = evidence.id;
+    evidence.strength = gd_pod_strength(rules, evidence.kind, 0, evidence.days);
+    describe_flow(entry, finding, &evidence);
+    gd_pod_case_add(step->pods, open, &evidence, 0);
+    return GUARD_OK;
+}
+
+static enum guard_rc judge_flows(struct step *step, const struct guard_pod_rules *rules)
+{
+    struct gd_pod_flow_finding finding;
+    uint32_t at = 0;
+    if (!gd_pod_flows_turn(step->replica, step->record))
+        return GUARD_OK;
+    while (gd_pod_flow_next(step->pods, step->replica, &at, &finding))
+        GUARD_TRY(add_flow(step, rules, &finding));
+    return GUARD_OK;
+}
+
 static void note_change(struct guard_pods *pods, const struct guard_pod_verdict *verdict,
                         uint64_t now_ms)
 {
@@ -315,6 +368,7 @@ static enum guard_rc judge(struct step *step, const struct guard_pod_rules *rule
         }
     }
     GUARD_TRY(judge_amounts(step, rules));
+    GUARD_TRY(judge_flows(step, rules));
     if (step->replica->open == NULL || !gd_pod_case_fresh(step->replica->open))
         return GUARD_OK;
     gd_pod_case_decide(view_of(step, rules), step->replica->open, verdict);
@@ -391,6 +445,25 @@ static bool only_name(const struct step *step, const struct guard_pod_rules *rul
            gd_pod_normal(step->pods, rules, &keys[count - 1], 1);
 }
 
+/* A place is followed by its name, if that counts, else by its address. */
+static enum guard_rc learn_flows(struct step *step, const struct guard_pod_rules *rules)
+{
+    struct gd_pod_key keys[GD_POD_KEYS];
+    const struct guard_pod_record *record = step->record;
+    GUARD_TRY(gd_pod_flows_cover(step->pods, step->replica, record));
+    for (uint32_t i = 0; i < record->feature_count; i++) {
+        const struct guard_pod_feature *feature = &record->features[i];
+        if (feature->kind != GUARD_POD_DESTINATION || feature->bytes_out == 0)
+            continue;
+        uint32_t count = gd_pod_keys(step->pods, feature, false, keys);
+        if (!gd_pod_vouched(step->pods, rules, feature))
+            count = gd_pod_nameless(keys, count);
+        if (count > 0)
+            gd_pod_flow_add(step->replica, record, id_of(keys, count), feature->bytes_out);
+    }
+    return GUARD_OK;
+}
+
 static enum guard_rc learn(struct step *step, const struct guard_pod_rules *rules)
 {
     struct gd_pod_key keys[2 * GD_POD_KEYS];
@@ -414,6 +487,7 @@ static enum guard_rc learn(struct step *step, const struct guard_pod_rules *rule
         }
     }
     gd_pods_learn_amounts(step->pods, step->replica, record);
+    GUARD_TRY(learn_flows(step, rules));
     gd_pod_replica_see(step->replica, 1, (uint32_t)(record->until_ms / GD_POD_DAY_MS));
     step->replica->records++;
     step->pods->records++;

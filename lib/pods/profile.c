@@ -298,6 +298,7 @@ static void drop_replica(struct guard_pods *pods, struct gd_pod_replica *replica
     size_t len = names_len(replica);
     gd_pool_put(&pods->pool, replica->text, len == 0 ? 1 : len);
     gd_pool_put(&pods->pool, replica->open, sizeof(*replica->open));
+    gd_pool_put(&pods->pool, replica->flows, sizeof(*replica->flows));
     gd_pool_put(&pods->pool, replica, sizeof(*replica));
 }
 

@@ -27,6 +27,8 @@ enum {
     GD_POD_DNS_PORT = 53,
     GD_POD_SENDERS = 3,       /* replicas that sent most to a destination */
     GD_POD_VOLUMES_MIN = 100, /* intervals that tell how much is usual */
+    GD_POD_FLOWS_MAX = 16,    /* places of a replica that are followed */
+    GD_POD_WINDOWS = 18,      /* of ten minutes: an hour, and the two before it */
 };
 
 /* How a thing is named: a destination is known by any of its names. */
@@ -93,6 +95,24 @@ struct gd_pod_entry {
 
 struct gd_pod_case;
 
+enum { GD_POD_FLOW_ALL, GD_POD_FLOW_PLACE, GD_POD_FLOW_KINDS };
+
+/* What a replica sends to a place, or in all. */
+struct gd_pod_flow {
+    uint64_t hash;                /* of the place's entry; 0: in all */
+    uint64_t bytes;               /* in the window that is open */
+    uint8_t past[GD_POD_WINDOWS]; /* buckets of those before, the last first */
+};
+
+/* Of the last hours, in memory only. */
+struct gd_pod_flows {
+    uint64_t window;                        /* that is open */
+    uint32_t covered_ms[GD_POD_FLOW_KINDS]; /* of it */
+    uint32_t known[GD_POD_FLOW_KINDS];      /* bit i: past[i] */
+    uint32_t count;
+    struct gd_pod_flow items[GD_POD_FLOWS_MAX];
+};
+
 struct gd_pod_replica {
     uint32_t tag;     /* of its pod's name */
     uint32_t covered; /* kinds that some sensor sees */
@@ -108,9 +128,10 @@ struct gd_pod_replica {
     uint64_t rates_ms;
     uint32_t rates[GUARD_POD_AMOUNTS]; /* per minute, of its last record */
     uint16_t pod_len, hash_len, image_len, node_len;
-    uint8_t *text;            /* pod, hash, image, node */
-    struct gd_pod_case *open; /* not a part of the profile; NULL: none */
-    uint32_t alone;           /* entries that have no other tag; follows from them */
+    uint8_t *text;              /* pod, hash, image, node */
+    struct gd_pod_case *open;   /* not a part of the profile; NULL: none */
+    struct gd_pod_flows *flows; /* likewise */
+    uint32_t alone;             /* entries that have no other tag; follows from them */
 };
 
 struct gd_pod_judged {
@@ -235,10 +256,39 @@ bool gd_pod_volume_unusual(const struct gd_pod_entry *entry, uint32_t tag, uint6
 /* "sends 52 MB a minute to tcp 203.0.113.9:443, usual are 1.2 MB at most". */
 void gd_pod_volume_text(const struct guard_pod_feature *feature, uint64_t volume, uint64_t usual,
                         char *out, size_t size);
+/* Decimal, one place at most: "4.2 MB". */
+void gd_pod_bytes_text(char out[24], uint64_t bytes);
 /* What people judge: how much goes there, not whether. */
 uint64_t gd_pod_volume_id(const struct gd_pod_entry *entry);
 /* Sorted as they are kept, each replica once. */
 bool gd_pod_senders_valid(const struct gd_pod_entry *entry);
+
+/* --- flows.c --- */
+
+/* Far more in most windows of an hour than in those before it, and than others rose meanwhile. */
+struct gd_pod_flow_finding {
+    uint64_t hash;          /* 0: in all */
+    uint64_t bytes, before; /* of an hour */
+    uint32_t others;        /* that it was compared with */
+    uint64_t most;          /* of them in that hour */
+};
+
+/* Whether the record begins another window: then the replica's hour is to be judged. */
+bool gd_pod_flows_turn(struct gd_pod_replica *replica, const struct guard_pod_record *record);
+/* What is unusual of the replica, from *at on; there must have been a turn. */
+bool gd_pod_flow_next(const struct guard_pods *pods, const struct gd_pod_replica *replica,
+                      uint32_t *at, struct gd_pod_flow_finding *out);
+/* Learns how long the record is, and what it sends in all. GUARD_E_NOMEM. */
+GUARD_MUST_USE enum guard_rc gd_pod_flows_cover(struct guard_pods *pods,
+                                                struct gd_pod_replica *replica,
+                                                const struct guard_pod_record *record);
+/* Learns what the record sends to a place; after cover. */
+void gd_pod_flow_add(struct gd_pod_replica *replica, const struct guard_pod_record *record,
+                     uint64_t hash, uint64_t bytes);
+/* "sent 240 MB in an hour to tcp 203.0.113.9:5432, 60 MB before, 4 others 55 MB at most"; where:
+ * " to ...", or "". */
+void gd_pod_flow_text(const struct gd_pod_flow_finding *finding, const char *where, char *out,
+                      size_t size);
 
 /* --- codec.c --- */
 

@@ -93,8 +93,7 @@ bool gd_pod_volume_unusual(const struct gd_pod_entry *entry, uint32_t tag, uint6
     return *usual > 0 && volume / TIMES > *usual;
 }
 
-/* Decimal, one place at most: "4.2 MB". */
-static void bytes_text(char out[24], uint64_t bytes)
+void gd_pod_bytes_text(char out[24], uint64_t bytes)
 {
     static const char *const units[] = {"B", "kB", "MB", "GB", "TB", "PB", "EB"};
     uint32_t unit = 0;
@@ -115,8 +114,8 @@ void gd_pod_volume_text(const struct guard_pod_feature *feature, uint64_t volume
     char where[112], much[24], other[24];
     static const char connects[] = "connects to ";
     (void)guard_pod_feature_text(feature, where, sizeof(where));
-    bytes_text(much, volume);
-    bytes_text(other, usual);
+    gd_pod_bytes_text(much, volume);
+    gd_pod_bytes_text(other, usual);
     (void)snprintf(out, size, "sends %s a minute to %s, usual are %s at most", much,
                    where + sizeof(connects) - 1, other);
 }
