@@ -128,7 +128,7 @@ check(await until(ATTACK, 403), "in mode block it doesn't");
 const path = new URL(ATTACK).pathname;
 await choose(/^Alerts$/);
 await opened("Alerts");
-await choose(new RegExp(`blocked(?!.*: patch ).* ${path}`)); // others may stand there that a patch stopped
+await choose(new RegExp(`blocked(?!.*: (patch|a person|its behaviour) ).* ${path}`)); // others may stand there that a patch stopped, or that are of who asked
 await opened("Evidence");
 await choose(/^Let it pass for a while/);
 const scope = page.getByRole("group", { name: "Only where all of this is true" });

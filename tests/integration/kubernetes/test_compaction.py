@@ -78,6 +78,8 @@ def test_a_watch_that_is_too_old_misses_and_doubles_nothing(api_cluster, namespa
     wait_for(lambda: all(mode(name) == "block" for name in ("stays", "changes", "goes")), "their files")
     wait_for(lambda: condition(api_cluster.get("gd", "wrong", "-n", namespace)).get("reason") == "Refused", "the refusal")
     wait_for(lambda: all(condition(api_cluster.get("gd", name, "-n", namespace)).get("status") == "True" for name in ("stays", "changes", "goes")), "statuses")
+    # And that of its first canaries, which come by their own time.
+    wait_for(lambda: condition(api_cluster.get("gd", "stays", "-n", namespace), "NotInPath")["message"] != "no gate saw an exchange", "what canaries found")
     renewals(api_cluster, 2)
     assert watched_over(api_cluster, int((relay.folder / "port").read_text())) >= 3  # one of each kind
     stays = api_cluster.get("gd", "stays", "-n", namespace)["metadata"]["resourceVersion"]
