@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Times in the zone of who looks, and numbers. The first of the browser's formats that is made loads the tables of all languages, which
-// takes as long as all else that the first view's script does: numbers, which are English like the texts, do without, and times wait until
-// one is shown.
+// took most of the time in which the page's module is evaluated: numbers, which are English like the texts, do without, and times wait
+// until one is shown.
 
 const dateFormat = (timeStyle: "medium" | "long") => {
     let made: Intl.DateTimeFormat | undefined;
