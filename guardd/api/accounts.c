@@ -112,10 +112,20 @@ bool accounts_are(const struct api_access *access)
     return strncmp(access->name, name_prefix, sizeof(name_prefix) - 1) == 0;
 }
 
+static struct review *review_of(struct accounts *accounts, const struct api_access *access)
+{
+    return accounts != NULL ? cluster_reviews_by_id(&accounts->reviews, access->id) : NULL;
+}
+
+bool accounts_know(struct accounts *accounts, const struct api_access *access)
+{
+    const struct review *review = review_of(accounts, access);
+    return review != NULL && review->word.said;
+}
+
 bool accounts_still(struct accounts *accounts, const struct api_access *access, uint64_t now_ms)
 {
-    struct review *review =
-        accounts != NULL ? cluster_reviews_by_id(&accounts->reviews, access->id) : NULL;
+    struct review *review = review_of(accounts, access);
     return review != NULL && review->word.yes && review->expires_ms > now_ms &&
            strcmp(known_of(review)->account.pod_uid, access->name + sizeof(name_prefix) - 1) == 0;
 }

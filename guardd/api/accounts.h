@@ -35,6 +35,8 @@ const char *accounts_token(const struct accounts *accounts, const char *authoriz
 enum credentials_answer accounts_check(struct accounts *accounts, const char *token,
                                        uint64_t now_ms, uint64_t mono_ms, struct api_access *out,
                                        unsigned *retry_s);
+/* Whether anything is known of the token that let them in: others' tokens may have its place. */
+bool accounts_know(struct accounts *accounts, const struct api_access *access);
 /* Whether who was let in by a token of the cluster may still be. */
 bool accounts_still(struct accounts *accounts, const struct api_access *access, uint64_t now_ms);
 /* Whether that is how they were let in. */

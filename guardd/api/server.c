@@ -141,8 +141,7 @@ static void resume_parked(struct server *server)
     struct exchange **at = &server->parked;
     while (*at != NULL) {
         struct exchange *exchange = *at;
-        if (!server->closing &&
-            !exchange->request.wait.due(&server->api, &exchange->request, now_ms)) {
+        if (!server->closing && !exchange_due(exchange, now_ms)) {
             at = &exchange->next;
             continue;
         }
@@ -239,20 +238,6 @@ static enum credentials_answer admit(struct exchange *exchange, bool cheap)
     if (answer != CREDENTIALS_GOOD && !is_open(answer))
         admission_refuse(&exchange->response, answer, retry_s);
     return answer;
-}
-
-/* Whether the handler may be called, again: who was admitted may have lost that meanwhile. False
- * after a problem. */
-static bool permitted(struct exchange *exchange)
-{
-    struct server *server = exchange->server;
-    struct api_request *request = &exchange->request;
-    if (!admission_still(&server->admission, &request->access)) {
-        admission_refuse(&exchange->response, CREDENTIALS_BAD, 0);
-        return false;
-    }
-    return api_permitted(request, exchange->route, &exchange->response) &&
-           sharing_is_here(&server->api, exchange->route, &exchange->response);
 }
 
 /* --- the stream of alerts --- */
@@ -365,12 +350,6 @@ static void refuse_waiting(struct api_response *response)
     response->retry_after_s = 5;
 }
 
-static bool answered(const struct api *api, const struct api_request *request, uint64_t now_ms)
-{
-    (void)now_ms;
-    return admission_answers(api->admission) != request->wait.ticket;
-}
-
 /* What the cluster says may be of another one's token: then it waits on. */
 static enum MHD_Result wait_for_cluster(struct exchange *exchange)
 {
@@ -379,8 +358,7 @@ static enum MHD_Result wait_for_cluster(struct exchange *exchange)
         refuse_waiting(&exchange->response);
         return answer(exchange);
     }
-    exchange->request.wait.due = answered;
-    exchange->request.wait.ticket = admission_answers(&server->admission);
+    asker_wait(exchange);
     park(exchange);
     return MHD_YES;
 }
@@ -404,41 +382,67 @@ static void note_look(struct exchange *exchange)
         problem(&exchange->response, 507, "not-written", NULL, "the audit can't be written");
 }
 
+/* Whether it is known who asks; *result otherwise: what the library is told. */
+static bool know(struct exchange *exchange, enum MHD_Result *result)
+{
+    if (exchange->admitted)
+        return true;
+    /* Not before those that wait for it. */
+    enum credentials_answer admitted =
+        admit(exchange, !exchange->late && exchange->server->late_count > 0);
+    if (admitted != CREDENTIALS_GOOD)
+        *result = admitted == CREDENTIALS_LATER   ? admit_later(exchange)
+                  : admitted == CREDENTIALS_ASKED ? wait_for_cluster(exchange)
+                                                  : answer(exchange);
+    return admitted == CREDENTIALS_GOOD;
+}
+
+/* The same of what they may. */
+static bool authorise(struct exchange *exchange, enum MHD_Result *result)
+{
+    struct server *server = exchange->server;
+    enum credentials_answer authorised =
+        admission_authorise(&server->admission, exchange->route, server->api.view.services,
+                            &exchange->request, &exchange->response);
+    exchange->authorised = authorised == CREDENTIALS_GOOD;
+    if (!exchange->authorised)
+        *result = authorised == CREDENTIALS_ASKED ? wait_for_cluster(exchange) : answer(exchange);
+    return exchange->authorised;
+}
+
+/* Whether the handler may be called, again: what was said of who asks may be over meanwhile, and is
+ * asked for again. */
+static bool let_in(struct exchange *exchange, enum MHD_Result *result)
+{
+    exchange->asked = false;
+    while (asker_stands(exchange)) {
+        if (exchange->authorised) {
+            if (asker_permitted(exchange))
+                return true;
+            break;
+        }
+        if (!know(exchange, result))
+            return false;
+        exchange->late = false;
+        if (exchange->route == NULL)
+            find_route(exchange);
+        if (exchange->route == NULL)
+            break;
+        if (!authorise(exchange, result))
+            return false;
+    }
+    *result = answer(exchange);
+    return false;
+}
+
 static enum MHD_Result work(struct exchange *exchange)
 {
     struct server *server = exchange->server;
+    enum MHD_Result result = MHD_NO;
     if (exchange->refused)
         return answer(exchange);
-    if (!exchange->admitted) {
-        /* Not before those that wait for it. */
-        enum credentials_answer admitted =
-            admit(exchange, !exchange->late && server->late_count > 0);
-        exchange->request.wait = (struct api_wait){.due = NULL};
-        if (admitted == CREDENTIALS_LATER)
-            return admit_later(exchange);
-        if (admitted == CREDENTIALS_ASKED)
-            return wait_for_cluster(exchange);
-        if (admitted != CREDENTIALS_GOOD)
-            return answer(exchange);
-    }
-    exchange->late = false;
-    if (exchange->route == NULL)
-        find_route(exchange);
-    if (exchange->route == NULL)
-        return answer(exchange);
-    if (!exchange->authorised) {
-        enum credentials_answer authorised =
-            admission_authorise(&server->admission, exchange->route, server->api.view.services,
-                                &exchange->request, &exchange->response);
-        exchange->request.wait = (struct api_wait){.due = NULL};
-        exchange->authorised = authorised == CREDENTIALS_GOOD;
-        if (authorised == CREDENTIALS_ASKED)
-            return wait_for_cluster(exchange);
-        if (!exchange->authorised)
-            return answer(exchange);
-    }
-    if (!permitted(exchange))
-        return answer(exchange);
+    if (!let_in(exchange, &result))
+        return result;
     if (clock_monotonic_ms() - server->turn_ms >= SERVER_TURN_MS) {
         wait_for_turn(exchange);
         return MHD_YES;

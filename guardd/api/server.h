@@ -15,6 +15,7 @@ enum {
     SERVER_REQUEST_MS = 30000, /* from the first byte, or the last answer, to the whole answer */
     SERVER_TURN_MS = 50,       /* of handlers in one turn; the others wait for the next */
     SERVER_HEADERS = 32 * 1024,
+    SERVER_LAPSES = 3, /* in a row, of what a cluster said of who asks: then it is too slow */
 };
 
 struct server;

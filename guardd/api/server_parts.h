@@ -39,11 +39,24 @@ struct exchange {
     size_t body_max;
     bool too_large;
     bool prepared;
-    bool admitted;   /* it is known who asks */
-    bool authorised; /* and that they may */
-    bool refused;    /* they are nobody: the answer is there, the body isn't kept */
-    bool late;       /* waits for a check that costs something */
+    bool admitted;    /* it is known who asks */
+    bool authorised;  /* and that they may */
+    bool refused;     /* they are nobody: the answer is there, the body isn't kept */
+    bool late;        /* waits for a check that costs something */
+    bool asked;       /* waits for a cluster's answer */
+    uint64_t answers; /* of clusters when that began */
+    uint32_t lapses;  /* how often in a row what was said was over before the handler was called */
 };
+
+/* Whether who was let in needn't be asked for again, or is from here on; false after a problem. */
+bool asker_stands(struct exchange *exchange);
+/* Whether the handler may be called, again: who was admitted may have lost that meanwhile, or be
+ * somebody to whom this isn't there. False after a problem. */
+bool asker_permitted(struct exchange *exchange);
+/* Waits for the next answer of a cluster. It may be of another one's token: then it waits on. */
+void asker_wait(struct exchange *exchange);
+/* Whether what it waits for is there. */
+bool exchange_due(const struct exchange *exchange, uint64_t now_ms);
 
 /* A reader of alerts. It lives as long as the library's response, which is longer than the
  * exchange. */

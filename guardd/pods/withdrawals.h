@@ -54,9 +54,6 @@ GUARD_MUST_USE enum guard_rc withdrawals_lift(struct services *services, struct 
  * tried again. As pod_withdrawals_read; GUARD_E_REPLAY: older than the one in force. */
 GUARD_MUST_USE enum guard_rc withdrawals_place(struct services *services, struct service *service,
                                                struct guard_span text, struct guard_err *err);
-/* At a node with a parent: the text that came. False: it isn't taken, and the one in place stays.
- */
-bool withdrawals_take(struct services *services, struct service *service, struct guard_span text);
 
 /* Those in force, an array named so. */
 void withdrawals_json(const struct services *services, const struct service *service,

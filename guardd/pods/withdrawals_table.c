@@ -242,12 +242,3 @@ enum guard_rc withdrawals_place(struct services *services, struct service *servi
     free(before);
     return GUARD_OK;
 }
-
-bool withdrawals_take(struct services *services, struct service *service, struct guard_span text)
-{
-    struct guard_err err;
-    if (withdrawals_place(services, service, text, &err) == GUARD_OK)
-        return true;
-    log_event("alarm", "pod-withdrawals-refused", service->name, "of the parent: %s", err.text);
-    return false;
-}

@@ -88,7 +88,6 @@ void download_open(struct services *services, struct service *service)
 {
     open_policy(services, service);
     open_verdicts(services, service);
-    service->up.withdrawals = service->withdrawals.issued_ms;
 }
 
 /* Told once for what is offered again and again. */
@@ -141,49 +140,41 @@ bool download_policy(struct services *services, struct service *service, struct 
     return true;
 }
 
-bool download_verdicts(struct services *services, struct service *service, struct guard_span bytes)
+enum guard_rc download_verdicts(struct services *services, struct service *service,
+                                struct guard_span bytes)
 {
     char path[STATE_PATH_MAX];
-    struct guard_err err;
+    struct guard_err err = {.text = "the path is too long"};
     uint64_t issued_ms = 0;
-    if (state_path(path, services->state, "verdicts", service->name, ".table") != GUARD_OK)
-        return false;
-    bool good = verdicts_read(services, service, bytes, &issued_ms);
-    if (good && issued_ms == service->up.verdicts)
-        return true;
-    if (!good || issued_ms < service->up.verdicts) {
-        log_event("alarm", "client-verdicts-refused", service->name, "%s",
-                  issued_ms == 0 ? "of the parent: not signed for this service by the root"
-                                 : "of the parent: older than those in place (replay)");
-        return false;
-    }
-    if (file_replace(path, bytes, 0640, false, &err) != GUARD_OK) {
+    if (!verdicts_read(services, service, bytes, &issued_ms))
+        return GUARD_E_SIGNATURE;
+    if (issued_ms == service->up.verdicts)
+        return GUARD_OK;
+    if (issued_ms < service->up.verdicts)
+        return GUARD_E_REPLAY;
+    if (state_path(path, services->state, "verdicts", service->name, ".table") != GUARD_OK ||
+        file_replace(path, bytes, 0640, false, &err) != GUARD_OK) {
         log_event("alarm", "client-verdicts-not-written", service->name, "%s", err.text);
-        return false;
+        return GUARD_E_IO;
     }
     service->up.verdicts = issued_ms;
-    return true;
+    return GUARD_OK;
 }
 
-uint64_t download_verdicts_of(const char *etag)
-{
-    const char *dash = strchr(etag, '-');
-    return dash != NULL ? strtoull(dash + 1, NULL, 10) : 0;
-}
-
-static void offered(struct service *service, uint64_t withdrawals)
+static void withdrawals_said(struct service *service, uint64_t number)
 {
     service->up.says_withdrawals = true;
-    service->up.offered_withdrawals = withdrawals;
-    service->up.wants_withdrawals = withdrawals > service->up.withdrawals;
+    offer_said(&service->up.offered_withdrawals, number, service->withdrawals.issued_ms);
 }
 
 void download_tag(struct service *service, const char *etag)
 {
     const char *dash = strchr(etag, '-');
+    uint64_t verdicts = dash != NULL ? strtoull(dash + 1, NULL, 10) : 0;
+    offer_said(&service->up.offered_verdicts, verdicts, service->up.verdicts);
     dash = dash != NULL ? strchr(dash + 1, '-') : NULL;
     if (dash != NULL)
-        offered(service, strtoull(dash + 1, NULL, 10));
+        withdrawals_said(service, strtoull(dash + 1, NULL, 10));
 }
 
 /* Who doesn't say it is older than that. */
@@ -203,7 +194,7 @@ void download_controls(struct service *service, const struct document_node *answ
     const char *mode = text_of(answer, "client_mode");
     const char *withdrawals = text_of(answer, "withdrawals");
     if (withdrawals[0] >= '0' && withdrawals[0] <= '9')
-        offered(service, strtoull(withdrawals, NULL, 10));
+        withdrawals_said(service, strtoull(withdrawals, NULL, 10));
     take_pod_records(service, member_of(answer, "pod_records"));
     service->up.young = strcmp(text_of(answer, "young"), "true") == 0;
     for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {

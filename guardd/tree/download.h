@@ -13,12 +13,12 @@ struct services;
 void download_open(struct services *services, struct service *service);
 /* A policy. False after an alarm: what is in place stays. */
 bool download_policy(struct services *services, struct service *service, struct guard_span bytes);
-/* A table of verdicts, likewise. */
-bool download_verdicts(struct services *services, struct service *service, struct guard_span bytes);
-/* Of the tag "GENERATION-ISSUED" of a policy the latter; 0: it says none. */
-uint64_t download_verdicts_of(const char *etag);
-/* And what a tag "GENERATION-ISSUED-WITHDRAWALS" says of withdrawals: a parent that has none of
- * them says nothing. */
+/* A table of verdicts on clients. GUARD_E_REPLAY: older than the one in place; GUARD_E_SIGNATURE:
+ * not the root's, for this service; GUARD_E_IO, after an alarm: it can't be written. */
+enum guard_rc download_verdicts(struct services *services, struct service *service,
+                                struct guard_span bytes);
+/* What the tag "GENERATION-VERDICTS-WITHDRAWALS" of a policy says is offered beside it; a parent
+ * that has no withdrawals says nothing of them. */
 void download_tag(struct service *service, const char *etag);
 /* What the parent's answers say of a service beside what was asked: whether it is young, what is
  * done with clients, and since when its withdrawals are as they are. */

@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* When what is asked of the parent and sent to it; what came down is download.c's. A parent that is
+/* When what is asked of the parent and sent to it; what comes down is follow.c's. A parent that is
  * away, busy or refuses is asked again later and later, each time after a random part of the pause,
  * so that many that lost it together don't come back together. */
-#include "guardd/tree/uplink.h"
-
-#include "guardd/service.h"
 #include "guardd/tree/download.h"
 #include "guardd/tree/pause.h"
+#include "guardd/tree/uplink_inner.h"
 
 #include "common/document_members.h"
 #include "common/file.h"
@@ -21,51 +19,13 @@
 
 enum {
     ANSWER_MAX = 64 * 1024,
-    REQUEST_MS = 30000,
-    FOLLOW_MS = 45000,  /* a parent holds an answer for 25 s */
     REFUSED_MS = 30000, /* a service that the parent doesn't know is asked for again */
     RETRY_MS = 4000,    /* a delta of a service that the parent doesn't know */
     KEYS_MAX = 8,       /* asked for at once */
 };
 static const struct guard_span no_service = {NULL, 0};
 
-struct wanted {
-    char name[SERVICE_NAME_CAP];
-    uint64_t since_ms;
-    uint64_t next_ms; /* not before */
-    bool asking;
-    bool told;
-};
-
-struct uplink {
-    struct http_client *client;
-    struct services *services;
-    char server[256]; /* as people are told */
-    struct wanted wanted[UPLINK_WANTED_MAX];
-    uint32_t wanted_count;
-    uint32_t asking;
-    uint32_t posting;
-    uint32_t failures; /* in a row */
-    uint64_t next_ms;  /* nothing is sent before */
-    uint64_t since_ms; /* of the parent's being there, or away */
-    bool there;
-    bool known; /* it was tried */
-    bool closing;
-    char failure[256];
-    /* Counted since the start. */
-    uint64_t sent;
-    uint64_t unkeyed; /* records of services without a key */
-};
-
-/* What a request was about. The wanted may move, so it is found by name. */
-struct asked {
-    struct uplink *uplink;
-    struct service *service; /* NULL: a key is asked for */
-    char name[SERVICE_NAME_CAP];
-    uint64_t number; /* of a delta: its first */
-};
-
-static struct asked *asked_new(struct uplink *uplink, struct service *service, const char *name)
+struct asked *uplink_asked(struct uplink *uplink, struct service *service, const char *name)
 {
     struct asked *asked = calloc(1, sizeof(*asked));
     if (asked == NULL)
@@ -76,7 +36,7 @@ static struct asked *asked_new(struct uplink *uplink, struct service *service, c
     return asked;
 }
 
-static void parent_there(struct uplink *uplink, uint64_t now_ms)
+void uplink_there(struct uplink *uplink, uint64_t now_ms)
 {
     if (!uplink->there) {
         if (uplink->known)
@@ -89,7 +49,7 @@ static void parent_there(struct uplink *uplink, uint64_t now_ms)
     uplink->failure[0] = '\0';
 }
 
-static void parent_away(struct uplink *uplink, const struct http_answer *answer, uint64_t now_ms)
+void uplink_away(struct uplink *uplink, const struct http_answer *answer, uint64_t now_ms)
 {
     if (uplink->closing)
         return;
@@ -108,14 +68,13 @@ static void parent_away(struct uplink *uplink, const struct http_answer *answer,
     uplink->next_ms = now_ms + uplink_pause(uplink->failures, answer->retry_after_s);
 }
 
-/* Whether the answer says nothing of what was sent, only of the parent, or of our right to talk. */
-static bool is_of_parent(const struct http_answer *answer)
+bool uplink_is_of_parent(const struct http_answer *answer)
 {
     return answer->status == 0 || answer->status >= 500 || answer->status == 429 ||
            answer->status == 408 || answer->status == 401 || answer->status == 403;
 }
 
-static void begin(struct uplink *uplink, struct http_request *request, struct asked *asked,
+void uplink_begin(struct uplink *uplink, struct http_request *request, struct asked *asked,
                   bool *begun)
 {
     struct guard_err err;
@@ -124,7 +83,7 @@ static void begin(struct uplink *uplink, struct http_request *request, struct as
     if (*begun)
         return;
     const struct http_answer answer = {.failure = asked != NULL ? err.text : "no memory"};
-    parent_away(uplink, &answer, clock_unix_ms());
+    uplink_away(uplink, &answer, clock_unix_ms());
     free(asked);
 }
 
@@ -238,17 +197,17 @@ static void on_key(void *ctx, const struct http_answer *answer)
         return;
     wanted->asking = false;
     if (answer->status == 200) {
-        parent_there(uplink, now_ms);
+        uplink_there(uplink, now_ms);
         take_key(uplink, wanted, answer, now_ms);
         return;
     }
-    if (answer->status != 403 && is_of_parent(answer)) {
-        parent_away(uplink, answer, now_ms);
+    if (answer->status != 403 && uplink_is_of_parent(answer)) {
+        uplink_away(uplink, answer, now_ms);
         wanted->next_ms = uplink->next_ms;
         return;
     }
     /* It is there, and doesn't want this service of us. */
-    parent_there(uplink, now_ms);
+    uplink_there(uplink, now_ms);
     wanted->next_ms = now_ms + uplink_jitter(REFUSED_MS);
     if (!wanted->told)
         log_event("alarm", "service-refused", no_service,
@@ -268,9 +227,9 @@ static void ask_keys(struct uplink *uplink, uint64_t now_ms)
         struct http_request request = {.method = "GET",
                                        .path = path,
                                        .answer_max = ANSWER_MAX,
-                                       .timeout_ms = REQUEST_MS,
+                                       .timeout_ms = UPLINK_REQUEST_MS,
                                        .done = on_key};
-        begin(uplink, &request, asked_new(uplink, NULL, wanted->name), &wanted->asking);
+        uplink_begin(uplink, &request, uplink_asked(uplink, NULL, wanted->name), &wanted->asking);
         if (!wanted->asking)
             return;
         uplink->asking++;
@@ -318,11 +277,11 @@ static void on_post(void *ctx, const struct http_answer *answer)
     service->up.posting = false;
     if (uplink->closing)
         return;
-    if (is_of_parent(answer)) {
-        parent_away(uplink, answer, now_ms);
+    if (uplink_is_of_parent(answer)) {
+        uplink_away(uplink, answer, now_ms);
         return;
     }
-    parent_there(uplink, now_ms);
+    uplink_there(uplink, now_ms);
     if (service->spool.count == 0 || service->spool.list[0].first != number)
         return;
     service->up.unknown = service->up.unknown && answer->status == 404;
@@ -366,12 +325,12 @@ static void post(struct uplink *uplink, struct service *service, uint64_t now_ms
                                    .headers = {"Content-Type: application/octet-stream"},
                                    .body = {bytes, len},
                                    .answer_max = ANSWER_MAX,
-                                   .timeout_ms = REQUEST_MS,
+                                   .timeout_ms = UPLINK_REQUEST_MS,
                                    .done = on_post};
-    struct asked *asked = asked_new(uplink, service, service->name_text);
+    struct asked *asked = uplink_asked(uplink, service, service->name_text);
     if (asked != NULL)
         asked->number = service->spool.list[0].first;
-    begin(uplink, &request, asked, &service->up.posting);
+    uplink_begin(uplink, &request, asked, &service->up.posting);
     uplink->posting += service->up.posting;
     service->up.post_ms = now_ms;
     free(bytes);
@@ -412,11 +371,11 @@ static void on_summary(void *ctx, const struct http_answer *answer)
     if (uplink->closing)
         return;
     summary_sent(uplink->services, service, answer->status == 200, now_ms);
-    if (is_of_parent(answer)) {
-        parent_away(uplink, answer, now_ms);
+    if (uplink_is_of_parent(answer)) {
+        uplink_away(uplink, answer, now_ms);
         return;
     }
-    parent_there(uplink, now_ms);
+    uplink_there(uplink, now_ms);
     if (answer->status == 200)
         download_answer(service, answer->body);
     else if (!service->up.summary_refused)
@@ -439,9 +398,9 @@ static void send_summary(struct uplink *uplink, struct service *service, uint64_
                                    .headers = {"Content-Type: application/json"},
                                    .body = {bytes, len},
                                    .answer_max = ANSWER_MAX,
-                                   .timeout_ms = REQUEST_MS,
+                                   .timeout_ms = UPLINK_REQUEST_MS,
                                    .done = on_summary};
-    begin(uplink, &request, asked_new(uplink, service, service->name_text), &begun);
+    uplink_begin(uplink, &request, uplink_asked(uplink, service, service->name_text), &begun);
     if (!begun)
         summary_sent(uplink->services, service, false, now_ms);
     free(bytes);
@@ -490,18 +449,18 @@ static void on_pods(void *ctx, const struct http_answer *answer)
     free(asked);
     if (uplink->closing || forward == NULL)
         return;
-    if (is_of_parent(answer)) {
-        parent_away(uplink, answer, now_ms);
+    if (uplink_is_of_parent(answer)) {
+        uplink_away(uplink, answer, now_ms);
         pod_forward_failed(forward, uplink->next_ms);
         return;
     }
     bool leaves = answer->status == 404 || answer->status == 405 || answer->status == 409;
     if (leaves && !tree_has_services(uplink->services->role)) {
-        parent_away(uplink, answer, now_ms); /* who learns nothing has to wait for another one */
+        uplink_away(uplink, answer, now_ms); /* who learns nothing has to wait for another one */
         pod_forward_failed(forward, uplink->next_ms);
         return;
     }
-    parent_there(uplink, now_ms);
+    uplink_there(uplink, now_ms);
     if (answer->status == 200)
         pod_forward_taken(forward, taken_of(answer->body));
     else if (leaves)
@@ -521,157 +480,11 @@ static void send_pods(struct uplink *uplink, uint64_t now_ms)
                                    .headers = {"Content-Type: application/octet-stream"},
                                    .body = pod_forward_begin(forward),
                                    .answer_max = ANSWER_MAX,
-                                   .timeout_ms = REQUEST_MS,
+                                   .timeout_ms = UPLINK_REQUEST_MS,
                                    .done = on_pods};
-    begin(uplink, &request, asked_new(uplink, NULL, ""), &begun);
+    uplink_begin(uplink, &request, uplink_asked(uplink, NULL, ""), &begun);
     if (!begun)
         pod_forward_failed(forward, uplink->next_ms);
-}
-
-/* --- policies and verdicts --- */
-
-static void on_follow(void *ctx, const struct http_answer *answer)
-{
-    struct asked *asked = ctx;
-    struct uplink *uplink = asked->uplink;
-    struct service *service = asked->service;
-    uint64_t now_ms = clock_unix_ms();
-    free(asked);
-    service->up.following = false;
-    if (uplink->closing)
-        return;
-    if (answer->status == 200 || answer->status == 304) {
-        parent_there(uplink, now_ms);
-        bool good =
-            answer->status == 304 || download_policy(uplink->services, service, answer->body);
-        service->up.failures = good ? 0 : service->up.failures + 1;
-        uint64_t newest = download_verdicts_of(answer->etag);
-        service->up.wants_verdicts = newest > service->up.verdicts;
-        download_tag(service, answer->etag);
-    } else {
-        if (is_of_parent(answer))
-            parent_away(uplink, answer, now_ms);
-        service->up.failures++;
-    }
-    service->up.follow_ms =
-        now_ms + (service->up.failures > 0
-                      ? uplink_pause(service->up.failures + 2, answer->retry_after_s)
-                      : 0);
-}
-
-/* And who asks: the pod that this guardd stands beside, and what its gate was told. Names and ids
- * need no escapes in a parameter. */
-static void ask_withdrawals(const struct services *services, const struct service *service,
-                            char *out, size_t size)
-{
-    const struct pod_self *self = &services->pod_self;
-    const char *obeyed = service->withdrawals.obeyed;
-    int len = snprintf(out, size, "&withdrawals=%" PRIu64, service->up.withdrawals);
-    if (self->pod[0] != '\0')
-        snprintf(out + len, size - (size_t)len, "&pod=%s/%s%s%s%s%s", self->name_space, self->pod,
-                 self->uid[0] != '\0' ? "/" : "", self->uid, obeyed[0] != '\0' ? "&obeys=" : "",
-                 obeyed);
-}
-
-static void follow(struct uplink *uplink, struct service *service)
-{
-    char path[1024];
-    /* One that is lost here is wanted again. */
-    uint64_t after = service->up.in_place || service->generation == 0 ? service->generation
-                                                                      : service->generation - 1;
-    int len = snprintf(path, sizeof(path),
-                       "/api/v1/services/%s/policy?after=%" PRIu64 "&verdicts=%" PRIu64,
-                       service->name_text, after, service->up.verdicts);
-    if (service->up.says_withdrawals)
-        ask_withdrawals(uplink->services, service, path + len, sizeof(path) - (size_t)len);
-    struct http_request request = {.method = "GET",
-                                   .path = path,
-                                   .answer_max = GUARD_POLICY_BYTES_MAX,
-                                   .timeout_ms = FOLLOW_MS,
-                                   .done = on_follow};
-    begin(uplink, &request, asked_new(uplink, service, service->name_text), &service->up.following);
-}
-
-static void on_verdicts(void *ctx, const struct http_answer *answer)
-{
-    struct asked *asked = ctx;
-    struct uplink *uplink = asked->uplink;
-    struct service *service = asked->service;
-    free(asked);
-    service->up.fetching = false;
-    if (uplink->closing)
-        return;
-    if (answer->status == 200)
-        download_verdicts(uplink->services, service, answer->body);
-    else if (is_of_parent(answer))
-        parent_away(uplink, answer, clock_unix_ms());
-}
-
-static void fetch_verdicts(struct uplink *uplink, struct service *service)
-{
-    char path[160];
-    service->up.wants_verdicts = false;
-    snprintf(path, sizeof(path), "/api/v1/services/%s/verdicts", service->name_text);
-    struct http_request request = {.method = "GET",
-                                   .path = path,
-                                   .answer_max = GUARD_CLIENT_TABLE_BYTES,
-                                   .timeout_ms = REQUEST_MS,
-                                   .done = on_verdicts};
-    begin(uplink, &request, asked_new(uplink, service, service->name_text), &service->up.fetching);
-}
-
-static void on_withdrawals(void *ctx, const struct http_answer *answer)
-{
-    struct asked *asked = ctx;
-    struct uplink *uplink = asked->uplink;
-    struct service *service = asked->service;
-    uint64_t number = asked->number;
-    free(asked);
-    service->up.fetching_withdrawals = false;
-    if (uplink->closing)
-        return;
-    if (is_of_parent(answer)) {
-        parent_away(uplink, answer, clock_unix_ms());
-        return;
-    }
-    /* What was refused isn't asked for again until there is another one. */
-    service->up.withdrawals = number;
-    /* Told again while it was on its way. */
-    service->up.wants_withdrawals = service->up.offered_withdrawals > number;
-    if (answer->status == 200)
-        (void)withdrawals_take(uplink->services, service, answer->body);
-}
-
-static void fetch_withdrawals(struct uplink *uplink, struct service *service)
-{
-    char path[160];
-    service->up.wants_withdrawals = false;
-    snprintf(path, sizeof(path), "/api/v1/services/%s/withdrawals", service->name_text);
-    struct http_request request = {.method = "GET",
-                                   .path = path,
-                                   .answer_max = POD_WITHDRAWALS_BYTES,
-                                   .timeout_ms = REQUEST_MS,
-                                   .done = on_withdrawals};
-    struct asked *asked = asked_new(uplink, service, service->name_text);
-    if (asked != NULL)
-        asked->number = service->up.offered_withdrawals;
-    begin(uplink, &request, asked, &service->up.fetching_withdrawals);
-}
-
-static void follow_all(struct uplink *uplink, uint64_t now_ms)
-{
-    struct services *services = uplink->services;
-    for (uint32_t i = 0; i < services->count && now_ms >= uplink->next_ms; i++) {
-        struct service *service = services->list[i];
-        if (service->up.wants_verdicts && !service->up.fetching)
-            fetch_verdicts(uplink, service);
-        if (service->up.wants_withdrawals && !service->up.fetching_withdrawals)
-            fetch_withdrawals(uplink, service);
-        /* Then with what the gate was told. */
-        if (!service->up.following && !service->up.fetching_withdrawals &&
-            now_ms >= service->up.follow_ms)
-            follow(uplink, service);
-    }
 }
 
 /* --- life --- */
@@ -691,7 +504,7 @@ void uplink_tick(struct uplink *uplink, uint64_t now_ms)
         ask_keys(uplink, now_ms);
         post_all(uplink, now_ms);
         send_summaries(uplink, now_ms);
-        follow_all(uplink, now_ms);
+        uplink_follow(uplink, now_ms);
     }
     http_client_run(uplink->client);
 }

@@ -5,6 +5,7 @@
 #define GUARDD_TREE_UPLINK_H
 
 #include "guardd/pods/forward.h"
+#include "guardd/tree/offer.h"
 #include "guardd/tree/role.h"
 
 #include "common/json_writer.h"
@@ -23,24 +24,20 @@ struct services;
 struct uplink_service {
     bool posting;
     bool following;
-    bool fetching; /* verdicts */
-    bool wants_verdicts;
     bool blocked; /* no record can be taken: outbox.h */
     bool summary_refused;
     bool unmergeable;   /* nothing of its spool can be merged */
     bool young;         /* at the parent */
     uint64_t follow_ms; /* not before */
     uint64_t post_ms;
-    uint64_t retry_ms;     /* no delta is sent before */
-    bool unknown;          /* the parent doesn't know it */
-    uint32_t failures;     /* in a row, of following */
-    bool in_place;         /* a good policy of this generation lies in the state directory */
-    uint64_t verdicts;     /* of the table that does */
+    uint64_t retry_ms; /* no delta is sent before */
+    bool unknown;      /* the parent doesn't know it */
+    uint32_t failures; /* in a row, of following */
+    bool in_place;     /* a good policy of this generation lies in the state directory */
+    uint64_t verdicts; /* of the table that does */
+    struct offer offered_verdicts;
     bool says_withdrawals; /* the parent does, so that it may be asked for them */
-    bool wants_withdrawals;
-    bool fetching_withdrawals;
-    uint64_t offered_withdrawals; /* of the text that the parent has */
-    uint64_t withdrawals;         /* of the one that came last, taken or not */
+    struct offer offered_withdrawals;
     enum pod_parent pod_records;
     uint64_t
         refused; /* why a policy was, as a checksum: told once; 0: none since the last good one */

@@ -61,6 +61,12 @@ class Relay:
         for name in ("hold", "held"):
             (self.folder / name).unlink(missing_ok=True)
 
+    def slow(self, seconds):
+        """All that passes comes so much later."""
+        fresh = self.folder / "slow.new"
+        fresh.write_text(str(seconds))
+        fresh.rename(self.folder / "slow")
+
     def stop(self):
         self.end_process(self.process)
 
@@ -101,6 +107,8 @@ class Passing(http.server.BaseHTTPRequestHandler):
 
     def pass_on(self):
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        if (self.folder / "slow").exists():
+            time.sleep(float((self.folder / "slow").read_text()))
         self.wait_while_held("request")
         context = ssl.create_default_context(cafile=str(self.pki / "ca.crt"))
         server = http.client.HTTPSConnection("127.0.0.1", 443, context=context)

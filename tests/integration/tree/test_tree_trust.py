@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a root believes of agents, and agents of what comes down: hostile piles, stolen identities, replayed and swapped policies."""
 
+import collections
 import http.client
 import http.server
 import itertools
@@ -188,6 +189,7 @@ class Relay(http.server.BaseHTTPRequestHandler):
         swapped = self.server.swap.get(self.path.partition("?")[0])
         status, headers, answer = (200, {"ETag": '"9-0"'}, swapped) if swapped is not None else self.forward(body)
         if swapped is not None:
+            self.server.swapped[self.path.partition("?")[0]] += 1
             time.sleep(0.2)
         self.send_response_only(status)
         for name, value in headers.items():
@@ -224,7 +226,7 @@ def relay():
 
     def make(state):
         server = Server(Relay)
-        server.state, server.swap = state, {}
+        server.state, server.swap, server.swapped = state, {}, collections.Counter()
         servers.append(server)
         return server
     yield make

@@ -19,6 +19,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "pods"))
 from trees import agent_options, ask, gate_of, key_of, root_options, tool, tree  # noqa: E402, F401
 from harness import BIN  # noqa: E402
 from test_tree_aggregator import aggregator_options  # noqa: E402
+from test_tree_trust import relay  # noqa: E402, F401
 from test_guardd import drive  # noqa: E402
 from talking import Api  # noqa: E402
 from test_pod_learning import ODD, Sensors, pod_writer  # noqa: E402, F401
@@ -276,21 +277,47 @@ def test_what_isnt_signed_by_the_root_or_is_older_moves_no_gate(pods):
         agent.start()
         try:
             wait_for(lambda: why in agent.log(), "the refusal")
-            assert agent.log().count(why) == 1  # and it isn't asked for again and again
+            asked = parent.asked
+            wait_for(lambda: parent.asked > asked + 1, "it to be asked for again")  # another root may stand there meanwhile
+            assert agent.log().count(why) == 1
         finally:
             parent.close()
         assert shop.status(ODD) == 200 and shop.status(OTHER) == 200
 
 
+def test_a_root_that_is_behind_keeps_no_pod_in_service(pods, relay):  # noqa: F811
+    """One of several roots says what there is, and another one, which doesn't have it yet, is asked for it."""
+    shop = pods()
+    agent, between = shop.agents[ODD], relay(shop.root.state)
+    path = "/api/v1/services/shop/withdrawals"
+    shop.lift(shop.withdraw().json()["id"])
+    shop.wait(200)
+    agent.stop()
+    agent.options = tuple(f"http://127.0.0.1:{between.port}" if str(option).startswith(("unix:", "http:")) else option
+                          for option in agent.options)
+    between.swap[path] = (shop.root.state / "pods" / "shop.withdrawals").read_bytes()
+    agent.start()
+    assert shop.withdraw().status == 201
+    wait_for(lambda: between.swapped[path] > 1, "the older ones to be fetched, and fetched again")
+    assert shop.status(ODD) == 200 and agent.events("pod-withdrawals-refused") == []
+    del between.swap[path]
+    shop.wait(503)
+
+
 class HostileParent:
     """Says that there are newer withdrawals, and which."""
 
+    asked = 0
+
     def __init__(self, text):
+        outer = self
+
         class Handler(http.server.BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 
             def do_GET(self):
                 body = text if self.path.endswith("/withdrawals") else b""
+                outer.asked += len(body) > 0
                 self.send_response(200 if body else 304)
                 self.send_header("ETag", '"0-0-9999999999999"')
                 if body:

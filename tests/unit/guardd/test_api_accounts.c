@@ -179,6 +179,26 @@ static void one_that_is_known_has_its_service_and_nothing_else(void **state)
     assert_int_equal(server.count, 0);
 }
 
+/* One that waits for an answer while others' tokens come is no stranger by that. */
+static void a_place_that_another_token_took_is_told_from_one_that_was_refused(void **state)
+{
+    unsigned number = 2;
+    (void)state;
+    let_in(1);
+    const struct api_access first = access;
+    assert_true(accounts_know(accounts, &first));
+    while (accounts_know(accounts, &first) && number < 64 * ACCOUNTS_SETS)
+        let_in(number++);
+    assert_false(accounts_know(accounts, &first));
+    assert_false(accounts_still(accounts, &first, clock_unix_ms()));
+    assert_int_equal(check(lasting(1), 0), CREDENTIALS_ASKED);
+    assert_false(accounts_know(accounts, &first));
+    answer(201, no);
+    assert_true(accounts_know(accounts, &first));
+    assert_false(accounts_still(accounts, &first, clock_unix_ms()));
+    assert_false(accounts_know(NULL, &first));
+}
+
 static void a_token_ends_when_it_says(void **state)
 {
     char text[256];
@@ -352,6 +372,8 @@ int main(void)
         cmocka_unit_test(what_names_an_account),
         cmocka_unit_test_setup_teardown(one_that_is_known_has_its_service_and_nothing_else, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(
+            a_place_that_another_token_took_is_told_from_one_that_was_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(a_token_ends_when_it_says, setup, teardown),
         cmocka_unit_test_setup_teardown(
             what_was_said_is_asked_again_beside_its_use_and_then_waited_for, setup, teardown),
