@@ -2,6 +2,7 @@
 // A browser for the tests: what it says on its console, what it can't fetch, and what breaks the policy of the page are failures.
 import { chromium } from "playwright-core";
 import { createRequire } from "node:module";
+import { reportFailure } from "./report.mjs";
 
 const require = createRequire(import.meta.url);
 
@@ -9,6 +10,7 @@ export async function open({ dark = false, expected = [], zone = undefined } = {
     const browser = await chromium.launch({
         executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
         headless: true,
+        timeout: 120_000,
         args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
     });
     const context = await browser.newContext({ colorScheme: dark ? "dark" : "light", viewport: { width: 1280, height: 860 }, bypassCSP: false, locale: "en-US", ...(zone ? { timezoneId: zone } : {}) });
@@ -28,6 +30,7 @@ export async function open({ dark = false, expected = [], zone = undefined } = {
     });
     page.setDefaultTimeout(60_000);
     watch(page, faults);
+    reportFailure(page, faults);
     return { browser, context, page, faults };
 }
 
@@ -43,6 +46,11 @@ function watch(page, faults) {
     }, 540_000).unref();
 }
 
+/** Reads of the API with the session of the page. */
+export function apiOf(page) {
+    return (path) => page.evaluate((path) => fetch(`/api/v1${path}`, { headers: { "X-Guard-Console": "1" } }).then((answer) => answer.json()), path);
+}
+
 export function check(good, what) {
     if (!good) throw new Error(`not so: ${what}`);
     console.log(`ok ${what}`);
@@ -54,7 +62,7 @@ export async function untilSo(page, condition, argument, what) {
         if (await page.evaluate(condition, argument)) return;
         await new Promise((resolve) => setTimeout(resolve, 100));
     }
-    throw new Error(`never so: ${what}`);
+    throw new Error(`never so: ${what} (with ${argument})`);
 }
 
 /**

@@ -1,19 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // What attackers send stays text: through the gate, and as the worst that an API could answer.
-import http from "node:http";
 import { check, open } from "./browser.mjs";
+import * as traffic from "./traffic.mjs";
 
 const { LOGIN, ATTACK } = process.env;
 const MARKUP = '"><img src=x onerror=alert(1)><script>alert(2)</script>';
 const gate = new URL(ATTACK);
 
-function send(path, headers = {}, body = "") {
-    return new Promise((resolve, reject) => {
-        const asked = http.request({ host: gate.hostname, port: gate.port, path, headers, method: body ? "POST" : "GET" }, (answer) => answer.resume().on("end", () => resolve(answer.statusCode)));
-        asked.on("error", reject);
-        asked.end(body);
-    });
-}
+const send = (path, headers = {}, body = "") => traffic.send(gate.origin, path, { headers, body });
 
 // Names, values and paths that are markup, turn text around, are invisible, or are long.
 const nasty = [MARKUP, "\u202e\u2066evil\u200b\u0000\u001b[31m", "x".repeat(6000), "{{constructor.constructor('alert(3)')()}}", "javascript:alert(4)"];

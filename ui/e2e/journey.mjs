@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a new operator does: learn, look, say what it was, let pass, block, go back, review, patch, decide about a pod, give a colleague access.
-import { axe, check, confirm, open } from "./browser.mjs";
+import { apiOf, axe, check, confirm, open } from "./browser.mjs";
+import { gatesFollow } from "./gate.mjs";
 import { DROPPED, put, REQUEST } from "./sensors.mjs";
 import { status, until } from "./traffic.mjs";
+import { until as untilSaid } from "./waiting.mjs";
 
 const { LOGIN, ATTACK, BENIGN } = process.env;
 const { browser, page, faults } = await open();
+const api = apiOf(page);
 
 await page.goto(LOGIN);
 await page.getByRole("heading", { name: "Overview" }).waitFor();
@@ -68,15 +71,15 @@ await page.getByRole("link", { name: "All endpoints" }).click();
 await page.getByRole("link", { name: "Alerts" }).first().click();
 await page.getByRole("region", { name: "Alerts" }).waitFor();
 await page.getByText("live", { exact: true }).waitFor();
-const before = await page.getByRole("listitem").filter({ hasText: "blocked" }).count();
-check(before > 0, "the attack that was blocked is there");
+await page.getByRole("listitem").filter({ hasText: "blocked" }).first().waitFor();
+check(true, "the attack that was blocked is there");
 const newest = page.getByRole("region", { name: "Alerts" }).getByRole("listitem").first();
 const top = await newest.textContent();
 await page.mouse.move(0, 0); // nobody reads the list
 let appeared = false;
 for (let i = 0; i < 600 && !appeared; i++) {
-    // Another one each time: repetitions are told once a minute.
-    if (i % 20 === 0) await status(`${new URL(ATTACK).origin}/appears-${i}?name=${encodeURIComponent("' or 1=1--")}`, "127.9.0.1");
+    // In another field each time: repetitions are told once a minute.
+    if (i % 20 === 0) await status(`${new URL(ATTACK).origin}/appears?name${i}=${encodeURIComponent("' or 1=1--")}`, "127.9.0.1");
     appeared = (await newest.textContent()) !== top;
     if (!appeared) await new Promise((resolve) => setTimeout(resolve, 100));
 }
@@ -152,6 +155,7 @@ await page.getByText("No exceptions").waitFor();
 check(await until(ATTACK, 403), "without it the attack is blocked again");
 
 // Let everything pass, see that it does, and block again.
+await gatesFollow(api, "demo", "block"); // every worker: any may be asked below
 await page.goto(`${base}#/services/demo`);
 await page.getByRole("button", { name: "observe" }).click();
 check((await page.getByRole("dialog").textContent()).includes("PUT /api/v1/services/demo/mode"), "the dialog tells the request");
@@ -229,13 +233,10 @@ check((await page.getByRole("dialog").textContent()).includes("guard patch enabl
 await confirm(page, "it is attacked");
 await page.getByRole("rowheader", { name: /journey-1/ }).waitFor();
 check(await page.getByRole("button", { name: "journey-1: enforce" }).isDisabled(), "the patch is enforced");
-let hit = null;
-for (let i = 0; i < 600 && !hit; i++) {
-    await status(ATTACK);
-    const newest = await page.evaluate(() => fetch("/api/v1/alerts?service=demo&limit=5", { headers: { "X-Guard-Console": "1" } }).then((answer) => answer.json()));
-    hit = newest.alerts.find((one) => one.findings.some((finding) => finding.patch === "journey-1")) ?? null;
-}
-check(hit !== null, "the attack is a hit of the patch");
+await gatesFollow(api, "demo", "block");
+await status(ATTACK);
+const hit = await untilSaid("a hit of the patch", () => api("/alerts?service=demo&limit=100"), ({ alerts }) => alerts.find((one) => one.findings.some((finding) => finding.patch === "journey-1")));
+check(true, "the attack is a hit of the patch");
 const hits = page.getByRole("row", { name: /journey-1/ }).getByRole("cell").nth(3);
 let told = 0;
 for (let i = 0; i < 600 && told === 0; i++) {

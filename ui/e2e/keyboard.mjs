@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Everything by keys, in the dark scheme, and 500 services that don't make the page slow.
-import { axe, check, open } from "./browser.mjs";
+import { axe, check, open, untilSo } from "./browser.mjs";
 
 const { CONSOLE, OPERATOR } = process.env;
 const { browser, page, faults } = await open({ dark: true });
@@ -28,14 +28,14 @@ await axe(page, "the dark overview");
 await tabTo(/^demo/);
 await page.keyboard.press("Enter");
 await page.getByRole("heading", { name: "demo" }).waitFor();
-check(await page.evaluate(() => document.activeElement?.id === "content"), "a new page has the focus");
+await untilSo(page, () => document.activeElement?.id === "content", null, "a new page has the focus");
 await axe(page, "a dark service");
 await tabTo(/^alert$/);
 await page.keyboard.press("Enter");
 await page.getByRole("dialog").waitFor();
 await page.keyboard.press("Escape");
 await page.getByRole("dialog").waitFor({ state: "hidden" });
-check(await page.evaluate(() => document.activeElement?.textContent === "alert"), "Escape goes back to where one was");
+await untilSo(page, () => document.activeElement?.textContent === "alert", null, "Escape goes back to where one was");
 await page.keyboard.press("Enter");
 await page.getByRole("dialog").waitFor();
 await tabTo(/^Reason/);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // An operator's whole way by keys alone: logging in, looking at what was learned, blocking, letting pass, going back, patching, deciding
 // about a pod. No pointer is used. Wherever Tab comes to is seen, and nothing that is done leaves one nowhere.
-import { check, open } from "./browser.mjs";
+import { check, open, untilSo } from "./browser.mjs";
 import { EXEC, put } from "./sensors.mjs";
 import { status, until } from "./traffic.mjs";
 
@@ -112,7 +112,7 @@ await choose(/^observe$/);
 await page.getByRole("dialog").waitFor();
 await page.keyboard.press("Escape");
 await page.getByRole("dialog").waitFor({ state: "hidden" });
-check((await focused()).name === "observe", "Escape goes back to where one was");
+await untilSo(page, () => document.activeElement?.textContent === "observe", null, "Escape goes back to where one was");
 await page.keyboard.press("Enter");
 await confirm("by keys");
 await page.locator("button[aria-pressed=true]", { hasText: "observe" }).waitFor();

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // One of four replicas is misused: the page names it, leads to the request that opened the door, tells what was done, and takes decisions.
-import http from "node:http";
-import { axe, check, confirm, open } from "./browser.mjs";
-import { DROPPED, EXEC, orderOf, put, report, REQUEST, until } from "./sensors.mjs";
+import { apiOf, axe, check, confirm, open } from "./browser.mjs";
+import { DROPPED, EXEC, orderOf, put, report, REQUEST } from "./sensors.mjs";
+import { status } from "./traffic.mjs";
+import { until } from "./waiting.mjs";
 
 const { CONSOLE, LOGIN, ATTACK, VIEWER } = process.env;
 const MARKUP = '"><img src=x onerror=alert(1)>';
@@ -10,7 +11,7 @@ const ODD = "web-7f9c-00002";
 const DEBUGGED = "web-7f9c-00003";
 const { browser, context, page, faults } = await open();
 
-const api = (path) => page.evaluate((path) => fetch(`/api/v1${path}`, { headers: { "X-Guard-Console": "1" } }).then((answer) => answer.json()), path);
+const api = apiOf(page);
 const badge = (name) => page.getByRole("row", { name: new RegExp(name) }).first();
 
 await page.goto(LOGIN);
@@ -20,7 +21,7 @@ await page.getByRole("link", { name: /^demo.*quiet/ }).waitFor();
 check((await page.getByText("pods do what no other replica does").count()) === 1, "the overview counts pods that deviate");
 
 // A request that is blocked; what the pod does then is tied to it.
-await new Promise((resolve) => http.get(ATTACK, (answer) => answer.resume().on("end", resolve)));
+await status(ATTACK, "127.0.0.1");
 const door = (await until("the gate's alert", async () => (await api("/alerts?service=demo&action=block&limit=1")).alerts[0])).id;
 
 await page.getByRole("link", { name: /^demo/ }).first().click();
@@ -56,7 +57,7 @@ const evidence = page.getByRole("table").filter({ has: page.getByRole("columnhea
 check((await evidence.getByRole("row").nth(1).textContent()).includes("hard sign"), "the evidence begins with the hard sign");
 check((await page.getByText("0 others did, in").count()) > 0, "how many others did it is told");
 const moments = page.locator("ol.moments").first();
-await moments.getByText("capture: done").waitFor();
+await moments.getByText("remove: failed").waitFor(); // the last of them: guardd may read a report that is being written
 const lines = await moments.getByRole("listitem").allTextContents();
 const at = (word) => lines.findIndex((line) => line.includes(word));
 check(at("runs what was written") >= 0 && at("runs what was written") < at("told as") && at("order given") < at("contain: done") && at("contain: done") < at("capture: done") && at("capture: done") < at("remove: failed"), `everything stands in the order of time: ${lines.join(" | ")}`);

@@ -3,6 +3,7 @@
 // (requests, bytes, rows in the page), which is so on any machine, and timed, which is said.
 import { appendFileSync } from "node:fs";
 import { axe, check, open, untilSo } from "./browser.mjs";
+import { until } from "./waiting.mjs";
 
 const { CONSOLE, OPERATOR, STATE } = process.env;
 const ALERTS = Number(process.env.ALERTS);
@@ -79,6 +80,11 @@ const inView = (row) => page.evaluate((number) => {
     const box = document.querySelector(`[data-row="${number}"]`)?.getBoundingClientRect();
     return box !== undefined && box.top >= view.top - 45 && box.bottom <= view.bottom + 45;
 }, row);
+/** Scrolling by keys is animated. */
+async function comesIntoView(row, what) {
+    await until(what, () => inView(row));
+    check(true, what);
+}
 const focusedRow = () => page.evaluate(() => Number(document.activeElement?.closest("[data-row]")?.dataset.row ?? -1));
 async function few(what) {
     const rows = await region.getByRole("listitem").count();
@@ -97,7 +103,7 @@ await region.focus();
 const end = await slowest("End", () => page.keyboard.press("End"), () => rowIs(ALERTS - 1, 0));
 // The keys' scrolling is animated: some of what it passes is asked for, two pages at a time.
 check(end.requests <= 6 && end.bytes < 400_000, `the end is there by a few pages: ${end.requests}`);
-check(await inView(ALERTS - 1), "the oldest alert is in view");
+await comesIntoView(ALERTS - 1, "the oldest alert is in view");
 check((await rowOf(ALERTS - 1).getAttribute("aria-posinset")) === String(ALERTS), "and says which it is");
 await few("the oldest");
 const home = await slowest("Home", () => page.keyboard.press("Home"), () => rowIs(0, ALERTS - 1));
@@ -125,7 +131,8 @@ await axe(page, "many alerts");
 // From row to row by keys, and back to where one was.
 await rowOf(middle + 2).getByRole("link").focus();
 await page.keyboard.press("ArrowDown");
-check((await focusedRow()) === middle + 3, "an arrow goes to the next alert");
+await until("the focus at the next alert", focusedRow, (row) => row === middle + 3);
+check(true, "an arrow goes to the next alert");
 const top = await page.evaluate(() => document.querySelector(".scroller").scrollTop);
 await slowest("opening an alert", () => page.keyboard.press("Enter"), () => page.getByRole("heading", { name: "Evidence" }).waitFor());
 const back = await slowest("going back", () => page.goBack(), () => rowIs(middle + 3, ALERTS - 4 - middle));
@@ -144,7 +151,7 @@ if (STATE) {
     check((await page.evaluate(() => document.querySelector(".scroller").scrollTop)) === top && (await focusedRow()) === middle + 3, "a new alert moves nothing");
     await page.getByRole("button", { name: "1 new: show them" }).click();
     await page.locator('[data-row="0"]', { hasText: "a new one" }).waitFor();
-    check(await inView(0), "and is shown when one asks for it");
+    await comesIntoView(0, "and is shown when one asks for it");
     await page.evaluate((to) => (document.querySelector(".scroller").scrollTop = to * 44), middle);
     await rowIs(middle + 1, ALERTS - 1 - middle);
     check(true, "the others are one further down");
@@ -155,9 +162,10 @@ await rowOf(3).getByRole("link").focus();
 const ends = ALERTS - 1 + (STATE ? 1 : 0);
 await slowest("End, from an alert", () => page.keyboard.press("End"), () => rowIs(ends, 0));
 await untilSo(page, (row) => Number(document.activeElement?.closest("[data-row]")?.dataset.row) === row && document.activeElement.tagName === "A", ends, "the row that was left has the focus");
-check(await inView(ends), "the keys go to the oldest alert");
+await comesIntoView(ends, "the keys go to the oldest alert");
 await page.keyboard.press("PageUp");
-check((await focusedRow()) < ends - 3, "and a page back");
+await until("the focus a page back", focusedRow, (row) => row > 0 && row < ends - 3);
+check(true, "and a page back");
 
 await slowest("typing into the filter", () => page.getByLabel("Service").pressSequentially("service-007", { delay: 40 }));
 const mine = Math.floor((ALERTS - 8) / SERVICES) + 1;

@@ -18,16 +18,6 @@ export function put(lines) {
     renameSync(`${path}.tmp`, `${path}.pods`);
 }
 
-/** Waits for what becomes true in files or in an answer. */
-export async function until(what, holds) {
-    for (let i = 0; i < 1200; i++) {
-        const found = await holds();
-        if (found) return found;
-        await new Promise((resolve) => setTimeout(resolve, 100));
-    }
-    throw new Error(`never came: ${what}`);
-}
-
 /** The order that guardd gave for the pod. */
 export function orderOf(pod) {
     const orders = readdirSync(`${PODS}/orders`).filter((name) => name.endsWith(".json"));

@@ -20,6 +20,7 @@ sys.path.insert(0, str(ROOT / "tests/integration/pods"))
 from test_pod_learning import Sensors, pod_writer  # noqa: E402, F401
 
 UI = ROOT / "ui"
+LOG_LINES = 12
 CSP = ("default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; "
        "form-action 'none'; frame-ancestors 'none'")
 
@@ -58,6 +59,7 @@ class Demo:
     """`make run`, until it has learned and blocks."""
 
     def __init__(self, folder):
+        self.folder = pathlib.Path(folder)
         self.state = os.path.join(folder, "state")
         self.writer = ""  # of records of pods
         self.gate = f"http://127.0.0.1:{free_port()}"
@@ -65,7 +67,7 @@ class Demo:
         self.output = os.path.join(folder, "output")
         with open(self.output, "wb") as output:
             self.process = subprocess.Popen([ROOT / "tools/run.sh"], env={
-                **os.environ, "BIN": programs(folder), "GUARD_BUILD": str(BUILD), "SEED": "0", "STATE": self.state, "LISTEN": self.gate[7:],
+                **os.environ, "TMPDIR": folder, "BIN": programs(folder), "GUARD_BUILD": str(BUILD), "SEED": "0", "STATE": self.state, "LISTEN": self.gate[7:],
                 "CONSOLE": self.console[7:], "LEARN_SECONDS": "600"}, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT)
         wait_for(lambda: "Guard keeps running" in self.text() or self.process.poll() is not None, "the demo", 700)
         assert self.process.poll() is None and "FAIL" not in self.text(), self.text()
@@ -82,6 +84,11 @@ class Demo:
         with open(self.output, encoding="utf-8") as output:
             return output.read()
 
+    def logs(self):
+        """The ends of what guardd and nginx said."""
+        paths = [*self.folder.glob("guard-run.*/guard.log"), self.folder / "state/nginx/error.log"]
+        return "\n".join(f"{path.name}: {line}" for path in paths if path.exists() for line in path.read_text(errors="replace").splitlines()[-LOG_LINES:])
+
     def token(self, name, role):
         subprocess.run([BIN / "guard", "token", "remove", name, "--state", self.state], capture_output=True, check=False)
         done = subprocess.run([BIN / "guard", "token", "add", name, "--role", role, "--state", self.state], capture_output=True, text=True,
@@ -96,7 +103,7 @@ class Demo:
     def drive(self, script, **more):
         self.token("cora", "admin")  # whose codes log in
         env = {**os.environ, "CONSOLE": self.console, "ATTACK": self.attack, "BENIGN": self.benign, "LOGIN": self.login(), "LOGIN_AGAIN": self.login(),
-               "PODS": os.path.join(self.state, "pods"), "POD_WRITER": str(self.writer), "VIEWER": self.token("vera", "viewer"), "OPERATOR": self.token("otto", "operator"), **more}
+               "STATE": self.state, "PODS": os.path.join(self.state, "pods"), "POD_WRITER": str(self.writer), "VIEWER": self.token("vera", "viewer"), "OPERATOR": self.token("otto", "operator"), **more}
         browser = subprocess.Popen(["node", UI / "e2e" / script], cwd=UI, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                    stderr=subprocess.STDOUT, text=True, start_new_session=True)
         try:
@@ -108,6 +115,8 @@ class Demo:
             if browser.poll() is None:
                 os.killpg(browser.pid, signal.SIGKILL)
                 browser.wait()
+        if browser.returncode != 0:
+            print(self.logs())
         print(output)
         assert browser.returncode == 0, output[-4000:]
         return output
