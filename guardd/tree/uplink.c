@@ -2,6 +2,8 @@
 /* When what is asked of the parent and sent to it; what comes down is follow.c's. A parent that is
  * away, busy or refuses is asked again later and later, each time after a random part of the pause,
  * so that many that lost it together don't come back together. */
+#include "guardd/tree/uplink.h"
+
 #include "guardd/tree/download.h"
 #include "guardd/tree/pause.h"
 #include "guardd/tree/uplink_inner.h"
