@@ -270,6 +270,7 @@ static void save(struct daemon *daemon)
         daemon->save_failed = true;
         daemon->saves.failed++;
         replicas_unsaved(&daemon->services);
+        pod_intake_unsaved(daemon->pods);
         history_unsaved(&daemon->services);
         replicas_roles(&daemon->services);
         return;

@@ -30,6 +30,7 @@ static void service_free(struct service *service)
     guard_arena_reset(&service->review_arena);
     clients_free(&service->clients);
     pods_free(&service->pods);
+    pod_backlog_free(&service->backlog);
     withdrawals_free(&service->withdrawals);
     replica_free(&service->replica);
     delta_free(&service->delta);

@@ -16,6 +16,7 @@
 #include "store.h"
 #include "traffic.h"
 
+#include "guardd/pods/backlog.h"
 #include "guardd/pods/profiles.h"
 #include "guardd/pods/withdrawals.h"
 #include "guardd/tree/delta.h"
@@ -122,6 +123,7 @@ struct service {
      * and most services of a large cluster have little traffic. */
     struct breaker breaker;
     struct service_pods pods;
+    struct pod_backlog backlog; /* where the database is shared */
     struct service_withdrawals withdrawals;
     struct releases releases;
 };
@@ -157,6 +159,7 @@ struct services {
     bool history_all;        /* at the end of its life: nothing waits for its time */
     struct inbox inbox;
     struct pod_counts pod_counts;
+    struct pod_backlogs pod_backlogs;
     struct pod_orders *pod_orders; /* NULL: no records of pods are taken in, as pod_cases */
     struct pod_cases *pod_cases;
     struct pod_responder *pod_responder; /* likewise */

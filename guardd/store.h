@@ -326,6 +326,44 @@ store_list_changes(struct store *store, struct guard_span service,
                    enum guard_rc (*take)(void *ctx, const struct store_change *change), void *ctx,
                    struct guard_err *err);
 
+/* Records of pods that one root took in and another one may learn: bytes as guardd/pods/row.h has
+ * them, of one service. Inside a transaction. */
+GUARD_MUST_USE enum guard_rc store_add_pod_records(struct store *store, struct guard_span service,
+                                                   struct guard_span bytes, struct guard_err *err);
+/* Calls take for each service of which some wait. */
+GUARD_MUST_USE enum guard_rc store_count_pod_records(struct store *store,
+                                                     void (*take)(void *ctx,
+                                                                  struct guard_span service,
+                                                                  uint64_t rows, uint64_t bytes),
+                                                     void *ctx, struct guard_err *err);
+enum { STORE_POD_ROWS_MAX = 512 }; /* that can be named at once */
+struct store_pod_records {
+    uint64_t number;
+    uint64_t time_ms; /* by the database's clock, when they came */
+    struct guard_span bytes;
+};
+/* Calls take for some of the service that aren't among those known, in the order of their numbers:
+ * what somebody sent after it was told of something else has a higher one. take's failure stops and
+ * is returned. */
+GUARD_MUST_USE enum guard_rc
+store_list_pod_records(struct store *store, struct guard_span service, const uint64_t *known,
+                       uint32_t count,
+                       enum guard_rc (*take)(void *ctx, const struct store_pod_records *records),
+                       void *ctx, struct guard_err *err);
+/* Inside a transaction. */
+GUARD_MUST_USE enum guard_rc store_drop_pod_records(struct store *store, struct guard_span service,
+                                                    const uint64_t *numbers, uint32_t count,
+                                                    struct guard_err *err);
+/* Of shared databases. Calls take with the note's value, if there is one. */
+GUARD_MUST_USE enum guard_rc
+store_read_note(struct store *store, const char *kind, struct guard_span name,
+                enum guard_rc (*take)(void *ctx, struct guard_span value), void *ctx,
+                struct guard_err *err);
+/* Calls take with the name of the guardd that learns the service, if one does. */
+GUARD_MUST_USE enum guard_rc store_learner(struct store *store, struct guard_span service,
+                                           enum guard_rc (*take)(void *ctx, struct guard_span node),
+                                           void *ctx, struct guard_err *err);
+
 /* Drops all that is saved of the service (inside a transaction). */
 GUARD_MUST_USE enum guard_rc store_forget_service(struct store *store, struct guard_span service,
                                                   struct guard_err *err);

@@ -113,8 +113,6 @@ def with_access_reviews(objects):
 
 def made(options):
     """All objects, in the order in which they are applied."""
-    if options.store and options.podwatch:
-        sys.exit("install.py: --podwatch: a guardd on PostgreSQL takes no records of pods, so --store can't be said with it")
     objects = {}
     for one in parts(["crds/*.yaml", "rbac.yaml", "guardd.yaml", "webhook.yaml"] + (["responder.yaml"] if options.responder else []) +
                      (["podwatch.yaml"] if options.podwatch else [])):

@@ -20,8 +20,11 @@ enum api_step api_pods(struct api *api, struct api_request *request, struct api_
 {
     struct json_writer json;
     const char *part = api_param(request, "pod");
-    const struct service *service = api_service(api, request, response);
-    if (service == NULL || !api_json_begin(&json, response))
+    struct service *service = api_service(api, request, response);
+    if (service == NULL)
+        return API_DONE;
+    pods_follow(api->view.services, service, clock_unix_ms());
+    if (!api_json_begin(&json, response))
         return API_DONE;
     json_open(&json, NULL, '{');
     pods_show(&json, api->view.services, service, part != NULL ? part : "", clock_unix_ms());
@@ -143,9 +146,10 @@ enum api_step api_pods_decide(struct api *api, struct api_request *request,
 {
     static const char *const members[] = {"id", "decision", "reason", NULL};
     struct api_body body;
-    const struct service *service = api_service(api, request, response);
+    struct service *service = api_service(api, request, response);
     if (service == NULL)
         return API_DONE;
+    pods_follow(api->view.services, service, clock_unix_ms()); /* what can be decided of */
     if (api_body_open(&body, request, response, members))
         decide(api, request, service, &body, response);
     api_body_close(&body);

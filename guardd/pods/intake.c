@@ -430,6 +430,25 @@ static void tick_tree(struct pod_intake *intake, uint64_t now_ms)
         pod_forward_bound(intake->forward, path, is_held, intake);
 }
 
+static void learn(void *ctx, struct service *service, struct guard_pod_record *record,
+                  uint64_t now_ms)
+{
+    struct pod_intake *intake = ctx;
+    if (!has_bad_time(intake, record, now_ms))
+        observe(intake, service, record, now_ms);
+}
+
+/* What came by any of the roots that share a database. */
+static bool read_backlogs(struct pod_intake *intake, uint64_t begin_ms, uint64_t now_ms)
+{
+    const struct pod_backlog_reader reader = {.features = intake->features,
+                                              .told = &intake->told,
+                                              .learn = learn,
+                                              .ctx = intake,
+                                              .until_ms = begin_ms + 2 * (uint64_t)BUDGET_MS};
+    return pod_backlogs_read(intake->services, &reader, now_ms);
+}
+
 bool pod_intake_tick(struct pod_intake *intake, uint64_t now_ms)
 {
     if (intake == NULL)
@@ -440,6 +459,7 @@ bool pod_intake_tick(struct pod_intake *intake, uint64_t now_ms)
         look(intake);
     tick_tree(intake, now_ms);
     bool more = read_files(intake, begin_ms, now_ms);
+    more = read_backlogs(intake, begin_ms, now_ms) || more;
     tell_ends(intake, now_ms);
     pod_responder_tick(&intake->responder, now_ms);
     if (elapsed(&intake->watched_ms, now_ms, WATCH_MS))
@@ -455,6 +475,21 @@ bool pod_intake_tick(struct pod_intake *intake, uint64_t now_ms)
 
 /* --- saving --- */
 
+/* GUARD_E_STATE: another guardd learns the service. */
+static enum guard_rc save_service(const struct services *services, struct service *service,
+                                  bool all, struct guard_err *err)
+{
+    struct pod_backlog *backlog = &service->backlog;
+    if (services->run != 0) {
+        GUARD_TRY(store_confirm(services->store, service->name, service->replica.fence, err));
+        GUARD_TRY(pod_backlog_save_told(services, service, err));
+    }
+    if (!all)
+        return GUARD_OK;
+    GUARD_TRY(pods_save(services->store, service, err));
+    return backlog->read_count > 0 ? pod_backlog_save(services, service, err) : GUARD_OK;
+}
+
 enum guard_rc pod_intake_save(struct pod_intake *intake, bool all, uint64_t now_ms,
                               struct guard_err *err)
 {
@@ -462,26 +497,26 @@ enum guard_rc pod_intake_save(struct pod_intake *intake, bool all, uint64_t now_
         return GUARD_OK;
     struct services *services = intake->services;
     bool whole = true;
-    GUARD_TRY(pod_reported_save(intake->reported, err));
-    intake->saving = false;
-    if (!all && intake->taken.removable < FILES_UNSAVED_MAX && now_ms >= intake->saved_ms &&
-        now_ms - intake->saved_ms < SAVE_MS)
-        return GUARD_OK;
+    GUARD_TRY(pod_reported_save(intake->reported, now_ms, err));
+    if (services->run != 0)
+        GUARD_TRY(pod_backlogs_look(services, now_ms, err));
+    intake->saving = all || intake->taken.removable >= FILES_UNSAVED_MAX ||
+                     pod_backlogs_due(services) || now_ms < intake->saved_ms ||
+                     now_ms - intake->saved_ms >= SAVE_MS;
     for (uint32_t i = 0; i < services->count; i++) {
         struct service *service = services->list[i];
-        if (!service->pods.changed || !replica_publishes(services, service))
+        pod_backlog_begin(&service->backlog);
+        bool due = intake->saving && (service->pods.changed || service->backlog.read_count > 0);
+        if ((!due && !service->backlog.told_changed) || !replica_publishes(services, service))
             continue;
-        enum guard_rc rc = services->run != 0 ? store_confirm(services->store, service->name,
-                                                              service->replica.fence, err)
-                                              : GUARD_OK;
-        if (rc == GUARD_OK)
-            rc = pods_save(services->store, service, err);
+        enum guard_rc rc = save_service(services, service, intake->saving, err);
         if (rc != GUARD_OK && rc != GUARD_E_STATE)
             return rc;
         whole = whole && rc == GUARD_OK; /* else the files stay for the new learner */
     }
-    intake->saving = whole;
-    intake->saved_ms = now_ms;
+    if (intake->saving)
+        intake->saved_ms = now_ms;
+    intake->saving = intake->saving && whole;
     return GUARD_OK;
 }
 
@@ -489,17 +524,24 @@ void pod_intake_saved(struct pod_intake *intake)
 {
     if (intake == NULL)
         return;
-    if (intake->reported != NULL)
-        intake->reported->speakers.changed = false;
+    struct services *services = intake->services;
+    pod_reported_saved(intake->reported);
+    for (uint32_t i = 0; services->run != 0 && i < services->count; i++)
+        pod_backlog_saved(&services->list[i]->backlog);
     if (!intake->saving)
         return;
-    struct services *services = intake->services;
     for (uint32_t i = 0; i < services->count; i++) {
         if (services->list[i]->pods.changed) /* what isn't written to takes no memory */
             services->list[i]->pods.changed = false;
     }
     intake->saving = false;
     remove_taken(intake, true);
+}
+
+void pod_intake_unsaved(struct pod_intake *intake)
+{
+    if (intake != NULL)
+        pod_reported_unsaved(intake->reported);
 }
 
 /* --- its life --- */
@@ -509,8 +551,8 @@ static void open_tree(struct pod_intake *intake)
 {
     struct services *services = intake->services;
     struct guard_err err;
-    /* Of roots that share a database the one that is asked may not be the one that learns. */
-    bool children = tree_has_children(services->role) && services->run == 0;
+    bool children =
+        tree_has_children(services->role) && (services->run == 0 || services->uplink == NULL);
     if (services->uplink != NULL &&
         pod_forward_open(&intake->forward, services->state, &err) != GUARD_OK)
         log_event("alarm", "pods-not-sent", no_service, "%s", err.text);

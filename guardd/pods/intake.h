@@ -22,6 +22,8 @@ GUARD_MUST_USE enum guard_rc pod_intake_save(struct pod_intake *intake, bool all
                                              struct guard_err *err);
 /* After the commit: the files that were learned are removed. */
 void pod_intake_saved(struct pod_intake *intake);
+/* The transaction failed. */
+void pod_intake_unsaved(struct pod_intake *intake);
 void pod_intake_close(struct pod_intake *intake);
 
 #endif

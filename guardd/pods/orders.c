@@ -44,6 +44,12 @@ enum pod_orders_mode pod_orders_mode_of(const struct pod_orders *orders,
                                                             : orders->mode;
 }
 
+bool pod_orders_dry_run(const struct pod_orders *orders, const struct service *service)
+{
+    return pod_orders_mode_of(orders, service) != POD_ORDERS_ACT ||
+           service->guardian.mode != GUARD_MODE_BLOCK;
+}
+
 static bool given_path(char out[STATE_PATH_MAX], const char *state, const char *id)
 {
     int len = snprintf(out, STATE_PATH_MAX, "%s/pods/given/%s%s", state, id,
@@ -290,14 +296,14 @@ const struct pod_order_known *pod_orders_give(struct pod_orders *orders,
                                               const struct service *service,
                                               const struct guard_pod_verdict *verdict,
                                               struct guard_span uid, uint64_t case_id,
-                                              const char *reason, uint64_t now_ms)
+                                              const char *reason, bool elsewhere, uint64_t now_ms)
 {
     struct pod_order order = {.decided_ms = now_ms};
     struct guard_err err;
     enum pod_orders_mode mode = pod_orders_mode_of(orders, service);
     if (mode == POD_ORDERS_OFF || verdict->decision != GUARD_POD_REPLACE)
         return NULL;
-    order.dry_run = mode != POD_ORDERS_ACT || service->guardian.mode != GUARD_MODE_BLOCK;
+    order.dry_run = pod_orders_dry_run(orders, service);
     /* Not the id of the dry run of the same case, which the responder had already. */
     snprintf(order.id, sizeof(order.id), "%016" PRIx64 "%s", case_id, order.dry_run ? "-dry" : "");
     put_span(order.uid, sizeof(order.uid), uid);
@@ -305,6 +311,8 @@ const struct pod_order_known *pod_orders_give(struct pod_orders *orders,
     const struct pod_order_known *before = of_pod(orders, &order);
     if (before != NULL)
         return before;
+    if (elsewhere)
+        return NULL;
     enum guard_rc rc = make_folders(orders, &err);
     if (rc == GUARD_OK)
         rc = pod_order_place(orders->state, &order, &err);

@@ -46,6 +46,9 @@ const char *pod_orders_mode_name(enum pod_orders_mode mode);
 enum pod_orders_mode pod_orders_mode_of(const struct pod_orders *orders,
                                         const struct service *service);
 
+/* Whether an order of the service may touch nothing. */
+bool pod_orders_dry_run(const struct pod_orders *orders, const struct service *service);
+
 /* Makes the folders and reads what was given before. GUARD_E_IO. Copies and reports that are older
  * than 30 days are removed. */
 GUARD_MUST_USE enum guard_rc pod_orders_open(struct pod_orders *orders, const char *state,
@@ -53,13 +56,13 @@ GUARD_MUST_USE enum guard_rc pod_orders_open(struct pod_orders *orders, const ch
                                              struct guard_err *err);
 void pod_orders_close(struct pod_orders *orders);
 /* Gives one for a verdict that says REPLACE: one for a pod and case, however often it is decided.
- * uid: empty when it isn't known. case_id: of the case, the same after a restart. NULL: none is
- * given; else the order, borrowed. */
+ * uid: empty when it isn't known. case_id: of the case, the same after a restart. elsewhere:
+ * another root gave one of the pod. NULL: none is given; else the order, borrowed. */
 const struct pod_order_known *pod_orders_give(struct pod_orders *orders,
                                               const struct service *service,
                                               const struct guard_pod_verdict *verdict,
                                               struct guard_span uid, uint64_t case_id,
-                                              const char *reason, uint64_t now_ms);
+                                              const char *reason, bool elsewhere, uint64_t now_ms);
 /* Reads reports that grew, once a second. */
 void pod_orders_tick(struct pod_orders *orders, uint64_t now_ms);
 /* The next one whose end wasn't told, NULL: none. The caller sets `told`. */

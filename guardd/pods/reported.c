@@ -41,6 +41,14 @@ static enum guard_rc take_note(void *ctx, struct guard_span name, struct guard_s
     return pod_speakers_open(&reported->speakers, &err);
 }
 
+static enum guard_rc open_speakers(struct pod_reported *reported, struct guard_err *err)
+{
+    enum guard_rc rc = pod_speakers_open(&reported->speakers, err);
+    /* Whoever learns the service knows who speaks for which pod: here floods are held off. */
+    reported->speakers.apart = reported->shared;
+    return rc;
+}
+
 enum guard_rc pod_reported_open(struct pod_reported **out, struct services *services,
                                 struct guard_err *err)
 {
@@ -50,8 +58,9 @@ enum guard_rc pod_reported_open(struct pod_reported **out, struct services *serv
     reported->services = services;
     reported->batch = 1;
     reported->incarnation = clock_unix_ms();
-    enum guard_rc rc = pod_speakers_open(&reported->speakers, err);
-    if (rc == GUARD_OK)
+    reported->shared = services->run != 0;
+    enum guard_rc rc = open_speakers(reported, err);
+    if (rc == GUARD_OK && !reported->shared)
         rc = store_list_notes(services->store, kind, take_note, reported, err);
     if (rc != GUARD_OK) {
         pod_reported_close(reported);
@@ -66,15 +75,16 @@ void pod_reported_close(struct pod_reported *reported)
     if (reported == NULL)
         return;
     pod_speakers_close(&reported->speakers);
+    pod_door_empty(&reported->door);
     free(reported->bytes);
     free(reported);
 }
 
-enum guard_rc pod_reported_save(struct pod_reported *reported, struct guard_err *err)
+static enum guard_rc save_speakers(const struct pod_reported *reported, struct guard_err *err)
 {
     uint8_t *note = NULL;
     size_t len = 0;
-    if (reported == NULL || !reported->speakers.changed)
+    if (!reported->speakers.changed)
         return GUARD_OK;
     GUARD_TRY(pod_speakers_write(&reported->speakers, &note, &len, err));
     enum guard_rc rc = store_save_note(reported->services->store, kind,
@@ -82,6 +92,41 @@ enum guard_rc pod_reported_save(struct pod_reported *reported, struct guard_err 
                                        (struct guard_span){note, len}, err);
     free(note);
     return rc;
+}
+
+enum guard_rc pod_reported_save(struct pod_reported *reported, uint64_t now_ms,
+                                struct guard_err *err)
+{
+    if (reported == NULL)
+        return GUARD_OK;
+    return reported->shared ? pod_door_save(&reported->door, reported->services, now_ms, err)
+                            : save_speakers(reported, err);
+}
+
+void pod_reported_saved(struct pod_reported *reported)
+{
+    if (reported == NULL)
+        return;
+    reported->speakers.changed = false;
+    if (reported->door.saving) {
+        reported->written = reported->batch++;
+        pod_door_empty(&reported->door);
+    } else if (reported->door.first != NULL) {
+        reported->services->inbox.open = true; /* it wasn't its time */
+    }
+}
+
+void pod_reported_unsaved(struct pod_reported *reported)
+{
+    if (reported == NULL || reported->door.first == NULL)
+        return;
+    struct guard_err err;
+    reported->failed = reported->batch++;
+    pod_door_empty(&reported->door);
+    /* What is sent once more for that is no flood. */
+    pod_speakers_close(&reported->speakers);
+    if (open_speakers(reported, &err) != GUARD_OK)
+        log_event("warn", "pod-floods-unkeyed", no_service, "%s", err.text);
 }
 
 /* --- a record --- */
@@ -160,27 +205,46 @@ static const char *wrong_with(struct pod_reported *reported, const struct pod_re
     return speech == POD_SPEECH_GOOD ? NULL : why;
 }
 
-/* As it goes into the file. An aggregator changes nothing: the root sees the same whoever passes it
- * on. False: it can't be written. */
-static bool append(struct pod_reported *reported, struct guard_pod_record *record,
-                   struct guard_span bytes)
+static struct guard_span name_of(const struct guard_pod_record *record)
+{
+    return record->id.service.len > 0 ? record->id.service : record->id.workload;
+}
+
+/* GUARD_E_LIMIT: there are too many services; GUARD_E_IO: the database went away meanwhile. */
+static enum guard_rc bind(struct pod_reported *reported, struct guard_pod_record *record,
+                          uint8_t *out, size_t *len, const struct service **service)
 {
     struct services *services = reported->services;
-    struct guard_span name = record->id.service.len > 0 ? record->id.service : record->id.workload;
+    *service = services_get(services, name_of(record));
+    if (*service == NULL)
+        return reported->shared && store_session(services->store) == 0 ? GUARD_E_IO : GUARD_E_LIMIT;
+    bind_origin(*service, record);
+    return guard_pod_record_encode(record, out, GUARD_POD_RECORD_MAX, len, NULL) == GUARD_OK
+               ? GUARD_OK
+               : GUARD_E_LIMIT;
+}
+
+/* As it goes into the file, or the database. An aggregator changes nothing: the root sees the same
+ * whoever passes it on. GUARD_E_LIMIT: it can't be taken; GUARD_E_IO, GUARD_E_NOMEM: later. */
+static enum guard_rc append(struct pod_reported *reported, const struct pod_reporter *who,
+                            const struct pod_batch *batch, struct guard_pod_record *record,
+                            struct guard_span bytes, struct guard_err *err)
+{
+    const struct service *service = NULL;
     size_t len = bytes.len;
     uint8_t *out = reported->bytes + reported->len;
-    if (services->uplink == NULL) {
-        const struct service *service = services_get(services, name);
-        if (service == NULL)
-            return false;
-        bind_origin(service, record);
-        if (guard_pod_record_encode(record, out, GUARD_POD_RECORD_MAX, &len, NULL) != GUARD_OK)
-            return false;
-    } else {
+    if (reported->services->uplink != NULL) {
         memcpy(out, bytes.ptr, bytes.len);
+    } else {
+        enum guard_rc rc = bind(reported, record, out, &len, &service);
+        if (rc != GUARD_OK)
+            return guard_fail(err, rc, "the database is away");
     }
+    if (reported->shared)
+        return pod_door_add(&reported->door, service, reported->batches, who, batch->secret,
+                            (struct guard_span){out, len}, err);
     reported->len += len;
-    return true;
+    return GUARD_OK;
 }
 
 /* --- a batch --- */
@@ -210,6 +274,25 @@ enum guard_rc pod_reported_look(struct pod_reported *reported, const struct pod_
     return GUARD_OK;
 }
 
+/* Whether the database takes what may be taken. GUARD_E_IO: the sender keeps it. */
+static enum guard_rc check_shared(const struct pod_reported *reported, struct pod_batch batch,
+                                  size_t bytes, struct guard_pod_feature *features,
+                                  struct guard_err *err)
+{
+    struct services *services = reported->services;
+    struct guard_pod_record record;
+    struct guard_span one;
+    if (store_session(services->store) == 0)
+        return guard_fail(err, GUARD_E_IO, "the database is away");
+    GUARD_TRY(pod_door_room(&reported->door, bytes, err));
+    while (pod_batch_next(&batch, &record, features, &one)) {
+        if (pod_backlog_full(services, services_find(services, name_of(&record))))
+            return guard_fail(err, GUARD_E_IO, "too many records of %.*s wait to be learned",
+                              (int)name_of(&record).len, (const char *)name_of(&record).ptr);
+    }
+    return GUARD_OK;
+}
+
 enum guard_rc pod_reported_take(struct pod_reported *reported, const struct pod_reporter *who,
                                 struct guard_span bytes, uint32_t *taken, uint32_t *refused,
                                 uint64_t *ticket, struct guard_err *err)
@@ -221,11 +304,18 @@ enum guard_rc pod_reported_take(struct pod_reported *reported, const struct pod_
     GUARD_TRY(pod_batch_read(&batch, reported->features, bytes, err));
     /* An origin that is bound may have some bytes more. */
     GUARD_TRY(make_room(reported, bytes.len + (size_t)batch.count * 32, err));
+    if (reported->shared)
+        GUARD_TRY(check_shared(reported, batch, bytes.len, reported->features, err));
     *taken = *refused = 0;
+    reported->batches++;
     while (pod_batch_next(&batch, &record, reported->features, &one)) {
         enum pod_refusal refusal;
         const char *why = wrong_with(reported, who, &batch, &record, now_ms, &refusal);
-        if (why == NULL && append(reported, &record, one)) {
+        enum guard_rc rc =
+            why == NULL ? append(reported, who, &batch, &record, one, err) : GUARD_E_LIMIT;
+        if (rc == GUARD_E_IO || rc == GUARD_E_NOMEM)
+            return rc; /* what was taken of it comes again */
+        if (rc == GUARD_OK) {
             ++*taken;
             continue;
         }
@@ -233,9 +323,10 @@ enum guard_rc pod_reported_take(struct pod_reported *reported, const struct pod_
                    why != NULL ? why : "there are too many services", who->name, now_ms);
         ++*refused;
     }
-    reported->batches++;
     reported->records += *taken;
-    *ticket = reported->len > 0 ? reported->batch : reported->written;
+    reported->services->inbox.open = reported->services->inbox.open || reported->door.first != NULL;
+    *ticket =
+        reported->len > 0 || reported->door.first != NULL ? reported->batch : reported->written;
     return GUARD_OK;
 }
 

@@ -5,7 +5,7 @@
 #ifndef GUARDD_PODS_REPORTED_H
 #define GUARDD_PODS_REPORTED_H
 
-#include "speakers.h"
+#include "door.h"
 
 #include "guardd/store.h"
 
@@ -19,6 +19,8 @@ enum {
 struct pod_reported {
     struct services *services;
     struct pod_speakers speakers;
+    bool shared; /* the database is: records go through the door to who learns, and not to files */
+    struct pod_door door;
     uint8_t *bytes; /* of the next file */
     size_t len;
     uint64_t batch; /* what is taken in now belongs to this file, from 1 */
@@ -51,11 +53,15 @@ GUARD_MUST_USE enum guard_rc pod_reported_take(struct pod_reported *reported,
                                                struct guard_span bytes, uint32_t *taken,
                                                uint32_t *refused, uint64_t *ticket,
                                                struct guard_err *err);
-/* Writes the file that is due. */
+/* Writes the file that is due, where there are files. */
 void pod_reported_tick(struct pod_reported *reported, uint64_t now_ms);
-/* Inside the caller's transaction: who speaks for which pod, if that changed; after its commit
- * speakers.changed is the caller's to take back. */
-GUARD_MUST_USE enum guard_rc pod_reported_save(struct pod_reported *reported,
+/* Inside the caller's transaction: who speaks for which pod, if that changed; where the database is
+ * shared what was taken instead. */
+GUARD_MUST_USE enum guard_rc pod_reported_save(struct pod_reported *reported, uint64_t now_ms,
                                                struct guard_err *err);
+/* After the commit. */
+void pod_reported_saved(struct pod_reported *reported);
+/* The transaction failed: where the database is shared, senders are told to keep what waited. */
+void pod_reported_unsaved(struct pod_reported *reported);
 
 #endif

@@ -121,10 +121,12 @@ static void write_reporter(struct json_writer *json, const struct services *serv
                            const struct service *service, struct guard_span name_space,
                            struct guard_span pod)
 {
+    const struct pod_speakers *speakers = services->run != 0 ? &service->backlog.speakers
+                                          : services->pod_reported != NULL
+                                              ? &services->pod_reported->speakers
+                                              : NULL;
     const struct pod_speaker *speaker =
-        services->pod_reported == NULL
-            ? NULL
-            : pod_speakers_of(&services->pod_reported->speakers, service->name, name_space, pod);
+        speakers != NULL ? pod_speakers_of(speakers, service->name, name_space, pod) : NULL;
     if (speaker != NULL)
         json_text(json, "reporter", speaker->name);
 }
@@ -289,6 +291,8 @@ void pods_show(struct json_writer *json, const struct services *services,
     const struct pod_orders *orders = services->pod_orders != NULL ? services->pod_orders : &none;
     size_t until = json->len + PODS_SHOWN_MAX - ROOM;
     json_string(json, "service", service->name);
+    if (services->run != 0 && !service->replica.learns)
+        json_text(json, "learned_by", service->backlog.learner);
     json_text(json, "orders_mode", pod_orders_mode_name(pod_orders_mode_of(orders, service)));
     pod_responder_json(json, services->pod_responder, now_ms);
     write_sessions(json, &service->pods, now_ms);
@@ -377,7 +381,9 @@ void pods_show_files(const struct services *services, bool all, uint64_t now_ms)
     char *text = malloc(PODS_SHOWN_MAX);
     for (uint32_t i = 0; text != NULL && i < services->count; i++) {
         const struct service_pods *pods = &services->list[i]->pods;
-        if (pods->count > 0 && (all || pods->changed))
+        /* Who doesn't learn it has what was, or nothing. */
+        bool ours = services->run == 0 || services->list[i]->replica.learns;
+        if (ours && pods->count > 0 && (all || pods->changed))
             show_file(services, services->list[i], text, now_ms);
     }
     free(text);

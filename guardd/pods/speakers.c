@@ -153,6 +153,8 @@ static struct pod_speaker *speaker_of(struct pod_speakers *speakers, const struc
     uint64_t by = itself
                       ? reporter
                       : text_hash_add(reporter, (struct guard_span){secret, POD_BATCH_SECRET}) | 1;
+    if (speakers->apart)
+        pod = text_hash_add(pod, (struct guard_span){(const uint8_t *)&by, sizeof(by)}) | 1;
     struct pod_speaker *speaker = find(speakers, pod);
     *speech = POD_SPEECH_FOREIGN;
     *why = "another one speaks for the pod";
@@ -244,6 +246,8 @@ static bool is_node(const struct pod_reporter *who, struct guard_span node)
 /* NULL: the pod is one that it may speak for, as far as the pod's name tells. */
 static const char *foreign(const struct pod_reporter *who, const struct guard_pod_identity *id)
 {
+    if (who->vouched)
+        return NULL;
     if (who->node != NULL)
         return is_node(who, id->node) && who->look(who->look_ctx, id) == POD_PLACE_HERE
                    ? NULL

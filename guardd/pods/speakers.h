@@ -38,6 +38,7 @@ struct pod_reporter {
     enum pod_place (*look)(const void *ctx, const struct guard_pod_identity *id);
     const void *look_ctx;
     bool believed; /* --whole-piles names it: it passes on what others say */
+    bool vouched;  /* another root held it to what its name may speak for */
     /* Whether it may report for a service. */
     bool (*covers)(const void *ctx, struct guard_span service);
     const void *ctx;
@@ -61,6 +62,7 @@ struct pod_speakers {
     uint64_t *pods; /* by service, namespace and name; as many as in list */
     struct pod_speaker *list;
     uint32_t count, room;
+    bool apart;   /* whose a pod is is decided elsewhere: each reporter of it has an entry here */
     bool changed; /* since it was saved: who speaks for which pod */
 };
 

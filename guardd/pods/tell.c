@@ -43,6 +43,12 @@ static void note(struct pod_told *told, uint64_t key, uint64_t time_ms)
     told->at = (told->at + 1) % POD_TOLD_MAX;
 }
 
+void pod_told_add(struct pod_told *told, uint64_t key, uint64_t time_ms, uint64_t now_ms)
+{
+    if (key != 0 && time_ms + TOLD_MS > now_ms && !was_told(told, key, now_ms))
+        note(told, key, time_ms);
+}
+
 /* --- the log --- */
 
 struct reading {
@@ -206,24 +212,63 @@ static uint64_t case_id(const struct service *service, const struct guard_pod_ve
     return guard_checksum(key_of(service, verdict, &verdict->evidence[0]), bytes);
 }
 
-static const struct pod_order_known *give(struct services *services, const struct service *service,
+/* Of roots that share a database the one before may have given an order, of which this one knows
+ * nothing but that. */
+static uint64_t key_of_order(const struct service *service, const struct guard_pod_verdict *verdict,
+                             bool dry_run)
+{
+    uint64_t key = guard_checksum(dry_run ? 4 : 3, service->name);
+    const struct guard_span names[] = {verdict->name_space, verdict->pod, verdict->container};
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        key = guard_checksum(key, names[i]);
+    return key != 0 ? key : 1;
+}
+
+static bool was_ordered(const struct pod_told *told, const struct services *services,
+                        const struct service *service, const struct guard_pod_verdict *verdict,
+                        uint64_t now_ms)
+{
+    if (services->run == 0 || verdict->decision != GUARD_POD_REPLACE ||
+        services->pod_orders == NULL)
+        return false;
+    return was_told(told, key_of_order(service, verdict, false), now_ms) ||
+           (pod_orders_dry_run(services->pod_orders, service) &&
+            was_told(told, key_of_order(service, verdict, true), now_ms));
+}
+
+static void tell_of(struct pod_told *told, struct services *services, struct service *service,
+                    uint64_t key, uint64_t now_ms)
+{
+    note(told, key, now_ms);
+    pod_backlog_tell(services, service, key, now_ms);
+}
+
+static const struct pod_order_known *give(struct pod_told *told, struct services *services,
+                                          struct service *service,
                                           const struct guard_pod_verdict *verdict,
-                                          struct guard_span uid, uint64_t now_ms)
+                                          struct guard_span uid, bool elsewhere, uint64_t now_ms)
 {
     char reason[POD_ORDER_REASON_MAX + 1];
     if (services->pod_orders == NULL || verdict->decision != GUARD_POD_REPLACE ||
         verdict->count == 0)
         return NULL;
     (void)guard_pod_explain(verdict, reason, sizeof(reason));
-    return pod_orders_give(services->pod_orders, service, verdict, uid, case_id(service, verdict),
-                           reason, now_ms);
+    const struct pod_order_known *order =
+        pod_orders_give(services->pod_orders, service, verdict, uid, case_id(service, verdict),
+                        reason, elsewhere, now_ms);
+    uint64_t key = order != NULL ? key_of_order(service, verdict, order->order.dry_run) : 0;
+    if (order != NULL && services->run != 0 && !was_told(told, key, now_ms))
+        tell_of(told, services, service, key, now_ms);
+    return order;
 }
 
 static int write_prefix(char *out, size_t size, const struct guard_pod_verdict *verdict,
-                        const struct pod_order_known *order)
+                        const struct pod_order_known *order, bool elsewhere)
 {
     if (verdict->decision != GUARD_POD_REPLACE)
         return snprintf(out, size, "%s", "");
+    if (order == NULL && elsewhere)
+        return snprintf(out, size, "another root gave an order of it, so here it only would ");
     if (order == NULL)
         return snprintf(out, size, "dry run, would ");
     if (order->order.dry_run)
@@ -231,7 +276,7 @@ static int write_prefix(char *out, size_t size, const struct guard_pod_verdict *
     return snprintf(out, size, "order %s: ", order->order.id);
 }
 
-void pod_tell(struct pod_told *told, struct services *services, const struct service *service,
+void pod_tell(struct pod_told *told, struct services *services, struct service *service,
               const struct guard_pod_verdict *verdict, struct guard_span uid, uint64_t now_ms)
 {
     const struct guard_pod_evidence *evidence[GUARD_POD_EVIDENCE_MAX];
@@ -246,12 +291,14 @@ void pod_tell(struct pod_told *told, struct services *services, const struct ser
     if (!fresh)
         return;
     /* First the order: who is killed here gives it and tells of it once more, as the same. */
-    const struct pod_order_known *order = give(services, service, verdict, uid, now_ms);
+    bool elsewhere = was_ordered(told, services, service, verdict, now_ms);
+    const struct pod_order_known *order =
+        give(told, services, service, verdict, uid, elsewhere, now_ms);
     for (uint32_t i = 0; i < count && i < FINDINGS_MAX; i++)
-        note(told, key_of(service, verdict, evidence[i]), now_ms);
+        tell_of(told, services, service, key_of(service, verdict, evidence[i]), now_ms);
     bool replace = verdict->decision == GUARD_POD_REPLACE;
     bool acts = order != NULL && !order->order.dry_run;
-    int len = write_prefix(explanation, sizeof(explanation), verdict, order);
+    int len = write_prefix(explanation, sizeof(explanation), verdict, order, elsewhere);
     (void)guard_pod_explain(verdict, explanation + len, sizeof(explanation) - (size_t)len);
     services->pod_counts.alerts++;
     services->pod_counts.decisions[verdict->decision]++;

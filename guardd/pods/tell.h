@@ -36,11 +36,13 @@ struct pod_told {
     uint32_t at;
 };
 
+/* Another root told it, and isn't the learner any more. */
+void pod_told_add(struct pod_told *told, uint64_t key, uint64_t time_ms, uint64_t now_ms);
 /* Reads what was told within the last day. */
 void pod_told_read(struct pod_told *told, const char *state, uint64_t now_ms);
 /* Tells of it, unless all that is fresh in it was told within a day with the same decision. */
 /* When it says REPLACE, the order is given first. uid: of the pod, or empty. */
-void pod_tell(struct pod_told *told, struct services *services, const struct service *service,
+void pod_tell(struct pod_told *told, struct services *services, struct service *service,
               const struct guard_pod_verdict *verdict, struct guard_span uid, uint64_t now_ms);
 /* What became of an order, once. */
 void pod_tell_end(struct pod_told *told, struct services *services,

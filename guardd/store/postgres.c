@@ -74,9 +74,12 @@ static const char setup[] =
     "why text NOT NULL, time_ms bigint NOT NULL, PRIMARY KEY (kind, service, revision));"
     "CREATE TABLE IF NOT EXISTS guard.history (service text NOT NULL, node text NOT NULL, "
     "at bigint NOT NULL, counts bytea NOT NULL, PRIMARY KEY (service, node, at));"
+    "CREATE TABLE IF NOT EXISTS guard.pod_records (service text NOT NULL, id bigserial NOT NULL, "
+    "at_ms bigint NOT NULL DEFAULT (extract(epoch FROM clock_timestamp()) * 1000)::bigint, "
+    "node text NOT NULL, size bigint NOT NULL, bytes bytea NOT NULL, PRIMARY KEY (service, id));"
     "CREATE TABLE IF NOT EXISTS guard.version (number bigint NOT NULL);"
     "DELETE FROM guard.version;"
-    "INSERT INTO guard.version VALUES (7);";
+    "INSERT INTO guard.version VALUES (8);";
 
 struct postgres_store {
     struct store base;
@@ -289,15 +292,15 @@ static enum guard_rc prepare_tables(struct postgres_store *store, struct guard_e
 {
     long version = -1;
     GUARD_TRY(read_version(store, &version, err));
-    if (version > STORE_VERSION)
+    if (version > STORE_SHARED_VERSION)
         return guard_fail(err, GUARD_E_VERSION, "store: written by a newer guardd (version %ld)",
                           version);
-    if (version == STORE_VERSION)
+    if (version == STORE_SHARED_VERSION)
         return GUARD_OK;
     GUARD_TRY(execute(store, "BEGIN; SELECT pg_advisory_xact_lock(7310579603010203)",
                       "can't be set up", err));
     GUARD_TRY(read_version(store, &version, err));
-    if (version < STORE_VERSION)
+    if (version < STORE_SHARED_VERSION)
         GUARD_TRY(execute(store, setup, "can't be set up", err));
     return execute(store, "COMMIT", "can't be set up", err);
 }

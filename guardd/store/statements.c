@@ -168,4 +168,20 @@ const struct store_text store_texts[STORE_STATEMENTS] = {
     [FORGET_CHANGES] = {"DELETE FROM change WHERE service = $1 "
                         "AND kind IN ('review', 'rollback', 'lifts')",
                         "t"},
+    [ADD_POD_RECORDS] = {"INSERT INTO pod_records (service, node, size, bytes) "
+                         "VALUES ($1, $2, $3, $4)",
+                         "ttib"},
+    [COUNT_POD_RECORDS] = {"SELECT service, count(*), sum(size)::bigint FROM pod_records "
+                           "GROUP BY service",
+                           ""},
+    /* Whoever was answered sends what follows, so that has a number that was drawn later. */
+    [LIST_POD_RECORDS] = {"SELECT id, at_ms, bytes FROM pod_records WHERE service = $1 "
+                          "AND id <> ALL(string_to_array($2, ',')::bigint[]) ORDER BY id LIMIT 8",
+                          "tt"},
+    [DROP_POD_RECORDS] = {"DELETE FROM pod_records WHERE service = $1 "
+                          "AND id = ANY(string_to_array($2, ',')::bigint[])",
+                          "tt"},
+    [FORGET_POD_RECORDS] = {"DELETE FROM pod_records WHERE service = $1", "t"},
+    [READ_NOTE] = {"SELECT value FROM note WHERE kind = $1 AND name = $2", "tt"},
+    [READ_LEARNER] = {"SELECT node FROM learner WHERE service = $1", "t"},
 };

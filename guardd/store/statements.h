@@ -6,8 +6,8 @@
 
 #include <stdbool.h>
 
-/* Of the tables of all back ends. */
-enum { STORE_VERSION = 7 };
+/* Of the tables of all back ends, and of those that shared databases have. */
+enum { STORE_VERSION = 7, STORE_SHARED_VERSION = 8 };
 
 enum store_statement {
     SAVE_SERVICE,
@@ -78,6 +78,13 @@ enum store_statement {
     LIST_CHANGES,
     FORGET_DOCUMENTS,
     FORGET_CHANGES,
+    ADD_POD_RECORDS,
+    COUNT_POD_RECORDS,
+    LIST_POD_RECORDS,
+    DROP_POD_RECORDS,
+    FORGET_POD_RECORDS,
+    READ_NOTE,
+    READ_LEARNER,
     STORE_STATEMENTS
 };
 

@@ -576,8 +576,9 @@ enum guard_rc store_forget_service(struct store *store, struct guard_span servic
 {
     static const enum store_statement own[] = {DROP_REVISIONS, FORGET_GENERATIONS, FORGET_DELTAS,
                                                FORGET_HISTORY, FORGET_SERVICE};
-    static const enum store_statement shared[] = {FORGET_FEEDS, FORGET_POLICY, FORGET_TOLD,
-                                                  FORGET_CHANGES, FORGET_DOCUMENTS};
+    static const enum store_statement shared[] = {FORGET_FEEDS,     FORGET_POLICY,
+                                                  FORGET_TOLD,      FORGET_CHANGES,
+                                                  FORGET_DOCUMENTS, FORGET_POD_RECORDS};
     const struct store_value parameters[] = {text_of(service)};
     for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++)
         GUARD_TRY(change(store, own[i], parameters, "a service can't be forgotten", err));

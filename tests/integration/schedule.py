@@ -14,6 +14,7 @@ LONGEST = [
      "kubernetes/test_pod_actions.py", "kubernetes/test_node_agents.py", "kubernetes/test_transcripts.py"],
     ["gate/test_rings.py"],
     ["tree/test_tree_pods.py"],
+    ["tree/test_tree_pods_shared.py"],
     ["pods/test_sensor.py"],
     ["kubernetes/test_operators.py", "kubernetes/test_compaction.py", "kubernetes/test_access.py", "kubernetes/test_chart.py"],
     ["api/test_api_reading.py"],

@@ -249,8 +249,7 @@ def test_every_value_is_switched_above_and_known_to_the_schema():
     ({"guardd": {"replicas": 2}}, "guardd.replicas: more than one needs guardd.store.secret"),
     ({"guardd": {"replicas": 2, "store": {"secret": "db"}}}, "guardd.replicas: more than one needs guardd.signingKey.secret"),
     ({"guardd": {"replicas": 2, "signingKey": {"secret": "mine"}}}, "guardd.replicas: more than one needs guardd.store.secret"),
-    ({"guardd": {"store": {"secret": "db"}}, "podwatch": {"enabled": True}}, "podwatch.enabled: a guardd on PostgreSQL takes no records of pods"),
-    ({"guardd": {"store": {"secret": "db"}, "podOrders": "act"}}, "guardd.podOrders: a guardd on PostgreSQL takes no records of pods")])
+    ({"guardd": {"store": {"secret": "db"}, "podOrders": "act"}}, "guardd.podOrders: over PostgreSQL the guardd that gives orders changes")])
 def test_a_wrong_value_is_refused_by_its_path(chart, over, said):
     with pytest.raises(charts.Refused) as refused:
         chart.render(over)

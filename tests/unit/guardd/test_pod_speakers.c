@@ -232,6 +232,45 @@ static void test_it_survives(void **state)
     free(note);
 }
 
+/* A root that shares its database: who comes first there is no matter of its own, floods are. */
+static void test_apart_nobody_has_a_pod_and_each_has_bounds(void **state)
+{
+    struct guard_pod_record record = sample_record(pod, 1, 1, now);
+    const struct pod_reporter edge = reporter("edge");
+    (void)state;
+    speakers.apart = true;
+    for (uint32_t i = 0; i < POD_SPEAKER_RECORDS; i++)
+        assert_int_equal(hear(edge, mine, &record), POD_SPEECH_GOOD);
+    assert_int_equal(hear(edge, mine, &record), POD_SPEECH_FLOOD);
+    assert_int_equal(hear(edge, yours, &record), POD_SPEECH_GOOD);
+    assert_int_equal(hear(reporter("other"), mine, &record), POD_SPEECH_GOOD);
+    assert_int_equal(speakers.count, 3);
+    /* Of 64 pods at once, whoever shares the token: two are taken. */
+    for (uint32_t i = 2; i < POD_SPEAKER_PODS_MAX; i++) {
+        record = sample_record(pod, i, 1, now);
+        assert_int_equal(hear(edge, mine, &record), POD_SPEECH_GOOD);
+    }
+    record = sample_record(pod, 1000, 1, now);
+    assert_int_equal(hear(edge, mine, &record), POD_SPEECH_FLOOD);
+    /* What a name may speak for is asked here, and here alone. */
+    assert_int_equal(hear(of_cluster("prod/web-7f9c-00003", "u3"), mine, &record),
+                     POD_SPEECH_FOREIGN);
+}
+
+static void test_who_is_vouched_for_is_held_to_the_first_alone(void **state)
+{
+    struct guard_pod_record record = sample_record(pod, 1, 1, now);
+    struct pod_reporter node = {.name = "node:n1", .node = "", .vouched = true};
+    struct pod_reporter cluster = {.name = "pod:x", .cluster_pod = "", .vouched = true};
+    struct pod_reporter edge = {.name = "edge", .vouched = true};
+    (void)state;
+    assert_int_equal(hear(edge, mine, &record), POD_SPEECH_GOOD);
+    assert_int_equal(hear(edge, yours, &record), POD_SPEECH_FOREIGN);
+    assert_int_equal(hear(node, mine, &record), POD_SPEECH_GOOD); /* beside the pod itself */
+    assert_int_equal(hear(cluster, mine, &record), POD_SPEECH_GOOD);
+    assert_int_equal(hear(edge, mine, &record), POD_SPEECH_FOREIGN);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -245,6 +284,10 @@ int main(void)
                                         close_them),
         cmocka_unit_test_setup_teardown(test_nobody_fills_a_table, open_them, close_them),
         cmocka_unit_test_setup_teardown(test_it_survives, open_them, close_them),
+        cmocka_unit_test_setup_teardown(test_apart_nobody_has_a_pod_and_each_has_bounds, open_them,
+                                        close_them),
+        cmocka_unit_test_setup_teardown(test_who_is_vouched_for_is_held_to_the_first_alone,
+                                        open_them, close_them),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

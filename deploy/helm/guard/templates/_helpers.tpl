@@ -17,11 +17,8 @@
 {{- end -}}
 {{- end -}}
 {{- if .Values.guardd.store.secret -}}
-{{- if .Values.podwatch.enabled -}}
-{{- fail "podwatch.enabled: a guardd on PostgreSQL takes no records of pods (it answers 409): without guardd.store.secret, or off" -}}
-{{- end -}}
 {{- if has .Values.guardd.podOrders (list "dry-run" "act") -}}
-{{- fail "guardd.podOrders: a guardd on PostgreSQL takes no records of pods, so it never orders anything: without guardd.store.secret, or off" -}}
+{{- fail "guardd.podOrders: over PostgreSQL the guardd that gives orders changes, and a responder reads those of one: without guardd.store.secret, or off" -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
