@@ -264,21 +264,22 @@ enum log_step log_scan_back(struct log_scan *scan, const char *dir, const char *
     return step;
 }
 
-/* The lines of a block; *used: how much of it they are. */
-static bool lines_on(const struct looking *looking, const char *block, size_t len, size_t *used)
+/* The lines of a block, at each of which *offset stands while it is offered. */
+static bool lines_on(const struct looking *looking, const char *block, size_t len, uint64_t *offset)
 {
-    *used = 0;
-    while (*used < len) {
-        const char *start = block + *used;
-        const char *stop = memchr(start, '\n', len - *used);
+    size_t used = 0;
+    while (used < len) {
+        const char *start = block + used;
+        const char *stop = memchr(start, '\n', len - used);
         if (stop == NULL)
             break;
         if (!offer(looking, start, (size_t)(stop - start)))
             return false;
-        *used += (size_t)(stop - start) + 1;
+        used += (size_t)(stop - start) + 1;
+        *offset += (size_t)(stop - start) + 1;
     }
-    if (*used == 0 && len == LOG_BLOCK)
-        *used = len; /* no line is so long */
+    if (used == 0 && len == LOG_BLOCK)
+        *offset += len; /* no line is so long */
     return true;
 }
 
@@ -286,16 +287,14 @@ static enum log_step file_on(const struct looking *looking, int fd, struct log_p
                              char *block, size_t *budget)
 {
     for (;;) {
-        size_t used;
+        uint64_t before = at->offset;
         if (*budget < LOG_BLOCK)
             return LOG_MORE;
         *budget -= LOG_BLOCK;
-        size_t len = read_at(fd, block, LOG_BLOCK, at->offset);
-        bool taken = lines_on(looking, block, len, &used);
-        at->offset += used;
-        if (!taken)
+        size_t len = read_at(fd, block, LOG_BLOCK, before);
+        if (!lines_on(looking, block, len, &at->offset))
             return LOG_FULL;
-        if (used == 0)
+        if (at->offset == before)
             return LOG_END;
     }
 }

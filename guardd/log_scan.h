@@ -68,8 +68,9 @@ void log_newest(const char *dir, const char *file, struct log_position *out);
 enum log_step log_scan_back(struct log_scan *scan, const char *dir, const char *file,
                             log_take *take, void *ctx);
 
-/* Goes on from *at over whole lines, moved behind those that were offered. *gap is set when what
- * stood there is no longer kept. LOG_END: nothing new yet. */
+/* Goes on from *at over whole lines, moved behind those that were taken: while one is offered it
+ * stands at its begin. *gap is set, before the next line is offered, when what stood there is no
+ * longer kept. LOG_END: nothing new yet. */
 enum log_step log_scan_on(struct log_position *at, const struct log_filter *filter, const char *dir,
                           const char *file, log_take *take, void *ctx, bool *gap);
 

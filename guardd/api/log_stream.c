@@ -9,9 +9,11 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { TEXTS_ROOM = 256 }; /* for what stands around a line */
+
 struct writing {
     struct log_stream *stream;
-    bool any;
+    bool gap, told; /* something isn't kept any more; its reader was told */
 };
 
 void log_stream_begin(struct log_stream *stream, const char *dir, const char *file, uint64_t now_ms)
@@ -26,34 +28,6 @@ void log_stream_begin(struct log_stream *stream, const char *dir, const char *fi
     stream->at = (struct log_position){0, 0, 0};
 }
 
-/* The line's place isn't known here: it is written behind, by fill. One line at a time. */
-static bool take(void *ctx, struct guard_span line)
-{
-    struct writing *writing = ctx;
-    struct log_stream *stream = writing->stream;
-    struct guard_alloc heap = heap_alloc();
-    struct guard_arena arena;
-    struct document document;
-    struct json_writer json;
-    if (writing->any)
-        return false;
-    guard_arena_init(&arena, &heap, (size_t)4 << 20);
-    if (document_parse(&document, "alert", line, &arena, NULL) == GUARD_OK &&
-        (stream->access == NULL || api_access_covers_line(stream->access, document.root))) {
-        static const char head[] = "data: ";
-        memcpy(stream->events + stream->len, head, sizeof(head) - 1);
-        size_t start = stream->len + sizeof(head) - 1;
-        json_writer_init(&json, stream->events + start, LOG_LINE_ROOM);
-        json_document(&json, NULL, document.root);
-        if (!json.overflow) {
-            stream->len = start + json.len;
-            writing->any = true;
-        }
-    }
-    guard_arena_reset(&arena);
-    return true;
-}
-
 static void say(struct log_stream *stream, const char *text)
 {
     size_t len = strlen(text);
@@ -61,29 +35,64 @@ static void say(struct log_stream *stream, const char *text)
     stream->len += len;
 }
 
-static bool room(const struct log_stream *stream)
+static void say_gap(struct writing *writing)
 {
-    return sizeof(stream->events) - stream->len > LOG_LINE_ROOM + 256;
+    if (writing->gap && !writing->told)
+        say(writing->stream, "event: gap\ndata: {}\n\n");
+    writing->told = writing->gap;
 }
 
+static void say_place(struct log_stream *stream, struct guard_span line)
+{
+    struct log_position behind = stream->at;
+    char place[LOG_POSITION_CAP];
+    char tail[64];
+    behind.offset += line.len + 1;
+    log_position_write(&behind, place);
+    snprintf(tail, sizeof(tail), "\nid: %s\n\n", place);
+    say(stream, tail);
+}
+
+static void say_event(struct log_stream *stream, const struct document_node *root,
+                      struct guard_span line)
+{
+    static const char head[] = "data: ";
+    struct json_writer json;
+    size_t start = stream->len + sizeof(head) - 1;
+    memcpy(stream->events + stream->len, head, sizeof(head) - 1);
+    json_writer_init(&json, stream->events + start, LOG_LINE_ROOM);
+    json_document(&json, NULL, root);
+    if (json.overflow)
+        return;
+    stream->len = start + json.len;
+    say_place(stream, line);
+}
+
+static bool take(void *ctx, struct guard_span line)
+{
+    struct writing *writing = ctx;
+    struct log_stream *stream = writing->stream;
+    struct guard_alloc heap = heap_alloc();
+    struct guard_arena arena;
+    struct document document;
+    if (sizeof(stream->events) - stream->len <= LOG_LINE_ROOM + TEXTS_ROOM)
+        return false;
+    say_gap(writing);
+    guard_arena_init(&arena, &heap, (size_t)4 << 20);
+    if (document_parse(&document, "alert", line, &arena, NULL) == GUARD_OK &&
+        (stream->access == NULL || api_access_covers_line(stream->access, document.root)))
+        say_event(stream, document.root, line);
+    guard_arena_reset(&arena);
+    return true;
+}
+
+/* As many lines as there is room for: each look opens the log and reads a block of it. */
 static void fill(struct log_stream *stream)
 {
-    enum log_step step = LOG_FULL;
-    while (step == LOG_FULL && room(stream)) {
-        struct writing writing = {.stream = stream};
-        bool gap = false;
-        char place[LOG_POSITION_CAP];
-        char tail[64];
-        step = log_scan_on(&stream->at, &stream->filter, stream->dir, stream->file, take, &writing,
-                           &gap);
-        if (writing.any) {
-            log_position_write(&stream->at, place);
-            snprintf(tail, sizeof(tail), "\nid: %s\n\n", place);
-            say(stream, tail);
-        }
-        if (gap)
-            say(stream, "event: gap\ndata: {}\n\n");
-    }
+    struct writing writing = {.stream = stream};
+    (void)log_scan_on(&stream->at, &stream->filter, stream->dir, stream->file, take, &writing,
+                      &writing.gap);
+    say_gap(&writing);
 }
 
 bool log_stream_due(const struct log_stream *stream, uint64_t now_ms)
