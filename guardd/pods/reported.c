@@ -41,14 +41,6 @@ static enum guard_rc take_note(void *ctx, struct guard_span name, struct guard_s
     return pod_speakers_open(&reported->speakers, &err);
 }
 
-static enum guard_rc open_speakers(struct pod_reported *reported, struct guard_err *err)
-{
-    enum guard_rc rc = pod_speakers_open(&reported->speakers, err);
-    /* Whoever learns the service knows who speaks for which pod: here floods are held off. */
-    reported->speakers.apart = reported->shared;
-    return rc;
-}
-
 enum guard_rc pod_reported_open(struct pod_reported **out, struct services *services,
                                 struct guard_err *err)
 {
@@ -59,7 +51,9 @@ enum guard_rc pod_reported_open(struct pod_reported **out, struct services *serv
     reported->batch = 1;
     reported->incarnation = clock_unix_ms();
     reported->shared = services->run != 0;
-    enum guard_rc rc = open_speakers(reported, err);
+    enum guard_rc rc = pod_speakers_open(&reported->speakers, err);
+    /* Whoever learns the service knows who speaks for which pod: here floods are held off. */
+    reported->speakers.apart = reported->shared;
     if (rc == GUARD_OK && !reported->shared)
         rc = store_list_notes(services->store, kind, take_note, reported, err);
     if (rc != GUARD_OK) {
@@ -120,13 +114,9 @@ void pod_reported_unsaved(struct pod_reported *reported)
 {
     if (reported == NULL || reported->door.first == NULL)
         return;
-    struct guard_err err;
     reported->failed = reported->batch++;
     pod_door_empty(&reported->door);
-    /* What is sent once more for that is no flood. */
-    pod_speakers_close(&reported->speakers);
-    if (open_speakers(reported, &err) != GUARD_OK)
-        log_event("warn", "pod-floods-unkeyed", no_service, "%s", err.text);
+    pod_speakers_refill(&reported->speakers);
 }
 
 /* --- a record --- */
@@ -357,10 +347,12 @@ void pod_reported_tick(struct pod_reported *reported, uint64_t now_ms)
         log_event("alarm", "pod-records-not-taken", no_service, "%s; children send them again",
                   err.text);
     reported->failing = !good;
-    if (good)
+    if (good) {
         reported->written = reported->batch;
-    else
+    } else {
         reported->failed = reported->batch;
+        pod_speakers_refill(&reported->speakers);
+    }
     reported->batch++;
     reported->len = 0;
     reported->written_ms = now_ms;

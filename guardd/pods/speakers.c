@@ -187,6 +187,12 @@ static bool has_room(struct pod_speaker *speaker, uint64_t now_ms)
     return true;
 }
 
+void pod_speakers_refill(struct pod_speakers *speakers)
+{
+    for (uint32_t i = 0; i < speakers->count; i++)
+        speakers->list[i].room = POD_SPEAKER_RECORDS * THOUSAND;
+}
+
 static bool takes_container(struct pod_speaker *speaker, uint64_t container)
 {
     for (int i = 0; i < POD_SPEAKER_CONTAINERS; i++) {

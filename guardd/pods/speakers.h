@@ -81,6 +81,8 @@ enum pod_speech pod_speakers_hear(struct pod_speakers *speakers, const struct po
                                   const uint8_t secret[POD_BATCH_SECRET],
                                   const struct guard_pod_record *record, uint64_t now_ms,
                                   const char **why);
+/* What was taken can't be kept, and comes again: that is no flood. */
+void pod_speakers_refill(struct pod_speakers *speakers);
 /* The reporter that speaks for the pod; NULL: none does. */
 const struct pod_speaker *pod_speakers_of(const struct pod_speakers *speakers,
                                           struct guard_span service, struct guard_span name_space,

@@ -199,6 +199,22 @@ def test_nobody_speaks_for_another_pod(tree, pod_writer):  # noqa: F811
     wait_for(lambda: of_pods(root), "the alert", 120)
 
 
+def test_what_could_not_be_written_and_comes_again_is_no_flood(tree, pod_writer):  # noqa: F811
+    root = tree("root", root_options(None))
+    key_of(root)
+    sender = Sensors(pod_writer, root.state.parent / "sender")
+    now = int(time.time() * 1000)
+    records = sender.encode([sender.line(0, now, []) for _ in range(1000)])
+    (root.state / "pods").rename(root.state / "pods.away")
+    (root.state / "pods").write_text("")
+    for _ in range(6):
+        assert report(root, records, 1000).status == 503
+    (root.state / "pods").unlink()
+    (root.state / "pods.away").rename(root.state / "pods")
+    assert report(root, records, 1000).json() == {"taken": 1000, "refused": 0}
+    refused(root, "flood", 0)
+
+
 def test_a_flood_is_bounded_and_counted(tree, pod_writer):  # noqa: F811
     root = tree("root", root_options(None))
     key_of(root)

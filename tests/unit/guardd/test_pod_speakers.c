@@ -175,6 +175,13 @@ static void test_nobody_fills_a_table(void **state)
     assert_int_equal(hear(edge, mine, &record), POD_SPEECH_FLOOD);
     assert_int_equal(hear_at(&edge, mine, &record, now + 400), POD_SPEECH_FLOOD);
     assert_int_equal(hear_at(&edge, mine, &record, now + 1100), POD_SPEECH_GOOD);
+    assert_int_equal(hear_at(&edge, mine, &record, now + 1100), POD_SPEECH_GOOD);
+    assert_int_equal(hear_at(&edge, mine, &record, now + 1100), POD_SPEECH_FLOOD);
+    pod_speakers_refill(&speakers); /* what was taken comes again, and whose the pod is stays */
+    assert_int_equal(hear_at(&edge, yours, &record, now + 1100), POD_SPEECH_FOREIGN);
+    for (int i = 0; i < POD_SPEAKER_RECORDS; i++)
+        assert_int_equal(hear_at(&edge, mine, &record, now + 1100), POD_SPEECH_GOOD);
+    assert_int_equal(hear_at(&edge, mine, &record, now + 1100), POD_SPEECH_FLOOD);
     /* Workloads, containers, sensors of one pod. */
     record = sample_record(pod, 1, 1, now);
     assert_int_equal(hear(edge, mine, &record), POD_SPEECH_GOOD);
