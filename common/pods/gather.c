@@ -91,7 +91,7 @@ static void append(struct pod_gather *gather, const struct guard_pod_feature *fe
     struct pod_block *block = gather->last;
     struct gathered *entry = (struct gathered *)(void *)(block->bytes + block->used);
     *entry = (struct gathered){.tag = tag,
-                               .count = feature->count,
+                               .count = feature->count > 0 ? feature->count : 1,
                                .bytes_out = feature->bytes_out,
                                .bytes_in = feature->bytes_in,
                                .first_ms = feature->first_ms,

@@ -23,6 +23,7 @@ struct pod_gather {
 };
 
 /* Adds the feature, or its count and bytes to an equal one's; texts are copied, longer ones cut.
+ * A count of 0 is of what was counted before: 1 if that found no room, as none is without a count.
  * GUARD_E_LIMIT: full, make a record and clear it; GUARD_E_NOMEM: the room has nothing more for it
  * by now, or there is no memory. */
 GUARD_MUST_USE enum guard_rc pod_gather_add(struct pod_gather *gather, struct pod_room *room,

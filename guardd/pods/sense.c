@@ -105,16 +105,17 @@ static void tell(struct sense *sense, const struct guard_pod_feature *feature)
         sense->record.deduplicated++;
 }
 
-/* count: connections that begin, or 1 for one that goes on; moved: its bytes since it was told. */
-static void tell_destination(struct sense *sense, const struct socket_told *told,
-                             const struct moved *moved)
+/* A connection counts once in each interval, however often it is told there; moved: its bytes since
+ * it was told. */
+static void tell_destination(struct sense *sense, struct sense_socket *known,
+                             const struct socket_told *told, const struct moved *moved)
 {
     struct guard_pod_feature feature = {.kind = GUARD_POD_DESTINATION,
                                         .flags = sense->flags,
                                         .address_len = told->address_len,
                                         .port = told->remote.port,
                                         .transport = told->transport,
-                                        .count = 1,
+                                        .count = sense_table_first_told(&sense->table, known),
                                         .bytes_out = moved->out,
                                         .bytes_in = moved->in,
                                         .first_ms = clock_unix_ms()};
@@ -177,7 +178,7 @@ static void take_socket(struct sense *sense, const struct socket_told *told, boo
         return;
     sense->record.rates[GUARD_POD_CONNECTIONS] += added;
     if (added || moved.out > 0 || moved.in > 0)
-        tell_destination(sense, told, &moved);
+        tell_destination(sense, known, told, &moved);
 }
 
 static void take_listener(void *ctx, const struct socket_told *told)
@@ -399,6 +400,7 @@ static void write_record(struct sense *sense, uint64_t now_ms)
     write_file(sense, record);
     sense->record = (struct guard_pod_record){0};
     pod_gather_clear(&sense->gather, &sense->room);
+    sense_table_interval(&sense->table);
     pod_news_interval(&sense->news);
     pod_pace_interval(&sense->news_pace);
     memcpy(sense->listening[1], sense->listening[0], sizeof(sense->listening[0]));

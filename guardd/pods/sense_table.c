@@ -53,10 +53,25 @@ struct sense_socket *sense_table_get(struct sense_table *table, uint64_t cookie,
             return NULL;
         found = place_of(table->slots, table->capacity, cookie);
     }
+    if (table->interval == 0)
+        sense_table_interval(table);
     *found = (struct sense_socket){.cookie = cookie, .listing = table->listing};
     table->count++;
     *added = true;
     return found;
+}
+
+bool sense_table_first_told(const struct sense_table *table, struct sense_socket *socket)
+{
+    bool first = socket->interval != table->interval;
+    socket->interval = table->interval;
+    return first;
+}
+
+void sense_table_interval(struct sense_table *table)
+{
+    if (++table->interval == 0)
+        table->interval = 1;
 }
 
 void sense_table_listed(struct sense_table *table)

@@ -47,6 +47,26 @@ static void test_equal_features_are_one(void **state)
     assert_int_equal(room.segment_count, 0);
 }
 
+static void test_what_was_counted_before_adds_its_bytes_only(void **state)
+{
+    struct pod_gather gather = {0};
+    struct pod_room room = {.own = POD_GATHER_BLOCKS_MAX};
+    struct guard_pod_feature out[GUARD_POD_FEATURES_MAX];
+    const struct pod_gather_tag tag = {7, 1};
+    struct guard_pod_feature feature = exec_of("/bin/a");
+    struct guard_pod_feature unkept = exec_of("/bin/b"); /* it found no room when it was counted */
+    feature.bytes_out = 10;
+    assert_int_equal(pod_gather_add(&gather, &room, &feature, tag), GUARD_OK);
+    feature.count = unkept.count = 0;
+    assert_int_equal(pod_gather_add(&gather, &room, &feature, tag), GUARD_OK);
+    assert_int_equal(pod_gather_add(&gather, &room, &unkept, tag), GUARD_OK);
+    assert_int_equal(pod_gather_features(&gather, out, NULL), 2);
+    assert_int_equal(out[0].count, 1);
+    assert_int_equal(out[0].bytes_out, 20);
+    assert_int_equal(out[1].count, 1);
+    pod_gather_clear(&gather, &room);
+}
+
 static void test_what_is_too_much_is_refused(void **state)
 {
     struct pod_gather gather = {0};
@@ -186,6 +206,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_equal_features_are_one),
+        cmocka_unit_test(test_what_was_counted_before_adds_its_bytes_only),
         cmocka_unit_test(test_what_is_too_much_is_refused),
         cmocka_unit_test(test_who_floods_leaves_room_for_others),
         cmocka_unit_test(test_files),
