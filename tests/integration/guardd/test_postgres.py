@@ -183,6 +183,19 @@ def test_the_database_goes_away_and_comes_back(postgres, make, gate_of, how):
     wait_total(postgres, sent, guardd)
 
 
+def test_what_is_seen_first_while_the_database_stands_still_waits_for_it(postgres, make, gate_of):
+    """The service's key is made there: nobody knows the service yet, neither its exchanges nor its pods may be lost for that."""
+    guardd = make("a")
+    gate = gate_of(guardd)
+    postgres.signal_all(signal.SIGSTOP)
+    sent = len(drive(gate.port, Shop(50).many(60)))
+    wait_for(lambda: '"event":"not-saved"' in guardd.log(), "it to be missed", WAIT)
+    postgres.signal_all(signal.SIGCONT)
+    sent += len(drive(gate.port, Shop(49).many(60)))
+    wait_total(postgres, sent, guardd)
+    assert guardd.status()["rings"]["rejected"] == 0
+
+
 def in_place(state):
     path = state / "policies" / "shop.policy"
     if not path.exists():
