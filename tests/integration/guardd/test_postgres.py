@@ -308,7 +308,7 @@ def test_a_learner_that_was_replaced_saves_nothing_over_the_next_ones(postgres, 
 
 class Cutter:
     """Stands between guardd and the database, and ends a connection when a commit comes: before the database gets it, or before
-    guardd gets the answer. guardd can't tell which."""
+    guardd gets the answer. guardd can't tell which. Or the database gets it late."""
 
     def __init__(self, postgres, folder):
         self.target = f"{postgres.folder}/.s.PGSQL.5432"
@@ -316,7 +316,8 @@ class Cutter:
         self.listener.bind(f"{folder}/.s.PGSQL.5432")
         self.listener.listen(8)
         self.url = f"postgresql://guard@/postgres?host={folder}"
-        self.cut = None  # "before" or "after": the next commit
+        self.cut = None  # "before", "after" or "late": the next commit
+        self.go_on = threading.Event()
         self.cuts = 0
         self.thread = threading.Thread(target=self.accept, daemon=True)
         self.thread.start()
@@ -346,6 +347,11 @@ class Cutter:
                     if how == "before":
                         self.cut = None
                         self.cuts += 1
+                        return
+                    if how == "late":
+                        self.cut = None
+                        self.go_on.wait()
+                        server.sendall(data)
                         return
                     (server if sock is client else client).sendall(data)
                     if how == "after":
@@ -397,6 +403,41 @@ def test_a_commit_without_an_answer_is_neither_lost_nor_counted_twice(postgres, 
         assert cutter.cuts == 9 and "feed-refused" not in first.log() + second.log()
     finally:
         assert second.stop() == 0
+        cutter.close()
+
+
+def test_a_commit_that_comes_after_a_kill_is_waited_for_by_the_next_one(postgres, make, gate_of, tmp_path):
+    """A session may stand still with it. Where guardd is to read on is known behind it alone; else what it saved would be counted again."""
+    cutter = Cutter(postgres, tmp_path)
+    (tmp_path / "cut").mkdir()
+    guardd = Guardd(tmp_path / "cut", log=tmp_path / "cut.log", options=("--store", cutter.url)).start()
+    gate = gate_of(guardd)
+    again = threading.Thread(target=guardd.start)
+    try:
+        sent = len(drive(gate.port, Shop(82).many(40)))
+        learns(guardd)
+        wait_total(postgres, sent, guardd)
+        guardd.process.send_signal(signal.SIGSTOP)
+        sent += len(drive(gate.port, Shop(83).many(40)))
+        cutter.cut = "late"
+        guardd.process.send_signal(signal.SIGCONT)
+        wait_for(lambda: cutter.cut is None, "the commit", WAIT)
+        guardd.kill()
+        guardd.options = ("--store", postgres.url)
+        again.start()
+        waits = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+        wait_for(lambda: postgres.query(waits) != [["0"]], "the next one to wait for it", WAIT)
+        cutter.go_on.set()
+        again.join()
+        sent += len(drive(gate.port, Shop(84).many(40)))
+        learns(guardd)
+        wait_total(postgres, sent, guardd)
+        assert "feed-refused" not in guardd.log()
+    finally:
+        cutter.go_on.set()
+        if again.is_alive():
+            again.join()
+        assert guardd.stop() == 0
         cutter.close()
 
 
