@@ -111,7 +111,7 @@ enum guard_rc replica_observe(struct services *services, struct service *service
 {
     struct replica *replica = &service->replica;
     /* Numbers begin anew with each guardd: it can't know how far the last one came. */
-    source->incarnation ^= services->run;
+    source->incarnation ^= services->run ^ replica->turn;
     struct replica_source *known = source_of(replica, source);
     if (known == NULL)
         return guard_fail(err, GUARD_E_LIMIT, "too many rings");
@@ -409,6 +409,9 @@ static bool take_over(struct services *services, struct service *service, uint64
             service->replica.unread_ms = clock_monotonic_ms();
         return false;
     }
+    /* What it fed isn't in that pile yet: a number behind it would hold that for merged. */
+    service->replica.turn = fence * UINT64_C(0x9e3779b97f4a7c15);
+    service->replica.source_count = 0;
     service->generations.count = 0;
     service_load_rest(services, service);
     if (fence > 1)

@@ -31,6 +31,7 @@ struct replica {
     struct guard_pile *sealed;
     struct replica_source *sources;
     uint32_t source_count;
+    uint64_t turn;      /* of being the learner: a part of its sources' incarnations */
     uint64_t published; /* of the learner's generations, the last that was put in place here */
     uint64_t stored;    /* of one's own, the last whose policy is in the store */
     uint64_t offered;   /* of the policy that lies in place: who takes over counts on from more */
