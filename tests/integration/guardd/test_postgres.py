@@ -250,24 +250,25 @@ def test_another_guardd_takes_over(postgres, make, gate_of, number):
 def test_what_was_fed_when_the_learner_went_counts_for_who_takes_over(postgres, make, gate_of):
     """It lies in the database, not yet in the pile, and who fed it learns on of the same gate before it is merged."""
     first = make("a")
-    gate_of(first)
+    sent = len(drive(gate_of(first).port, Shop(85).many(40)))
+    learns(first)
     second = make("b")
     gate = gate_of(second)
-    sent = len(drive(gate.port, Shop(85).many(40)))
-    wait_roles(first, second)
-    learner, follower = (first, second) if role(first) == "learner" else (second, first)
-    assert learner is first
+    sent += len(drive(gate.port, Shop(88).many(40)))
+    wait_for(lambda: role(second) == "follower", "the follower", WAIT)
     wait_total(postgres, sent, first, second)
     first.process.send_signal(signal.SIGSTOP)
     sent += len(drive(gate.port, Shop(86).many(40)))
     wait_for(lambda: not unfed(postgres), "it to be fed", WAIT)
-    shop = Shop(87)
-    while role(second) != "learner":
-        sent += len(drive(gate.port, shop.many(4), clients=2))
-        time.sleep(0.1)
-    sent += len(drive(gate.port, shop.many(40)))
+    shop, after = Shop(87), []
+
+    def taken_over():
+        after.extend(drive(gate.port, shop.many(4), clients=2))
+        return role(second) == "learner"
+    wait_for(taken_over, "the next learner", WAIT, pause=0.1)
+    after.extend(drive(gate.port, shop.many(40)))
     first.kill()
-    wait_total(postgres, sent, second)
+    wait_total(postgres, sent + len(after), second)
 
 
 def test_what_was_let_in_as_a_release_is_let_in_by_the_next_learner(postgres, make, gate_of):
