@@ -18,8 +18,6 @@
 
 #define DAY_MS UINT64_C(86400000)
 
-enum { KEY_WAIT_MS = 30000 }; /* so long records wait in their rings for a database's key */
-
 static void service_free(struct service *service)
 {
     guard_pile_free(service->pile);
@@ -230,22 +228,6 @@ struct service *services_find(const struct services *services, struct guard_span
     return NULL;
 }
 
-/* False: there is none for this name, or the shared database gives none just now. */
-static bool new_key(struct services *services, struct guard_span name, uint8_t key[GUARD_KEY_BYTES])
-{
-    struct guard_err err;
-    if (random_bytes(key, GUARD_KEY_BYTES) != GUARD_OK || !state_service_valid(name) ||
-        services->count == SERVICES_MAX)
-        return false;
-    if (replica_key(services, name, key, &err) != GUARD_OK) {
-        services->keys_away_ms =
-            services->keys_away_ms != 0 ? services->keys_away_ms : clock_monotonic_ms();
-        return false;
-    }
-    services->keys_away_ms = 0;
-    return true;
-}
-
 struct service *services_get(struct services *services, struct guard_span name)
 {
     uint8_t key[GUARD_KEY_BYTES];
@@ -253,7 +235,8 @@ struct service *services_get(struct services *services, struct guard_span name)
     struct service *service = find(services, name);
     if (service != NULL || services->uplink != NULL)
         return service;
-    if (!new_key(services, name, key) ||
+    if (random_bytes(key, sizeof(key)) != GUARD_OK || !state_service_valid(name) ||
+        services->count == SERVICES_MAX || replica_key(services, name, key, &err) != GUARD_OK ||
         services_add(services, name, key, (struct guard_span){NULL, 0}, &service, &err) != GUARD_OK)
         return NULL;
     service->dirty = true; /* its key must survive */
@@ -457,35 +440,16 @@ static void note(struct services *services, struct service *service,
     breaker_observe(&service->breaker, head, now_ms);
 }
 
-bool services_key_away(const struct services *services, struct guard_span name)
-{
-    return services->keys_away_ms != 0 && services->uplink == NULL && state_service_valid(name) &&
-           services->count < SERVICES_MAX;
-}
-
-/* While the database is away its records wait, and are lost when it stays so: others stand behind
- * them in the ring. */
-static bool key_awaited(struct services *services, struct guard_span name)
-{
-    bool away = services_key_away(services, name);
-    if (away && clock_monotonic_ms() - services->keys_away_ms < KEY_WAIT_MS) {
-        services->keys_told = false;
-        return true;
-    }
-    if (away && !services->keys_told) {
-        log_event("alarm", "service-without-key", name, "%s",
-                  "the database gives none; its records are counted, and not learned");
-        services->keys_told = true;
-    }
-    services->rejected++;
-    return false;
-}
-
 /* Whether the record waits in its ring: for the service's key, or for room in a full spool. */
 static bool held(struct services *services, const struct service *service, struct guard_span name)
 {
+    if (services->uplink == NULL && service == NULL) {
+        bool waits = replica_key_awaited(services, name);
+        services->rejected += !waits;
+        return waits;
+    }
     if (services->uplink == NULL)
-        return service == NULL && key_awaited(services, name);
+        return false;
     if (service != NULL)
         return service->up.blocked;
     if (!state_service_valid(name)) {

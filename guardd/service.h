@@ -178,8 +178,6 @@ void services_free(struct services *services);
 /* Finds the service or makes it (a fresh key); NULL when the name is bad, there are too many, no
  * memory, or the shared database is away. */
 struct service *services_get(struct services *services, struct guard_span name);
-/* Whether it found none only because the shared database gives no key just now. */
-bool services_key_away(const struct services *services, struct guard_span name);
 /* Finds it; NULL when there is none. */
 struct service *services_find(const struct services *services, struct guard_span name);
 /* Makes it with the key that the parent gave. GUARD_E_LIMIT, GUARD_E_NOMEM, GUARD_E_IO. */

@@ -251,7 +251,7 @@ static enum step take(struct pod_intake *intake, struct guard_pod_record *record
     if (service == NULL && services->uplink != NULL && state_service_valid(name) &&
         uplink_want(services->uplink, name))
         return STEP_WAITS;
-    if (service == NULL && services_key_away(services, name))
+    if (service == NULL && replica_key_away(services, name))
         return STEP_WAITS;
     if (service == NULL) {
         refuse(intake, record, POD_REFUSED_SERVICE,
