@@ -2,6 +2,7 @@
 """A root, its agents and their gates: what goes up and what comes down."""
 
 import pathlib
+import signal
 import subprocess
 import sys
 import time
@@ -135,21 +136,23 @@ def recorded(gate, exchanges):
 
 
 def test_what_agents_teach_is_byte_by_byte_what_offline_piles_do(tree, nginx, fast_upstream, tmp_path):
-    """Each agent sends one delta, when it ends, or two, when it takes its time. `guard learn` of the same exchanges gives the same pile, and `guard pile merge` of both the root's."""
+    """Each agent sends one delta, when it ends. `guard learn` of the same exchanges gives the same pile, and `guard pile merge` of both the root's."""
     root = tree("root", root_options())
     piles = []
     for number in (1, 2):
-        agent = tree(f"agent{number}", agent_options(root, every="1h"))
+        agent = tree(f"agent{number}", [*agent_options(root, every="1h"), "--follow", "shop"])
+        wait_for(lambda: any(one["service"] == "shop" for one in agent.status()["services"]), "the key")
         gate = gate_of(nginx, agent, fast_upstream)
         gate.reload(gate.http.replace("log_format count '$request_id $guard_generation'",
                                       "log_format count '$msec $request_time $remote_addr $status $upstream_response_time'"))
         shop = Shop(960 + number)
-        exchanges = shop.many(1)
-        drive(gate.port, exchanges)  # the key comes
-        wait_for(lambda: agent.service()["exchanges"] == 1, "the first record")
-        exchanges += shop.many(150)
-        drive(gate.port, exchanges[1:])
+        exchanges = shop.many(151)
+        # A service that is young reports after some seconds: it reads all of it when it goes on, to end.
+        agent.process.send_signal(signal.SIGSTOP)
+        drive(gate.port, exchanges)
         settle()
+        agent.process.send_signal(signal.SIGTERM)
+        agent.process.send_signal(signal.SIGCONT)
         assert agent.stop() == 0
         root.wait_exchanges(151 * number)
         text = tool("pile", "show", last_pile(root))
