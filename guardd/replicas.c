@@ -17,11 +17,12 @@
 
 enum {
     FEEDS_PER_SAVE = 64,
-    FOLD_MS = 200,     /* for merging feeds in each transaction, */
-    FED_MS = 1000,     /* and between two looks for some, in a root */
-    CLAIM_MS = 200,    /* for claims in each tick: the rest comes next */
-    UNREAD_MS = 60000, /* until a pile that this program doesn't read is looked at again */
-    ATTEND_MS = 1000,  /* between two ticks */
+    FOLD_MS = 200,       /* for merging feeds in each transaction, */
+    FED_MS = 1000,       /* and between two looks for some, in a root */
+    CLAIM_MS = 200,      /* for claims in each tick: the rest comes next */
+    UNREAD_MS = 60000,   /* until a pile that this program doesn't read is looked at again */
+    ATTEND_MS = 1000,    /* between two ticks */
+    KEY_WAIT_MS = 30000, /* so long records wait in their rings for a service's key */
     SOURCES_MAX = 4096,
     POLICY_MAX = 64 << 20,
     /* The last learner may have published so many generations without having saved them. */
@@ -52,10 +53,38 @@ bool replica_publishes(const struct services *services, const struct service *se
     return service->replica.learns && service->urgent && service->by_people;
 }
 
-enum guard_rc replica_key(const struct services *services, struct guard_span name,
+enum guard_rc replica_key(struct services *services, struct guard_span name,
                           uint8_t key[GUARD_KEY_BYTES], struct guard_err *err)
 {
-    return services->run == 0 ? GUARD_OK : store_service_key(services->store, name, key, err);
+    if (services->run == 0)
+        return GUARD_OK;
+    enum guard_rc rc = store_service_key(services->store, name, key, err);
+    if (rc == GUARD_OK)
+        services->keys_away_ms = 0;
+    else if (services->keys_away_ms == 0)
+        services->keys_away_ms = clock_monotonic_ms();
+    return rc;
+}
+
+bool replica_key_away(const struct services *services, struct guard_span name)
+{
+    return services->keys_away_ms != 0 && state_service_valid(name) &&
+           services->count < SERVICES_MAX;
+}
+
+bool replica_key_awaited(struct services *services, struct guard_span name)
+{
+    bool away = replica_key_away(services, name);
+    if (away && clock_monotonic_ms() - services->keys_away_ms < KEY_WAIT_MS) {
+        services->keys_told = false;
+        return true;
+    }
+    if (away && !services->keys_told) {
+        log_event("alarm", "service-without-key", name, "%s",
+                  "the database gives none; its records are counted, and not learned");
+        services->keys_told = true;
+    }
+    return false;
 }
 
 static enum guard_rc note_there(void *ctx, const struct store_service *stored)
@@ -111,7 +140,7 @@ enum guard_rc replica_observe(struct services *services, struct service *service
 {
     struct replica *replica = &service->replica;
     /* Numbers begin anew with each guardd: it can't know how far the last one came. */
-    source->incarnation ^= services->run;
+    source->incarnation ^= services->run ^ replica->turn;
     struct replica_source *known = source_of(replica, source);
     if (known == NULL)
         return guard_fail(err, GUARD_E_LIMIT, "too many rings");
@@ -409,6 +438,9 @@ static bool take_over(struct services *services, struct service *service, uint64
             service->replica.unread_ms = clock_monotonic_ms();
         return false;
     }
+    /* What it fed isn't in that pile yet: a number behind it would hold that for merged. */
+    service->replica.turn = fence * UINT64_C(0x9e3779b97f4a7c15);
+    service->replica.source_count = 0;
     service->generations.count = 0;
     service_load_rest(services, service);
     if (fence > 1)

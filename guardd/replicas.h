@@ -31,6 +31,7 @@ struct replica {
     struct guard_pile *sealed;
     struct replica_source *sources;
     uint32_t source_count;
+    uint64_t turn;      /* of being the learner: a part of its sources' incarnations */
     uint64_t published; /* of the learner's generations, the last that was put in place here */
     uint64_t stored;    /* of one's own, the last whose policy is in the store */
     uint64_t offered;   /* of the policy that lies in place: who takes over counts on from more */
@@ -44,8 +45,12 @@ struct replica {
 /* Sets the roles of all, as people are told them. */
 void replicas_roles(struct services *services);
 /* Of a service that is found: the key becomes the one that all use. */
-GUARD_MUST_USE enum guard_rc replica_key(const struct services *services, struct guard_span name,
+GUARD_MUST_USE enum guard_rc replica_key(struct services *services, struct guard_span name,
                                          uint8_t key[GUARD_KEY_BYTES], struct guard_err *err);
+/* Whether a service of the name wasn't found only because the database gives no key just now. */
+bool replica_key_away(const struct services *services, struct guard_span name);
+/* Whether its records wait for that, too: not for long, as others stand behind them in the ring. */
+bool replica_key_awaited(struct services *services, struct guard_span name);
 /* Another guardd may have found the service since: then it becomes known here, too. */
 void replica_find(struct services *services, struct guard_span name);
 /* As guard_pile_observe, with a number that this gives. */

@@ -235,13 +235,10 @@ struct service *services_get(struct services *services, struct guard_span name)
     struct service *service = find(services, name);
     if (service != NULL || services->uplink != NULL)
         return service;
-    if (random_bytes(key, sizeof(key)) != GUARD_OK ||
-        (state_service_valid(name) && replica_key(services, name, key, &err) != GUARD_OK) ||
-        services_add(services, name, key, (struct guard_span){NULL, 0}, &service, &err) !=
-            GUARD_OK) {
-        services->rejected++;
+    if (random_bytes(key, sizeof(key)) != GUARD_OK || !state_service_valid(name) ||
+        services->count == SERVICES_MAX || replica_key(services, name, key, &err) != GUARD_OK ||
+        services_add(services, name, key, (struct guard_span){NULL, 0}, &service, &err) != GUARD_OK)
         return NULL;
-    }
     service->dirty = true; /* its key must survive */
     log_event("info", "service-found", service->name, "%s", "");
     return service;
@@ -446,6 +443,11 @@ static void note(struct services *services, struct service *service,
 /* Whether the record waits in its ring: for the service's key, or for room in a full spool. */
 static bool held(struct services *services, const struct service *service, struct guard_span name)
 {
+    if (services->uplink == NULL && service == NULL) {
+        bool waits = replica_key_awaited(services, name);
+        services->rejected += !waits;
+        return waits;
+    }
     if (services->uplink == NULL)
         return false;
     if (service != NULL)

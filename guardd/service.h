@@ -147,7 +147,9 @@ struct services {
     uint64_t fold_until_ms; /* for merging them in this transaction */
     struct told told;
     uint32_t documents_at; /* where comparing documents goes on */
-    uint64_t rejected;     /* records of services beyond the maximum or with bad names */
+    uint64_t rejected;     /* records of services beyond the maximum, with bad names or no key */
+    uint64_t keys_away_ms; /* since when the shared database gives none; 0: it does */
+    bool keys_told;
     enum tree_role role;
     struct uplink *uplink; /* NULL: there is no parent */
     char node_id[17];      /* tells it from others with the same name at the parent */
@@ -173,8 +175,8 @@ struct services {
 /* Loads all services of the store. */
 GUARD_MUST_USE enum guard_rc services_load(struct services *services, struct guard_err *err);
 void services_free(struct services *services);
-/* Finds the service or makes it (a fresh key); NULL when the name is bad, there are too many, or no
- * memory: counted. */
+/* Finds the service or makes it (a fresh key); NULL when the name is bad, there are too many, no
+ * memory, or the shared database is away. */
 struct service *services_get(struct services *services, struct guard_span name);
 /* Finds it; NULL when there is none. */
 struct service *services_find(const struct services *services, struct guard_span name);

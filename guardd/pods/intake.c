@@ -251,6 +251,8 @@ static enum step take(struct pod_intake *intake, struct guard_pod_record *record
     if (service == NULL && services->uplink != NULL && state_service_valid(name) &&
         uplink_want(services->uplink, name))
         return STEP_WAITS;
+    if (service == NULL && replica_key_away(services, name))
+        return STEP_WAITS;
     if (service == NULL) {
         refuse(intake, record, POD_REFUSED_SERVICE,
                "no service can have its name, or there are too many", now_ms);

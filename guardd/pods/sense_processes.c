@@ -12,7 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { STAT_CAP = 512, ANCESTORS_MAX = 64, START_FIELD = 22, PARENT_FIELD = 4 };
+enum { STAT_CAP = 512, ANCESTORS_MAX = 64, START_FIELD = 22, PARENT_FIELD = 4, FLAGS_FIELD = 9 };
+enum { FORKED_FLAG = 0x40 }; /* the kernel's PF_FORKNOEXEC */
 
 struct table {
     struct sense_process entries[SENSE_PROCESSES_MAX]; /* by pid */
@@ -51,6 +52,8 @@ static bool read_stat(struct sense_process *out, char *text)
     for (int field = 3; field < START_FIELD; field++) {
         if (field == PARENT_FIELD)
             out->parent = (pid_t)strtol(at, NULL, 10);
+        if (field == FLAGS_FIELD)
+            out->forked = (strtoul(at, NULL, 10) & FORKED_FLAG) != 0;
         at = strchr(at, ' ');
         if (at == NULL)
             return false;
@@ -154,11 +157,14 @@ enum guard_rc sense_processes_open(struct sense_processes **out, const char *pro
     return rc;
 }
 
-static bool is_told(const struct table *before, const struct sense_process *process)
+/* As it was then; NULL: it wasn't there, or was another one. */
+static const struct sense_process *same(const struct table *before,
+                                        const struct sense_process *process)
 {
     const struct sense_process *then = find(before, process->pid);
-    return then != NULL && then->start == process->start && then->user == process->user &&
-           strcmp(then->program, process->program) == 0;
+    bool is = then != NULL && then->start == process->start && then->user == process->user &&
+              strcmp(then->program, process->program) == 0;
+    return is ? then : NULL;
 }
 
 bool sense_processes_look(struct sense_processes *processes, sense_process_fn process, void *ctx)
@@ -168,10 +174,14 @@ bool sense_processes_look(struct sense_processes *processes, sense_process_fn pr
     struct table *now = &processes->tables[processes->now];
     bool all = read_all(processes, now);
     for (uint32_t i = 0; i < now->count; i++) {
-        const struct sense_process *one = &now->entries[i];
-        if (one->pid == 1 || is_told(before, one) || first_of(now, one->pid) == processes->first)
+        struct sense_process *one = &now->entries[i];
+        const struct sense_process *then = same(before, one);
+        bool young = one->forked && then == NULL && before->count > 0;
+        one->told = then != NULL && then->told;
+        if (one->pid == 1 || one->told || young || first_of(now, one->pid) == processes->first)
             continue;
         const struct sense_process *parent = find(now, one->parent);
+        one->told = true;
         process(ctx, one, parent != NULL ? parent->program : "-");
     }
     return all;

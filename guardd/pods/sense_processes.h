@@ -18,6 +18,8 @@ struct sense_process {
     pid_t pid, parent; /* parent 0: outside of the namespace, the runtime started it */
     uint64_t start;    /* of the kernel's: with pid it is one process */
     uid_t user;
+    bool forked; /* and runs nothing of its own so far */
+    bool told;
     char program[SENSE_PROGRAM_CAP]; /* its path, or "[name]" where that can't be read: hostile */
 };
 struct sense_processes;
@@ -31,7 +33,9 @@ typedef void (*sense_process_fn)(void *ctx, const struct sense_process *process,
 GUARD_MUST_USE enum guard_rc sense_processes_open(struct sense_processes **out, const char *proc,
                                                   struct guard_err *err);
 /* Calls process for each that wasn't there or ran something else the last time, without those of
- * guardd's own container. False: there are more than can be watched, or none could be read. */
+ * guardd's own container. A child that still is what its parent is may be about to become another
+ * program: it is told with the next look, if it is the same then. False: there are more than can be
+ * watched, or none could be read. */
 bool sense_processes_look(struct sense_processes *processes, sense_process_fn process, void *ctx);
 void sense_processes_close(struct sense_processes *processes);
 

@@ -560,14 +560,17 @@ enum guard_rc postgres_open(struct store **out, const char *where, const char *n
     store->base.backend = &backend;
     store->pause_ms = PAUSE_MIN_MS;
     snprintf(store->base.node, sizeof(store->base.node), "%s", node);
+    /* A guardd of this name that was killed may have left a commit that comes yet, by a session
+     * that stands still: what is read before that isn't where to go on. */
     uint64_t until = clock_monotonic_ms() + OPEN_MS;
     enum guard_rc rc;
-    while ((rc = connect_somewhat(store, err)) == GUARD_E_IO && clock_monotonic_ms() < until)
+    while ((rc = begin(&store->base, err)) == GUARD_E_IO && clock_monotonic_ms() < until)
         (void)poll(NULL, 0, SLICE_MS);
     if (rc != GUARD_OK) {
         close_store(&store->base);
         return rc;
     }
+    rollback(&store->base);
     *out = &store->base;
     return GUARD_OK;
 }

@@ -20,7 +20,7 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 from conftest import BIN, end_process, wait_for  # noqa: E402
-from harness import BUILD, ROOT, curl  # noqa: E402
+from harness import BUILD, ROOT, curl, settle  # noqa: E402
 from traffic import Shop, write  # noqa: E402
 
 GATE = """
@@ -371,6 +371,7 @@ def test_offline_and_gate_piles_are_byte_identical(guardd, nginx, fast_upstream,
     drive(gate.port, exchanges)
     guardd.wait_exchanges(len(exchanges))
     assert guardd.stop() == 0
+    settle()
     rows = [line.split() for line in (gate.prefix / "count.log").read_text().splitlines()]
     assert len(rows) == len(exchanges)
     answer = '{"ok":true,"items":[1,2,3]}'
@@ -465,6 +466,7 @@ def test_kill_at_random_times_loses_and_doubles_nothing(guardd, gate):
         thread.join()
     assert not failures, failures[:3]
     # The gate's own count, not ours.
+    settle()
     served = len((gate.prefix / "count.log").read_text().splitlines())
     assert served == total
     guardd.wait_exchanges(served)

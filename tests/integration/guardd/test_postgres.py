@@ -183,6 +183,19 @@ def test_the_database_goes_away_and_comes_back(postgres, make, gate_of, how):
     wait_total(postgres, sent, guardd)
 
 
+def test_what_is_seen_first_while_the_database_stands_still_waits_for_it(postgres, make, gate_of):
+    """The service's key is made there: nobody knows the service yet, neither its exchanges nor its pods may be lost for that."""
+    guardd = make("a")
+    gate = gate_of(guardd)
+    postgres.signal_all(signal.SIGSTOP)
+    sent = len(drive(gate.port, Shop(50).many(60)))
+    wait_for(lambda: '"event":"not-saved"' in guardd.log(), "it to be missed", WAIT)
+    postgres.signal_all(signal.SIGCONT)
+    sent += len(drive(gate.port, Shop(49).many(60)))
+    wait_total(postgres, sent, guardd)
+    assert guardd.status()["rings"]["rejected"] == 0
+
+
 def in_place(state):
     path = state / "policies" / "shop.policy"
     if not path.exists():
@@ -232,6 +245,30 @@ def test_another_guardd_takes_over(postgres, make, gate_of, number):
     assert "feed-refused" not in first.log() + second.log()
     assert "records-lost" not in first.log() + second.log()
     assert took < WAIT
+
+
+def test_what_was_fed_when_the_learner_went_counts_for_who_takes_over(postgres, make, gate_of):
+    """It lies in the database, not yet in the pile, and who fed it learns on of the same gate before it is merged."""
+    first = make("a")
+    sent = len(drive(gate_of(first).port, Shop(85).many(40)))
+    learns(first)
+    second = make("b")
+    gate = gate_of(second)
+    sent += len(drive(gate.port, Shop(88).many(40)))
+    wait_for(lambda: role(second) == "follower", "the follower", WAIT)
+    wait_total(postgres, sent, first, second)
+    first.process.send_signal(signal.SIGSTOP)
+    sent += len(drive(gate.port, Shop(86).many(40)))
+    wait_for(lambda: not unfed(postgres), "it to be fed", WAIT)
+    shop, after = Shop(87), []
+
+    def taken_over():
+        after.extend(drive(gate.port, shop.many(4), clients=2))
+        return role(second) == "learner"
+    wait_for(taken_over, "the next learner", WAIT, pause=0.1)
+    after.extend(drive(gate.port, shop.many(40)))
+    first.kill()
+    wait_total(postgres, sent + len(after), second)
 
 
 def test_what_was_let_in_as_a_release_is_let_in_by_the_next_learner(postgres, make, gate_of):
@@ -295,7 +332,7 @@ def test_a_learner_that_was_replaced_saves_nothing_over_the_next_ones(postgres, 
 
 class Cutter:
     """Stands between guardd and the database, and ends a connection when a commit comes: before the database gets it, or before
-    guardd gets the answer. guardd can't tell which."""
+    guardd gets the answer. guardd can't tell which. Or the database gets it late."""
 
     def __init__(self, postgres, folder):
         self.target = f"{postgres.folder}/.s.PGSQL.5432"
@@ -303,7 +340,8 @@ class Cutter:
         self.listener.bind(f"{folder}/.s.PGSQL.5432")
         self.listener.listen(8)
         self.url = f"postgresql://guard@/postgres?host={folder}"
-        self.cut = None  # "before" or "after": the next commit
+        self.cut = None  # "before", "after" or "late": the next commit
+        self.go_on = threading.Event()
         self.cuts = 0
         self.thread = threading.Thread(target=self.accept, daemon=True)
         self.thread.start()
@@ -333,6 +371,11 @@ class Cutter:
                     if how == "before":
                         self.cut = None
                         self.cuts += 1
+                        return
+                    if how == "late":
+                        self.cut = None
+                        self.go_on.wait()
+                        server.sendall(data)
                         return
                     (server if sock is client else client).sendall(data)
                     if how == "after":
@@ -384,6 +427,41 @@ def test_a_commit_without_an_answer_is_neither_lost_nor_counted_twice(postgres, 
         assert cutter.cuts == 9 and "feed-refused" not in first.log() + second.log()
     finally:
         assert second.stop() == 0
+        cutter.close()
+
+
+def test_a_commit_that_comes_after_a_kill_is_waited_for_by_the_next_one(postgres, make, gate_of, tmp_path):
+    """A session may stand still with it. Where guardd is to read on is known behind it alone; else what it saved would be counted again."""
+    cutter = Cutter(postgres, tmp_path)
+    (tmp_path / "cut").mkdir()
+    guardd = Guardd(tmp_path / "cut", log=tmp_path / "cut.log", options=("--store", cutter.url)).start()
+    gate = gate_of(guardd)
+    again = threading.Thread(target=guardd.start)
+    try:
+        sent = len(drive(gate.port, Shop(82).many(40)))
+        learns(guardd)
+        wait_total(postgres, sent, guardd)
+        guardd.process.send_signal(signal.SIGSTOP)
+        sent += len(drive(gate.port, Shop(83).many(40)))
+        cutter.cut = "late"
+        guardd.process.send_signal(signal.SIGCONT)
+        wait_for(lambda: cutter.cut is None, "the commit", WAIT)
+        guardd.kill()
+        guardd.options = ("--store", postgres.url)
+        again.start()
+        waits = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+        wait_for(lambda: postgres.query(waits) != [["0"]], "the next one to wait for it", WAIT)
+        cutter.go_on.set()
+        again.join()
+        sent += len(drive(gate.port, Shop(84).many(40)))
+        learns(guardd)
+        wait_total(postgres, sent, guardd)
+        assert "feed-refused" not in guardd.log()
+    finally:
+        cutter.go_on.set()
+        if again.is_alive():
+            again.join()
+        assert guardd.stop() == 0
         cutter.close()
 
 

@@ -5,12 +5,13 @@ it is left behind. Also a reader of pod records, written a second time from docs
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import struct
 import subprocess
 
-from harness import BIN, wait_for
+from harness import BIN, end_process, wait_for
 
 PODWATCH = BIN / "guard-podwatch"
 KINDS = ["destination", "listen", "exec", "user", "write", "secret", "dns", "dropped", "memfd", "root", "outbound", "response", "request"]
@@ -153,7 +154,7 @@ class Pod:
             if any(path.is_dir() for path in folder.iterdir()):
                 break  # others are in it
             try:
-                wait_for(lambda: folder.rmdir() is None, "the group to be removed", timeout=5)
+                wait_for(lambda: folder.rmdir() is None, "the group to be removed")
             except AssertionError:
                 break
             folder = folder.parent
@@ -198,18 +199,19 @@ class Podwatch:
         return wait_for(lambda: self.find(pod, kind, **members), lambda: f"{kind} {members} in {self.features(pod)}")[0]
 
     def end(self):
-        if self.process.poll() is None:
-            self.process.terminate()
-        return self.process.wait(timeout=30)
+        return end_process(self.process)
 
 
-def programs_of(*beginnings):
-    """Names of programs that the kernel has, by how they begin."""
+def programs_held(process):
+    """Of a process that runs: numbers of the programs in the kernel that it holds. Names aren't enough, others run podwatch, too."""
+    found = set()
+    for path in pathlib.Path(f"/proc/{process.pid}/fdinfo").iterdir():
+        found |= set(map(int, re.findall(r"^prog_id:\s+(\d+)", path.read_text(), re.M)))
+    return found
+
+
+def programs_there(numbers):
+    """Names of those among them that the kernel still has."""
     tool = shutil.which("bpftool", path=os.environ["PATH"] + ":/usr/sbin")
     programs = json.loads(subprocess.run([tool, "-j", "prog", "list"], capture_output=True, check=True).stdout or "[]")
-    return [program.get("name", "") for program in programs if program.get("name", "").startswith(beginnings)]
-
-
-def programs_loaded():
-    """Names of podwatch's programs that the kernel has."""
-    return programs_of("watch_", "list_", "mark_")
+    return [program.get("name", "") for program in programs if program["id"] in numbers]

@@ -9,7 +9,7 @@ import pathlib
 import signal
 import subprocess
 
-from harness import BIN, wait_for
+from harness import BIN, end_process, wait_for
 from kernel import Pod
 
 RESPONDER = BIN / "guard-responder"
@@ -112,9 +112,8 @@ class Responder:
 
     def kill(self):
         self.process.send_signal(signal.SIGKILL)
-        self.process.wait(timeout=30)
+        self.process.wait()
 
     def end(self):
-        if self.process is not None and self.process.poll() is None:
-            self.process.terminate()
-            self.process.wait(timeout=30)
+        if self.process is not None:
+            end_process(self.process)

@@ -6,6 +6,7 @@ import json
 import os
 import pathlib
 import shutil
+import sqlite3
 import subprocess
 import sys
 import time
@@ -110,10 +111,14 @@ def test_the_one_that_does_more_is_told_once_through_a_kill(place):
     sensors.live()
     guardd.start()
     wait_for(sensors.read, "benign days")
-    path = sensors.put(sensors.misuse())
-    wait_for(lambda: of_pods(guardd), "the alert")
-    guardd.kill()
-    assert path.exists(), "it was removed before it was saved, or saved before the kill"
+    with sqlite3.connect(guardd.state / "guard.db", isolation_level=None, timeout=60) as database:
+        database.execute("BEGIN IMMEDIATE")  # nothing can be saved: it is told and not saved when the kill comes
+        path = sensors.put(sensors.misuse())
+        wait_for(lambda: of_pods(guardd), "the alert")
+        guardd.kill()
+        database.execute("ROLLBACK")
+    database.close()
+    assert path.exists(), "it was removed before it was saved"
     guardd.start()
     wait_for(sensors.read, "what was told and not saved to come again")
     [alert] = of_pods(guardd)
@@ -133,14 +138,22 @@ def test_a_burst_is_learned_whole_and_once_through_kills(place):
     guardd.start()
     writers = [subprocess.Popen([sensors.writer, sensors.service, sensors.folder], stdin=subprocess.PIPE, text=True)
                for _ in range(REPLICAS)]
-    for writer, text in zip(writers, lines):
-        writer.stdin.write("\n".join(text) + "\n")  # what doesn't fit into the pipe is read as the writer goes on
-        writer.stdin.close()
-    for _ in range(2):
+
+    def write(begin, end):
+        for writer, text in zip(writers, lines):
+            writer.stdin.write("\n".join(text[begin:end]) + "\n")  # what doesn't fit into the pipe is read as the writer goes on
+            writer.stdin.flush()
+
+    write(0, each // 2)
+    for turn in range(2):
+        # For each there is enough to read, however much the one before had read.
+        write(each // 2 + turn * each // 4, each // 2 + (turn + 1) * each // 4)
         wait_for(lambda: guardd.status().get("pods", {"files": 0})["files"] > 100, "some of it to be read")
         guardd.kill()
         (guardd.state / "status.json").unlink()  # what the one that was killed said
         guardd.start()
+    for writer in writers:
+        writer.stdin.close()
     assert [writer.wait(timeout=60) for writer in writers] == [0] * REPLICAS
     wait_for(sensors.read, "all of it to be learned and removed", timeout=120)
     assert pods(guardd)["records"] == REPLICAS * each
@@ -173,10 +186,10 @@ def test_records_of_another_time_teach_nothing_and_are_counted(place):
         sensors.put(sensors.encode([sensors.line(replica, until_ms, USUAL) for replica in range(REPLICAS)]))
     guardd.start()
     wait_for(sensors.read, "all files to be read")
-    wait_for(lambda: pods(guardd)["records"] == 5 * REPLICAS, "what is of now to be learned")
+    wait_for(lambda: guardd.status()["pods"]["files"] == 8, "the status of all of them")
     counts = guardd.status()["pods"]
     assert (counts["refused"]["ahead"], counts["refused"]["old"]) == (REPLICAS, 2 * REPLICAS), counts
-    assert counts["records"] == 5 * REPLICAS and counts["files"] == 8 and counts["damaged_files"] == 0
+    assert counts["records"] == pods(guardd)["records"] == 5 * REPLICAS and counts["files"] == 8 and counts["damaged_files"] == 0
     assert guardd.log().count("pod-record-refused") == 2  # once for each reason
     assert pods(guardd)["live"][0]["first_ms"] > now - 2 * 24 * HOUR
 

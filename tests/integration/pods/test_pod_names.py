@@ -78,7 +78,7 @@ def pod():
     yield made
     made.end()
     if root.exists():
-        wait_for(lambda: root.rmdir() is None, "the root group to be removed", timeout=10)
+        wait_for(lambda: root.rmdir() is None, "the root group to be removed")
 
 
 @pytest.fixture

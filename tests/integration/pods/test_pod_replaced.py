@@ -16,7 +16,7 @@ import urllib.request
 
 import pytest
 from harness import BUILD, ROOT, Nginx, wait_for
-from kernel import Pod, Podwatch, programs_of
+from kernel import Pod, Podwatch, programs_held, programs_there
 from kernel import cannot as cannot_watch
 from responders import Responder, cannot, version_2
 from test_pod_learning import Guardd, of_pods
@@ -85,6 +85,7 @@ class Cluster:
 
     def __init__(self, folder, root):
         self.folder, self.root, self.network, self.pods, self.addresses = folder, root, Network(), {}, []
+        self.programs = set()  # in the kernel, that were held for it
         self.service = folder / "service.py"
         self.service.write_text(SERVICE)
         self.list, self.upstream = folder / "pods.json", folder / "upstream.conf"
@@ -132,7 +133,7 @@ def cluster(tmp_path):
         wait_for(lambda: root.rmdir() is None, "the root group to be removed")
     names = run("ip", "-o", "link").stdout + run("ip", "netns", "list").stdout
     assert not any(name in names for name in (made.network.bridge, *made.network.spaces))
-    wait_for(lambda: not programs_of("contain_", "watch_"), "the kernel to have no programs of ours")
+    wait_for(lambda: not programs_there(made.programs), "the kernel to have no programs of ours")
 
 
 @pytest.fixture(scope="session")
@@ -253,6 +254,8 @@ def test_the_misused_pod_is_replaced_and_nobody_else_notices(cluster, pod_replay
         line = serving.did(order, "contain")
         if line["outcome"] == "failed" and "kernel takes no programs" in line["detail"]:
             pytest.skip(f"SKIPPED: {line['detail']}")
+        cluster.programs = programs_held(watching.process) | programs_held(serving.process)
+        assert {"watch_", "contai"} <= {name[:6] for name in programs_there(cluster.programs)}
         end = serving.ended(order)
         helper.join()
         assert end["end"] == "replaced", serving.lines(order)

@@ -41,7 +41,7 @@ def place(tmp_path, pod_replay):  # noqa: F811
         pod.end()
     network.end()
     if root.exists():
-        wait_for(lambda: root.rmdir() is None, "the root group to be removed", timeout=10)
+        wait_for(lambda: root.rmdir() is None, "the root group to be removed")
 
 
 def test_a_rotating_address_is_one_destination(place, tmp_path):

@@ -24,7 +24,7 @@ def root():
     folder.mkdir(exist_ok=True)
     yield folder
     if folder.exists():
-        wait_for(lambda: folder.rmdir() is None, "the root group to be removed", timeout=10)
+        wait_for(lambda: folder.rmdir() is None, "the root group to be removed")
 
 
 @pytest.fixture

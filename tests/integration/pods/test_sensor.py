@@ -411,8 +411,13 @@ def test_the_use_of_a_control_group_is_told(world, place):
     (group / "memory.current").write_text("4096\n")
     (group / "cpu.pressure").write_text("some avg10=0.00 avg60=0.00 avg300=0.00 total=5\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=3\n")
     sensor = Sensor(world, place, f",cgroup={group}")
-    (group / "cpu.stat").write_text("usage_usec 51000\nuser_usec 1\n")
-    (group / "cpu.pressure").write_text("some avg10=0.00 avg60=0.00 avg300=0.00 total=30\n")
+
+    def becomes(name, text):
+        """At once, as the kernel's: one that is empty for a moment would say nothing."""
+        (place / name).write_text(text)
+        (place / name).rename(group / name)
+    becomes("cpu.stat", "usage_usec 51000\nuser_usec 1\n")
+    becomes("cpu.pressure", "some avg10=0.00 avg60=0.00 avg300=0.00 total=30\n")
     records = sensor.end()
     assert total(records, "cpu_us") == 50000 and total(records, "pressure_us") == 25
     assert records[-1]["rates"]["memory_bytes"] == 4096

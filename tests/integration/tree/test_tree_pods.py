@@ -79,7 +79,7 @@ def report(node, records, count, **options):
 
 def refused(root, why, count):
     """Status is written twice a second."""
-    wait_for(lambda: root.status()["pods"]["refused"][why] == count, lambda: f"{count} {why}, not {root.status()['pods']['refused']}", 30)
+    wait_for(lambda: root.status()["pods"]["refused"][why] == count, lambda: f"{count} {why}, not {root.status()['pods']['refused']}")
 
 
 def learned(root, records):
@@ -161,7 +161,7 @@ def test_a_parent_that_is_killed_again_and_again_loses_nothing_and_learns_nothin
     learned(root, count + 1)
     before = root.status()["pods"]["repeated"]
     sensor.put(whole)
-    wait_for(lambda: root.status()["pods"]["repeated"] == before + 1, "the repeated one to be seen")
+    wait_for(lambda: root.status()["pods"]["repeated"] > before, "the repeated one to be seen")
     replicas.wait_sent()
     assert pods(root)["records"] == count + 1 and balanced(replicas.books()) and of_pods(root) == []
     refused(root, "foreign", 0)
