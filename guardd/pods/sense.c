@@ -29,7 +29,7 @@
 #include <sys/stat.h>
 
 enum {
-    LIST_MS = 5000,
+    LISTS = 2,      /* of connections in an interval */
     LOOK_MS = 1000, /* at processes */
     TCP = 6,
     UDP = 17,
@@ -498,11 +498,11 @@ void sense_tick(struct sense *sense, uint64_t now_ms)
         look_at_processes(sense);
         sense->looked_ms = now_ms;
     }
-    if (elapsed(now_ms, sense->listed_ms, LIST_MS)) {
+    if (elapsed(now_ms, sense->listed_ms, sense->spec.interval_ms / LISTS)) {
         list(sense);
         sense->listed_ms = now_ms;
     }
-    if (elapsed(now_ms, sense->from_ms, SENSE_INTERVAL_MS))
+    if (elapsed(now_ms, sense->from_ms, sense->spec.interval_ms))
         write_record(sense, now_ms);
     else if (sense->news.waiting > 0 && pod_pace_allows(&sense->news_pace, now_ms))
         write_news(sense, now_ms);
