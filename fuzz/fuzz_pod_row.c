@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A row of records between roots: whatever the bytes, parts stand one behind the other in it. */
-#include "guardd/pods/row.h"
+#include "guardd/pods/backlog_row.h"
 
 #include <stdlib.h>
 #include <string.h>

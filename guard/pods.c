@@ -261,8 +261,25 @@ static void print_responder(const struct document_node *responder)
     }
 }
 
+/* Where guardds share a database and the one that was asked doesn't learn the service. */
+static void print_learner(const struct document_node *root)
+{
+    if (member_of(root, "learned_by") == NULL)
+        return;
+    const char *learner = text_of(root, "learned_by");
+    if (learner[0] == '\0') {
+        printf("no guardd learns the service now: workloads are as they were saved last\n");
+        return;
+    }
+    printf("this guardd doesn't learn the service, ");
+    say(learner);
+    printf(" does: workloads are as it saved them; what was told and ordered, and who reports, is "
+           "known there\n");
+}
+
 static void print_pods(const struct document_node *root, bool whole)
 {
+    print_learner(root);
     print_responder(member_of(root, "responder"));
     for (const struct document_node *node = list_of(root, "workloads"); node != NULL;
          node = node->next)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Key files: the seed as 64 hexadecimal digits. */
+/* Key files: the seed as 64 hexadecimal digits. No other copy of one stays in memory, which a dump
+ * of it would have. */
 #include "keys.h"
 
 #include "common/file.h"
@@ -17,8 +18,10 @@ static enum guard_rc write_hex(const char *path, const uint8_t bytes[GUARD_KEY_B
     char text[2 * GUARD_DIGEST_BYTES + 2];
     guardian_digest_write(bytes, text);
     text[2 * GUARD_KEY_BYTES] = '\n';
-    return file_replace(path, (struct guard_span){(const uint8_t *)text, 2 * GUARD_KEY_BYTES + 1},
-                        mode, true, err);
+    enum guard_rc rc = file_replace(
+        path, (struct guard_span){(const uint8_t *)text, 2 * GUARD_KEY_BYTES + 1}, mode, true, err);
+    explicit_bzero(text, sizeof(text));
+    return rc;
 }
 
 static enum guard_rc read_seed(const char *path, uint8_t seed[GUARD_KEY_BYTES],
@@ -26,10 +29,12 @@ static enum guard_rc read_seed(const char *path, uint8_t seed[GUARD_KEY_BYTES],
 {
     uint8_t *text = NULL;
     size_t len = 0;
+    size_t digits;
     GUARD_TRY(file_read(path, 256, &text, &len, err));
-    while (len > 0 && text[len - 1] == '\n')
-        len--;
-    bool good = guardian_digest_parse((struct guard_span){text, len}, seed);
+    for (digits = len; digits > 0 && text[digits - 1] == '\n';)
+        digits--;
+    bool good = guardian_digest_parse((struct guard_span){text, digits}, seed);
+    explicit_bzero(text, len);
     free(text);
     return good ? GUARD_OK
                 : guard_fail(err, GUARD_E_SYNTAX, "%s: must be 64 hexadecimal digits", path);
@@ -54,7 +59,7 @@ static enum guard_rc take_seed(struct signing_key *out, uint8_t seed[GUARD_KEY_B
                                const struct pair_paths *paths, struct guard_err *err)
 {
     guard_keypair(out->public_key, out->secret, seed);
-    memset(seed, 0, GUARD_KEY_BYTES);
+    explicit_bzero(seed, GUARD_KEY_BYTES);
     return write_hex(paths->public, out->public_key, 0644, err);
 }
 
@@ -68,7 +73,10 @@ static enum guard_rc pair_open(struct signing_key *out, const struct pair_paths 
             return guard_fail(err, GUARD_E_IO, "no randomness for a key");
         rc = write_hex(paths->secret, seed, 0600, err);
     }
-    return rc == GUARD_OK ? take_seed(out, seed, paths, err) : rc;
+    if (rc == GUARD_OK)
+        return take_seed(out, seed, paths, err);
+    explicit_bzero(seed, sizeof(seed));
+    return rc;
 }
 
 /* What gates follow so far is not replaced by the way: they would refuse what is signed. */
@@ -79,15 +87,16 @@ static enum guard_rc given_open(struct signing_key *out, const struct pair_paths
     GUARD_TRY(read_seed(file, seed, err));
     enum guard_rc rc = read_seed(paths->secret, own, err);
     bool absent = rc == GUARD_E_IO && errno == ENOENT;
-    if (rc != GUARD_OK && !absent)
-        return rc;
-    bool other = !absent && memcmp(seed, own, sizeof(seed)) != 0;
-    memset(own, 0, sizeof(own));
-    return other ? guard_fail(err, GUARD_E_FOREIGN,
-                              "--signing-key %s: %s is another key; remove it first if gates are "
-                              "to follow the new one",
-                              file, paths->secret)
-                 : take_seed(out, seed, paths, err);
+    if (rc == GUARD_OK && memcmp(seed, own, sizeof(seed)) != 0)
+        rc = guard_fail(err, GUARD_E_FOREIGN,
+                        "--signing-key %s: %s is another key; remove it first if gates are to "
+                        "follow the new one",
+                        file, paths->secret);
+    explicit_bzero(own, sizeof(own));
+    if (rc == GUARD_OK || absent)
+        return take_seed(out, seed, paths, err);
+    explicit_bzero(seed, sizeof(seed));
+    return rc;
 }
 
 enum guard_rc signing_key_open(struct signing_key *out, const char *state, const char *file,

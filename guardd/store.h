@@ -326,8 +326,8 @@ store_list_changes(struct store *store, struct guard_span service,
                    enum guard_rc (*take)(void *ctx, const struct store_change *change), void *ctx,
                    struct guard_err *err);
 
-/* Records of pods that one root took in and another one may learn: bytes as guardd/pods/row.h has
- * them, of one service. Inside a transaction. */
+/* Records of pods that one root took in and another one may learn: bytes as
+ * guardd/pods/backlog_row.h has them, of one service. Inside a transaction. */
 GUARD_MUST_USE enum guard_rc store_add_pod_records(struct store *store, struct guard_span service,
                                                    struct guard_span bytes, struct guard_err *err);
 /* Calls take for each service of which some wait. */

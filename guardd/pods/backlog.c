@@ -3,7 +3,7 @@
  * and records that were learned are known by their sequences. */
 #include "backlog.h"
 
-#include "row.h"
+#include "backlog_row.h"
 #include "tell.h"
 
 #include "guardd/service.h"

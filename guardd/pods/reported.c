@@ -69,7 +69,7 @@ void pod_reported_close(struct pod_reported *reported)
     if (reported == NULL)
         return;
     pod_speakers_close(&reported->speakers);
-    pod_door_empty(&reported->door);
+    pod_outbox_empty(&reported->outbox);
     free(reported->bytes);
     free(reported);
 }
@@ -93,7 +93,7 @@ enum guard_rc pod_reported_save(struct pod_reported *reported, uint64_t now_ms,
 {
     if (reported == NULL)
         return GUARD_OK;
-    return reported->shared ? pod_door_save(&reported->door, reported->services, now_ms, err)
+    return reported->shared ? pod_outbox_save(&reported->outbox, reported->services, now_ms, err)
                             : save_speakers(reported, err);
 }
 
@@ -102,20 +102,20 @@ void pod_reported_saved(struct pod_reported *reported)
     if (reported == NULL)
         return;
     reported->speakers.changed = false;
-    if (reported->door.saving) {
+    if (reported->outbox.saving) {
         reported->written = reported->batch++;
-        pod_door_empty(&reported->door);
-    } else if (reported->door.first != NULL) {
+        pod_outbox_empty(&reported->outbox);
+    } else if (reported->outbox.first != NULL) {
         reported->services->inbox.open = true; /* it wasn't its time */
     }
 }
 
 void pod_reported_unsaved(struct pod_reported *reported)
 {
-    if (reported == NULL || reported->door.first == NULL)
+    if (reported == NULL || reported->outbox.first == NULL)
         return;
     reported->failed = reported->batch++;
-    pod_door_empty(&reported->door);
+    pod_outbox_empty(&reported->outbox);
     pod_speakers_refill(&reported->speakers);
 }
 
@@ -231,8 +231,8 @@ static enum guard_rc append(struct pod_reported *reported, const struct pod_repo
             return guard_fail(err, rc, "the database is away");
     }
     if (reported->shared)
-        return pod_door_add(&reported->door, service, reported->batches, who, batch->secret,
-                            (struct guard_span){out, len}, err);
+        return pod_outbox_add(&reported->outbox, service, reported->batches, who, batch->secret,
+                              (struct guard_span){out, len}, err);
     reported->len += len;
     return GUARD_OK;
 }
@@ -274,7 +274,7 @@ static enum guard_rc check_shared(const struct pod_reported *reported, struct po
     struct guard_span one;
     if (store_session(services->store) == 0)
         return guard_fail(err, GUARD_E_IO, "the database is away");
-    GUARD_TRY(pod_door_room(&reported->door, bytes, err));
+    GUARD_TRY(pod_outbox_room(&reported->outbox, bytes, err));
     while (pod_batch_next(&batch, &record, features, &one)) {
         if (pod_backlog_full(services, services_find(services, name_of(&record))))
             return guard_fail(err, GUARD_E_IO, "too many records of %.*s wait to be learned",
@@ -314,9 +314,10 @@ enum guard_rc pod_reported_take(struct pod_reported *reported, const struct pod_
         ++*refused;
     }
     reported->records += *taken;
-    reported->services->inbox.open = reported->services->inbox.open || reported->door.first != NULL;
+    reported->services->inbox.open =
+        reported->services->inbox.open || reported->outbox.first != NULL;
     *ticket =
-        reported->len > 0 || reported->door.first != NULL ? reported->batch : reported->written;
+        reported->len > 0 || reported->outbox.first != NULL ? reported->batch : reported->written;
     return GUARD_OK;
 }
 

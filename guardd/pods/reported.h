@@ -5,7 +5,7 @@
 #ifndef GUARDD_PODS_REPORTED_H
 #define GUARDD_PODS_REPORTED_H
 
-#include "door.h"
+#include "outbox.h"
 
 #include "guardd/store.h"
 
@@ -19,8 +19,9 @@ enum {
 struct pod_reported {
     struct services *services;
     struct pod_speakers speakers;
-    bool shared; /* the database is: records go through the door to who learns, and not to files */
-    struct pod_door door;
+    bool
+        shared; /* the database is: records go through the outbox to who learns, and not to files */
+    struct pod_outbox outbox;
     uint8_t *bytes; /* of the next file */
     size_t len;
     uint64_t batch; /* what is taken in now belongs to this file, from 1 */

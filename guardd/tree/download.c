@@ -59,28 +59,32 @@ static void open_policy(struct services *services, struct service *service)
     clients_follow(services, service, bytes, len);
 }
 
-static bool verdicts_read(const struct services *services, const struct service *service,
-                          struct guard_span bytes, uint64_t *issued_ms)
+static enum guard_rc verdicts_read(const struct services *services, const struct service *service,
+                                   struct guard_span bytes, uint64_t *issued_ms,
+                                   struct guard_err *err)
 {
     struct guard_client_table *table = malloc(sizeof(*table));
-    bool good =
-        table != NULL && guard_client_table_decode(table, bytes, service->name,
-                                                   services->signing->public_key) == GUARD_OK;
-    if (good)
+    if (table == NULL)
+        return guard_fail(err, GUARD_E_NOMEM, "no memory");
+    enum guard_rc rc =
+        guard_client_table_decode(table, bytes, service->name, services->signing->public_key);
+    if (rc == GUARD_OK)
         *issued_ms = table->issued_ms;
     free(table);
-    return good;
+    return rc == GUARD_OK ? GUARD_OK
+                          : guard_fail(err, rc, "not signed for this service by the root");
 }
 
 static void open_verdicts(struct services *services, struct service *service)
 {
     char path[STATE_PATH_MAX];
+    struct guard_err err;
     uint8_t *bytes = NULL;
     size_t len = 0;
     if (state_path(path, services->state, "verdicts", service->name, ".table") == GUARD_OK &&
         file_read(path, GUARD_CLIENT_TABLE_BYTES, &bytes, &len, NULL) == GUARD_OK)
         (void)verdicts_read(services, service, (struct guard_span){bytes, len},
-                            &service->up.verdicts);
+                            &service->up.verdicts, &err);
     free(bytes);
 }
 
@@ -141,22 +145,18 @@ bool download_policy(struct services *services, struct service *service, struct 
 }
 
 enum guard_rc download_verdicts(struct services *services, struct service *service,
-                                struct guard_span bytes)
+                                struct guard_span bytes, struct guard_err *err)
 {
     char path[STATE_PATH_MAX];
-    struct guard_err err = {.text = "the path is too long"};
     uint64_t issued_ms = 0;
-    if (!verdicts_read(services, service, bytes, &issued_ms))
-        return GUARD_E_SIGNATURE;
+    GUARD_TRY(verdicts_read(services, service, bytes, &issued_ms, err));
     if (issued_ms == service->up.verdicts)
         return GUARD_OK;
     if (issued_ms < service->up.verdicts)
-        return GUARD_E_REPLAY;
-    if (state_path(path, services->state, "verdicts", service->name, ".table") != GUARD_OK ||
-        file_replace(path, bytes, 0640, false, &err) != GUARD_OK) {
-        log_event("alarm", "client-verdicts-not-written", service->name, "%s", err.text);
-        return GUARD_E_IO;
-    }
+        return guard_fail(err, GUARD_E_REPLAY, "older than those in place (replay)");
+    if (state_path(path, services->state, "verdicts", service->name, ".table") != GUARD_OK)
+        return guard_fail(err, GUARD_E_LIMIT, "%s: the path is too long", services->state);
+    GUARD_TRY(file_replace(path, bytes, 0640, false, err));
     service->up.verdicts = issued_ms;
     return GUARD_OK;
 }

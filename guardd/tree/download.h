@@ -13,10 +13,10 @@ struct services;
 void download_open(struct services *services, struct service *service);
 /* A policy. False after an alarm: what is in place stays. */
 bool download_policy(struct services *services, struct service *service, struct guard_span bytes);
-/* A table of verdicts on clients. GUARD_E_REPLAY: older than the one in place; GUARD_E_SIGNATURE:
- * not the root's, for this service; GUARD_E_IO, after an alarm: it can't be written. */
+/* A table of verdicts on clients. GUARD_E_REPLAY: older than the one in place; GUARD_E_IO,
+ * GUARD_E_LIMIT: it can't be written; GUARD_E_NOMEM; else it isn't the root's, for this service. */
 enum guard_rc download_verdicts(struct services *services, struct service *service,
-                                struct guard_span bytes);
+                                struct guard_span bytes, struct guard_err *err);
 /* What the tag "GENERATION-VERDICTS-WITHDRAWALS" of a policy says is offered beside it; a parent
  * that has no withdrawals says nothing of them. */
 void download_tag(struct service *service, const char *etag);

@@ -81,39 +81,24 @@ static bool is_not_there(const struct http_answer *answer)
     return answer->status == 404 || answer->status == 503;
 }
 
-static void on_verdicts(void *ctx, const struct http_answer *answer)
-{
-    struct asked *asked = ctx;
-    struct uplink *uplink = asked->uplink;
-    struct service *service = asked->service;
-    struct offer *offer = &service->up.offered_verdicts;
-    enum guard_rc rc = GUARD_E_REPLAY;
-    free(asked);
-    offer->fetching = false;
-    if (uplink->closing)
-        return;
-    if (uplink_is_of_parent(answer) && !is_not_there(answer)) {
-        uplink_away(uplink, answer, clock_unix_ms());
-        return;
-    }
-    if (answer->status == 200)
-        rc = download_verdicts(uplink->services, service, answer->body);
-    offer_came(offer, service->up.verdicts, clock_unix_ms(), answer->retry_after_s);
-    if (rc == GUARD_E_IO || rc == GUARD_E_NOMEM) /* ours, and told */
-        return;
-    if (offer_is_told(offer, rc != GUARD_OK && rc != GUARD_E_REPLAY))
-        log_event("alarm", "client-verdicts-refused", service->name, "%s",
-                  rc == GUARD_E_SIGNATURE
-                      ? "of the parent: not signed for this service by the root"
-                      : "of the parent: older than those it offers (replay); asked again");
-}
+/* A kind of text that is offered beside policies. */
+struct offered {
+    const char *name;    /* as the parent calls it */
+    const char *refused; /* alarms: that one wasn't believed, */
+    const char *unkept;  /* and that a good one couldn't be kept */
+    size_t max;
+    struct offer *(*of)(struct service *service);
+    uint64_t (*in_place)(const struct service *service); /* its number */
+    enum guard_rc (*place)(struct services *services, struct service *service,
+                           struct guard_span text, struct guard_err *err);
+    void (*done)(void *ctx, const struct http_answer *answer);
+};
 
-static void on_withdrawals(void *ctx, const struct http_answer *answer)
+static void came(const struct offered *what, struct asked *asked, const struct http_answer *answer)
 {
-    struct asked *asked = ctx;
     struct uplink *uplink = asked->uplink;
     struct service *service = asked->service;
-    struct offer *offer = &service->up.offered_withdrawals;
+    struct offer *offer = what->of(service);
     struct guard_err err = {.text = "older than those it offers (replay); asked again"};
     enum guard_rc rc = GUARD_E_REPLAY;
     free(asked);
@@ -125,38 +110,81 @@ static void on_withdrawals(void *ctx, const struct http_answer *answer)
         return;
     }
     if (answer->status == 200)
-        rc = withdrawals_place(uplink->services, service, answer->body, &err);
-    offer_came(offer, service->withdrawals.issued_ms, clock_unix_ms(), answer->retry_after_s);
+        rc = what->place(uplink->services, service, answer->body, &err);
+    offer_came(offer, what->in_place(service), clock_unix_ms(), answer->retry_after_s);
+    bool ours = rc == GUARD_E_IO || rc == GUARD_E_NOMEM;
     if (offer_is_told(offer, rc != GUARD_OK && rc != GUARD_E_REPLAY))
-        log_event("alarm", "pod-withdrawals-refused", service->name, "of the parent: %s", err.text);
+        log_event("alarm", ours ? what->unkept : what->refused, service->name, "of the parent: %s",
+                  err.text);
 }
 
-/* What the parent has of the service under the name. */
-static void fetch(struct uplink *uplink, struct service *service, const char *name,
-                  struct offer *offer, size_t answer_max,
-                  void (*done)(void *, const struct http_answer *))
+static struct offer *verdicts_of(struct service *service)
+{
+    return &service->up.offered_verdicts;
+}
+
+static uint64_t verdicts_in_place(const struct service *service)
+{
+    return service->up.verdicts;
+}
+
+static void on_verdicts(void *ctx, const struct http_answer *answer);
+static const struct offered verdicts = {.name = "verdicts",
+                                        .refused = "client-verdicts-refused",
+                                        .unkept = "client-verdicts-not-written",
+                                        .max = GUARD_CLIENT_TABLE_BYTES,
+                                        .of = verdicts_of,
+                                        .in_place = verdicts_in_place,
+                                        .place = download_verdicts,
+                                        .done = on_verdicts};
+
+static void on_verdicts(void *ctx, const struct http_answer *answer)
+{
+    came(&verdicts, ctx, answer);
+}
+
+static struct offer *withdrawals_of(struct service *service)
+{
+    return &service->up.offered_withdrawals;
+}
+
+static uint64_t withdrawals_in_place(const struct service *service)
+{
+    return service->withdrawals.issued_ms;
+}
+
+static void on_withdrawals(void *ctx, const struct http_answer *answer);
+static const struct offered withdrawals = {.name = "withdrawals",
+                                           .refused = "pod-withdrawals-refused",
+                                           .unkept = "pod-withdrawals-not-written",
+                                           .max = POD_WITHDRAWALS_BYTES,
+                                           .of = withdrawals_of,
+                                           .in_place = withdrawals_in_place,
+                                           .place = withdrawals_place,
+                                           .done = on_withdrawals};
+
+static void on_withdrawals(void *ctx, const struct http_answer *answer)
+{
+    came(&withdrawals, ctx, answer);
+}
+
+static void fetch(struct uplink *uplink, struct service *service, const struct offered *what,
+                  uint64_t now_ms)
 {
     char path[160];
+    struct offer *offer = what->of(service);
+    if (!offer_is_due(offer, now_ms))
+        return;
     offer_asked(offer);
-    snprintf(path, sizeof(path), "/api/v1/services/%s/%s", service->name_text, name);
+    snprintf(path, sizeof(path), "/api/v1/services/%s/%s", service->name_text, what->name);
     struct http_request request = {.method = "GET",
                                    .path = path,
-                                   .answer_max = answer_max,
+                                   .answer_max = what->max,
                                    .timeout_ms = UPLINK_REQUEST_MS,
                                    .alone = offer->short_of_it > 0, /* perhaps another root */
-                                   .done = done};
+                                   .done = what->done};
     uplink_begin(uplink, &request, uplink_asked(uplink, service, service->name_text),
                  &offer->fetching);
-}
-
-static void fetch_offered(struct uplink *uplink, struct service *service, uint64_t now_ms)
-{
-    struct offer *verdicts = &service->up.offered_verdicts;
-    struct offer *withdrawals = &service->up.offered_withdrawals;
-    if (offer_is_due(verdicts, now_ms))
-        fetch(uplink, service, "verdicts", verdicts, GUARD_CLIENT_TABLE_BYTES, on_verdicts);
-    if (offer_is_due(withdrawals, now_ms))
-        fetch(uplink, service, "withdrawals", withdrawals, POD_WITHDRAWALS_BYTES, on_withdrawals);
 }
 
 void uplink_follow(struct uplink *uplink, uint64_t now_ms)
@@ -164,7 +192,8 @@ void uplink_follow(struct uplink *uplink, uint64_t now_ms)
     struct services *services = uplink->services;
     for (uint32_t i = 0; i < services->count && now_ms >= uplink->next_ms; i++) {
         struct service *service = services->list[i];
-        fetch_offered(uplink, service, now_ms);
+        fetch(uplink, service, &verdicts, now_ms);
+        fetch(uplink, service, &withdrawals, now_ms);
         /* Then with what came, and what the gate was told. */
         if (!service->up.following && now_ms >= service->up.follow_ms &&
             !offer_rests(&service->up.offered_verdicts, now_ms) &&

@@ -433,6 +433,8 @@ export const texts = {
         empty: "No sensor has told of pods of this service. guardd's own sensor (--pods) or guard-podwatch on the node does: docs/guide/pod-sensors.md.",
         nothing: "No live replica matches.",
         all: "All pods",
+        elsewhere: "This guardd doesn't learn the service. Workloads are as they were saved last by the one that does; what was told and ordered, and who reports, is known there alone. It is called",
+        nowhere: "No guardd learns the service now. Workloads are as they were saved last.",
         gone: "No sensor has told of this pod lately: it was replaced, or it ended. What was told of it is kept here.",
         never: "Nothing is known of this pod. What was told before guardd started is among the alerts.",
         mode: {

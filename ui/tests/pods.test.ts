@@ -212,6 +212,21 @@ describe("the page", () => {
         page();
         await screen.findByText(t.empty);
     });
+    it("names the guardd that learns the service where this one doesn't, or says that none does", async () => {
+        answers(answer([workload([replica("a"), replica("b")])], { learned_by: "0f3a" }));
+        page();
+        expect((await screen.findByText(t.elsewhere, { exact: false })).textContent).toContain("0f3a.");
+        cleanup();
+        answers(answer([workload([replica("a"), replica("b")])], { learned_by: "" }));
+        page();
+        await screen.findByText(t.nowhere);
+        cleanup();
+        answers(answer([workload([replica("a"), replica("b")])]));
+        page();
+        await screen.findByText(t.told);
+        expect(screen.queryByText(t.elsewhere, { exact: false })).toBeNull();
+        expect(screen.queryByText(t.nowhere)).toBeNull();
+    });
     it("says that orders are dry runs outside of mode block, and that no responder is there", async () => {
         answers(answer([workload([replica("a"), replica("b")])], { orders_mode: "act", responder: null }));
         page();

@@ -13,7 +13,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "pods"))
 from shared_roots import learner_of, postgres, role, roots, server  # noqa: E402, F401
 from test_tree_withdrawals import JSON  # noqa: E402
 from test_tree_pods import STEPS, Replicas, balanced, refused, report  # noqa: E402
-from trees import agent_options, ask, tree  # noqa: E402, F401
+from trees import agent_options, ask, tool, tree  # noqa: E402, F401
 from test_pod_learning import DROPPED, EXEC, HOUR, ODD, REPLICAS, USUAL, Sensors, of_pods, pod_writer, pods  # noqa: E402, F401
 from waiting import wait_for  # noqa: E402
 
@@ -86,6 +86,10 @@ def test_the_odd_one_is_found_though_its_records_came_by_the_other_root(roots, t
     wait_for(lambda: [one["records"] for one in shown(pair.other)["workloads"]] == [STEPS * REPLICAS + 2], "the other one to show it", 60)
     there = shown(pair.other)
     assert there["learned_by"] == (pair.learner.state / "node.id").read_text().strip() and there["cases"] == []
+    def listed(root):
+        return tool("pods", "list", "shop", "--server", f"unix:{root.state}/api.sock")
+
+    assert f"doesn't learn the service, {there['learned_by']} does" in listed(pair.other) and "learns the service" not in listed(pair.learner)
     # What is decided there holds at the learner.
     [thing] = [one for one in told["cases"][0]["evidence"] if one["kind"] == "dropped"]
     answer = ask(pair.other, "POST", "/services/shop/pods/decisions", *JSON,

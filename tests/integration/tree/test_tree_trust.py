@@ -306,3 +306,20 @@ def test_tables_of_clients_are_the_roots_and_of_the_service(tree, nginx, fast_up
     root.start()  # writes a newer one
     wait_for(lambda: agent.events("client-verdicts-refused"), "the alarm")
     assert place.read_bytes() == before
+
+
+def test_a_table_that_cannot_be_kept_is_told_by_that_name_and_comes_again(tree, nginx, fast_upstream):
+    root = tree("root", root_options())
+    agent = tree("agent", agent_options(root))
+    place = agent.state / "verdicts"
+    gate = gate_of(nginx, agent, fast_upstream)
+    place.rename(place.with_name("elsewhere"))
+    place.write_text("in its place\n")
+    drive(gate.port, Shop(959).many(50))
+    root.wait_exchanges(50)
+    wait_for(lambda: agent.events("client-verdicts-not-written"), "the alarm")
+    assert agent.events("client-verdicts-refused") == []
+    place.unlink()
+    place.with_name("elsewhere").rename(place)
+    table = root.state / "verdicts" / "shop.table"
+    wait_for(lambda: (place / "shop.table").exists() and (place / "shop.table").read_bytes() == table.read_bytes(), "the table")

@@ -2,7 +2,7 @@
 /* Magic and version; then for each part flags, the name's length, that of its records, the secret's
  * digest, the name and the records. The digest is what a secret is told apart by: who reads the
  * database can't speak for a pod. */
-#include "row.h"
+#include "backlog_row.h"
 
 #include <guard/crypto.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What waits for the transaction: in the order in which it came, bounded, and kept until that. */
-#include "guardd/pods/door.h"
+#include "guardd/pods/outbox.h"
 #include "guardd/service.h"
 
 #include <stdlib.h>
@@ -18,7 +18,7 @@ enum { SAVED_MAX = 64 };
 static const uint8_t secret[POD_BATCH_SECRET] = "secret";
 static const struct pod_reporter who = {.name = "ann"};
 static struct service shop, cart;
-static struct pod_door door;
+static struct pod_outbox outbox;
 static struct services services;
 static struct {
     const struct service *of[SAVED_MAX];
@@ -53,8 +53,8 @@ static int begin(void **state)
 static int end(void **state)
 {
     (void)state;
-    pod_door_empty(&door);
-    door.saved_ms = 0;
+    pod_outbox_empty(&outbox);
+    outbox.saved_ms = 0;
     return 0;
 }
 
@@ -64,7 +64,7 @@ static enum guard_rc add(const struct service *service, char byte, size_t len)
     assert_non_null(bytes);
     memset(bytes, byte, len);
     enum guard_rc rc =
-        pod_door_add(&door, service, 1, &who, secret, (struct guard_span){bytes, len}, NULL);
+        pod_outbox_add(&outbox, service, 1, &who, secret, (struct guard_span){bytes, len}, NULL);
     free(bytes);
     return rc;
 }
@@ -78,44 +78,44 @@ static void each_service_has_rows_in_the_order_of_its_records(void **state)
     assert_int_equal(add(&shop, 'c', large), GUARD_OK);
     assert_int_equal(add(&shop, 'd', large), GUARD_OK); /* of another row */
     assert_int_equal(add(&shop, 'e', 10), GUARD_OK);    /* behind it, though the first had room */
-    assert_int_equal(door.rows, 3);
-    assert_int_equal(pod_door_save(&door, &services, 100000, NULL), GUARD_OK);
-    assert_true(door.saving);
+    assert_int_equal(outbox.rows, 3);
+    assert_int_equal(pod_outbox_save(&outbox, &services, 100000, NULL), GUARD_OK);
+    assert_true(outbox.saving);
     assert_int_equal(saved.count, 3);
     assert_ptr_equal(saved.of[0], &shop);
     assert_ptr_equal(saved.of[1], &cart);
     assert_ptr_equal(saved.of[2], &shop);
     assert_int_equal(saved.last[0], 'c');
     assert_int_equal(saved.last[2], 'e');
-    assert_int_equal(door.bytes, saved.len[0] + saved.len[1] + saved.len[2]);
+    assert_int_equal(outbox.bytes, saved.len[0] + saved.len[1] + saved.len[2]);
 }
 
 static void it_waits_for_its_time_and_for_the_database(void **state)
 {
     (void)state;
-    assert_int_equal(pod_door_save(&door, &services, 100000, NULL), GUARD_OK);
-    assert_false(door.saving);
+    assert_int_equal(pod_outbox_save(&outbox, &services, 100000, NULL), GUARD_OK);
+    assert_false(outbox.saving);
     assert_int_equal(add(&shop, 'a', 10), GUARD_OK);
     saved.fails = true;
-    assert_int_equal(pod_door_save(&door, &services, 100000, NULL), GUARD_E_IO);
-    assert_false(door.saving);
+    assert_int_equal(pod_outbox_save(&outbox, &services, 100000, NULL), GUARD_E_IO);
+    assert_false(outbox.saving);
     saved.fails = false;
-    assert_int_equal(pod_door_save(&door, &services, 100001, NULL), GUARD_OK);
-    assert_true(door.saving);
-    pod_door_empty(&door);
+    assert_int_equal(pod_outbox_save(&outbox, &services, 100001, NULL), GUARD_OK);
+    assert_true(outbox.saving);
+    pod_outbox_empty(&outbox);
     assert_int_equal(add(&shop, 'b', 10), GUARD_OK);
-    assert_int_equal(pod_door_save(&door, &services, 100002, NULL), GUARD_OK);
-    assert_false(door.saving);
+    assert_int_equal(pod_outbox_save(&outbox, &services, 100002, NULL), GUARD_OK);
+    assert_false(outbox.saving);
     assert_int_equal(saved.count, 1);
-    assert_int_equal(pod_door_save(&door, &services, 99999, NULL), GUARD_OK); /* set back */
-    assert_true(door.saving);
+    assert_int_equal(pod_outbox_save(&outbox, &services, 99999, NULL), GUARD_OK); /* set back */
+    assert_true(outbox.saving);
     assert_int_equal(saved.count, 2);
 }
 
-/* One that is nobody's: the door tells services apart by where they are alone. */
+/* One that is nobody's: the outbox tells services apart by where they are alone. */
 static const struct service *other(uint32_t index)
 {
-    static char places[POD_DOOR_ROWS_MAX + 1];
+    static char places[POD_OUTBOX_ROWS_MAX + 1];
     return (const struct service *)(const void *)&places[index];
 }
 
@@ -124,16 +124,16 @@ static void it_is_bounded(void **state)
     (void)state;
     size_t before = 0;
     while (add(&shop, 'a', 190 * 1024) == GUARD_OK)
-        assert_true(door.bytes > before && (before = door.bytes) > 0);
-    assert_true(door.bytes <= POD_DOOR_BYTES_MAX + POD_ROW_BYTES_MAX);
-    assert_true(door.bytes > POD_DOOR_BYTES_MAX - POD_ROW_BYTES_MAX);
-    assert_int_equal(pod_door_room(&door, POD_ROW_BYTES_MAX, NULL), GUARD_E_IO);
-    pod_door_empty(&door);
-    for (uint32_t i = 0; i < POD_DOOR_ROWS_MAX; i++)
+        assert_true(outbox.bytes > before && (before = outbox.bytes) > 0);
+    assert_true(outbox.bytes <= POD_OUTBOX_BYTES_MAX + POD_ROW_BYTES_MAX);
+    assert_true(outbox.bytes > POD_OUTBOX_BYTES_MAX - POD_ROW_BYTES_MAX);
+    assert_int_equal(pod_outbox_room(&outbox, POD_ROW_BYTES_MAX, NULL), GUARD_E_IO);
+    pod_outbox_empty(&outbox);
+    for (uint32_t i = 0; i < POD_OUTBOX_ROWS_MAX; i++)
         assert_int_equal(add(other(i), 'a', 10), GUARD_OK);
-    assert_int_equal(add(other(POD_DOOR_ROWS_MAX), 'a', 10), GUARD_E_IO);
+    assert_int_equal(add(other(POD_OUTBOX_ROWS_MAX), 'a', 10), GUARD_E_IO);
     assert_int_equal(add(other(0), 'a', 10), GUARD_OK); /* it has a row */
-    assert_int_equal(pod_door_room(&door, 0, NULL), GUARD_E_IO);
+    assert_int_equal(pod_outbox_room(&outbox, 0, NULL), GUARD_E_IO);
 }
 
 int main(void)

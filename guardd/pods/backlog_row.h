@@ -2,8 +2,8 @@
 /* A row of the table by which roots that share a database hand records of pods to the one that
  * learns the service: records as they are learned, with who sent them, since the learner alone
  * knows who speaks for which pod. docs/adr/0041-pods-at-shared-roots.md */
-#ifndef GUARDD_PODS_ROW_H
-#define GUARDD_PODS_ROW_H
+#ifndef GUARDD_PODS_BACKLOG_ROW_H
+#define GUARDD_PODS_BACKLOG_ROW_H
 
 #include "speakers.h"
 

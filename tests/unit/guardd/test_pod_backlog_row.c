@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Rows of records with who sent them: written by one root, read by another, and damaged between. */
-#include "guardd/pods/row.h"
+#include "guardd/pods/backlog_row.h"
 
 #include <stdio.h>
 #include <stdlib.h>
