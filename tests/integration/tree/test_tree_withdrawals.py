@@ -491,6 +491,16 @@ class Reporter:
 
     def claim(self, pod, obeys=""):
         """Of what is asked with each question: answered at once, since there are withdrawals."""
+        kept = self.connection is not None
+        try:
+            return self.ask(pod, obeys)
+        except ConnectionError:
+            if not kept:
+                raise
+            self.connection = None  # it was idle for longer than guardd keeps one
+            return self.ask(pod, obeys)
+
+    def ask(self, pod, obeys):
         if self.connection is None:
             self.connection = http.client.HTTPConnection("localhost", timeout=60)
             self.connection.sock = socket.socket(socket.AF_UNIX)
