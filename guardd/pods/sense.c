@@ -29,7 +29,7 @@
 #include <sys/stat.h>
 
 enum {
-    LISTS = 2,      /* of connections in an interval */
+    LIST_MS = 5000, /* at connections; twice in shorter intervals */
     LOOK_MS = 1000, /* at processes */
     TCP = 6,
     UDP = 17,
@@ -498,7 +498,8 @@ void sense_tick(struct sense *sense, uint64_t now_ms)
         look_at_processes(sense);
         sense->looked_ms = now_ms;
     }
-    if (elapsed(now_ms, sense->listed_ms, sense->spec.interval_ms / LISTS)) {
+    uint64_t half_ms = sense->spec.interval_ms / 2;
+    if (elapsed(now_ms, sense->listed_ms, half_ms < LIST_MS ? half_ms : LIST_MS)) {
         list(sense);
         sense->listed_ms = now_ms;
     }
