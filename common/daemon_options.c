@@ -65,7 +65,7 @@ const struct option_spec daemon_options[DAEMON_OPTIONS + 1] = {
         {"pod-sensor", "WHO",
          "watch the pod that guardd runs in: workload=NAME,pod=NAME, and "
          "namespace, container, service, image, hash, uid, node, cgroup, processes, "
-         "records (default: no pod)"},
+         "records, interval (default: no pod)"},
     [DAEMON_POD] = {"pod", "NAMESPACE/POD/UID",
                     "the pod that this guardd stands beside: its gate can be withdrawn (the uid "
                     "may be left out)"},

@@ -61,16 +61,17 @@ def libraries(files):
 
 def packages(files):
     """{name: version} of the Debian packages that the files are of."""
+    # What was merged into /usr is known by its old place.
+    places = {str(file): (str(file), str(file).removeprefix("/usr")) for file in files}
+    done = subprocess.run(["dpkg-query", "--search", *sorted({path for both in places.values() for path in both})], capture_output=True,
+                          text=True, check=False)
+    owners = {path: name for name, _, path in (line.partition(": ") for line in done.stdout.splitlines())}
     names = set()
-    for file in sorted(set(files)):
-        # What was merged into /usr is known by its old place.
-        for path in (str(file), str(file).removeprefix("/usr")):
-            done = subprocess.run(["dpkg-query", "--search", path], capture_output=True, text=True, check=False)
-            if done.returncode == 0:
-                names.add(done.stdout.splitlines()[0].split(": ")[0])
-                break
-        else:
+    for file, both in places.items():
+        owner = next((owners[path] for path in both if path in owners), None)
+        if owner is None:
             sys.exit(f"image.py: {file} is of no package")
+        names.add(owner)
     fields = output("dpkg-query", "--show", "--showformat=${Package} ${Version} ${Architecture}\n", *sorted(names))
     return sorted(tuple(line.split()) for line in fields.splitlines())
 

@@ -60,6 +60,7 @@ struct pod_intake {
     size_t len, at;
     uint64_t looked_ms, watched_ms, shown_ms, shown_all_ms, saved_ms, minute;
     bool saving;                   /* the transaction holds all that was learned */
+    bool begun;                    /* something that was read was saved */
     bool unreadable;               /* that was said */
     struct pod_reported *reported; /* NULL: no children report here */
     struct pod_forward *forward;   /* NULL: there is no parent */
@@ -492,6 +493,14 @@ static enum guard_rc save_service(const struct services *services, struct servic
     return backlog->read_count > 0 ? pod_backlog_save(services, service, err) : GUARD_OK;
 }
 
+/* What lies there at the start is saved as soon as it was read, else who is ended again and again
+ * within SAVE_MS reads it again and again. */
+static bool is_start_read(const struct pod_intake *intake)
+{
+    return !intake->begun && intake->taken.removable > 0 && intake->bytes == NULL &&
+           pod_listing_name(&intake->listing) == NULL && pod_listing_is_over(&intake->listing);
+}
+
 enum guard_rc pod_intake_save(struct pod_intake *intake, bool all, uint64_t now_ms,
                               struct guard_err *err)
 {
@@ -502,7 +511,7 @@ enum guard_rc pod_intake_save(struct pod_intake *intake, bool all, uint64_t now_
     GUARD_TRY(pod_reported_save(intake->reported, now_ms, err));
     if (services->run != 0)
         GUARD_TRY(pod_backlogs_look(services, now_ms, err));
-    intake->saving = all || intake->taken.removable >= FILES_UNSAVED_MAX ||
+    intake->saving = all || intake->taken.removable >= FILES_UNSAVED_MAX || is_start_read(intake) ||
                      pod_backlogs_due(services) || now_ms < intake->saved_ms ||
                      now_ms - intake->saved_ms >= SAVE_MS;
     for (uint32_t i = 0; i < services->count; i++) {
@@ -537,6 +546,7 @@ void pod_intake_saved(struct pod_intake *intake)
             services->list[i]->pods.changed = false;
     }
     intake->saving = false;
+    intake->begun = intake->begun || intake->taken.removable > 0;
     remove_taken(intake, true);
 }
 

@@ -29,7 +29,7 @@
 #include <sys/stat.h>
 
 enum {
-    LIST_MS = 5000,
+    LIST_MS = 5000, /* at connections; twice in shorter intervals */
     LOOK_MS = 1000, /* at processes */
     TCP = 6,
     UDP = 17,
@@ -498,11 +498,12 @@ void sense_tick(struct sense *sense, uint64_t now_ms)
         look_at_processes(sense);
         sense->looked_ms = now_ms;
     }
-    if (elapsed(now_ms, sense->listed_ms, LIST_MS)) {
+    uint64_t half_ms = sense->spec.interval_ms / 2;
+    if (elapsed(now_ms, sense->listed_ms, half_ms < LIST_MS ? half_ms : LIST_MS)) {
         list(sense);
         sense->listed_ms = now_ms;
     }
-    if (elapsed(now_ms, sense->from_ms, SENSE_INTERVAL_MS))
+    if (elapsed(now_ms, sense->from_ms, sense->spec.interval_ms))
         write_record(sense, now_ms);
     else if (sense->news.waiting > 0 && pod_pace_allows(&sense->news_pace, now_ms))
         write_news(sense, now_ms);

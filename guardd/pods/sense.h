@@ -6,17 +6,15 @@
 
 #include <guard/pod.h>
 
-enum { SENSE_INTERVAL_MS = 10000 };
-
 struct alerts;
 struct sense;
 struct services;
 
 /* Whether spec, "workload=cart,pod=cart-1,...", says who is watched: workload and pod are needed;
  * namespace, container, service, image, hash, uid, node, cgroup (the directory of its control
- * group), processes (yes: the containers share a process namespace with guardd's) and records (the
- * directory for them) may be said. err names what is wrong. GUARD_E_SYNTAX,
- * GUARD_E_RANGE. */
+ * group), processes (yes: the containers share a process namespace with guardd's), records (the
+ * directory for them) and interval (of records, in seconds) may be said. err names what is wrong.
+ * GUARD_E_SYNTAX, GUARD_E_RANGE. */
 GUARD_MUST_USE enum guard_rc sense_check(const char *spec, struct guard_err *err);
 /* Records go to "<state>/pods" unless spec says where. services are borrowed: which of those that
  * gates tell of is the pod's. GUARD_E_IO, GUARD_E_NOMEM and what

@@ -4,6 +4,7 @@
 #include "sense_spec.h"
 
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const struct key {
@@ -24,6 +25,7 @@ static const struct key {
     {"cgroup", offsetof(struct sense_spec, cgroup), SENSE_VALUE_CAP - 1, true},
     {"processes", offsetof(struct sense_spec, processes), 3, false},
     {"records", offsetof(struct sense_spec, records), SENSE_VALUE_CAP - 1, true},
+    {"interval", offsetof(struct sense_spec, interval), 3, false},
 };
 
 static bool is_value(const char *text, size_t len, const struct key *key)
@@ -66,6 +68,17 @@ static void set_default(char *field, const char *value)
         memcpy(field, value, strlen(value) + 1);
 }
 
+static enum guard_rc read_interval(struct sense_spec *out, struct guard_err *err)
+{
+    const char *text = out->interval;
+    unsigned long seconds = text[0] == '\0' ? SENSE_INTERVAL_S : strtoul(text, NULL, 10);
+    if (strspn(text, "0123456789") != strlen(text) || seconds < 1 || seconds > SENSE_INTERVAL_MAX_S)
+        return guard_fail(err, GUARD_E_RANGE, "interval can't be \"%s\": 1 to %d seconds", text,
+                          (int)SENSE_INTERVAL_MAX_S);
+    out->interval_ms = (uint32_t)seconds * 1000;
+    return GUARD_OK;
+}
+
 enum guard_rc sense_spec_read(struct sense_spec *out, const char *text, struct guard_err *err)
 {
     memset(out, 0, sizeof(*out));
@@ -77,6 +90,7 @@ enum guard_rc sense_spec_read(struct sense_spec *out, const char *text, struct g
     if (out->processes[0] != '\0' && strcmp(out->processes, "yes") != 0)
         return guard_fail(err, GUARD_E_RANGE, "processes can't be \"%s\": yes, or nothing is said",
                           out->processes);
+    GUARD_TRY(read_interval(out, err));
     if (out->workload[0] == '\0' || out->pod[0] == '\0')
         return guard_fail(err, GUARD_E_SYNTAX, "workload and pod must be said");
     set_default(out->name_space, "-");

@@ -5,7 +5,7 @@
 
 #include <guard/pod.h>
 
-enum { SENSE_VALUE_CAP = 256 };
+enum { SENSE_VALUE_CAP = 256, SENSE_INTERVAL_S = 10, SENSE_INTERVAL_MAX_S = 600 };
 
 struct sense_spec {
     char service[SENSE_VALUE_CAP], name_space[SENSE_VALUE_CAP], workload[SENSE_VALUE_CAP];
@@ -14,6 +14,8 @@ struct sense_spec {
     char cgroup[SENSE_VALUE_CAP];    /* "": none */
     char processes[SENSE_VALUE_CAP]; /* "": not looked at */
     char records[SENSE_VALUE_CAP];   /* where records go; "": where guardd itself reads them */
+    char interval[SENSE_VALUE_CAP];  /* as it was said, in seconds */
+    uint32_t interval_ms;
 };
 
 /* GUARD_E_SYNTAX: not key=value,...; GUARD_E_RANGE: a value that a name can't be. */

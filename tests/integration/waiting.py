@@ -11,15 +11,18 @@ import time
 # Seconds until a condition is given up. A test that passes never waits so long; a machine that stands still for a while isn't a defect.
 PATIENCE = float(os.environ.get("GUARD_TEST_PATIENCE", "60"))
 
+LONG_PAUSE = 0.2  # at most, where a test asks for no longer one
+
 running = []  # harness.Nginx instances
 
 
 def wait_for(condition, what, timeout=PATIENCE, pause=0.01):
     """Polls until condition() is true and returns its value. An exception in it means not yet (a file half-written, a command that
-    refuses so far); when the time is over the last one is told. `what` is a text, or a function that makes it then."""
+    refuses so far); when the time is over the last one is told. `what` is a text, or a function that makes it then. A look that takes
+    long (it runs a program, or reads much) is followed by as long a pause, else those who wait keep what they wait for from coming."""
     end, tries = time.monotonic() + timeout, 0
     while True:
-        trouble = None
+        trouble, begun = None, time.monotonic()
         tries += 1
         try:
             value = condition()
@@ -29,7 +32,7 @@ def wait_for(condition, what, timeout=PATIENCE, pause=0.01):
             trouble = error
         if time.monotonic() > end and tries >= 10:  # one try may take long where everything stands still
             raise AssertionError(f"waited {timeout} s for {what() if callable(what) else what}\n{describe()}") from trouble
-        time.sleep(pause)
+        time.sleep(max(pause, min(time.monotonic() - begun, LONG_PAUSE)))
 
 
 def stat_of(pid):

@@ -76,6 +76,8 @@ def test_lengths_are_told_as_they_were_sent(guardd, gate):
     look = wait_for(lambda: [line for line in (guardd.state / "looks.jsonl").read_text().splitlines() if "/endpoint" in line], "the look")
     assert "shop" in look[0]
 
+    # A ready service is published each minute at most, but at once when people change something.
+    guard(guardd.state, "mode", "observe", "--service", "shop")
     # Longer ones of all clients, in two epochs, move the limit; gone back to an earlier generation, its limit is the one in force.
     kept = wait_for(lambda: [one for one in api.get("/services/shop/generations")["generations"] if one["exchanges"] == ALL], "a generation of that")
     for sent in ({100: (24, 12)}, {5: (540, 12)}, {100: (24, 12)}):

@@ -11,6 +11,7 @@ import signal
 import stat
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
@@ -50,6 +51,120 @@ def sockets_of(pid):
     found = {name for name in names if name.startswith("socket:")}
     assert found, names
     return found
+
+
+class Stream:
+    """Reads server-sent events by a curl of its own."""
+
+    def __init__(self, state, path, *options):
+        self.out = open(state.parent / f"stream{time.monotonic_ns()}", "w+b")  # noqa: SIM115
+        self.process = subprocess.Popen(["curl", "-sSN", "--unix-socket", "api.sock", *options, "http://guardd/api/v1" + path],
+                                        cwd=state, stdout=self.out)
+
+    def text(self):
+        return pathlib.Path(self.out.name).read_text()
+
+    def events(self):
+        return [json.loads(line[6:]) for line in self.text().splitlines() if line.startswith("data: ")]
+
+    def close(self):
+        self.process.kill()
+        self.process.wait()
+        self.out.close()
+
+
+def streams(api):
+    text = api.ask("GET", "/metrics").body.decode()
+    return int(re.search(r"^guard_api_streams (\d+)", text, re.M)[1])
+
+
+# --- what takes its time, which passes while the other tests run: the first tests of this file begin it, the last ones look at it ---
+
+
+def begun(tmp_path_factory, name):
+    state = tmp_path_factory.mktemp(name) / "state"
+    state.mkdir()
+    return Guardd(state).start()
+
+
+@pytest.fixture(scope="module")
+def quiet(tmp_path_factory):
+    """(a guardd where nothing happens, as many streams as it serves)"""
+    daemon, several = begun(tmp_path_factory, "quiet"), []
+    try:
+        Api(daemon.state).ready()
+        several += [Stream(daemon.state, "/alerts/stream") for _ in range(8)]
+        yield daemon, several
+    finally:
+        for stream in several:
+            stream.close()
+        daemon.stop()
+
+
+def test_streams_are_bounded(quiet):
+    api = Api(quiet[0].state).ready()
+    wait_for(lambda: streams(api) == 8, "eight streams")
+    answer = api.ask("GET", "/alerts/stream")
+    api.problem(answer, 503)
+    assert answer.headers["retry-after"] == "30"
+    api.problem(api.ask("GET", "/alerts/stream", headers=["Last-Event-ID: x"]), 400, "Last-Event-ID")
+
+
+class Slow:
+    """Clients that say nothing, too little, or a byte now and then, and one that reads no stream."""
+
+    def __init__(self, guardd):
+        self.guardd, self.over = guardd, threading.Event()
+        self.sockets = [connect(guardd.state) for _ in range(60)]
+        for i, sock in enumerate(self.sockets):
+            sock.sendall([b"G", b"GET /api/v1/services HTTP/1.1\r\nHost: x\r\nX:", b"",
+                          b"PUT /api/v1/services/shop/mode HTTP/1.1\r\nHost: x\r\nContent-Length: 20\r\n\r\n{"][i % 4])
+        self.stopped = subprocess.Popen(["curl", "-sSN", "--unix-socket", "api.sock", "http://guardd/api/v1/alerts/stream"], cwd=guardd.state,
+                                        stdout=subprocess.DEVNULL)
+        self.thread = threading.Thread(target=self.trickle)
+        self.thread.start()
+
+    def trickle(self):
+        while not self.over.wait(0.5):
+            for sock in self.sockets:
+                try:
+                    sock.sendall(b" ")
+                except OSError:
+                    pass
+
+    def close(self):
+        self.over.set()
+        self.thread.join()
+        self.stopped.kill()
+        self.stopped.wait()
+        for sock in self.sockets:
+            sock.close()
+
+
+@pytest.fixture(scope="module")
+def slow(tmp_path_factory):
+    daemon, clients = begun(tmp_path_factory, "slow"), None
+    try:
+        Api(daemon.state).ready()
+        clients = Slow(daemon)
+        yield clients
+    finally:
+        if clients is not None:
+            clients.close()
+        daemon.stop()
+
+
+def test_slow_and_stalled_clients_hold_nothing_up(slow, nginx, fast_upstream):
+    guardd, api, shop = slow.guardd, Api(slow.guardd.state).ready(), Shop(504)
+    gate = nginx(GATE.replace("{state}", str(guardd.state)).replace("{back}", str(fast_upstream.port)))
+    wait_for(lambda: streams(api) == 1, "the stream")
+    slow.stopped.send_signal(signal.SIGSTOP)
+    drive(gate.port, shop.many(400))
+    guardd.wait_exchanges(400)
+    wait_for(lambda: api.get("/services/shop")["exchanges"] >= 400, "the API to tell of them")
+
+
+# --- what is read ---
 
 
 def test_the_socket_is_its_owners_alone_and_nothing_else_listens(guardd, api):
@@ -282,31 +397,6 @@ def test_metrics_follow_the_grammar_and_tell_of_no_client(guardd, api, gate):
     assert exchanges >= 300
 
 
-class Stream:
-    """Reads server-sent events by a curl of its own."""
-
-    def __init__(self, state, path, *options):
-        self.out = open(state.parent / f"stream{time.monotonic_ns()}", "w+b")  # noqa: SIM115
-        self.process = subprocess.Popen(["curl", "-sSN", "--unix-socket", "api.sock", *options, "http://guardd/api/v1" + path],
-                                        cwd=state, stdout=self.out)
-
-    def text(self):
-        return pathlib.Path(self.out.name).read_text()
-
-    def events(self):
-        return [json.loads(line[6:]) for line in self.text().splitlines() if line.startswith("data: ")]
-
-    def close(self):
-        self.process.kill()
-        self.process.wait()
-        self.out.close()
-
-
-def streams(api):
-    text = api.ask("GET", "/metrics").body.decode()
-    return int(re.search(r"^guard_api_streams (\d+)", text, re.M)[1])
-
-
 def test_a_stream_tells_of_a_request_that_was_just_blocked(guardd, api, gate):
     shop = Shop(503)
     learn(guardd, gate, shop)
@@ -344,29 +434,6 @@ def test_a_stream_tells_of_a_request_that_was_just_blocked(guardd, api, gate):
         other.close()
 
 
-def test_streams_are_bounded_and_quiet_ones_live(guardd, api):
-    several = [Stream(guardd.state, "/alerts/stream") for _ in range(8)]
-    try:
-        wait_for(lambda: streams(api) == 8, "eight streams")
-        answer = api.ask("GET", "/alerts/stream")
-        api.problem(answer, 503)
-        assert answer.headers["retry-after"] == "30"
-        api.problem(api.ask("GET", "/alerts/stream", headers=["Last-Event-ID: x"]), 400, "Last-Event-ID")
-        wait_for(lambda: all(stream.text().count(": nothing new") >= 4 for stream in several), "signs of life", 120)
-        assert all(stream.process.poll() is None for stream in several)
-        # One that no longer reads keeps nobody from anything, and guardd ends in time.
-        several[0].process.send_signal(signal.SIGSTOP)
-        with open(guardd.state / "alerts.jsonl", "a") as log:
-            for i in range(3000):
-                log.write(json.dumps({"time_ms": BEGIN_MS + i, "service": "shop", "id": str(i), "explanation": "x" * 1000}) + "\n")
-        wait_for(lambda: all(len(stream.events()) == 3000 for stream in several[1:]), "all events", 120)
-        api.get("/services")
-        assert guardd.stop() == 0
-    finally:
-        for stream in several:
-            stream.close()
-
-
 def test_64_clients_at_once(guardd, api):
     several = []
     for i in range(64):
@@ -381,38 +448,6 @@ def test_64_clients_at_once(guardd, api):
             answer += some
         assert answer.startswith(b"HTTP/1.1 200 ") and answer.endswith(b"}"), answer
         sock.close()
-
-
-def test_slow_and_stalled_clients_hold_nothing_up(guardd, api, gate):
-    shop = Shop(504)
-    slow = [connect(guardd.state) for _ in range(60)]
-    for i, sock in enumerate(slow):
-        sock.sendall([b"G", b"GET /api/v1/services HTTP/1.1\r\nHost: x\r\nX:", b"",
-                      b"PUT /api/v1/services/shop/mode HTTP/1.1\r\nHost: x\r\nContent-Length: 20\r\n\r\n{"][i % 4])
-    stopped = subprocess.Popen(["curl", "-sSN", "--unix-socket", "api.sock", "http://guardd/api/v1/alerts/stream"], cwd=guardd.state,
-                               stdout=subprocess.DEVNULL)
-    wait_for(lambda: streams(api) == 1, "the stream")
-    stopped.send_signal(signal.SIGSTOP)
-    try:
-        drive(gate.port, shop.many(400))
-        guardd.wait_exchanges(400)
-        wait_for(lambda: api.get("/services/shop")["exchanges"] >= 400, "the API to tell of them")
-
-        def all_cut_off():
-            """Even those that send a byte now and then have had their time."""
-            for sock in slow:
-                try:
-                    sock.sendall(b" ")
-                except OSError:
-                    pass
-            text = api.ask("GET", "/metrics").body.decode()
-            return int(re.search(r"^guard_api_connections (\d+)", text, re.M)[1]) <= 2
-        wait_for(all_cut_off, "slow clients to be cut off", 120, pause=0.5)
-    finally:
-        stopped.kill()
-        stopped.wait()
-        for sock in slow:
-            sock.close()
 
 
 def test_sizes_are_bounded(guardd, api):
@@ -473,3 +508,31 @@ def test_a_group_may_use_it(tmp_path):
     finally:
         process.terminate()
         process.wait(60)
+
+
+# --- what the first tests began ---
+
+
+def test_slow_clients_are_cut_off(slow):
+    """Even those that send a byte now and then have had their time."""
+    api = Api(slow.guardd.state).ready()
+
+    def all_cut_off():
+        text = api.ask("GET", "/metrics").body.decode()
+        return int(re.search(r"^guard_api_connections (\d+)", text, re.M)[1]) <= 2
+    wait_for(all_cut_off, "slow clients to be cut off", 120, pause=0.5)
+
+
+def test_quiet_streams_live(quiet):
+    guardd, several = quiet
+    api = Api(guardd.state).ready()
+    wait_for(lambda: all(stream.text().count(": nothing new") >= 4 for stream in several), "signs of life", 120)
+    assert all(stream.process.poll() is None for stream in several)
+    # One that no longer reads keeps nobody from anything, and guardd ends in time.
+    several[0].process.send_signal(signal.SIGSTOP)
+    with open(guardd.state / "alerts.jsonl", "a") as log:
+        for i in range(3000):
+            log.write(json.dumps({"time_ms": BEGIN_MS + i, "service": "shop", "id": str(i), "explanation": "x" * 1000}) + "\n")
+    wait_for(lambda: all(len(stream.events()) == 3000 for stream in several[1:]), "all events", 120)
+    api.get("/services")
+    assert guardd.stop() == 0

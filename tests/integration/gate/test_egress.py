@@ -17,7 +17,7 @@ import urllib.parse
 import pytest
 
 import harness
-from harness import BIN, Nginx, curl, end_process, free_port, settle, wait_for
+from harness import BIN, Nginx, end_process, free_port, settle, wait_for
 
 from .conftest import ATTACK_QUERY
 
@@ -520,7 +520,16 @@ def shop(folder):
 
 
 def shop_ask(running, path, client):
-    return curl(f"http://127.0.0.1:{running.ports['listen']}{path}", "--interface", f"127.0.{client}.1")
+    """The answer's status. Asks as curl does, without a process for each of a thousand requests."""
+    connection = http.client.HTTPConnection("127.0.0.1", running.ports["listen"], timeout=120, source_address=(f"127.0.{client}.1", 0))
+    connection.putrequest("GET", path, skip_accept_encoding=True)
+    connection.putheader("User-Agent", "curl/7.88.1")
+    connection.putheader("Accept", "*/*")
+    connection.endheaders()
+    answer = connection.getresponse()
+    answer.read()
+    connection.close()
+    return answer.status
 
 
 def items(name):
@@ -537,8 +546,8 @@ CLIENTS = range(1, 61)
 def teach(running, rounds):
     for turn in range(rounds):
         for client in CLIENTS:
-            assert shop_ask(running, items(NAMES[(client * 7 + turn) % len(NAMES)]), client).status == 200
-            assert shop_ask(running, preview(running.images.port, f"/img/{(client * 3 + turn) % 10}.png"), client).status == 200
+            assert shop_ask(running, items(NAMES[(client * 7 + turn) % len(NAMES)]), client) == 200
+            assert shop_ask(running, preview(running.images.port, f"/img/{(client * 3 + turn) % 10}.png"), client) == 200
 
 
 def blocked_with(running, text):
@@ -559,8 +568,8 @@ def test_the_outbound_gate_alone_stops_what_a_service_is_made_to_call(shop):
     ssrf = preview(shop.inside.port, "/latest/meta-data/credentials")
     seen = len(shop.inside.seen), len(shop.store.server.seen)
     for client in (70, 71, 72):
-        assert shop_ask(shop, injection, client).status == 502
-        assert shop_ask(shop, ssrf, client).status == 502
+        assert shop_ask(shop, injection, client) == 502
+        assert shop_ask(shop, ssrf, client) == 502
     assert (len(shop.inside.seen), len(shop.store.server.seen)) == seen, "a blocked call reached its destination"
     # What is normal goes on.
     teach(shop, 1)

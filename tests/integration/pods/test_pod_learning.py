@@ -5,6 +5,7 @@ when it is killed between telling and saving."""
 import json
 import os
 import pathlib
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -17,6 +18,9 @@ from postgres import Postgres, missing
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "guardd"))
 from test_guardd import Guardd  # noqa: E402
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "api"))
+from talking import curl  # noqa: E402
 
 HERE = pathlib.Path(__file__).resolve().parent
 EXEC, WRITE, DROPPED, MEMFD, REQUEST = 2, 4, 7, 8, 12
@@ -128,6 +132,26 @@ def test_the_one_that_does_more_is_told_once_through_a_kill(place):
     assert guardd.log().count("pod-would-be-replaced") == 1
     wait_for(lambda: pods(guardd)["records"] >= 21 * REPLICAS + 2, "the status to say so")
     assert pods(guardd)["records"] == 21 * REPLICAS + 2  # nothing lost, nothing twice
+
+
+def saves(guardd):
+    """How often it has saved what it learned."""
+    return int(re.search(r"^guard_store_saves_total (\d+)", curl(guardd.state, "/metrics").body.decode(), re.M)[1])
+
+
+def test_what_lay_there_at_the_start_is_saved_with_the_next_save(place):
+    """Else one that is killed every few seconds reads it each time, and never comes to its end."""
+    guardd, sensors = place
+    sensors.live()
+    guardd.start()
+    wait_for(lambda: guardd.status()["pods"]["files"] == 21, "all files to be read")
+    before = saves(guardd)
+    wait_for(lambda: saves(guardd) >= before + 2, "one that began after that")
+    guardd.kill()
+    assert sensors.read()
+    guardd.start()
+    wait_for(lambda: guardd.service("shop").get("pods"), "what was saved")
+    assert pods(guardd)["records"] == 21 * REPLICAS
 
 
 def test_a_burst_is_learned_whole_and_once_through_kills(place):

@@ -128,7 +128,9 @@ def place():
 
 
 class Sensor:
-    def __init__(self, world, place, more=""):
+    """Of short intervals, where a test doesn't have to be in time before one ends."""
+
+    def __init__(self, world, place, more="", interval=2):
         self.state, self.records = place / "state", place / "records"
         for folder in [self.state, self.records]:
             folder.mkdir()
@@ -141,7 +143,7 @@ class Sensor:
         with self.log.open("wb") as log:
             self.process = world.start(world.pod, "setpriv", "--reuid", 65534, "--regid", 65534, "--clear-groups", "--inh-caps=-all",
                                        "--bounding-set=-all", program, "--state", self.state, "--api", "off", "--pod-sensor",
-                                       f"namespace=shop,workload=cart,pod=cart-1,service=cart,records={self.records}{more}", stderr=log)
+                                       f"namespace=shop,workload=cart,pod=cart-1,service=cart,records={self.records},interval={interval}{more}", stderr=log)
         wait_for(lambda: '"started"' in self.log.read_text() or self.process.poll() is not None, "guardd to start")
         assert self.process.poll() is None and "pod-not-watched" not in self.log.read_text(), self.log.read_text()
 
@@ -247,7 +249,7 @@ def test_refused_and_datagrams_and_what_was_there_before(world, place):
 
 def test_what_is_new_is_told_before_its_interval_ends(world, place):
     world.serve(world.outside, "server", PORT)
-    sensor = Sensor(world, place)
+    sensor = Sensor(world, place, interval=10)
     sensor.await_record(lambda records: records)  # the first interval, in which all is new
     world.call(world.pod, "server", PEER, PORT, 2)
     sensor.await_record(lambda records: any(map(is_news, records)))
@@ -426,6 +428,7 @@ def test_the_use_of_a_control_group_is_told(world, place):
 def test_a_wrong_option_is_refused_by_name(tmp_path):
     for spec, why in [("workload=a", "workload and pod must be said"), ("workload=a,pod=b,colour=c", 'there is no "colour"'),
                       ("workload=a/b,pod=c", "workload can't be"), ("workload=a,pod=b,pod=c", "pod is said twice"), ("x", "not key=value"),
-                      ("workload=a,pod=b,processes=all", "processes can't be")]:
+                      ("workload=a,pod=b,processes=all", "processes can't be"), ("workload=a,pod=b,interval=0", "interval can't be"),
+                      ("workload=a,pod=b,interval=601", "1 to 600 seconds"), ("workload=a,pod=b,interval=+5", "interval can't be")]:
         ended = subprocess.run([BIN / "guardd", "--state", tmp_path, "--pod-sensor", spec], capture_output=True, text=True)
         assert ended.returncode == 2 and why in ended.stderr, (spec, ended.stderr)

@@ -62,7 +62,7 @@ class SharedPod:
         shutil.copy(BIN / "guardd", self.place / "guardd")
         with self.log.open("wb") as log:
             process = self.start(65534, *start, self.place / "guardd", "--state", state, "--api", "off", "--pod-sensor",
-                                 f"namespace=shop,workload=cart,pod=cart-1,service=cart,processes=yes,records={self.records}", stderr=log)
+                                 f"namespace=shop,workload=cart,pod=cart-1,service=cart,processes=yes,interval=2,records={self.records}", stderr=log)
         wait_for(lambda: '"started"' in self.log.read_text() or process.poll() is not None, "guardd to start")
         return process
 
@@ -130,7 +130,7 @@ def test_without_a_shared_namespace_the_rest_is_told(place):  # noqa: F811
     state.mkdir()
     with log.open("wb") as out:
         process = subprocess.Popen(["unshare", "--pid", "--fork", "--kill-child", "--mount-proc", "--net", BIN / "guardd", "--state", state,
-                                    "--api", "off", "--pod-sensor", f"workload=a,pod=b,processes=yes,records={place}"], stderr=out)
+                                    "--api", "off", "--pod-sensor", f"workload=a,pod=b,processes=yes,interval=2,records={place}"], stderr=out)
     try:
         wait_for(lambda: read_records(place), "a record", timeout=60)
         assert "share no process namespace" in log.read_text()

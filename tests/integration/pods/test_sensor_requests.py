@@ -23,7 +23,7 @@ def test_requests_of_the_gate_are_in_the_records(tmp_path, nginx, fast_upstream)
     state, folder = tmp_path / "state", tmp_path / "records"
     for made in (state, folder):
         made.mkdir()
-    daemon = Guardd(state, options=("--pod-sensor", f"namespace=prod,workload=shop,pod=shop-1,records={folder}")).start()
+    daemon = Guardd(state, options=("--pod-sensor", f"namespace=prod,workload=shop,pod=shop-1,interval=2,records={folder}")).start()
     try:
         gate = nginx(GATE.replace("{state}", str(state)).replace("{back}", str(fast_upstream.port)))
         for number in range(REQUESTS):

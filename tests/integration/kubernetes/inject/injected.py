@@ -115,9 +115,7 @@ def started_ticks(pid):
     return int(pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[19])
 
 
-
-
-running = []  # test files that import the fixture share one
+running, loaded = [], []  # test files that import the fixtures share one cluster, and what it was given
 
 
 @pytest.fixture(scope="session")
@@ -133,10 +131,14 @@ def injected_cluster():
             yield cluster
         finally:
             running.clear()
+            loaded.clear()
             cluster.stop()
 
 
 @pytest.fixture(scope="session")
 def images(injected_cluster):
+    if loaded:
+        return
     with tempfile.TemporaryDirectory(prefix="guard-images.") as folder:
-        print(injected_cluster.load_images(pathlib.Path(folder)))
+        loaded.append(injected_cluster.load_images(pathlib.Path(folder)))
+        print(loaded[0])
