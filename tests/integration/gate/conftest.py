@@ -126,6 +126,8 @@ GUARDED = """
     guard svc;
     client_body_buffer_size 8k;
 """
+# Bad answers are replaced for as long as they may be held; where they have to be, a service that stands still doesn't change it.
+HELD = GUARDED + "guard_response_hold 64k 60s;"
 
 
 @pytest.fixture

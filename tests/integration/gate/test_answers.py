@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from .conftest import ATTACK_QUERY, GUARDED
+from .conftest import ATTACK_QUERY, HELD
 from .service import Service
 
 ID = re.compile(rb"[0-9a-f]{32}")
@@ -41,7 +41,7 @@ def service():
 
 @pytest.fixture
 def front(gate, service):
-    def make(inside="", http=GUARDED):
+    def make(inside="", http=HELD):
         return gate(f"""
         server {{ listen 127.0.0.1:{{port}}; {inside} location / {{ proxy_pass http://127.0.0.1:{service.port}; }} }}
         server {{ listen 127.0.0.1:{{port2}} http2; {inside} location / {{ proxy_pass http://127.0.0.1:{service.port}; }} }}

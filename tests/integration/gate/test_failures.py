@@ -49,6 +49,8 @@ def test_no_memory(gate, tmp_path, no_memory, failure, status):
     flag.unlink()
     assert nginx.curl(f"/a?{ATTACK_QUERY}", "-d", "x=1").status == 403
     wait_for(lambda: "5 exchanges were not inspected" in nginx.log_text(), "the count")
-    assert nginx.log_text().count("no memory to inspect exchanges with") == 1
+    # Told once, not for each; where two seconds lie between two of them it was over meanwhile, which is told, too.
+    log = nginx.log_text()
+    assert log.count("no memory to inspect exchanges with") == log.count("inspecting again")
     nginx.stop()
     assert len(gate.state.records()) == 1

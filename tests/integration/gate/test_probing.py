@@ -9,7 +9,7 @@ import subprocess
 import pytest
 
 from peers.shop import Connection, request
-from .conftest import ATTACK, ATTACK_QUERY, GUARDED
+from .conftest import ATTACK, ATTACK_QUERY, HELD
 from .service import Service
 
 MASKED = re.compile(rb"[0-9a-f]{32}|Date: [^\r]*")
@@ -40,7 +40,7 @@ def front(gate):
     yield gate(f"""
         server {{ listen 127.0.0.1:{{port}}; location / {{ proxy_pass http://127.0.0.1:{service.port}; }} }}
         server {{ listen 127.0.0.1:{{port2}} http2; location / {{ proxy_pass http://127.0.0.1:{service.port}; }} }}
-        """, http=GUARDED, leaks=True)
+        """, http=HELD, leaks=True)
     service.close()
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from harness import BIN, wait_for
 
+from .conftest import HELD
 from .service import Service, body_of
 from .test_responses import assert_replaced, fetch
 
@@ -93,7 +94,7 @@ def front(gate, service, state, tmp_path):
             subprocess.run([BIN / "guard", "policy", *arguments], check=True, timeout=120)
         state.key.write_bytes((tmp_path / "policy.key.pub").read_bytes())
         state.publish(policy.read_bytes())
-        return gate(SERVERS.replace("{service}", f"127.0.0.1:{service.port}"), publish=False)
+        return gate(SERVERS.replace("{service}", f"127.0.0.1:{service.port}"), http=HELD, publish=False)
     return make
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from harness import wait_for
 
-from .conftest import GUARDED
+from .conftest import GUARDED, HELD
 from .service import BAD, Service, body_of
 
 H2 = ["--http2-prior-knowledge"]
@@ -50,7 +50,7 @@ def service():
 @pytest.fixture
 def front(gate, service):
     """The gate before the service, with a policy that blocks bad responses."""
-    def make(mode="block", http=GUARDED, servers=SERVERS, **options):
+    def make(mode="block", http=HELD, servers=SERVERS, **options):
         instance = gate(servers.replace("{service}", f"127.0.0.1:{service.port}"), mode=mode, http=http,
                         leaks=True, **options)
         (instance.prefix / "page.html").write_text("our page\n")
@@ -148,7 +148,7 @@ def test_nothing_is_held_where_nothing_is_blocked(front, service, mode):
 
 
 def test_slow_response_is_released_by_time(front, service):
-    instance = front()
+    instance = front(http=GUARDED)
     with socket.create_connection(("127.0.0.1", instance.port)) as sock:
         sock.settimeout(50)
         sock.sendall(b"GET /a?size=20000&framing=chunked&wait=x HTTP/1.1\r\nHost: a\r\n\r\n")
@@ -173,7 +173,7 @@ def test_slow_response_is_released_by_time(front, service):
 
 
 def test_bad_beginning_is_replaced_when_the_time_is_over(front, service):
-    instance = front()
+    instance = front(http=GUARDED + "guard_response_hold 64k 4s;")
     answer = instance.curl("/a?size=20000&bad=start&framing=chunked&wait=x")
     assert_replaced(answer)
     service.let_go("x")
@@ -192,7 +192,7 @@ def test_bad_beginning_of_a_large_response_is_replaced(front):
     ("/direct/events", "wait=x&type=application/json"),
 ], ids=["events-accel", "json-accel", "events-unbuffered", "json-unbuffered"])
 def test_first_bytes_of_streams_arrive_at_once(front, service, path, query):
-    instance = front(http=GUARDED + "guard_response_hold 64k 60s;")
+    instance = front()
     with socket.create_connection(("127.0.0.1", instance.port)) as sock:
         sock.settimeout(50)  # less than the time that a response may be held
         sock.sendall(f"GET {path}?{query} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
@@ -296,7 +296,7 @@ def test_bypass(front, state):
 
 def test_budget_of_a_worker(front, service):
     """Beyond it responses are released, not refused."""
-    instance = front(http=GUARDED + "guard_response_hold_budget 64k; guard_response_hold 64k 60s;")
+    instance = front(http=HELD + "guard_response_hold_budget 64k;")
     socks = []
     for i in range(12):
         sock = socket.create_connection(("127.0.0.1", instance.port))

@@ -28,10 +28,17 @@ def token_of(cluster, namespace, account, audience=None, pod=None, seconds=3600)
     return made["status"]["token"]
 
 
+def wait_rights(cluster, account, *rights):
+    """Until the API server goes by what was bound: it hears of each binding a moment after it has taken it."""
+    for right in rights:
+        wait_for(lambda asked=right: cluster.may(account, *asked), f"{account} to have the right {right}")
+
+
 def shipped_rights(cluster, folder):
     """A kubeconfig of the operator's service account."""
     done = cluster.kubectl("apply", "-f", CRDS / "rbac.yaml")
     assert done.status == 0, done.err
+    wait_rights(cluster, "guard-system:guardd", ("list", "guardians"), ("create", "tokenreviews"), ("update", "leases/guard-operator", "guard-system"))
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "token").write_text(wait_for(lambda: token_of(cluster, "guard-system", "guardd"), "a token"))
     config = {

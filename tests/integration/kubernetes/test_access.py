@@ -18,7 +18,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "api"))
 from harness import BIN, end_process  # noqa: E402
 from kubernetes.api_relay import Relay  # noqa: E402
 from kubernetes.apicluster import CRDS  # noqa: E402
-from kubernetes.operators import shipped_rights, token_of, wait_for  # noqa: E402
+from kubernetes.operators import shipped_rights, token_of, wait_for, wait_rights  # noqa: E402
 from talking import connect, curl  # noqa: E402
 
 KEEP_S = 3
@@ -63,7 +63,9 @@ def access_rights(cluster, folder):
     """Of the service account with the rights that are shipped for this."""
     done = cluster.kubectl("apply", "-f", CRDS / "access-reviews.yaml")
     assert done.status == 0, done.err
-    return shipped_rights(cluster, folder)
+    kubeconfig = shipped_rights(cluster, folder)  # the account, too
+    wait_rights(cluster, "guard-system:guardd", ("create", "subjectaccessreviews"))
+    return kubeconfig
 
 
 def may(cluster, namespace, account, *verbs, name=None, decisions=False):
@@ -277,13 +279,13 @@ def test_while_the_apiserver_is_away_its_users_are_refused(api_cluster, namespac
 def while_it_runs_out(server, token, method, path, meanwhile=lambda: None):
     """The answer to a request that waits for the cluster's word on what it may until that on whose the token is doesn't count any more;
     and how often the cluster was asked for the token since."""
-    before = len(server.relay.passed("POST", "/tokenreviews"))
-    begin = time.monotonic()
     server.relay.hold("POST", "/subjectaccessreviews")
     with concurrent.futures.ThreadPoolExecutor() as pool:
         asked = pool.submit(server.ask, token, path, "-X", method)
         try:
             wait_for(server.relay.held, "it to wait for the cluster")
+            # Whose the token is was asked for by now, also where a machine stood still for longer than that counts.
+            before, begin = len(server.relay.passed("POST", "/tokenreviews")), time.monotonic()
             meanwhile()
             wait_for(lambda: time.monotonic() > begin + KEEP_S, "what was said of the token to run out")
         finally:

@@ -126,12 +126,12 @@ def test_many_that_show_one_token_are_one_question(api_cluster, namespace, root)
         return api_cluster.requests("tokenreviews", "CREATE", "POST")
     make_pod(api_cluster, namespace, "shop-1", f"{namespace}.shop")
     token = pod_token(api_cluster, namespace, "shop-1")
-    before = reviews()
+    before, begin = reviews(), time.monotonic()
     asking = [subprocess.Popen(["curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", "--unix-socket", "api.sock", "-H",
                                 f"Authorization: Bearer {token}", f"http://guardd/api/v1/services/{namespace}.shop/key"],
                                cwd=root.state, stdout=subprocess.PIPE, text=True) for _ in range(20)]
     assert {process.communicate(timeout=60)[0] for process in asking} == {"200"}
-    assert reviews() - before <= 3  # one; another each two seconds on a slow machine
+    assert reviews() - before <= max(3, 2 + (time.monotonic() - begin) / 2)  # one; another each two seconds on a slow machine
 
 
 def test_an_agent_reports_with_it(api_cluster, namespace, root, nginx, echo, tmp_path):

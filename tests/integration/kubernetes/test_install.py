@@ -14,7 +14,7 @@ import pytest
 import yaml
 from harness import BIN, ROOT, end_process, free_port
 from kubernetes.apicluster import resource
-from kubernetes.operators import Operator, condition, shipped_rights, token_of, wait_for
+from kubernetes.operators import Operator, condition, shipped_rights, token_of, wait_for, wait_rights
 from kubernetes.shipped import PART_OF, documents, known, one_of, read
 
 sys.path.insert(0, str(ROOT / "tools"))
@@ -133,6 +133,7 @@ def test_rights(api_cluster, tmp_path, shipped, account, verb, what, namespace, 
     if not getattr(test_rights, "applied", False):
         done = api_cluster.kubectl("apply", "-f", "-", text=documents([one for one in shipped if one["kind"] in rights]))
         assert done.status == 0, done.err
+        wait_rights(api_cluster, "guard-system:guardd", ("create", "tokenreviews"), ("list", "services"), ("update", "leases/guard-operator", "guard-system"))
         test_rights.applied = True
     assert api_cluster.may(f"guard-system:{account}", verb, what, namespace) == allowed
 

@@ -15,7 +15,7 @@ import pytest
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent / "api"), str(HERE.parent / "pods"), str(HERE.parent / "tree")]
 from harness import BIN, end_process  # noqa: E402
-from kubernetes.operators import shipped_rights, token_of, wait_for  # noqa: E402
+from kubernetes.operators import shipped_rights, token_of, wait_for, wait_rights  # noqa: E402
 from kubernetes.shipped import documents, read  # noqa: E402
 from kubernetes.test_identity import AUDIENCE, Root  # noqa: E402
 from talking import BASE, curl  # noqa: E402
@@ -74,6 +74,7 @@ def rights(api_cluster):
     """What is shipped for nodes, but the pods."""
     parts = [one for one in read("podwatch.yaml") if one["kind"] not in ("DaemonSet", "NetworkPolicy")]
     assert api_cluster.kubectl("apply", "-f", "-", text=documents(parts)).status == 0
+    wait_rights(api_cluster, f"{OURS}:{OURS}", ("list", "pods"))
     return api_cluster
 
 
@@ -242,7 +243,8 @@ def test_a_guardd_of_the_role_node_passes_records_on(rights, root, replicas, pod
         before = counts(root)
         sensors.put(record(pod_writer, replicas[3], "prod.web", 3) + record(pod_writer, replicas[2], "prod.web", 2))
         wait_for(sensors.read, lambda: f"the file to be taken: {log_path.read_text()}")
-        own = wait_for(lambda: (told := json.loads((state / "status.json").read_text()))["parent"]["pods"]["sent"] > 0 and told, "its books")
+        own = wait_for(lambda: (told := json.loads((state / "status.json").read_text()))["parent"]["pods"]["sent"] > 0 and
+                       told["parent"]["pods"]["waiting"] == 0 and told, "its books")
         assert own["role"] == "node" and own["services"] == [] and own["parent"]["pods"] == {
             "counted": 2, "sent": 1, "refused": 1, "dropped": 0, "waiting": 0}
         wait_for(lambda: counts(root)["records"] == before["records"] + 1, lambda: f"the record to be learned: {counts(root)}")

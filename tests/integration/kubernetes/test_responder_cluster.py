@@ -18,7 +18,7 @@ import yaml
 from harness import wait_for as wait_closely
 from kubernetes.apicluster import CRDS, KIT, Cluster
 from kubernetes.conftest import skip
-from kubernetes.operators import wait_for
+from kubernetes.operators import wait_for, wait_rights
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "pods"))
 from responders import RESPONDER, Responder  # noqa: E402
@@ -43,6 +43,7 @@ class ControlPlane(Cluster):
             self.ask("POST", f"/apis/rbac.authorization.k8s.io/v1/namespaces/{namespace}/rolebindings", {
                 "metadata": {"name": role}, "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role},
                 "subjects": [{"kind": "ServiceAccount", "name": "guard-responder", "namespace": "guard-responder"}]})
+        wait_rights(self, ACCOUNT, ("create", "pods/eviction", namespace), *[("patch", "pods", namespace)] * len(roles))
 
     def token(self):
         """As kubelets get it."""

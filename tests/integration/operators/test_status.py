@@ -144,6 +144,7 @@ def test_all_workers_are_summed_and_reloads_forget_nothing(gate, fast_upstream):
 def test_counts_outlive_a_killed_worker(gate):
     nginx = gate(SERVERS)
     nginx.curl("/a?q=tom")
+    wait_for(lambda: status_of(nginx)["exchanges"] == 1, "it to be counted, which comes behind the answer")
     worker, = nginx.workers()
     os.kill(worker, signal.SIGKILL)
     wait_for(lambda: nginx.workers() not in ([], [worker]), "a new worker")
@@ -207,9 +208,10 @@ def test_lost_alerts_are_counted_and_told_later(gate):
     rings.mkdir()
     wait_for(lambda: not status_of(nginx).all["rings_failed"], "new rings")
     assert nginx.curl(f"/a?{ATTACK_QUERY}").status == 403
-    alert, = [alert for alert in gate.state.alerts() if alert["id"]]
-    assert alert["suppressed"] == 3
-    assert status_of(nginx)["alerts"] == 1
+    # With the next one, or by themselves when the time of the quota is over before.
+    told = gate.state.alerts()
+    assert len([alert for alert in told if alert["id"]]) == 1 and sum(alert["suppressed"] for alert in told) == 3, told
+    assert status_of(nginx)["alerts"] == len(told)
 
 
 @pytest.mark.parametrize("http,said", [

@@ -83,7 +83,7 @@ def hooks(injected_cluster):
         for name, labels in (("guarded", {"guard.security/inject": "enabled"}), ("plain", {})):
             injected_cluster.namespace(name, labels)
         # A configuration is in force some time after it was stored.
-        wait_for(lambda: "guard" in containers(made, "guarded", "probe", HTTP), "the webhook to be asked")
+        wait_for(lambda: {"guard", "zz-mesh"} <= set(containers(made, "guarded", "probe", HTTP)), "both webhooks to be asked")
         yield made
         made.stop()
         for name in ("guarded", "plain"):
