@@ -187,9 +187,13 @@ def test_what_is_seen_first_while_the_database_stands_still_waits_for_it(postgre
     """The service's key is made there: nobody knows the service yet, neither its exchanges nor its pods may be lost for that."""
     guardd = make("a")
     gate = gate_of(guardd)
+    wait_for(lambda: guardd.status()["rings"]["count"] == 2, "its rings to be opened, which needs the database, too", WAIT)
     postgres.signal_all(signal.SIGSTOP)
     sent = len(drive(gate.port, Shop(50).many(60)))
     wait_for(lambda: '"event":"not-saved"' in guardd.log(), "it to be missed", WAIT)
+    for _ in range(4):  # each at the end of a round in which rings were looked for, and read
+        told = guardd.status()["time_ms"]
+        wait_for(lambda: guardd.status()["time_ms"] > told, "guardd to look again", WAIT)
     postgres.signal_all(signal.SIGCONT)
     sent += len(drive(gate.port, Shop(49).many(60)))
     wait_total(postgres, sent, guardd)
@@ -449,8 +453,12 @@ def test_a_commit_that_comes_after_a_kill_is_waited_for_by_the_next_one(postgres
         guardd.kill()
         guardd.options = ("--store", postgres.url)
         again.start()
-        waits = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
-        wait_for(lambda: postgres.query(waits) != [["0"]], "the next one to wait for it", WAIT)
+        waiting = set()
+
+        def tried_again():
+            waiting.update(map(tuple, postgres.query("SELECT pid, xact_start FROM pg_stat_activity WHERE wait_event_type = 'Lock'")))
+            return len(waiting) >= 2
+        wait_for(tried_again, "the next one to wait for it, longer than it waits for an answer", WAIT)
         cutter.go_on.set()
         again.join()
         sent += len(drive(gate.port, Shop(84).many(40)))
