@@ -122,9 +122,9 @@ await page.getByRole("button", { name: "Resume learning" }).click();
 await confirm(page);
 
 // The session ends in the middle of something.
-await page.getByRole("button", { name: "observe" }).waitFor();
-await context.clearCookies();
 await page.getByRole("button", { name: "observe" }).click();
+await page.getByRole("dialog").getByRole("button", { name: "Do it" }).waitFor();
+await context.clearCookies();
 await page.getByRole("dialog").getByRole("button", { name: "Do it" }).click({ timeout: 5000 }).catch(() => {}); // the page may have noticed before
 await page.getByText("Your session is over").waitFor();
 check(true, "a session that is over is said");
