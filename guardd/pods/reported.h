@@ -19,8 +19,7 @@ enum {
 struct pod_reported {
     struct services *services;
     struct pod_speakers speakers;
-    bool
-        shared; /* the database is: records go through the outbox to who learns, and not to files */
+    bool shared; /* the database is: records go to who learns by the outbox, not into files */
     struct pod_outbox outbox;
     uint8_t *bytes; /* of the next file */
     size_t len;
