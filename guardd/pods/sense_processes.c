@@ -167,6 +167,15 @@ static const struct sense_process *same(const struct table *before,
     return is ? then : NULL;
 }
 
+/* It still is what its parent is, or the runtime's. One whose parent is another program or gone is
+ * told at once: who forks again and again is at no two looks the same, but somebody at its head is
+ * of that kind. */
+static bool may_become_another(const struct sense_process *one, const struct sense_process *parent)
+{
+    return one->forked &&
+           (one->parent == 0 || (parent != NULL && strcmp(parent->program, one->program) == 0));
+}
+
 bool sense_processes_look(struct sense_processes *processes, sense_process_fn process, void *ctx)
 {
     const struct table *before = &processes->tables[processes->now];
@@ -176,11 +185,11 @@ bool sense_processes_look(struct sense_processes *processes, sense_process_fn pr
     for (uint32_t i = 0; i < now->count; i++) {
         struct sense_process *one = &now->entries[i];
         const struct sense_process *then = same(before, one);
-        bool young = one->forked && then == NULL && before->count > 0;
+        const struct sense_process *parent = find(now, one->parent);
+        bool young = then == NULL && before->count > 0 && may_become_another(one, parent);
         one->told = then != NULL && then->told;
         if (one->pid == 1 || one->told || young || first_of(now, one->pid) == processes->first)
             continue;
-        const struct sense_process *parent = find(now, one->parent);
         one->told = true;
         process(ctx, one, parent != NULL ? parent->program : "-");
     }

@@ -33,8 +33,9 @@ typedef void (*sense_process_fn)(void *ctx, const struct sense_process *process,
 GUARD_MUST_USE enum guard_rc sense_processes_open(struct sense_processes **out, const char *proc,
                                                   struct guard_err *err);
 /* Calls process for each that wasn't there or ran something else the last time, without those of
- * guardd's own container. A child that still is what its parent is may be about to become another
- * program: it is told with the next look, if it is the same then. False: there are more than can be
+ * guardd's own container. A child that still is what its parent is, or was put here by the
+ * runtime, may be about to become another program: it is told with the next look, if it is the same
+ * then. False: there are more than can be
  * watched, or none could be read. */
 bool sense_processes_look(struct sense_processes *processes, sense_process_fn process, void *ctx);
 void sense_processes_close(struct sense_processes *processes);

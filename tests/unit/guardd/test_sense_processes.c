@@ -15,7 +15,7 @@
 
 #include <cmocka.h>
 
-enum { RUNS = 0, FORKED = 0x40, APP = 40, CHILD = 41 };
+enum { RUNS = 0, FORKED = 0x40, APP = 40, CHILD = 41, GRANDCHILD = 42 };
 
 static char proc[] = "/tmp/guard-proc-XXXXXX";
 static char told[1024];
@@ -72,7 +72,7 @@ static int prepare(void **state)
 static int release(void **state)
 {
     sense_processes_close(*state);
-    for (int pid = APP; pid <= CHILD; pid++)
+    for (int pid = APP; pid <= GRANDCHILD; pid++)
         take(pid);
     take(1);
     take(getpid());
@@ -107,6 +107,25 @@ static void test_a_child_that_stays_what_it_is_is_told_once(void **state)
     assert_string_equal(look(*state), "");
 }
 
+/* Each look meets another one, whose parent has ended and which is the first program's now. */
+static void test_who_forks_before_each_look_is_told(void **state)
+{
+    look(*state);
+    put(CHILD, 1, FORKED, "evil");
+    assert_string_equal(look(*state), "[evil] by [pause];");
+    put(GRANDCHILD, CHILD, FORKED, "evil"); /* its own child may wait: somebody at the head can't */
+    assert_string_equal(look(*state), "");
+}
+
+static void test_who_was_put_here_may_wait(void **state)
+{
+    look(*state);
+    put(CHILD, 0, FORKED, "runc:[2:INIT]");
+    assert_string_equal(look(*state), "");
+    put(CHILD, 0, RUNS, "probe");
+    assert_string_equal(look(*state), "[probe] by -;");
+}
+
 static void test_a_child_that_runs_its_own_is_told_at_once(void **state)
 {
     look(*state);
@@ -125,6 +144,8 @@ int main(void)
             test_a_child_that_becomes_another_program_is_told_as_that_alone, prepare, release),
         cmocka_unit_test_setup_teardown(test_a_child_that_stays_what_it_is_is_told_once, prepare,
                                         release),
+        cmocka_unit_test_setup_teardown(test_who_forks_before_each_look_is_told, prepare, release),
+        cmocka_unit_test_setup_teardown(test_who_was_put_here_may_wait, prepare, release),
         cmocka_unit_test_setup_teardown(test_a_child_that_runs_its_own_is_told_at_once, prepare,
                                         release),
     };
